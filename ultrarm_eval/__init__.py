@@ -1,0 +1,48 @@
+"""Reward models as judges for evaluation harnesses.
+
+Importing this package loads neither torch nor a harness; the names below are loaded when used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ultrarm_eval.data.source import PairSource
+    from ultrarm_eval.errors import UltrarmEvalError
+    from ultrarm_eval.hookspecs import hookimpl
+    from ultrarm_eval.judges.base import Judge
+    from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+    from ultrarm_eval.judges.loading import load_judge
+
+__all__ = [
+    "Judge",
+    "LlamaRewardModel",
+    "PairSource",
+    "UltrarmEvalError",
+    "hookimpl",
+    "load_judge",
+]
+
+_LAZY = {
+    "Judge": "ultrarm_eval.judges.base",
+    "LlamaRewardModel": "ultrarm_eval.judges.llama_reward_model",
+    "PairSource": "ultrarm_eval.data.source",
+    "UltrarmEvalError": "ultrarm_eval.errors",
+    "hookimpl": "ultrarm_eval.hookspecs",
+    "load_judge": "ultrarm_eval.judges.loading",
+    "__version__": "ultrarm_eval._version",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Imported here: this file runs at every interpreter start once the package is installed.
+    import importlib
+
+    return getattr(importlib.import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,30 @@
+"""Our own judges and pair sources, registered as anyone's are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ultrarm_eval.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from ultrarm_eval.data.source import PairSource
+    from ultrarm_eval.judges.base import JudgeFactory
+
+DEFAULT_JUDGE = "ultrarm"
+
+
+@hookimpl
+def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
+    """Registers the UltraRM judge."""
+    # As a path, so that listing the judges does not import torch.
+    register(DEFAULT_JUDGE, "ultrarm_eval.judges.ultrarm:UltraRMJudge")
+
+
+@hookimpl
+def register_pair_sources(register: Callable[[PairSource], None]) -> None:
+    """Registers the schemas of UltraFeedback and its derivatives, and the demo's data."""
+    from ultrarm_eval.data import binarized, demo, ultrafeedback
+
+    for source in (binarized.PLAIN, binarized.BINARIZED, ultrafeedback.RAW, demo.DEMO):
+        register(source)

@@ -1,0 +1,1 @@
+"""Preference data: reading it, recognising its schema, and what of it can be used."""

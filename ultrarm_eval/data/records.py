@@ -1,0 +1,82 @@
+"""One prompt with its rated completions: what every schema is turned into."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from ultrarm_eval.messages import Message
+
+
+@dataclass(frozen=True)
+class RatedCompletion:
+    """A completion and how good it was rated.
+
+    Attributes:
+        text: The completion.
+        rating: Its exact rating; higher is better; None where there is none.
+        model: Who wrote it, if the data say so.
+    """
+
+    text: str
+    rating: Fraction | None
+    model: str | None = None
+
+
+@dataclass(frozen=True)
+class PromptRecord:
+    """A prompt with its completions.
+
+    Attributes:
+        prompt: The conversation before the completions.
+        completions: The completions that are texts, in the data's order.
+        source: The collection the prompt is from, if the data say so.
+    """
+
+    prompt: tuple[Message, ...]
+    completions: tuple[RatedCompletion, ...]
+    source: str | None = None
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a row stands, for messages about it.
+
+    Attributes:
+        origin: The file, folder or hub id.
+        row: The row's number, from 0.
+        line: The line in the file, from 1, where rows are lines.
+    """
+
+    origin: str
+    row: int
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = f"line {self.line}" if self.line is not None else f"row {self.row}"
+        return f"{self.origin}, {place}"
+
+
+@dataclass
+class DataCounts:
+    """What was used, and what was left out and why. Nothing disappears without standing here."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, what: str, number: int = 1) -> None:
+        """Counts something."""
+        if number:
+            self.counts[what] += number
+
+    def __getitem__(self, what: str) -> int:
+        return self.counts[what]
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts by name."""
+        return dict(self.counts)
+
+
+Row = Mapping[str, Any]

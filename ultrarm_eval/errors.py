@@ -1,0 +1,56 @@
+"""Every error this package raises on purpose.
+
+A caller that wants to tell our refusals from bugs catches `UltrarmEvalError`.
+Messages say what failed, where, what is allowed, and how to fix it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UltrarmEvalError(Exception):
+    """Base class of all errors of `ultrarm_eval`."""
+
+
+class ConfigurationError(UltrarmEvalError):
+    """A setting, option or metadata key has a value that is not allowed."""
+
+
+class CheckpointError(UltrarmEvalError):
+    """A checkpoint is missing, unreachable, or is not the model it is said to be."""
+
+
+class DeviceError(UltrarmEvalError):
+    """The device asked for does not exist or cannot hold the weights."""
+
+
+class DataError(UltrarmEvalError):
+    """Preference data cannot be read, or says nothing that could be scored."""
+
+
+class ScoringError(UltrarmEvalError):
+    """A text could not be scored, or its reward is no finite number."""
+
+
+class CacheMismatchError(UltrarmEvalError):
+    """A response cache holds rewards of another judge."""
+
+
+class PluginError(UltrarmEvalError):
+    """A plugin registers something that cannot be registered."""
+
+
+def unknown_choice(what: str, value: object, allowed: Iterable[str]) -> ConfigurationError:
+    """Builds the error for a name that is none of the allowed ones.
+
+    Args:
+        what: What the name stands for, in the words of the user ("template").
+        value: What was given.
+        allowed: The names there are.
+    """
+    names = sorted(allowed)
+    close = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return ConfigurationError(f"Unknown {what} {value!r}.{hint} Choose one of: {', '.join(names)}.")

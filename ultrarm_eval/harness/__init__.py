@@ -1,0 +1,1 @@
+"""The edge to lm-evaluation-harness; nothing else in this package imports it."""

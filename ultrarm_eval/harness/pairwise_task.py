@@ -1,0 +1,198 @@
+"""Preference tasks for the harness: documents in, rewards or log-likelihoods back, metrics out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import mean
+from lm_eval.api.task import ConfigurableTask
+
+from ultrarm_eval.data.documents import PromptDocuments, ratings_of
+from ultrarm_eval.data.opening import OpenedData, open_hub, open_named_or_local
+from ultrarm_eval.demo import DEMO_NAME
+from ultrarm_eval.harness.logs import show_as_harness_does
+from ultrarm_eval.harness.metadata import DataOptions, read_options
+from ultrarm_eval.harness.reward import Reward
+from ultrarm_eval.messages import Message, as_messages, as_plain_text
+from ultrarm_eval.metrics import compare, pooled_accuracy
+from ultrarm_eval.pairs import compared_completions, preference_pairs
+from ultrarm_eval.plugins import registry
+
+logger = logging.getLogger(__name__)
+
+#: What stands between prompt and answer for a language model without chat template.
+ANSWER_DELIMITER = "\n\n"
+_ACCURACY_PER_BYTE = "acc_norm"
+
+
+class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
+    """Compares the completions of each prompt by a judge's rewards or a model's likelihoods.
+
+    A document is a prompt with all its completions; each completion that occurs in a pair is one
+    request, however many pairs it occurs in.
+    """
+
+    is_pairwise = True
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Loads the data.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: The metadata or the data cannot be used.
+        """
+        show_as_harness_does()
+        super().__init__(config={k: v for k, v in (config or {}).items() if k != "class"})
+
+    def download(self, *args: Any, **kwargs: Any) -> None:
+        """Opens the data, and counts what is used and what is left out, and why."""
+        metadata = dict(self.config.metadata or {})
+        data = self.open_data(read_options(metadata))
+        documents = PromptDocuments(data)
+        counts = documents.counts.as_dict()
+        logger.info(
+            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
+        )
+        self.config.metadata = {
+            **metadata,
+            "data_used": data.origin,
+            "data_schema": data.source.name,
+            "counts": counts,
+        }
+        self.dataset = {self.config.test_split: documents}
+
+    def open_data(self, options: DataOptions) -> OpenedData:
+        """Opens the data the run asks for; the task's own data set if it asks for none."""
+        sources, split = registry().sources(), str(self.config.test_split)
+        if options.data is not None:
+            return open_named_or_local(options.data, split, sources)
+        return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def fewshot_docs(self) -> None:
+        """There are no examples: a preference task has no shots."""
+        return
+
+    def doc_to_text(self, doc: Mapping[str, Any], *_: Any) -> str:
+        """The conversation before the completions, as text."""
+        return as_plain_text(as_messages(doc["prompt"]))
+
+    def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> int:
+        """The first of the best rated completions."""
+        ratings = ratings_of(doc)
+        best = max(rating for rating in ratings if rating is not None)
+        return ratings.index(best)
+
+    def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
+        """Builds the requests afresh: a request cache does not know which data they are from."""
+        if cache_requests:
+            logger.info("%s: --cache_requests is off for preference tasks.", self.config.task)
+        kwargs.pop("rewrite_requests_cache", None)
+        super().build_all_requests(cache_requests=False, **kwargs)
+
+    def fewshot_context(
+        self,
+        doc: Mapping[str, Any],
+        num_fewshot: int = 0,
+        *,
+        system_instruction: str | None = None,
+        apply_chat_template: bool = False,
+        chat_template: Callable[..., str] | None = None,
+        **_: Any,
+    ) -> str:
+        """The conversation as a language model reads it; a judge reads the document itself."""
+        messages = as_messages(doc["prompt"])
+        if system_instruction:
+            messages = (Message(role="system", content=system_instruction), *messages)
+        if apply_chat_template and chat_template is not None:
+            return chat_template([dict(m) for m in messages]) if messages else ""
+        return as_plain_text(messages)
+
+    def construct_requests(
+        self, doc: Mapping[str, Any], ctx: str, apply_chat_template: bool = False, **kwargs: Any
+    ) -> list[Instance]:
+        """One request for each completion that occurs in a pair."""
+        kwargs.pop("chat_template", None)
+        return [
+            Instance(
+                request_type="loglikelihood",
+                doc=dict(doc),
+                arguments=(ctx, _continuation(doc["completions"][i], chat=apply_chat_template)),
+                idx=i,
+                **kwargs,
+            )
+            for i in compared_completions(preference_pairs(ratings_of(doc)))
+        ]
+
+    def process_results(
+        self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]
+    ) -> dict[str, Any]:
+        """The metrics of one prompt.
+
+        Args:
+            doc: The document.
+            results: A `Reward`, or log-likelihood and greediness, for each completion that
+                occurs in a pair, in their order.
+        """
+        if "bypass" in self._metric_fn_list:
+            return {"bypass": None}
+        pairs = preference_pairs(ratings_of(doc))
+        compared = compared_completions(pairs)
+        scores = {i: float(result[0]) for i, result in zip(compared, results, strict=True)}
+        outcome = compare(pairs, scores)
+        metrics = {
+            "acc": outcome.accuracy,
+            "acc_pairs": (outcome.credit, outcome.pairs),
+            "tie_rate": outcome.tie_rate,
+            "margin": outcome.margin,
+        }
+        if not all(isinstance(result, Reward) for result in results):
+            per_byte = {
+                i: score / max(1, len(doc["completions"][i].encode("utf-8")))
+                for i, score in scores.items()
+            }
+            metrics[_ACCURACY_PER_BYTE] = compare(pairs, per_byte).accuracy
+        return metrics
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
+        """How a metric's values become one: the mean over prompts, or pooled over pairs."""
+        if "bypass" in self._metric_fn_list:
+            return dict(self._aggregation_list)
+        return {
+            "acc": mean,
+            _ACCURACY_PER_BYTE: mean,
+            "acc_pairs": pooled_accuracy,
+            "tie_rate": mean,
+            "margin": mean,
+        }
+
+    def higher_is_better(self) -> dict[str, bool]:
+        """Which way each metric gets better."""
+        if "bypass" in self._metric_fn_list:
+            return dict(self._higher_is_better)
+        return {
+            "acc": True,
+            _ACCURACY_PER_BYTE: True,
+            "acc_pairs": True,
+            "tie_rate": False,
+            "margin": True,
+        }
+
+
+class DemoTask(PairwiseTask):
+    """A preference task on the bundled data, whatever data the run's other tasks read."""
+
+    def open_data(self, options: DataOptions) -> OpenedData:
+        """Opens the bundled data."""
+        if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
+            logger.info("%s always reads the bundled demo data.", self.config.task)
+        return open_named_or_local(DEMO_NAME, str(self.config.test_split), registry().sources())
+
+
+def _continuation(completion: str, *, chat: bool) -> str:
+    # A language model needs at least one token to score, also behind a chat template.
+    return completion if chat and completion else ANSWER_DELIMITER + completion

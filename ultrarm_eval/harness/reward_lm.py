@@ -1,0 +1,170 @@
+"""`--model ultrarm` and `--model reward-model`: a judge in the place of a language model."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from lm_eval.api.model import LM
+from tqdm import tqdm
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.harness.logs import show_as_harness_does
+from ultrarm_eval.harness.requests import RequestReader
+from ultrarm_eval.harness.response_cache import bind_to_judge
+from ultrarm_eval.harness.reward import Reward
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+from ultrarm_eval.judges.base import StreamingJudge
+from ultrarm_eval.judges.loading import make_judge
+
+if TYPE_CHECKING:
+    from lm_eval.api.instance import Instance
+
+    from ultrarm_eval.messages import Prompt
+
+logger = logging.getLogger(__name__)
+
+# A judge that cannot stream loses at most this many rewards when a run is killed.
+_CHUNK = 64
+
+
+class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
+    """Answers log-likelihood requests with rewards.
+
+    The judge is made, and every setting checked, at once; its weights are loaded with the first
+    request, so that wrong data or tasks are reported before they are.
+    """
+
+    is_reward_judge = True
+
+    def __init__(
+        self,
+        pretrained: str = DEFAULT_CHECKPOINT,
+        judge: str = "ultrarm",
+        batch_size: int | str | None = None,
+        max_batch_size: int | None = None,
+        device: str | None = None,
+        trust_remote_code: bool = False,
+        **settings: Any,
+    ) -> None:
+        """Makes the judge.
+
+        Args:
+            pretrained: A folder, a hub id, or `demo`.
+            judge: The judge's registered name.
+            batch_size: The most texts computed together; `auto` and 1 leave it to the judge.
+            max_batch_size: A further limit on it.
+            device: The device to compute on.
+            trust_remote_code: Has no effect on a judge, and is said so: none ever runs remote code.
+            **settings: The judge's own settings.
+        """
+        super().__init__()
+        show_as_harness_does()
+        if trust_remote_code:
+            logger.warning("trust_remote_code is ignored: a judge never runs a checkpoint's code.")
+        self.pretrained = str(pretrained)
+        self.judge_name = judge
+        self.judge = make_judge(
+            judge,
+            {"pretrained": self.pretrained, **settings},
+            offered={"batch_size": batch_size, "max_batch_size": max_batch_size, "device": device},
+        )
+        self._device = getattr(self.judge, "device", None)
+        self._reader = RequestReader()
+
+    @property
+    def tokenizer(self) -> Any:
+        """The judge's tokenizer, which the harness describes in its results; None without one."""
+        return getattr(self.judge, "tokenizer", None)
+
+    @property
+    def max_length(self) -> int | None:
+        """The most tokens of a text, where the judge has a limit."""
+        return getattr(self.judge, "max_length", None)
+
+    @property
+    def tokenizer_name(self) -> str:
+        """Names the judge in the harness's request cache."""
+        return self.pretrained.replace("/", "__")
+
+    def loglikelihood(
+        self, requests: list[Instance], disable_tqdm: bool = False
+    ) -> list[tuple[float, bool]]:
+        """Scores requests, in order.
+
+        Each reward is put into the harness's response cache as soon as there is one.
+        """
+        read = [self._reader.read(request) for request in requests]
+        prompts, completions = [prompt for prompt, _ in read], [text for _, text in read]
+        rewards: list[Reward | None] = [None] * len(requests)
+        progress = tqdm(total=len(requests), disable=disable_tqdm, desc="Scoring rewards")
+        with progress:
+            for index, reward in self._stream(prompts, completions):
+                rewards[index] = Reward(reward)
+                self.cache_hook.add_partial("loglikelihood", requests[index].args, rewards[index])
+                progress.update()
+        missing = [index for index, reward in enumerate(rewards) if reward is None]
+        if missing:
+            raise ConfigurationError(
+                f"Judge {self.judge_name!r} gave {len(missing)} of {len(rewards)} requests no "
+                f"reward, the first of them request {missing[0]}."
+            )
+        return [reward for reward in rewards if reward is not None]
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> NoReturn:
+        """Refused: a judge has no likelihoods."""
+        raise _cannot("the likelihood of whole texts", requests)
+
+    def generate_until(self, requests: list[Instance]) -> NoReturn:
+        """Refused: a judge writes nothing."""
+        raise _cannot("generated text", requests)
+
+    def apply_chat_template(
+        self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
+    ) -> str:
+        """Stands in for a chat template: the judge's own template is applied when it scores."""
+        return self._reader.remember(chat_history)
+
+    def set_cache_hook(self, cache_hook: Any) -> None:
+        """Binds a response cache to this judge before anything is taken from it.
+
+        Raises:
+            CacheMismatchError: The cache was filled by another judge or model.
+        """
+        if cache_hook.dbdict is not None:
+            bind_to_judge(cache_hook.dbdict, self.judge.fingerprint())
+        super().set_cache_hook(cache_hook)
+
+    def get_model_info(self) -> dict[str, Any]:
+        """The judge's settings, for the ``config`` section of the results."""
+        settings = dict(self.judge.settings())
+        # The harness writes the device that was asked for under "device".
+        used = {"device_used": settings.pop("device", None)}
+        counts = {"judge_counts": settings.pop("counts", {})}
+        names = {
+            "model_num_parameters": settings.get("parameters"),
+            "model_dtype": settings.get("dtype"),
+            "model_revision": settings.get("revision"),
+            "model_sha": settings.get("weights_digest"),
+        }
+        return {"judge": self.judge_name, **settings, **used, **names, **counts}
+
+    def _stream(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[tuple[int, float]]:
+        if isinstance(self.judge, StreamingJudge):
+            yield from self.judge.score_stream(prompts, completions)
+            return
+        for start in range(0, len(completions), _CHUNK):
+            stop = start + _CHUNK
+            rewards = self.judge.score(prompts[start:stop], completions[start:stop])
+            yield from enumerate(rewards, start)
+
+
+def _cannot(what: str, requests: Sequence[Instance]) -> ConfigurationError:
+    tasks = ", ".join(sorted({str(request.task_name) for request in requests}))
+    return ConfigurationError(
+        f"A reward judge cannot give {what}, which these tasks need: {tasks}. Run them with a "
+        "language model (--model hf)."
+    )

@@ -1,0 +1,38 @@
+"""What a plugin can add. Our own judges and pair sources come through the same hooks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from ultrarm_eval.data.source import PairSource
+    from ultrarm_eval.judges.base import JudgeFactory
+
+PROJECT_NAME = "ultrarm_eval"
+
+hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
+
+
+@hookspec
+def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
+    """Adds judges.
+
+    Args:
+        register: Call it with a name (``judge=NAME``) and a factory, or the factory's path
+            ``"module:object"``, which is imported when the judge is used. The factory is called
+            with the settings of the run (``pretrained`` among them) as keyword arguments and
+            returns a `ultrarm_eval.judges.base.Judge`.
+    """
+
+
+@hookspec
+def register_pair_sources(register: Callable[[PairSource], None]) -> None:
+    """Adds forms of preference data: a schema to recognise, or a data set to load by name.
+
+    Args:
+        register: Call it with each `ultrarm_eval.data.source.PairSource`.
+    """

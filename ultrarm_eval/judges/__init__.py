@@ -1,0 +1,6 @@
+"""Judges: what gives a completion its reward."""
+
+from __future__ import annotations
+
+#: The checkpoint of a judge whose user named none.
+DEFAULT_CHECKPOINT = "openbmb/UltraRM-13b"

@@ -1,0 +1,157 @@
+"""A reward model's checkpoint, looked at before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import LlamaConfig
+
+from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.judges.checkpoint_files import Fetch, fetcher, hub_commit, read_json
+from ultrarm_eval.judges.llama_reward_model import HEAD_WEIGHT
+from ultrarm_eval.judges.weights import PICKLE_FILE, SAFETENSORS_FILE, weight_names
+
+_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a checkpoint is and what its small files say.
+
+    Attributes:
+        name: The folder or hub id, as given.
+        revision: The hub revision, as given.
+        commit: The hub commit it resolved to; None for a folder.
+        config: Its Llama configuration.
+        weight_files: Names of its weight files; empty until downloaded for a hub id with one file.
+        safetensors: Whether the weights are safetensors (otherwise pickles, read weights-only).
+        total_size: Bytes of all weights as stored, from the index; None without an index.
+    """
+
+    name: str
+    revision: str | None
+    commit: str | None
+    config: LlamaConfig
+    weight_files: tuple[str, ...]
+    safetensors: bool
+    total_size: int | None
+    fetch: Fetch
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """The dtype the configuration says the weights have (float32 if it says nothing)."""
+        stored = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
+        if isinstance(stored, torch.dtype):
+            return stored
+        return _DTYPES.get(str(stored).removeprefix("torch."), torch.float32)
+
+    def parameter_count(self) -> int:
+        """Number of weights that its configuration describes."""
+        from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+
+        with torch.device("meta"):
+            return sum(p.numel() for p in LlamaRewardModel(self.config).parameters())
+
+    def weight_bytes(self, dtype: torch.dtype) -> int:
+        """Memory of the weights in a dtype, from the index where there is one."""
+        if self.total_size is not None:
+            return self.total_size * dtype.itemsize // self.stored_dtype.itemsize
+        return self.parameter_count() * dtype.itemsize
+
+    def digest(self) -> str:
+        """Identifies the weights: the hub commit, or the SHA-256 of a folder's files."""
+        if self.commit:
+            return self.commit
+        names = ("config.json", "tokenizer.model", "tokenizer.json", *sorted(self.weight_files))
+        paths = [path for path in map(self.fetch, names) if path is not None]
+        with ThreadPoolExecutor() as threads:
+            digests = list(threads.map(_sha256, paths))
+        lines = [f"{path.name} {digest}" for path, digest in zip(paths, digests, strict=True)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def open_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
+    """Finds a checkpoint and checks that it is a Llama reward model.
+
+    Args:
+        name: A folder, or a hub id.
+        revision: Branch, tag or commit on the hub.
+
+    Raises:
+        CheckpointError: Not found, not reachable, not a Llama, or without `regression_head`.
+    """
+    fetch = fetcher(name, revision)
+    config_path = fetch("config.json")
+    if config_path is None:
+        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
+    config = _read_config(name, config_path)
+    weight_files, keys, safetensors, total_size = _survey_weights(name, fetch)
+    _require_head(name, keys)
+    return Checkpoint(
+        name=name,
+        revision=revision,
+        commit=hub_commit(config_path),
+        config=config,
+        weight_files=weight_files,
+        safetensors=safetensors,
+        total_size=total_size,
+        fetch=fetch,
+    )
+
+
+def _read_config(name: str, path: Path) -> LlamaConfig:
+    values = read_json(path)
+    if values.get("model_type") != "llama":
+        raise CheckpointError(
+            f"{name}: its config.json describes a {values.get('model_type')!r} model; this judge "
+            "needs a Llama backbone (model_type 'llama') with a regression_head, as UltraRM has."
+        )
+    return LlamaConfig.from_dict(values)  # type: ignore[no-any-return, unused-ignore]
+
+
+def _require_head(name: str, keys: set[str]) -> None:
+    if HEAD_WEIGHT in keys:
+        return
+    if "score.weight" in keys:
+        found = "It has score.weight, the head of a sequence classification model."
+    elif "lm_head.weight" in keys:
+        found = "It has lm_head.weight: this is a language model, not a reward model."
+    else:
+        found = f"It has {len(keys)} weights."
+    raise CheckpointError(
+        f"{name}: the weights lack {HEAD_WEIGHT!r}, so its rewards would be random. {found} "
+        f"An UltraRM checkpoint names its head {HEAD_WEIGHT!r}."
+    )
+
+
+def _survey_weights(
+    name: str, fetch: Fetch
+) -> tuple[tuple[str, ...], set[str], bool, int | None]:
+    """Finds the weight files, the names of the weights, their format, and their size if known."""
+    for file, safetensors in ((SAFETENSORS_FILE, True), (PICKLE_FILE, False)):
+        index_path = fetch(f"{file}.index.json")
+        if index_path is not None:
+            index = read_json(index_path)
+            weight_map = index.get("weight_map") or {}
+            total_size = (index.get("metadata") or {}).get("total_size")
+            size = int(total_size) if total_size is not None else None
+            return tuple(sorted(set(weight_map.values()))), set(weight_map), safetensors, size
+        path = fetch(file)
+        if path is not None:
+            return (file,), weight_names(name, path, safetensors=safetensors), safetensors, None
+    raise CheckpointError(
+        f"{name}: there are no weights; looked for {SAFETENSORS_FILE} and {PICKLE_FILE}, each also "
+        "in shards with an index."
+    )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,104 @@
+"""Which device computes, and whether the weights fit into its memory."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+
+from ultrarm_eval.errors import DeviceError
+
+logger = logging.getLogger(__name__)
+
+_GIB = 1024**3
+# lm-eval passes this device when its user named none, so it cannot be told from a wish.
+_HARNESS_DEFAULT = "cuda:0"
+
+
+def resolve_device(requested: str | None) -> torch.device:
+    """Finds the device to compute on.
+
+    Args:
+        requested: A torch device name, or None for the first GPU if there is one, else the CPU.
+
+    Raises:
+        DeviceError: The device does not exist. Only `cuda:0` falls back to the CPU.
+    """
+    if requested is None:
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(requested)
+    except (RuntimeError, TypeError) as error:
+        raise DeviceError(
+            f"Unknown device {requested!r}. Allowed are cpu, mps, cuda and cuda:N."
+        ) from error
+    if device.type == "cuda":
+        return _resolve_cuda(requested, device)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("The device 'mps' is not available here. Use device=cpu.")
+    if device.type not in {"cpu", "mps"}:
+        raise DeviceError(
+            f"The device {requested!r} is not supported. Allowed are cpu, mps, cuda and cuda:N."
+        )
+    return device
+
+
+def _resolve_cuda(requested: str, device: torch.device) -> torch.device:
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    index = device.index or 0
+    if index < count:
+        return torch.device("cuda", index)
+    if requested == _HARNESS_DEFAULT:
+        logger.warning("No CUDA device here: computing on the CPU instead of %s.", requested)
+        return torch.device("cpu")
+    present = f"cuda:0 to cuda:{count - 1}" if count else "none"
+    raise DeviceError(
+        f"The device {requested!r} does not exist; CUDA devices here: {present}. "
+        "Use one of them, or device=cpu."
+    )
+
+
+def check_memory(needed_bytes: int, device: torch.device, *, parallelize: bool) -> None:
+    """Refuses weights that cannot fit, before anything is loaded.
+
+    Args:
+        needed_bytes: Size of the weights in the dtype they are loaded in.
+        device: Where they go.
+        parallelize: Whether they may be spread over all GPUs and the CPU.
+
+    Raises:
+        DeviceError: There is less memory than the weights alone need.
+    """
+    free = _free_bytes(device, parallelize=parallelize)
+    if needed_bytes <= free:
+        return
+    where = "all devices together" if parallelize else str(device)
+    remedies = ["dtype=bfloat16 (half of float32)"]
+    if not parallelize:
+        remedies.append("parallelize=True (spread over all GPUs and the CPU)")
+    remedies.append("another device")
+    raise DeviceError(
+        f"The weights need {needed_bytes / _GIB:.1f} GiB and {where} has {free / _GIB:.1f} GiB "
+        f"free. Try {', '.join(remedies)}."
+    )
+
+
+def _free_bytes(device: torch.device, *, parallelize: bool) -> int:
+    import psutil
+
+    host = int(psutil.virtual_memory().available)
+    if parallelize:
+        gpus = sum(torch.cuda.mem_get_info(i)[0] for i in range(torch.cuda.device_count()))
+        return host + gpus
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    return host
+
+
+def default_batch_tokens(device: torch.device) -> int:
+    """The token budget of a batch on a device whose user set none.
+
+    On a CPU larger batches fall out of its caches; on a GPU a budget of this size keeps a
+    13B model's matrix products busy while activations stay around 1 GiB.
+    """
+    return 2048 if device.type == "cpu" else 16384

@@ -1,0 +1,122 @@
+"""UltraRM's network: a Llama backbone and one bias-free linear layer to a scalar.
+
+The layout is that of the public checkpoint `openbmb/UltraRM-13b`: the backbone's weights start
+with ``model.``, the head is ``regression_head.weight``. The class follows its model card; nothing
+from the checkpoint's repository is executed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import LlamaConfig, LlamaModel, LlamaPreTrainedModel
+from transformers.models.llama.modeling_llama import LlamaRMSNorm
+
+HEAD_WEIGHT = "regression_head.weight"
+FINAL_NORM_WEIGHT = "model.norm.weight"
+
+
+class Float32RMSNorm(LlamaRMSNorm):
+    """The final norm, computed and returned in float32 whatever the body's dtype.
+
+    A bfloat16 reward near 4.0 moves in steps of 0.03, so close pairs would tie by rounding.
+    """
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        hidden_states = hidden_states.to(torch.float32)
+        variance = hidden_states.pow(2).mean(-1, keepdim=True)
+        normed = hidden_states * torch.rsqrt(variance + self.variance_epsilon)
+        return self.weight.to(torch.float32) * normed
+
+
+class Float32Linear(nn.Linear):
+    """A linear layer whose product is float32 even where its weight was loaded in less."""
+
+    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        return nn.functional.linear(hidden_states.to(torch.float32), self.weight.to(torch.float32))
+
+
+class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignore]
+    """Scalar reward model on a Llama backbone (UltraRM).
+
+    The reward of a text is the head's output at its last attended token; there is no activation
+    and no normalisation. Final norm and head are float32 for every body dtype.
+    """
+
+    config_class = LlamaConfig
+    # "model.norm", not "norm": the layers' own norms stay in the body's dtype.
+    _keep_in_fp32_modules_strict = ["model.norm", "regression_head"]
+
+    def __init__(self, config: LlamaConfig) -> None:
+        super().__init__(config)
+        self.model = LlamaModel(config)
+        self.model.norm = Float32RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        self.regression_head = Float32Linear(config.hidden_size, 1, bias=False)
+        # transformers 5 builds the table of tied weights here; without it loading fails.
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        return self.model.embed_tokens  # type: ignore[no-any-return]
+
+    def set_input_embeddings(self, value: nn.Module) -> None:
+        self.model.embed_tokens = value
+
+    def hidden_states(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:
+        """Final hidden states, after the final norm.
+
+        Args:
+            input_ids: Token ids, shape (batch, length).
+            **model_inputs: Passed to the backbone.
+
+        Returns:
+            float32, shape (batch, length, hidden size).
+        """
+        outputs = self.model(input_ids=input_ids, use_cache=False, **model_inputs)
+        return outputs.last_hidden_state  # type: ignore[no-any-return]
+
+    def rewards_at(
+        self, input_ids: torch.Tensor, last_positions: torch.Tensor, **model_inputs: Any
+    ) -> torch.Tensor:
+        """Rewards of right-padded texts, read at the given positions.
+
+        A causal model never looks to the right, so padding there needs no mask.
+
+        Args:
+            input_ids: Token ids, shape (batch, length), padded on the right.
+            last_positions: Index of each text's last token, shape (batch,).
+            **model_inputs: Passed to the backbone.
+
+        Returns:
+            float32 rewards, shape (batch,).
+        """
+        hidden = self.hidden_states(input_ids, **model_inputs)
+        rows = torch.arange(hidden.shape[0], device=hidden.device)
+        last_hidden = hidden[rows, last_positions.to(hidden.device)]
+        return self.regression_head(last_hidden).squeeze(-1)  # type: ignore[no-any-return]
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        **model_inputs: Any,
+    ) -> torch.Tensor:
+        """Rewards of a batch, as the model card computes them.
+
+        Args:
+            input_ids: Token ids, shape (batch, length), padded on either side.
+            attention_mask: 1 for tokens, 0 for padding, shape (batch, length); all tokens if None.
+            **model_inputs: Passed to the backbone. `token_type_ids`, which some tokenizers
+                return, is dropped: Llama has none.
+
+        Returns:
+            float32 rewards, shape (batch, 1).
+        """
+        model_inputs.pop("token_type_ids", None)
+        hidden = self.hidden_states(input_ids, attention_mask=attention_mask, **model_inputs)
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        last_positions = attention_mask.to(hidden.device).cumsum(dim=1).argmax(dim=1, keepdim=True)
+        rewards = self.regression_head(hidden).squeeze(-1)
+        return torch.gather(rewards, 1, last_positions)

@@ -1,0 +1,62 @@
+"""Prompts as chat messages: what a judge is told before the completion it scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias, TypedDict
+
+from ultrarm_eval.errors import ConfigurationError
+
+
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+#: One user turn as text, a whole conversation, or nothing.
+Prompt: TypeAlias = str | Sequence[Mapping[str, str]] | None
+
+
+def as_messages(prompt: Prompt) -> tuple[Message, ...]:
+    """Turns any form of prompt into messages.
+
+    Args:
+        prompt: A text (one user turn), a list of ``{"role", "content"}``, or None.
+
+    Returns:
+        The messages; empty for None.
+
+    Raises:
+        ConfigurationError: A message is no mapping, or its role or content is no string.
+    """
+    if prompt is None:
+        return ()
+    if isinstance(prompt, str):
+        return (Message(role="user", content=prompt),)
+    messages: list[Message] = []
+    for position, message in enumerate(prompt):
+        if not isinstance(message, Mapping):
+            raise ConfigurationError(
+                f"Message {position} of a prompt is of type {type(message).__name__}; "
+                "a prompt is a text, a list of {'role', 'content'}, or None."
+            )
+        role, content = message.get("role"), message.get("content")
+        if not isinstance(role, str) or not isinstance(content, str):
+            raise ConfigurationError(
+                f"Message {position} of a prompt needs 'role' and 'content' as text; "
+                f"it has role={role!r} and content of type {type(content).__name__}."
+            )
+        messages.append(Message(role=role, content=content))
+    return tuple(messages)
+
+
+def as_plain_text(messages: Sequence[Message]) -> str:
+    """A conversation as text for a language model without chat template.
+
+    A single user turn stands for itself; several turns are labelled by role.
+    """
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        return messages[0]["content"]
+    return "\n\n".join(f"{m['role'].capitalize()}: {m['content']}" for m in messages)

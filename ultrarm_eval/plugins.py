@@ -1,0 +1,171 @@
+"""Finding plugins, and what they registered."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import pluggy
+
+from ultrarm_eval import hookspecs
+from ultrarm_eval.errors import PluginError, unknown_choice
+
+if TYPE_CHECKING:
+    from ultrarm_eval.data.source import PairSource
+    from ultrarm_eval.judges.base import JudgeFactory
+
+logger = logging.getLogger(__name__)
+
+ENTRY_POINT_GROUP = hookspecs.PROJECT_NAME
+OWN_PLUGIN = "ultrarm_eval"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Registration(Generic[T]):
+    """Something registered by name.
+
+    Attributes:
+        item: What was registered.
+        plugin: The name of the plugin that did it.
+    """
+
+    item: T
+    plugin: str
+
+
+class PluginRegistry:
+    """What the plugins of one plugin manager registered."""
+
+    def __init__(self, manager: pluggy.PluginManager) -> None:
+        self.judges: Mapping[str, Registration[JudgeFactory | str]] = _collect_judges(manager)
+        self.pair_sources: Mapping[str, Registration[PairSource]] = _collect_sources(manager)
+
+    def judge(self, name: str) -> JudgeFactory:
+        """Finds a judge by name."""
+        if name not in self.judges:
+            raise unknown_choice("judge", name, self.judges)
+        factory = self.judges[name].item
+        if not isinstance(factory, str):
+            return factory
+        module, _, attribute = factory.partition(":")
+        loaded: JudgeFactory = getattr(importlib.import_module(module), attribute)
+        return loaded
+
+    def sources(self) -> list[PairSource]:
+        """All pair sources, third parties' first: they may know a schema more exactly."""
+        return [registration.item for registration in reversed(self.pair_sources.values())]
+
+
+@cache
+def registry() -> PluginRegistry:
+    """The process's plugins: ours, and those of installed packages."""
+    return PluginRegistry(make_plugin_manager())
+
+
+def make_plugin_manager(*, load_entry_points: bool = True) -> pluggy.PluginManager:
+    """A fresh plugin manager with our own plugin and those of installed packages.
+
+    A package whose plugin does not load is reported by name and left out.
+
+    Args:
+        load_entry_points: Whether to load installed packages' plugins.
+    """
+    from ultrarm_eval import builtin_plugin
+
+    manager = pluggy.PluginManager(hookspecs.PROJECT_NAME)
+    manager.add_hookspecs(hookspecs)
+    manager.register(builtin_plugin, name=OWN_PLUGIN)
+    if load_entry_points:
+        for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+            _load(manager, entry_point)
+    return manager
+
+
+def _load(manager: pluggy.PluginManager, entry_point: importlib.metadata.EntryPoint) -> None:
+    package = entry_point.dist.name if entry_point.dist else "unknown package"
+    if manager.has_plugin(entry_point.name):
+        logger.warning(
+            "Plugin %r of %s is left out: a plugin of that name is loaded already.",
+            entry_point.name,
+            package,
+        )
+        return
+    try:
+        plugin = entry_point.load()
+        manager.register(plugin, name=entry_point.name)
+        manager.check_pending()
+    except Exception as error:
+        # Whatever a third party's module does must not break everyone else's run.
+        if manager.has_plugin(entry_point.name):
+            manager.unregister(name=entry_point.name)
+        logger.warning(
+            "Plugin %r of %s is left out: %s: %s",
+            entry_point.name,
+            package,
+            type(error).__name__,
+            error,
+        )
+
+
+def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[JudgeFactory | str]]:
+    found: dict[str, Registration[JudgeFactory | str]] = {}
+
+    def collect(plugin: str) -> object:
+        def register(name: str, factory: JudgeFactory | str) -> None:
+            if not callable(factory) and ":" not in str(factory):
+                raise PluginError(
+                    f"Plugin {plugin!r}: judge {name!r} needs a factory, or its path "
+                    f"'module:object', not {factory!r}."
+                )
+            _add(found, "judge", name, factory, plugin)
+
+        return register
+
+    _call_each(manager, "register_judges", collect)
+    return found
+
+
+def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[PairSource]]:
+    found: dict[str, Registration[PairSource]] = {}
+
+    def collect(plugin: str) -> object:
+        def register(source: PairSource) -> None:
+            _add(found, "pair source", source.name, source, plugin)
+
+        return register
+
+    _call_each(manager, "register_pair_sources", collect)
+    return found
+
+
+def _add(
+    found: dict[str, Registration[T]], kind: str, name: str, item: T, plugin: str
+) -> None:
+    if name in found:
+        raise PluginError(
+            f"Plugin {plugin!r} registers the {kind} {name!r}, which plugin "
+            f"{found[name].plugin!r} has registered already."
+        )
+    found[name] = Registration(item, plugin)
+
+
+def _call_each(manager: pluggy.PluginManager, hook: str, collect: Callable[[str], object]) -> None:
+    """Calls a hook plugin by plugin, ours first, so that a failure has a name and harms no other."""
+    plugins = manager.list_name_plugin()
+    for name, plugin in plugins:
+        others = [other for _, other in plugins if other is not plugin]
+        try:
+            manager.subset_hook_caller(hook, others)(register=collect(name))
+        except Exception as error:
+            if name == OWN_PLUGIN:
+                raise
+            logger.warning(
+                "Plugin %r is left out: %s fails: %s: %s", name, hook, type(error).__name__, error
+            )

@@ -1,0 +1,1 @@
+"""Turning texts into rewards: encoding, batches, and the run over the model."""

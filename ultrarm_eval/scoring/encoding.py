@@ -1,0 +1,259 @@
+"""From prompt and completion to token ids, the same ids on every transformers version.
+
+With ``special_tokens="text"`` (the default) the ids are those of sentencepiece itself behind one
+BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the published tutorial.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
+from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.scoring.special_literals import SpecialLiterals
+from ultrarm_eval.templates import RAW, Template, render
+
+SPECIAL_TOKEN_MODES = ("text", "parse")
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A text as the model reads it.
+
+    Attributes:
+        ids: Token ids, BOS first where the tokenizer uses one.
+        truncated: Whether tokens were cut off on the left.
+        spells_special_tokens: Whether prompt or completion spell a special token, so that
+            ``special_tokens="text"`` and ``"parse"`` differ.
+    """
+
+    ids: tuple[int, ...]
+    truncated: bool
+    spells_special_tokens: bool
+
+
+class TextEncoder:
+    """Renders and tokenises prompts and completions for one model and one set of settings."""
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        template: Template,
+        *,
+        max_length: int,
+        special_tokens: str = "text",
+        vocabulary_size: int | None = None,
+    ) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            max_length: The most tokens a text may have, BOS and EOS included.
+            special_tokens: "text" or "parse", see the module's description.
+            vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
+
+        Raises:
+            ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
+        """
+        if special_tokens not in SPECIAL_TOKEN_MODES:
+            raise unknown_choice("special_tokens", special_tokens, SPECIAL_TOKEN_MODES)
+        if not getattr(tokenizer, "is_fast", False):
+            raise ConfigurationError(
+                f"The tokenizer is a {type(tokenizer).__name__} without a fast backend; it needs "
+                "a tokenizer.json, or a tokenizer.model that transformers can convert."
+            )
+        self.template = template
+        self.max_length = max_length
+        self.special_tokens = special_tokens
+        self._vocabulary_size = vocabulary_size
+        backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        backend.no_truncation()
+        backend.no_padding()
+        self._parsing = backend
+        self._literals = SpecialLiterals(
+            token.content for token in backend.get_added_tokens_decoder().values() if token.special
+        )
+        self._textual, self._alias_ids = _textual_backend(backend, self._literals)
+        self._bos = _bos_id(tokenizer, backend)
+        self._eos = tokenizer.eos_token_id
+        if template.append_eos and self._eos is None:
+            raise ConfigurationError(
+                f"template={template.name} appends an EOS token, and the tokenizer has none."
+            )
+        if max_length < 2 + template.append_eos:
+            raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
+
+    def template_source(self) -> str:
+        """What the template writes for a sample conversation: equal only for equal templates."""
+        sample = (
+            Message(role="user", content="question 1"),
+            Message(role="assistant", content="answer 1"),
+            Message(role="user", content="question 2"),
+        )
+        eos = " + EOS" if self.template.append_eos else ""
+        return self.template.render(sample, "answer 2") + eos
+
+    def encode(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[EncodedText]:
+        """Encodes prompt and completion pairs, in order.
+
+        Raises:
+            ScoringError: A completion is no string, or a text has no token at all.
+        """
+        for start in range(0, len(completions), _BATCH):
+            yield from self._encode_batch(
+                prompts[start : start + _BATCH], completions[start : start + _BATCH], start
+            )
+
+    def _encode_batch(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], start: int
+    ) -> Iterator[EncodedText]:
+        conversations = [as_messages(prompt) for prompt in prompts]
+        for position, completion in enumerate(completions):
+            if not isinstance(completion, str):
+                raise ScoringError(
+                    f"Completion {start + position} is of type {type(completion).__name__}; "
+                    "only a text can be scored."
+                )
+        texts = [
+            self._write(messages, completion)
+            for messages, completion in zip(conversations, completions, strict=True)
+        ]
+        for position, (ids, messages, completion) in enumerate(
+            zip(self._tokenise(texts), conversations, completions, strict=True)
+        ):
+            spells = self._literals.occur_in(completion) or any(
+                self._literals.occur_in(message["content"]) for message in messages
+            )
+            yield self._finish(ids, spells, start + position)
+
+    def _write(self, messages: Sequence[Message], completion: str) -> str:
+        template = self.template if messages else RAW
+        if self.special_tokens == "parse" or not template.writes_special_tokens:
+            return render(template, messages, completion)
+        masked = [
+            Message(role=m["role"], content=self._literals.mask(m["content"])) for m in messages
+        ]
+        return self._literals.alias_structure(
+            render(template, masked, self._literals.mask(completion))
+        )
+
+    def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        if self.special_tokens == "parse":
+            # The tutorial tokenises as the tokenizer does by itself; a template that writes
+            # special tokens has written its own BOS.
+            as_is = not self.template.writes_special_tokens
+            for encoding in self._parsing.encode_batch_fast(list(texts), add_special_tokens=as_is):
+                yield list(encoding.ids)
+            return
+        for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
+            yield [self._alias_ids.get(i, i) for i in encoding.ids]
+
+    def _finish(self, ids: list[int], spells: bool, position: int) -> EncodedText:
+        if self._bos is not None and ids[:1] != [self._bos]:
+            ids = [self._bos, *ids]
+        elif self._bos is not None and self.special_tokens == "text" and ids[1:2] == [self._bos]:
+            # A chat template that writes BOS behind a BOS: exactly one is kept.
+            ids = ids[1:]
+        suffix = [self._eos] if self.template.append_eos else []
+        truncated = len(ids) + len(suffix) > self.max_length
+        if truncated:
+            prefix = ids[:1] if self._bos is not None else []
+            kept = self.max_length - len(prefix) - len(suffix)
+            ids = prefix + ids[-kept:]
+        ids = ids + suffix
+        if not ids:
+            raise ScoringError(
+                f"Text {position} is empty and the tokenizer has no BOS token, so there is no "
+                "position to read a reward at. Leave the empty completion out."
+            )
+        if self._vocabulary_size is not None and max(ids) >= self._vocabulary_size:
+            raise ScoringError(
+                f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
+                f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
+            )
+        return EncodedText(tuple(ids), truncated, spells)
+
+
+def _bos_id(tokenizer: Any, backend: Tokenizer) -> int | None:
+    """The BOS token, if the tokenizer puts one before a text by itself."""
+    bos: int | None = tokenizer.bos_token_id
+    if bos is None or backend.encode("a").ids[:1] != [bos]:
+        return None
+    return bos
+
+
+def _textual_backend(
+    backend: Tokenizer, literals: SpecialLiterals
+) -> tuple[Tokenizer, dict[int, int]]:
+    """A copy of the tokenizer that reads spelled-out special tokens as text.
+
+    Returns:
+        The copy, and a map from the ids of the template's aliases to the real special ids.
+    """
+    description = json.loads(backend.to_str())
+    _undo_metaspace(description)
+    _drop_merges_into(description, set(literals.tokens))
+    added = description["added_tokens"]
+    special = {token["content"]: token for token in added if token["special"]}
+    first_free = 1 + max(
+        [backend.get_vocab_size(with_added_tokens=True) - 1, *(t["id"] for t in added)]
+    )
+    for offset, (content, alias) in enumerate(literals.aliases.items()):
+        added.append(
+            {**special[content], "id": first_free + offset, "content": alias, "special": False}
+        )
+    textual = Tokenizer.from_str(json.dumps(description))
+    # Asked of the copy, because it may number added tokens itself.
+    alias_ids = {
+        textual.token_to_id(alias): special[content]["id"]
+        for content, alias in literals.aliases.items()
+    }
+    textual.encode_special_tokens = True
+    return textual, alias_ids
+
+
+def _undo_metaspace(description: dict[str, Any]) -> None:
+    """Restores sentencepiece's dummy prefix in tokenizers that transformers 5 converts.
+
+    Its converter writes a Metaspace step, which puts no prefix before a text that starts with a
+    space; sentencepiece (and transformers 4) always puts one.
+    """
+    step = description.get("pre_tokenizer") or {}
+    converted = (
+        step.get("type") == "Metaspace"
+        and step.get("prepend_scheme") == "always"
+        and not step.get("split", True)
+        and description.get("normalizer") is None
+    )
+    if not converted:
+        return
+    mark = step["replacement"]
+    description["pre_tokenizer"] = None
+    description["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "Prepend", "prepend": mark},
+            {"type": "Replace", "pattern": {"String": " "}, "content": mark},
+        ],
+    }
+
+
+def _drop_merges_into(description: dict[str, Any], special: set[str]) -> None:
+    """Removes merges that would spell a special token: sentencepiece never matches those."""
+    merges = description["model"].get("merges")
+    if not merges:
+        return
+
+    def result(merge: Any) -> str:
+        return "".join(merge) if isinstance(merge, list) else str(merge).replace(" ", "", 1)
+
+    description["model"]["merges"] = [m for m in merges if result(m) not in special]

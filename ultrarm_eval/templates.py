@@ -1,0 +1,166 @@
+"""How a prompt and a completion become the one text a reward model reads.
+
+The reward depends on the template, so it is a named setting and is recorded with every result.
+Sources: the model card of openbmb/UltraRM-13b (`ultrarm`, `ultrarm-one-newline`), RewardBench's
+run of UltraRM (`rewardbench`), the published tutorial, which scores bare texts (`raw`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.messages import Message, Prompt, as_messages
+
+DEFAULT_TEMPLATE = "ultrarm"
+RAW_TEMPLATE = "raw"
+CHAT_TEMPLATE = "chat"
+
+Renderer = Callable[[Sequence[Message], str], str]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A way to write a conversation and its completion as one text.
+
+    Attributes:
+        name: The name under which it is recorded.
+        render: Maps the messages before the completion, and the completion, to the text.
+        append_eos: Whether the tokenizer's EOS follows the text.
+        writes_special_tokens: Whether the template itself writes special tokens (such as
+            ``<s>`` in a chat template) that must be parsed as such, unlike those in the contents.
+    """
+
+    name: str
+    render: Renderer
+    append_eos: bool = False
+    writes_special_tokens: bool = False
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Role labels and separators of a plain-text template."""
+
+    user: str
+    assistant: str
+    separator: str
+    closing: str = ""
+
+    def __call__(self, messages: Sequence[Message], completion: str) -> str:
+        turns: list[str] = []
+        for message in messages:
+            match message["role"]:
+                case "system":
+                    turns.append(message["content"])
+                case "user":
+                    turns.append(f"{self.user}: {message['content']}")
+                case "assistant":
+                    turns.append(f"{self.assistant}: {message['content']}")
+                case role:
+                    raise ConfigurationError(
+                        f"A message has the role {role!r}; this template knows system, user and "
+                        "assistant. Use template=chat or a Jinja file for other roles."
+                    )
+        turns.append(f"{self.assistant}: {completion}")
+        return self.separator.join(turns) + self.closing
+
+
+def _raw(messages: Sequence[Message], completion: str) -> str:
+    return completion
+
+
+RAW = Template(RAW_TEMPLATE, _raw)
+
+_PLAIN_TEMPLATES = {
+    template.name: template
+    for template in (
+        Template(DEFAULT_TEMPLATE, _Labels("Human", "Assistant", "\n\n")),
+        Template("ultrarm-one-newline", _Labels("Human", "Assistant", "\n")),
+        Template(
+            "rewardbench", _Labels("User", "Assistant", "\n\n", closing="\n\n"), append_eos=True
+        ),
+        RAW,
+    )
+}
+TEMPLATE_NAMES = (*_PLAIN_TEMPLATES, CHAT_TEMPLATE)
+
+
+def get_template(name: str, tokenizer: Any = None) -> Template:
+    """Finds a template by name, or reads it from a Jinja file.
+
+    Args:
+        name: One of `TEMPLATE_NAMES`, or the path of a Jinja file. A file sees ``messages`` (all
+            turns, the completion last), ``prompt`` (the turns before it), ``completion``,
+            ``bos_token`` and ``eos_token``.
+        tokenizer: Needed for `chat` and for files: it has the chat template and the tokens.
+
+    Raises:
+        ConfigurationError: No such template, or the tokenizer has no chat template.
+    """
+    if name in _PLAIN_TEMPLATES:
+        return _PLAIN_TEMPLATES[name]
+    if name == CHAT_TEMPLATE:
+        return _chat_template(tokenizer)
+    path = Path(name)
+    if path.is_file():
+        return _jinja_template(path, tokenizer)
+    if path.suffix in {".jinja", ".jinja2", ".j2"} or len(path.parts) > 1:
+        raise ConfigurationError(
+            f"The template file {name!r} does not exist. Name a Jinja file, or one of: "
+            f"{', '.join(TEMPLATE_NAMES)}."
+        )
+    raise unknown_choice("template", name, (*TEMPLATE_NAMES, "PATH/TO/FILE.jinja"))
+
+
+def render(template: Template, prompt: Prompt, completion: str) -> str:
+    """Writes prompt and completion as one text; without a prompt, the completion stands alone."""
+    messages = as_messages(prompt)
+    if not messages:
+        return completion
+    return template.render(messages, completion)
+
+
+def _chat_template(tokenizer: Any) -> Template:
+    if not getattr(tokenizer, "chat_template", None):
+        raise ConfigurationError(
+            "template=chat needs a tokenizer with a chat template; this one has none. "
+            f"Use one of: {', '.join(_PLAIN_TEMPLATES)}, or a Jinja file."
+        )
+
+    def render_chat(messages: Sequence[Message], completion: str) -> str:
+        conversation = [*messages, Message(role="assistant", content=completion)]
+        return str(
+            tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=False)
+        )
+
+    return Template(CHAT_TEMPLATE, render_chat, writes_special_tokens=True)
+
+
+def _jinja_template(path: Path, tokenizer: Any) -> Template:
+    import jinja2
+    from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    try:
+        compiled = environment.from_string(path.read_text(encoding="utf-8"))
+    except (jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"The template file {path} cannot be read: {error}") from error
+
+    def render_file(messages: Sequence[Message], completion: str) -> str:
+        try:
+            return compiled.render(
+                messages=[*messages, Message(role="assistant", content=completion)],
+                prompt=list(messages),
+                completion=completion,
+                bos_token=getattr(tokenizer, "bos_token", None) or "",
+                eos_token=getattr(tokenizer, "eos_token", None) or "",
+            )
+        except jinja2.TemplateError as error:
+            raise ConfigurationError(f"The template file {path} failed: {error}") from error
+
+    return Template(str(path), render_file, writes_special_tokens=True)

@@ -10,7 +10,6 @@ import base64
 import csv
 import hashlib
 import io
-import os
 import shutil
 import zipfile
 from pathlib import Path
@@ -33,7 +32,7 @@ class BuildWithPth(build_py):
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         outputs: list[str] = super().get_outputs(include_bytecode)
         if not self.editable_mode:
-            outputs.append(os.path.join(self.build_lib, PTH.name))
+            outputs.append(str(Path(self.build_lib) / PTH.name))
         return outputs
 
 

@@ -7,6 +7,9 @@ This file imports nothing but `os` and `sys`, which every interpreter has loaded
 import os
 import sys
 
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
+# (naming the types would import them at every interpreter start)
+
 #: Set to 0, off, no or false to leave the harness alone.
 SWITCH = "ULTRARM_EVAL_BRIDGE"
 WATCHED = frozenset(
@@ -23,16 +26,16 @@ WATCHED = frozenset(
 class _NotifyingLoader:
     """Runs a module through its own loader, then tells the bridge."""
 
-    def __init__(self, loader):  # type: ignore[no-untyped-def]
+    def __init__(self, loader):
         self._loader = loader
 
-    def __getattr__(self, name):  # type: ignore[no-untyped-def]
+    def __getattr__(self, name):
         return getattr(self._loader, name)
 
-    def create_module(self, spec):  # type: ignore[no-untyped-def]
+    def create_module(self, spec):
         return self._loader.create_module(spec)
 
-    def exec_module(self, module):  # type: ignore[no-untyped-def]
+    def exec_module(self, module):
         module.__spec__.loader = module.__loader__ = self._loader
         self._loader.exec_module(module)
         _tell_bridge(module)
@@ -41,7 +44,7 @@ class _NotifyingLoader:
 class HarnessFinder:
     """A meta path finder that only ever answers for the harness's modules in `WATCHED`."""
 
-    def find_spec(self, name, path=None, target=None):  # type: ignore[no-untyped-def]
+    def find_spec(self, name, path=None, target=None):
         """Finds a watched module through the other finders and has its loader notify us."""
         if name not in WATCHED:
             return None
@@ -57,7 +60,7 @@ class HarnessFinder:
         return None
 
 
-def _tell_bridge(module):  # type: ignore[no-untyped-def]
+def _tell_bridge(module):
     try:
         from ultrarm_eval.harness.bridge import on_import
 
@@ -76,7 +79,7 @@ def _tell_bridge(module):  # type: ignore[no-untyped-def]
         )
 
 
-def install():  # type: ignore[no-untyped-def]
+def install():
     """Starts to wait for the harness, once, unless the user switched it off."""
     if os.environ.get(SWITCH, "").strip().lower() in {"0", "off", "no", "false"}:
         return

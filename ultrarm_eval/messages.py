@@ -16,7 +16,7 @@ class Message(TypedDict):
 
 
 #: One user turn as text, a whole conversation, or nothing.
-Prompt: TypeAlias = str | Sequence[Mapping[str, str]] | None
+Prompt: TypeAlias = str | Sequence[Mapping[str, object]] | None
 
 
 def as_messages(prompt: Prompt) -> tuple[Message, ...]:

@@ -60,7 +60,7 @@ class PluginRegistry:
 
     def sources(self) -> list[PairSource]:
         """All pair sources, third parties' first: they may know a schema more exactly."""
-        return [registration.item for registration in reversed(self.pair_sources.values())]
+        return [registration.item for registration in reversed(list(self.pair_sources.values()))]
 
 
 @cache
@@ -145,9 +145,7 @@ def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[Pa
     return found
 
 
-def _add(
-    found: dict[str, Registration[T]], kind: str, name: str, item: T, plugin: str
-) -> None:
+def _add(found: dict[str, Registration[T]], kind: str, name: str, item: T, plugin: str) -> None:
     if name in found:
         raise PluginError(
             f"Plugin {plugin!r} registers the {kind} {name!r}, which plugin "
@@ -157,7 +155,7 @@ def _add(
 
 
 def _call_each(manager: pluggy.PluginManager, hook: str, collect: Callable[[str], object]) -> None:
-    """Calls a hook plugin by plugin, ours first, so that a failure has a name and harms no other."""
+    """Calls a hook plugin by plugin, so that a failure has a name and harms no other."""
     plugins = manager.list_name_plugin()
     for name, plugin in plugins:
         others = [other for _, other in plugins if other is not plugin]

@@ -40,11 +40,14 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | No
         DataError: A score is no number, or the prompt is neither text nor messages.
     """
     counts.add("rows")
-    sides = [_read_side(row, field, counts) for field in ("chosen", "rejected")]
-    if sides[0] is None or sides[1] is None:
+    chosen_side, rejected_side = (
+        _read_side(row, "chosen", counts),
+        _read_side(row, "rejected", counts),
+    )
+    if chosen_side is None or rejected_side is None:
         counts.add("pairs_left_out_not_text")
         return None
-    (chosen_before, chosen), (rejected_before, rejected) = sides
+    (chosen_before, chosen), (rejected_before, rejected) = chosen_side, rejected_side
     if chosen_before != rejected_before:
         counts.add("pairs_left_out_different_conversations")
         return None
@@ -72,9 +75,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | No
     )
 
 
-def _read_side(
-    row: Row, field: str, counts: DataCounts
-) -> tuple[tuple[Message, ...], str] | None:
+def _read_side(row: Row, field: str, counts: DataCounts) -> tuple[tuple[Message, ...], str] | None:
     """The conversation before an answer, and the answer; None if there is no answer as text."""
     value = row[field]
     if isinstance(value, str):
@@ -116,9 +117,7 @@ def _read_scores(row: Row, where: Location) -> tuple[Fraction, Fraction] | None:
 
 def _read_score(value: Any, field: str, where: Location) -> Fraction:
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        return Fraction(value)
+        return Fraction(str(value) if isinstance(value, bool) else value)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"{where}: field {field!r} is {value!r}; it has to be a number.") from error
 

@@ -118,9 +118,7 @@ class PromptDocuments(Sequence[Document]):
         self.counts.add("pairs_left_out_equal_ratings", possible - len(pairs))
         self.counts.add(
             "pairs_with_identical_answers",
-            sum(
-                a.text == b.text and a.rating != b.rating for a, b in combinations(rated, 2)
-            ),
+            sum(a.text == b.text and a.rating != b.rating for a, b in combinations(rated, 2)),
         )
         if not pairs:
             self.counts.add("rows_left_out_without_pairs")

@@ -71,7 +71,9 @@ def _parse(line: bytes, path: Path, number: int) -> Row:
     try:
         row: Any = json.loads(line.decode("utf-8"))
     except UnicodeDecodeError as error:
-        raise DataError(f"{where}: this is not UTF-8 (byte {error.start}). Save it as UTF-8.") from error
+        raise DataError(
+            f"{where}: this is not UTF-8 (byte {error.start}). Save it as UTF-8."
+        ) from error
     except json.JSONDecodeError as error:
         raise DataError(
             f"{where}: this is no complete JSON object ({error.msg}, column {error.colno}). "

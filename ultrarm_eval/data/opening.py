@@ -119,7 +119,7 @@ def _columns(rows: Sequence[Row]) -> frozenset[str]:
     return frozenset(name for row in seen for name in row)
 
 
-def _open_file(path: Path) -> Sequence[Row]:
+def _open_file(path: Path) -> Any:
     match path.suffix.lower():
         case ".jsonl":
             return JsonLines(path)
@@ -155,18 +155,18 @@ def _open_json(path: Path) -> Sequence[Row]:
     return rows
 
 
-def _open_parquet(path: Path) -> Sequence[Row]:
+def _open_parquet(path: Path) -> Any:
     import datasets
-    import pyarrow
+    import pyarrow as pa
 
     try:
         return datasets.Dataset.from_parquet(str(path))
-    except (pyarrow.ArrowException, datasets.exceptions.DatasetGenerationError, OSError) as error:
+    except (pa.ArrowException, datasets.exceptions.DatasetGenerationError, OSError) as error:
         cause = error.__cause__ or error
         raise DataError(f"{path}: this is no readable Parquet file: {cause}") from error
 
 
-def _open_folder(path: Path, split: str) -> Sequence[Row]:
+def _open_folder(path: Path, split: str) -> Any:
     import datasets
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from lm_eval.api.model import LM
@@ -98,9 +99,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         read = [self._reader.read(request) for request in requests]
         prompts, completions = [prompt for prompt, _ in read], [text for _, text in read]
         rewards: list[Reward | None] = [None] * len(requests)
-        progress = tqdm(total=len(requests), disable=disable_tqdm, desc="Scoring rewards")
-        with progress:
-            for index, reward in self._stream(prompts, completions):
+        stream = self._stream(prompts, completions)
+        # Loading and encoding come with the first reward; their lines stay out of the bar.
+        started = [*islice(stream, 1)]
+        with tqdm(total=len(requests), disable=disable_tqdm, desc="Scoring rewards") as progress:
+            for index, reward in chain(started, stream):
                 rewards[index] = Reward(reward)
                 self.cache_hook.add_partial("loglikelihood", requests[index].args, rewards[index])
                 progress.update()

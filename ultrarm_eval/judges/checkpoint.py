@@ -128,9 +128,7 @@ def _require_head(name: str, keys: set[str]) -> None:
     )
 
 
-def _survey_weights(
-    name: str, fetch: Fetch
-) -> tuple[tuple[str, ...], set[str], bool, int | None]:
+def _survey_weights(name: str, fetch: Fetch) -> tuple[tuple[str, ...], set[str], bool, int | None]:
     """Finds the weight files, the names of the weights, their format, and their size if known."""
     for file, safetensors in ((SAFETENSORS_FILE, True), (PICKLE_FILE, False)):
         index_path = fetch(f"{file}.index.json")

@@ -14,7 +14,7 @@ Fetch: TypeAlias = Callable[[str], Path | None]
 
 _OFFLINE_HELP = (
     "For local weights give their folder: --model_args pretrained=DIR. To try everything offline: "
-    "--model_args pretrained=demo, with --metadata '{\"data\": \"demo\"}' for the data."
+    '--model_args pretrained=demo, with --metadata \'{"data": "demo"}\' for the data.'
 )
 
 

@@ -18,23 +18,25 @@ HEAD_WEIGHT = "regression_head.weight"
 FINAL_NORM_WEIGHT = "model.norm.weight"
 
 
-class Float32RMSNorm(LlamaRMSNorm):
+class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
     """The final norm, computed and returned in float32 whatever the body's dtype.
 
     A bfloat16 reward near 4.0 moves in steps of 0.03, so close pairs would tie by rounding.
     """
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Normalises the last dimension."""
         hidden_states = hidden_states.to(torch.float32)
         variance = hidden_states.pow(2).mean(-1, keepdim=True)
         normed = hidden_states * torch.rsqrt(variance + self.variance_epsilon)
-        return self.weight.to(torch.float32) * normed
+        return self.weight.to(torch.float32) * normed  # type: ignore[no-any-return]
 
 
 class Float32Linear(nn.Linear):
     """A linear layer whose product is float32 even where its weight was loaded in less."""
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
+        """Multiplies the last dimension by the weight."""
         return nn.functional.linear(hidden_states.to(torch.float32), self.weight.to(torch.float32))
 
 
@@ -46,8 +48,9 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
     """
 
     config_class = LlamaConfig
-    # "model.norm", not "norm": the layers' own norms stay in the body's dtype.
-    _keep_in_fp32_modules_strict = ["model.norm", "regression_head"]
+    # The final norm cannot stand here: some versions of transformers know "norm", others
+    # "model.norm", and others would take the layers' own norms too. The judge's loader does it.
+    _keep_in_fp32_modules_strict = ("regression_head",)
 
     def __init__(self, config: LlamaConfig) -> None:
         super().__init__(config)
@@ -58,9 +61,11 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
+        """The token embedding."""
         return self.model.embed_tokens  # type: ignore[no-any-return]
 
     def set_input_embeddings(self, value: nn.Module) -> None:
+        """Replaces the token embedding."""
         self.model.embed_tokens = value
 
     def hidden_states(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:

@@ -10,7 +10,9 @@ from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.plugins import registry
 
 
-def make_judge(judge: str, settings: dict[str, Any], offered: dict[str, Any] | None = None) -> Judge:
+def make_judge(
+    judge: str, settings: dict[str, Any], offered: dict[str, Any] | None = None
+) -> Judge:
     """Makes a judge without loading its weights.
 
     Args:

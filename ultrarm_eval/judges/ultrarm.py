@@ -15,6 +15,7 @@ from ultrarm_eval.errors import CheckpointError, ConfigurationError, unknown_cho
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.judges.device import check_memory, default_batch_tokens, resolve_device
+from ultrarm_eval.judges.tokenizer import load_tokenizer
 from ultrarm_eval.judges.weights import read_weight
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _DEFAULT_MAX_LENGTH = 2048
+_QUICK_TO_HASH = 4 * 1024**3
 
 
 class UltraRMJudge:
@@ -84,7 +86,8 @@ class UltraRMJudge:
         check_memory(
             self._checkpoint.weight_bytes(self._dtype), self._device, parallelize=self._parallelize
         )
-        self._tokenizer = _load_tokenizer(self._checkpoint)
+        loaded = load_tokenizer(self._checkpoint)
+        self._tokenizer = loaded.tokenizer
         self._template = get_template(str(template), self._tokenizer)
         self._encoder = TextEncoder(
             self._tokenizer,
@@ -92,6 +95,7 @@ class UltraRMJudge:
             max_length=_checked_max_length(max_length, self._checkpoint),
             special_tokens=special_tokens,
             vocabulary_size=self._checkpoint.config.vocab_size,
+            is_sentencepiece=loaded.is_sentencepiece,
         )
         self._limits = BatchLimits(
             max_tokens=_checked_count("max_batch_tokens", max_batch_tokens)
@@ -171,7 +175,7 @@ class UltraRMJudge:
             "special_tokens": self._encoder.special_tokens,
             "appends_eos": self._template.append_eos,
             "parameters": self._checkpoint.parameter_count(),
-            "weights_digest": self._digest or self._checkpoint.commit,
+            "weights_digest": self._known_digest(),
             "counts": dict(self._counts),
         }
 
@@ -187,6 +191,14 @@ class UltraRMJudge:
             "max_length": self.max_length,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _known_digest(self) -> str | None:
+        """The digest, unless it would take reading many gigabytes for a report alone."""
+        if self._digest is None and (
+            self._checkpoint.commit or self._checkpoint.weight_bytes(self._dtype) < _QUICK_TO_HASH
+        ):
+            self._digest = self._checkpoint.digest()
+        return self._digest
 
     def _count(self, places: dict[EncodedText, list[int]], distinct: int) -> None:
         truncated = sum(encoded.truncated for encoded in places)
@@ -205,41 +217,22 @@ class UltraRMJudge:
             )
 
 
-def _load_tokenizer(checkpoint: Checkpoint) -> Any:
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(
-            checkpoint.name, revision=checkpoint.revision, trust_remote_code=False
-        )
-    except Exception as error:
-        # transformers raises OSError, ValueError, ImportError and its converters' own errors.
-        raise CheckpointError(
-            f"{checkpoint.name}: its tokenizer cannot be loaded; a tokenizer.model or "
-            f"tokenizer.json is needed ({type(error).__name__}: {str(error).splitlines()[0]})."
-        ) from error
-
-
 def _load_model(
     checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device, *, parallelize: bool
 ) -> LlamaRewardModel:
-    import transformers
-
     from ultrarm_eval.judges.llama_reward_model import (
         FINAL_NORM_WEIGHT,
         HEAD_WEIGHT,
         LlamaRewardModel,
     )
 
-    version = tuple(int(part) for part in transformers.__version__.split(".")[:2])
-    dtype_argument = "dtype" if version >= (4, 56) else "torch_dtype"
     model, report = LlamaRewardModel.from_pretrained(
         checkpoint.name,
         revision=checkpoint.revision,
         use_safetensors=checkpoint.safetensors,
         device_map="auto" if parallelize else {"": device},
         output_loading_info=True,
-        **{dtype_argument: dtype},
+        dtype=dtype,
     )
     missing = sorted(str(key) for key in report["missing_keys"])
     if missing:
@@ -247,7 +240,7 @@ def _load_model(
             f"{checkpoint.name}: {len(missing)} weights are missing and would be random, "
             f"among them {missing[0]!r}."
         )
-    # transformers before 4.5x rounds these to the body's dtype in spite of the class's wish.
+    # transformers rounds these to the body's dtype; the reward needs them as they are stored.
     for key, layer in (
         (FINAL_NORM_WEIGHT, model.model.norm),
         (HEAD_WEIGHT, model.regression_head),

@@ -49,6 +49,7 @@ class TextEncoder:
         max_length: int,
         special_tokens: str = "text",
         vocabulary_size: int | None = None,
+        is_sentencepiece: bool = False,
     ) -> None:
         """Prepares the tokenizer.
 
@@ -58,6 +59,7 @@ class TextEncoder:
             max_length: The most tokens a text may have, BOS and EOS included.
             special_tokens: "text" or "parse", see the module's description.
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
+            is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
 
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
@@ -80,7 +82,11 @@ class TextEncoder:
         self._literals = SpecialLiterals(
             token.content for token in backend.get_added_tokens_decoder().values() if token.special
         )
-        self._textual, self._alias_ids = _textual_backend(backend, self._literals)
+        self._textual, self._alias_ids = _textual_backend(
+            backend,
+            self._literals,
+            restore_prefix=is_sentencepiece and not template.writes_special_tokens,
+        )
         self._bos = _bos_id(tokenizer, backend)
         self._eos = tokenizer.eos_token_id
         if template.append_eos and self._eos is None:
@@ -192,7 +198,7 @@ def _bos_id(tokenizer: Any, backend: Tokenizer) -> int | None:
 
 
 def _textual_backend(
-    backend: Tokenizer, literals: SpecialLiterals
+    backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
 ) -> tuple[Tokenizer, dict[int, int]]:
     """A copy of the tokenizer that reads spelled-out special tokens as text.
 
@@ -200,7 +206,8 @@ def _textual_backend(
         The copy, and a map from the ids of the template's aliases to the real special ids.
     """
     description = json.loads(backend.to_str())
-    _undo_metaspace(description)
+    if restore_prefix:
+        _restore_dummy_prefix(description)
     _drop_merges_into(description, set(literals.tokens))
     added = description["added_tokens"]
     special = {token["content"]: token for token in added if token["special"]}
@@ -214,23 +221,22 @@ def _textual_backend(
     textual = Tokenizer.from_str(json.dumps(description))
     # Asked of the copy, because it may number added tokens itself.
     alias_ids = {
-        textual.token_to_id(alias): special[content]["id"]
+        int(textual.token_to_id(alias) or 0): int(special[content]["id"])
         for content, alias in literals.aliases.items()
     }
     textual.encode_special_tokens = True
     return textual, alias_ids
 
 
-def _undo_metaspace(description: dict[str, Any]) -> None:
-    """Restores sentencepiece's dummy prefix in tokenizers that transformers 5 converts.
+def _restore_dummy_prefix(description: dict[str, Any]) -> None:
+    """Restores sentencepiece's dummy prefix where transformers converted it to a Metaspace step.
 
-    Its converter writes a Metaspace step, which puts no prefix before a text that starts with a
-    space; sentencepiece (and transformers 4) always puts one.
+    That step puts no prefix before a text that starts with a space; sentencepiece always does.
     """
     step = description.get("pre_tokenizer") or {}
     converted = (
         step.get("type") == "Metaspace"
-        and step.get("prepend_scheme") == "always"
+        and step.get("prepend_scheme") in {"always", "first"}
         and not step.get("split", True)
         and description.get("normalizer") is None
     )

@@ -20,7 +20,11 @@ class _Loader(yaml.SafeLoader):
     """Reads task files without importing the functions they name."""
 
 
-_Loader.add_constructor("!function", lambda loader, node: loader.construct_scalar(node))
+def _name_of_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
+    return str(loader.construct_scalar(node))
+
+
+_Loader.add_constructor("!function", _name_of_function)
 
 
 @cache
@@ -49,7 +53,9 @@ def _leaf_files(manager: Any, name: str) -> Iterator[Path | None]:
         return
     # 0.4.12 made the index's entries objects; before they were dicts with -1 for "no file".
     fields = entry if isinstance(entry, dict) else vars(entry)
-    tasks = fields["task"] if isinstance(fields.get("task"), list) else sorted(fields.get("tags") or ())
+    tasks = (
+        fields["task"] if isinstance(fields.get("task"), list) else sorted(fields.get("tags") or ())
+    )
     path = fields.get("yaml_path")
     file = Path(str(path)) if path not in (None, -1) else None
     config = _read(file) if file is not None else {}

@@ -1,0 +1,105 @@
+"""`ultrarm-eval plugins`: what is registered, from which package, and who found it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import os
+from collections.abc import Iterator
+
+from ultrarm_eval._startup import SWITCH
+from ultrarm_eval.harness.bridge.entry_points import (
+    MODELS_GROUP,
+    TASKS_GROUP,
+    FoundEntryPoint,
+    find_entry_points,
+    package_folder,
+)
+from ultrarm_eval.plugins import registry
+
+_HEADER = ("kind", "name", "package", "found by", "state")
+
+
+def list_plugins() -> str:
+    """A table of models, tasks, judges and pair sources that packages add."""
+    rows = [*_models(), *_tasks(), *_ours()]
+    widths = [max(len(row[i]) for row in (_HEADER, *rows)) for i in range(len(_HEADER))]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (_HEADER, tuple("-" * width for width in widths), *rows)
+    ]
+    version = importlib.metadata.version("lm-eval")
+    return f"lm-eval {version}\n\n" + "\n".join(lines) + "\n"
+
+
+def _models() -> Iterator[tuple[str, ...]]:
+    models = importlib.import_module("lm_eval.models")
+    api_registry = importlib.import_module("lm_eval.api.registry")
+    from ultrarm_eval.harness.bridge.model_plugins import harness_discovers_models
+
+    native = harness_discovers_models(api_registry)
+    for found in find_entry_points(MODELS_GROUP):
+        known = native or found.name in api_registry.model_registry
+        built_in = found.name in getattr(models, "MODEL_MAPPING", {})
+        yield (
+            "model",
+            found.name,
+            found.package,
+            _finder(native=native, known=known and not built_in),
+            "a built-in model has this name" if built_in else _state(found, _load_problem(found)),
+        )
+
+
+def _tasks() -> Iterator[tuple[str, ...]]:
+    tasks = importlib.import_module("lm_eval.tasks")
+    manager = importlib.import_module(tasks.TaskManager.__module__)
+    from ultrarm_eval.harness.bridge.task_plugins import harness_discovers_tasks
+
+    native = harness_discovers_tasks(manager)
+    connected = getattr(tasks.TaskManager, "_ultrarm_eval_connected", False)
+    for found in find_entry_points(TASKS_GROUP):
+        problem, files = found.problem, 0
+        if problem is None:
+            try:
+                files = len(list(package_folder(found.placeholder).rglob("*.yaml")))
+            except Exception as error:
+                # Finding a package imports its parents, which are other people's code.
+                problem = f"{type(error).__name__}: {error}"
+        state = problem or f"ok, {files} task files"
+        known = problem is None and (native or connected)
+        yield "tasks", found.name, found.package, _finder(native=native, known=known), state
+
+
+def _ours() -> Iterator[tuple[str, ...]]:
+    packages = {
+        entry_point.name: f"{entry_point.dist.name} {entry_point.dist.version}"
+        for entry_point in importlib.metadata.entry_points(group="ultrarm_eval")
+        if entry_point.dist is not None
+    }
+    own = f"ultrarm-eval {importlib.metadata.version('ultrarm-eval')}"
+    plugins = registry()
+    for kind, registered in (("judge", plugins.judges), ("pair source", plugins.pair_sources)):
+        for name, registration in registered.items():
+            yield kind, name, packages.get(registration.plugin, own), "ultrarm-eval", "ok"
+
+
+def _finder(*, native: bool, known: bool) -> str:
+    if not known:
+        return f"nobody ({SWITCH} is off)" if os.environ.get(SWITCH) else "nobody"
+    return "the harness itself" if native else "through ultrarm-eval"
+
+
+def _load_problem(found: FoundEntryPoint) -> str | None:
+    module, _, attribute = found.placeholder.partition(":")
+    try:
+        getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        # Whatever another package's module does, the table has to show it.
+        return f"broken: {type(error).__name__}: {error}"
+    return None
+
+
+def _state(found: FoundEntryPoint, load_problem: str | None) -> str:
+    if found.problem is not None:
+        return f"left out: {found.problem}"
+    return load_problem or "ok"

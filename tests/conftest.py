@@ -1,0 +1,168 @@
+"""Small real artefacts that the tests share: a tokenizer, checkpoints, and where real data lies."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+_WORDS = "the a human assistant answer question word list number one two sky blue green".split()
+
+
+@pytest.fixture(scope="session")
+def sentencepiece_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small sentencepiece model in Llama's layout."""
+    import sentencepiece
+
+    folder = tmp_path_factory.mktemp("sentencepiece")
+    corpus = folder / "corpus.txt"
+    lines = [" ".join(_WORDS[i % len(_WORDS) :] + _WORDS[: i % 5]) for i in range(200)]
+    corpus.write_text("\n".join([*lines, "Human: x </ s> <s <unk", "Assistant: 0123456789"] * 3))
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus),
+        model_prefix=str(folder / "tokenizer"),
+        vocab_size=400,
+        model_type="bpe",
+        byte_fallback=True,
+        unk_id=0,
+        bos_id=1,
+        eos_id=2,
+        pad_id=-1,
+        split_digits=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        allow_whitespace_only_pieces=True,
+        minloglevel=2,
+    )
+    return folder / "tokenizer.model"
+
+
+@pytest.fixture(scope="session")
+def reward_model() -> Any:
+    """A randomly initialised reward model whose rewards differ clearly between texts."""
+    import torch
+    from transformers import LlamaConfig
+
+    from ultrarm_eval import LlamaRewardModel
+
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=400,
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        max_position_embeddings=256,
+        bos_token_id=1,
+        eos_token_id=2,
+    )
+    model = LlamaRewardModel(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3.0)
+        model.regression_head.weight.normal_()
+        model.model.norm.weight.uniform_(0.5, 1.5)
+    return model
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory, sentencepiece_model: Path) -> Path:
+    """UltraRM's layout on the hub: pickled shards with an index, and a tokenizer.model alone."""
+    return tmp_path_factory.mktemp("checkpoint")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _write_checkpoint(checkpoint: Path, reward_model: Any, sentencepiece_model: Path) -> None:
+    write_sharded_pickles(checkpoint, reward_model)
+    (checkpoint / "tokenizer.model").write_bytes(sentencepiece_model.read_bytes())
+
+
+def write_sharded_pickles(folder: Path, model: Any, *, shards: int = 3) -> None:
+    """Writes a model as `pytorch_model-0000i-of-0000n.bin` with an index and a config of 2023."""
+    import torch
+
+    state = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    names = sorted(state)
+    weight_map = {}
+    for shard in range(shards):
+        file = f"pytorch_model-{shard + 1:05d}-of-{shards:05d}.bin"
+        part = {name: state[name] for name in names[shard::shards]}
+        torch.save(part, folder / file)
+        weight_map.update(dict.fromkeys(part, file))
+    index = {
+        "metadata": {"total_size": sum(t.numel() * t.element_size() for t in state.values())},
+        "weight_map": weight_map,
+    }
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    (folder / "config.json").write_text(json.dumps(config_of_2023(model)))
+
+
+def config_of_2023(model: Any) -> dict[str, Any]:
+    """A config.json as transformers 4.31 wrote it (`torch_dtype`, no `rope_parameters`)."""
+    config = model.config
+    return {
+        "architectures": ["LlamaRewardModel"],
+        "model_type": "llama",
+        "bos_token_id": 1,
+        "eos_token_id": 2,
+        "hidden_act": "silu",
+        "hidden_size": config.hidden_size,
+        "intermediate_size": config.intermediate_size,
+        "max_position_embeddings": config.max_position_embeddings,
+        "num_attention_heads": config.num_attention_heads,
+        "num_hidden_layers": config.num_hidden_layers,
+        "num_key_value_heads": config.num_key_value_heads,
+        "rms_norm_eps": config.rms_norm_eps,
+        "tie_word_embeddings": False,
+        "torch_dtype": "float32",
+        "transformers_version": "4.31.0",
+        "vocab_size": config.vocab_size,
+    }
+
+
+@pytest.fixture
+def real_pairs() -> Path:
+    """1,000 real UltraFeedback pairs, where they lie beside the project."""
+    path = SHARED_DATA / "ultrafeedback_binarized" / "test_prefs.jsonl"
+    if not path.is_file():
+        pytest.skip("the real pairs are not beside the project (../shared/data)")
+    return path
+
+
+def raw_row(
+    instruction: Any = "What is blue?",
+    answers: tuple[tuple[Any, Any], ...] = (("the sky", 5), ("grass", 1)),
+    **fields: Any,
+) -> dict[str, Any]:
+    """A row in UltraFeedback's raw schema; each answer with one rating for all four aspects."""
+    aspects = ("instruction_following", "honesty", "truthfulness", "helpfulness")
+    return {
+        "source": "sharegpt",
+        "instruction": instruction,
+        "models": [f"model-{i}" for i in range(len(answers))],
+        "completions": [
+            {
+                "model": f"model-{i}",
+                "response": text,
+                "annotations": {aspect: {"Rating": str(rating)} for aspect in aspects},
+                "overall_score": 5,
+                "fine-grained_score": rating,
+            }
+            for i, (text, rating) in enumerate(answers)
+        ],
+        **fields,
+    }
+
+
+def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Writes rows as JSON lines."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path

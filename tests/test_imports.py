@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+import ultrarm_eval
+
+
+def _modules_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_importing_the_package_loads_neither_torch_nor_the_harness():
+    loaded = _modules_after("import ultrarm_eval")
+    assert not loaded & {"torch", "transformers", "lm_eval", "datasets", "pluggy"}
+
+
+def test_the_core_loads_no_harness():
+    loaded = _modules_after(
+        "import ultrarm_eval.judges.ultrarm, ultrarm_eval.data.documents, ultrarm_eval.metrics,"
+        "ultrarm_eval.plugins; ultrarm_eval.plugins.registry()"
+    )
+    assert "torch" in loaded
+    assert "lm_eval" not in loaded
+
+
+def test_listing_judges_loads_no_torch():
+    assert "torch" not in _modules_after(
+        "from ultrarm_eval.plugins import registry; registry().judges"
+    )
+
+
+def test_every_public_name_can_be_had():
+    for name in ultrarm_eval.__all__:
+        assert getattr(ultrarm_eval, name) is not None
+    assert set(ultrarm_eval.__all__) <= set(dir(ultrarm_eval))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        ultrarm_eval.nothing  # noqa: B018

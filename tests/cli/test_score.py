@@ -1,0 +1,75 @@
+import json
+
+import pytest
+
+from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval import load_judge
+from ultrarm_eval.cli import main
+
+ROWS = [
+    {"prompt": "the question", "chosen": "the answer", "rejected": "sky"},
+    {"chosen": "bare text", "rejected": "other text"},
+]
+
+
+@pytest.fixture
+def file(tmp_path):
+    return str(write_jsonl(tmp_path / "pairs.jsonl", ROWS))
+
+
+@pytest.fixture(scope="module")
+def expected(checkpoint):
+    with_prompt = load_judge(str(checkpoint)).score(["the question"] * 2, ["the answer", "sky"])
+    bare = load_judge(str(checkpoint), template="raw").score(
+        [None] * 2, ["bare text", "other text"]
+    )
+    return with_prompt, bare
+
+
+def test_both_rewards_and_their_difference_are_printed(file, checkpoint, expected, capsys):
+    assert main(["score", file, "--pretrained", str(checkpoint)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    differences = [float(line.split(": ")[1]) for line in lines if line.startswith("Difference in rewards: ")]  # fmt: skip
+    assert differences == pytest.approx([a - b for a, b in expected], abs=1e-5)
+    assert lines[0].startswith("Pair 1: reward of chosen: ")
+
+
+def test_jsonl_is_for_machines(file, checkpoint, expected, capsys):
+    main(["score", file, "--pretrained", str(checkpoint), "--format", "jsonl"])
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["row"] for row in rows] == [0, 1]
+    for row, (chosen, rejected) in zip(rows, expected, strict=True):
+        assert row["reward_chosen"] == pytest.approx(chosen, abs=1e-5)
+        assert row["reward_rejected"] == pytest.approx(rejected, abs=1e-5)
+        assert row["difference"] == row["reward_chosen"] - row["reward_rejected"]
+
+
+def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, capsys):
+    main(["score", file, "--pretrained", str(checkpoint), "--template", "rewardbench", "--format", "jsonl"])  # fmt: skip
+    first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert abs(first["reward_chosen"] - expected[0][0]) > 0.01
+    assert "reward_chosen" in second
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (raw_row(), r"field 'chosen' is missing.*lm_eval --tasks ultrafeedback_pairs"),
+        ({"chosen": "a", "rejected": 3}, r"bad\.jsonl, line 1: field 'rejected' is 3"),
+        ({"question": "a"}, "no known schema has the columns question"),
+    ],
+)
+def test_rows_that_are_no_pairs_exit_with_2_and_say_where(
+    row, message, checkpoint, tmp_path, capsys
+):
+    import re
+
+    path = write_jsonl(tmp_path / "bad.jsonl", [row])
+    assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error, re.DOTALL), error
+
+
+def test_a_wrong_checkpoint_exits_with_2(file, tmp_path, capsys):
+    assert main(["score", file, "--pretrained", str(tmp_path)]) == 2
+    assert "there is no config.json" in capsys.readouterr().err

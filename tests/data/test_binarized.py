@@ -1,0 +1,85 @@
+from fractions import Fraction
+
+import pytest
+
+from ultrarm_eval.data.binarized import read_row
+from ultrarm_eval.data.records import DataCounts, Location
+from ultrarm_eval.errors import DataError
+
+
+def messages(*contents):
+    roles = ("user", "assistant")
+    return [{"role": roles[i % 2], "content": text} for i, text in enumerate(contents)]
+
+
+def read(**row):
+    counts = DataCounts()
+    return read_row(row, Location("f.jsonl", 3, 4), counts), counts
+
+
+SCHEMAS = {
+    "H4 and allenai": {"prompt": "q", "prompt_id": "x", "chosen": messages("q", "good"), "rejected": messages("q", "bad"), "messages": messages("q", "good"), "score_chosen": 8.5, "score_rejected": 7.0},
+    "argilla": {"prompt": "q", "chosen": messages("q", "good"), "rejected": messages("q", "bad"), "chosen-rating": 8.5, "rejected-rating": 7.0},
+    "trl-lib": {"chosen": messages("q", "good"), "rejected": messages("q", "bad"), "score_chosen": 8.5, "score_rejected": 7.0},
+    "plain": {"prompt": "q", "chosen": "good", "rejected": "bad"},
+    "plain with messages as prompt": {"prompt": messages("q"), "chosen": "good", "rejected": "bad"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", SCHEMAS.values(), ids=SCHEMAS)
+def test_every_schema_gives_the_prompt_and_the_chosen_completion_first(row):
+    record, _ = read(**row)
+    assert record.prompt == ({"role": "user", "content": "q"},)
+    assert [c.text for c in record.completions] == ["good", "bad"]
+    assert record.completions[0].rating > record.completions[1].rating
+
+
+def test_scores_are_kept_exactly():
+    record, _ = read(**SCHEMAS["argilla"])
+    assert [c.rating for c in record.completions] == [Fraction(17, 2), Fraction(7)]
+
+
+def test_a_conversation_before_the_answers_is_the_prompt():
+    record, _ = read(
+        chosen=messages("a", "b", "c", "good"), rejected=messages("a", "b", "c", "bad")
+    )
+    assert [m["content"] for m in record.prompt] == ["a", "b", "c"]
+
+
+def test_without_any_prompt_there_is_none():
+    record, _ = read(chosen="good", rejected="bad")
+    assert record.prompt == ()
+
+
+@pytest.mark.parametrize(
+    ("row", "count"),
+    [
+        ({"chosen": "a", "rejected": "b", "score_chosen": 7, "score_rejected": 7.0}, "pairs_left_out_equal_scores"),
+        ({"chosen": "a", "rejected": "a"}, "pairs_left_out_identical_answers"),
+        ({"chosen": "a", "rejected": "b", "score_chosen": 1, "score_rejected": 2}, "pairs_left_out_chosen_scored_lower"),
+        ({"chosen": None, "rejected": "b"}, "pairs_left_out_not_text"),
+        ({"chosen": [], "rejected": "b"}, "pairs_left_out_not_text"),
+        ({"chosen": [{"role": "user"}], "rejected": "b"}, "pairs_left_out_not_text"),
+        ({"chosen": messages("q", "a"), "rejected": messages("p", "b")}, "pairs_left_out_different_conversations"),
+    ],
+)  # fmt: skip
+def test_pairs_that_say_nothing_are_left_out_and_counted(row, count):
+    record, counts = read(**row)
+    assert record is None
+    assert counts[count] == 1
+
+
+def test_an_empty_answer_is_kept_and_counted():
+    record, counts = read(chosen="good", rejected="")
+    assert record.completions[1].text == ""
+    assert counts["completions_empty"] == 1
+
+
+def test_a_score_that_is_no_number_is_an_error_with_line_and_field():
+    with pytest.raises(DataError, match=r"f\.jsonl, line 4: field 'score_chosen' is 'high'"):
+        read(chosen="a", rejected="b", score_chosen="high", score_rejected=1)
+
+
+def test_a_prompt_that_is_no_text_is_an_error():
+    with pytest.raises(DataError, match="field 'prompt' is int"):
+        read(prompt=3, chosen="a", rejected="b")

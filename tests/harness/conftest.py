@@ -1,0 +1,82 @@
+"""The harness with our tasks alone, and judges that are known to the digit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _restored_registries() -> Iterator[None]:
+    """Keeps what one test registers from the others."""
+    # The built-in models register once, on this import, and only into an empty registry.
+    import lm_eval.models  # noqa: F401
+    from lm_eval.api.registry import model_registry
+
+    before = dict(model_registry.items())
+    yield
+    model_registry._objs.clear()
+    model_registry._objs.update(before)
+
+
+@pytest.fixture
+def run() -> Any:
+    """Runs tasks through the harness's `simple_evaluate`, on the CPU."""
+    from lm_eval import simple_evaluate
+    from lm_eval.tasks import TaskManager
+
+    def run_tasks(
+        model: Any,
+        tasks: list[str],
+        metadata: Mapping[str, Any] | None = None,
+        include_path: str | None = None,
+        **options: Any,
+    ) -> dict[str, Any]:
+        manager = TaskManager(
+            include_defaults=False, metadata=dict(metadata or {}), include_path=include_path
+        )
+        settings = {"bootstrap_iters": 100, "device": "cpu", "log_samples": True, **options}
+        results: dict[str, Any] = simple_evaluate(
+            model=model, tasks=tasks, task_manager=manager, **settings
+        )
+        return results
+
+    return run_tasks
+
+
+class FixedJudge:
+    """A judge whose rewards are a function of prompt and completion."""
+
+    def __init__(self, reward: Any) -> None:
+        self.reward = reward
+        self.calls: list[str] = []
+
+    def score(self, prompts: Any, completions: Any) -> list[float]:
+        self.calls.extend(completions)
+        return [float(self.reward(p, c)) for p, c in zip(prompts, completions, strict=True)]
+
+    def settings(self) -> dict[str, Any]:
+        return {"template": "none", "counts": {"texts": len(self.calls)}}
+
+    def fingerprint(self) -> str:
+        return f"fixed {getattr(self.reward, '__name__', self.reward)}"
+
+
+@pytest.fixture
+def model_of() -> Any:
+    """Makes the harness's model around a judge, without a checkpoint."""
+    from lm_eval.api.model import LM
+
+    from ultrarm_eval.harness.requests import RequestReader
+    from ultrarm_eval.harness.reward_lm import RewardModelLM
+
+    def make(reward: Any) -> Any:
+        model = RewardModelLM.__new__(RewardModelLM)
+        LM.__init__(model)
+        model.pretrained, model.judge_name = "fixed", "fixed"
+        model.judge, model._reader = FixedJudge(reward), RequestReader()
+        return model
+
+    return make

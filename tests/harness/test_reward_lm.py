@@ -1,0 +1,178 @@
+import json
+import pickle
+import shutil
+from types import SimpleNamespace
+
+import pytest
+from lm_eval.api.instance import Instance
+
+from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval.errors import CacheMismatchError, ConfigurationError
+from ultrarm_eval.harness.reward import Reward
+from ultrarm_eval.harness.reward_lm import RewardModelLM
+
+
+def request(context, continuation, task="hellaswag"):
+    return Instance(
+        request_type="loglikelihood",
+        doc={"query": context},
+        arguments=(context, continuation),
+        idx=0,
+        metadata=(task, 0, 1),
+    )
+
+
+@pytest.fixture
+def pairs(tmp_path):
+    rows = [raw_row(instruction=f"p{i}", answers=(("the sky", 5), (f"{i}", 1))) for i in range(6)]
+    return str(write_jsonl(tmp_path / "pairs.jsonl", rows))
+
+
+def test_other_tasks_context_is_the_users_turn_and_one_leading_space_goes(model_of):
+    seen = []
+    model = model_of(lambda prompt, text: seen.append((prompt, text)) or 1.5)
+    responses = model.loglikelihood([request("Q: why?", "  because")], disable_tqdm=True)
+    assert seen == [("Q: why?", " because")]
+    assert responses == [(1.5, False)]
+    assert isinstance(responses[0], Reward)
+
+
+def test_a_conversation_under_a_chat_template_reaches_the_judge_as_one(model_of):
+    seen = []
+    model = model_of(lambda prompt, text: seen.append(prompt) or 0)
+    history = [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]
+    context = model.apply_chat_template(history)
+    model.loglikelihood([request(context, "x")], disable_tqdm=True)
+    assert [dict(m) for m in seen[0]] == history
+
+
+def test_a_reward_survives_pickling_and_is_a_pair():
+    reward = pickle.loads(pickle.dumps(Reward(0.5)))
+    assert isinstance(reward, Reward)
+    assert reward == (0.5, False)
+
+
+@pytest.mark.parametrize("method", ["generate_until", "loglikelihood_rolling"])
+def test_what_a_judge_cannot_do_names_the_tasks_and_what_can(model_of, method):
+    with pytest.raises(ConfigurationError, match=r"gsm8k.*--model hf"):
+        getattr(model_of(lambda *_: 0), method)([SimpleNamespace(task_name="gsm8k")])
+
+
+def test_settings_and_what_was_really_used_stand_in_the_results(run, checkpoint, pairs):
+    results = run(
+        "ultrarm",
+        ["ultrafeedback_pairs"],
+        {"data": pairs},
+        model_args={"pretrained": str(checkpoint), "template": "rewardbench", "max_length": 64},
+        device="cuda:0",
+    )
+    config = json.loads(json.dumps(results["config"], default=str))
+    expected = {
+        "judge": "ultrarm",
+        "pretrained": str(checkpoint),
+        "template": "rewardbench",
+        "dtype": "float32",
+        "max_length": 64,
+        "truncation": "left",
+        "special_tokens": "text",
+        "appends_eos": True,
+        "device_used": "cpu",
+        "revision": None,
+        # 400 x 32 embeddings, 2 layers of 9,280, final norm and head of 32 each.
+            "model_num_parameters": 31424,
+    }
+    assert {key: config[key] for key in expected} == expected
+    assert len(config["model_sha"]) == 64
+
+
+def test_both_names_of_the_model_work(run, checkpoint, pairs):
+    accuracies = [
+        run(name, ["ultrafeedback_pairs"], {"data": pairs}, model_args=f"pretrained={checkpoint}")[
+            "results"
+        ]["ultrafeedback_pairs"]["acc,none"]
+        for name in ("ultrarm", "reward-model")
+    ]
+    assert accuracies[0] == accuracies[1]
+
+
+def test_a_setting_that_does_not_exist_is_named(run, checkpoint, pairs):
+    with pytest.raises(ConfigurationError, match=r"'templat'. Did you mean 'template'"):
+        run(
+            "ultrarm",
+            ["ultrafeedback_pairs"],
+            {"data": pairs},
+            model_args={"pretrained": str(checkpoint), "templat": "raw"},
+        )
+
+
+def test_wrong_data_is_reported_before_the_weights_are_loaded(run, checkpoint, monkeypatch):
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    monkeypatch.setattr(UltraRMJudge, "load", lambda self: pytest.fail("weights were loaded"))
+    with pytest.raises(Exception, match="no such file or folder"):
+        run(
+            "ultrarm",
+            ["ultrafeedback_pairs"],
+            {"data": "nowhere.jsonl"},
+            model_args={"pretrained": str(checkpoint)},
+        )
+
+
+class TestResponseCache:
+    def run_cached(self, run, checkpoint, pairs, cache, **model_args):
+        return run(
+            "ultrarm",
+            ["ultrafeedback_pairs"],
+            {"data": pairs},
+            model_args={"pretrained": str(checkpoint), **model_args},
+            use_cache=str(cache),
+        )
+
+    def test_a_killed_run_goes_on_where_it_was(self, run, checkpoint, pairs, tmp_path, monkeypatch):
+        from ultrarm_eval.scoring import scorer
+
+        uninterrupted = self.run_cached(run, checkpoint, pairs, tmp_path / "other")
+        real, computed = scorer._score_batch, []
+
+        def dies_after_three(model, texts):
+            if len(computed) == 3:
+                raise KeyboardInterrupt
+            computed.extend(texts)
+            return real(model, texts)
+
+        monkeypatch.setattr(scorer, "_score_batch", dies_after_three)
+        with pytest.raises(KeyboardInterrupt):
+            self.run_cached(run, checkpoint, pairs, tmp_path / "cache", max_batch_tokens=1)
+        monkeypatch.setattr(
+            scorer, "_score_batch", lambda m, texts: computed.extend(texts) or real(m, texts)
+        )
+        resumed = self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
+        assert len(computed) == len({tuple(ids) for ids in computed}) == 12
+        for name in ("acc,none", "margin,none"):
+            assert resumed["results"]["ultrafeedback_pairs"][name] == pytest.approx(
+                uninterrupted["results"]["ultrafeedback_pairs"][name], abs=1e-5
+            )
+
+    @pytest.mark.parametrize(
+        "changed", [{"template": "raw"}, {"dtype": "bfloat16"}, {"special_tokens": "parse"}]
+    )
+    def test_another_judge_is_refused(self, run, checkpoint, pairs, tmp_path, changed):
+        self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
+        with pytest.raises(CacheMismatchError, match=r"cache_rank0\.db holds rewards of another"):
+            self.run_cached(run, checkpoint, pairs, tmp_path / "cache", **changed)
+
+    def test_the_same_weights_elsewhere_are_the_same_judge(self, run, checkpoint, pairs, tmp_path):
+        first = self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
+        copy = tmp_path / "copy"
+        shutil.copytree(checkpoint, copy)
+        second = self.run_cached(run, copy, pairs, tmp_path / "cache")
+        assert first["results"]["ultrafeedback_pairs"] == second["results"]["ultrafeedback_pairs"]
+        assert second["config"]["judge_counts"]["texts"] == 0
+
+    def test_a_cache_of_another_model_is_refused(self, run, checkpoint, pairs, tmp_path):
+        from sqlitedict import SqliteDict
+
+        with SqliteDict(str(tmp_path / "cache_rank0.db"), autocommit=True) as db:
+            db["0" * 64] = (-12.5, False)
+        with pytest.raises(CacheMismatchError, match="responses of another model"):
+            self.run_cached(run, checkpoint, pairs, tmp_path / "cache")

@@ -177,7 +177,14 @@ class TestRefusals:
         state = torch.load(path, weights_only=True)
         lost = sorted(state)[0]
         torch.save({k: v for k, v in state.items() if k != lost}, path)
-        with pytest.raises(CheckpointError, match=f"1 weights are missing.*{lost}"):
+        # transformers 4 stops by itself, transformers 5 only reports it.
+        with pytest.raises(CheckpointError, match=f"1 weights are missing.*{lost}|lacks weights"):
+            load_judge(str(copy))
+
+    def test_a_shard_that_is_cut_off(self, copy):
+        path = copy / "pytorch_model-00002-of-00003.bin"
+        path.write_bytes(path.read_bytes()[:2000])
+        with pytest.raises(CheckpointError, match="a file is damaged"):
             load_judge(str(copy))
 
     def test_a_pickle_with_code_in_it_is_not_executed(self, copy):

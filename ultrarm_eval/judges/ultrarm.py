@@ -226,14 +226,22 @@ def _load_model(
         LlamaRewardModel,
     )
 
-    model, report = LlamaRewardModel.from_pretrained(
-        checkpoint.name,
-        revision=checkpoint.revision,
-        use_safetensors=checkpoint.safetensors,
-        device_map="auto" if parallelize else {"": device},
-        output_loading_info=True,
-        dtype=dtype,
-    )
+    try:
+        model, report = LlamaRewardModel.from_pretrained(
+            checkpoint.name,
+            revision=checkpoint.revision,
+            use_safetensors=checkpoint.safetensors,
+            device_map="auto" if parallelize else {"": device},
+            output_loading_info=True,
+            dtype=dtype,
+        )
+    except Exception as error:
+        # What is raised for a missing, cut off or mismatched file differs between versions.
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise CheckpointError(
+            f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
+            f"or does not fit the config ({type(error).__name__}: {reason})."
+        ) from error
     missing = sorted(str(key) for key in report["missing_keys"])
     if missing:
         raise CheckpointError(

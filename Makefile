@@ -1,0 +1,50 @@
+# Two commands: `make demo` and `make test`. Both work in a fresh clone with Python 3.10+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check -qq
+# The newest packages want Python 3.11; 3.10 has a set of its own.
+CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info >= (3, 11) else 'constraints-py310.txt')")
+# Pairs and judge of the demo are in the package: nothing may be fetched.
+OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
+
+.PHONY: help demo test lint types unit demo-judge clean
+
+help:
+	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
+	@echo "make test   lint, types and tests"
+
+# torch first and by itself: a range that another package asks for could fetch a CUDA build.
+$(VENV)/installed: pyproject.toml setup.py $(CONSTRAINTS)
+	@echo "Installing the pinned set into $(VENV); this takes a few minutes the first time."
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install -c $(CONSTRAINTS) torch
+	@$(PIP) install -c $(CONSTRAINTS) -e .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[dev]"
+	@touch $@
+
+demo: $(VENV)/installed
+	$(OFFLINE) $(BIN)/lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs_demo
+
+test: lint types unit
+
+lint: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/installed-dev
+	$(BIN)/mypy
+
+unit: $(VENV)/installed-dev
+	$(BIN)/python -m pytest
+
+# Makes the bundled demo data and judge anew; minutes on a CPU, the same result each time.
+demo-judge: $(VENV)/installed-dev
+	$(BIN)/python scripts/make_demo_data.py --split heldout -o ultrarm_eval/demo/ultrafeedback_demo.jsonl
+	$(BIN)/python scripts/train_demo_judge.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -75,6 +75,7 @@ def model_of() -> Any:
     def make(reward: Any) -> Any:
         model = RewardModelLM.__new__(RewardModelLM)
         LM.__init__(model)
+        model.accelerator = None
         model.pretrained, model.judge_name = "fixed", "fixed"
         model.judge, model._reader = FixedJudge(reward), RequestReader()
         return model

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.logs import show_as_harness_does
+from ultrarm_eval.harness.processes import device_of_process, gather_object, join_processes
 from ultrarm_eval.harness.requests import RequestReader
 from ultrarm_eval.harness.response_cache import bind_to_judge
 from ultrarm_eval.harness.reward import Reward
@@ -64,6 +65,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         show_as_harness_does()
         if trust_remote_code:
             logger.warning("trust_remote_code is ignored: a judge never runs a checkpoint's code.")
+        self.accelerator = join_processes()
+        if self.accelerator is not None:
+            self._rank = self.accelerator.process_index
+            self._world_size = self.accelerator.num_processes
+        device = device_of_process(device, self.accelerator)
         self.pretrained = str(pretrained)
         self.judge_name = judge
         self.judge = make_judge(
@@ -102,7 +108,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         stream = self._stream(prompts, completions)
         # Loading and encoding come with the first reward; their lines stay out of the bar.
         started = [*islice(stream, 1)]
-        with tqdm(total=len(requests), disable=disable_tqdm, desc="Scoring rewards") as progress:
+        silent = disable_tqdm or self.rank != 0
+        with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
             for index, reward in chain(started, stream):
                 rewards[index] = Reward(reward)
                 self.cache_hook.add_partial("loglikelihood", requests[index].args, rewards[index])
@@ -128,6 +135,19 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     ) -> str:
         """Stands in for a chat template: the judge's own template is applied when it scores."""
         return self._reader.remember(chat_history)
+
+    def all_gather(self, tensor: Any) -> Any:
+        """Joins a tensor of every process."""
+        return tensor if self.accelerator is None else self.accelerator.gather(tensor)
+
+    def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
+        """Collects an object of every process on the process `dst`."""
+        return [obj] if self.accelerator is None else gather_object(self.accelerator, obj, dst)
+
+    def barrier(self) -> None:
+        """Waits for every process."""
+        if self.accelerator is not None:
+            self.accelerator.wait_for_everyone()
 
     def set_cache_hook(self, cache_hook: Any) -> None:
         """Binds a response cache to this judge before anything is taken from it.

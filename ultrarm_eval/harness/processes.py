@@ -1,0 +1,43 @@
+"""Data parallel runs: `accelerate launch --num_processes K -m lm_eval ...`.
+
+The harness deals the documents to the processes and gathers what they return; a model only tells
+it which process this is and lends it the collectives. They are methods of the model from 0.4.12
+on, and of its `accelerator` before.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+def join_processes() -> Any | None:
+    """The accelerator of a process started beside others; None in a process of its own."""
+    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+        return None
+    from accelerate import Accelerator
+
+    return Accelerator()
+
+
+def device_of_process(requested: str | None, accelerator: Any | None) -> str | None:
+    """This process's own GPU, where the run asks for no other kind of device."""
+    if accelerator is None or accelerator.device.type != "cuda":
+        return requested
+    if requested in {None, "cuda", "cuda:0"}:
+        return f"cuda:{accelerator.local_process_index}"
+    return requested
+
+
+def gather_object(accelerator: Any, value: Any, destination: int) -> list[Any] | None:
+    """Collects a picklable value of every process, in their order.
+
+    Returns:
+        The values on the process `destination`, None on the others.
+    """
+    import torch.distributed
+
+    is_destination = accelerator.process_index == destination
+    values: list[Any] | None = [None] * accelerator.num_processes if is_destination else None
+    torch.distributed.gather_object(obj=value, object_gather_list=values, dst=destination)
+    return values

@@ -5,6 +5,7 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.data.opening import open_hub, open_named_or_local
+from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 
@@ -72,6 +73,23 @@ def test_every_form_of_file_gives_the_same_rows(tmp_path, open_data, name, save)
 )
 def test_schemas_are_recognised_by_their_columns(tmp_path, open_data, row, source):
     assert open_data(write_jsonl(tmp_path / "d.jsonl", [row])).source.name == source
+
+
+@pytest.mark.parametrize("form", ["parquet", "folder"])
+def test_nested_rows_survive_tables(tmp_path, open_data, form):
+    rows = [raw_row(), raw_row(answers=(("a", 5), ("b", 1), ("c", 2)))]
+    table = datasets.Dataset.from_list(rows)
+    path = tmp_path / ("d.parquet" if form == "parquet" else "d")
+    table.to_parquet(path) if form == "parquet" else table.save_to_disk(path)
+    opened = open_data(path)
+    assert opened.source.name == "ultrafeedback"
+    counts = DataCounts()
+    for index, row in enumerate(opened.rows):
+        record = opened.source.read_row(row, opened.where(index), counts)
+        assert [c.text for c in record.completions] == [
+            c["response"] for c in rows[index]["completions"]
+        ]
+    assert counts["ratings_missing"] == 0
 
 
 def test_an_unknown_schema_names_its_columns_and_those_accepted(tmp_path, open_data):

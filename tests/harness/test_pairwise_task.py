@@ -232,9 +232,9 @@ def test_applying_a_chat_template_changes_no_reward(run, model_of, tmp_path):
 
 def test_a_text_of_several_tasks_is_scored_once(run, checkpoint, tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("a", 5), ("b", 1)))])
+    import lm_eval.models  # noqa: F401
     from lm_eval.api.registry import get_model
 
-    import lm_eval.models  # noqa: F401
     from ultrarm_eval.harness.reward_lm import RewardModelLM
 
     assert get_model("ultrarm") is RewardModelLM

@@ -9,7 +9,6 @@ from lm_eval.api.instance import Instance
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError
 from ultrarm_eval.harness.reward import Reward
-from ultrarm_eval.harness.reward_lm import RewardModelLM
 
 
 def request(context, continuation, task="hellaswag"):
@@ -176,3 +175,48 @@ class TestResponseCache:
             db["0" * 64] = (-12.5, False)
         with pytest.raises(CacheMismatchError, match="responses of another model"):
             self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
+
+
+def test_another_benchmark_runs_beside_ours(run, checkpoint, pairs, tmp_path, caplog):
+    data = write_jsonl(
+        tmp_path / "quiz.jsonl", [{"q": "the sky is", "options": ["blue", "two"], "gold": 0}] * 3
+    )
+    (tmp_path / "quiz.yaml").write_text(
+        f"task: quiz\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {data}}}}}\n"
+        "test_split: test\noutput_type: multiple_choice\ndoc_to_text: '{{q}}'\n"
+        "doc_to_choice: '{{options}}'\ndoc_to_target: gold\n"
+    )
+    results = run(
+        "ultrarm",
+        ["quiz", "ultrafeedback_pairs"],
+        {"data": pairs},
+        model_args={"pretrained": str(checkpoint)},
+        include_path=str(tmp_path),
+    )
+    from ultrarm_eval import load_judge
+
+    blue, two = load_judge(str(checkpoint)).score(["the sky is"] * 2, ["blue", "two"])
+    assert results["results"]["quiz"]["acc,none"] == float(blue > two)
+    assert "acc,none" in results["results"]["ultrafeedback_pairs"]
+
+
+def test_tasks_a_judge_cannot_do_are_refused_before_anything_is_scored(
+    run, checkpoint, pairs, tmp_path, monkeypatch
+):
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    monkeypatch.setattr(UltraRMJudge, "load", lambda self: pytest.fail("weights were loaded"))
+    data = write_jsonl(tmp_path / "quiz.jsonl", [{"q": "write", "a": "x"}])
+    (tmp_path / "writing.yaml").write_text(
+        f"task: writing\ndataset_path: json\ndataset_kwargs: {{data_files: {{test: {data}}}}}\n"
+        "test_split: test\noutput_type: generate_until\ndoc_to_text: '{{q}}'\n"
+        "doc_to_target: '{{a}}'\n"
+    )
+    with pytest.raises(ConfigurationError, match=r"writing asks it to generate text.*--model hf"):
+        run(
+            "ultrarm",
+            ["ultrafeedback_pairs", "writing"],
+            {"data": pairs},
+            model_args={"pretrained": str(checkpoint)},
+            include_path=str(tmp_path),
+        )

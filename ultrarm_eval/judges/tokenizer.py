@@ -71,7 +71,6 @@ def _load_llama(checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:
         revision=checkpoint.revision,
         # What transformers 4 took where nothing is stated, and UltraRM was trained with.
         add_bos_token=stated.get("add_bos_token", True),
-        legacy=stated.get("legacy", True),
     )
 
 

@@ -13,7 +13,22 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
-_WORDS = "the a human assistant answer question word list number one two sky blue green".split()
+_WORDS = [
+    "the",
+    "a",
+    "human",
+    "assistant",
+    "answer",
+    "question",
+    "word",
+    "list",
+    "number",
+    "one",
+    "two",
+    "sky",
+    "blue",
+    "green",
+]
 
 
 @pytest.fixture(scope="session")

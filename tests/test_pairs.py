@@ -1,4 +1,4 @@
-from fractions import Fraction as F
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,23 +7,23 @@ from ultrarm_eval.pairs import PreferencePair, compared_completions, preference_
 
 
 def test_every_pair_with_different_ratings_counts_once():
-    pairs = preference_pairs([F(4), F(2), None, F(4)])
+    pairs = preference_pairs([Fraction(4), Fraction(2), None, Fraction(4)])
     assert pairs == (PreferencePair(0, 1), PreferencePair(3, 1))
 
 
 def test_equal_means_over_different_numbers_of_aspects_are_equal():
-    third = (F(1) + F(4) + F(5)) / 3  # 10/3
-    other = (F(3) + F(3) + F(4)) / 3
+    third = (Fraction(1) + Fraction(4) + Fraction(5)) / 3  # 10/3
+    other = (Fraction(3) + Fraction(3) + Fraction(4)) / 3
     assert preference_pairs([third, other]) == ()
 
 
 def test_means_that_differ_less_than_a_float_can_tell_are_different():
-    close = F(10, 3) + F(1, 10**30)
-    assert float(close) == float(F(10, 3))
-    assert preference_pairs([F(10, 3), close]) == (PreferencePair(1, 0),)
+    close = Fraction(10, 3) + Fraction(1, 10**30)
+    assert float(close) == float(Fraction(10, 3))
+    assert preference_pairs([Fraction(10, 3), close]) == (PreferencePair(1, 0),)
 
 
-@given(st.lists(st.one_of(st.none(), st.integers(1, 5).map(F)), max_size=6))
+@given(st.lists(st.one_of(st.none(), st.integers(1, 5).map(Fraction)), max_size=6))
 def test_pairs_are_those_of_a_plain_double_loop(ratings):
     expected = {
         (i, j)

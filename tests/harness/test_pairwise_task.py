@@ -38,7 +38,7 @@ def mean_ratings(row):
 
 def reference(rows, reward):
     """The metrics by plain loops, with no code of the package."""
-    shares, credits, ties, margins, n_pairs = [], 0.0, [], [], 0
+    shares, credited, ties, margins, n_pairs = [], 0.0, [], [], 0
     for row in rows:
         means = mean_ratings(row)
         texts = [c["response"] for c in row["completions"]]
@@ -57,7 +57,7 @@ def reference(rows, reward):
             shares.append(credit / count)
             ties.append(tie / count)
             margins.append(margin / count)
-            credits += credit
+            credited += credit
             n_pairs += count
     n = len(shares)
     mean = sum(shares) / n
@@ -65,7 +65,7 @@ def reference(rows, reward):
     return {
         "acc": mean,
         "acc_stderr": (variance / n) ** 0.5,
-        "acc_pairs": credits / n_pairs,
+        "acc_pairs": credited / n_pairs,
         "tie_rate": sum(ties) / n,
         "margin": sum(margins) / n,
     }, n

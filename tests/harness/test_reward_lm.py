@@ -78,7 +78,7 @@ def test_settings_and_what_was_really_used_stand_in_the_results(run, checkpoint,
         "device_used": "cpu",
         "revision": None,
         # 400 x 32 embeddings, 2 layers of 9,280, final norm and head of 32 each.
-            "model_num_parameters": 31424,
+        "model_num_parameters": 31424,
     }
     assert {key: config[key] for key in expected} == expected
     assert len(config["model_sha"]) == 64

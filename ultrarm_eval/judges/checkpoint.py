@@ -15,7 +15,7 @@ from ultrarm_eval.judges.checkpoint_files import Fetch, fetcher, hub_commit, rea
 from ultrarm_eval.judges.llama_reward_model import HEAD_WEIGHT
 from ultrarm_eval.judges.weights import PICKLE_FILE, SAFETENSORS_FILE, weight_names
 
-_DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Checkpoint:
         stored = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
         if isinstance(stored, torch.dtype):
             return stored
-        return _DTYPES.get(str(stored).removeprefix("torch."), torch.float32)
+        return DTYPES.get(str(stored).removeprefix("torch."), torch.float32)
 
     def parameter_count(self) -> int:
         """Number of weights that its configuration describes."""

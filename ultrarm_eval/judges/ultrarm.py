@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.errors import CheckpointError, ConfigurationError, unknown_choice
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.judges.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.judges.checkpoint import DTYPES, open_checkpoint
 from ultrarm_eval.judges.device import check_memory, default_batch_tokens, resolve_device
+from ultrarm_eval.judges.model_loading import load_model
+from ultrarm_eval.judges.settings import (
+    checked_count,
+    checked_dtype,
+    checked_flag,
+    checked_max_length,
+    max_texts,
+)
 from ultrarm_eval.judges.tokenizer import load_tokenizer
-from ultrarm_eval.judges.weights import read_weight
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
@@ -27,8 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_DEFAULT_MAX_LENGTH = 2048
 _QUICK_TO_HASH = 4 * 1024**3
 
 
@@ -76,13 +81,13 @@ class UltraRMJudge:
         Raises:
             UltrarmEvalError: A setting, the checkpoint or the device cannot be used.
         """
-        self._dtype_name = _checked_dtype(dtype)
+        self._dtype_name = checked_dtype(dtype)
         source = str(demo_judge_path()) if pretrained == DEMO_NAME else str(pretrained)
         self._pretrained = str(pretrained)
         self._checkpoint = open_checkpoint(source, revision)
         self._dtype = DTYPES.get(self._dtype_name, self._checkpoint.stored_dtype)
         self._device = resolve_device(device)
-        self._parallelize = _checked_flag("parallelize", parallelize)
+        self._parallelize = checked_flag("parallelize", parallelize)
         check_memory(
             self._checkpoint.weight_bytes(self._dtype), self._device, parallelize=self._parallelize
         )
@@ -92,15 +97,15 @@ class UltraRMJudge:
         self._encoder = TextEncoder(
             self._tokenizer,
             self._template,
-            max_length=_checked_max_length(max_length, self._checkpoint),
+            max_length=checked_max_length(max_length, self._checkpoint),
             special_tokens=special_tokens,
             vocabulary_size=self._checkpoint.config.vocab_size,
             is_sentencepiece=loaded.is_sentencepiece,
         )
         self._limits = BatchLimits(
-            max_tokens=_checked_count("max_batch_tokens", max_batch_tokens)
+            max_tokens=checked_count("max_batch_tokens", max_batch_tokens)
             or default_batch_tokens(self._device),
-            max_texts=_max_texts(batch_size, max_batch_size),
+            max_texts=max_texts(batch_size, max_batch_size),
         )
         self._model: LlamaRewardModel | None = None
         self._digest: str | None = None
@@ -125,7 +130,7 @@ class UltraRMJudge:
     def load(self) -> LlamaRewardModel:
         """Loads the weights, once."""
         if self._model is None:
-            self._model = _load_model(
+            self._model = load_model(
                 self._checkpoint, self._dtype, self._device, parallelize=self._parallelize
             )
         return self._model
@@ -215,90 +220,3 @@ class UltraRMJudge:
                 len(places),
                 self.max_length,
             )
-
-
-def _load_model(
-    checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device, *, parallelize: bool
-) -> LlamaRewardModel:
-    from ultrarm_eval.judges.llama_reward_model import (
-        FINAL_NORM_WEIGHT,
-        HEAD_WEIGHT,
-        LlamaRewardModel,
-    )
-
-    try:
-        model, report = LlamaRewardModel.from_pretrained(
-            checkpoint.name,
-            revision=checkpoint.revision,
-            use_safetensors=checkpoint.safetensors,
-            device_map="auto" if parallelize else {"": device},
-            output_loading_info=True,
-            dtype=dtype,
-        )
-    except Exception as error:
-        # What is raised for a missing, cut off or mismatched file differs between versions.
-        reason = (str(error).strip().splitlines() or [""])[0]
-        raise CheckpointError(
-            f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
-            f"or does not fit the config ({type(error).__name__}: {reason})."
-        ) from error
-    missing = sorted(str(key) for key in report["missing_keys"])
-    if missing:
-        raise CheckpointError(
-            f"{checkpoint.name}: {len(missing)} weights are missing and would be random, "
-            f"among them {missing[0]!r}."
-        )
-    # transformers rounds these to the body's dtype; the reward needs them as they are stored.
-    for key, layer in (
-        (FINAL_NORM_WEIGHT, model.model.norm),
-        (HEAD_WEIGHT, model.regression_head),
-    ):
-        if layer.weight.dtype != torch.float32 and layer.weight.device.type != "meta":
-            exact = read_weight(checkpoint.fetch, key, safetensors=checkpoint.safetensors)
-            layer.weight.data = exact.to(layer.weight.device, torch.float32)
-    return model.eval()  # type: ignore[no-any-return]
-
-
-def _checked_dtype(dtype: str) -> str:
-    name = str(dtype).removeprefix("torch.")
-    if name not in {"auto", *DTYPES}:
-        raise unknown_choice("dtype", dtype, ("auto", *DTYPES))
-    return name
-
-
-def _checked_flag(name: str, value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is True or False, not {value!r}.")
-    return value
-
-
-def _checked_count(name: str, value: object) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) < 1:
-        raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
-    return int(str(value))
-
-
-def _checked_max_length(max_length: object, checkpoint: Checkpoint) -> int:
-    positions = int(checkpoint.config.max_position_embeddings)
-    wanted = _checked_count("max_length", max_length)
-    if wanted is None:
-        return min(_DEFAULT_MAX_LENGTH, positions)
-    if wanted > positions:
-        raise ConfigurationError(
-            f"max_length={wanted} is more than the {positions} positions of "
-            f"{checkpoint.name}. Set at most {positions}."
-        )
-    return wanted
-
-
-def _max_texts(batch_size: int | str | None, max_batch_size: int | str | None) -> int | None:
-    limits = []
-    if batch_size is not None and not str(batch_size).startswith("auto"):
-        limits.append(_checked_count("batch_size", batch_size))
-    if limits == [1]:
-        limits = []
-    if max_batch_size is not None:
-        limits.append(_checked_count("max_batch_size", max_batch_size))
-    return min((limit for limit in limits if limit is not None), default=None)

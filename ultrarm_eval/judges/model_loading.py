@@ -1,0 +1,61 @@
+"""Loading the weights of a checkpoint that was found to be a reward model."""
+
+from __future__ import annotations
+
+import torch
+
+from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.judges.checkpoint import Checkpoint
+from ultrarm_eval.judges.llama_reward_model import (
+    FINAL_NORM_WEIGHT,
+    HEAD_WEIGHT,
+    LlamaRewardModel,
+)
+from ultrarm_eval.judges.weights import read_weight
+
+
+def load_model(
+    checkpoint: Checkpoint, dtype: torch.dtype, device: torch.device, *, parallelize: bool
+) -> LlamaRewardModel:
+    """Loads the model, its final norm and head exactly as stored, the body in a dtype.
+
+    Args:
+        checkpoint: The checkpoint.
+        dtype: The body's dtype.
+        device: Where the model goes.
+        parallelize: Spread it over all GPUs and the CPU instead.
+
+    Raises:
+        CheckpointError: Weights are missing, damaged or of another shape.
+    """
+    try:
+        model, report = LlamaRewardModel.from_pretrained(
+            checkpoint.name,
+            revision=checkpoint.revision,
+            use_safetensors=checkpoint.safetensors,
+            device_map="auto" if parallelize else {"": device},
+            output_loading_info=True,
+            dtype=dtype,
+        )
+    except Exception as error:
+        # What is raised for a missing, cut off or mismatched file differs between versions.
+        reason = (str(error).strip().splitlines() or [""])[0]
+        raise CheckpointError(
+            f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
+            f"or does not fit the config ({type(error).__name__}: {reason})."
+        ) from error
+    missing = sorted(str(key) for key in report["missing_keys"])
+    if missing:
+        raise CheckpointError(
+            f"{checkpoint.name}: {len(missing)} weights are missing and would be random, "
+            f"among them {missing[0]!r}."
+        )
+    # transformers rounds these to the body's dtype; the reward needs them as they are stored.
+    for key, layer in (
+        (FINAL_NORM_WEIGHT, model.model.norm),
+        (HEAD_WEIGHT, model.regression_head),
+    ):
+        if layer.weight.dtype != torch.float32 and layer.weight.device.type != "meta":
+            exact = read_weight(checkpoint.fetch, key, safetensors=checkpoint.safetensors)
+            layer.weight.data = exact.to(layer.weight.device, torch.float32)
+    return model.eval()  # type: ignore[no-any-return]

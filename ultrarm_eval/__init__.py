@@ -38,7 +38,6 @@ _LAZY = {
 def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Imported here: this file runs at every interpreter start once the package is installed.
     import importlib
 
     return getattr(importlib.import_module(_LAZY[name]), name)

@@ -1,16 +1,23 @@
-"""Runs at interpreter start, from the installed .pth file: waits for lm_eval to be imported.
+"""Waits for the harness's modules to be imported, and then has the bridge connect to them.
 
 Released lm-eval discovers no entry points, so an installed package has to make itself found.
-This file imports nothing but `os` and `sys`, which every interpreter has loaded anyway.
+The installed .pth file does nothing at interpreter start but put one small finder in front of
+`sys.meta_path`; when that is asked for `lm_eval`, it imports this module and calls `install`. An
+interpreter that never imports lm_eval thus opens no file of this package, whatever state it is in.
 """
 
+from __future__ import annotations
+
+import logging
 import os
 import sys
+from collections.abc import Sequence
+from importlib.abc import Loader
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
-# mypy: disable-error-code="no-untyped-def, no-untyped-call"
-# (naming the types would import them at every interpreter start)
-
-#: Set to 0, off, no or false to leave the harness alone.
+#: Set to 0, off, no or false to leave the harness alone. The .pth file reads it, too.
 SWITCH = "ULTRARM_EVAL_BRIDGE"
 WATCHED = frozenset(
     {
@@ -23,20 +30,23 @@ WATCHED = frozenset(
 )
 
 
-class _NotifyingLoader:
+class _NotifyingLoader(Loader):
     """Runs a module through its own loader, then tells the bridge."""
 
-    def __init__(self, loader):
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def create_module(self, spec):
-        return self._loader.create_module(spec)
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
 
-    def exec_module(self, module):
-        module.__spec__.loader = module.__loader__ = self._loader
+    def exec_module(self, module: ModuleType) -> None:
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
         self._loader.exec_module(module)
         _tell_bridge(module)
 
@@ -44,7 +54,9 @@ class _NotifyingLoader:
 class HarnessFinder:
     """A meta path finder that only ever answers for the harness's modules in `WATCHED`."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Finds a watched module through the other finders and has its loader notify us."""
         if name not in WATCHED:
             return None
@@ -52,7 +64,7 @@ class HarnessFinder:
             find_spec = getattr(finder, "find_spec", None)
             if finder is self or find_spec is None:
                 continue
-            spec = find_spec(name, path, target)
+            spec: ModuleSpec | None = find_spec(name, path, target)
             if spec is not None:
                 if hasattr(spec.loader, "exec_module"):
                     spec.loader = _NotifyingLoader(spec.loader)
@@ -60,15 +72,25 @@ class HarnessFinder:
         return None
 
 
-def _tell_bridge(module):
+def is_switched_off() -> bool:
+    """Whether the user wants the harness left alone."""
+    return os.environ.get(SWITCH, "").strip().lower() in {"0", "off", "no", "false"}
+
+
+def install() -> None:
+    """Starts to wait for the harness, once, unless the user switched it off."""
+    if is_switched_off() or any(isinstance(finder, HarnessFinder) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, HarnessFinder())
+
+
+def _tell_bridge(module: ModuleType) -> None:
     try:
         from ultrarm_eval.harness.bridge import on_import
 
         on_import(module)
     except Exception as error:
         # The harness has to go on without us; a half uninstalled package ends up here, too.
-        import logging
-
         logging.getLogger("lm_eval").warning(
             "ultrarm-eval could not connect to %s and is left out: %s: %s. Reinstall ultrarm-eval, "
             "or set %s=0.",
@@ -77,11 +99,3 @@ def _tell_bridge(module):
             error,
             SWITCH,
         )
-
-
-def install():
-    """Starts to wait for the harness, once, unless the user switched it off."""
-    if os.environ.get(SWITCH, "").strip().lower() in {"0", "off", "no", "false"}:
-        return
-    if not any(isinstance(finder, HarnessFinder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, HarnessFinder())

@@ -128,7 +128,7 @@ def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[Jud
 
         return register
 
-    _call_each(manager, "register_judges", collect)
+    _call_each(manager, "register_judges", found, collect)
     return found
 
 
@@ -141,7 +141,7 @@ def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[Pa
 
         return register
 
-    _call_each(manager, "register_pair_sources", collect)
+    _call_each(manager, "register_pair_sources", found, collect)
     return found
 
 
@@ -154,16 +154,25 @@ def _add(found: dict[str, Registration[T]], kind: str, name: str, item: T, plugi
     found[name] = Registration(item, plugin)
 
 
-def _call_each(manager: pluggy.PluginManager, hook: str, collect: Callable[[str], object]) -> None:
+def _call_each(
+    manager: pluggy.PluginManager,
+    hook: str,
+    found: dict[str, Registration[T]],
+    collect: Callable[[str], object],
+) -> None:
     """Calls a hook plugin by plugin, so that a failure has a name and harms no other."""
     plugins = manager.list_name_plugin()
     for name, plugin in plugins:
         others = [other for _, other in plugins if other is not plugin]
+        before = dict(found)
         try:
             manager.subset_hook_caller(hook, others)(register=collect(name))
         except Exception as error:
             if name == OWN_PLUGIN:
                 raise
+            # What it registered before it failed is left out with the rest.
+            found.clear()
+            found.update(before)
             logger.warning(
                 "Plugin %r is left out: %s fails: %s: %s", name, hook, type(error).__name__, error
             )

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import os
 from collections.abc import Iterator
 
-from ultrarm_eval._startup import SWITCH
+from ultrarm_eval._startup import SWITCH, is_switched_off
 from ultrarm_eval.harness.bridge.entry_points import (
     MODELS_GROUP,
     TASKS_GROUP,
@@ -85,7 +84,7 @@ def _ours() -> Iterator[tuple[str, ...]]:
 
 def _finder(*, native: bool, known: bool) -> str:
     if not known:
-        return f"nobody ({SWITCH} is off)" if os.environ.get(SWITCH) else "nobody"
+        return f"nobody ({SWITCH} is off)" if is_switched_off() else "nobody"
     return "the harness itself" if native else "through ultrarm-eval"
 
 

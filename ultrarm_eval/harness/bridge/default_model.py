@@ -43,15 +43,23 @@ def _wants_default_model(namespace: argparse.Namespace) -> bool:
     names = [name for item in names for name in str(item).split(",") if name]
     if not names:
         return False
-    from ultrarm_eval.harness.bridge.task_files import are_all_pairwise, our_names
-
-    patterns = any(_GLOB_CHARACTERS & set(name) for name in names)
-    if not patterns and not set(names) <= our_names():
+    try:
+        return _are_all_ours(names, getattr(namespace, "include_path", None))
+    except Exception as error:
+        # Other people's task files are read, and people without --model run other tasks, too.
+        logger.debug("The default model stays the harness's: %s: %s", type(error).__name__, error)
         return False
+
+
+def _are_all_ours(names: list[str], include_path: str | None) -> bool:
     from lm_eval.tasks import TaskManager
 
-    # A pattern can reach built-in tasks; plain names of ours are found without scanning those.
-    manager = TaskManager(
-        include_path=getattr(namespace, "include_path", None), include_defaults=patterns
-    )
-    return are_all_pairwise(manager, manager.match_tasks(names))
+    from ultrarm_eval.harness.bridge.task_files import are_all_pairwise
+
+    # Names that plugins and --include_path do not have are built-in, so none of ours: this is
+    # known without the long look at the built-in tasks, which only patterns can also reach.
+    if not are_all_pairwise(TaskManager(include_path=include_path, include_defaults=False), names):
+        return False
+    if not any(_GLOB_CHARACTERS & set(name) for name in names):
+        return True
+    return are_all_pairwise(TaskManager(include_path=include_path), names)

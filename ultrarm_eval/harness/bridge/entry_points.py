@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import sys
@@ -47,7 +48,11 @@ def find_entry_points(group: str) -> Iterator[FoundEntryPoint]:
     taken: dict[str, str] = {}
     for entry_point in importlib.metadata.entry_points(group=group):
         package = _package(entry_point)
-        problem = _problem(entry_point, needs_object=group == MODELS_GROUP)
+        try:
+            problem = _problem(entry_point, needs_object=group == MODELS_GROUP)
+        except Exception as error:
+            # Other packages' import hooks are asked, and values can be anything.
+            problem = f"{type(error).__name__}: {error}"
         if problem is None and entry_point.name in taken:
             problem = f"{taken[entry_point.name]} declares this name already"
         if problem is None:
@@ -70,13 +75,20 @@ def package_folder(value: str) -> Path:
 
 def _package(entry_point: importlib.metadata.EntryPoint) -> str:
     distribution = entry_point.dist
-    return f"{distribution.name} {distribution.version}" if distribution else "unknown package"
+    try:
+        package = f"{distribution.name} {distribution.version}" if distribution else None
+    except Exception:
+        # Half uninstalled packages have lost the file that says their name.
+        package = None
+    return package or "unknown package"
 
 
 def _problem(entry_point: importlib.metadata.EntryPoint, *, needs_object: bool) -> str | None:
     module, _, attribute = entry_point.value.split("[")[0].strip().partition(":")
     if needs_object and not attribute:
         return f"its value {entry_point.value!r} is not of the form 'module:object'"
+    if not all(part.isidentifier() for part in module.strip().split(".")):
+        return f"its value {entry_point.value!r} names no module"
     if not _can_be_found(module.strip()):
         return f"there is no module {module.strip()!r}"
     return None
@@ -102,8 +114,22 @@ def _can_be_found(module: str) -> bool:
 def _find_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleSpec | None:
     for finder in sys.meta_path:
         find_spec = getattr(finder, "find_spec", None)
-        spec = find_spec(name, path, None) if find_spec is not None else None
+        try:
+            spec = find_spec(name, path, None) if find_spec is not None else None
+        except KeyError:
+            # Folders without __init__.py ask for the path of their parent, which is not imported.
+            spec = _folder_spec(name, path)
         if spec is not None:
             found: importlib.machinery.ModuleSpec = spec
             return found
     return None
+
+
+def _folder_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleSpec | None:
+    folders = [Path(entry, name.rpartition(".")[2]) for entry in path or ()]
+    locations = [str(folder) for folder in folders if folder.is_dir()]
+    if not locations:
+        return None
+    spec = importlib.machinery.ModuleSpec(name, None, is_package=True)
+    spec.submodule_search_locations = locations
+    return spec

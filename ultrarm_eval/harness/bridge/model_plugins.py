@@ -3,12 +3,37 @@
 from __future__ import annotations
 
 import logging
+from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.harness.bridge.entry_points import MODELS_GROUP, find_entry_points
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
+
+
+class Placeholder(str):
+    """What the registry loads a model from, and what makes way for a class that registers itself.
+
+    The registry lets a class take the place of a string, and of no EntryPoint, that reads
+    ``module:name`` with the module the class is defined in. Packages often point to a class
+    through another of their modules; that one must be able to take its place, too.
+    """
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        """Equality, by which the registry tells a clash of names from the same thing again."""
+        if not isinstance(other, type):
+            return str.__eq__(self, other)
+        module, _, name = self.partition(":")
+        package = module.partition(".")[0]
+        return other.__name__ == name and other.__module__.partition(".")[0] == package
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = str.__hash__
 
 
 def harness_discovers_models(registry: ModuleType) -> bool:
@@ -34,6 +59,7 @@ def connect(models: ModuleType) -> None:
         if problem is not None:
             logger.warning("Model %r of %s is left out: %s.", found.name, found.package, problem)
             continue
-        # A string, because the registry replaces string placeholders, and not EntryPoint ones,
-        # by a class that registers itself under the same name.
-        known.register(found.name, target=found.placeholder)
+        nested = "." in found.placeholder.partition(":")[2]
+        # The registry itself only looks for names at the top of a module.
+        target = EntryPoint(found.name, found.value, found.group) if nested else None
+        known.register(found.name, target=target or Placeholder(found.placeholder))

@@ -1,9 +1,8 @@
-"""Which tasks are ours: read from our own YAML files and the harness's index."""
+"""Which tasks are ours: read from task files and the harness's index."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,56 +26,66 @@ def _name_of_function(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> str:
 _Loader.add_constructor("!function", _name_of_function)
 
 
-@cache
-def our_names() -> frozenset[str]:
-    """Names of our tasks, groups and tags."""
-    names: set[str] = set()
-    for path in sorted(package_folder(TASKS_PACKAGE).rglob("*.yaml")):
-        config = _read(path)
-        tags = config.get("tag") or []
-        names.update([tags] if isinstance(tags, str) else tags)
-        names.update(v for v in (config.get("task"), config.get("group")) if isinstance(v, str))
-    return frozenset(names)
-
-
 def are_all_pairwise(manager: Any, names: list[str]) -> bool:
-    """Whether names resolve, through groups and tags, to nothing but our pairwise tasks."""
-    paths = [path for name in names for path in _leaf_files(manager, name)]
-    return bool(paths) and all(_is_pairwise(path) for path in paths)
+    """Whether names resolve, through groups and tags, to nothing but our pairwise tasks.
+
+    Args:
+        manager: A TaskManager of the harness.
+        names: Names or patterns, as `--tasks` takes them. One that the manager does not know is
+            none of ours.
+    """
+    ours = package_folder(TASKS_PACKAGE).resolve()
+    for name in names:
+        paths = [
+            path
+            for match in manager.match_tasks([name])
+            for path in _leaf_files(manager, match, frozenset())
+        ]
+        if not paths or not all(_is_pairwise(path, ours) for path in paths):
+            return False
+    return bool(names)
 
 
-def _leaf_files(manager: Any, name: str) -> Iterator[Path | None]:
+def _leaf_files(manager: Any, name: str, above: frozenset[str]) -> Iterator[Path | None]:
     """Files of the tasks behind a name; None for a task without a file."""
     entry = manager.task_index.get(name)
-    if entry is None:
+    if entry is None or name in above:
         yield None
         return
     # 0.4.12 made the index's entries objects; before they were dicts with -1 for "no file".
     fields = entry if isinstance(entry, dict) else vars(entry)
-    tasks = (
-        fields["task"] if isinstance(fields.get("task"), list) else sorted(fields.get("tags") or ())
-    )
     path = fields.get("yaml_path")
-    file = Path(str(path)) if path not in (None, -1) else None
-    config = _read(file) if file is not None else {}
-    if file is None:
-        if not tasks:
-            yield None
-        for task in tasks:
-            yield from _leaf_files(manager, task)
-    elif isinstance(config.get("task"), list):
-        for member in config["task"]:
-            inner = member if isinstance(member, str) else member.get("task") or member.get("group")
-            if isinstance(inner, str):
-                yield from _leaf_files(manager, inner)
-            else:
-                yield None
+    if path in (None, -1):
+        tasks = fields.get("task")
+        tagged = tasks if isinstance(tasks, list) else sorted(fields.get("tags") or ())
+        yield from _files_of_members(manager, tagged, above | {name})
+        return
+    file = Path(str(path))
+    members = _read(file).get("task")
+    if isinstance(members, list):
+        yield from _files_of_members(manager, members, above | {name})
     else:
         yield file
 
 
-def _is_pairwise(path: Path | None) -> bool:
-    if path is None or not path.is_relative_to(package_folder(TASKS_PACKAGE)):
+def _files_of_members(
+    manager: Any, members: list[Any], above: frozenset[str]
+) -> Iterator[Path | None]:
+    """Files of the tasks that a group lists: names, names with overrides, and groups in place."""
+    if not members:
+        yield None
+    for member in members:
+        inner = member if isinstance(member, str) else member.get("task") or member.get("group")
+        if isinstance(inner, list):
+            yield from _files_of_members(manager, inner, above)
+        elif isinstance(inner, str) and (isinstance(member, str) or "class" not in member):
+            yield from _leaf_files(manager, inner, above)
+        else:
+            yield None
+
+
+def _is_pairwise(path: Path | None, ours: Path) -> bool:
+    if path is None or not path.resolve().is_relative_to(ours):
         return False
     return str(_read(path).get("class", "")).startswith(_PAIRWISE_MODULE)
 

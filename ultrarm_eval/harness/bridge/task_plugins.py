@@ -44,20 +44,24 @@ def connect(module: ModuleType) -> None:
     setattr(manager, _MARK, True)
 
 
-def plugin_task_folders() -> list[Path]:
-    """Folders of the installed task packages; a broken one is reported by name and left out."""
-    folders = []
+@functools.cache
+def plugin_task_folders() -> tuple[Path, ...]:
+    """Folders of the installed task packages; a broken one is reported by name and left out.
+
+    Looked for once in a process, so that a broken package is reported once.
+    """
+    folders: dict[Path, None] = {}
     for found in find_entry_points(TASKS_GROUP):
         problem = found.problem
         if problem is None:
             try:
-                folders.append(package_folder(found.placeholder))
+                folders[package_folder(found.placeholder)] = None
             except Exception as error:
                 # Finding a package imports its parents, which are other people's code.
                 problem = f"{type(error).__name__}: {error}"
         if problem is not None:
             logger.warning("Tasks %r of %s are left out: %s.", found.name, found.package, problem)
-    return folders
+    return tuple(folders)
 
 
 def _scanning_plugins(initialise: Callable[..., None]) -> Callable[..., None]:
@@ -79,8 +83,11 @@ def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(get_config)
     def _get_config(self: Any, name: str) -> Any:
         config = get_config(self, name)
-        ours = Path(str(self._get_yaml_path(name))).is_relative_to
-        if "class" in config and any(ours(folder) for folder in plugin_task_folders()):
+        path = Path(str(self._get_yaml_path(name)))
+        is_plugins = any(path.is_relative_to(folder) for folder in plugin_task_folders())
+        # Anyone's own task file may name our class, too.
+        is_ours = getattr(config.get("class"), "is_pairwise", False)
+        if is_ours or ("class" in config and is_plugins):
             stated = config.get("metadata")
             config["metadata"] = {
                 **(stated if isinstance(stated, Mapping) else {}),

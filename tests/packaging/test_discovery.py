@@ -1,0 +1,67 @@
+"""The harness's own Python API finds installed models and tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+MODELS = """
+import json, sys
+from lm_eval.api.registry import get_model
+names = ["hf", "dummy", "ultrarm", "reward-model", "third-party"]
+print(json.dumps({name: get_model(name).__module__ for name in names}))
+"""
+
+TASKS = """
+import json
+from lm_eval.tasks import TaskManager
+manager = TaskManager(include_defaults=False)
+print(json.dumps([manager.all_tasks, manager.include_path]))
+"""
+
+EVALUATED = """
+import json, lm_eval
+from lm_eval.tasks import TaskManager
+results = lm_eval.simple_evaluate(
+    model="third-party", tasks=["third_party_task"],
+    task_manager=TaskManager(include_defaults=False), bootstrap_iters=0,
+)
+print(json.dumps(results["results"]["third_party_task"]["acc,none"]))
+"""
+
+
+def test_get_model_finds_built_in_ours_and_third_party_models(either_environment: Any) -> None:
+    assert either_environment.probe(MODELS).value == {
+        "hf": "lm_eval.models.huggingface",
+        "dummy": "lm_eval.models.dummy",
+        "ultrarm": "ultrarm_eval.harness.reward_lm",
+        "reward-model": "ultrarm_eval.harness.reward_lm",
+        "third-party": "tests_third_party.models",
+    }
+
+
+def test_task_manager_finds_our_and_third_party_tasks(either_environment: Any) -> None:
+    tasks, include_path = either_environment.probe(TASKS).value
+
+    assert tasks == [
+        "third_party_task",
+        "ultrafeedback_binarized",
+        "ultrafeedback_pairs",
+        "ultrafeedback_pairs_demo",
+    ]
+    assert include_path is None
+
+
+@pytest.mark.slow
+def test_simple_evaluate_runs_a_third_party_model_on_its_task(environment: Any) -> None:
+    # The model prefers the shorter of two choices, which is right once in two.
+    assert environment.probe(EVALUATED).value == 0.5
+
+
+def test_nothing_is_found_without_our_package(
+    make_environment: Any, third_party_wheel: Any
+) -> None:
+    bare = make_environment(third_party_wheel)
+
+    assert bare.probe(TASKS).value == [[], None]

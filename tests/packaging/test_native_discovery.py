@@ -1,0 +1,185 @@
+"""Where the harness discovers plugins itself, we stand back, for models and tasks separately.
+
+The harness that does so is made from the installed one: its files are linked, and to the two that
+matter, code of our own is added which discovers plugins under the names of the upstream functions.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+MODELS_ADDITION = """
+
+LOADED = []
+
+
+def load_plugins(group, registry):
+    import importlib.metadata
+
+    for entry_point in importlib.metadata.entry_points(group=group):
+        if entry_point.name not in registry:
+            registry.register(entry_point.name, target=entry_point)
+            LOADED.append(entry_point.name)
+
+
+def import_plugins(modules):
+    raise NotImplementedError
+"""
+MODELS_CALL = """
+
+from lm_eval.api.registry import load_plugins, model_registry
+load_plugins("lm_eval.models", model_registry)
+"""
+TASKS_ADDITION = """
+
+SCANNED = []
+
+
+def discover_plugin_task_paths():
+    import importlib.metadata
+    import importlib.util
+    from pathlib import Path
+
+    found = []
+    for entry_point in importlib.metadata.entry_points(group="lm_eval.tasks"):
+        try:
+            spec = importlib.util.find_spec(entry_point.value)
+        except ImportError:
+            continue
+        folder = str(Path(spec.origin).parent.resolve()) if spec else None
+        if folder and folder not in found:
+            found.append(folder)
+    return found
+
+
+def _discover_first(initialise):
+    def __init__(self, verbosity=None, include_path=None, include_defaults=True, metadata=None):
+        given = include_path if isinstance(include_path, list) else [include_path]
+        paths = [*discover_plugin_task_paths(), *(path for path in given if path)]
+        SCANNED.append(paths)
+        initialise(self, verbosity, paths, include_defaults, metadata)
+        self.include_path = include_path
+
+    return __init__
+
+
+TaskManager.__init__ = _discover_first(TaskManager.__init__)
+"""
+PROBE = """
+import argparse, json, sys
+import lm_eval.models
+from lm_eval.api import registry
+from lm_eval.config.evaluate_config import EvaluatorConfig
+from lm_eval.tasks import TaskManager
+
+module = sys.modules[TaskManager.__module__]
+manager = TaskManager(include_defaults=False)
+models = {name: type(target).__name__ for name, target in registry.model_registry.items()}
+hidden = argparse.Namespace(tasks=["ultrafeedback_pairs"], include_path=sys.argv[1])
+print(json.dumps({
+    "loaded": getattr(registry, "LOADED", None),
+    "ultrarm": models["ultrarm"],
+    "third-party": models["third-party"],
+    "class": registry.get_model("ultrarm").__name__,
+    "scanned": len(module.SCANNED[0]) if hasattr(module, "SCANNED") else None,
+    "connected": hasattr(TaskManager, "_ultrarm_eval_connected"),
+    "tasks": manager.all_tasks,
+    "default": EvaluatorConfig.from_cli(argparse.Namespace(tasks=["ultrafeedback_pairs"])).model,
+    "overridden": EvaluatorConfig.from_cli(hidden).model,
+}))
+"""
+TASKS = [
+    "third_party_task",
+    "ultrafeedback_binarized",
+    "ultrafeedback_pairs",
+    "ultrafeedback_pairs_demo",
+]
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Any:
+    """Makes a harness with additions to some of its files."""
+    spec = importlib.util.find_spec("lm_eval")
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent
+
+    def make(additions: dict[str, str]) -> Path:
+        made = tmp_path / "harness" / "lm_eval"
+        _link(installed, made, {made.joinpath(name): text for name, text in additions.items()})
+        return made.parent
+
+    return make
+
+
+def _link(source: Path, target: Path, additions: dict[Path, str]) -> None:
+    target.mkdir(parents=True)
+    for entry in source.iterdir():
+        made = target / entry.name
+        if made in additions:
+            made.write_text(entry.read_text() + additions[made])
+        elif any(made in path.parents for path in additions):
+            _link(entry, made, additions)
+        elif entry.name != "__pycache__":
+            made.symlink_to(entry)
+
+
+def _tasks_file() -> str:
+    manager = importlib.util.find_spec("lm_eval.tasks.manager")
+    return "tasks/__init__.py" if manager is None else "tasks/manager.py"
+
+
+MODELS = {"api/registry.py": MODELS_ADDITION, "models/__init__.py": MODELS_CALL}
+DISCOVERED = ["ultrarm", "reward-model", "third-party", "third-party-elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("models", "tasks"), [(False, False), (True, False), (False, True), (True, True)]
+)
+def test_nothing_is_discovered_twice(
+    environment: Any, harness: Any, tmp_path: Path, models: bool, tasks: bool
+) -> None:
+    overrides = tmp_path / "overrides"
+    overrides.mkdir()
+    (overrides / "own.yaml").write_text("task: ultrafeedback_pairs\ndataset_path: none\n")
+    path = harness((MODELS if models else {}) | ({_tasks_file(): TASKS_ADDITION} if tasks else {}))
+
+    found = environment.probe(PROBE, overrides, PYTHONPATH=str(path))
+
+    value = found.value
+    if models:
+        assert set(DISCOVERED) <= set(value["loaded"])
+        assert (value["ultrarm"], value["third-party"]) == ("EntryPoint", "EntryPoint")
+    else:
+        assert value["loaded"] is None
+        assert (value["ultrarm"], value["third-party"]) == ("Placeholder", "Placeholder")
+    assert ("Model '" in found.stderr) is not models
+    assert value["class"] == "RewardModelLM"
+    # Two folders: ours and the third party's.
+    assert value["scanned"] == (2 if tasks else None)
+    assert value["connected"] is not tasks
+    assert ("Tasks '" in found.stderr) is not tasks
+    assert value["tasks"] == TASKS
+    assert (value["default"], value["overridden"]) == ("ultrarm", "hf")
+
+
+def test_default_model_is_found_behind_a_symbolic_link(
+    make_environment: Any, wheel: Path, harness: Any, tmp_path: Path
+) -> None:
+    # Upstream resolves the folders it scans, and ours is then not where we were imported from.
+    linked = make_environment(wheel)
+    real = linked.site_packages.rename(tmp_path / "real")
+    linked.site_packages.symlink_to(real, target_is_directory=True)
+
+    found = linked.probe(
+        "import argparse, json; from lm_eval.config.evaluate_config import EvaluatorConfig;"
+        "namespace = argparse.Namespace(tasks=['ultrafeedback_pairs']);"
+        "print(json.dumps(EvaluatorConfig.from_cli(namespace).model))",
+        PYTHONPATH=str(harness({_tasks_file(): TASKS_ADDITION})),
+    )
+
+    assert found.value == "ultrarm"

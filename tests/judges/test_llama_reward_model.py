@@ -1,7 +1,9 @@
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from ultrarm_eval import LlamaRewardModel
+from ultrarm_eval.errors import CheckpointError
 
 IDS = torch.tensor([[5, 9, 33, 7, 8]])
 
@@ -53,3 +55,12 @@ def test_rewards_are_float32_in_every_body_dtype(reward_model, tmp_path, dtype):
     assert rewards.dtype == torch.float32
     # A float32 head does not round to the body's dtype.
     assert rewards[0].to(dtype).float() != rewards[0]
+
+
+def test_a_checkpoint_without_the_head_is_refused_and_not_filled_at_random(reward_model, tmp_path):
+    reward_model.save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["regression_head.weight"]
+    save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"would be random.*'regression_head.weight'"):
+        LlamaRewardModel.from_pretrained(tmp_path)

@@ -14,6 +14,8 @@ from torch import nn
 from transformers import LlamaConfig, LlamaModel, LlamaPreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
+from ultrarm_eval.errors import CheckpointError
+
 HEAD_WEIGHT = "regression_head.weight"
 FINAL_NORM_WEIGHT = "model.norm.weight"
 
@@ -59,6 +61,30 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
         self.regression_head = Float32Linear(config.hidden_size, 1, bias=False)
         # transformers 5 builds the table of tied weights here; without it loading fails.
         self.post_init()
+
+    @classmethod
+    def from_pretrained(
+        cls, *arguments: Any, output_loading_info: bool = False, **options: Any
+    ) -> Any:
+        """Loads a checkpoint as transformers does, but never with random weights.
+
+        Args:
+            *arguments: As for any model of transformers.
+            output_loading_info: Return (model, what transformers reports about the loading).
+            **options: As for any model of transformers.
+
+        Raises:
+            CheckpointError: Weights are missing; transformers would only report it and fill them
+                at random.
+        """
+        model, report = super().from_pretrained(*arguments, output_loading_info=True, **options)
+        missing = sorted(str(key) for key in report["missing_keys"])
+        if missing:
+            raise CheckpointError(
+                f"{arguments[0] if arguments else 'The checkpoint'}: {len(missing)} weights are "
+                f"missing and would be random, among them {missing[-1]!r}."
+            )
+        return (model, report) if output_loading_info else model
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding."""

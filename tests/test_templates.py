@@ -3,7 +3,14 @@ from types import SimpleNamespace
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.templates import TEMPLATE_NAMES, get_template, render
+from ultrarm_eval.messages import as_messages
+from ultrarm_eval.templates import TEMPLATE_NAMES, get_template, template_for
+
+
+def render(template, prompt, completion):
+    messages = as_messages(prompt)
+    return template_for(template, messages).render(messages, completion)
+
 
 CONVERSATION = [
     {"role": "user", "content": "q1"},

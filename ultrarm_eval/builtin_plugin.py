@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ultrarm_eval.hookspecs import hookimpl
+from ultrarm_eval.judges import DEFAULT_JUDGE
 
 if TYPE_CHECKING:
     from ultrarm_eval.data.source import PairSource
     from ultrarm_eval.judges.base import JudgeFactory
-
-DEFAULT_JUDGE = "ultrarm"
 
 
 @hookimpl

@@ -42,15 +42,25 @@ class PluginError(UltrarmEvalError):
     """A plugin registers something that cannot be registered."""
 
 
-def unknown_choice(what: str, value: object, allowed: Iterable[str]) -> ConfigurationError:
+def first_line(error: BaseException) -> str:
+    """What another library's exception says first, with its class: for use in a message."""
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+
+def unknown_choice(
+    what: str, value: object, allowed: Iterable[str], *, otherwise: str = ""
+) -> ConfigurationError:
     """Builds the error for a name that is none of the allowed ones.
 
     Args:
         what: What the name stands for, in the words of the user ("template").
         value: What was given.
         allowed: The names there are.
+        otherwise: What can be given instead of a name ("or a file").
     """
     names = sorted(allowed)
     close = difflib.get_close_matches(str(value), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return ConfigurationError(f"Unknown {what} {value!r}.{hint} Choose one of: {', '.join(names)}.")
+    choices = ", ".join(names) + (f", {otherwise}" if otherwise else "")
+    return ConfigurationError(f"Unknown {what} {value!r}.{hint} Choose one of: {choices}.")

@@ -35,6 +35,11 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
         return ()
     if isinstance(prompt, str):
         return (Message(role="user", content=prompt),)
+    if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
+        raise ConfigurationError(
+            f"A prompt is of type {type(prompt).__name__}; it has to be a text, a list of "
+            "{'role', 'content'}, or None."
+        )
     messages: list[Message] = []
     for position, message in enumerate(prompt):
         if not isinstance(message, Mapping):

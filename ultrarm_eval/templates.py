@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.messages import Message
 
 DEFAULT_TEMPLATE = "ultrarm"
 RAW_TEMPLATE = "raw"
@@ -112,15 +112,12 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
             f"The template file {name!r} does not exist. Name a Jinja file, or one of: "
             f"{', '.join(TEMPLATE_NAMES)}."
         )
-    raise unknown_choice("template", name, (*TEMPLATE_NAMES, "PATH/TO/FILE.jinja"))
+    raise unknown_choice("template", name, TEMPLATE_NAMES, otherwise="or give a Jinja file")
 
 
-def render(template: Template, prompt: Prompt, completion: str) -> str:
-    """Writes prompt and completion as one text; without a prompt, the completion stands alone."""
-    messages = as_messages(prompt)
-    if not messages:
-        return completion
-    return template.render(messages, completion)
+def template_for(template: Template, messages: Sequence[Message]) -> Template:
+    """The template that writes a conversation: without a prompt, the completion stands alone."""
+    return template if messages else RAW
 
 
 def _chat_template(tokenizer: Any) -> Template:

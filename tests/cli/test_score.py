@@ -57,6 +57,8 @@ def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, 
         (raw_row(), r"field 'chosen' is missing.*lm_eval --tasks ultrafeedback_pairs"),
         ({"chosen": "a", "rejected": 3}, r"bad\.jsonl, line 1: field 'rejected' is 3"),
         ({"question": "a"}, "no known schema has the columns question"),
+        ({"prompt": 5, "chosen": "a", "rejected": "b"}, r"line 1: field 'prompt': .* type int"),
+        ({"prompt": ["x"], "chosen": "a", "rejected": "b"}, r"line 1: field 'prompt': Message 0"),
     ],
 )
 def test_rows_that_are_no_pairs_exit_with_2_and_say_where(
@@ -73,3 +75,14 @@ def test_rows_that_are_no_pairs_exit_with_2_and_say_where(
 def test_a_wrong_checkpoint_exits_with_2(file, tmp_path, capsys):
     assert main(["score", file, "--pretrained", str(tmp_path)]) == 2
     assert "there is no config.json" in capsys.readouterr().err
+
+
+def test_a_bad_last_row_is_found_before_the_weights_are_loaded(
+    checkpoint, tmp_path, capsys, monkeypatch
+):
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    monkeypatch.setattr(UltraRMJudge, "load", lambda self: pytest.fail("weights were loaded"))
+    path = write_jsonl(tmp_path / "bad.jsonl", [*ROWS, {"chosen": "a"}])
+    assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
+    assert "line 3: field 'rejected' is missing" in capsys.readouterr().err

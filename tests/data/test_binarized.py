@@ -4,7 +4,6 @@ import pytest
 
 from ultrarm_eval.data.binarized import read_row
 from ultrarm_eval.data.records import DataCounts, Location
-from ultrarm_eval.errors import DataError
 
 
 def messages(*contents):
@@ -75,11 +74,18 @@ def test_an_empty_answer_is_kept_and_counted():
     assert counts["completions_empty"] == 1
 
 
-def test_a_score_that_is_no_number_is_an_error_with_line_and_field():
-    with pytest.raises(DataError, match=r"f\.jsonl, line 4: field 'score_chosen' is 'high'"):
-        read(chosen="a", rejected="b", score_chosen="high", score_rejected=1)
+@pytest.mark.parametrize("score", ["N/A", "high", None, True, [1], float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "fields", [("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating")]
+)
+def test_a_score_that_is_no_number_leaves_the_pair_out(score, fields):
+    record, counts = read(chosen="a", rejected="b", **{fields[0]: 2, fields[1]: score})
+    assert record is None
+    assert counts["pairs_left_out_score_no_number"] == 1
 
 
-def test_a_prompt_that_is_no_text_is_an_error():
-    with pytest.raises(DataError, match="field 'prompt' is int"):
-        read(prompt=3, chosen="a", rejected="b")
+@pytest.mark.parametrize("prompt", [3, ["x"], {"role": "user"}, [{"role": "user"}]])
+def test_a_prompt_that_is_no_text_leaves_the_pair_out(prompt):
+    record, counts = read(prompt=prompt, chosen="a", rejected="b")
+    assert record is None
+    assert counts["pairs_left_out_prompt_not_text"] == 1

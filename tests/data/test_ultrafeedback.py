@@ -5,7 +5,6 @@ import pytest
 from tests.conftest import raw_row
 from ultrarm_eval.data.records import DataCounts, Location
 from ultrarm_eval.data.ultrafeedback import read_row
-from ultrarm_eval.errors import DataError
 
 WHERE = Location("file.jsonl", 0, 1)
 
@@ -83,14 +82,17 @@ def test_rows_without_prompt_or_completions_are_left_out_and_counted(row, count)
     assert counts[count] == 1
 
 
-@pytest.mark.parametrize("completions", [None, "text", {"a": 1}])
-def test_completions_that_are_no_list_are_an_error_with_the_line(completions):
-    with pytest.raises(DataError, match=r"file\.jsonl, line 1: field 'completions'"):
-        read(raw_row(completions=completions))
+@pytest.mark.parametrize("completions", [None, "text", 7, {"a": 1}])
+def test_completions_that_are_no_list_leave_the_row_out(completions):
+    record, counts = read(raw_row(completions=completions))
+    assert record is None
+    assert counts["rows_left_out_completions_no_list"] == 1
 
 
-def test_a_completion_that_is_no_object_is_an_error_with_its_position():
-    row = raw_row()
-    row["completions"][1] = "text"
-    with pytest.raises(DataError, match="completion 1 is str"):
-        read(row)
+@pytest.mark.parametrize("completion", [None, "text", 3])
+def test_a_completion_that_is_no_object_is_left_out(completion):
+    row = raw_row(answers=(("a", 5), ("b", 1), ("c", 2)))
+    row["completions"][1] = completion
+    record, counts = read(row)
+    assert [c.text for c in record.completions] == ["a", "c"]
+    assert counts["completions_left_out_not_text"] == 1

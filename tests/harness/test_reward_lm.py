@@ -82,6 +82,7 @@ def test_settings_and_what_was_really_used_stand_in_the_results(run, checkpoint,
     }
     assert {key: config[key] for key in expected} == expected
     assert len(config["model_sha"]) == 64
+    assert "acc_norm" not in results["higher_is_better"]["ultrafeedback_pairs"]
 
 
 def test_both_names_of_the_model_work(run, checkpoint, pairs):
@@ -167,6 +168,13 @@ class TestResponseCache:
         second = self.run_cached(run, copy, pairs, tmp_path / "cache")
         assert first["results"]["ultrafeedback_pairs"] == second["results"]["ultrafeedback_pairs"]
         assert second["config"]["judge_counts"]["texts"] == 0
+
+    def test_a_language_model_is_not_served_rewards(self, run, checkpoint, pairs, tmp_path):
+        self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
+        with pytest.raises(CacheMismatchError, match="are no likelihoods of this model"):
+            run(
+                "dummy", ["ultrafeedback_pairs"], {"data": pairs}, use_cache=str(tmp_path / "cache")
+            )
 
     def test_a_cache_of_another_model_is_refused(self, run, checkpoint, pairs, tmp_path):
         from sqlitedict import SqliteDict

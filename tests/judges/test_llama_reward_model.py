@@ -1,3 +1,5 @@
+import json
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -55,6 +57,14 @@ def test_rewards_are_float32_in_every_body_dtype(reward_model, tmp_path, dtype):
     assert rewards.dtype == torch.float32
     # A float32 head does not round to the body's dtype.
     assert rewards[0].to(dtype).float() != rewards[0]
+
+
+def test_another_architecture_is_refused(reward_model, tmp_path):
+    reward_model.save_pretrained(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps({**config, "model_type": "mistral"}))
+    with pytest.raises(CheckpointError, match="describes a 'mistral' model"):
+        LlamaRewardModel.from_pretrained(tmp_path)
 
 
 def test_a_checkpoint_without_the_head_is_refused_and_not_filled_at_random(reward_model, tmp_path):

@@ -99,6 +99,26 @@ def test_message_lists_are_prompts(judge):
     assert judge.score([turns], ["the answer"]) == judge.score(["the question"], ["the answer"])
 
 
+@pytest.mark.parametrize(
+    "template", ["ultrarm", "ultrarm-one-newline", "rewardbench", "raw", "own.jinja"]
+)
+def test_without_a_prompt_every_template_gives_the_bare_texts_reward(
+    judge, checkpoint, tmp_path, template
+):
+    if template == "own.jinja":
+        template = str(tmp_path / template)
+        (tmp_path / "own.jinja").write_text("{{ bos_token }}{{ completion }}{{ eos_token }}")
+    other = UltraRMJudge(str(checkpoint), template=template)
+    other._model = judge.load()
+    raw = naive_rewards(checkpoint, ["bare text"])
+    assert other.score([None], ["bare text"]) == pytest.approx(raw, abs=TOLERANCE)
+
+
+def test_bare_strings_are_refused(judge):
+    with pytest.raises(ConfigurationError, match="are lists"):
+        judge.score("q", "a")
+
+
 def test_unequal_numbers_of_prompts_and_completions_are_refused(judge):
     with pytest.raises(ConfigurationError, match="1 prompts and 2 completions"):
         judge.score(["q"], ["a", "b"])
@@ -178,7 +198,7 @@ class TestRefusals:
         lost = min(state)
         torch.save({k: v for k, v in state.items() if k != lost}, path)
         # transformers 4 stops by itself, transformers 5 only reports it.
-        with pytest.raises(CheckpointError, match=f"1 weights are missing.*{lost}|lacks weights"):
+        with pytest.raises(CheckpointError, match=f"weights are missing.*{lost}|lacks weights"):
             load_judge(str(copy))
 
     def test_a_shard_that_is_cut_off(self, copy):
@@ -228,7 +248,9 @@ class TestRefusals:
         assert """--metadata '{"data": "demo"}'""" in str(error.value)
 
     def test_more_length_than_the_model_has_positions(self, checkpoint):
-        with pytest.raises(ConfigurationError, match="more than the 256 positions"):
+        with pytest.raises(
+            ConfigurationError, match="has 256 positions, so it is a whole number from 1 to 256"
+        ):
             UltraRMJudge(str(checkpoint), max_length=257)
 
     def test_the_default_length_is_the_models_where_that_is_less(self, checkpoint):
@@ -242,7 +264,7 @@ class TestRefusals:
             ("special_tokens", "no", "Choose one of: parse, text"),
             ("batch_size", 0, "whole number of at least 1"),
             ("batch_size", "many", "whole number of at least 1"),
-            ("max_length", -5, "whole number of at least 1"),
+            ("max_length", -5, "whole number from 1 to 256"),
             ("max_batch_tokens", 1.5, "whole number of at least 1"),
             ("parallelize", "yes", "True or False"),
         ],
@@ -259,8 +281,10 @@ class TestRefusals:
                 state["regression_head.weight"][:] = float("nan")
                 torch.save(state, shard)
         assert path.is_file()
-        with pytest.raises(ScoringError, match=r"reward of text 0 \(\d+ tokens.*is nan"):
-            load_judge(str(copy)).score(["q"], ["a"])
+        with pytest.raises(
+            ScoringError, match=r"reward of completion 0 is nan; it starts 'the sky'"
+        ):
+            load_judge(str(copy)).score(["q", "q"], ["the sky", "the sky"])
 
 
 class TestFingerprint:

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from ultrarm_eval.errors import UltrarmEvalError
+from ultrarm_eval.judges import DEFAULT_JUDGE
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +68,9 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument(
         "--pretrained", required=True, metavar="DIR", help="checkpoint: folder, hub id, or 'demo'"
     )
-    command.add_argument("--judge", default="ultrarm", help="registered judge (default: ultrarm)")
+    command.add_argument(
+        "--judge", default=DEFAULT_JUDGE, help="registered judge (default: %(default)s)"
+    )
     command.add_argument("--revision", help="hub revision of the checkpoint")
     command.add_argument("--template", help="template of rows with a prompt (default: ultrarm)")
     command.add_argument("--special-tokens", choices=["text", "parse"], default="text")

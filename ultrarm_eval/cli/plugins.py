@@ -14,7 +14,7 @@ from ultrarm_eval.harness.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
-from ultrarm_eval.plugins import registry
+from ultrarm_eval.plugins import ENTRY_POINT_GROUP, registry
 
 _HEADER = ("kind", "name", "package", "found by", "state")
 
@@ -72,7 +72,7 @@ def _tasks() -> Iterator[tuple[str, ...]]:
 def _ours() -> Iterator[tuple[str, ...]]:
     packages = {
         entry_point.name: f"{entry_point.dist.name} {entry_point.dist.version}"
-        for entry_point in importlib.metadata.entry_points(group="ultrarm_eval")
+        for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
         if entry_point.dist is not None
     }
     own = f"ultrarm-eval {importlib.metadata.version('ultrarm-eval')}"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from itertools import islice
 from typing import Any, TextIO
 
-from ultrarm_eval.data.opening import OpenedData, open_named_or_local
-from ultrarm_eval.data.records import Row
-from ultrarm_eval.errors import DataError
-from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.data.binarized import read_side
+from ultrarm_eval.data.opening import open_named_or_local
+from ultrarm_eval.data.records import Location, Row
+from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.judges.loading import load_judge
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.plugins import registry
@@ -35,47 +34,42 @@ def score_file(
         UltrarmEvalError: The data, the judge or a setting cannot be used.
     """
     opened = open_named_or_local(data, "test", registry().sources())
-    _require_pairs(opened)
+    # Every row is read before the weights are: a bad last line must not show after hours.
+    for index, row in enumerate(opened.rows):
+        _read(opened.where(index), row)
     judge = load_judge(pretrained, **settings)
     write = _write_json if form == "jsonl" else _write_text
     rows = enumerate(opened.rows)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        for (index, _), rewards in zip(chunk, _score(judge, opened, chunk), strict=True):
-            write(output, index, *rewards)
+        sides = [side for index, row in chunk for side in _read(opened.where(index), row)]
+        rewards = judge.score([prompt for prompt, _ in sides], [text for _, text in sides])
+        for (index, _), chosen, rejected in zip(chunk, rewards[::2], rewards[1::2], strict=True):
+            write(output, index, chosen, rejected)
         output.flush()
 
 
-def _require_pairs(opened: OpenedData) -> None:
-    first = opened.rows[0]
-    missing = [field for field in ("chosen", "rejected") if field not in first]
-    if missing:
-        raise DataError(
-            f"{opened.where(0)}: field {missing[0]!r} is missing. Each row needs 'chosen' and "
-            "'rejected', and may have 'prompt'. Prompts with several rated completions are "
-            "scored with lm_eval --tasks ultrafeedback_pairs."
-        )
-
-
-def _score(
-    judge: Judge, opened: OpenedData, rows: Sequence[tuple[int, Row]]
-) -> list[tuple[float, float]]:
-    sides = [_side(opened, index, row, f) for index, row in rows for f in ("chosen", "rejected")]
-    rewards = judge.score([prompt for prompt, _ in sides], [text for _, text in sides])
-    return list(zip(rewards[::2], rewards[1::2], strict=True))
-
-
-def _side(opened: OpenedData, index: int, row: Row, field: str) -> tuple[Prompt, str]:
-    value = row.get(field)
-    prompt: Prompt = row.get("prompt")
-    if isinstance(value, str):
-        return prompt, value
-    if isinstance(value, Sequence) and value:
-        messages = as_messages(value)
-        return (messages[:-1] or prompt), messages[-1]["content"]
-    raise DataError(
-        f"{opened.where(index)}: field {field!r} is {value!r:.40}; it has to be a text or a list "
-        "of messages."
-    )
+def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
+    """Prompt and text of both sides of a row."""
+    sides: list[tuple[Prompt, str]] = []
+    for field in ("chosen", "rejected"):
+        if field not in row:
+            raise DataError(
+                f"{where}: field {field!r} is missing. Each row needs 'chosen' and 'rejected', and "
+                "may have 'prompt'. Prompts with several rated completions are scored with "
+                "lm_eval --tasks ultrafeedback_pairs."
+            )
+        side = read_side(row[field])
+        if side is None:
+            raise DataError(
+                f"{where}: field {field!r} is {row[field]!r:.40}; it has to be a text or a list of "
+                "messages."
+            )
+        before, text = side
+        try:
+            sides.append((before or as_messages(row.get("prompt")), text))
+        except ConfigurationError as error:
+            raise DataError(f"{where}: field 'prompt': {error}") from error
+    return sides
 
 
 def _write_text(output: TextIO, index: int, chosen: float, rejected: float) -> None:

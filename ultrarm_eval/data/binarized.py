@@ -8,42 +8,35 @@ Known: HuggingFaceH4/ultrafeedback_binarized and allenai/ultrafeedback_binarized
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
 from ultrarm_eval.data.source import PairSource
-from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Message, as_messages
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
 _PREFERRED, _NOT_PREFERRED = Fraction(1), Fraction(0)
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | None:
+def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:
     """Reads one pair.
 
-    A pair whose scores are equal or whose answers are identical says nothing about a judge, one
-    whose sides continue different conversations or whose scores contradict it has no clear
-    meaning: they are left out and counted.
+    A pair whose scores are equal or whose answers are identical says nothing about a judge; one
+    whose sides continue different conversations, or whose scores contradict it or are no numbers,
+    has no clear meaning. They are left out and counted.
 
     Args:
         row: A row with `chosen` and `rejected`.
-        where: Where it stands.
+        _where: Where it stands.
         counts: Receives what is left out and why.
 
     Returns:
         A record with two completions, the chosen one first; None if the pair is left out.
-
-    Raises:
-        DataError: A score is no number, or the prompt is neither text nor messages.
     """
     counts.add("rows")
-    chosen_side, rejected_side = (
-        _read_side(row, "chosen", counts),
-        _read_side(row, "rejected", counts),
-    )
+    chosen_side, rejected_side = read_side(row["chosen"]), read_side(row["rejected"])
     if chosen_side is None or rejected_side is None:
         counts.add("pairs_left_out_not_text")
         return None
@@ -51,75 +44,76 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | No
     if chosen_before != rejected_before:
         counts.add("pairs_left_out_different_conversations")
         return None
-    prompt = chosen_before or _read_prompt(row, where)
+    prompt = chosen_before or _read_prompt(row.get("prompt"))
+    if prompt is None:
+        counts.add("pairs_left_out_prompt_not_text")
+        return None
     counts.add("completions", 2)
     counts.add("completions_empty", (not chosen) + (not rejected))
-    scores = _read_scores(row, where)
-    if scores is not None and scores[0] == scores[1]:
-        counts.add("pairs_left_out_equal_scores")
-        return None
-    if chosen == rejected:
-        counts.add("pairs_left_out_identical_answers")
-        return None
-    if scores is not None and scores[0] < scores[1]:
-        counts.add("pairs_left_out_chosen_scored_lower")
+    ratings = _read_ratings(row)
+    problem = _problem(chosen, rejected, ratings)
+    if problem is not None:
+        counts.add(f"pairs_left_out_{problem}")
         return None
     source = row.get("source")
     return PromptRecord(
         prompt=prompt,
-        completions=(
-            RatedCompletion(chosen, scores[0] if scores else _PREFERRED),
-            RatedCompletion(rejected, scores[1] if scores else _NOT_PREFERRED),
+        completions=tuple(
+            RatedCompletion(text, rating)
+            for text, rating in zip((chosen, rejected), ratings, strict=True)
         ),
         source=source if isinstance(source, str) else None,
     )
 
 
-def _read_side(row: Row, field: str, counts: DataCounts) -> tuple[tuple[Message, ...], str] | None:
-    """The conversation before an answer, and the answer; None if there is no answer as text."""
-    value = row[field]
+def read_side(value: Any) -> tuple[tuple[Message, ...], str] | None:
+    """The conversation before an answer, and the answer; None if there is no answer as text.
+
+    Args:
+        value: A text, or a list of messages whose last one is the answer.
+    """
     if isinstance(value, str):
         return (), value
-    if not isinstance(value, Sequence) or not value:
-        counts.add(f"{field}_not_text")
-        return None
+    messages = _read_messages(value)
+    return (messages[:-1], messages[-1]["content"]) if messages else None
+
+
+def _read_prompt(value: Any) -> tuple[Message, ...] | None:
+    return as_messages(value) if value is None or isinstance(value, str) else _read_messages(value)
+
+
+def _read_messages(value: Any) -> tuple[Message, ...] | None:
     try:
-        messages = as_messages(value)
+        return as_messages(value)
     except ConfigurationError:
-        counts.add(f"{field}_not_text")
         return None
-    return messages[:-1], messages[-1]["content"]
 
 
-def _read_prompt(row: Row, where: Location) -> tuple[Message, ...]:
-    prompt = row.get("prompt")
-    if isinstance(prompt, str) or prompt is None:
-        return as_messages(prompt)
-    if isinstance(prompt, Sequence) and all(isinstance(m, Mapping) for m in prompt):
-        try:
-            return as_messages(prompt)
-        except ConfigurationError as error:
-            raise DataError(f"{where}: field 'prompt': {error}") from error
-    raise DataError(
-        f"{where}: field 'prompt' is {type(prompt).__name__}; it has to be a text or a list of "
-        "messages."
-    )
-
-
-def _read_scores(row: Row, where: Location) -> tuple[Fraction, Fraction] | None:
+def _read_ratings(row: Row) -> tuple[Fraction | None, Fraction | None]:
     for fields in _SCORE_COLUMNS:
-        values = tuple(row.get(field) for field in fields)
-        if values == (None, None):
-            continue
-        return tuple(_read_score(v, f, where) for v, f in zip(values, fields, strict=True))  # type: ignore[return-value]
-    return None
+        if any(field in row for field in fields):
+            chosen, rejected = (_read_score(row.get(field)) for field in fields)
+            return chosen, rejected
+    return _PREFERRED, _NOT_PREFERRED
 
 
-def _read_score(value: Any, field: str, where: Location) -> Fraction:
+def _read_score(value: Any) -> Fraction | None:
     try:
-        return Fraction(str(value) if isinstance(value, bool) else value)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError(f"{where}: field {field!r} is {value!r}; it has to be a number.") from error
+        return None if isinstance(value, bool) else Fraction(value)
+    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
+        return None
+
+
+def _problem(
+    chosen: str, rejected: str, ratings: tuple[Fraction | None, Fraction | None]
+) -> str | None:
+    if ratings[0] is None or ratings[1] is None:
+        return "score_no_number"
+    if ratings[0] == ratings[1]:
+        return "equal_scores"
+    if chosen == rejected:
+        return "identical_answers"
+    return "chosen_scored_lower" if ratings[0] < ratings[1] else None
 
 
 BINARIZED = PairSource(

@@ -11,7 +11,8 @@ from typing import Any
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import Location, Row
 from ultrarm_eval.data.source import PairSource
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.demo import OFFLINE_HELP
+from ultrarm_eval.errors import DataError, first_line
 
 _FILE_SUFFIXES = (".json", ".jsonl", ".parquet")
 _ROWS_READ_FOR_COLUMNS = 100
@@ -81,13 +82,11 @@ def open_hub(
         rows = datasets.load_dataset(dataset, split=split, revision=revision)
     except Exception as error:
         # datasets and its clients raise many unrelated classes here.
-        reason = (str(error).strip().splitlines() or [""])[0]
         at = f" at revision {revision!r}" if revision else ""
         raise DataError(
             f"The data set {dataset}{at} cannot be had from the hub and is not cached "
-            f"({type(error).__name__}: {reason}). For a local copy: --metadata "
-            '\'{"data": "PATH"}\'. To try everything offline: --metadata \'{"data": "demo"}\' '
-            "with --model_args pretrained=demo."
+            f"({first_line(error)}). For a local copy: --metadata "
+            f'\'{{"data": "PATH"}}\'. {OFFLINE_HELP}'
         ) from error
     return OpenedData(rows, recognise(rows, dataset, sources), dataset, revision)
 

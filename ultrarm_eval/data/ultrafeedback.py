@@ -6,13 +6,12 @@ UltraRM was trained on (arXiv 2310.01377, section on reward modelling).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
 from ultrarm_eval.data.source import PairSource
-from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import as_messages
 
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
@@ -20,32 +19,26 @@ NOT_APPLICABLE = "N/A"
 _LOWEST, _HIGHEST = 1, 5
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | None:
+def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:
     """Reads one prompt.
 
     Args:
         row: A row of the raw schema.
-        where: Where it stands.
+        _where: Where it stands.
         counts: Receives what is left out and why.
 
     Returns:
         The record; None if the row has no prompt or no completion that is text.
-
-    Raises:
-        DataError: The completions are no list of objects.
     """
-    completions = row["completions"]
-    if completions is None or isinstance(completions, str | bytes | Mapping):
-        raise DataError(
-            f"{where}: field 'completions' is {type(completions).__name__}; it has to be a list of "
-            "objects with 'response' and 'annotations'."
-        )
     counts.add("rows")
-    instruction = row["instruction"]
+    instruction, completions = row["instruction"], row["completions"]
     if not isinstance(instruction, str):
         counts.add("rows_left_out_prompt_not_text")
         return None
-    read = [_read_completion(c, position, where, counts) for position, c in enumerate(completions)]
+    if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
+        counts.add("rows_left_out_completions_no_list")
+        return None
+    read = [_read_completion(completion, counts) for completion in completions]
     usable = tuple(completion for completion in read if completion is not None)
     if len(usable) < 4:
         counts.add("rows_with_fewer_than_four_completions")
@@ -60,15 +53,11 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | No
     )
 
 
-def _read_completion(
-    completion: Any, position: int, where: Location, counts: DataCounts
-) -> RatedCompletion | None:
-    if not isinstance(completion, Mapping):
-        raise DataError(
-            f"{where}: completion {position} is {type(completion).__name__}; it has to be an "
-            "object with 'response' and 'annotations'."
-        )
+def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | None:
     counts.add("completions")
+    if not isinstance(completion, Mapping):
+        counts.add("completions_left_out_not_text")
+        return None
     response = completion.get("response")
     if not isinstance(response, str):
         counts.add("completions_left_out_not_text")

@@ -8,6 +8,11 @@ from __future__ import annotations
 from pathlib import Path
 
 DEMO_NAME = "demo"
+#: What to type where neither hub nor cache has what is needed.
+OFFLINE_HELP = (
+    "To try everything offline: lm_eval --model ultrarm --model_args pretrained=demo "
+    '--metadata \'{"data": "demo"}\'.'
+)
 
 
 def demo_judge_path() -> Path:

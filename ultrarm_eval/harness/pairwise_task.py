@@ -47,6 +47,7 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         show_as_harness_does()
+        self._by_likelihood = False
         super().__init__(config={k: v for k, v in (config or {}).items() if k != "class"})
 
     def download(self, *args: Any, **kwargs: Any) -> None:
@@ -150,7 +151,8 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
             "tie_rate": outcome.tie_rate,
             "margin": outcome.margin,
         }
-        if not all(isinstance(result, Reward) for result in results):
+        self._by_likelihood = not all(isinstance(result, Reward) for result in results)
+        if self._by_likelihood:
             per_byte = {
                 i: score / max(1, len(doc["completions"][i].encode("utf-8")))
                 for i, score in scores.items()
@@ -174,13 +176,8 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         """Which way each metric gets better."""
         if "bypass" in self._metric_fn_list:
             return dict(self._higher_is_better)
-        return {
-            "acc": True,
-            _ACCURACY_PER_BYTE: True,
-            "acc_pairs": True,
-            "tie_rate": False,
-            "margin": True,
-        }
+        higher = {"acc": True, "acc_pairs": True, "tie_rate": False, "margin": True}
+        return {**higher, _ACCURACY_PER_BYTE: True} if self._by_likelihood else higher
 
 
 class DemoTask(PairwiseTask):

@@ -14,6 +14,19 @@ from ultrarm_eval.errors import CacheMismatchError
 _KEY = "ultrarm_eval.judge_fingerprint"
 
 
+def refuse_rewards(cache: MutableMapping[str, Any]) -> None:
+    """Refuses a judge's cache to a language model, which would be served rewards as likelihoods.
+
+    Raises:
+        CacheMismatchError: The cache holds rewards.
+    """
+    if cache.get(_KEY) is not None:
+        raise CacheMismatchError(
+            f"{getattr(cache, 'filename', 'The cache')} holds rewards of a judge, which are no "
+            "likelihoods of this model. Give another path to --use_cache, or delete this file."
+        )
+
+
 def bind_to_judge(cache: MutableMapping[str, Any], fingerprint: str) -> None:
     """Writes the judge's fingerprint into a new cache, or compares it with the one there.
 

@@ -16,7 +16,7 @@ from ultrarm_eval.harness.processes import device_of_process, gather_object, joi
 from ultrarm_eval.harness.requests import RequestReader
 from ultrarm_eval.harness.response_cache import bind_to_judge
 from ultrarm_eval.harness.reward import Reward
-from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import StreamingJudge
 from ultrarm_eval.judges.loading import make_judge
 
@@ -43,7 +43,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def __init__(
         self,
         pretrained: str = DEFAULT_CHECKPOINT,
-        judge: str = "ultrarm",
+        judge: str = DEFAULT_JUDGE,
         batch_size: int | str | None = None,
         max_batch_size: int | None = None,
         device: str | None = None,
@@ -166,10 +166,10 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         used = {"device_used": settings.pop("device", None)}
         counts = {"judge_counts": settings.pop("counts", {})}
         names = {
-            "model_num_parameters": settings.get("parameters"),
+            "model_num_parameters": settings.pop("parameters", None),
             "model_dtype": settings.get("dtype"),
             "model_revision": settings.get("revision"),
-            "model_sha": settings.get("weights_digest"),
+            "model_sha": settings.pop("weights_digest", None),
         }
         return {"judge": self.judge_name, **settings, **used, **names, **counts}
 

@@ -4,3 +4,5 @@ from __future__ import annotations
 
 #: The checkpoint of a judge whose user named none.
 DEFAULT_CHECKPOINT = "openbmb/UltraRM-13b"
+#: The judge of a run whose user named none.
+DEFAULT_JUDGE = "ultrarm"

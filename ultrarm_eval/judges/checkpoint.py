@@ -12,7 +12,7 @@ from transformers import LlamaConfig
 
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.judges.checkpoint_files import Fetch, fetcher, hub_commit, read_json
-from ultrarm_eval.judges.llama_reward_model import HEAD_WEIGHT
+from ultrarm_eval.judges.llama_reward_model import HEAD_WEIGHT, LlamaRewardModel, require_llama
 from ultrarm_eval.judges.weights import PICKLE_FILE, SAFETENSORS_FILE, weight_names
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -51,8 +51,6 @@ class Checkpoint:
 
     def parameter_count(self) -> int:
         """Number of weights that its configuration describes."""
-        from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
-
         with torch.device("meta"):
             return sum(p.numel() for p in LlamaRewardModel(self.config).parameters())
 
@@ -85,6 +83,8 @@ def open_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
         CheckpointError: Not found, not reachable, not a Llama, or without `regression_head`.
     """
     fetch = fetcher(name, revision)
+    if Path(name).expanduser().is_dir():
+        name = str(Path(name).expanduser())
     config_path = fetch("config.json")
     if config_path is None:
         raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
@@ -105,11 +105,7 @@ def open_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
 
 def _read_config(name: str, path: Path) -> LlamaConfig:
     values = read_json(path)
-    if values.get("model_type") != "llama":
-        raise CheckpointError(
-            f"{name}: its config.json describes a {values.get('model_type')!r} model; this judge "
-            "needs a Llama backbone (model_type 'llama') with a regression_head, as UltraRM has."
-        )
+    require_llama(name, values)
     return LlamaConfig.from_dict(values)  # type: ignore[no-any-return, unused-ignore]
 
 

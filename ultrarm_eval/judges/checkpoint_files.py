@@ -7,15 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.demo import OFFLINE_HELP
+from ultrarm_eval.errors import CheckpointError, first_line
 
 #: Maps a file's name to its path; None where the checkpoint has no such file.
 Fetch: TypeAlias = Callable[[str], Path | None]
 
-_OFFLINE_HELP = (
-    "For local weights give their folder: --model_args pretrained=DIR. To try everything offline: "
-    '--model_args pretrained=demo, with --metadata \'{"data": "demo"}\' for the data.'
-)
+_LOCAL_HELP = "For local weights give their folder: pretrained=DIR."
 
 
 def fetcher(name: str, revision: str | None) -> Fetch:
@@ -25,12 +23,11 @@ def fetcher(name: str, revision: str | None) -> Fetch:
         CheckpointError: When called, if the name is a path that does not exist; the function
             returned raises it where the hub cannot be reached and nothing is cached.
     """
-    return _folder_fetcher(name) if Path(name).is_dir() else _hub_fetcher(name, revision)
+    folder = Path(name).expanduser()
+    return _folder_fetcher(folder) if folder.is_dir() else _hub_fetcher(name, revision)
 
 
-def _folder_fetcher(name: str) -> Fetch:
-    folder = Path(name)
-
+def _folder_fetcher(folder: Path) -> Fetch:
     def fetch(file: str) -> Path | None:
         path = folder / file
         return path if path.is_file() else None
@@ -39,8 +36,9 @@ def _folder_fetcher(name: str) -> Fetch:
 
 
 def _hub_fetcher(name: str, revision: str | None) -> Fetch:
-    if Path(name).expanduser().is_absolute() or name.startswith(("./", "../", "~")):
-        raise CheckpointError(f"{name}: there is no such folder. {_OFFLINE_HELP}")
+    # A hub id is NAME or OWNER/NAME, so anything longer was meant as a path.
+    if Path(name).is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise CheckpointError(f"{name}: there is no such folder. {_LOCAL_HELP} {OFFLINE_HELP}")
 
     def fetch(file: str) -> Path | None:
         from huggingface_hub import hf_hub_download
@@ -69,10 +67,9 @@ def _config_is_cached(name: str, revision: str | None) -> bool:
 
 def _unreachable(name: str, revision: str | None, error: Exception) -> CheckpointError:
     at = f" at revision {revision!r}" if revision else ""
-    reason = (str(error).strip().splitlines() or [""])[0]
     return CheckpointError(
         f"{name}{at}: neither a folder here, nor cached, nor to be had from the hub "
-        f"({type(error).__name__}: {reason}). {_OFFLINE_HELP}"
+        f"({first_line(error)}). {_LOCAL_HELP} {OFFLINE_HELP}"
     )
 
 

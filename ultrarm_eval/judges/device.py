@@ -58,13 +58,16 @@ def _resolve_cuda(requested: str, device: torch.device) -> torch.device:
     )
 
 
-def check_memory(needed_bytes: int, device: torch.device, *, parallelize: bool) -> None:
+def check_memory(
+    needed_bytes: int, device: torch.device, *, parallelize: bool, dtype: torch.dtype
+) -> None:
     """Refuses weights that cannot fit, before anything is loaded.
 
     Args:
         needed_bytes: Size of the weights in the dtype they are loaded in.
         device: Where they go.
         parallelize: Whether they may be spread over all GPUs and the CPU.
+        dtype: The dtype they are loaded in.
 
     Raises:
         DeviceError: There is less memory than the weights alone need.
@@ -72,14 +75,17 @@ def check_memory(needed_bytes: int, device: torch.device, *, parallelize: bool) 
     free = _free_bytes(device, parallelize=parallelize)
     if needed_bytes <= free:
         return
-    where = "all devices together" if parallelize else str(device)
-    remedies = ["dtype=bfloat16 (half of float32)"]
-    if not parallelize:
+    half = needed_bytes * torch.bfloat16.itemsize // dtype.itemsize
+    remedies = []
+    if half < needed_bytes and half <= free:
+        remedies.append(f"dtype=bfloat16 ({half / _GIB:.1f} GiB)")
+    if not parallelize and needed_bytes <= _free_bytes(device, parallelize=True):
         remedies.append("parallelize=True (spread over all GPUs and the CPU)")
-    remedies.append("another device")
+    remedies.append("a device with more memory")
+    where = "all devices together have" if parallelize else f"{device} has"
     raise DeviceError(
-        f"The weights need {needed_bytes / _GIB:.1f} GiB and {where} has {free / _GIB:.1f} GiB "
-        f"free. Try {', '.join(remedies)}."
+        f"The weights need {needed_bytes / _GIB:.1f} GiB and {where} {free / _GIB:.1f} GiB free. "
+        f"Use {' or '.join(remedies)}."
     )
 
 

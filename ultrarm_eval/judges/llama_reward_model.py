@@ -7,6 +7,7 @@ from the checkpoint's repository is executed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -18,6 +19,19 @@ from ultrarm_eval.errors import CheckpointError
 
 HEAD_WEIGHT = "regression_head.weight"
 FINAL_NORM_WEIGHT = "model.norm.weight"
+
+
+def require_llama(name: str, config: Mapping[str, Any]) -> None:
+    """Refuses a configuration that is not a Llama's.
+
+    Raises:
+        CheckpointError: It describes another model.
+    """
+    if config.get("model_type") != LlamaConfig.model_type:
+        raise CheckpointError(
+            f"{name}: its config.json describes a {config.get('model_type')!r} model; this judge "
+            "needs a Llama backbone (model_type 'llama') with a regression_head, as UltraRM has."
+        )
 
 
 class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
@@ -74,15 +88,18 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
             **options: As for any model of transformers.
 
         Raises:
-            CheckpointError: Weights are missing; transformers would only report it and fill them
-                at random.
+            CheckpointError: The config is not a Llama's, or weights are missing; transformers
+                would only report it, and fill them at random.
         """
+        if arguments and "config" not in options:
+            described, _ = LlamaConfig.get_config_dict(arguments[0], **options)
+            require_llama(str(arguments[0]), described)
         model, report = super().from_pretrained(*arguments, output_loading_info=True, **options)
         missing = sorted(str(key) for key in report["missing_keys"])
         if missing:
             raise CheckpointError(
-                f"{arguments[0] if arguments else 'The checkpoint'}: {len(missing)} weights are "
-                f"missing and would be random, among them {missing[-1]!r}."
+                f"{arguments[0] if arguments else 'The checkpoint'}: weights are missing and "
+                f"would be random: {len(missing)}, among them {missing[-1]!r}."
             )
         return (model, report) if output_loading_info else model
 

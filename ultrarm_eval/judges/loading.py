@@ -6,6 +6,7 @@ import inspect
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.plugins import registry
 
@@ -34,7 +35,9 @@ def make_judge(
     return factory(**{**taken, **settings})
 
 
-def load_judge(pretrained: str | None = None, *, judge: str = "ultrarm", **settings: Any) -> Judge:
+def load_judge(
+    pretrained: str | None = None, *, judge: str = DEFAULT_JUDGE, **settings: Any
+) -> Judge:
     """Loads a judge, ready to score.
 
     Args:

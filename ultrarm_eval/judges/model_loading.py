@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import CheckpointError, first_line
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.llama_reward_model import (
     FINAL_NORM_WEIGHT,
@@ -40,10 +40,9 @@ def load_model(
         raise
     except Exception as error:
         # What is raised for a missing, cut off or mismatched file differs between versions.
-        reason = (str(error).strip().splitlines() or [""])[0]
         raise CheckpointError(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
-            f"or does not fit the config ({type(error).__name__}: {reason})."
+            f"or does not fit the config ({first_line(error)})."
         ) from error
     # transformers rounds these to the body's dtype; the reward needs them as they are stored.
     for key, layer in (

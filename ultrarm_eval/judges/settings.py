@@ -35,15 +35,14 @@ def checked_count(name: str, value: object) -> int | None:
 def checked_max_length(max_length: object, checkpoint: Checkpoint) -> int:
     """The most tokens of a text, within the model's positions."""
     positions = int(checkpoint.config.max_position_embeddings)
-    wanted = checked_count("max_length", max_length)
-    if wanted is None:
+    if max_length is None:
         return min(_DEFAULT_MAX_LENGTH, positions)
-    if wanted > positions:
+    if not str(max_length).isdecimal() or not 1 <= int(str(max_length)) <= positions:
         raise ConfigurationError(
-            f"max_length={wanted} is more than the {positions} positions of "
-            f"{checkpoint.name}. Set at most {positions}."
+            f"max_length={max_length!r} is not allowed: {checkpoint.name} has {positions} "
+            f"positions, so it is a whole number from 1 to {positions}."
         )
-    return wanted
+    return int(str(max_length))
 
 
 def max_texts(batch_size: int | str | None, max_batch_size: int | str | None) -> int | None:

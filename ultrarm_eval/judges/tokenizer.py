@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import CheckpointError, first_line
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.checkpoint_files import read_json
 
@@ -36,6 +36,8 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
     Raises:
         CheckpointError: There is no usable tokenizer.
     """
+    import transformers
+
     has_model = checkpoint.fetch("tokenizer.model") is not None
     has_fast = checkpoint.fetch("tokenizer.json") is not None
     if not has_model and not has_fast:
@@ -47,23 +49,20 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
     stated = read_json(config_path) if config_path is not None else {}
     try:
         if has_model and not has_fast:
-            tokenizer = _load_llama(checkpoint, stated)
+            tokenizer = _load_llama(transformers, checkpoint, stated)
         else:
-            tokenizer = _auto().from_pretrained(
+            tokenizer = transformers.AutoTokenizer.from_pretrained(
                 checkpoint.name, revision=checkpoint.revision, trust_remote_code=False
             )
     except Exception as error:
         # transformers raises OSError, ValueError, ImportError and its converters' own errors.
-        reason = (str(error).strip().splitlines() or [""])[0]
         raise CheckpointError(
-            f"{checkpoint.name}: its tokenizer cannot be loaded ({type(error).__name__}: {reason})."
+            f"{checkpoint.name}: its tokenizer cannot be loaded ({first_line(error)})."
         ) from error
     return LoadedTokenizer(tokenizer, has_model)
 
 
-def _load_llama(checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:
-    import transformers
-
+def _load_llama(transformers: Any, checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:
     major = int(transformers.__version__.split(".")[0])
     llama = transformers.LlamaTokenizer if major >= 5 else transformers.LlamaTokenizerFast
     return llama.from_pretrained(
@@ -72,9 +71,3 @@ def _load_llama(checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:
         # What transformers 4 took where nothing is stated, and UltraRM was trained with.
         add_bos_token=stated.get("add_bos_token", True),
     )
-
-
-def _auto() -> Any:
-    from transformers import AutoTokenizer
-
-    return AutoTokenizer

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.checkpoint import DTYPES, open_checkpoint
 from ultrarm_eval.judges.device import check_memory, default_batch_tokens, resolve_device
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _QUICK_TO_HASH = 4 * 1024**3
+# Characters of a text that a message quotes.
+_QUOTED = 80
 
 
 class UltraRMJudge:
@@ -89,7 +92,10 @@ class UltraRMJudge:
         self._device = resolve_device(device)
         self._parallelize = checked_flag("parallelize", parallelize)
         check_memory(
-            self._checkpoint.weight_bytes(self._dtype), self._device, parallelize=self._parallelize
+            self._checkpoint.weight_bytes(self._dtype),
+            self._device,
+            parallelize=self._parallelize,
+            dtype=self._dtype,
         )
         loaded = load_tokenizer(self._checkpoint)
         self._tokenizer = loaded.tokenizer
@@ -146,6 +152,8 @@ class UltraRMJudge:
         self, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> Iterator[tuple[int, float]]:
         """Yields (index, reward) batch by batch; every distinct text is computed once."""
+        if isinstance(prompts, str) or isinstance(completions, str):
+            raise ConfigurationError("Prompts and completions are lists, also of a single text.")
         if len(prompts) != len(completions):
             raise ConfigurationError(
                 f"{len(prompts)} prompts and {len(completions)} completions: each completion "
@@ -164,7 +172,10 @@ class UltraRMJudge:
         texts = list(distinct)
         for batch, rewards in score_token_ids(model, texts, self._limits):
             for position, reward in zip(batch, rewards, strict=True):
-                for index in distinct[texts[position]]:
+                indices = distinct[texts[position]]
+                if not math.isfinite(reward):
+                    raise ScoringError(_not_finite(indices[0], completions[indices[0]], reward))
+                for index in indices:
                     yield index, reward
 
     def settings(self) -> dict[str, Any]:
@@ -220,3 +231,12 @@ class UltraRMJudge:
                 len(places),
                 self.max_length,
             )
+
+
+def _not_finite(index: int, completion: str, reward: float) -> str:
+    start = completion if len(completion) <= _QUOTED else completion[:_QUOTED] + "..."
+    return (
+        f"The reward of completion {index} is {reward}; it starts {start!r}. Weights or "
+        "activations overflowed: use dtype=bfloat16 or float32 rather than float16, and check that "
+        "the checkpoint is undamaged."
+    )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import CheckpointError, first_line
 from ultrarm_eval.judges.checkpoint_files import Fetch, read_json
 
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
@@ -40,7 +40,7 @@ def _load_pickle(path: Path) -> dict[str, torch.Tensor]:
     except Exception as error:
         raise CheckpointError(
             f"{path}: these weights cannot be read as plain tensors, and code in a checkpoint is "
-            f"never executed ({type(error).__name__}: {str(error).splitlines()[0]})."
+            f"never executed ({first_line(error)})."
         ) from error
 
 

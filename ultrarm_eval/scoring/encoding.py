@@ -16,7 +16,7 @@ from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
 from ultrarm_eval.messages import Message, Prompt, as_messages
 from ultrarm_eval.scoring.special_literals import SpecialLiterals
 from ultrarm_eval.scoring.textual_tokenizer import textual_backend
-from ultrarm_eval.templates import RAW, Template, render
+from ultrarm_eval.templates import Template, template_for
 
 SPECIAL_TOKEN_MODES = ("text", "parse")
 _BATCH = 2048
@@ -129,27 +129,28 @@ class TextEncoder:
                     f"Completion {start + position} is of type {type(completion).__name__}; "
                     "only a text can be scored."
                 )
+        templates = [template_for(self.template, messages) for messages in conversations]
         texts = [
-            self._write(messages, completion)
-            for messages, completion in zip(conversations, completions, strict=True)
-        ]
-        for position, (ids, messages, completion) in enumerate(
-            zip(self._tokenise(texts), conversations, completions, strict=True)
-        ):
-            spells = self._literals.occur_in(completion) or any(
-                self._literals.occur_in(message["content"]) for message in messages
+            self._write(template, messages, completion)
+            for template, messages, completion in zip(
+                templates, conversations, completions, strict=True
             )
-            yield self._finish(ids, spells, start + position)
+        ]
+        for position, (ids, template) in enumerate(
+            zip(self._tokenise(texts), templates, strict=True)
+        ):
+            contents = [completions[position], *(m["content"] for m in conversations[position])]
+            spells = any(self._literals.occur_in(content) for content in contents)
+            yield self._finish(ids, template, spells, start + position)
 
-    def _write(self, messages: Sequence[Message], completion: str) -> str:
-        template = self.template if messages else RAW
+    def _write(self, template: Template, messages: Sequence[Message], completion: str) -> str:
         if self.special_tokens == "parse" or not template.writes_special_tokens:
-            return render(template, messages, completion)
+            return template.render(messages, completion)
         masked = [
             Message(role=m["role"], content=self._literals.mask(m["content"])) for m in messages
         ]
         return self._literals.alias_structure(
-            render(template, masked, self._literals.mask(completion))
+            template.render(masked, self._literals.mask(completion))
         )
 
     def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
@@ -163,13 +164,15 @@ class TextEncoder:
         for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
             yield [self._alias_ids.get(i, i) for i in encoding.ids]
 
-    def _finish(self, ids: list[int], spells: bool, position: int) -> EncodedText:
+    def _finish(
+        self, ids: list[int], template: Template, spells: bool, position: int
+    ) -> EncodedText:
         if self._bos is not None and ids[:1] != [self._bos]:
             ids = [self._bos, *ids]
         elif self._bos is not None and self.special_tokens == "text" and ids[1:2] == [self._bos]:
             # A chat template that writes BOS behind a BOS: exactly one is kept.
             ids = ids[1:]
-        suffix = [self._eos] if self.template.append_eos else []
+        suffix = [self._eos] if template.append_eos else []
         truncated = len(ids) + len(suffix) > self.max_length
         if truncated:
             prefix = ids[:1] if self._bos is not None else []

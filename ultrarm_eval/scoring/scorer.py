@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from ultrarm_eval.errors import DeviceError, ScoringError
+from ultrarm_eval.errors import DeviceError
 from ultrarm_eval.scoring.batches import plan_batches
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ def score_token_ids(
 
     Raises:
         DeviceError: A single text does not fit into the device's memory.
-        ScoringError: A reward is NaN or infinite.
     """
     waiting = list(range(len(texts)))
     while waiting:
@@ -66,9 +64,6 @@ def score_token_ids(
             except torch.OutOfMemoryError as error:
                 _shrink(limits, [len(texts[i]) for i in indices], error)
                 break
-            for index, reward in zip(indices, rewards, strict=True):
-                if not math.isfinite(reward):
-                    raise ScoringError(_not_finite(index, reward, texts[index]))
             done.update(indices)
             yield indices, rewards
         waiting = [index for index in waiting if index not in done]
@@ -100,12 +95,4 @@ def _shrink(limits: BatchLimits, lengths: Sequence[int], error: Exception) -> No
         len(lengths),
         limits.max_tokens,
         limits.max_tokens,
-    )
-
-
-def _not_finite(index: int, reward: float, ids: Sequence[int]) -> str:
-    return (
-        f"The reward of text {index} ({len(ids)} tokens, ids {list(ids[:8])}...) is {reward}. "
-        "Weights or activations overflowed: use dtype=bfloat16 or float32 rather than float16, "
-        "and check that the checkpoint is undamaged."
     )

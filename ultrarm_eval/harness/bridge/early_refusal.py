@@ -1,10 +1,10 @@
-"""Refuses, before anything is computed, tasks that a judge cannot do."""
+"""Refuses, before anything is computed, what would give no number or a wrong one."""
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from types import ModuleType
 from typing import Any
 
@@ -27,6 +27,11 @@ def connect(evaluator: ModuleType) -> None:
             tasks = dict(_tasks(task_dict))
             _refuse(tasks)
             _remark(lm, tasks)
+        elif isinstance(vars(lm).get("dbdict"), MutableMapping):
+            # The harness's cache around a language model; a judge looks at its own by itself.
+            from ultrarm_eval.harness.response_cache import refuse_rewards
+
+            refuse_rewards(lm.dbdict)
         return evaluate(lm, task_dict, *args, **kwargs)
 
     evaluator.evaluate = evaluate_what_judges_can_do  # type: ignore[attr-defined]

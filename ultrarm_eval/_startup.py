@@ -4,6 +4,14 @@ Released lm-eval discovers no entry points, so an installed package has to make 
 The installed .pth file does nothing at interpreter start but put one small finder in front of
 `sys.meta_path`; when that is asked for `lm_eval`, it imports this module and calls `install`. An
 interpreter that never imports lm_eval thus opens no file of this package, whatever state it is in.
+
+A .pth file holds code in single lines only; laid out, its line is a finder that never finds:
+
+    class UltrarmEvalBridge:
+        def find_spec(name, path=None, target=None):
+            if name == "lm_eval" and not switched off:
+                try: import this module and call install()
+                except Exception: one warning in lm_eval's log
 """
 
 from __future__ import annotations

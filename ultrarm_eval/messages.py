@@ -57,6 +57,18 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
     return tuple(messages)
 
 
+def well_formed(text: str) -> str:
+    """A text in which halves of surrogate pairs, which no encoding can write, are replaced.
+
+    JSON can spell them, and published data have them.
+    """
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", errors="replace").decode("utf-8")
+    return text
+
+
 def as_plain_text(messages: Sequence[Message]) -> str:
     """A conversation as text for a language model without chat template.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
 
 DEFAULT_TEMPLATE = "ultrarm"
@@ -32,12 +32,16 @@ class Template:
         append_eos: Whether the tokenizer's EOS follows the text.
         writes_special_tokens: Whether the template itself writes special tokens (such as
             ``<s>`` in a chat template) that must be parsed as such, unlike those in the contents.
+        source: What the template writes, where its name alone does not say it.
+        ignores_prompt: Whether the prompt is not written at all.
     """
 
     name: str
     render: Renderer
     append_eos: bool = False
     writes_special_tokens: bool = False
+    source: str = ""
+    ignores_prompt: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def _raw(messages: Sequence[Message], completion: str) -> str:
     return completion
 
 
-RAW = Template(RAW_TEMPLATE, _raw)
+RAW = Template(RAW_TEMPLATE, _raw, ignores_prompt=True)
 
 _PLAIN_TEMPLATES = {
     template.name: template
@@ -129,11 +133,24 @@ def _chat_template(tokenizer: Any) -> Template:
 
     def render_chat(messages: Sequence[Message], completion: str) -> str:
         conversation = [*messages, Message(role="assistant", content=completion)]
-        return str(
-            tokenizer.apply_chat_template(conversation, tokenize=False, add_generation_prompt=False)
-        )
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    conversation, tokenize=False, add_generation_prompt=False
+                )
+            )
+        except Exception as error:
+            # A chat template is a program of the checkpoint's; it raises what it likes.
+            raise ConfigurationError(
+                f"The tokenizer's chat template fails: {first_line(error)}"
+            ) from error
 
-    return Template(CHAT_TEMPLATE, render_chat, writes_special_tokens=True)
+    return Template(
+        CHAT_TEMPLATE,
+        render_chat,
+        writes_special_tokens=True,
+        source=str(tokenizer.chat_template),
+    )
 
 
 def _jinja_template(path: Path, tokenizer: Any) -> Template:
@@ -144,7 +161,8 @@ def _jinja_template(path: Path, tokenizer: Any) -> Template:
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     try:
-        compiled = environment.from_string(path.read_text(encoding="utf-8"))
+        source = path.read_text(encoding="utf-8")
+        compiled = environment.from_string(source)
     except (jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"The template file {path} cannot be read: {error}") from error
 
@@ -157,7 +175,8 @@ def _jinja_template(path: Path, tokenizer: Any) -> Template:
                 bos_token=getattr(tokenizer, "bos_token", None) or "",
                 eos_token=getattr(tokenizer, "eos_token", None) or "",
             )
-        except jinja2.TemplateError as error:
+        except Exception as error:
+            # A template is a program; besides jinja2's errors it raises Python's.
             raise ConfigurationError(f"The template file {path} failed: {error}") from error
 
-    return Template(str(path), render_file, writes_special_tokens=True)
+    return Template(str(path), render_file, writes_special_tokens=True, source=source)

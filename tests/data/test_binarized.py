@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from ultrarm_eval.data.binarized import read_row
+from ultrarm_eval.data.binarized import BINARIZED, PLAIN, read_row
 from ultrarm_eval.data.records import DataCounts, Location
 
 
@@ -45,9 +45,24 @@ def test_a_conversation_before_the_answers_is_the_prompt():
     assert [m["content"] for m in record.prompt] == ["a", "b", "c"]
 
 
-def test_without_any_prompt_there_is_none():
-    record, _ = read(chosen="good", rejected="bad")
+def test_without_any_prompt_there_is_none_and_it_is_counted():
+    record, counts = read(chosen="good", rejected="bad")
     assert record.prompt == ()
+    assert counts["pairs_without_prompt"] == 1
+
+
+def test_a_prompt_that_the_lists_do_not_repeat_comes_first():
+    sides = {side: [{"role": "assistant", "content": side}] for side in ("chosen", "rejected")}
+    record, _ = read(prompt=messages("a", "b", "c"), **sides)
+    assert [m["content"] for m in record.prompt] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("column", ["instruction", "question", "query", "input"])
+def test_a_prompt_under_another_name_is_no_known_schema(column):
+    columns = frozenset({"chosen", "rejected", column})
+    assert not PLAIN.recognises(columns)
+    assert not BINARIZED.recognises(columns | {"score_chosen", "score_rejected"})
+    assert PLAIN.recognises(columns | {"prompt"})
 
 
 @pytest.mark.parametrize(
@@ -58,6 +73,7 @@ def test_without_any_prompt_there_is_none():
         ({"chosen": "a", "rejected": "b", "score_chosen": 1, "score_rejected": 2}, "pairs_left_out_chosen_scored_lower"),
         ({"chosen": None, "rejected": "b"}, "pairs_left_out_not_text"),
         ({"chosen": [], "rejected": "b"}, "pairs_left_out_not_text"),
+        ({"chosen": messages("q"), "rejected": messages("q")}, "pairs_left_out_not_text"),
         ({"chosen": [{"role": "user"}], "rejected": "b"}, "pairs_left_out_not_text"),
         ({"chosen": messages("q", "a"), "rejected": messages("p", "b")}, "pairs_left_out_different_conversations"),
     ],

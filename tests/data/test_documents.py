@@ -28,6 +28,26 @@ def test_a_document_is_plain_json_and_keeps_exact_ratings(documents):
     assert document["prompt"] == [{"role": "user", "content": "What is blue?"}]
 
 
+def test_ratings_that_no_float_can_tell_apart_survive(documents):
+    row = raw_row(answers=(("a", 3), ("b", 3)))
+    for completion, ratings in zip(row["completions"], ("3344", "333"), strict=True):
+        completion["annotations"] = {
+            aspect: {"Rating": rating}
+            for aspect, rating in zip(completion["annotations"], ratings, strict=False)
+        }
+    row["completions"][1]["annotations"]["honesty"]["Rating"] = "4"
+    (document,) = documents(row)
+    assert document["ratings"] == ["7/2", "10/3"]
+
+
+def test_halves_of_surrogate_pairs_are_replaced_and_counted(documents):
+    made = documents(raw_row(instruction="a\ud800", answers=(("b\udc00", 5), ("c", 1))))
+    assert made[0]["prompt"][0]["content"] == "a?"
+    assert made[0]["completions"] == ["b?", "c"]
+    assert made.counts["texts_with_lone_surrogates"] == 2
+    json.dumps(made[0], ensure_ascii=False).encode("utf-8")
+
+
 def test_rows_without_a_pair_are_left_out_and_counted_and_rows_keep_their_numbers(documents):
     made = documents(raw_row(answers=(("a", 3), ("b", 3))), raw_row(), raw_row(answers=(("a", 1),)))
     assert [document["row"] for document in made] == [made[0]["row"]] == [1]

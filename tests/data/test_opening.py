@@ -144,12 +144,18 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path, open_data):
         (b'{"chosen": "a", "rejected": "b"}\n{"chosen": "a', "line 2: this is no complete JSON"),
         (b'{"chosen": "a", "rejected": "b"}\n\n{"chosen": "\xff"}\n', "line 3: this is not UTF-8"),
         (b'["a"]\n', "line 1: this is a JSON list"),
+        (b'{"chosen": 1' + b"0" * 5000 + b"}", "line 1: this is no complete JSON object"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, open_data, content, message):
     (tmp_path / "d.jsonl").write_bytes(content)
     with pytest.raises(DataError, match=message):
         list(open_data(tmp_path / "d.jsonl").rows)
+
+
+def test_a_byte_order_mark_is_no_part_of_the_data(tmp_path, open_data):
+    (tmp_path / "d.jsonl").write_bytes(b"\xef\xbb\xbf" + json.dumps(ROWS[0]).encode())
+    assert list(open_data(tmp_path / "d.jsonl").rows) == ROWS[:1]
 
 
 def test_the_hub_out_of_reach_names_the_ways_to_local_data(sources):

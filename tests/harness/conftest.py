@@ -69,7 +69,6 @@ def model_of() -> Any:
     """Makes the harness's model around a judge, without a checkpoint."""
     from lm_eval.api.model import LM
 
-    from ultrarm_eval.harness.requests import RequestReader
     from ultrarm_eval.harness.reward_lm import RewardModelLM
 
     def make(reward: Any) -> Any:
@@ -77,7 +76,7 @@ def model_of() -> Any:
         LM.__init__(model)
         model.accelerator = None
         model.pretrained, model.judge_name = "fixed", "fixed"
-        model.judge, model._reader = FixedJudge(reward), RequestReader()
+        model.judge = FixedJudge(reward)
         return model
 
     return make

@@ -41,7 +41,7 @@ def language_model(tmp_path_factory, sentencepiece_model):
 
 @pytest.mark.parametrize("chat", [False, True])
 def test_it_is_compared_by_likelihood_and_per_byte(run, language_model, tmp_path, chat):
-    answers = (("the sky is blue", 5), ("", 4), ("no", 2), ("the sky is blue", 1))
+    answers = (("the sky is blue ö", 5), ("", 4), ("no", 2), ("the sky is blue ö", 1))
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=answers)] * 2)
     results = run(
         "hf",
@@ -53,13 +53,14 @@ def test_it_is_compared_by_likelihood_and_per_byte(run, language_model, tmp_path
     (sample, _) = results["samples"]["ultrafeedback_pairs"]
     prefix = "" if chat else "\n\n"
     continuations = [arguments[1] for arguments in sample["arguments"]]
-    assert continuations == [f"{prefix}the sky is blue", "\n\n", f"{prefix}no", f"{prefix}the sky is blue"]  # fmt: skip
+    assert continuations == [f"{prefix}the sky is blue ö", "\n\n", f"{prefix}no", f"{prefix}the sky is blue ö"]  # fmt: skip
     assert sample["arguments"][0][0] == (
         "[user]What is blue?[assistant]" if chat else "What is blue?"
     )
     likelihoods = [response[0] for response in sample["filtered_resps"]]
     texts = [text for text, _ in answers]
-    bytes_of = [max(1, len(text)) for text in texts]
+    bytes_of = [max(1, len(text.encode())) for text in texts]
+    assert bytes_of[0] == 18
 
     def accuracy(scores):
         order = [(i, j) for i in range(4) for j in range(i + 1, 4)]
@@ -70,3 +71,16 @@ def test_it_is_compared_by_likelihood_and_per_byte(run, language_model, tmp_path
     assert measured["acc_norm,none"] == pytest.approx(
         accuracy([value / size for value, size in zip(likelihoods, bytes_of, strict=True)])
     )
+
+
+def test_a_system_instruction_reaches_it(run, language_model, tmp_path):
+    path = write_jsonl(tmp_path / "d.jsonl", [raw_row()])
+    results = run(
+        "hf",
+        ["ultrafeedback_pairs"],
+        {"data": str(path)},
+        model_args={"pretrained": str(language_model)},
+        system_instruction="Be brief.",
+    )
+    (sample,) = results["samples"]["ultrafeedback_pairs"]
+    assert sample["arguments"][0][0] == "System: Be brief.\n\nUser: What is blue?"

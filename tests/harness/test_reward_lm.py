@@ -169,6 +169,29 @@ class TestResponseCache:
         assert first["results"]["ultrafeedback_pairs"] == second["results"]["ultrafeedback_pairs"]
         assert second["config"]["judge_counts"]["texts"] == 0
 
+    def test_conversations_that_read_alike_keep_their_own_rewards(self, run, checkpoint, tmp_path):
+        turns = [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": "b"},
+            {"role": "user", "content": "c"},
+        ]
+        prompts = [None, "", turns, "User: a\n\nAssistant: b\n\nUser: c"]
+        rows = [{"prompt": p, "chosen": "the sky", "rejected": "two"} for p in prompts]
+        path = str(write_jsonl(tmp_path / "alike.jsonl", rows))
+        margins = []
+        for _ in range(2):
+            results = run(
+                "ultrarm",
+                ["ultrafeedback_binarized"],
+                {"data": path},
+                model_args={"pretrained": str(checkpoint)},
+                use_cache=str(tmp_path / "cache"),
+            )
+            samples = results["samples"]["ultrafeedback_binarized"]
+            margins.append([sample["margin"] for sample in samples])
+        assert margins[0] == margins[1]
+        assert len(set(margins[0])) == 4
+
     def test_a_language_model_is_not_served_rewards(self, run, checkpoint, pairs, tmp_path):
         self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
         with pytest.raises(CacheMismatchError, match="are no likelihoods of this model"):

@@ -114,6 +114,10 @@ def test_without_a_prompt_every_template_gives_the_bare_texts_reward(
     assert other.score([None], ["bare text"]) == pytest.approx(raw, abs=TOLERANCE)
 
 
+def test_halves_of_surrogate_pairs_are_replaced_and_not_crashed_on(judge):
+    assert judge.score(["q\ud800"], ["a\udfff"]) == judge.score(["q?"], ["a?"])
+
+
 def test_bare_strings_are_refused(judge):
     with pytest.raises(ConfigurationError, match="are lists"):
         judge.score("q", "a")
@@ -139,6 +143,29 @@ class TestPrecision:
     def test_auto_takes_the_stored_dtype(self, checkpoint):
         assert load_judge(str(checkpoint), dtype="auto").settings()["dtype"] == "float32"
 
+    def test_offloaded_final_norm_and_head_are_float32_too(
+        self, checkpoint, reward_model, tmp_path, monkeypatch
+    ):
+        from ultrarm_eval.judges import model_loading
+
+        real = LlamaRewardModel.from_pretrained
+        spread = dict.fromkeys(("model.embed_tokens", "model.layers", "model.rotary_emb"), "cpu")
+        offloaded = {**spread, "model.norm": "disk", "regression_head": "disk"}
+        monkeypatch.setattr(
+            model_loading.LlamaRewardModel,
+            "from_pretrained",
+            lambda *a, **o: real(
+                *a, **{**o, "device_map": offloaded, "offload_folder": str(tmp_path)}
+            ),
+        )
+        judge = UltraRMJudge(str(checkpoint), dtype="bfloat16", parallelize=True)
+        model = judge.load()
+        assert torch.equal(model.regression_head.weight, reward_model.regression_head.weight)
+        assert torch.equal(model.model.norm.weight, reward_model.model.norm.weight)
+        monkeypatch.undo()
+        whole = load_judge(str(checkpoint), dtype="bfloat16")
+        assert judge.score(["q"], ["a"]) == pytest.approx(whole.score(["q"], ["a"]), abs=1e-6)
+
 
 class TestLayouts:
     def test_safetensors_and_pickles_give_the_same_rewards(
@@ -158,6 +185,30 @@ class TestLayouts:
         assert load_judge(str(tmp_path)).score(PROMPTS, COMPLETIONS) == judge.score(
             PROMPTS, COMPLETIONS
         )
+
+    def test_a_tokenizer_json_alone_keeps_its_bos(self, judge, checkpoint, tmp_path):
+        shutil.copytree(checkpoint, tmp_path, dirs_exist_ok=True)
+        load_tokenizer(open_checkpoint(str(checkpoint))).tokenizer.save_pretrained(tmp_path / "t")
+        shutil.copy(tmp_path / "t" / "tokenizer.json", tmp_path)
+        (tmp_path / "tokenizer.model").unlink()
+        for choice in ({}, {"template": "rewardbench"}):
+            expected = load_judge(str(checkpoint), **choice).score(PROMPTS[:2], COMPLETIONS[:2])
+            assert load_judge(str(tmp_path), **choice).score(
+                PROMPTS[:2], COMPLETIONS[:2]
+            ) == pytest.approx(expected, abs=TOLERANCE)
+
+    def test_a_single_file_beside_an_old_index_is_what_is_loaded_and_fingerprinted(
+        self, reward_model, checkpoint, sentencepiece_model, tmp_path
+    ):
+        reward_model.save_pretrained(tmp_path)
+        shutil.copy(sentencepiece_model, tmp_path / "tokenizer.model")
+        clean = load_judge(str(tmp_path), dtype="bfloat16")
+        reward, fingerprint = clean.score(["q"], ["a"]), clean.fingerprint()
+        index = json.loads((checkpoint / "pytorch_model.bin.index.json").read_text())
+        index["weight_map"] = dict.fromkeys(index["weight_map"], "gone.safetensors")
+        (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+        stale = load_judge(str(tmp_path), dtype="bfloat16")
+        assert (stale.score(["q"], ["a"]), stale.fingerprint()) == (reward, fingerprint)
 
     def test_a_fast_tokenizer_alone_works(self, judge, checkpoint, tmp_path):
         shutil.copytree(checkpoint, tmp_path, dirs_exist_ok=True)
@@ -199,6 +250,26 @@ class TestRefusals:
         torch.save({k: v for k, v in state.items() if k != lost}, path)
         # transformers 4 stops by itself, transformers 5 only reports it.
         with pytest.raises(CheckpointError, match=f"weights are missing.*{lost}|lacks weights"):
+            load_judge(str(copy))
+
+    def test_a_missing_shard_is_named_before_anything_is_loaded(self, copy):
+        (copy / "pytorch_model-00002-of-00003.bin").unlink()
+        with pytest.raises(CheckpointError, match="names pytorch_model-00002-of-00003.bin"):
+            UltraRMJudge(str(copy))
+
+    def test_weights_that_the_model_would_not_use(self, copy):
+        path = copy / "pytorch_model-00001-of-00003.bin"
+        state = torch.load(path, weights_only=True)
+        old = "model.layers.0.self_attn.rotary_emb.inv_freq"
+        torch.save({**state, old: torch.ones(4)}, path)
+        load_judge(str(copy))
+        bias = "model.layers.0.self_attn.q_proj.bias"
+        torch.save({**state, bias: torch.ones(32)}, path)
+        path = copy / "pytorch_model.bin.index.json"
+        index = json.loads(path.read_text())
+        index["weight_map"][bias] = "pytorch_model-00001-of-00003.bin"
+        path.write_text(json.dumps(index))
+        with pytest.raises(CheckpointError, match=f"does not use.*{bias}"):
             load_judge(str(copy))
 
     def test_a_shard_that_is_cut_off(self, copy):
@@ -273,16 +344,17 @@ class TestRefusals:
         with pytest.raises(ConfigurationError, match=message):
             UltraRMJudge(str(checkpoint), **{setting: value})
 
-    def test_a_reward_that_is_no_number_names_the_text(self, copy):
+    @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+    def test_a_reward_that_is_no_number_names_the_text(self, copy, broken):
         path = copy / "pytorch_model-00003-of-00003.bin"
         for shard in copy.glob("*.bin"):
             state = torch.load(shard, weights_only=True)
             if "regression_head.weight" in state:
-                state["regression_head.weight"][:] = float("nan")
+                state["regression_head.weight"][:] = broken
                 torch.save(state, shard)
         assert path.is_file()
         with pytest.raises(
-            ScoringError, match=r"reward of completion 0 is nan; it starts 'the sky'"
+            ScoringError, match=r"reward of completion 0 is (nan|inf|-inf); it starts 'the sky'"
         ):
             load_judge(str(copy)).score(["q", "q"], ["the sky", "the sky"])
 
@@ -307,6 +379,34 @@ class TestFingerprint:
     def test_each_setting_that_changes_rewards_changes_it(self, checkpoint, changed):
         plain = UltraRMJudge(str(checkpoint)).fingerprint()
         assert UltraRMJudge(str(checkpoint), **changed).fingerprint() != plain
+
+    def test_a_templates_source_counts_and_its_path_does_not(self, checkpoint, tmp_path):
+        sources = {"a": "{{ completion }}", "b": "{{ completion }}", "c": "{{ completion }} "}
+        prints = {}
+        for name, source in sources.items():
+            (tmp_path / f"{name}.jinja").write_text(source)
+            judge = UltraRMJudge(str(checkpoint), template=str(tmp_path / f"{name}.jinja"))
+            prints[name] = judge.fingerprint()
+        assert prints["a"] == prints["b"] != prints["c"]
+
+    def test_the_tokenizers_configuration_changes_it(self, checkpoint, tmp_path):
+        shutil.copytree(checkpoint, tmp_path, dirs_exist_ok=True)
+        (tmp_path / "tokenizer_config.json").write_text('{"add_bos_token": false}')
+        assert (
+            UltraRMJudge(str(tmp_path)).fingerprint() != UltraRMJudge(str(checkpoint)).fingerprint()
+        )
+
+    def test_a_folder_called_as_the_hubs_snapshots_are_is_no_commit(self, checkpoint, tmp_path):
+        folders = [tmp_path / name / "snapshots" / "1000" for name in ("a", "b")]
+        for folder in folders:
+            shutil.copytree(checkpoint, folder)
+        shard = folders[1] / "pytorch_model-00001-of-00003.bin"
+        state = torch.load(shard, weights_only=True)
+        next(iter(state.values())).view(-1)[0] += 1
+        torch.save(state, shard)
+        first, second = (UltraRMJudge(str(folder)) for folder in folders)
+        assert first.fingerprint() != second.fingerprint()
+        assert first.settings()["revision"] is None
 
     def test_one_weight_changes_it(self, checkpoint, tmp_path):
         shutil.copytree(checkpoint, tmp_path, dirs_exist_ok=True)

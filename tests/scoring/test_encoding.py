@@ -1,9 +1,11 @@
 import json
+from types import SimpleNamespace
 
 import pytest
 import sentencepiece
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.judges.checkpoint import open_checkpoint
@@ -139,8 +141,54 @@ def test_the_empty_text_is_bos_alone(encode):
 
 
 def test_ids_beyond_the_models_vocabulary_are_refused(encode):
+    highest = max(encode(None, "the sky").ids)
+    encode(None, "the sky", vocabulary_size=highest + 1)
     with pytest.raises(ScoringError, match="do not belong together"):
-        encode(None, "the sky", vocabulary_size=3)
+        encode(None, "the sky", vocabulary_size=highest)
+
+
+def test_merges_that_would_spell_a_special_token_are_undone(loaded):
+    description = json.loads(loaded.tokenizer.backend_tokenizer.to_str())
+    vocabulary = description["model"]["vocab"]
+    for piece in ("<", "/", "s", ">", "</", "s>"):
+        vocabulary.setdefault(piece, len(vocabulary))
+    description["model"]["merges"] = [["<", "/"], ["s", ">"], ["</", "s>"]]
+    backend = Tokenizer.from_str(json.dumps(description))
+    tokenizer = SimpleNamespace(is_fast=True, backend_tokenizer=backend, eos_token_id=EOS)
+    encoder = TextEncoder(tokenizer, get_template("raw"), max_length=99)
+    assert EOS in backend.encode("</s>", add_special_tokens=False).ids
+    (encoded,) = encoder.encode([None], ["</s>"])
+    assert [vocabulary["</"], vocabulary["s>"]] == list(encoded.ids[-2:])
+
+
+def test_a_chat_template_that_writes_bos_twice_keeps_one(loaded):
+    loaded.tokenizer.chat_template = "{{ bos_token }}" + CHAT
+    try:
+        template = get_template("chat", loaded.tokenizer)
+        encoder = TextEncoder(loaded.tokenizer, template, max_length=256, is_sentencepiece=True)
+        (encoded,) = encoder.encode(["q"], ["a"])
+    finally:
+        loaded.tokenizer.chat_template = None
+    assert encoded.ids[:2].count(BOS) == 1
+
+
+def test_a_chat_template_that_fails_names_the_completion(loaded):
+    loaded.tokenizer.chat_template = (
+        "{% if messages | length > 2 %}{{ raise_exception('only two turns') }}{% endif %}x"
+    )
+    try:
+        encoder = TextEncoder(
+            loaded.tokenizer, get_template("chat", loaded.tokenizer), max_length=256
+        )
+        turns = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+        with pytest.raises(ScoringError, match="Completion 1: .*only two turns"):
+            list(encoder.encode(["q", [*turns, turns[0]]], ["x", "y"]))
+    finally:
+        loaded.tokenizer.chat_template = None
+
+
+def test_what_the_raw_template_ignores_is_not_counted(encode):
+    assert not encode("a </s>", "b", "raw").spells_special_tokens
 
 
 def test_a_completion_that_is_no_text_is_refused_with_its_position(encode):

@@ -18,6 +18,14 @@ from ultrarm_eval.messages import Message, as_messages
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
 _PREFERRED, _NOT_PREFERRED = Fraction(1), Fraction(0)
+# Other names of a prompt: with one of them and no `prompt`, answers would be scored without it.
+_OTHER_PROMPT_COLUMNS = frozenset({"instruction", "question", "query", "input"})
+
+
+def _is_understood(columns: frozenset[str]) -> bool:
+    return {"chosen", "rejected"} <= columns and (
+        "prompt" in columns or not columns & _OTHER_PROMPT_COLUMNS
+    )
 
 
 def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:
@@ -44,10 +52,12 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     if chosen_before != rejected_before:
         counts.add("pairs_left_out_different_conversations")
         return None
-    prompt = chosen_before or _read_prompt(row.get("prompt"))
+    prompt = _read_prompt(row.get("prompt"), chosen_before)
     if prompt is None:
         counts.add("pairs_left_out_prompt_not_text")
         return None
+    if not prompt:
+        counts.add("pairs_without_prompt")
     counts.add("completions", 2)
     counts.add("completions_empty", (not chosen) + (not rejected))
     ratings = _read_ratings(row)
@@ -70,16 +80,27 @@ def read_side(value: Any) -> tuple[tuple[Message, ...], str] | None:
     """The conversation before an answer, and the answer; None if there is no answer as text.
 
     Args:
-        value: A text, or a list of messages whose last one is the answer.
+        value: A text, or a list of messages whose last one is the assistant's answer.
     """
     if isinstance(value, str):
         return (), value
     messages = _read_messages(value)
-    return (messages[:-1], messages[-1]["content"]) if messages else None
+    if not messages or messages[-1]["role"] != "assistant":
+        return None
+    return messages[:-1], messages[-1]["content"]
 
 
-def _read_prompt(value: Any) -> tuple[Message, ...] | None:
-    return as_messages(value) if value is None or isinstance(value, str) else _read_messages(value)
+def _read_prompt(value: Any, before: tuple[Message, ...]) -> tuple[Message, ...] | None:
+    """The conversation before the answers, from the prompt's column and from the answers' lists.
+
+    Most schemas repeat the prompt in the lists; where they do not, it comes first.
+    """
+    if value is None or isinstance(value, str):
+        return before or as_messages(value)
+    prompt = _read_messages(value)
+    if prompt is None or before[: len(prompt)] == prompt:
+        return None if prompt is None else before
+    return prompt + before
 
 
 def _read_messages(value: Any) -> tuple[Message, ...] | None:
@@ -123,14 +144,13 @@ BINARIZED = PairSource(
         "chosen-rating and rejected-rating (H4's, allenai's and argilla's schema)"
     ),
     recognises=lambda columns: (
-        {"chosen", "rejected"} <= columns
-        and any(set(fields) <= columns for fields in _SCORE_COLUMNS)
+        _is_understood(columns) and any(set(fields) <= columns for fields in _SCORE_COLUMNS)
     ),
     read_row=read_row,
 )
 PLAIN = PairSource(
     name="pairs",
     describes="chosen, rejected and optionally prompt (plain pairs, trl-lib's schema)",
-    recognises=lambda columns: {"chosen", "rejected"} <= columns,
+    recognises=_is_understood,
     read_row=read_row,
 )

@@ -15,6 +15,7 @@ from typing import Any, overload
 from ultrarm_eval.data.opening import OpenedData
 from ultrarm_eval.data.records import DataCounts, PromptRecord, Row
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.messages import well_formed
 from ultrarm_eval.pairs import preference_pairs
 
 logger = logging.getLogger(__name__)
@@ -95,8 +96,11 @@ class PromptDocuments(Sequence[Document]):
             "format": FORMAT,
             "row": index,
             "source": record.source,
-            "prompt": [dict(message) for message in record.prompt],
-            "completions": [completion.text for completion in record.completions],
+            "prompt": [
+                {"role": message["role"], "content": well_formed(message["content"])}
+                for message in record.prompt
+            ],
+            "completions": [well_formed(completion.text) for completion in record.completions],
             "ratings": [None if c.rating is None else str(c.rating) for c in record.completions],
             "models": [completion.model for completion in record.completions],
         }
@@ -120,6 +124,8 @@ class PromptDocuments(Sequence[Document]):
             "pairs_with_identical_answers",
             sum(a.text == b.text and a.rating != b.rating for a, b in combinations(rated, 2)),
         )
+        texts = [*(m["content"] for m in record.prompt), *(c.text for c in record.completions)]
+        self.counts.add("texts_with_lone_surrogates", sum(well_formed(t) != t for t in texts))
         if not pairs:
             self.counts.add("rows_left_out_without_pairs")
         return bool(pairs)

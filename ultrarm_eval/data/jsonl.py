@@ -69,14 +69,15 @@ class JsonLines(Sequence[Row]):
 def _parse(line: bytes, path: Path, number: int) -> Row:
     where = f"{path}, line {number}"
     try:
-        row: Any = json.loads(line.decode("utf-8"))
+        row: Any = json.loads(line.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise DataError(
             f"{where}: this is not UTF-8 (byte {error.start}). Save it as UTF-8."
         ) from error
-    except json.JSONDecodeError as error:
+    except ValueError as error:
+        # Besides malformed JSON, Python refuses numbers of thousands of digits.
         raise DataError(
-            f"{where}: this is no complete JSON object ({error.msg}, column {error.colno}). "
+            f"{where}: this is no complete JSON object ({error}). "
             "Each line has to hold one; a file whose last line is cut off was not fully written."
         ) from error
     if not isinstance(row, dict):

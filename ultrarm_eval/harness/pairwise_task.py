@@ -15,6 +15,7 @@ from ultrarm_eval.data.opening import OpenedData, open_hub, open_named_or_local
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.metadata import DataOptions, read_options
+from ultrarm_eval.harness.requests import as_context
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.messages import Message, as_messages, as_plain_text
 from ultrarm_eval.metrics import compare, pooled_accuracy
@@ -36,6 +37,9 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     """
 
     is_pairwise = True
+    #: Set where a judge answers: its requests then hold the whole conversation, which the keys of
+    #: a response cache are made of, and not a text that two conversations could share.
+    asks_judge = False
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -118,16 +122,23 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     ) -> list[Instance]:
         """One request for each completion that occurs in a pair."""
         kwargs.pop("chat_template", None)
+        context = as_context(as_messages(doc["prompt"])) if self.asks_judge else ctx
+        chat = apply_chat_template
         return [
             Instance(
                 request_type="loglikelihood",
                 doc=dict(doc),
-                arguments=(ctx, _continuation(doc["completions"][i], chat=apply_chat_template)),
+                arguments=(context, self._continuation(doc["completions"][i], chat=chat)),
                 idx=i,
                 **kwargs,
             )
             for i in compared_completions(preference_pairs(ratings_of(doc)))
         ]
+
+    def _continuation(self, completion: str, *, chat: bool) -> str:
+        # A language model needs at least one token to score, also behind a chat template.
+        bare = self.asks_judge or (chat and completion)
+        return completion if bare else ANSWER_DELIMITER + completion
 
     def process_results(
         self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]
@@ -188,8 +199,3 @@ class DemoTask(PairwiseTask):
         if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
             logger.info("%s always reads the bundled demo data.", self.config.task)
         return open_named_or_local(DEMO_NAME, str(self.config.test_split), registry().sources())
-
-
-def _continuation(completion: str, *, chat: bool) -> str:
-    # A language model needs at least one token to score, also behind a chat template.
-    return completion if chat and completion else ANSWER_DELIMITER + completion

@@ -2,35 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.data.documents import is_document
-from ultrarm_eval.messages import Message, Prompt, as_messages, as_plain_text
+from ultrarm_eval.messages import Message, Prompt
+
+#: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
+_CONVERSATION = "ultrarm_eval.conversation/1 "
 
 
-class RequestReader:
-    """Reads requests of our tasks from their documents, and any other from its two texts."""
+def as_context(messages: Sequence[Message]) -> str:
+    """Writes a conversation as text that `read_request` turns back into it.
 
-    def __init__(self) -> None:
-        self._conversations: dict[str, tuple[Message, ...]] = {}
+    No two conversations are written alike, and one user turn stands for itself.
+    """
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        content = messages[0]["content"]
+        if content and not content.startswith(_CONVERSATION):
+            return content
+    return _CONVERSATION + json.dumps(list(messages), ensure_ascii=False)
 
-    def read(self, request: Any) -> tuple[Prompt, str]:
-        """The prompt and the completion of a log-likelihood request.
 
-        Our own documents hold messages and completions as they are. Elsewhere the context is
-        the user's turn and the continuation, less one leading space, the answer.
-        """
-        document = request.doc
-        if is_document(document):
-            return document["prompt"], document["completions"][request.idx]
-        context, continuation = request.args[0], request.args[1]
-        prompt = self._conversations.get(context, context)
-        return prompt, continuation.removeprefix(" ")
+def read_request(request: Any) -> tuple[Prompt, str]:
+    """The prompt and the completion of a log-likelihood request.
 
-    def remember(self, chat_history: Sequence[Mapping[str, str]]) -> str:
-        """Writes a conversation as text that `read` turns back into the conversation."""
-        messages = as_messages(chat_history)
-        text = as_plain_text(messages)
-        self._conversations[text] = messages
-        return text
+    Our own documents hold messages and completions as they are. Elsewhere the context is the
+    user's turn and the continuation, less one leading space, the answer.
+    """
+    document = request.doc
+    if is_document(document):
+        return document["prompt"], document["completions"][request.idx]
+    context, continuation = request.args[0], request.args[1]
+    prompt: Prompt = context
+    if context.startswith(_CONVERSATION):
+        prompt = json.loads(context.removeprefix(_CONVERSATION))
+    return prompt, continuation.removeprefix(" ")

@@ -13,17 +13,16 @@ from tqdm import tqdm
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.processes import device_of_process, gather_object, join_processes
-from ultrarm_eval.harness.requests import RequestReader
+from ultrarm_eval.harness.requests import as_context, read_request
 from ultrarm_eval.harness.response_cache import bind_to_judge
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import StreamingJudge
 from ultrarm_eval.judges.loading import make_judge
+from ultrarm_eval.messages import Prompt, as_messages
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
-
-    from ultrarm_eval.messages import Prompt
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +77,6 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             offered={"batch_size": batch_size, "max_batch_size": max_batch_size, "device": device},
         )
         self._device = getattr(self.judge, "device", None)
-        self._reader = RequestReader()
 
     @property
     def tokenizer(self) -> Any:
@@ -102,7 +100,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
         Each reward is put into the harness's response cache as soon as there is one.
         """
-        read = [self._reader.read(request) for request in requests]
+        read = [read_request(request) for request in requests]
         prompts, completions = [prompt for prompt, _ in read], [text for _, text in read]
         rewards: list[Reward | None] = [None] * len(requests)
         stream = self._stream(prompts, completions)
@@ -134,7 +132,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
         """Stands in for a chat template: the judge's own template is applied when it scores."""
-        return self._reader.remember(chat_history)
+        return as_context(as_messages(chat_history))
 
     def all_gather(self, tensor: Any) -> Any:
         """Joins a tensor of every process."""

@@ -16,6 +16,16 @@ from ultrarm_eval.judges.llama_reward_model import HEAD_WEIGHT, LlamaRewardModel
 from ultrarm_eval.judges.weights import PICKLE_FILE, SAFETENSORS_FILE, weight_names
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+# Besides the weights, what the ids and so the rewards depend on.
+_SMALL_FILES = (
+    "config.json",
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+)
 
 
 @dataclass(frozen=True)
@@ -64,8 +74,11 @@ class Checkpoint:
         """Identifies the weights: the hub commit, or the SHA-256 of a folder's files."""
         if self.commit:
             return self.commit
-        names = ("config.json", "tokenizer.model", "tokenizer.json", *sorted(self.weight_files))
-        paths = [path for path in map(self.fetch, names) if path is not None]
+        small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
+        weights = [self.fetch(file) for file in sorted(self.weight_files)]
+        paths = [*small, *(path for path in weights if path is not None)]
+        if None in weights:
+            raise CheckpointError(f"{self.name}: a weight file disappeared.")
         with ThreadPoolExecutor() as threads:
             digests = list(threads.map(_sha256, paths))
         lines = [f"{path.name} {digest}" for path, digest in zip(paths, digests, strict=True)]
@@ -83,18 +96,25 @@ def open_checkpoint(name: str, revision: str | None = None) -> Checkpoint:
         CheckpointError: Not found, not reachable, not a Llama, or without `regression_head`.
     """
     fetch = fetcher(name, revision)
-    if Path(name).expanduser().is_dir():
+    is_folder = Path(name).expanduser().is_dir()
+    if is_folder:
         name = str(Path(name).expanduser())
     config_path = fetch("config.json")
     if config_path is None:
         raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
     config = _read_config(name, config_path)
     weight_files, keys, safetensors, total_size = _survey_weights(name, fetch)
+    lacking = [file for file in weight_files if is_folder and fetch(file) is None]
+    if lacking:
+        raise CheckpointError(
+            f"{name}: the index names {lacking[0]}, and there is no such file "
+            f"({len(lacking)} of {len(weight_files)} are missing)."
+        )
     _require_head(name, keys)
     return Checkpoint(
         name=name,
         revision=revision,
-        commit=hub_commit(config_path),
+        commit=None if is_folder else hub_commit(config_path),
         config=config,
         weight_files=weight_files,
         safetensors=safetensors,
@@ -126,7 +146,11 @@ def _require_head(name: str, keys: set[str]) -> None:
 
 def _survey_weights(name: str, fetch: Fetch) -> tuple[tuple[str, ...], set[str], bool, int | None]:
     """Finds the weight files, the names of the weights, their format, and their size if known."""
+    # In transformers' own order, so that what is looked at is what is loaded.
     for file, safetensors in ((SAFETENSORS_FILE, True), (PICKLE_FILE, False)):
+        path = fetch(file)
+        if path is not None:
+            return (file,), weight_names(name, path, safetensors=safetensors), safetensors, None
         index_path = fetch(f"{file}.index.json")
         if index_path is not None:
             index = read_json(index_path)
@@ -134,9 +158,6 @@ def _survey_weights(name: str, fetch: Fetch) -> tuple[tuple[str, ...], set[str],
             total_size = (index.get("metadata") or {}).get("total_size")
             size = int(total_size) if total_size is not None else None
             return tuple(sorted(set(weight_map.values()))), set(weight_map), safetensors, size
-        path = fetch(file)
-        if path is not None:
-            return (file,), weight_names(name, path, safetensors=safetensors), safetensors, None
     raise CheckpointError(
         f"{name}: there are no weights; looked for {SAFETENSORS_FILE} and {PICKLE_FILE}, each also "
         "in shards with an index."

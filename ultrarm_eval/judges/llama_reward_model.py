@@ -21,6 +21,11 @@ HEAD_WEIGHT = "regression_head.weight"
 FINAL_NORM_WEIGHT = "model.norm.weight"
 
 
+def _is_harmless(key: str) -> bool:
+    """Whether a weight plays no part in the reward: old buffers, a language model's head."""
+    return key.endswith("rotary_emb.inv_freq") or key.startswith("lm_head.")
+
+
 def require_llama(name: str, config: Mapping[str, Any]) -> None:
     """Refuses a configuration that is not a Llama's.
 
@@ -88,8 +93,9 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
             **options: As for any model of transformers.
 
         Raises:
-            CheckpointError: The config is not a Llama's, or weights are missing; transformers
-                would only report it, and fill them at random.
+            CheckpointError: The config is not a Llama's, weights are missing, or there are
+                weights it does not use; transformers would only report it, and fill the missing
+                ones at random.
         """
         if arguments and "config" not in options:
             described, _ = LlamaConfig.get_config_dict(arguments[0], **options)
@@ -100,6 +106,13 @@ class LlamaRewardModel(LlamaPreTrainedModel):  # type: ignore[misc, unused-ignor
             raise CheckpointError(
                 f"{arguments[0] if arguments else 'The checkpoint'}: weights are missing and "
                 f"would be random: {len(missing)}, among them {missing[-1]!r}."
+            )
+        unexpected = sorted(k for k in map(str, report["unexpected_keys"]) if not _is_harmless(k))
+        if unexpected:
+            raise CheckpointError(
+                f"{arguments[0] if arguments else 'The checkpoint'}: it has weights that this "
+                f"model does not use, so its rewards would be others: {len(unexpected)}, among "
+                f"them {unexpected[0]!r}. Does its config.json belong to these weights?"
             )
         return (model, report) if output_loading_info else model
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from ultrarm_eval.errors import CheckpointError, first_line
@@ -44,12 +46,28 @@ def load_model(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
             f"or does not fit the config ({first_line(error)})."
         ) from error
-    # transformers rounds these to the body's dtype; the reward needs them as they are stored.
     for key, layer in (
         (FINAL_NORM_WEIGHT, model.model.norm),
         (HEAD_WEIGHT, model.regression_head),
     ):
-        if layer.weight.dtype != torch.float32 and layer.weight.device.type != "meta":
-            exact = read_weight(checkpoint.fetch, key, safetensors=checkpoint.safetensors)
-            layer.weight.data = exact.to(layer.weight.device, torch.float32)
+        if layer.weight.dtype != torch.float32 or layer.weight.device.type == "meta":
+            _replace(layer, read_weight(checkpoint.fetch, key, safetensors=checkpoint.safetensors))
     return model.eval()  # type: ignore[no-any-return]
+
+
+def _replace(layer: Any, exact: torch.Tensor) -> None:
+    """Gives a layer its weight in float32, as transformers rounds it to the body's dtype.
+
+    Where accelerate has offloaded the layer, it is brought back: it is tiny.
+    """
+    device = layer.weight.device
+    hook = getattr(layer, "_hf_hook", None)
+    if device.type == "meta":
+        from accelerate.hooks import AlignDevicesHook, add_hook_to_module, remove_hook_from_module
+
+        device = torch.device(getattr(hook, "execution_device", None) or "cpu")
+        remove_hook_from_module(layer)
+        layer.weight = torch.nn.Parameter(exact.to(device, torch.float32), requires_grad=False)
+        add_hook_to_module(layer, AlignDevicesHook(execution_device=device))
+        return
+    layer.weight.data = exact.to(device, torch.float32)

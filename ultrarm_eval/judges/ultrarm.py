@@ -87,7 +87,7 @@ class UltraRMJudge:
         self._dtype_name = checked_dtype(dtype)
         source = str(demo_judge_path()) if pretrained == DEMO_NAME else str(pretrained)
         self._pretrained = str(pretrained)
-        self._checkpoint = open_checkpoint(source, revision)
+        self._checkpoint = open_checkpoint(source, None if revision is None else str(revision))
         self._dtype = DTYPES.get(self._dtype_name, self._checkpoint.stored_dtype)
         self._device = resolve_device(device)
         self._parallelize = checked_flag("parallelize", parallelize)
@@ -107,6 +107,7 @@ class UltraRMJudge:
             special_tokens=special_tokens,
             vocabulary_size=self._checkpoint.config.vocab_size,
             is_sentencepiece=loaded.is_sentencepiece,
+            eos_id=_eos_id(loaded.tokenizer, self._checkpoint.config.eos_token_id),
         )
         self._limits = BatchLimits(
             max_tokens=checked_count("max_batch_tokens", max_batch_tokens)
@@ -201,7 +202,8 @@ class UltraRMJudge:
             self._digest = self._checkpoint.digest()
         parts = {
             "weights": self._digest,
-            "template": self._encoder.template_source(),
+            # A file's name says nothing: its source does.
+            "template": self._template.source or self._template.name,
             "dtype": str(self._dtype),
             "special_tokens": self._encoder.special_tokens,
             "max_length": self.max_length,
@@ -231,6 +233,13 @@ class UltraRMJudge:
                 len(places),
                 self.max_length,
             )
+
+
+def _eos_id(tokenizer: Any, configured: Any) -> int | None:
+    """The tokenizer's EOS; the model's where a tokenizer.json alone names none."""
+    if tokenizer.eos_token_id is not None:
+        return int(tokenizer.eos_token_id)
+    return configured if isinstance(configured, int) else None
 
 
 def _not_finite(index: int, completion: str, reward: float) -> str:

@@ -47,10 +47,11 @@ def _load_pickle(path: Path) -> dict[str, torch.Tensor]:
 def read_weight(fetch: Fetch, key: str, *, safetensors: bool) -> torch.Tensor:
     """Reads one weight as stored, without loading the others."""
     name = SAFETENSORS_FILE if safetensors else PICKLE_FILE
-    index_path = fetch(f"{name}.index.json")
-    if index_path is not None:
-        name = read_json(index_path)["weight_map"][key]
     path = fetch(name)
+    if path is None:
+        index_path = fetch(f"{name}.index.json")
+        name = read_json(index_path)["weight_map"][key] if index_path is not None else name
+        path = fetch(name)
     if path is None:
         raise CheckpointError(f"The checkpoint's index names {name}, and there is no such file.")
     if safetensors:

@@ -13,9 +13,9 @@ from typing import Any
 from tokenizers import Tokenizer
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
-from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.scoring.special_literals import SpecialLiterals
-from ultrarm_eval.scoring.textual_tokenizer import textual_backend
+from ultrarm_eval.scoring.textual_tokenizer import backend_unknown_id, textual_backend
 from ultrarm_eval.templates import Template, template_for
 
 SPECIAL_TOKEN_MODES = ("text", "parse")
@@ -50,6 +50,7 @@ class TextEncoder:
         special_tokens: str = "text",
         vocabulary_size: int | None = None,
         is_sentencepiece: bool = False,
+        eos_id: int | None = None,
     ) -> None:
         """Prepares the tokenizer.
 
@@ -60,6 +61,7 @@ class TextEncoder:
             special_tokens: "text" or "parse", see the module's description.
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
             is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
+            eos_id: The EOS token; the tokenizer's own if None.
 
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
@@ -87,24 +89,18 @@ class TextEncoder:
             self._literals,
             restore_prefix=is_sentencepiece and not template.writes_special_tokens,
         )
-        self._bos = _bos_id(tokenizer, backend)
-        self._eos = tokenizer.eos_token_id
+        # What a text contains must not reach these; an unknown character may reach <unk>.
+        self._control_ids = set(self._alias_ids.values()) - {backend_unknown_id(backend)}
+        self._bos = _bos_id(backend)
+        self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
         if template.append_eos and self._eos is None:
             raise ConfigurationError(
                 f"template={template.name} appends an EOS token, and the tokenizer has none."
             )
+        # A template that cannot be rendered is found now, and not with the first text.
+        template.render(as_messages("question"), "answer")
         if max_length < 2 + template.append_eos:
             raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
-
-    def template_source(self) -> str:
-        """What the template writes for a sample conversation: equal only for equal templates."""
-        sample = (
-            Message(role="user", content="question 1"),
-            Message(role="assistant", content="answer 1"),
-            Message(role="user", content="question 2"),
-        )
-        eos = " + EOS" if self.template.append_eos else ""
-        return self.template.render(sample, "answer 2") + eos
 
     def encode(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
@@ -130,16 +126,18 @@ class TextEncoder:
                     "only a text can be scored."
                 )
         templates = [template_for(self.template, messages) for messages in conversations]
-        texts = [
-            self._write(template, messages, completion)
-            for template, messages, completion in zip(
-                templates, conversations, completions, strict=True
-            )
-        ]
+        texts = []
+        for position, template in enumerate(templates):
+            try:
+                text = self._write(template, conversations[position], completions[position])
+            except ConfigurationError as error:
+                raise ScoringError(f"Completion {start + position}: {error}") from error
+            texts.append(well_formed(text))
         for position, (ids, template) in enumerate(
             zip(self._tokenise(texts), templates, strict=True)
         ):
-            contents = [completions[position], *(m["content"] for m in conversations[position])]
+            written = () if template.ignores_prompt else conversations[position]
+            contents = [completions[position], *(message["content"] for message in written)]
             spells = any(self._literals.occur_in(content) for content in contents)
             yield self._finish(ids, template, spells, start + position)
 
@@ -162,6 +160,11 @@ class TextEncoder:
                 yield list(encoding.ids)
             return
         for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
+            if not self._control_ids.isdisjoint(encoding.ids):
+                raise ScoringError(
+                    "The tokenizer reads a special token that a text spells as a control token, "
+                    "whatever it is told. Use special_tokens=parse, and mind such texts."
+                )
             yield [self._alias_ids.get(i, i) for i in encoding.ids]
 
     def _finish(
@@ -192,9 +195,12 @@ class TextEncoder:
         return EncodedText(tuple(ids), truncated, spells)
 
 
-def _bos_id(tokenizer: Any, backend: Tokenizer) -> int | None:
-    """The BOS token, if the tokenizer puts one before a text by itself."""
-    bos: int | None = tokenizer.bos_token_id
-    if bos is None or backend.encode("a").ids[:1] != [bos]:
-        return None
-    return bos
+def _bos_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts before a text by itself.
+
+    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
+    is there.
+    """
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None

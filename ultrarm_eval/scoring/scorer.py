@@ -72,7 +72,7 @@ def score_token_ids(
 def _score_batch(model: LlamaRewardModel, texts: Sequence[Sequence[int]]) -> list[float]:
     width = max(len(ids) for ids in texts)
     padded = [[*ids, *[_PADDING_ID] * (width - len(ids))] for ids in texts]
-    device = model.model.embed_tokens.weight.device
+    device = model.device
     with torch.inference_mode():
         rewards = model.rewards_at(
             torch.tensor(padded, device=device),

@@ -41,6 +41,12 @@ def textual_backend(
     return textual, alias_ids
 
 
+def backend_unknown_id(backend: Tokenizer) -> int | None:
+    """The id of the token for what the vocabulary lacks."""
+    unknown = json.loads(backend.to_str())["model"].get("unk_token")
+    return backend.token_to_id(unknown) if isinstance(unknown, str) else None
+
+
 def _restore_dummy_prefix(description: dict[str, Any]) -> None:
     """Restores sentencepiece's dummy prefix where transformers converted it to a Metaspace step.
 

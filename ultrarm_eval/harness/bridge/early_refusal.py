@@ -26,6 +26,9 @@ def connect(evaluator: ModuleType) -> None:
         if getattr(lm, "is_reward_judge", False):
             tasks = dict(_tasks(task_dict))
             _refuse(tasks)
+            for task in tasks.values():
+                if getattr(task, "is_pairwise", False):
+                    task.asks_judge = True
             _remark(lm, tasks)
         elif isinstance(vars(lm).get("dbdict"), MutableMapping):
             # The harness's cache around a language model; a judge looks at its own by itself.

@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.output is not None:
         written = {
             "python": platform.python_version(),
-            "platform": platform.platform(),
+            "platform": f"{platform.system()} {platform.machine()}",
             "cores": os.cpu_count(),
             "rounds": options.rounds,
             "baseline_ms": round(baseline, 3),

@@ -86,3 +86,24 @@ def test_a_bad_last_row_is_found_before_the_weights_are_loaded(
     path = write_jsonl(tmp_path / "bad.jsonl", [*ROWS, {"chosen": "a"}])
     assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
     assert "line 3: field 'rejected' is missing" in capsys.readouterr().err
+
+
+def test_another_packages_judge_gets_only_the_settings_that_were_given(file, capsys, monkeypatch):
+    from ultrarm_eval import plugins
+    from ultrarm_eval.hookspecs import hookimpl
+
+    class Lengths:
+        def __init__(self, pretrained):
+            self.score = lambda prompts, completions: [float(len(text)) for text in completions]
+
+    class Plugin:
+        @hookimpl
+        def register_judges(self, register):
+            register("length", Lengths)
+
+    manager = plugins.make_plugin_manager(load_entry_points=False)
+    manager.register(Plugin(), name="third-party")
+    registry = plugins.PluginRegistry(manager)
+    monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: registry)
+    assert main(["score", file, "--pretrained", "none", "--judge", "length"]) == 0
+    assert "Difference in rewards: 7.0" in capsys.readouterr().out

@@ -73,11 +73,11 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     command.add_argument("--revision", help="hub revision of the checkpoint")
     command.add_argument("--template", help="template of rows with a prompt (default: ultrarm)")
-    command.add_argument("--special-tokens", choices=["text", "parse"], default="text")
-    command.add_argument("--dtype", default="auto", help="auto, float32, bfloat16 or float16")
+    command.add_argument("--special-tokens", choices=["text", "parse"])
+    command.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     command.add_argument("--device", help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
     command.add_argument("--max-length", type=int, help="most tokens of a text")
-    command.add_argument("--batch-size", default="auto", help="most texts at once, or auto")
+    command.add_argument("--batch-size", help="most texts at once, or auto")
     command.add_argument("--format", choices=["text", "jsonl"], default="text")
     command.set_defaults(run=_run_score)
 
@@ -107,6 +107,7 @@ def _run_score(options: argparse.Namespace) -> int:
         "batch_size": options.batch_size,
         "template": options.template,
     }
+    # What is not given is not passed: another package's judge may not have the setting.
     given = {name: value for name, value in settings.items() if value is not None}
     score_file(options.pairs, options.pretrained, given, form=options.format, output=sys.stdout)
     return 0

@@ -23,14 +23,15 @@ def connect(evaluator: ModuleType) -> None:
 
     @functools.wraps(evaluate)
     def evaluate_what_judges_can_do(lm: Any, task_dict: Any, *args: Any, **kwargs: Any) -> Any:
-        if getattr(lm, "is_reward_judge", False):
-            tasks = dict(_tasks(task_dict))
+        is_judge = bool(getattr(lm, "is_reward_judge", False))
+        tasks = dict(_tasks(task_dict))
+        for task in tasks.values():
+            if getattr(task, "is_pairwise", False):
+                task.asks_judge = is_judge
+        if is_judge:
             _refuse(tasks)
-            for task in tasks.values():
-                if getattr(task, "is_pairwise", False):
-                    task.asks_judge = True
             _remark(lm, tasks)
-        elif isinstance(vars(lm).get("dbdict"), MutableMapping):
+        elif isinstance(getattr(lm, "__dict__", {}).get("dbdict"), MutableMapping):
             # The harness's cache around a language model; a judge looks at its own by itself.
             from ultrarm_eval.harness.response_cache import refuse_rewards
 
@@ -42,7 +43,9 @@ def connect(evaluator: ModuleType) -> None:
 
 def _tasks(task_dict: Any) -> Iterator[tuple[str, Any]]:
     """Tasks by name, in the flat form of 0.4.12 and in the nested one before."""
-    if isinstance(task_dict, Mapping) and isinstance(task_dict.get("tasks"), Mapping):
+    if not isinstance(task_dict, Mapping):
+        return
+    if isinstance(task_dict.get("tasks"), Mapping):
         task_dict = task_dict["tasks"]
     for name, value in task_dict.items():
         if isinstance(value, Mapping):

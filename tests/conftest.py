@@ -13,6 +13,16 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+TINY_LLAMA = {
+    "vocab_size": 400,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 256,
+    "bos_token_id": 1,
+    "eos_token_id": 2,
+}
 _WORDS = [
     "the",
     "a",
@@ -68,18 +78,7 @@ def reward_model() -> Any:
     from ultrarm_eval import LlamaRewardModel
 
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=400,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        max_position_embeddings=256,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    model = LlamaRewardModel(config).eval()
+    model = LlamaRewardModel(LlamaConfig(**TINY_LLAMA, num_key_value_heads=2)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(3.0)

@@ -6,7 +6,7 @@ import shutil
 import pytest
 import torch
 
-from tests.conftest import raw_row, write_jsonl
+from tests.conftest import TINY_LLAMA, raw_row, write_jsonl
 
 CHAT = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[assistant]{% endif %}"  # fmt: skip
 
@@ -17,17 +17,7 @@ def language_model(tmp_path_factory, sentencepiece_model):
 
     folder = tmp_path_factory.mktemp("lm")
     torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=400,
-        hidden_size=32,
-        intermediate_size=64,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        max_position_embeddings=256,
-        bos_token_id=1,
-        eos_token_id=2,
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    LlamaForCausalLM(LlamaConfig(**TINY_LLAMA)).save_pretrained(folder)
     shutil.copy(sentencepiece_model, folder / "tokenizer.model")
     tokenizer = {
         "tokenizer_class": "LlamaTokenizer",

@@ -6,7 +6,6 @@ that is needed to score it and to compute its metrics again.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
@@ -17,8 +16,6 @@ from ultrarm_eval.data.records import DataCounts, PromptRecord, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.pairs import preference_pairs
-
-logger = logging.getLogger(__name__)
 
 FORMAT = "ultrarm_eval.document/1"
 FIELDS = ("format", "row", "source", "prompt", "completions", "ratings", "models")

@@ -123,12 +123,12 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         """One request for each completion that occurs in a pair."""
         kwargs.pop("chat_template", None)
         context = as_context(as_messages(doc["prompt"])) if self.asks_judge else ctx
-        chat = apply_chat_template
+        answers = [self._continuation(c, chat=apply_chat_template) for c in doc["completions"]]
         return [
             Instance(
                 request_type="loglikelihood",
                 doc=dict(doc),
-                arguments=(context, self._continuation(doc["completions"][i], chat=chat)),
+                arguments=(context, answers[i]),
                 idx=i,
                 **kwargs,
             )

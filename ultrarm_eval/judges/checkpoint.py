@@ -37,9 +37,10 @@ class Checkpoint:
         revision: The hub revision, as given.
         commit: The hub commit it resolved to; None for a folder.
         config: Its Llama configuration.
-        weight_files: Names of its weight files; empty until downloaded for a hub id with one file.
+        weight_files: Names of its weight files.
         safetensors: Whether the weights are safetensors (otherwise pickles, read weights-only).
         total_size: Bytes of all weights as stored, from the index; None without an index.
+        fetch: How to get its files by name.
     """
 
     name: str

@@ -84,11 +84,11 @@ class UltraRMJudge:
         Raises:
             UltrarmEvalError: A setting, the checkpoint or the device cannot be used.
         """
-        self._dtype_name = checked_dtype(dtype)
+        dtype_name = checked_dtype(dtype)
         source = str(demo_judge_path()) if pretrained == DEMO_NAME else str(pretrained)
         self._pretrained = str(pretrained)
         self._checkpoint = open_checkpoint(source, None if revision is None else str(revision))
-        self._dtype = DTYPES.get(self._dtype_name, self._checkpoint.stored_dtype)
+        self._dtype = DTYPES.get(dtype_name, self._checkpoint.stored_dtype)
         self._device = resolve_device(device)
         self._parallelize = checked_flag("parallelize", parallelize)
         check_memory(

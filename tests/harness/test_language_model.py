@@ -74,3 +74,18 @@ def test_a_system_instruction_reaches_it(run, language_model, tmp_path):
     )
     (sample,) = results["samples"]["ultrafeedback_pairs"]
     assert sample["arguments"][0][0] == "System: Be brief.\n\nUser: What is blue?"
+
+
+def test_acc_norm_divides_by_bytes_and_not_by_characters(tmp_path):
+    from lm_eval.tasks import TaskManager
+
+    # Per byte -1.0 against -1.5; per character it would be -2.0 against -1.5.
+    path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("öööö", 5), ("abcdef", 1)))])
+    manager = TaskManager(include_defaults=False, metadata={"data": str(path)})
+    load = getattr(manager, "load", None)
+    loaded = load(["ultrafeedback_pairs"])["tasks"] if load else manager.load_task_or_group(["ultrafeedback_pairs"])  # fmt: skip
+    task = loaded["ultrafeedback_pairs"]
+    metrics = task.process_results(task.eval_docs[0], [(-8.0, False), (-9.0, False)])
+    assert (metrics["acc"], metrics["acc_norm"]) == (1.0, 1.0)
+    metrics = task.process_results(task.eval_docs[0], [(-13.0, False), (-9.0, False)])
+    assert (metrics["acc"], metrics["acc_norm"]) == (0.0, 0.0)

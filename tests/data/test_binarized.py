@@ -30,12 +30,12 @@ def test_every_schema_gives_the_prompt_and_the_chosen_completion_first(row):
     record, _ = read(**row)
     assert record.prompt == ({"role": "user", "content": "q"},)
     assert [c.text for c in record.completions] == ["good", "bad"]
-    assert record.completions[0].rating > record.completions[1].rating
+    assert record.completions[0].ratings["score"] > record.completions[1].ratings["score"]
 
 
 def test_scores_are_kept_exactly():
     record, _ = read(**SCHEMAS["argilla"])
-    assert [c.rating for c in record.completions] == [Fraction(17, 2), Fraction(7)]
+    assert [c.ratings["score"] for c in record.completions] == [Fraction(17, 2), Fraction(7)]
 
 
 def test_a_conversation_before_the_answers_is_the_prompt():

@@ -22,12 +22,12 @@ def annotate(row, completion, aspect, rating):
 def test_the_rating_is_the_exact_mean_of_the_aspects():
     row = annotate(raw_row(), 0, "honesty", "4")
     record, _ = read(row)
-    assert [c.rating for c in record.completions] == [Fraction(19, 4), Fraction(1)]
+    assert [c.ratings["fine_grained"] for c in record.completions] == [Fraction(19, 4), Fraction(1)]
 
 
 def test_na_is_left_out_of_the_mean_and_counted():
     record, counts = read(annotate(raw_row(), 0, "honesty", "N/A"))
-    assert record.completions[0].rating == Fraction(5)
+    assert record.completions[0].ratings["fine_grained"] == Fraction(5)
     assert counts["ratings_not_applicable"] == 1
 
 
@@ -35,8 +35,8 @@ def test_a_completion_without_any_rating_has_none():
     row = raw_row()
     row["completions"][1]["annotations"] = {}
     record, counts = read(row)
-    assert record.completions[1].rating is None
-    assert counts["completions_without_rating"] == 1
+    assert record.completions[1].ratings.get("fine_grained") is None
+    assert counts["completions_without_aspect_ratings"] == 1
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_completion_without_any_rating_has_none():
     [
         ("6", "ratings_out_of_range"),
         (0, "ratings_out_of_range"),
-        (True, "ratings_out_of_range"),
+        (True, "ratings_unreadable"),
         ("very good", "ratings_unreadable"),
         ([4], "ratings_unreadable"),
         (float("nan"), "ratings_unreadable"),
@@ -53,13 +53,13 @@ def test_a_completion_without_any_rating_has_none():
 )
 def test_ratings_that_say_nothing_are_left_out_and_counted(rating, count):
     record, counts = read(annotate(raw_row(), 0, "honesty", rating))
-    assert record.completions[0].rating == Fraction(5)
+    assert record.completions[0].ratings["fine_grained"] == Fraction(5)
     assert counts[count] == 1
 
 
 def test_numbers_are_ratings_as_texts_are():
     record, _ = read(annotate(raw_row(), 0, "honesty", 1))
-    assert record.completions[0].rating == Fraction(4)
+    assert record.completions[0].ratings["fine_grained"] == Fraction(4)
 
 
 def test_a_response_that_is_no_text_is_left_out_and_an_empty_one_kept():

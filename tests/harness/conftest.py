@@ -77,6 +77,7 @@ def model_of() -> Any:
         model.accelerator = None
         model.pretrained, model.judge_name = "fixed", "fixed"
         model.judge = FixedJudge(reward)
+        model._request_counts = {"texts": 0, "distinct_texts": 0}
         return model
 
     return make

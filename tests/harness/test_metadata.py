@@ -1,7 +1,7 @@
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.harness.metadata import DataOptions, read_options
+from ultrarm_eval.harness.metadata import TaskOptions, read_options
 
 
 def test_our_keys_are_read_and_the_harnesss_left_alone():
@@ -16,7 +16,7 @@ def test_our_keys_are_read_and_the_harnesss_left_alone():
         "max_length": 5,
         "data": "demo",
     }
-    assert read_options(metadata) == DataOptions("demo", None)
+    assert read_options(metadata) == TaskOptions("demo", None)
 
 
 @pytest.mark.parametrize(

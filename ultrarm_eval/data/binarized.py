@@ -11,8 +11,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.numbers import exact_number
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
-from ultrarm_eval.data.source import PairSource
+from ultrarm_eval.data.source import DEFAULT_PREFERENCE, PairSource
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Message, as_messages
 
@@ -69,8 +70,9 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     return PromptRecord(
         prompt=prompt,
         completions=tuple(
-            RatedCompletion(text, rating)
+            RatedCompletion(text, {DEFAULT_PREFERENCE: rating})
             for text, rating in zip((chosen, rejected), ratings, strict=True)
+            if rating is not None
         ),
         source=source if isinstance(source, str) else None,
     )
@@ -113,16 +115,9 @@ def _read_messages(value: Any) -> tuple[Message, ...] | None:
 def _read_ratings(row: Row) -> tuple[Fraction | None, Fraction | None]:
     for fields in _SCORE_COLUMNS:
         if any(field in row for field in fields):
-            chosen, rejected = (_read_score(row.get(field)) for field in fields)
+            chosen, rejected = (exact_number(row.get(field)) for field in fields)
             return chosen, rejected
     return _PREFERRED, _NOT_PREFERRED
-
-
-def _read_score(value: Any) -> Fraction | None:
-    try:
-        return None if isinstance(value, bool) else Fraction(value)
-    except (TypeError, ValueError, OverflowError, ZeroDivisionError):
-        return None
 
 
 def _problem(
@@ -153,4 +148,5 @@ PLAIN = PairSource(
     describes="chosen, rejected and optionally prompt (plain pairs, trl-lib's schema)",
     recognises=_is_understood,
     read_row=read_row,
+    has_ratings=False,
 )

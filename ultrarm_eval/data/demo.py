@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from ultrarm_eval.data import ultrafeedback
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import Row
-from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.demo import DEMO_NAME, demo_data_path
 
 
@@ -15,11 +15,11 @@ def _open_rows() -> Sequence[Row]:
     return JsonLines(demo_data_path())
 
 
-DEMO = PairSource(
+DEMO = dataclasses.replace(
+    ultrafeedback.RAW,
     name=DEMO_NAME,
     describes="the bundled synthetic data, in UltraFeedback's raw schema",
     # Never chosen by columns: the schema belongs to `ultrafeedback`, the word to the demo.
     recognises=lambda columns: False,
-    read_row=ultrafeedback.read_row,
     open_rows=_open_rows,
 )

@@ -4,40 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.data.jsonl import JsonLines
-from ultrarm_eval.data.records import Location, Row
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.records import Row
 from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.demo import OFFLINE_HELP
 from ultrarm_eval.errors import DataError, first_line
 
 _FILE_SUFFIXES = (".json", ".jsonl", ".parquet")
 _ROWS_READ_FOR_COLUMNS = 100
-
-
-@dataclass(frozen=True)
-class OpenedData:
-    """Rows and how to read them.
-
-    Attributes:
-        rows: The rows.
-        source: The source that reads them.
-        origin: The word, path or hub id they are from.
-        revision: The hub revision asked for.
-    """
-
-    rows: Sequence[Row]
-    source: PairSource
-    origin: str
-    revision: str | None = None
-
-    def where(self, index: int) -> Location:
-        """Where a row stands."""
-        line = self.rows.line(index) if isinstance(self.rows, JsonLines) else None
-        return Location(self.origin, index, line)
 
 
 def open_named_or_local(data: str, split: str, sources: Sequence[PairSource]) -> OpenedData:

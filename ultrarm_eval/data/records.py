@@ -17,13 +17,17 @@ class RatedCompletion:
 
     Attributes:
         text: The completion.
-        rating: Its exact rating; higher is better; None where there is none.
+        ratings: Its exact ratings by the name of the preference they express; higher is better;
+            a name is missing where there is no rating.
         model: Who wrote it, if the data say so.
+        unusable_for: Preferences under which the completion has to be left out, and why: its
+            rating is known to be wrong.
     """
 
     text: str
-    rating: Fraction | None
+    ratings: Mapping[str, Fraction]
     model: str | None = None
+    unusable_for: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,14 +66,30 @@ class Location:
 
 @dataclass
 class DataCounts:
-    """What was used, and what was left out and why. Nothing disappears without standing here."""
+    """What was used, and what was left out and why. Nothing disappears without standing here.
+
+    Attributes:
+        counts: How often each thing was counted.
+        first: Where each was counted first.
+        where: The row that is being read.
+    """
 
     counts: Counter[str] = field(default_factory=Counter)
+    first: dict[str, Location] = field(default_factory=dict)
+    where: Location | None = None
 
     def add(self, what: str, number: int = 1) -> None:
         """Counts something."""
-        if number:
-            self.counts[what] += number
+        if not number:
+            return
+        self.counts[what] += number
+        if self.where is not None and what not in self.first:
+            self.first[what] = self.where
+
+    def merge(self, other: DataCounts) -> None:
+        """Adds everything another one counted."""
+        self.counts.update(other.counts)
+        self.first = {**other.first, **self.first}
 
     def __getitem__(self, what: str) -> int:
         return self.counts[what]

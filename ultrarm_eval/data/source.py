@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
+
+#: What the rating of a schema with a single one is called.
+DEFAULT_PREFERENCE = "score"
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,12 @@ class PairSource:
         recognises: Whether columns are of this schema. The first source that says yes reads.
         read_row: Turns a row into a record, or returns None and counts why not.
         open_rows: Opens the source's own data set, if it has one.
+        preferences: Names of the ratings that its completions may have; the first is the default.
+        aspects: Those of them that get an accuracy of their own (``acc_NAME``).
+        has_ratings: Whether the ratings are the data's own and not only "chosen" and "rejected",
+            so that the gap between two of them means something.
+        origin_column: The column that names the collection a row is from, if there is one.
+        advice: What to say where something was counted, by the count's name.
     """
 
     name: str
@@ -25,3 +34,8 @@ class PairSource:
     recognises: Callable[[frozenset[str]], bool]
     read_row: Callable[[Row, Location, DataCounts], PromptRecord | None]
     open_rows: Callable[[], Sequence[Row]] | None = None
+    preferences: tuple[str, ...] = (DEFAULT_PREFERENCE,)
+    aspects: tuple[str, ...] = ()
+    has_ratings: bool = True
+    origin_column: str | None = "source"
+    advice: Mapping[str, str] = field(default_factory=dict)

@@ -1,22 +1,33 @@
 """UltraFeedback's raw schema (openbmb/UltraFeedback): up to four rated completions a prompt.
 
-The preference is the mean of the aspect ratings, as an exact fraction, with "N/A" left out: what
-UltraRM was trained on (arXiv 2310.01377, section on reward modelling).
+Three kinds of rating stand in it: four aspects from 1 to 5, their mean (`fine_grained`), which is
+what UltraRM was trained on (arXiv 2310.01377, section on reward modelling), and an overall score
+from 1 to 10. The mean is computed from the aspects, as an exact fraction with "N/A" left out.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.numbers import exact_number
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
 from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.messages import as_messages
 
+FINE_GRAINED, OVERALL = "fine_grained", "overall"
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 NOT_APPLICABLE = "N/A"
-_LOWEST, _HIGHEST = 1, 5
+#: Allowed ratings of an aspect and overall scores.
+ASPECT_RANGE, OVERALL_RANGE = (1, 5), (1, 10)
+
+#: Why a completion is left out of overall preferences: OpenBMB/UltraFeedback issue 8.
+FALSE_TEN = "false_ten"
+_FALSE_TEN_SCORE, _FALSE_TEN_MEAN = 10, 2
+# The stored mean is rounded, in some files to two digits.
+_STORED_MEAN_TOLERANCE = Fraction(1, 100)
 
 
 def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:
@@ -64,44 +75,73 @@ def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | N
         return None
     if not response:
         counts.add("completions_empty")
+    ratings, is_false_ten = _read_ratings(completion, counts)
     model = completion.get("model")
     return RatedCompletion(
         text=response,
-        rating=_mean_rating(completion.get("annotations"), counts),
+        ratings=ratings,
         model=model if isinstance(model, str) else None,
+        unusable_for={OVERALL: FALSE_TEN} if is_false_ten else {},
     )
 
 
-def _mean_rating(annotations: Any, counts: DataCounts) -> Fraction | None:
+def _read_ratings(
+    completion: Mapping[str, Any], counts: DataCounts
+) -> tuple[dict[str, Fraction], bool]:
+    """All ratings of a completion by name, and whether its overall score is a false ten."""
+    annotations = completion.get("annotations")
     by_aspect = annotations if isinstance(annotations, Mapping) else {}
-    ratings = [
-        rating
-        for aspect in ASPECTS
-        if (rating := _aspect_rating(by_aspect.get(aspect), counts)) is not None
-    ]
-    if not ratings:
-        counts.add("completions_without_rating")
-        return None
-    return sum(ratings, Fraction(0)) / len(ratings)
+    ratings: dict[str, Fraction] = {}
+    for aspect in ASPECTS:
+        annotation = by_aspect.get(aspect)
+        given = annotation.get("Rating") if isinstance(annotation, Mapping) else None
+        rating = _read_number(given, ASPECT_RANGE, "ratings", counts)
+        if rating is not None:
+            ratings[aspect] = rating
+    mean = _exact_mean(tuple(ratings.values()))
+    overall = _read_number(completion.get("overall_score"), OVERALL_RANGE, "overall_scores", counts)
+    if overall is not None:
+        ratings[OVERALL] = overall
+    if mean is None:
+        counts.add("completions_without_aspect_ratings")
+        return ratings, False
+    ratings[FINE_GRAINED] = mean
+    _check_stored_mean(completion.get("fine-grained_score"), mean, counts)
+    is_false_ten = overall == _FALSE_TEN_SCORE and mean <= _FALSE_TEN_MEAN
+    counts.add("overall_scores_false_tens", int(is_false_ten))
+    return ratings, is_false_ten
 
 
-def _aspect_rating(annotation: Any, counts: DataCounts) -> Fraction | None:
-    rating = annotation.get("Rating") if isinstance(annotation, Mapping) else None
-    if rating is None:
-        counts.add("ratings_missing")
+def _read_number(
+    given: Any, allowed: tuple[int, int], what: str, counts: DataCounts
+) -> Fraction | None:
+    if given is None:
+        counts.add(f"{what}_missing")
         return None
-    if isinstance(rating, str) and rating.strip() == NOT_APPLICABLE:
-        counts.add("ratings_not_applicable")
+    if isinstance(given, str) and given.strip() == NOT_APPLICABLE:
+        counts.add(f"{what}_not_applicable")
         return None
-    try:
-        value = Fraction(rating.strip() if isinstance(rating, str) else rating)
-    except (ValueError, TypeError, OverflowError, ZeroDivisionError):
-        counts.add("ratings_unreadable")
+    value = exact_number(given)
+    if value is None:
+        counts.add(f"{what}_unreadable")
         return None
-    if isinstance(rating, bool) or not _LOWEST <= value <= _HIGHEST:
-        counts.add("ratings_out_of_range")
+    if not allowed[0] <= value <= allowed[1]:
+        counts.add(f"{what}_out_of_range")
         return None
     return value
+
+
+def _check_stored_mean(stored: Any, mean: Fraction, counts: DataCounts) -> None:
+    value = exact_number(stored)
+    if value is None:
+        counts.add("stored_means_missing" if stored is None else "stored_means_unreadable")
+    elif abs(value - mean) > _STORED_MEAN_TOLERANCE:
+        counts.add("stored_means_differing")
+
+
+@functools.lru_cache(maxsize=4096)
+def _exact_mean(values: tuple[Fraction, ...]) -> Fraction | None:
+    return sum(values, Fraction(0)) / len(values) if values else None
 
 
 RAW = PairSource(
@@ -109,4 +149,18 @@ RAW = PairSource(
     describes="instruction, completions (UltraFeedback's raw schema)",
     recognises=lambda columns: {"instruction", "completions"} <= columns,
     read_row=read_row,
+    preferences=(FINE_GRAINED, OVERALL, *ASPECTS),
+    aspects=ASPECTS,
+    advice={
+        f"completions_left_out_{FALSE_TEN}": (
+            "an overall score of 10 over aspect ratings of 2 or less on average is the error of "
+            "UltraFeedback's first version, where 10 meant 1 (issue 8 of "
+            "github.com/OpenBMB/UltraFeedback). Corrected data: openbmb/UltraFeedback on the hub, "
+            "revisions since 2023-12-29; or compare by preference=fine_grained"
+        ),
+        "stored_means_differing": (
+            "the stored fine-grained_score is not the mean of the completion's aspect ratings; "
+            "the mean is used"
+        ),
+    },
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ultrarm_eval.data.shards import Shard, read_shard
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 
-_OURS = ("data", "data_revision")
+_OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
 # What people write for ours, and what is not close enough by its letters.
 _MISTAKEN = {
     "dataset": "data",
@@ -17,26 +19,36 @@ _MISTAKEN = {
     "data_files": "data",
     "data_path": "data",
     "dataset_revision": "data_revision",
+    "preferences": "preference",
+    "preferred": "preference",
+    "gap": "min_gap",
+    "min_margin": "min_gap",
+    "num_shards": "shard",
+    "shard_id": "shard",
 }
 # Arguments of models that arrive in the same place and look like ours.
-_OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
+_OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata", "reference"})
 _CLOSENESS = 0.75
 
 
 @dataclass(frozen=True)
-class DataOptions:
-    """Which data a task reads.
+class TaskOptions:
+    """Which data a task reads, and how it compares completions.
 
     Attributes:
         data: A source's word, a file or a folder; None for the task's own data set.
         data_revision: Hub revision of the task's own data set.
+        rules: How completions are compared.
+        shard: The part of the data to read; None for all of it.
     """
 
     data: str | None = None
     data_revision: str | None = None
+    rules: ComparisonRules = field(default_factory=ComparisonRules)
+    shard: Shard | None = None
 
 
-def read_options(metadata: Mapping[str, Any]) -> DataOptions:
+def read_options(metadata: Mapping[str, Any]) -> TaskOptions:
     """Takes our options out of a task's metadata.
 
     The harness puts its own keys there, too (model arguments, version, ...): they are left alone.
@@ -61,13 +73,33 @@ def read_options(metadata: Mapping[str, Any]) -> DataOptions:
             f"--metadata has data={data!r} and data_revision={revision!r}: a revision belongs to "
             "the data set on the hub. Leave one of them out."
         )
-    return DataOptions(data, None if revision is None else str(revision))
+    shard = metadata.get("shard")
+    return TaskOptions(
+        data,
+        None if revision is None else str(revision),
+        _read_rules(metadata),
+        None if shard is None else read_shard(shard),
+    )
+
+
+def _read_rules(metadata: Mapping[str, Any]) -> ComparisonRules:
+    preference, ties = metadata.get("preference"), metadata.get("ties")
+    min_gap = metadata.get("min_gap")
+    defaults = ComparisonRules()
+    return ComparisonRules(
+        # Which preferences there are depends on the data.
+        None if preference is None else str(preference),
+        defaults.ties if ties is None else checked_ties(ties),
+        defaults.min_gap if min_gap is None else checked_min_gap(min_gap),
+    )
 
 
 def _meant(key: str) -> str | None:
     if key in _OURS or key in _OTHERS:
         return None
     folded = key.lower().replace("-", "_")
+    if folded in _OURS:
+        return folded
     if folded in _MISTAKEN:
         return _MISTAKEN[folded]
     close = difflib.get_close_matches(folded, _OURS, n=1, cutoff=_CLOSENESS)

@@ -7,19 +7,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
-from lm_eval.api.metrics import mean
 from lm_eval.api.task import ConfigurableTask
 
-from ultrarm_eval.data.documents import PromptDocuments, ratings_of
-from ultrarm_eval.data.opening import OpenedData, open_hub, open_named_or_local
+from ultrarm_eval.data.documents import ratings_of
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.opening import open_hub, open_named_or_local
+from ultrarm_eval.data.prompt_documents import PromptDocuments
 from ultrarm_eval.demo import DEMO_NAME
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.harness.aggregations import Aggregations, directions
 from ultrarm_eval.harness.logs import show_as_harness_does
-from ultrarm_eval.harness.metadata import DataOptions, read_options
+from ultrarm_eval.harness.metadata import TaskOptions, read_options
 from ultrarm_eval.harness.requests import as_context
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.messages import Message, as_messages, as_plain_text
-from ultrarm_eval.metrics import compare, pooled_accuracy
-from ultrarm_eval.pairs import compared_completions, preference_pairs
+from ultrarm_eval.metrics.of_prompt import accuracy_of, completions_to_score, prompt_metrics
+from ultrarm_eval.metrics.pairwise import compare
+from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.plugins import registry
 
 logger = logging.getLogger(__name__)
@@ -32,8 +36,8 @@ _ACCURACY_PER_BYTE = "acc_norm"
 class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     """Compares the completions of each prompt by a judge's rewards or a model's likelihoods.
 
-    A document is a prompt with all its completions; each completion that occurs in a pair is one
-    request, however many pairs it occurs in.
+    A document is a prompt with all its completions; each completion that is compared is one
+    request, however many pairs and metrics it occurs in.
     """
 
     is_pairwise = True
@@ -52,31 +56,55 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         """
         show_as_harness_does()
         self._by_likelihood = False
+        self._options = TaskOptions()
+        self._aspects: tuple[str, ...] = ()
+        self._aggregations = Aggregations()
         super().__init__(config={k: v for k, v in (config or {}).items() if k != "class"})
 
     def download(self, *args: Any, **kwargs: Any) -> None:
         """Opens the data, and counts what is used and what is left out, and why."""
         metadata = dict(self.config.metadata or {})
-        data = self.open_data(read_options(metadata))
-        documents = PromptDocuments(data)
+        self._options = options = read_options(metadata)
+        data = self.open_data(options)
+        documents = PromptDocuments(
+            data, options.rules, origin=self._wanted_source(), shard=options.shard
+        )
+        self._aspects = data.source.aspects
         counts = documents.counts.as_dict()
         logger.info(
             "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
         )
+        for remark in documents.remarks():
+            logger.warning("%s: %s", self.config.task, remark)
         self.config.metadata = {
             **metadata,
             "data_used": data.origin,
             "data_schema": data.source.name,
+            "preference": documents.preference,
+            "ties": options.rules.ties,
+            "min_gap": float(options.rules.min_gap),
+            "shard": None if options.shard is None else str(options.shard),
             "counts": counts,
         }
         self.dataset = {self.config.test_split: documents}
 
-    def open_data(self, options: DataOptions) -> OpenedData:
+    def open_data(self, options: TaskOptions) -> OpenedData:
         """Opens the data the run asks for; the task's own data set if it asks for none."""
         sources, split = registry().sources(), str(self.config.test_split)
         if options.data is not None:
             return open_named_or_local(options.data, split, sources)
         return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def _wanted_source(self) -> str | None:
+        """The collection whose prompts alone are read, from the YAML's `dataset_kwargs`."""
+        given = dict(self.config.dataset_kwargs or {})
+        source = given.pop("source", None)
+        if given:
+            raise ConfigurationError(
+                f"{self.config.task}: dataset_kwargs has {', '.join(map(repr, given))}; a "
+                "preference task takes 'source' there, and nothing else."
+            )
+        return None if source is None else str(source)
 
     def fewshot_docs(self) -> None:
         """There are no examples: a preference task has no shots."""
@@ -120,7 +148,7 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     def construct_requests(
         self, doc: Mapping[str, Any], ctx: str, apply_chat_template: bool = False, **kwargs: Any
     ) -> list[Instance]:
-        """One request for each completion that occurs in a pair."""
+        """One request for each completion that a metric needs."""
         kwargs.pop("chat_template", None)
         context = as_context(as_messages(doc["prompt"])) if self.asks_judge else ctx
         answers = [self._continuation(c, chat=apply_chat_template) for c in doc["completions"]]
@@ -132,7 +160,7 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
                 idx=i,
                 **kwargs,
             )
-            for i in compared_completions(preference_pairs(ratings_of(doc)))
+            for i in completions_to_score(doc, self._options.rules)
         ]
 
     def _continuation(self, completion: str, *, chat: bool) -> str:
@@ -147,54 +175,51 @@ class PairwiseTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
 
         Args:
             doc: The document.
-            results: A `Reward`, or log-likelihood and greediness, for each completion that
-                occurs in a pair, in their order.
+            results: A `Reward`, or log-likelihood and greediness, for each completion that was
+                asked for, in their order.
         """
         if "bypass" in self._metric_fn_list:
             return {"bypass": None}
-        pairs = preference_pairs(ratings_of(doc))
-        compared = compared_completions(pairs)
-        scores = {i: float(result[0]) for i, result in zip(compared, results, strict=True)}
-        outcome = compare(pairs, scores)
-        metrics = {
-            "acc": outcome.accuracy,
-            "acc_pairs": (outcome.credit, outcome.pairs),
-            "tie_rate": outcome.tie_rate,
-            "margin": outcome.margin,
-        }
+        rules = self._options.rules
+        scored = completions_to_score(doc, rules)
+        scores = {i: float(result[0]) for i, result in zip(scored, results, strict=True)}
+        metrics = prompt_metrics(doc, scores, rules)
         self._by_likelihood = not all(isinstance(result, Reward) for result in results)
         if self._by_likelihood:
             per_byte = {
                 i: score / max(1, len(doc["completions"][i].encode("utf-8")))
                 for i, score in scores.items()
             }
-            metrics[_ACCURACY_PER_BYTE] = compare(pairs, per_byte).accuracy
+            pairs = preference_pairs(ratings_of(doc), rules.min_gap)
+            metrics[_ACCURACY_PER_BYTE] = compare(pairs, per_byte, rules.tie_credit).accuracy
         return metrics
 
-    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], float]]:
+    @property
+    def undefined(self) -> dict[str, int]:
+        """By metric, in how many of the evaluated documents it was not defined."""
+        return {name: count for name, count in self._aggregations.undefined.items() if count}
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """How a metric's values become one: the mean over prompts, or pooled over pairs."""
         if "bypass" in self._metric_fn_list:
             return dict(self._aggregation_list)
-        return {
-            "acc": mean,
-            _ACCURACY_PER_BYTE: mean,
-            "acc_pairs": pooled_accuracy,
-            "tie_rate": mean,
-            "margin": mean,
-        }
+        return self._aggregations.by_metric(self._undefinable())
 
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric gets better."""
         if "bypass" in self._metric_fn_list:
             return dict(self._higher_is_better)
-        higher = {"acc": True, "acc_pairs": True, "tie_rate": False, "margin": True}
-        return {**higher, _ACCURACY_PER_BYTE: True} if self._by_likelihood else higher
+        names = self._aggregations.by_metric(self._undefinable())
+        return directions([n for n in names if n != _ACCURACY_PER_BYTE or self._by_likelihood])
+
+    def _undefinable(self) -> list[str]:
+        return ["kendall_tau", *map(accuracy_of, self._aspects)]
 
 
 class DemoTask(PairwiseTask):
     """A preference task on the bundled data, whatever data the run's other tasks read."""
 
-    def open_data(self, options: DataOptions) -> OpenedData:
+    def open_data(self, options: TaskOptions) -> OpenedData:
         """Opens the bundled data."""
         if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
             logger.info("%s always reads the bundled demo data.", self.config.task)

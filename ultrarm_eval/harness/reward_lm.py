@@ -77,6 +77,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             offered={"batch_size": batch_size, "max_batch_size": max_batch_size, "device": device},
         )
         self._device = getattr(self.judge, "device", None)
+        self._request_counts = {"texts": 0, "distinct_texts": 0}
 
     @property
     def tokenizer(self) -> Any:
@@ -96,22 +97,30 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def loglikelihood(
         self, requests: list[Instance], disable_tqdm: bool = False
     ) -> list[tuple[float, bool]]:
-        """Scores requests, in order.
+        """Scores requests, in order; a text that several of them ask for is scored once.
 
         Each reward is put into the harness's response cache as soon as there is one.
         """
-        read = [read_request(request) for request in requests]
-        prompts, completions = [prompt for prompt, _ in read], [text for _, text in read]
+        askers, prompts, completions = _distinct(requests)
+        self._request_counts["texts"] += len(requests)
+        self._request_counts["distinct_texts"] += len(askers)
+        logger.info(
+            "%d requests of %s ask for %d distinct texts; each is scored once.",
+            len(requests),
+            ", ".join(sorted({str(request.task_name) for request in requests})),
+            len(askers),
+        )
         rewards: list[Reward | None] = [None] * len(requests)
         stream = self._stream(prompts, completions)
         # Loading and encoding come with the first reward; their lines stay out of the bar.
         started = [*islice(stream, 1)]
         silent = disable_tqdm or self.rank != 0
         with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
-            for index, reward in chain(started, stream):
-                rewards[index] = Reward(reward)
-                self.cache_hook.add_partial("loglikelihood", requests[index].args, rewards[index])
-                progress.update()
+            for distinct_index, reward in chain(started, stream):
+                for index in askers[distinct_index]:
+                    answer = rewards[index] = Reward(reward)
+                    self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
+                    progress.update()
         missing = [index for index, reward in enumerate(rewards) if reward is None]
         if missing:
             raise ConfigurationError(
@@ -162,7 +171,9 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         settings = dict(self.judge.settings())
         # The harness writes the device that was asked for under "device".
         used = {"device_used": settings.pop("device", None)}
-        counts = {"judge_counts": settings.pop("counts", {})}
+        # The judge is asked once for each text, and may find that some have the same tokens.
+        of_judge = {k: v for k, v in settings.pop("counts", {}).items() if k != "texts"}
+        counts = {"judge_counts": {**self._request_counts, **of_judge}}
         names = {
             "model_num_parameters": settings.pop("parameters", None),
             "model_dtype": settings.get("dtype"),
@@ -181,6 +192,26 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             stop = start + _CHUNK
             rewards = self.judge.score(prompts[start:stop], completions[start:stop])
             yield from enumerate(rewards, start)
+
+
+def _distinct(
+    requests: Sequence[Instance],
+) -> tuple[list[list[int]], list[Prompt], list[str]]:
+    """For each distinct text: the requests that ask for it, its prompt and its completion."""
+    places: dict[tuple[str, str], int] = {}
+    askers: list[list[int]] = []
+    prompts: list[Prompt] = []
+    completions: list[str] = []
+    for index, request in enumerate(requests):
+        prompt, completion = read_request(request)
+        key = (as_context(as_messages(prompt)), completion)
+        place = places.setdefault(key, len(askers))
+        if place == len(askers):
+            askers.append([])
+            prompts.append(prompt)
+            completions.append(completion)
+        askers[place].append(index)
+    return askers, prompts, completions
 
 
 def _cannot(what: str, requests: Sequence[Instance]) -> ConfigurationError:

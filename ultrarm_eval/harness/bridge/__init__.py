@@ -2,24 +2,32 @@
 
 General: it serves the entry points of every installed package. Where the harness discovers plugins
 itself, it stands back. What the harness does in no version (a default model for preference tasks,
-refusing tasks that a judge cannot do before hours of work) is connected here, too.
+refusing tasks that a judge cannot do before hours of work, counting undefined metrics) is connected
+here, too.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from ultrarm_eval.harness.bridge import default_model, early_refusal, model_plugins, task_plugins
+from ultrarm_eval.harness.bridge import (
+    default_model,
+    early_refusal,
+    model_plugins,
+    task_plugins,
+    undefined_metrics,
+)
 
 _CONNECTIONS = {
-    "lm_eval.config.evaluate_config": default_model.connect,
-    "lm_eval.evaluator": early_refusal.connect,
-    "lm_eval.models": model_plugins.connect,
-    "lm_eval.tasks": task_plugins.connect,
-    "lm_eval.tasks.manager": task_plugins.connect,
+    "lm_eval.config.evaluate_config": (default_model.connect,),
+    "lm_eval.evaluator": (early_refusal.connect, undefined_metrics.connect),
+    "lm_eval.models": (model_plugins.connect,),
+    "lm_eval.tasks": (task_plugins.connect,),
+    "lm_eval.tasks.manager": (task_plugins.connect,),
 }
 
 
 def on_import(module: ModuleType) -> None:
     """Connects to a module of the harness that was just imported."""
-    _CONNECTIONS[module.__name__](module)
+    for connect in _CONNECTIONS[module.__name__]:
+        connect(module)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping
 from types import ModuleType
 from typing import Any
+
+from ultrarm_eval.harness.bridge.evaluated_tasks import evaluated_tasks
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
@@ -24,7 +26,7 @@ def connect(evaluator: ModuleType) -> None:
     @functools.wraps(evaluate)
     def evaluate_what_judges_can_do(lm: Any, task_dict: Any, *args: Any, **kwargs: Any) -> Any:
         is_judge = bool(getattr(lm, "is_reward_judge", False))
-        tasks = dict(_tasks(task_dict))
+        tasks = dict(evaluated_tasks(task_dict))
         for task in tasks.values():
             if getattr(task, "is_pairwise", False):
                 task.asks_judge = is_judge
@@ -39,19 +41,6 @@ def connect(evaluator: ModuleType) -> None:
         return evaluate(lm, task_dict, *args, **kwargs)
 
     evaluator.evaluate = evaluate_what_judges_can_do  # type: ignore[attr-defined]
-
-
-def _tasks(task_dict: Any) -> Iterator[tuple[str, Any]]:
-    """Tasks by name, in the flat form of 0.4.12 and in the nested one before."""
-    if not isinstance(task_dict, Mapping):
-        return
-    if isinstance(task_dict.get("tasks"), Mapping):
-        task_dict = task_dict["tasks"]
-    for name, value in task_dict.items():
-        if isinstance(value, Mapping):
-            yield from _tasks(value)
-        elif hasattr(value, "OUTPUT_TYPE"):
-            yield str(name), value
 
 
 def _refuse(tasks: Mapping[str, Any]) -> None:

@@ -1,0 +1,97 @@
+"""Counting what the prompts of a data set hold: pairs, ratings, and what is odd about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import combinations
+
+from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.messages import well_formed
+from ultrarm_eval.pairs import preference_pairs
+from ultrarm_eval.rules import ComparisonRules
+
+
+def usable_completions(record: PromptRecord, preference: str) -> tuple[RatedCompletion, ...]:
+    """The completions that can be compared by a preference at all."""
+    return tuple(c for c in record.completions if preference not in c.unusable_for)
+
+
+class Census:
+    """Counts prompt after prompt."""
+
+    def __init__(
+        self,
+        counts: DataCounts,
+        rules: ComparisonRules,
+        preference: str,
+        aspects: Sequence[str],
+    ) -> None:
+        """Starts counting.
+
+        Args:
+            counts: Receives the counts.
+            rules: How completions are compared.
+            preference: The rating that orders the pairs.
+            aspects: Ratings that get an accuracy of their own.
+        """
+        self._counts, self._rules = counts, rules
+        self._preference, self._aspects = preference, aspects
+        self._seen: set[bytes] = set()
+
+    def count(self, record: PromptRecord) -> bool:
+        """Counts what a prompt holds, and says whether it has a pair."""
+        for completion in record.completions:
+            reason = completion.unusable_for.get(self._preference)
+            if reason is not None:
+                self._counts.add(f"completions_left_out_{reason}")
+        completions = usable_completions(record, self._preference)
+        rated = [c for c in completions if self._preference in c.ratings]
+        self._counts.add("completions_without_rating", len(completions) - len(rated))
+        has_pair = self._count_pairs(rated)
+        self._count_identical_answers(rated)
+        self._count_texts(record)
+        self._count_aspects(completions, has_pair=has_pair)
+        if not has_pair:
+            self._counts.add("rows_left_out_without_pairs")
+        return has_pair
+
+    def _count_pairs(self, rated: Sequence[RatedCompletion]) -> bool:
+        ratings = [completion.ratings[self._preference] for completion in rated]
+        pairs = preference_pairs(ratings, self._rules.min_gap)
+        different = preference_pairs(ratings) if self._rules.min_gap else pairs
+        possible = len(rated) * (len(rated) - 1) // 2
+        self._counts.add("pairs", len(pairs))
+        self._counts.add("pairs_left_out_below_min_gap", len(different) - len(pairs))
+        self._counts.add("pairs_left_out_equal_ratings", possible - len(different))
+        return bool(pairs)
+
+    def _count_identical_answers(self, rated: Sequence[RatedCompletion]) -> None:
+        name = self._preference
+        identical = sum(
+            a.text == b.text and a.ratings[name] != b.ratings[name]
+            for a, b in combinations(rated, 2)
+        )
+        self._counts.add("pairs_with_identical_answers", identical)
+
+    def _count_texts(self, record: PromptRecord) -> None:
+        texts = [*(m["content"] for m in record.prompt), *(c.text for c in record.completions)]
+        self._counts.add("texts_with_lone_surrogates", sum(well_formed(t) != t for t in texts))
+        digest = hashlib.blake2b(digest_size=16)
+        for text in texts:
+            encoded = text.encode("utf-8", errors="surrogatepass")
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+        self._counts.add("rows_repeating_another", int(digest.digest() in self._seen))
+        self._seen.add(digest.digest())
+
+    def _count_aspects(self, completions: Sequence[RatedCompletion], *, has_pair: bool) -> None:
+        for aspect in self._aspects:
+            ratings = [completion.ratings.get(aspect) for completion in completions]
+            pairs = preference_pairs(ratings, self._rules.min_gap)
+            if not has_pair:
+                self._counts.add("aspect_pairs_left_out_with_their_row", len(pairs))
+            elif pairs:
+                self._counts.add(f"pairs_by_{aspect}", len(pairs))
+            else:
+                self._counts.add(f"documents_without_pairs_by_{aspect}")

@@ -1,0 +1,106 @@
+"""Rows that have been opened, and reading them one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.data.jsonl import JsonLines
+from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
+from ultrarm_eval.data.source import PairSource
+from ultrarm_eval.errors import DataError
+
+
+@dataclass(frozen=True)
+class OpenedData:
+    """Rows and how to read them.
+
+    Attributes:
+        rows: The rows.
+        source: The source that reads them.
+        origin: The word, path or hub id they are from.
+        revision: The hub revision asked for.
+    """
+
+    rows: Sequence[Row]
+    source: PairSource
+    origin: str
+    revision: str | None = None
+
+    def where(self, index: int) -> Location:
+        """Where a row stands."""
+        line = self.rows.line(index) if isinstance(self.rows, JsonLines) else None
+        return Location(self.origin, index, line)
+
+    def read(self, indices: Sequence[int]) -> Iterator[tuple[int, Row]]:
+        """Yields rows by their numbers, in one go through the file.
+
+        Args:
+            indices: The rows' numbers, ascending.
+
+        Raises:
+            DataError: A row cannot be read.
+        """
+        try:
+            yield from zip(indices, self._rows_at(indices), strict=True)
+        except UnicodeDecodeError as error:
+            # A table holds any bytes, and a batch of rows fails as a whole.
+            for index in indices:
+                self.read_one(index)
+            raise DataError(f"{self.origin}: a text is not UTF-8 ({error}).") from error
+
+    def read_one(self, index: int) -> Row:
+        """One row by its number.
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        try:
+            return self.rows[index]
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self.where(index)}: {self._undecodable_fields(index)} not UTF-8 (byte "
+                f"{error.start}). Write the table again with texts in UTF-8."
+            ) from error
+
+    def _rows_at(self, indices: Sequence[int]) -> Iterable[Row]:
+        if isinstance(self.rows, JsonLines):
+            return self.rows.at(indices)
+        select = getattr(self.rows, "select", None)
+        if select is None:
+            return (self.rows[index] for index in indices)
+        rows: Iterable[Row] = select(indices)
+        return rows
+
+    def _undecodable_fields(self, index: int) -> str:
+        """The fields of a table's row that cannot be decoded, with a verb."""
+        table: Any = self.rows
+        fields = [
+            repr(name)
+            for name in table.column_names
+            if not _decodes(table.select_columns([name]), index)
+        ]
+        return f"field {fields[0]} is" if len(fields) == 1 else f"fields {', '.join(fields)} are"
+
+    def record(self, index: int, row: Row, counts: DataCounts) -> PromptRecord | None:
+        """Reads a row as a record, or counts why not.
+
+        Raises:
+            DataError: A field is missing.
+        """
+        try:
+            return self.source.read_row(row, self.where(index), counts)
+        except KeyError as error:
+            raise DataError(
+                f"{self.where(index)}: field {error.args[0]!r} is missing. Rows of this "
+                f"schema have: {self.source.describes}."
+            ) from error
+
+
+def _decodes(rows: Sequence[Row], index: int) -> bool:
+    try:
+        rows[index]
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,152 @@
+"""The documents of a data set: which of its prompts are compared, and what is left out and why."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from ultrarm_eval.data.census import Census, usable_completions
+from ultrarm_eval.data.documents import FIELDS, Document, make_document
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.records import DataCounts, Row
+from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+from ultrarm_eval.rules import ComparisonRules
+
+
+class PromptDocuments(Sequence[Document]):
+    """The usable documents of a data set, made from its rows when asked for.
+
+    Attributes:
+        counts: What is used, and what is left out and why.
+        preference: The rating that orders the pairs.
+        features: The fields of a document, as the harness asks for them.
+    """
+
+    features = dict.fromkeys(FIELDS)
+
+    def __init__(
+        self,
+        data: OpenedData,
+        rules: ComparisonRules | None = None,
+        *,
+        origin: str | None = None,
+        shard: Shard | None = None,
+    ) -> None:
+        """Reads the data once to find the prompts with at least one pair.
+
+        Args:
+            data: The data.
+            rules: How completions are compared; by default as the data's own default says.
+            origin: Reads the prompts of one collection alone: rows whose label is this word, or
+                starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
+                `flan_v2_cot`, `flan_v2_niv2`, ...).
+            shard: Reads a part of the rows alone.
+
+        Raises:
+            ConfigurationError: The data has no such preference.
+            DataError: A row is malformed, there is no such collection, or no pair is left.
+        """
+        self._data, self._origin, self._shard = data, origin, shard
+        self._rules = rules or ComparisonRules()
+        self.preference = _checked_preference(self._rules, data)
+        self.counts = DataCounts()
+        self._usable = self._find_usable()
+        self.counts.where = None
+        if not self._usable:
+            raise self._without_pairs()
+        self.counts.add("documents", len(self._usable))
+
+    def __len__(self) -> int:
+        return len(self._usable)
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Document]: ...
+
+    def __getitem__(self, index: int | slice) -> Document | Sequence[Document]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self._usable[index]
+        return self._document(row, self._data.read_one(row))
+
+    def __iter__(self) -> Iterator[Document]:
+        for index, row in self._data.read(self._usable):
+            yield self._document(index, row)
+
+    def remarks(self) -> list[str]:
+        """What has to be said about the data, beyond the counts."""
+        return [
+            f"{count} {name}: {advice}. The first: {self.counts.first.get(name)}."
+            for name, advice in self._data.source.advice.items()
+            if (count := self.counts[name])
+        ]
+
+    def _find_usable(self) -> list[int]:
+        usable, labels = [], set()
+        census = Census(self.counts, self._rules, self.preference, self._data.source.aspects)
+        total = len(self._data.rows)
+        indices: Sequence[int] = self._shard.rows(total) if self._shard else range(total)
+        for index, row in self._data.read(indices):
+            if self._origin is not None:
+                label = row.get(str(self._data.source.origin_column))
+                labels.add(str(label))
+                if not _is_from(label, self._origin):
+                    self.counts.add("rows_of_other_sources")
+                    continue
+            self.counts.where = self._data.where(index)
+            record = self._data.record(index, row, self.counts)
+            if record is not None and census.count(record):
+                usable.append(index)
+        if self._origin is not None and self.counts["rows_of_other_sources"] == len(indices):
+            raise DataError(
+                f"{self._where()}: there are no prompts of the source {self._origin!r}. Its "
+                f"sources: {', '.join(sorted(labels - {'None'})) or 'none are named'}. Leave the "
+                "task of this source out, or name the others one by one."
+            )
+        return usable
+
+    def _document(self, index: int, row: Row) -> Document:
+        record = self._data.record(index, row, DataCounts())
+        if record is None:
+            raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
+        usable = usable_completions(record, self.preference)
+        record = dataclasses.replace(record, completions=usable)
+        return make_document(index, record, self.preference, self._data.source.aspects)
+
+    def _where(self) -> str:
+        return f"{self._data.origin}, shard {self._shard}" if self._shard else self._data.origin
+
+    def _without_pairs(self) -> DataError:
+        left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
+        gap = self._rules.min_gap
+        least = f" and at least {float(gap):g} apart (min_gap)" if gap else ""
+        return DataError(
+            f"{self._where()}: no pair is left to compare ({left_out}). A pair needs two "
+            f"completions of one prompt with ratings ({self.preference}) that are different{least}."
+        )
+
+
+def _is_from(label: object, origin: str) -> bool:
+    return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))
+
+
+def _checked_preference(rules: ComparisonRules, data: OpenedData) -> str:
+    source = data.source
+    if rules.min_gap and not source.has_ratings:
+        raise ConfigurationError(
+            f"min_gap={float(rules.min_gap):g}: {data.origin} says which answer is chosen and not "
+            "by how much. Leave min_gap out, or give data with scores."
+        )
+    if rules.preference is None:
+        return source.preferences[0]
+    if rules.preference not in source.preferences:
+        raise unknown_choice(
+            f"preference of {data.origin} (its schema is {source.name!r})",
+            rules.preference,
+            source.preferences,
+        )
+    return rules.preference

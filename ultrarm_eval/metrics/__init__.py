@@ -1,0 +1,1 @@
+"""Metrics of a judge: first within a prompt, then over prompts."""

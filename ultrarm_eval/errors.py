@@ -49,7 +49,12 @@ def first_line(error: BaseException) -> str:
 
 
 def unknown_choice(
-    what: str, value: object, allowed: Iterable[str], *, otherwise: str = ""
+    what: str,
+    value: object,
+    allowed: Iterable[str],
+    *,
+    otherwise: str = "",
+    where: str = "",
 ) -> ConfigurationError:
     """Builds the error for a name that is none of the allowed ones.
 
@@ -58,9 +63,11 @@ def unknown_choice(
         value: What was given.
         allowed: The names there are.
         otherwise: What can be given instead of a name ("or a file").
+        where: What the names belong to, if they depend on it.
     """
     names = sorted(allowed)
     close = difflib.get_close_matches(str(value), names, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
     choices = ", ".join(names) + (f", {otherwise}" if otherwise else "")
-    return ConfigurationError(f"Unknown {what} {value!r}.{hint} Choose one of: {choices}.")
+    place = f"{where}: unknown" if where else "Unknown"
+    return ConfigurationError(f"{place} {what} {value!r}.{hint} Choose one of: {choices}.")

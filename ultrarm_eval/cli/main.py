@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
+from ultrarm_eval.cli.data import add_data_commands
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.judges import DEFAULT_JUDGE
 
@@ -18,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; the process's own if None.
 
     Returns:
-        The exit status: 0, or 2 for input that cannot be used.
+        The exit status: 0, 1 if data were inspected that a run refuses, or 2 for input that
+        cannot be used.
     """
     options = _parser().parse_args(arguments)
     _log_to_stderr()
@@ -51,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_score(commands)
+    add_data_commands(commands)
     _add_plugins(commands)
     return parser
 

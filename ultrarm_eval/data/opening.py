@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from ultrarm_eval.errors import DataError, first_line
 
 _FILE_SUFFIXES = (".json", ".jsonl", ".parquet")
 _ROWS_READ_FOR_COLUMNS = 100
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def open_named_or_local(data: str, split: str, sources: Sequence[PairSource]) -> OpenedData:
@@ -46,6 +48,20 @@ def open_named_or_local(data: str, split: str, sources: Sequence[PairSource]) ->
     return OpenedData(rows, recognise(rows, data, sources), data)
 
 
+def open_any(
+    data: str, split: str, revision: str | None, sources: Sequence[PairSource]
+) -> OpenedData:
+    """Opens what the user named: a word, a file or folder, or else a data set of the hub.
+
+    Raises:
+        DataError: There is no such data, or no source knows its columns.
+    """
+    is_word = any(s.open_rows is not None and s.name == data for s in sources)
+    if is_word or Path(data).expanduser().exists() or not _HUB_ID.fullmatch(data):
+        return open_named_or_local(data, split, sources)
+    return open_hub(data, split, revision, sources)
+
+
 def open_hub(
     dataset: str, split: str, revision: str | None, sources: Sequence[PairSource]
 ) -> OpenedData:
@@ -59,6 +75,8 @@ def open_hub(
     try:
         rows = datasets.load_dataset(dataset, split=split, revision=revision)
     except Exception as error:
+        if str(error).startswith("Unknown split"):
+            raise DataError(f"{dataset}: {first_line(error)} Name one of them.") from error
         # datasets and its clients raise many unrelated classes here.
         at = f" at revision {revision!r}" if revision else ""
         raise DataError(
@@ -92,8 +110,19 @@ def _columns(rows: Sequence[Row]) -> frozenset[str]:
     names = getattr(rows, "column_names", None)
     if names is not None:
         return frozenset(names)
-    seen: Iterable[Row] = (rows[i] for i in range(min(len(rows), _ROWS_READ_FOR_COLUMNS)))
-    return frozenset(name for row in seen for name in row)
+    seen: set[str] = set()
+    for index in range(min(len(rows), _ROWS_READ_FOR_COLUMNS)):
+        seen |= _columns_of(rows, index)
+    # Without any column no row could be read: the first one says why.
+    return frozenset(seen or rows[0])
+
+
+def _columns_of(rows: Sequence[Row], index: int) -> set[str]:
+    try:
+        return set(rows[index])
+    except DataError:
+        # Whoever reads the rows meets it again, and knows what to do with it.
+        return set()
 
 
 def _open_file(path: Path) -> Any:

@@ -50,7 +50,7 @@ class PromptDocuments(Sequence[Document]):
         """
         self._data, self._origin, self._shard = data, origin, shard
         self._rules = rules or ComparisonRules()
-        self.preference = _checked_preference(self._rules, data)
+        self.preference = checked_preference(self._rules, data)
         self.counts = DataCounts()
         self._usable = self._find_usable()
         self.counts.where = None
@@ -79,11 +79,13 @@ class PromptDocuments(Sequence[Document]):
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts."""
-        return [
-            f"{count} {name}: {advice}. The first: {self.counts.first.get(name)}."
-            for name, advice in self._data.source.advice.items()
-            if (count := self.counts[name])
-        ]
+        remarks: dict[str, str] = {}
+        for name, advice in self._data.source.advice.items():
+            if count := self.counts[name]:
+                first = self.counts.first[name].place
+                # Two counts may be about the same thing; the first named is the nearer one.
+                remarks.setdefault(advice, f"{count} {name} (the first: {first}): {advice}.")
+        return list(remarks.values())
 
     def _find_usable(self) -> list[int]:
         usable, labels = [], set()
@@ -134,7 +136,12 @@ def _is_from(label: object, origin: str) -> bool:
     return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))
 
 
-def _checked_preference(rules: ComparisonRules, data: OpenedData) -> str:
+def checked_preference(rules: ComparisonRules, data: OpenedData) -> str:
+    """The name of the rating that orders the pairs of a data set.
+
+    Raises:
+        ConfigurationError: The data has no such rating, or none that has a gap.
+    """
     source = data.source
     if rules.min_gap and not source.has_ratings:
         raise ConfigurationError(
@@ -145,8 +152,9 @@ def _checked_preference(rules: ComparisonRules, data: OpenedData) -> str:
         return source.preferences[0]
     if rules.preference not in source.preferences:
         raise unknown_choice(
-            f"preference of {data.origin} (its schema is {source.name!r})",
+            "preference",
             rules.preference,
             source.preferences,
+            where=f"{data.origin} (its schema is {source.name!r})",
         )
     return rules.preference

@@ -59,9 +59,13 @@ class Location:
     row: int
     line: int | None = None
 
+    @property
+    def place(self) -> str:
+        """The place within the data."""
+        return f"line {self.line}" if self.line is not None else f"row {self.row}"
+
     def __str__(self) -> str:
-        place = f"line {self.line}" if self.line is not None else f"row {self.row}"
-        return f"{self.origin}, {place}"
+        return f"{self.origin}, {self.place}"
 
 
 @dataclass

@@ -25,6 +25,12 @@ ASPECT_RANGE, OVERALL_RANGE = (1, 5), (1, 10)
 
 #: Why a completion is left out of overall preferences: OpenBMB/UltraFeedback issue 8.
 FALSE_TEN = "false_ten"
+_ABOUT_FALSE_TENS = (
+    "an overall score of 10 over aspect ratings of 2 or less on average is the known error of "
+    "UltraFeedback's first version, where 10 meant 1 (github.com/OpenBMB/UltraFeedback, issue 8); "
+    "preference=overall leaves these completions out, fine_grained is not affected. The corrected "
+    "data are openbmb/UltraFeedback on the hub, revisions since 2023-12-29"
+)
 _FALSE_TEN_SCORE, _FALSE_TEN_MEAN = 10, 2
 # The stored mean is rounded, in some files to two digits.
 _STORED_MEAN_TOLERANCE = Fraction(1, 100)
@@ -152,12 +158,8 @@ RAW = PairSource(
     preferences=(FINE_GRAINED, OVERALL, *ASPECTS),
     aspects=ASPECTS,
     advice={
-        f"completions_left_out_{FALSE_TEN}": (
-            "an overall score of 10 over aspect ratings of 2 or less on average is the error of "
-            "UltraFeedback's first version, where 10 meant 1 (issue 8 of "
-            "github.com/OpenBMB/UltraFeedback). Corrected data: openbmb/UltraFeedback on the hub, "
-            "revisions since 2023-12-29; or compare by preference=fine_grained"
-        ),
+        f"completions_left_out_{FALSE_TEN}": _ABOUT_FALSE_TENS,
+        "overall_scores_false_tens": _ABOUT_FALSE_TENS,
         "stored_means_differing": (
             "the stored fine-grained_score is not the mean of the completion's aspect ratings; "
             "the mean is used"

@@ -1,0 +1,163 @@
+import json
+
+import pytest
+
+from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval.cli import main
+
+
+def inspected(capsys, path, *options):
+    status = main(["data", "inspect", str(path), "--format", "json", *options])
+    return json.loads(capsys.readouterr().out), status
+
+
+def rows_of_two_sources():
+    shorter_wins = raw_row("p", (("aaaa", 1), ("bb", 5), ("cc", 3)), source="flan_v2_cot")
+    false_ten = raw_row("q", (("longest", 2), ("x", 1), ("yy", 5)), source="sharegpt")
+    false_ten["completions"][0]["overall_score"] = 10
+    false_ten["completions"][1]["overall_score"] = 10
+    return [shorter_wins, false_ten]
+
+
+def test_sources_are_shown_with_their_pairs_and_lengths(tmp_path, capsys):
+    found, status = inspected(capsys, write_jsonl(tmp_path / "d.jsonl", rows_of_two_sources()))
+    assert status == 0
+    assert found["usable"] == {"rows": 2, "completions": 6, "pairs": 6, "documents": 2}
+    # Pairs of the first prompt: bb>cc (equal lengths), bb>aaaa and cc>aaaa (shorter wins).
+    assert found["by_source"]["flan_v2_cot"] == {
+        "rows": 1,
+        "completions": 3,
+        "prompts": 1,
+        "pairs": 3,
+        "acc_longest": pytest.approx(0.5 / 3),
+        "mean_prompt_length": 1.0,
+        "mean_completion_length": pytest.approx(8 / 3),
+    }
+    assert found["by_source"]["sharegpt"]["acc_longest"] == pytest.approx(2 / 3)
+
+
+def test_every_preference_has_its_ratings_and_pairs(tmp_path, capsys):
+    rows = rows_of_two_sources()
+    rows[0]["completions"][0]["annotations"]["honesty"]["Rating"] = "N/A"
+    found, _ = inspected(capsys, write_jsonl(tmp_path / "d.jsonl", rows))
+    honesty = found["by_preference"]["honesty"]
+    assert (honesty["rated"], honesty["pairs"], honesty["prompts"]) == (5, 4, 2)
+    assert (honesty["lowest"], honesty["highest"]) == (1.0, 5.0)
+    assert honesty["mean"] == pytest.approx((5 + 3 + 2 + 1 + 5) / 5)
+    overall = found["by_preference"]["overall"]
+    # Two false tens are left out, and the others all have the overall score 5.
+    assert (overall["rated"], overall["pairs"]) == (4, 0)
+    assert found["odd"]["overall_scores_false_tens"] == {"count": 2, "first": "line 2"}
+    assert "2023-12-29" in found["advice"]["overall_scores_false_tens"]
+
+
+def test_models_are_shown_with_their_mean_rating(tmp_path, capsys):
+    found, _ = inspected(capsys, write_jsonl(tmp_path / "d.jsonl", rows_of_two_sources()))
+    assert found["by_model"]["model-0"] == {
+        "completions": 2,
+        "mean_rating": 1.5,
+        "mean_length": 5.5,
+    }
+
+
+def test_every_unreadable_row_is_named_and_the_rest_is_counted(tmp_path, capsys):
+    path = tmp_path / "bad.jsonl"
+    good = json.dumps(raw_row()).encode()
+    path.write_bytes(b"\n".join([b"\xff", good, b'{"instruction": "x"}', good, good[:50]]))
+    found, status = inspected(capsys, path)
+    assert status == 1
+    assert found["unreadable_rows"] == 3
+    assert found["usable"]["documents"] == 2
+    for error, message in zip(
+        found["errors"],
+        [
+            "bad.jsonl, line 1: this is not UTF-8",
+            "bad.jsonl, line 3: field 'completions' is missing",
+            "bad.jsonl, line 5: this is no complete JSON object",
+        ],
+        strict=True,
+    ):
+        assert message in error
+    assert found["odd"]["rows_repeating_another"] == {"count": 1, "first": "line 4"}
+
+
+def test_of_many_unreadable_rows_the_first_ten_are_shown_and_all_are_counted(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", [raw_row(), *[{"instruction": "x"}] * 12])
+    assert main(["data", "inspect", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "12 rows cannot be read" in out
+    assert out.count("is missing") == 10
+    assert "and 2 more" in out
+
+
+def test_data_without_a_pair_are_shown_and_the_status_says_so(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("a", 3), ("b", 3)))])
+    assert main(["data", "inspect", str(path)]) == 1
+    out = capsys.readouterr().out
+    assert "0 prompts, 0 pairs" in out
+    assert "a run on these data is refused" in out
+
+
+def test_the_text_form_holds_what_the_json_form_does(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", rows_of_two_sources())
+    assert main(["data", "inspect", str(path), "--preference", "overall"]) == 1
+    out = capsys.readouterr().out
+    for part in (
+        "usable by overall: 0 prompts, 0 pairs",
+        "by source (overall)",
+        "flan_v2_cot",
+        "instruction_following",
+        "model-2",
+        "completions_left_out_false_ten",
+        "2023-12-29",
+    ):
+        assert part in out, part
+
+
+def test_min_gap_counts_what_it_leaves_out(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", rows_of_two_sources())
+    found, _ = inspected(capsys, path, "--min-gap", "3")
+    # Gaps: 4, 2, 2 and 1, 3, 4.
+    assert found["usable"]["pairs"] == 3
+    assert found["odd"]["pairs_left_out_below_min_gap"]["count"] == 3
+
+
+def test_pairs_have_no_gap_and_no_other_preference(tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", [{"prompt": "p", "chosen": "a", "rejected": "b"}])
+    assert main(["data", "inspect", str(path), "--min-gap", "1"]) == 2
+    assert "not by how much" in capsys.readouterr().err
+    assert main(["data", "inspect", str(path), "--preference", "overall"]) == 2
+    assert "Choose one of: score." in capsys.readouterr().err
+
+
+def test_a_name_that_is_neither_file_nor_hub_id_is_an_error(capsys):
+    assert main(["data", "inspect", "nothing-here"]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_hub_id_that_cannot_be_had_is_an_error(capsys):
+    assert main(["data", "inspect", "nobody/nothing"]) == 2
+    assert "cannot be had from the hub" in capsys.readouterr().err
+
+
+def test_the_demo_data_are_inspected_by_their_word(capsys):
+    found, status = inspected(capsys, "demo")
+    assert status == 0
+    assert sum(source["prompts"] for source in found["by_source"].values()) == 200
+
+
+def test_the_real_pairs_are_inspected(real_pairs, capsys):
+    found, status = inspected(capsys, real_pairs)
+    assert status == 0
+    assert found["usable"]["pairs"] == 886
+    assert found["odd"]["pairs_left_out_equal_scores"]["count"] == 111
+    rows = [json.loads(line) for line in real_pairs.read_text(encoding="utf-8").splitlines()]
+    longer = same = 0
+    for row in rows:
+        chosen, rejected = row["chosen"][-1]["content"], row["rejected"][-1]["content"]
+        if row["score_chosen"] > row["score_rejected"] and chosen != rejected:
+            longer += len(chosen) > len(rejected)
+            same += len(chosen) == len(rejected)
+    assert found["by_preference"]["score"]["acc_longest"] == pytest.approx(
+        (longer + same / 2) / 886
+    )

@@ -1,0 +1,130 @@
+"""Pairs out of rated completions, in the binarised schema that trainers read.
+
+The schema is HuggingFaceH4/ultrafeedback_binarized's (`prompt`, `prompt_id`, `chosen` and
+`rejected` as message lists, `score_chosen`, `score_rejected`; `prompt_id` is the prompt's SHA-256),
+with columns that say where a pair is from. H4 drew the rejected answer from all others, equal
+scores included (its data card); here every pair has a preference.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import Any
+
+from ultrarm_eval.data.census import Census, usable_completions
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.prompt_documents import checked_preference
+from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.errors import DataError, unknown_choice
+from ultrarm_eval.messages import as_plain_text, well_formed
+from ultrarm_eval.pairs import PreferencePair, preference_pairs
+from ultrarm_eval.rules import ComparisonRules
+
+ALL, BEST_VS_RANDOM, BEST_VS_WORST = "all", "best_vs_random", "best_vs_worst"
+#: Which pairs of a prompt are taken.
+CHOICES = (ALL, BEST_VS_RANDOM, BEST_VS_WORST)
+
+
+class BinarizedRows:
+    """The rows of the binarised schema, made one by one.
+
+    Attributes:
+        preference: The rating that orders the pairs.
+        counts: What was made, and what was left out and why; complete once all rows are made.
+    """
+
+    def __init__(
+        self, data: OpenedData, rules: ComparisonRules, *, pairs: str = ALL, seed: int = 0
+    ) -> None:
+        """Checks what is asked for.
+
+        Args:
+            data: The data.
+            rules: The preference and the least gap.
+            pairs: Which pairs of a prompt are taken: `all`; `best_vs_random`, a top-rated
+                completion and one that is rated lower; `best_vs_worst`, a top-rated and a
+                lowest-rated one. Where several fit, one is drawn.
+            seed: Makes the draw repeatable. Each row has its own, so that the same row of the
+                same data gives the same pair whatever stands around it.
+
+        Raises:
+            ConfigurationError: The data has no such preference, or there is no such choice.
+        """
+        if pairs not in CHOICES:
+            raise unknown_choice("choice of pairs", pairs, CHOICES)
+        self.preference = checked_preference(rules, data)
+        self.counts = DataCounts()
+        self._data, self._rules, self._pairs, self._seed = data, rules, pairs, seed
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Makes the rows.
+
+        Raises:
+            DataError: A row of the data cannot be read, or no pair is left.
+        """
+        self.counts = DataCounts()
+        census = Census(self.counts, self._rules, self.preference, ())
+        for index, row in self._data.read(range(len(self._data.rows))):
+            self.counts.where = self._data.where(index)
+            record = self._data.record(index, row, self.counts)
+            if record is None or not census.count(record):
+                continue
+            taken = self._taken(index, usable_completions(record, self.preference))
+            self.counts.add("prompts_without_written_pair", int(not taken))
+            for chosen, rejected in taken:
+                self.counts.add("pairs_written")
+                yield self._row(index, record, chosen, rejected)
+        if not self.counts["pairs_written"]:
+            left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
+            raise DataError(f"{self._data.origin}: no pair is left to write ({left_out}).")
+
+    def _taken(
+        self, index: int, completions: Sequence[RatedCompletion]
+    ) -> list[tuple[RatedCompletion, RatedCompletion]]:
+        ratings = [completion.ratings.get(self.preference) for completion in completions]
+        pairs = preference_pairs(ratings, self._rules.min_gap)
+        different = [p for p in pairs if completions[p.chosen].text != completions[p.rejected].text]
+        self.counts.add("pairs_left_out_identical_answers", len(pairs) - len(different))
+        if self._pairs != ALL:
+            different = self._drawn(index, different, ratings)
+        return [(completions[p.chosen], completions[p.rejected]) for p in different]
+
+    def _drawn(
+        self, index: int, pairs: Sequence[PreferencePair], ratings: Sequence[Fraction | None]
+    ) -> list[PreferencePair]:
+        """One of the pairs that fit the choice; none where none does."""
+        rated = [rating for rating in ratings if rating is not None]
+        best, worst = max(rated), min(rated)
+        fitting = [
+            pair
+            for pair in pairs
+            if ratings[pair.chosen] == best
+            and (self._pairs != BEST_VS_WORST or ratings[pair.rejected] == worst)
+        ]
+        draw = random.Random(f"{self._seed}/{index}")  # noqa: S311 - nothing secret is drawn
+        return [draw.choice(fitting)] if fitting else []
+
+    def _row(
+        self, index: int, record: PromptRecord, chosen: RatedCompletion, rejected: RatedCompletion
+    ) -> dict[str, Any]:
+        before = [{"role": m["role"], "content": well_formed(m["content"])} for m in record.prompt]
+        prompt = well_formed(as_plain_text(record.prompt)) if record.prompt else None
+
+        def side(completion: RatedCompletion) -> list[dict[str, str]]:
+            return [*before, {"role": "assistant", "content": well_formed(completion.text)}]
+
+        return {
+            "prompt": prompt,
+            "prompt_id": hashlib.sha256((prompt or "").encode("utf-8")).hexdigest(),
+            "chosen": side(chosen),
+            "rejected": side(rejected),
+            "score_chosen": float(chosen.ratings[self.preference]),
+            "score_rejected": float(rejected.ratings[self.preference]),
+            "source": record.source,
+            "chosen_model": chosen.model,
+            "rejected_model": rejected.model,
+            "row": index,
+        }

@@ -62,6 +62,8 @@ def well_formed(text: str) -> str:
 
     JSON can spell them, and published data have them.
     """
+    if text.isascii():
+        return text
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

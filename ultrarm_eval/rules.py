@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ultrarm_eval.data.numbers import exact_number
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.exact_numbers import exact_number
 
 #: What a pair with equal rewards is worth. `wrong` is RewardBench's rule (chosen > rejected).
 TIE_CREDITS = {"half": 0.5, "wrong": 0.0}
@@ -39,9 +39,9 @@ def checked_ties(value: object) -> str:
     Raises:
         ConfigurationError: There is no such rule.
     """
-    if value not in TIE_CREDITS:
+    if not isinstance(value, str) or value not in TIE_CREDITS:
         raise unknown_choice("rule for ties", value, TIE_CREDITS)
-    return str(value)
+    return value
 
 
 def checked_min_gap(value: object) -> Fraction:

@@ -114,7 +114,9 @@ def test_false_tens_are_chosen_by_nobody(tmp_path, capsys):
     data = write_jsonl(tmp_path / "d.jsonl", [row])
     rows = binarized(data, tmp_path, "--preference", "overall", "--pairs", "best_vs_random")
     assert [texts(row) for row in rows] == [("good", "bad")]
-    assert "completions_left_out_false_ten=1" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "completions_left_out_false_ten=1" in out
+    assert "openbmb/UltraFeedback on the hub, revisions since 2023-12-29" in out
 
 
 def test_identical_answers_are_left_out_and_counted(tmp_path, capsys):
@@ -138,13 +140,18 @@ def test_identical_answers_are_left_out_and_counted(tmp_path, capsys):
         (["-o", "OUT/x.parquet", "--preference", "overal"], "Did you mean 'overall'"),
         (["-o", "OUT/x.parquet", "--min-gap", "-1"], "a number of at least 0"),
         (["-o", "OUT/x.parquet", "--min-gap", "4.5"], "no pair is left to write"),
-        (["-o", "OUT/none/x.parquet"], "cannot be written"),
+        (["-o", "OUT/none/x.parquet"], "there is no folder"),
+        (["-o", "OUT/dir.parquet"], "this is a folder"),
+        (["-o", "OUT/" + "x" * 300 + ".parquet"], "cannot be written"),
+        (["-o", "OUT/x.parquet", "--revision", "abc"], "has no revisions"),
+        (["-o", "OUT/x.parquet", "--split", "test"], "has no splits"),
         (["-o", "OUT/data.jsonl"], "this is the file that is read"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_and_leaves_no_file(
     data, tmp_path, capsys, options, message
 ):
+    (tmp_path / "dir.parquet").mkdir()
     before = set(tmp_path.iterdir())
     given = [option.replace("OUT", str(tmp_path)) for option in options]
     assert main(["data", "binarize", str(data), *given]) == 2
@@ -196,7 +203,7 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
     rules = ComparisonRules()
 
     def pooled(path):
-        documents = PromptDocuments(open_any(str(path), "train", None, registry().sources()))
+        documents = PromptDocuments(open_any(str(path), None, None, registry().sources()))
         return pooled_accuracy(
             prompt_metrics(
                 document,
@@ -213,3 +220,20 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
         )
 
     assert pooled(tmp_path / "out.parquet") == pytest.approx(pooled(data), abs=1e-12)
+
+
+def test_pairs_without_ratings_are_not_given_made_up_ones(tmp_path, capsys):
+    data = write_jsonl(tmp_path / "d.jsonl", [{"prompt": "p", "chosen": "a", "rejected": "b"}])
+    assert main(["data", "binarize", str(data), "-o", str(tmp_path / "o.parquet")]) == 2
+    assert "pairs without ratings already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["out.parquet", "out.jsonl"])
+def test_halves_of_surrogate_pairs_are_written_as_question_marks(tmp_path, capsys, name):
+    row = raw_row("p\ud800", (("a\udc00", 5), ("b", 1)), source="s\ud801")
+    row["completions"][0]["model"] = "m\ud802"
+    data = write_jsonl(tmp_path / "d.jsonl", [row])
+    (written,) = binarized(data, tmp_path, name=name)
+    assert (written["prompt"], written["source"], written["chosen_model"]) == ("p?", "s?", "m?")
+    assert written["chosen"][-1]["content"] == "a?"
+    assert "texts_with_lone_surrogates=4" in capsys.readouterr().out

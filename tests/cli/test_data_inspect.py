@@ -1,4 +1,7 @@
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -22,7 +25,13 @@ def rows_of_two_sources():
 def test_sources_are_shown_with_their_pairs_and_lengths(tmp_path, capsys):
     found, status = inspected(capsys, write_jsonl(tmp_path / "d.jsonl", rows_of_two_sources()))
     assert status == 0
-    assert found["usable"] == {"rows": 2, "completions": 6, "pairs": 6, "documents": 2}
+    assert found["usable"] == {
+        "rows": 2,
+        "completions": 6,
+        "pairs": 6,
+        "pairs_of_equal_length": 1,
+        "documents": 2,
+    }
     # Pairs of the first prompt: bb>cc (equal lengths), bb>aaaa and cc>aaaa (shorter wins).
     assert found["by_source"]["flan_v2_cot"] == {
         "rows": 1,
@@ -47,7 +56,11 @@ def test_every_preference_has_its_ratings_and_pairs(tmp_path, capsys):
     overall = found["by_preference"]["overall"]
     # Two false tens are left out, and the others all have the overall score 5.
     assert (overall["rated"], overall["pairs"]) == (4, 0)
-    assert found["odd"]["overall_scores_false_tens"] == {"count": 2, "first": "line 2"}
+    assert found["odd"]["overall_scores_false_tens"] == {
+        "count": 2,
+        "first": "line 2",
+        "by_source": {"sharegpt": 2},
+    }
     assert "2023-12-29" in found["advice"]["overall_scores_false_tens"]
 
 
@@ -78,7 +91,8 @@ def test_every_unreadable_row_is_named_and_the_rest_is_counted(tmp_path, capsys)
         strict=True,
     ):
         assert message in error
-    assert found["odd"]["rows_repeating_another"] == {"count": 1, "first": "line 4"}
+    assert found["odd"]["rows_repeating_another"]["count"] == 1
+    assert found["odd"]["rows_repeating_another"]["first"] == "line 4"
 
 
 def test_of_many_unreadable_rows_the_first_ten_are_shown_and_all_are_counted(tmp_path, capsys):
@@ -161,3 +175,76 @@ def test_the_real_pairs_are_inspected(real_pairs, capsys):
     assert found["by_preference"]["score"]["acc_longest"] == pytest.approx(
         (longer + same / 2) / 886
     )
+
+
+def test_what_is_odd_is_shown_by_source_and_by_aspect(tmp_path, capsys):
+    rows = [raw_row(f"p{i}", source="flan" if i else "sharegpt") for i in range(3)]
+    for row in rows[1:]:
+        row["completions"][0]["annotations"]["honesty"]["Rating"] = "N/A"
+    rows[0]["completions"][0]["annotations"]["helpfulness"]["Rating"] = "N/A"
+    path = write_jsonl(tmp_path / "d.jsonl", [*rows, raw_row(7, source="flan")])
+    found, _ = inspected(capsys, path)
+    assert found["odd"]["ratings_not_applicable"] == {
+        "count": 3,
+        "first": "line 1",
+        "by_source": {"flan": 2, "sharegpt": 1},
+        "by_aspect": {"helpfulness": 1, "honesty": 2},
+    }
+    # A row that is left out belongs to its source all the same.
+    assert found["by_source"]["flan"]["rows"] == 3
+    assert found["by_source"]["flan"]["prompts"] == 2
+    main(["data", "inspect", str(path)])
+    assert "helpfulness 1, honesty 2; flan 2, sharegpt 1" in capsys.readouterr().out
+
+
+def test_names_that_are_no_text_are_counted(tmp_path, capsys):
+    row = raw_row(source=["x"])
+    row["completions"][1]["model"] = 7
+    found, _ = inspected(capsys, write_jsonl(tmp_path / "d.jsonl", [row]))
+    assert found["odd"]["sources_not_text"]["count"] == 1
+    assert found["odd"]["models_not_text"]["count"] == 1
+    assert list(found["by_source"]) == ["(none named)"]
+
+
+def test_names_with_halves_of_surrogate_pairs_are_shown(tmp_path, capsys):
+    row = raw_row(source="s\ud800")
+    row["completions"][0]["model"] = "m\ud800"
+    path = write_jsonl(tmp_path / "d.jsonl", [row])
+    assert main(["data", "inspect", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "s?" in out
+    assert "m?" in out
+    out.encode("utf-8")
+
+
+def test_a_mistyped_path_is_not_looked_for_on_the_hub(capsys):
+    assert main(["data", "inspect", "data/prefs.jsonl"]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_name_too_long_for_a_file_is_an_error(capsys):
+    assert main(["data", "inspect", "x" * 400]) == 2
+    assert "no such file or folder" in capsys.readouterr().err
+
+
+def test_a_folder_with_several_splits_is_asked_for_one(tmp_path, capsys):
+    import datasets
+
+    folder = str(tmp_path / "saved")
+    splits = {name: datasets.Dataset.from_list([raw_row(name)]) for name in ("a", "b")}
+    datasets.DatasetDict(splits).save_to_disk(folder)
+    capsys.readouterr()
+    assert main(["data", "inspect", folder]) == 2
+    assert "Name one with --split." in capsys.readouterr().err
+    assert inspected(capsys, folder, "--split", "b")[1] == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_an_output_that_cannot_be_written_is_an_error():
+    command = [sys.executable, "-m", "ultrarm_eval.cli", "data", "inspect", "demo"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 2
+    assert "the output cannot be written" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Exception ignored" not in done.stderr

@@ -1,16 +1,18 @@
 """One defect after another in UltraFeedback's schema: an error that names it, or a count."""
 
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.inspection import Inspection
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.prompt_documents import PromptDocuments
+from ultrarm_eval.data.shards import Shard
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 
 FOUR = (("a", 5), ("b", 1), ("c", 3), ("d", 2))
@@ -81,6 +83,12 @@ COUNTED = {
         "pairs_with_identical_answers",
     ),
     "half a surrogate pair": (raw_row("\ud800", FOUR), "texts_with_lone_surrogates"),
+    "source a number": (raw_row("defect", FOUR, source=7), "sources_not_text"),
+    "model a list": (with_completion(0, model=["m"]), "models_not_text"),
+    "half a surrogate pair in a name": (
+        raw_row("defect", FOUR, source="\ud800"),
+        "texts_with_lone_surrogates",
+    ),
     "the same row again": (raw_row("whole", FOUR), "rows_repeating_another"),
 }
 
@@ -124,6 +132,8 @@ def test_all_defects_in_one_file_are_all_counted(tmp_path):
         (b'{"instruction": "\xc3\x28", "completions": []}', "line 2: this is not UTF-8"),
         (b'{"instruction": "x", "complet', "line 2: this is no complete JSON object"),
         (b"[]", "line 2: this is a JSON list"),
+        (b'{"a":' * 100_000, "line 2: this JSON is nested too deeply"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no complete JSON object"),
         (b"null", "line 2: this is a JSON NoneType"),
     ],
 )
@@ -175,3 +185,53 @@ class TestTables:
         path.write_bytes(path.read_bytes()[:-20])
         with pytest.raises(DataError, match=r"t.parquet: this is no readable Parquet file"):
             opened(path)
+
+    def test_no_rows_are_an_error(self, tmp_path):
+        path = tmp_path / "t.parquet"
+        pq.write_table(pa.table({"instruction": pa.array([], pa.string())}), path)
+        with pytest.raises(DataError, match="t.parquet: there are no rows"):
+            opened(path)
+
+    def test_a_column_type_that_cannot_be_read_is_an_error(self, tmp_path):
+        path = tmp_path / "t.parquet"
+        column = pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))
+        pq.write_table(pa.table({"prompt": column}), path)
+        with pytest.raises(DataError, match="t.parquet: this is no readable Parquet file"):
+            opened(path)
+
+    def test_decimals_are_ratings(self, tmp_path):
+        path = tmp_path / "t.parquet"
+        scores = [pa.array([Decimal(s)], pa.decimal128(5, 2)) for s in ("7.50", "2.25")]
+        columns = {"prompt": ["p"], "chosen": ["a"], "rejected": ["b"]}
+        columns |= dict(zip(("score_chosen", "score_rejected"), scores, strict=True))
+        pq.write_table(pa.table(columns), path)
+        (document,) = PromptDocuments(opened(path))
+        assert document["ratings"] == ["15/2", "9/4"]
+
+    def test_a_format_saved_along_with_a_folder_changes_nothing(self, tmp_path):
+        import datasets
+
+        data = datasets.Dataset.from_list([raw_row("p", FOUR)])
+        data.with_format("numpy").save_to_disk(str(tmp_path / "saved"))
+        (document,) = PromptDocuments(opened(tmp_path / "saved"))
+        assert document["completions"] == ["a", "b", "c", "d"]
+
+
+class TestJson:
+    def test_a_byte_order_mark_is_no_part_of_the_data(self, tmp_path):
+        path = tmp_path / "d.json"
+        path.write_text(json.dumps([raw_row("p", FOUR)]), encoding="utf-8-sig")
+        assert len(PromptDocuments(opened(path))) == 1
+
+    @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "1" * 5000 + "]"])
+    def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text):
+        path = tmp_path / "d.json"
+        path.write_text(text)
+        with pytest.raises(DataError, match="d.json: this JSON cannot be read"):
+            opened(path)
+
+
+def test_a_part_without_rows_says_how_many_there_are(tmp_path):
+    path = write_jsonl(tmp_path / "d.jsonl", [raw_row("p", FOUR)] * 4)
+    with pytest.raises(DataError, match="shard 9/9: there are no rows in this part of 4"):
+        PromptDocuments(opened(path), shard=Shard(9, 9))

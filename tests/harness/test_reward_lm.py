@@ -7,7 +7,7 @@ import pytest
 from lm_eval.api.instance import Instance
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.errors import CacheMismatchError, ConfigurationError
+from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoringError
 from ultrarm_eval.harness.reward import Reward
 
 
@@ -251,3 +251,20 @@ def test_tasks_a_judge_cannot_do_are_refused_before_anything_is_scored(
             model_args={"pretrained": str(checkpoint)},
             include_path=str(tmp_path),
         )
+
+
+@pytest.mark.parametrize("reward", [float("inf"), float("-inf"), float("nan")])
+def test_a_reward_that_is_no_finite_number_names_document_and_task(run, model_of, pairs, reward):
+    with pytest.raises(ScoringError, match=r"reward -?(inf|nan) to document 0 of ultrafeedback_"):
+        run(model_of(lambda *_: reward), ["ultrafeedback_binarized"], {"data": str(pairs)})
+
+
+def test_names_with_halves_of_surrogate_pairs_do_not_lose_a_finished_run(run, model_of, tmp_path):
+    row = raw_row("p\ud800", source="s\ud800")
+    row["completions"][0]["model"] = "m\ud800"
+    data = write_jsonl(tmp_path / "d.jsonl", [row])
+    results = run(model_of(lambda _, text: len(text)), ["ultrafeedback_pairs"], {"data": str(data)})
+    (sample,) = results["samples"]["ultrafeedback_pairs"]
+    json.dumps(sample["doc"], ensure_ascii=False).encode("utf-8")
+    counts = results["configs"]["ultrafeedback_pairs"]["metadata"]["counts"]
+    assert counts["texts_with_lone_surrogates"] == 3

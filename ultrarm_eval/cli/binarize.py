@@ -15,7 +15,7 @@ from ultrarm_eval.rules import ComparisonRules
 
 def binarize_data(
     data: str,
-    split: str,
+    split: str | None,
     revision: str | None,
     rules: ComparisonRules,
     *,
@@ -40,7 +40,7 @@ def binarize_data(
     Raises:
         UltrarmEvalError: The data cannot be used, or the file not be written.
     """
-    if output.exists() and Path(data).expanduser().exists() and output.samefile(data):
+    if _is_same_file(output, Path(data).expanduser()):
         raise DataError(f"{output}: this is the file that is read; write to another one.")
     opened = open_any(data, split, revision, registry().sources())
     rows = BinarizedRows(opened, rules, pairs=pairs, seed=seed)
@@ -62,4 +62,12 @@ def binarize_data(
             if name != "pairs_written"
         ),
     ]
-    return lines[0] + "\n" + ", ".join(lines[1:]) + "\n"
+    said = [lines[0], ", ".join(lines[1:]), *rows.remarks()]
+    return "\n".join(said) + "\n"
+
+
+def _is_same_file(first: Path, second: Path) -> bool:
+    try:
+        return first.samefile(second)
+    except OSError:
+        return False

@@ -69,7 +69,7 @@ def _add_common(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--min-gap", default="0", help="least difference in rating of a pair")
     command.add_argument(
-        "--split", default="train", help="of a hub data set or folder (default: %(default)s)"
+        "--split", help="of a hub data set, or of a folder with several (default: train)"
     )
     command.add_argument("--revision", help="hub revision of the data")
 

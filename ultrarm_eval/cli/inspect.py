@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.data.inspection import Inspection
 from ultrarm_eval.data.opening import open_any
+from ultrarm_eval.inspection.inspection import UNNAMED, Inspection
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 
@@ -37,7 +37,7 @@ _BY_MODEL = {
 
 
 def inspect_data(
-    data: str, split: str, revision: str | None, rules: ComparisonRules, *, form: str
+    data: str, split: str | None, revision: str | None, rules: ComparisonRules, *, form: str
 ) -> tuple[str, bool]:
     """Inspects a data set.
 
@@ -75,8 +75,12 @@ def _text(found: Mapping[str, Any]) -> str:
     if found["by_model"]:
         parts.append(_table(f"by model ({preference})", _BY_MODEL, found["by_model"]))
     if found["odd"]:
-        rows = [(name, f"{odd['count']:,}", odd["first"]) for name, odd in found["odd"].items()]
-        parts.append(_aligned([("left out or odd", "count", "first at"), *rows], texts=(0, 2)))
+        rows = [
+            (name, f"{odd['count']:,}", odd["first"], _shares(odd))
+            for name, odd in found["odd"].items()
+        ]
+        header = ("left out or odd", "count", "first at", "of which")
+        parts.append(_aligned([header, *rows], texts=(0, 2, 3)))
     for advice in dict.fromkeys(found["advice"].values()):
         names = [name for name, text in found["advice"].items() if text == advice]
         parts.append(f"{', '.join(names)}: {advice}.")
@@ -93,6 +97,16 @@ def _text(found: Mapping[str, Any]) -> str:
     notes = "'longest wins': the share of the pairs whose better answer is the longer one, in "
     parts.append(f"{notes}characters; equal lengths count one half.")
     return "\n\n".join(parts) + "\n"
+
+
+def _shares(odd: Mapping[str, Any]) -> str:
+    """By aspect where there are aspects, and by source where there are several."""
+    shares = [odd.get("by_aspect", {})]
+    if set(odd["by_source"]) != {UNNAMED}:
+        shares.append(odd["by_source"])
+    return "; ".join(
+        ", ".join(f"{name} {count:,}" for name, count in share.items()) for share in shares if share
+    )
 
 
 def _table(title: str, columns: Mapping[str, str], rows: Mapping[str, Mapping[str, Any]]) -> str:

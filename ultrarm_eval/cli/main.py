@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _log_to_stderr()
     try:
         status: int = options.run(options)
+        sys.stdout.flush()
     except UltrarmEvalError as error:
         sys.stderr.write(f"ultrarm-eval {options.command}: {error}\n")
         return 2
@@ -33,6 +35,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader (head, less) has enough; Python would complain at exit.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        # What is left in the buffer would fail again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stderr.write(f"ultrarm-eval {options.command}: the output cannot be written: {error}\n")
+        return 2
     return status
 
 

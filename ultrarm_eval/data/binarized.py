@@ -11,10 +11,17 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.numbers import exact_number
-from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
+from ultrarm_eval.data.records import (
+    DataCounts,
+    Location,
+    PromptRecord,
+    RatedCompletion,
+    Row,
+    read_name,
+)
 from ultrarm_eval.data.source import DEFAULT_PREFERENCE, PairSource
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.messages import Message, as_messages
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
@@ -66,7 +73,6 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     if problem is not None:
         counts.add(f"pairs_left_out_{problem}")
         return None
-    source = row.get("source")
     return PromptRecord(
         prompt=prompt,
         completions=tuple(
@@ -74,7 +80,7 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
             for text, rating in zip((chosen, rejected), ratings, strict=True)
             if rating is not None
         ),
-        source=source if isinstance(source, str) else None,
+        source=read_name(row.get("source"), "sources_not_text", counts),
     )
 
 

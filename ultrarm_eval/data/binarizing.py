@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.census import Census, usable_completions
+from ultrarm_eval.data.census import Census
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.prompt_documents import checked_preference
 from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
-from ultrarm_eval.errors import DataError, unknown_choice
-from ultrarm_eval.messages import as_plain_text, well_formed
+from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+from ultrarm_eval.messages import Message, as_plain_text
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.rules import ComparisonRules
 
@@ -51,11 +50,17 @@ class BinarizedRows:
                 same data gives the same pair whatever stands around it.
 
         Raises:
-            ConfigurationError: The data has no such preference, or there is no such choice.
+            ConfigurationError: The data has no such preference or no ratings at all, or there is
+                no such choice.
         """
         if pairs not in CHOICES:
             raise unknown_choice("choice of pairs", pairs, CHOICES)
-        self.preference = checked_preference(rules, data)
+        if not data.source.has_ratings:
+            raise ConfigurationError(
+                f"{data.origin}: these data are pairs without ratings already; there is nothing "
+                "to binarize."
+            )
+        self.preference = data.source.checked_preference(rules, data.origin)
         self.counts = DataCounts()
         self._data, self._rules, self._pairs, self._seed = data, rules, pairs, seed
 
@@ -72,7 +77,7 @@ class BinarizedRows:
             record = self._data.record(index, row, self.counts)
             if record is None or not census.count(record):
                 continue
-            taken = self._taken(index, usable_completions(record, self.preference))
+            taken = self._taken(index, record.usable_by(self.preference))
             self.counts.add("prompts_without_written_pair", int(not taken))
             for chosen, rejected in taken:
                 self.counts.add("pairs_written")
@@ -80,6 +85,10 @@ class BinarizedRows:
         if not self.counts["pairs_written"]:
             left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
             raise DataError(f"{self._data.origin}: no pair is left to write ({left_out}).")
+
+    def remarks(self) -> list[str]:
+        """What has to be said about the data, beyond the counts."""
+        return self._data.source.remarks(self.counts)
 
     def _taken(
         self, index: int, completions: Sequence[RatedCompletion]
@@ -110,11 +119,10 @@ class BinarizedRows:
     def _row(
         self, index: int, record: PromptRecord, chosen: RatedCompletion, rejected: RatedCompletion
     ) -> dict[str, Any]:
-        before = [{"role": m["role"], "content": well_formed(m["content"])} for m in record.prompt]
-        prompt = well_formed(as_plain_text(record.prompt)) if record.prompt else None
+        prompt = as_plain_text(record.prompt) if record.prompt else None
 
-        def side(completion: RatedCompletion) -> list[dict[str, str]]:
-            return [*before, {"role": "assistant", "content": well_formed(completion.text)}]
+        def side(completion: RatedCompletion) -> list[Message]:
+            return [*record.prompt, Message(role="assistant", content=completion.text)]
 
         return {
             "prompt": prompt,

@@ -7,14 +7,29 @@ from collections.abc import Sequence
 from itertools import combinations
 
 from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
-from ultrarm_eval.messages import well_formed
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.rules import ComparisonRules
 
 
-def usable_completions(record: PromptRecord, preference: str) -> tuple[RatedCompletion, ...]:
-    """The completions that can be compared by a preference at all."""
-    return tuple(c for c in record.completions if preference not in c.unusable_for)
+class Repetitions:
+    """The prompts with their answers that were seen, by digest."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def has_seen(self, record: PromptRecord) -> bool:
+        """Whether the same conversation with the same answers was asked about before."""
+        digest = hashlib.blake2b(digest_size=16)
+        for text in (
+            *(text for m in record.prompt for text in (m["role"], m["content"])),
+            *(completion.text for completion in record.completions),
+        ):
+            encoded = text.encode("utf-8")
+            digest.update(len(encoded).to_bytes(8, "little"))
+            digest.update(encoded)
+        before = len(self._seen)
+        self._seen.add(digest.digest())
+        return len(self._seen) == before
 
 
 class Census:
@@ -26,6 +41,7 @@ class Census:
         rules: ComparisonRules,
         preference: str,
         aspects: Sequence[str],
+        repetitions: Repetitions | None = None,
     ) -> None:
         """Starts counting.
 
@@ -34,10 +50,11 @@ class Census:
             rules: How completions are compared.
             preference: The rating that orders the pairs.
             aspects: Ratings that get an accuracy of their own.
+            repetitions: The prompts seen so far, if some were.
         """
         self._counts, self._rules = counts, rules
         self._preference, self._aspects = preference, aspects
-        self._seen: set[bytes] = set()
+        self._repetitions = repetitions or Repetitions()
 
     def count(self, record: PromptRecord) -> bool:
         """Counts what a prompt holds, and says whether it has a pair."""
@@ -45,12 +62,12 @@ class Census:
             reason = completion.unusable_for.get(self._preference)
             if reason is not None:
                 self._counts.add(f"completions_left_out_{reason}")
-        completions = usable_completions(record, self._preference)
+        completions = record.usable_by(self._preference)
         rated = [c for c in completions if self._preference in c.ratings]
         self._counts.add("completions_without_rating", len(completions) - len(rated))
         has_pair = self._count_pairs(rated)
         self._count_identical_answers(rated)
-        self._count_texts(record)
+        self._counts.add("rows_repeating_another", int(self._repetitions.has_seen(record)))
         self._count_aspects(completions, has_pair=has_pair)
         if not has_pair:
             self._counts.add("rows_left_out_without_pairs")
@@ -62,6 +79,10 @@ class Census:
         different = preference_pairs(ratings) if self._rules.min_gap else pairs
         possible = len(rated) * (len(rated) - 1) // 2
         self._counts.add("pairs", len(pairs))
+        lengths = [len(completion.text) for completion in rated]
+        self._counts.add(
+            "pairs_of_equal_length", sum(lengths[p.chosen] == lengths[p.rejected] for p in pairs)
+        )
         self._counts.add("pairs_left_out_below_min_gap", len(different) - len(pairs))
         self._counts.add("pairs_left_out_equal_ratings", possible - len(different))
         return bool(pairs)
@@ -73,17 +94,6 @@ class Census:
             for a, b in combinations(rated, 2)
         )
         self._counts.add("pairs_with_identical_answers", identical)
-
-    def _count_texts(self, record: PromptRecord) -> None:
-        texts = [*(m["content"] for m in record.prompt), *(c.text for c in record.completions)]
-        self._counts.add("texts_with_lone_surrogates", sum(well_formed(t) != t for t in texts))
-        digest = hashlib.blake2b(digest_size=16)
-        for text in texts:
-            encoded = text.encode("utf-8", errors="surrogatepass")
-            digest.update(len(encoded).to_bytes(8, "little"))
-            digest.update(encoded)
-        self._counts.add("rows_repeating_another", int(digest.digest() in self._seen))
-        self._seen.add(digest.digest())
 
     def _count_aspects(self, completions: Sequence[RatedCompletion], *, has_pair: bool) -> None:
         for aspect in self._aspects:

@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.records import PromptRecord
-from ultrarm_eval.messages import well_formed
 
 FORMAT = "ultrarm_eval.document/2"
 #: The fields of a document, in their order.
@@ -47,11 +46,8 @@ def make_document(
         "format": FORMAT,
         "row": row,
         "source": record.source,
-        "prompt": [
-            {"role": message["role"], "content": well_formed(message["content"])}
-            for message in record.prompt
-        ],
-        "completions": [well_formed(completion.text) for completion in completions],
+        "prompt": [dict(message) for message in record.prompt],
+        "completions": [completion.text for completion in completions],
         "lengths": [len(completion.text) for completion in completions],
         "models": [completion.model for completion in completions],
         "preference": preference,

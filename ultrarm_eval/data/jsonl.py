@@ -88,6 +88,8 @@ def _parse(line: bytes, path: Path, number: int) -> Row:
             f"{where}: this is no complete JSON object ({error}). "
             "Each line has to hold one; a file whose last line is cut off was not fully written."
         ) from error
+    except RecursionError as error:
+        raise DataError(f"{where}: this JSON is nested too deeply.") from error
     if not isinstance(row, dict):
         raise DataError(f"{where}: this is a JSON {type(row).__name__}; each line is an object.")
     return row

@@ -9,6 +9,7 @@ from typing import Any
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
 from ultrarm_eval.data.source import PairSource
+from ultrarm_eval.data.surrogates import writable
 from ultrarm_eval.errors import DataError
 
 
@@ -20,13 +21,11 @@ class OpenedData:
         rows: The rows.
         source: The source that reads them.
         origin: The word, path or hub id they are from.
-        revision: The hub revision asked for.
     """
 
     rows: Sequence[Row]
     source: PairSource
     origin: str
-    revision: str | None = None
 
     def where(self, index: int) -> Location:
         """Where a row stands."""
@@ -84,18 +83,19 @@ class OpenedData:
         return f"field {fields[0]} is" if len(fields) == 1 else f"fields {', '.join(fields)} are"
 
     def record(self, index: int, row: Row, counts: DataCounts) -> PromptRecord | None:
-        """Reads a row as a record, or counts why not.
+        """Reads a row as a record whose texts can be written, or counts why not.
 
         Raises:
             DataError: A field is missing.
         """
         try:
-            return self.source.read_row(row, self.where(index), counts)
+            record = self.source.read_row(row, self.where(index), counts)
         except KeyError as error:
             raise DataError(
                 f"{self.where(index)}: field {error.args[0]!r} is missing. Rows of this "
                 f"schema have: {self.source.describes}."
             ) from error
+        return None if record is None else writable(record, counts)
 
 
 def _decodes(rows: Sequence[Row], index: int) -> bool:

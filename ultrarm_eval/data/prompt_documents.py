@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from typing import overload
 
-from ultrarm_eval.data.census import Census, usable_completions
+from ultrarm_eval.data.census import Census
 from ultrarm_eval.data.documents import FIELDS, Document, make_document
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.records import DataCounts, Row
 from ultrarm_eval.data.shards import Shard
-from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.rules import ComparisonRules
 
 
@@ -50,7 +50,7 @@ class PromptDocuments(Sequence[Document]):
         """
         self._data, self._origin, self._shard = data, origin, shard
         self._rules = rules or ComparisonRules()
-        self.preference = checked_preference(self._rules, data)
+        self.preference = data.source.checked_preference(self._rules, data.origin)
         self.counts = DataCounts()
         self._usable = self._find_usable()
         self.counts.where = None
@@ -79,27 +79,25 @@ class PromptDocuments(Sequence[Document]):
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts."""
-        remarks: dict[str, str] = {}
-        for name, advice in self._data.source.advice.items():
-            if count := self.counts[name]:
-                first = self.counts.first[name].place
-                # Two counts may be about the same thing; the first named is the nearer one.
-                remarks.setdefault(advice, f"{count} {name} (the first: {first}): {advice}.")
-        return list(remarks.values())
+        return self._data.source.remarks(self.counts)
 
     def _find_usable(self) -> list[int]:
-        usable, labels = [], set()
+        usable, labels = [], set[str]()
         census = Census(self.counts, self._rules, self.preference, self._data.source.aspects)
         total = len(self._data.rows)
         indices: Sequence[int] = self._shard.rows(total) if self._shard else range(total)
+        if not indices:
+            raise DataError(
+                f"{self._where()}: there are no rows in this part of {total}. Make fewer shards."
+            )
         for index, row in self._data.read(indices):
+            self.counts.where = self._data.where(index)
             if self._origin is not None:
-                label = row.get(str(self._data.source.origin_column))
+                label = self._data.source.label_of(row)
                 labels.add(str(label))
                 if not _is_from(label, self._origin):
                     self.counts.add("rows_of_other_sources")
                     continue
-            self.counts.where = self._data.where(index)
             record = self._data.record(index, row, self.counts)
             if record is not None and census.count(record):
                 usable.append(index)
@@ -115,8 +113,7 @@ class PromptDocuments(Sequence[Document]):
         record = self._data.record(index, row, DataCounts())
         if record is None:
             raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
-        usable = usable_completions(record, self.preference)
-        record = dataclasses.replace(record, completions=usable)
+        record = dataclasses.replace(record, completions=record.usable_by(self.preference))
         return make_document(index, record, self.preference, self._data.source.aspects)
 
     def _where(self) -> str:
@@ -134,27 +131,3 @@ class PromptDocuments(Sequence[Document]):
 
 def _is_from(label: object, origin: str) -> bool:
     return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))
-
-
-def checked_preference(rules: ComparisonRules, data: OpenedData) -> str:
-    """The name of the rating that orders the pairs of a data set.
-
-    Raises:
-        ConfigurationError: The data has no such rating, or none that has a gap.
-    """
-    source = data.source
-    if rules.min_gap and not source.has_ratings:
-        raise ConfigurationError(
-            f"min_gap={float(rules.min_gap):g}: {data.origin} says which answer is chosen and not "
-            "by how much. Leave min_gap out, or give data with scores."
-        )
-    if rules.preference is None:
-        return source.preferences[0]
-    if rules.preference not in source.preferences:
-        raise unknown_choice(
-            "preference",
-            rules.preference,
-            source.preferences,
-            where=f"{data.origin} (its schema is {source.name!r})",
-        )
-    return rules.preference

@@ -44,6 +44,10 @@ class PromptRecord:
     completions: tuple[RatedCompletion, ...]
     source: str | None = None
 
+    def usable_by(self, preference: str) -> tuple[RatedCompletion, ...]:
+        """The completions that can be compared by a preference at all."""
+        return tuple(c for c in self.completions if preference not in c.unusable_for)
+
 
 @dataclass(frozen=True)
 class Location:
@@ -74,25 +78,30 @@ class DataCounts:
 
     Attributes:
         counts: How often each thing was counted.
+        parts: How often by part, for things that have one, such as an aspect.
         first: Where each was counted first.
         where: The row that is being read.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
+    parts: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: dict[str, Location] = field(default_factory=dict)
     where: Location | None = None
 
-    def add(self, what: str, number: int = 1) -> None:
-        """Counts something."""
+    def add(self, what: str, number: int = 1, *, part: str | None = None) -> None:
+        """Counts something, and what part of it if it has parts."""
         if not number:
             return
         self.counts[what] += number
+        if part is not None:
+            self.parts[what, part] += number
         if self.where is not None and what not in self.first:
             self.first[what] = self.where
 
     def merge(self, other: DataCounts) -> None:
         """Adds everything another one counted."""
         self.counts.update(other.counts)
+        self.parts.update(other.parts)
         self.first = {**other.first, **self.first}
 
     def __getitem__(self, what: str) -> int:
@@ -104,3 +113,11 @@ class DataCounts:
 
 
 Row = Mapping[str, Any]
+
+
+def read_name(value: object, otherwise: str, counts: DataCounts) -> str | None:
+    """A name as text; None where there is none, counted where it is something else."""
+    if value is not None and not isinstance(value, str):
+        counts.add(otherwise)
+        return None
+    return value

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.rules import ComparisonRules
 
 #: What the rating of a schema with a single one is called.
 DEFAULT_PREFERENCE = "score"
@@ -39,3 +41,43 @@ class PairSource:
     has_ratings: bool = True
     origin_column: str | None = "source"
     advice: Mapping[str, str] = field(default_factory=dict)
+
+    def checked_preference(self, rules: ComparisonRules, origin: str) -> str:
+        """The name of the rating that orders the pairs.
+
+        Args:
+            rules: How completions are compared.
+            origin: The data, for messages.
+
+        Raises:
+            ConfigurationError: The data has no such rating, or none that has a gap.
+        """
+        if rules.min_gap and not self.has_ratings:
+            raise ConfigurationError(
+                f"min_gap={float(rules.min_gap):g}: {origin} says which answer is chosen and not "
+                "by how much. Leave min_gap out, or give data with scores."
+            )
+        if rules.preference is None:
+            return self.preferences[0]
+        if rules.preference not in self.preferences:
+            raise unknown_choice(
+                "preference",
+                rules.preference,
+                self.preferences,
+                where=f"{origin} (its schema is {self.name!r})",
+            )
+        return rules.preference
+
+    def label_of(self, row: Row) -> object:
+        """The collection a row is from, as the row says."""
+        return None if self.origin_column is None else row.get(self.origin_column)
+
+    def remarks(self, counts: DataCounts) -> list[str]:
+        """What has to be said about data in which so much was counted."""
+        remarks: dict[str, str] = {}
+        for name, advice in self.advice.items():
+            if count := counts[name]:
+                first = f" (the first: {counts.first[name].place})" if name in counts.first else ""
+                # Two counts may be about the same thing; the first named is the nearer one.
+                remarks.setdefault(advice, f"{count} {name}{first}: {advice}.")
+        return list(remarks.values())

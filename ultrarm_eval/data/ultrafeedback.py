@@ -12,9 +12,16 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.numbers import exact_number
-from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
+from ultrarm_eval.data.records import (
+    DataCounts,
+    Location,
+    PromptRecord,
+    RatedCompletion,
+    Row,
+    read_name,
+)
 from ultrarm_eval.data.source import PairSource
+from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.messages import as_messages
 
 FINE_GRAINED, OVERALL = "fine_grained", "overall"
@@ -62,11 +69,10 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     if not usable:
         counts.add("rows_left_out_without_completions")
         return None
-    source = row.get("source")
     return PromptRecord(
         prompt=as_messages(instruction),
         completions=usable,
-        source=source if isinstance(source, str) else None,
+        source=read_name(row.get("source"), "sources_not_text", counts),
     )
 
 
@@ -82,11 +88,10 @@ def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | N
     if not response:
         counts.add("completions_empty")
     ratings, is_false_ten = _read_ratings(completion, counts)
-    model = completion.get("model")
     return RatedCompletion(
         text=response,
         ratings=ratings,
-        model=model if isinstance(model, str) else None,
+        model=read_name(completion.get("model"), "models_not_text", counts),
         unusable_for={OVERALL: FALSE_TEN} if is_false_ten else {},
     )
 
@@ -101,7 +106,7 @@ def _read_ratings(
     for aspect in ASPECTS:
         annotation = by_aspect.get(aspect)
         given = annotation.get("Rating") if isinstance(annotation, Mapping) else None
-        rating = _read_number(given, ASPECT_RANGE, "ratings", counts)
+        rating = _read_number(given, ASPECT_RANGE, "ratings", counts, part=aspect)
         if rating is not None:
             ratings[aspect] = rating
     mean = _exact_mean(tuple(ratings.values()))
@@ -119,20 +124,24 @@ def _read_ratings(
 
 
 def _read_number(
-    given: Any, allowed: tuple[int, int], what: str, counts: DataCounts
+    given: Any,
+    allowed: tuple[int, int],
+    what: str,
+    counts: DataCounts,
+    part: str | None = None,
 ) -> Fraction | None:
     if given is None:
-        counts.add(f"{what}_missing")
+        counts.add(f"{what}_missing", part=part)
         return None
     if isinstance(given, str) and given.strip() == NOT_APPLICABLE:
-        counts.add(f"{what}_not_applicable")
+        counts.add(f"{what}_not_applicable", part=part)
         return None
     value = exact_number(given)
     if value is None:
-        counts.add(f"{what}_unreadable")
+        counts.add(f"{what}_unreadable", part=part)
         return None
     if not allowed[0] <= value <= allowed[1]:
-        counts.add(f"{what}_out_of_range")
+        counts.add(f"{what}_out_of_range", part=part)
         return None
     return value
 

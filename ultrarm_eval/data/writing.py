@@ -33,6 +33,9 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str
         )
     write = _write_parquet if path.suffix.lower() == ".parquet" else _write_jsonl
     try:
+        if path.is_dir() or not path.parent.is_dir():
+            problem = "this is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise DataError(f"{path}: {problem}. Name a file in an existing folder.")
         with _completed(path) as unfinished:
             write(rows, unfinished, about)
     except OSError as error:

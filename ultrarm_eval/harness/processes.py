@@ -10,14 +10,28 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ultrarm_eval.errors import DeviceError
+
 
 def join_processes() -> Any | None:
-    """The accelerator of a process started beside others; None in a process of its own."""
-    if int(os.environ.get("WORLD_SIZE", "1")) <= 1:
+    """The accelerator of a process started beside others; None in a process of its own.
+
+    Raises:
+        DeviceError: The processes that were started do not know of each other.
+    """
+    started = int(os.environ.get("WORLD_SIZE", "1"))
+    if started <= 1:
         return None
     from accelerate import Accelerator
 
-    return Accelerator()
+    accelerator = Accelerator()
+    if accelerator.num_processes != started:
+        raise DeviceError(
+            f"{started} processes were started, and accelerate joins {accelerator.num_processes} "
+            "of them: each would score everything. Start them with accelerate launch; on CPUs set "
+            "ACCELERATE_USE_CPU=true."
+        )
+    return accelerator
 
 
 def device_of_process(requested: str | None, accelerator: Any | None) -> str | None:

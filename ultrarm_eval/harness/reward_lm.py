@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lm_eval.api.model import LM
 from tqdm import tqdm
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.processes import device_of_process, gather_object, join_processes
 from ultrarm_eval.harness.requests import as_context, read_request
@@ -80,6 +81,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         self._request_counts = {"texts": 0, "distinct_texts": 0}
 
     @property
+    def device(self) -> Any:
+        """Where the harness gathers what it counts in every process."""
+        return "cpu" if self.accelerator is None else self.accelerator.device
+
+    @property
     def tokenizer(self) -> Any:
         """The judge's tokenizer, which the harness describes in its results; None without one."""
         return getattr(self.judge, "tokenizer", None)
@@ -117,6 +123,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         silent = disable_tqdm or self.rank != 0
         with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
             for distinct_index, reward in chain(started, stream):
+                if not math.isfinite(reward):
+                    raise _no_number(reward, requests[askers[distinct_index][0]])
                 for index in askers[distinct_index]:
                     answer = rewards[index] = Reward(reward)
                     self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
@@ -212,6 +220,13 @@ def _distinct(
             completions.append(completion)
         askers[place].append(index)
     return askers, prompts, completions
+
+
+def _no_number(reward: float, request: Instance) -> ScoringError:
+    return ScoringError(
+        f"The judge gave the reward {reward} to document {request.doc_id} of {request.task_name}, "
+        f"answer {request.idx}; a reward is a finite number."
+    )
 
 
 def _cannot(what: str, requests: Sequence[Instance]) -> ConfigurationError:

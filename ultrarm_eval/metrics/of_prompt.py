@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from ultrarm_eval.data.documents import aspect_ratings_of, ratings_of
+from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.metrics.length import pick_longest, split_by_length
 from ultrarm_eval.metrics.pairwise import compare
 from ultrarm_eval.metrics.ranking import best_of_n, kendall_tau
@@ -41,6 +43,12 @@ def prompt_metrics(
     Raises:
         ScoringError: A reward is NaN.
     """
+    for index, reward in rewards.items():
+        if math.isnan(reward):
+            raise ScoringError(
+                f"Row {document['row']}: completion {index} has the reward NaN; a judge has to "
+                "give every completion a number."
+            )
     ratings = ratings_of(document)
     pairs = preference_pairs(ratings, rules.min_gap)
     outcome = compare(pairs, rewards, rules.tie_credit)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ultrarm_eval.data.numbers import exact_number
+from ultrarm_eval.exact_numbers import exact_number
 
 
 @pytest.mark.parametrize(

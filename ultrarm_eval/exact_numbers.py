@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import re
+from decimal import Decimal
 from fractions import Fraction
 
 # No exponent and no fraction: "1e999999999" would take all memory, and "4/5" means four of five.
@@ -20,16 +21,18 @@ def exact_number(given: object) -> Fraction | None:
     Returns:
         The number; None if it is none, not finite, or a truth value.
     """
-    if isinstance(given, bool) or not isinstance(given, int | float | str):
+    if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
         return None
     return _parse(given)
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(given: int | float | str) -> Fraction | None:
+def _parse(given: int | float | str | Decimal) -> Fraction | None:
     if isinstance(given, str):
         text = given.strip()
         return Fraction(text) if _DECIMAL.fullmatch(text) else None
+    if not math.isfinite(given):
+        return None
     if isinstance(given, float):
-        return Fraction(float.__repr__(given)) if math.isfinite(given) else None
+        return Fraction(float.__repr__(given))
     return Fraction(given)

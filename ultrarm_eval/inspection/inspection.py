@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from ultrarm_eval.data.census import Census, usable_completions
+from ultrarm_eval.data.census import Census, Repetitions
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.prompt_documents import checked_preference
-from ultrarm_eval.data.records import DataCounts, PromptRecord
-from ultrarm_eval.data.tallies import ModelTally, RatingTally, SourceTally
+from ultrarm_eval.data.records import DataCounts, Row
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.tallies import ModelTally, RatingTally, SourceTally
+from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules
 
 #: What a row is filed under whose data name no source.
 UNNAMED = "(none named)"
 #: Counts that say how much there is; every other one says that something is odd or left out.
-AMOUNTS = ("rows", "completions", "pairs", "documents")
+AMOUNTS = ("rows", "completions", "pairs", "pairs_of_equal_length", "documents")
 _ERRORS_KEPT = 10
 
 
@@ -25,6 +25,7 @@ class Inspection:
     Attributes:
         preference: The preference that the tables by source and by model follow.
         counts: What is used, and what is left out or odd, and where first.
+        counts_by_source: The same for each source.
         sources: Tallies by source.
         ratings: Tallies by preference.
         models: Tallies by model.
@@ -40,23 +41,26 @@ class Inspection:
         """
         self._data = data
         self._rules = rules or ComparisonRules()
-        self.preference = checked_preference(self._rules, data)
+        self.preference = data.source.checked_preference(self._rules, data.origin)
         self.counts = DataCounts()
+        self.counts_by_source: dict[str, DataCounts] = {}
         self.sources: dict[str, SourceTally] = {}
         self.ratings = {name: RatingTally() for name in data.source.preferences}
         self.models: dict[str, ModelTally] = {}
         self.unreadable, self.errors = 0, list[str]()
-        census = Census(self.counts, self._rules, self.preference, data.source.aspects)
+        repetitions = Repetitions()
         for index in range(len(data.rows)):
-            self.counts.where = data.where(index)
             try:
-                record = data.record(index, data.read_one(index), self.counts)
+                row = data.read_one(index)
+                counts = DataCounts(where=data.where(index))
+                self._read(index, row, counts, repetitions)
             except DataError as error:
                 self._note(error)
                 continue
-            if record is not None:
-                self.counts.add("documents", int(census.count(record)))
-                self._tally(record)
+            self.counts.merge(counts)
+            label = self._label(row)
+            self.counts_by_source.setdefault(label, DataCounts()).merge(counts)
+            self.sources.setdefault(label, SourceTally()).rows += 1
 
     @property
     def is_usable(self) -> bool:
@@ -76,11 +80,7 @@ class Inspection:
             "by_source": {name: self.sources[name].as_dict() for name in sorted(self.sources)},
             "by_preference": {name: tally.as_dict() for name, tally in self.ratings.items()},
             "by_model": {name: self.models[name].as_dict() for name in sorted(self.models)},
-            "odd": {
-                name: {"count": count, "first": counts.first[name].place}
-                for name, count in sorted(counts.as_dict().items())
-                if name not in AMOUNTS and not name.startswith("pairs_by_")
-            },
+            "odd": {name: self._odd(name) for name in sorted(counts.counts) if _is_odd(name)},
             "advice": {
                 name: advice for name, advice in self._data.source.advice.items() if counts[name]
             },
@@ -93,14 +93,41 @@ class Inspection:
         if len(self.errors) < _ERRORS_KEPT:
             self.errors.append(str(error))
 
-    def _tally(self, record: PromptRecord) -> None:
+    def _read(self, index: int, row: Row, counts: DataCounts, repetitions: Repetitions) -> None:
+        record = self._data.record(index, row, counts)
+        if record is None:
+            return
+        census = Census(
+            counts, self._rules, self.preference, self._data.source.aspects, repetitions
+        )
+        counts.add("documents", int(census.count(record)))
         gap = self._rules.min_gap
-        source = self.sources.setdefault(record.source or UNNAMED, SourceTally())
-        source.add(record, self.preference, gap)
+        self.sources.setdefault(self._label(row), SourceTally()).add(record, self.preference, gap)
         for name, tally in self.ratings.items():
             tally.add(record, name, gap)
-        for completion in usable_completions(record, self.preference):
+        for completion in record.usable_by(self.preference):
             if completion.model is not None:
                 self.models.setdefault(completion.model, ModelTally()).add(
                     completion, self.preference
                 )
+
+    def _label(self, row: Row) -> str:
+        label = self._data.source.label_of(row)
+        return well_formed(label) if isinstance(label, str) else UNNAMED
+
+    def _odd(self, name: str) -> dict[str, Any]:
+        parts = {part: count for (what, part), count in self.counts.parts.items() if what == name}
+        return {
+            "count": self.counts[name],
+            "first": self.counts.first[name].place,
+            "by_source": {
+                label: counts[name]
+                for label, counts in sorted(self.counts_by_source.items())
+                if counts[name]
+            },
+            **({"by_aspect": dict(sorted(parts.items()))} if parts else {}),
+        }
+
+
+def _is_odd(name: str) -> bool:
+    return name not in AMOUNTS and not name.startswith("pairs_by_")

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.census import usable_completions
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.metrics.length import pick_longest
 from ultrarm_eval.pairs import preference_pairs
@@ -30,7 +29,7 @@ class PairTally:
 
     def add(self, record: PromptRecord, preference: str, min_gap: Fraction) -> None:
         """Adds the pairs of a prompt."""
-        completions = usable_completions(record, preference)
+        completions = record.usable_by(preference)
         pairs = preference_pairs([c.ratings.get(preference) for c in completions], min_gap)
         if pairs:
             self.prompts += 1
@@ -56,14 +55,15 @@ class SourceTally:
     """The prompts of one source."""
 
     rows: int = 0
+    readable: int = 0
     completions: int = 0
     prompt_characters: int = 0
     completion_characters: int = 0
     pairs: PairTally = field(default_factory=PairTally)
 
     def add(self, record: PromptRecord, preference: str, min_gap: Fraction) -> None:
-        """Adds a prompt."""
-        self.rows += 1
+        """Adds a prompt that could be read; the rows are counted apart."""
+        self.readable += 1
         self.completions += len(record.completions)
         self.prompt_characters += sum(len(message["content"]) for message in record.prompt)
         self.completion_characters += sum(len(c.text) for c in record.completions)
@@ -75,7 +75,7 @@ class SourceTally:
             "rows": self.rows,
             "completions": self.completions,
             **self.pairs.as_dict(),
-            "mean_prompt_length": _ratio(self.prompt_characters, self.rows),
+            "mean_prompt_length": _ratio(self.prompt_characters, self.readable),
             "mean_completion_length": _ratio(self.completion_characters, self.completions),
         }
 
@@ -90,7 +90,7 @@ class RatingTally:
 
     def add(self, record: PromptRecord, preference: str, min_gap: Fraction) -> None:
         """Adds the ratings of a prompt."""
-        for completion in usable_completions(record, preference):
+        for completion in record.usable_by(preference):
             rating = completion.ratings.get(preference)
             if rating is not None:
                 self.rated += 1

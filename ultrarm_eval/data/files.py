@@ -1,0 +1,116 @@
+"""Rows out of files: JSON, JSON Lines, Parquet, and folders saved by `datasets`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.data.jsonl import JsonLines
+from ultrarm_eval.data.records import Row
+from ultrarm_eval.errors import DataError, first_line
+
+SUFFIXES = (".json", ".jsonl", ".parquet")
+
+
+def open_file(path: Path) -> Any:
+    """Opens a file by its suffix.
+
+    Returns:
+        Its rows, as a sequence.
+
+    Raises:
+        DataError: It is of another kind, or cannot be read.
+    """
+    match path.suffix.lower():
+        case ".jsonl":
+            return JsonLines(path)
+        case ".json":
+            return _open_json(path)
+        case ".parquet":
+            return _open_parquet(path)
+        case suffix:
+            raise DataError(
+                f"{path}: files of type {suffix!r} are not read; use {', '.join(SUFFIXES)}."
+            )
+
+
+def open_folder(path: Path, split: str, *, choose: str) -> Any:
+    """Opens a folder saved by `datasets`.
+
+    Args:
+        path: The folder.
+        split: The split to take where there are several.
+        choose: How the user names another split, for the message.
+
+    Returns:
+        Its rows, as a table.
+
+    Raises:
+        DataError: It is no such folder, or has several splits and not this one.
+    """
+    import datasets
+
+    try:
+        saved = datasets.load_from_disk(str(path))
+    except (FileNotFoundError, ValueError, OSError) as error:
+        raise DataError(
+            f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that was, "
+            f"or a file of type {', '.join(SUFFIXES)}."
+        ) from error
+    # A format such as numpy's, saved along, would make arrays of the lists.
+    saved = saved.with_format(None)
+    if isinstance(saved, datasets.Dataset):
+        return saved
+    if split in saved:
+        return saved[split]
+    if len(saved) == 1:
+        return next(iter(saved.values()))
+    raise DataError(
+        f"{path}: there is no split {split!r}, and several others: {', '.join(saved)}. {choose}"
+    )
+
+
+def _open_json(path: Path) -> Sequence[Row]:
+    try:
+        rows: Any = json.loads(path.read_text(encoding="utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: this is not UTF-8 (byte {error.start}).") from error
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":
+            # Many .json files hold one object a line.
+            return JsonLines(path)
+        raise DataError(f"{path}, line {error.lineno}: this is no JSON: {error.msg}.") from error
+    except (ValueError, RecursionError) as error:
+        # Numbers of thousands of digits, or thousands of brackets in each other.
+        raise DataError(f"{path}: this JSON cannot be read ({first_line(error)}).") from error
+    if isinstance(rows, Mapping):
+        return [rows]
+    if not isinstance(rows, list):
+        raise DataError(f"{path}: this is a JSON {type(rows).__name__}; a list of rows is needed.")
+    for index, row in enumerate(rows):
+        if not isinstance(row, Mapping):
+            raise DataError(f"{path}, row {index}: this is no JSON object.")
+    return rows
+
+
+def _open_parquet(path: Path) -> Any:
+    import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        if not pq.read_metadata(path).num_rows:
+            return []
+        return datasets.Dataset.from_parquet(str(path))
+    except (
+        pa.ArrowException,
+        datasets.exceptions.DatasetGenerationError,
+        OSError,
+        ValueError,
+        TypeError,
+    ) as error:
+        # datasets raises the last two for columns of types that it does not know.
+        cause = error.__cause__ or error
+        raise DataError(f"{path}: this is no readable Parquet file: {first_line(cause)}") from error

@@ -1,0 +1,1 @@
+"""What preference data hold, and what is wrong with them."""

@@ -38,6 +38,10 @@ class CacheMismatchError(UltrarmEvalError):
     """A response cache holds rewards of another judge."""
 
 
+class ScoreStoreError(UltrarmEvalError):
+    """A score store cannot be opened, read or written, or is no score store."""
+
+
 class PluginError(UltrarmEvalError):
     """A plugin registers something that cannot be registered."""
 

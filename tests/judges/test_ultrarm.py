@@ -190,11 +190,11 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
     other._model = judge.load()
     real, computed = scorer._score_batch, []
 
-    def small_memory(model, texts):
-        if len(texts) > 2:
+    def small_memory(model, texts, batch):
+        if len(batch.texts) > 2:
             raise torch.OutOfMemoryError
-        computed.extend(tuple(ids) for ids in texts)
-        return real(model, texts)
+        computed.extend(tuple(texts[i]) for i in batch.texts)
+        return real(model, texts, batch)
 
     monkeypatch.setattr(scorer, "_score_batch", small_memory)
     with caplog.at_level(logging.WARNING):
@@ -206,7 +206,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
 def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkpoint, monkeypatch):
     from ultrarm_eval.scoring import scorer
 
-    def no_memory(model, texts):
+    def no_memory(model, texts, batch):
         raise torch.OutOfMemoryError
 
     other = UltraRMJudge(str(checkpoint))

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,7 +27,9 @@ from ultrarm_eval.judges.settings import (
 )
 from ultrarm_eval.judges.tokenizer import load_tokenizer
 from ultrarm_eval.messages import Prompt
+from ultrarm_eval.scoring.batching import AUTO, resolve_batching
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
+from ultrarm_eval.scoring.score_store import ScoreStore
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.templates import DEFAULT_TEMPLATE, get_template
 
@@ -61,6 +64,8 @@ class UltraRMJudge:
         max_batch_size: int | str | None = None,
         max_batch_tokens: int | None = None,
         parallelize: bool = False,
+        batching: str = AUTO,
+        score_store: str | None = None,
     ) -> None:
         """Checks the settings and prepares the tokenizer.
 
@@ -80,6 +85,10 @@ class UltraRMJudge:
             max_batch_size: A further limit on the texts computed together.
             max_batch_tokens: The most tokens computed together, padding included.
             parallelize: Spread the weights over all GPUs (and the CPU) with accelerate.
+            batching: `auto`; `shared` (what texts have in common at their start is computed once),
+                `packed` (rows without padding) or `padded`.
+            score_store: A file that keeps every reward: what it holds is not computed again, by
+                any later run or process with the same model and settings.
 
         Raises:
             UltrarmEvalError: A setting, the checkpoint or the device cannot be used.
@@ -114,6 +123,9 @@ class UltraRMJudge:
             or default_batch_tokens(self._device),
             max_texts=max_texts(batch_size, max_batch_size),
         )
+        self._batching = resolve_batching(batching, self._checkpoint.config)
+        self._store_path = None if score_store is None else Path(str(score_store)).expanduser()
+        self._store: ScoreStore | None = None
         self._model: LlamaRewardModel | None = None
         self._digest: str | None = None
         self._counts = {"texts": 0, "distinct_texts": 0, "truncated": 0, "spelled_special": 0}
@@ -169,14 +181,23 @@ class UltraRMJudge:
         for encoded, indices in places.items():
             distinct.setdefault(encoded.ids, []).extend(indices)
         self._count(places, len(distinct))
+        stored = self._stored(list(distinct))
+        for ids, reward in stored.items():
+            for index in distinct[ids]:
+                yield index, reward
+        texts = [ids for ids in distinct if ids not in stored]
+        if not texts:
+            return
         model = self.load()
-        texts = list(distinct)
-        for batch, rewards in score_token_ids(model, texts, self._limits):
+        for batch, rewards in score_token_ids(model, texts, self._limits, self._batching):
             for position, reward in zip(batch, rewards, strict=True):
-                indices = distinct[texts[position]]
                 if not math.isfinite(reward):
-                    raise ScoringError(_not_finite(indices[0], completions[indices[0]], reward))
-                for index in indices:
+                    index = distinct[texts[position]][0]
+                    raise ScoringError(_not_finite(index, completions[index], reward))
+            if self._store is not None:
+                self._store.add([texts[position] for position in batch], rewards)
+            for position, reward in zip(batch, rewards, strict=True):
+                for index in distinct[texts[position]]:
                     yield index, reward
 
     def settings(self) -> dict[str, Any]:
@@ -187,6 +208,7 @@ class UltraRMJudge:
             "template": self._template.name,
             "dtype": str(self._dtype).removeprefix("torch."),
             "device": "parallelized" if self._parallelize else str(self._device),
+            "batching": self._batching,
             "max_length": self.max_length,
             "truncation": "left",
             "special_tokens": self._encoder.special_tokens,
@@ -209,6 +231,22 @@ class UltraRMJudge:
             "max_length": self.max_length,
         }
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _stored(self, texts: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
+        """The rewards that the score store holds, if there is one."""
+        if self._store_path is None:
+            return {}
+        if self._store is None:
+            self._store = ScoreStore(self._store_path, self.fingerprint(), self.settings())
+        found = self._store.find(texts)
+        self._counts["from_store"] = self._counts.get("from_store", 0) + len(found)
+        logger.info(
+            "score_store=%s: %d of %d texts were scored before.",
+            self._store_path,
+            len(found),
+            len(texts),
+        )
+        return found
 
     def _known_digest(self) -> str | None:
         """The digest, unless it would take reading many gigabytes for a report alone."""

@@ -7,10 +7,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from ultrarm_eval.errors import DeviceError
-from ultrarm_eval.scoring.batches import plan_batches
+from ultrarm_eval.scoring.packed_model import score_row
+from ultrarm_eval.scoring.plan import PADDED, Batch, make_plan
+from ultrarm_eval.scoring.prefix_forest import TokenIds
+from ultrarm_eval.scoring.rows import make_row
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
@@ -34,14 +38,18 @@ class BatchLimits:
 
 
 def score_token_ids(
-    model: LlamaRewardModel, texts: Sequence[Sequence[int]], limits: BatchLimits
+    model: LlamaRewardModel,
+    texts: Sequence[Sequence[int]],
+    limits: BatchLimits,
+    batching: str = PADDED,
 ) -> Iterator[tuple[list[int], list[float]]]:
     """Scores texts and hands the rewards out batch by batch, so that none is lost on a crash.
 
     Args:
         model: The reward model, in evaluation mode.
-        texts: Token ids of each text, at least one each.
+        texts: Token ids of each text, at least one each, no two the same.
         limits: Batch size; `limits.max_tokens` shrinks when the device's memory runs out.
+        batching: See `ultrarm_eval.scoring.plan`.
 
     Yields:
         Indices into `texts` and their rewards, float32 values as Python floats.
@@ -49,50 +57,61 @@ def score_token_ids(
     Raises:
         DeviceError: A single text does not fit into the device's memory.
     """
+    arrays = [np.array(ids, dtype=np.int32) for ids in texts]
     waiting = list(range(len(texts)))
     while waiting:
-        batches = plan_batches(
-            [len(texts[i]) for i in waiting],
+        remaining = [arrays[i] for i in waiting]
+        plan = make_plan(
+            remaining,
+            batching=batching,
             max_tokens=limits.max_tokens,
             max_texts=limits.max_texts,
         )
         done: set[int] = set()
-        for batch in batches:
-            indices = [waiting[position] for position in batch]
+        for batch in plan.batches:
+            indices = [waiting[position] for position in batch.texts]
             try:
-                rewards = _score_batch(model, [texts[i] for i in indices])
+                rewards = _score_batch(model, remaining, batch)
             except torch.OutOfMemoryError as error:
-                _shrink(limits, [len(texts[i]) for i in indices], error)
+                _shrink(limits, batch, error)
                 break
             done.update(indices)
             yield indices, rewards
         waiting = [index for index in waiting if index not in done]
 
 
-def _score_batch(model: LlamaRewardModel, texts: Sequence[Sequence[int]]) -> list[float]:
-    width = max(len(ids) for ids in texts)
-    padded = [[*ids, *[_PADDING_ID] * (width - len(ids))] for ids in texts]
-    device = model.device
+def _score_batch(model: LlamaRewardModel, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
     with torch.inference_mode():
-        rewards = model.rewards_at(
-            torch.tensor(padded, device=device),
-            torch.tensor([len(ids) - 1 for ids in texts], device=device),
-        )
+        if batch.pieces:
+            rewards = score_row(model, make_row(batch.pieces, texts))
+        else:
+            rewards = _score_padded(model, [texts[i] for i in batch.texts])
     return [float(reward) for reward in rewards.float().cpu()]
 
 
-def _shrink(limits: BatchLimits, lengths: Sequence[int], error: Exception) -> None:
-    if len(lengths) == 1:
+def _score_padded(model: LlamaRewardModel, texts: Sequence[TokenIds]) -> torch.Tensor:
+    padded = np.full((len(texts), max(len(ids) for ids in texts)), _PADDING_ID, dtype=np.int64)
+    for row, ids in zip(padded, texts, strict=True):
+        row[: len(ids)] = ids
+    device = model.device
+    return model.rewards_at(
+        torch.from_numpy(padded).to(device),
+        torch.tensor([len(ids) - 1 for ids in texts], device=device),
+    )
+
+
+def _shrink(limits: BatchLimits, batch: Batch, error: Exception) -> None:
+    if len(batch.texts) == 1:
         raise DeviceError(
-            f"Out of memory on a single text of {lengths[0]} tokens. Set a smaller max_length, "
+            f"Out of memory on a single text of {batch.tokens} tokens. Set a smaller max_length, "
             "a smaller dtype (bfloat16), or spread the model with parallelize=True."
         ) from error
-    limits.max_tokens = max(1, len(lengths) * max(lengths) // 2)
+    limits.max_tokens = max(1, batch.tokens // 2)
     torch.cuda.empty_cache()
     logger.warning(
         "Out of memory on a batch of %d texts; going on with at most %d tokens a batch. "
         "Set max_batch_tokens=%d to start there.",
-        len(lengths),
+        len(batch.texts),
         limits.max_tokens,
         limits.max_tokens,
     )

@@ -1,0 +1,163 @@
+import json
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+from ultrarm_eval.errors import ScoreStoreError
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
+from ultrarm_eval.scoring.score_store import ScoreStore
+
+TEXTS = [(1, 2, 3), (1, 2), (4,)]
+PROMPTS = [f"question {i}" for i in range(12)]
+ANSWERS = [f"answer {i}" for i in range(12)]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "scores.sqlite"
+
+
+def opened(path, fingerprint="a"):
+    return ScoreStore(path, fingerprint, {"template": "raw"})
+
+
+def test_what_was_added_is_found_to_the_last_bit(path):
+    rewards = [0.1, -1e-30, 3.0000001]
+    opened(path).add(TEXTS, rewards)
+    assert opened(path).find([*TEXTS, (9,)]) == dict(zip(TEXTS, rewards, strict=True))
+
+
+def test_more_texts_than_sqlite_takes_at_once_are_found(path):
+    texts = [(i, i + 1) for i in range(2500)]
+    opened(path).add(texts, [float(i) for i in range(2500)])
+    found = opened(path).find(texts)
+    assert found == {text: float(text[0]) for text in texts}
+
+
+def test_another_judges_rewards_are_never_found(path):
+    opened(path, "a").add(TEXTS, [1.0, 2.0, 3.0])
+    opened(path, "b").add(TEXTS[:1], [9.0])
+    assert opened(path, "b").find(TEXTS) == {TEXTS[0]: 9.0}
+    assert opened(path, "c").find(TEXTS) == {}
+
+
+def test_a_database_of_another_program_is_refused_and_left_alone(path):
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE mine (x)")
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(ScoreStoreError, match="database of another program"):
+        opened(path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("damage", ["garbage", "cut", "overwritten"])
+def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path, damage, caplog):
+    store = opened(path)
+    store.add([(i,) for i in range(3000)], [0.0] * 3000)
+    store.close()
+    content = path.read_bytes()
+    damaged = {
+        "garbage": b"no database at all" * 100,
+        "cut": content[: len(content) // 2],
+        "overwritten": content[:4096] + b"\xff" * (len(content) - 4096),
+    }[damage]
+    path.write_bytes(damaged)
+    new = opened(path)
+    assert new.find([(1,)]) == {}
+    new.add([(1,)], [2.0])
+    assert opened(path).find([(1,)]) == {(1,): 2.0}
+    assert path.with_name("scores.sqlite.damaged-1").read_bytes() == damaged
+    assert "is damaged" in caplog.text
+
+
+def test_a_path_that_cannot_be_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ScoreStoreError, match="cannot be opened"):
+        opened(tmp_path / "file" / "scores.sqlite")
+    with pytest.raises(ScoreStoreError, match="cannot be opened"):
+        opened(tmp_path)
+
+
+def test_a_second_run_computes_nothing_and_loads_no_weights(checkpoint, path):
+    first = UltraRMJudge(str(checkpoint), score_store=str(path))
+    expected = first.score(PROMPTS, ANSWERS)
+    second = UltraRMJudge(str(checkpoint), score_store=str(path))
+    assert second.score(PROMPTS, ANSWERS) == expected
+    assert second._model is None
+    assert second.settings()["counts"]["from_store"] == 12
+
+
+def test_only_what_is_missing_is_computed(checkpoint, path):
+    half = UltraRMJudge(str(checkpoint), score_store=str(path))
+    half.score(PROMPTS[:5], ANSWERS[:5])
+    whole = UltraRMJudge(str(checkpoint), score_store=str(path))
+    plain = UltraRMJudge(str(checkpoint)).score(PROMPTS, ANSWERS)
+    assert whole.score(PROMPTS, ANSWERS) == pytest.approx(plain, abs=5e-5)
+    assert whole.settings()["counts"]["from_store"] == 5
+
+
+@pytest.mark.parametrize("other", [{"template": "raw"}, {"max_length": 100}, {"dtype": "bfloat16"}])
+def test_other_settings_read_nothing(checkpoint, path, other):
+    UltraRMJudge(str(checkpoint), score_store=str(path)).score(PROMPTS, ANSWERS)
+    judge = UltraRMJudge(str(checkpoint), score_store=str(path), **other)
+    judge.score(PROMPTS, ANSWERS)
+    assert judge.settings()["counts"]["from_store"] == 0
+
+
+KILLED = """
+import json, os, signal, sys
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
+checkpoint, store, out, stop = sys.argv[1:]
+judge = UltraRMJudge(checkpoint, score_store=store, batch_size=2)
+prompts, answers = json.load(sys.stdin)
+got = {}
+for index, reward in judge.score_stream(prompts, answers):
+    got[index] = reward
+    if len(got) == int(stop):
+        os.kill(os.getpid(), signal.SIGKILL)
+open(out, "w").write(json.dumps([judge.settings()["counts"], sorted(got.items())]))
+"""
+
+
+def run(checkpoint, path, out, *, stop):
+    return subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(checkpoint), str(path), str(out), str(stop)],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@pytest.mark.slow
+def test_a_killed_run_loses_the_batch_in_flight_at_most(checkpoint, path, tmp_path):
+    texts, out = json.dumps([PROMPTS, ANSWERS]), tmp_path / "out.json"
+    killed = run(checkpoint, path, out, stop=7)
+    killed.communicate(texts)
+    assert killed.returncode == -9
+    assert not out.exists()
+    again = run(checkpoint, path, out, stop=-1)
+    _, errors = again.communicate(texts)
+    assert again.returncode == 0, errors
+    counts, rewards = json.loads(out.read_text())
+    # Three batches of two were handed out, and the fourth was stored before it was.
+    assert counts["from_store"] == 8
+    plain = UltraRMJudge(str(checkpoint)).score(PROMPTS, ANSWERS)
+    assert [reward for _, reward in rewards] == pytest.approx(plain, abs=5e-5)
+
+
+@pytest.mark.slow
+def test_several_processes_share_a_file(checkpoint, path, tmp_path):
+    parts = [(PROMPTS[i::3] * 5, ANSWERS[i::3] * 5) for i in range(3)]
+    running = [run(checkpoint, path, tmp_path / f"{i}.json", stop=-1) for i in range(len(parts))]
+    for process, part in zip(running, parts, strict=True):
+        process.stdin.write(json.dumps(part))
+        process.stdin.close()
+    for process in running:
+        assert process.wait(timeout=300) == 0, process.stderr.read()
+        process.stderr.close()
+    judge = UltraRMJudge(str(checkpoint), score_store=str(path))
+    judge.score(PROMPTS, ANSWERS)
+    assert judge.settings()["counts"]["from_store"] == 12

@@ -1,0 +1,202 @@
+"""Rewards on disk: what was scored once is not scored again, by any process, after any crash.
+
+A SQLite file with a row for each judge and each text it has scored. A judge is known by its
+fingerprint (weights, template, dtype, special_tokens, max_length), a text by the SHA-256 of its
+token ids, so a reward of another judge is never found.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sqlite3
+from array import array
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from filelock import FileLock, Timeout
+
+from ultrarm_eval.errors import ScoreStoreError
+
+logger = logging.getLogger(__name__)
+
+TextIds: TypeAlias = tuple[int, ...]
+
+# SQLite's own field for the kind of a file: "URMS".
+_APPLICATION_ID = 0x55524D53
+_VERSION = 1
+# Long enough for another process to write a batch on a slow disk.
+_PATIENCE_S = 120.0
+# Older SQLite takes at most 999 parameters.
+_KEYS_AT_ONCE = 500
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS judges (
+    id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, settings TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS rewards (
+    judge INTEGER NOT NULL, text BLOB NOT NULL, reward REAL NOT NULL, PRIMARY KEY (judge, text)
+) WITHOUT ROWID;
+"""
+
+
+class ScoreStore:
+    """The rewards of one judge in a file that other judges and processes may use as well."""
+
+    def __init__(self, path: Path, fingerprint: str, settings: Mapping[str, Any]) -> None:
+        """Opens or makes the file.
+
+        Args:
+            path: The file.
+            fingerprint: The judge's fingerprint.
+            settings: The judge's settings, for people who look into the file.
+
+        Raises:
+            ScoreStoreError: The file cannot be opened, or belongs to another program.
+        """
+        self._path = path
+        try:
+            with FileLock(f"{path}.lock", timeout=_PATIENCE_S):
+                self._connection = _opened(path)
+                self._judge = self._register(fingerprint, settings)
+        except (OSError, sqlite3.Error, Timeout) as error:
+            raise ScoreStoreError(
+                f"score_store={path}: the file cannot be opened ({error}). Give a path in an "
+                "existing folder that can be written to."
+            ) from error
+
+    def find(self, texts: Sequence[TextIds]) -> dict[TextIds, float]:
+        """The rewards that are stored, by text.
+
+        Args:
+            texts: Token ids of each text.
+
+        Raises:
+            ScoreStoreError: The file cannot be read.
+        """
+        by_key = {_key(ids): ids for ids in texts}
+        found: dict[TextIds, float] = {}
+        remaining = iter(by_key)
+        while keys := list(islice(remaining, _KEYS_AT_ONCE)):
+            marks = ",".join("?" * len(keys))
+            query = (
+                "SELECT text, reward FROM rewards "  # noqa: S608 - only question marks are put in
+                f"WHERE judge = ? AND text IN ({marks})"
+            )
+            try:
+                rows = self._connection.execute(query, (self._judge, *keys)).fetchall()
+            except sqlite3.Error as error:
+                raise ScoreStoreError(
+                    f"score_store={self._path}: rewards cannot be read ({error}). Give another "
+                    "path, or remove the file to begin anew."
+                ) from error
+            found.update((by_key[key], reward) for key, reward in rows)
+        return found
+
+    def add(self, texts: Sequence[TextIds], rewards: Sequence[float]) -> None:
+        """Stores rewards; they survive the process from then on.
+
+        Args:
+            texts: Token ids of each text.
+            rewards: The reward of each.
+
+        Raises:
+            ScoreStoreError: They cannot be written.
+        """
+        rows = [(self._judge, _key(ids), r) for ids, r in zip(texts, rewards, strict=True)]
+        try:
+            with self._connection:
+                self._connection.executemany(
+                    "INSERT OR REPLACE INTO rewards VALUES (?, ?, ?)", rows
+                )
+        except sqlite3.Error as error:
+            raise ScoreStoreError(
+                f"score_store={self._path}: rewards cannot be written ({error}). What was stored "
+                "before is kept; free the disk or unlock the file and start again."
+            ) from error
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._connection.close()
+
+    def _register(self, fingerprint: str, settings: Mapping[str, Any]) -> int:
+        with self._connection:
+            self._connection.execute(
+                "INSERT OR IGNORE INTO judges (fingerprint, settings) VALUES (?, ?)",
+                (fingerprint, json.dumps(dict(settings), sort_keys=True, default=str)),
+            )
+        (judge,) = self._connection.execute(
+            "SELECT id FROM judges WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        return int(judge)
+
+
+def _key(ids: TextIds) -> bytes:
+    return hashlib.sha256(array("i", ids).tobytes()).digest()
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    """A connection to a sound file; a damaged one is set aside."""
+    try:
+        return _checked(path)
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) or not path.is_file():
+            raise
+        aside = _unused(path)
+        path.rename(aside)
+        for suffix in ("-wal", "-shm"):
+            Path(f"{path}{suffix}").unlink(missing_ok=True)
+        logger.warning(
+            "score_store=%s is damaged (%s): it was moved to %s, and a new one is begun.",
+            path,
+            error,
+            aside,
+        )
+        return _checked(path)
+
+
+def _checked(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
+    try:
+        _refuse_foreign(connection, path)
+        _refuse_damaged(connection)
+        # A writer does not make readers wait, and a killed process leaves whole batches.
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(_SCHEMA)
+        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {_VERSION}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+        return
+    (kind,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if kind != _APPLICATION_ID:
+        raise ScoreStoreError(
+            f"score_store={path}: this is a database of another program. Give another path."
+        )
+    if version != _VERSION:
+        raise ScoreStoreError(
+            f"score_store={path}: its version is {version}, and {_VERSION} is needed. Give "
+            "another path."
+        )
+
+
+def _refuse_damaged(connection: sqlite3.Connection) -> None:
+    (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if state != "ok":
+        raise sqlite3.DatabaseError(state)
+
+
+def _unused(path: Path) -> Path:
+    number = 1
+    while (aside := path.with_name(f"{path.name}.damaged-{number}")).exists():
+        number += 1
+    return aside

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from ultrarm_eval.cli.checks import add_checks
 from ultrarm_eval.cli.data import add_data_commands
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.judges import DEFAULT_JUDGE
@@ -20,8 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; the process's own if None.
 
     Returns:
-        The exit status: 0, 1 if data were inspected that a run refuses, or 2 for input that
-        cannot be used.
+        The exit status: 0, 1 if what was checked did not pass, or 2 for input that cannot be
+        used.
     """
     options = _parser().parse_args(arguments)
     _log_to_stderr()
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_score(commands)
+    add_checks(commands)
     add_data_commands(commands)
     _add_plugins(commands)
     return parser

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
@@ -29,6 +30,7 @@ from ultrarm_eval.judges.tokenizer import load_tokenizer
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.batching import AUTO, resolve_batching
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
+from ultrarm_eval.scoring.plan import Plan, make_plan
 from ultrarm_eval.scoring.score_store import ScoreStore
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.templates import DEFAULT_TEMPLATE, get_template
@@ -142,6 +144,22 @@ class UltraRMJudge:
         return self._device
 
     @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of the model's body."""
+        return self._dtype
+
+    @property
+    def hidden_size(self) -> int:
+        """The width of the model."""
+        return int(self._checkpoint.config.hidden_size)
+
+    def layer_parameters(self) -> int:
+        """Parameters that every token is multiplied with: all but the embedding."""
+        config = self._checkpoint.config
+        embedded = int(config.vocab_size) * int(config.hidden_size)
+        return self._checkpoint.parameter_count() - embedded
+
+    @property
     def max_length(self) -> int:
         """The most tokens of a text."""
         return self._encoder.max_length
@@ -199,6 +217,36 @@ class UltraRMJudge:
             for position, reward in zip(batch, rewards, strict=True):
                 for index in distinct[texts[position]]:
                     yield index, reward
+
+    def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
+        """What scoring these completions would compute, without loading the weights.
+
+        Returns:
+            The plan for the distinct texts, and how many of those are cut to `max_length`.
+        """
+        encoded = set(self._encoder.encode(prompts, completions))
+        texts = [np.array(ids, dtype=np.int32) for ids in sorted({e.ids for e in encoded})]
+        plan = make_plan(
+            texts,
+            batching=self._batching,
+            max_tokens=self._limits.max_tokens,
+            max_texts=self._limits.max_texts,
+        )
+        return plan, sum(e.truncated for e in encoded)
+
+    def score_one_at_a_time(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> list[float]:
+        """Scores each completion in a forward pass of its own, through the whole model.
+
+        The plain way that every faster one is measured against.
+        """
+        model = self.load()
+        with torch.inference_mode():
+            return [
+                float(model(torch.tensor([encoded.ids], device=model.device)))
+                for encoded in self._encoder.encode(prompts, completions)
+            ]
 
     def settings(self) -> dict[str, Any]:
         """The settings the rewards depend on, and what happened to the texts."""

@@ -1,0 +1,69 @@
+"""What a run on some data would ask a judge."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ultrarm_eval.data.documents import ratings_of
+from ultrarm_eval.data.opening import open_any
+from ultrarm_eval.data.prompt_documents import PromptDocuments
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.pairs import preference_pairs
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.rules import ComparisonRules
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Completions to score and the pairs among them.
+
+    Attributes:
+        prompts: The prompt of each completion.
+        completions: The completions.
+        pairs: Numbers of the chosen and the rejected completion of each pair.
+    """
+
+    prompts: Sequence[Prompt]
+    completions: Sequence[str]
+    pairs: Sequence[tuple[int, int]]
+
+
+def read_requests(
+    data: str, split: str | None, revision: str | None, *, prompts: int | None = None
+) -> Requests:
+    """Reads data as `lm_eval --tasks ultrafeedback_pairs` would.
+
+    Args:
+        data: A file, a folder, the word of a source or a hub id.
+        split: The split to take where there are several.
+        revision: The hub revision.
+        prompts: A sample of so many prompts, always the same one; all if None.
+
+    Raises:
+        DataError: The data cannot be used.
+    """
+    documents = PromptDocuments(open_any(data, split, revision, registry().sources()))
+    taken = range(len(documents))
+    if prompts is not None and prompts < len(documents):
+        draw = random.Random(0)  # noqa: S311 - nothing secret is drawn
+        taken_at_random = sorted(draw.sample(taken, prompts))
+        chosen = [documents[i] for i in taken_at_random]
+    else:
+        chosen = list(documents)
+    conversations: list[Prompt] = []
+    completions: list[str] = []
+    pairs: list[tuple[int, int]] = []
+    for document in chosen:
+        place = {}
+        for index in completions_to_score(document, ComparisonRules()):
+            place[index] = len(completions)
+            conversations.append(document["prompt"])
+            completions.append(document["completions"][index])
+        pairs += [
+            (place[pair.chosen], place[pair.rejected])
+            for pair in preference_pairs(ratings_of(document))
+        ]
+    return Requests(conversations, completions, pairs)

@@ -1,0 +1,81 @@
+"""`ultrarm-eval verify`: do batches give what one text at a time gives?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ultrarm_eval.cli.requests import read_requests
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+#: The largest drift that passes, by dtype, where the user sets none. Rewards of a body in half
+#: precision move with the layout of a batch.
+THRESHOLDS = {"float32": 5e-5, "float16": 0.02, "bfloat16": 0.1}
+
+
+def verify_batches(
+    data: str,
+    split: str | None,
+    revision: str | None,
+    pretrained: str,
+    settings: dict[str, Any],
+    *,
+    prompts: int,
+    threshold: float | None,
+) -> tuple[str, bool]:
+    """Scores a sample in batches and one text at a time.
+
+    Args:
+        data: A file, a folder, the word of a source or a hub id.
+        split: The split to take where there are several.
+        revision: The hub revision of the data.
+        pretrained: The checkpoint.
+        settings: Settings of the judge.
+        prompts: How many prompts are taken.
+        threshold: The largest drift that passes; the dtype's if None.
+
+    Returns:
+        The comparison in words, and whether the drift is within the threshold.
+
+    Raises:
+        UltrarmEvalError: The data, the judge or a setting cannot be used.
+    """
+    if prompts < 1:
+        raise ConfigurationError(f"n={prompts}: at least one prompt is needed.")
+    requests = read_requests(data, split, revision, prompts=prompts)
+    judge = UltraRMJudge(pretrained, **settings)
+    dtype = str(judge.settings()["dtype"])
+    batched = judge.score(requests.prompts, requests.completions)
+    single = judge.score_one_at_a_time(requests.prompts, requests.completions)
+    allowed = THRESHOLDS[dtype] if threshold is None else threshold
+    drift = _largest_difference(batched, single)
+    lines = [
+        f"{len(batched):,} texts, {len(requests.pairs):,} pairs, {dtype}, "
+        f"batching={judge.settings()['batching']}",
+        f"batches against one text at a time: {_said(batched, single, requests.pairs)}",
+    ]
+    if dtype != "float32":
+        exact = UltraRMJudge(pretrained, **{**settings, "dtype": "float32"})
+        full = exact.score_one_at_a_time(requests.prompts, requests.completions)
+        lines.append(f"batches against float32: {_said(batched, full, requests.pairs)}")
+    passed = drift <= allowed
+    lines.append(f"{'within' if passed else 'OVER'} the threshold of {allowed:g}")
+    return "\n".join(lines) + "\n", passed
+
+
+def _largest_difference(first: Sequence[float], second: Sequence[float]) -> float:
+    return max(abs(a - b) for a, b in zip(first, second, strict=True))
+
+
+def _said(first: Sequence[float], second: Sequence[float], pairs: Sequence[tuple[int, int]]) -> str:
+    flipped = sum(
+        _sign(first[chosen] - first[rejected]) != _sign(second[chosen] - second[rejected])
+        for chosen, rejected in pairs
+    )
+    drift = _largest_difference(first, second)
+    return f"largest drift {drift:.3g}, {flipped:,} pairs ordered otherwise"
+
+
+def _sign(value: float) -> int:
+    return (value > 0) - (value < 0)

@@ -1,5 +1,10 @@
 """Packed rows against one text at a time, on random trees."""
 
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -10,8 +15,13 @@ from transformers import LlamaConfig
 from tests.conftest import TINY_LLAMA
 from tests.scoring.token_texts import distinct_texts
 from ultrarm_eval import LlamaRewardModel
-from ultrarm_eval.scoring.packed_model import why_not_packed
+from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
+from ultrarm_eval.scoring.batching import resolve_batching
+from ultrarm_eval.scoring.plan import make_plan
+from ultrarm_eval.scoring.rows import make_row
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
+from ultrarm_eval.scoring.tree_attention import tree_attention
 
 
 def one_at_a_time(model, texts):
@@ -98,17 +108,60 @@ def test_an_error_in_the_middle_leaves_the_model_as_it_was(reward_model, monkeyp
     assert not reward_model.model.layers[-1]._forward_pre_hooks
 
 
+def test_threads_take_turns(reward_model):
+    draw = np.random.default_rng(3)
+    texts = [tuple(ids) for ids in draw.integers(3, 400, (12, 20)).tolist()]
+    expected = one_at_a_time(reward_model, texts)
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: scored(reward_model, texts, "shared"), range(12)))
+    for rewards in found:
+        assert rewards == pytest.approx(expected, abs=5e-5)
+    assert reward_model.model.config._attn_implementation != "ultrarm_eval_tree"
+
+
+def test_the_attention_without_a_row_is_an_error():
+    with pytest.raises(ScoringError, match="without the layout of a row"):
+        tree_attention(None, *[torch.zeros(1, 1, 1, 1)] * 3, None)
+
+
+def test_a_chain_of_prefixes_sees_one_stretch_of_the_row():
+    texts = [np.arange(1, n + 1, dtype=np.int32) for n in (20, 40, 60)]
+    (batch,) = make_plan(texts, batching="shared", max_tokens=100).batches
+    row = make_row(batch.pieces, texts)
+    assert row.contexts == ((), ((0, 20),), ((0, 40),))
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"model_type": "gemma2"}, "architecture is 'gemma2'"),
-        ({"model_type": "llama", "sliding_window": 4096}, "sliding window"),
-        ({"model_type": "llama", "is_causal": False}, "bidirectional"),
-        ({"model_type": "llama"}, None),
+        ({"rope_scaling": {"rope_type": "longrope"}}, "(longrope)"),
+        ({"rope_parameters": {"rope_type": "dynamic"}}, "(dynamic)"),
+        ({"is_causal": False}, "bidirectional"),
+        ({"rope_scaling": {"rope_type": "llama3"}}, None),
+        ({"rope_scaling": None}, None),
+        ({}, None),
     ],
 )
-def test_models_whose_attention_cannot_be_packed_are_named(fields, reason):
-    from types import SimpleNamespace
+def test_a_model_whose_rewards_depend_on_the_batch_gets_texts_one_at_a_time(fields, reason, caplog):
+    batching, together = resolve_batching("auto", SimpleNamespace(**fields))
+    assert (batching, together) == (("padded", False) if reason else ("shared", True))
+    assert (reason in caplog.text) if reason else (not caplog.text)
 
-    found = why_not_packed(SimpleNamespace(**fields))
-    assert (found is None) if reason is None else (reason in found)
+
+def test_rope_that_depends_on_the_longest_text_gives_the_loops_rewards(tmp_path, checkpoint):
+    folder = tmp_path / "longrope"
+    shutil.copytree(checkpoint, folder)
+    config = json.loads((folder / "config.json").read_text())
+    half = config["hidden_size"] // config["num_attention_heads"] // 2
+    config["rope_scaling"] = {
+        "rope_type": "longrope",
+        "short_factor": [1.0] * half,
+        "long_factor": [8.0] * half,
+        "original_max_position_embeddings": 40,
+    }
+    config["original_max_position_embeddings"] = 40
+    (folder / "config.json").write_text(json.dumps(config))
+    judge = UltraRMJudge(str(folder), template="raw")
+    answers = ["one word", "the sky is blue " * 12]
+    rewards = judge.score([None, None], answers)
+    assert rewards == pytest.approx(judge.score_one_at_a_time([None, None], answers), abs=5e-5)

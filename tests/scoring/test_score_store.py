@@ -25,27 +25,29 @@ def opened(path, fingerprint="a"):
 
 def test_what_was_added_is_found_to_the_last_bit(path):
     rewards = [0.1, -1e-30, 3.0000001]
-    opened(path).add(TEXTS, rewards)
+    opened(path).add(dict(zip(TEXTS, rewards, strict=True)))
     assert opened(path).find([*TEXTS, (9,)]) == dict(zip(TEXTS, rewards, strict=True))
 
 
 def test_more_texts_than_sqlite_takes_at_once_are_found(path):
     texts = [(i, i + 1) for i in range(2500)]
-    opened(path).add(texts, [float(i) for i in range(2500)])
+    opened(path).add({text: float(text[0]) for text in texts})
     found = opened(path).find(texts)
     assert found == {text: float(text[0]) for text in texts}
 
 
 def test_another_judges_rewards_are_never_found(path):
-    opened(path, "a").add(TEXTS, [1.0, 2.0, 3.0])
-    opened(path, "b").add(TEXTS[:1], [9.0])
+    opened(path, "a").add(dict(zip(TEXTS, [1.0, 2.0, 3.0], strict=True)))
+    opened(path, "b").add({TEXTS[0]: 9.0})
     assert opened(path, "b").find(TEXTS) == {TEXTS[0]: 9.0}
     assert opened(path, "c").find(TEXTS) == {}
 
 
-def test_a_database_of_another_program_is_refused_and_left_alone(path):
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE mine (x)")
+@pytest.mark.parametrize("made_by", ["CREATE TABLE mine (x)", "PRAGMA application_id = 77"])
+def test_a_database_of_another_program_is_refused_and_left_alone(path, made_by):
+    other = sqlite3.connect(path)
+    other.execute(made_by)
+    other.commit()
     other.close()
     before = path.read_bytes()
     with pytest.raises(ScoreStoreError, match="database of another program"):
@@ -56,7 +58,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path):
 @pytest.mark.parametrize("damage", ["garbage", "cut", "overwritten"])
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path, damage, caplog):
     store = opened(path)
-    store.add([(i,) for i in range(3000)], [0.0] * 3000)
+    store.add({(i,): 0.0 for i in range(3000)})
     store.close()
     content = path.read_bytes()
     damaged = {
@@ -67,18 +69,48 @@ def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path, damage, caplog):
     path.write_bytes(damaged)
     new = opened(path)
     assert new.find([(1,)]) == {}
-    new.add([(1,)], [2.0])
+    new.add({(1,): 2.0})
     assert opened(path).find([(1,)]) == {(1,): 2.0}
     assert path.with_name("scores.sqlite.damaged-1").read_bytes() == damaged
     assert "is damaged" in caplog.text
 
 
-def test_a_path_that_cannot_be_is_an_error(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ScoreStoreError, match="cannot be opened"):
-        opened(tmp_path / "file" / "scores.sqlite")
-    with pytest.raises(ScoreStoreError, match="cannot be opened"):
-        opened(tmp_path)
+def test_a_store_of_another_version_is_refused(path):
+    opened(path).close()
+    other = sqlite3.connect(path)
+    other.execute("PRAGMA user_version = 7")
+    other.close()
+    with pytest.raises(ScoreStoreError, match="its version is 7, and 1 is needed"):
+        opened(path)
+
+
+def test_a_file_that_another_process_set_aside_is_left(path):
+    store = opened(path)
+    path.rename(path.with_name("aside"))
+    opened(path).add({(1,): 1.0})
+    store.add({(2,): 2.0})
+    assert opened(path).find([(1,), (2,)]) == {(1,): 1.0, (2,): 2.0}
+
+
+@pytest.mark.parametrize("given", ["", " ", "FOLDER", "FOLDER/none/scores.sqlite"])
+def test_a_path_where_no_file_can_be_is_refused_when_the_judge_is_made(checkpoint, tmp_path, given):
+    with pytest.raises(ScoreStoreError, match="a file in an existing folder"):
+        UltraRMJudge(str(checkpoint), score_store=given.replace("FOLDER", str(tmp_path)))
+
+
+def test_finite_rewards_of_a_batch_are_kept_when_one_is_not(checkpoint, path, monkeypatch):
+    from ultrarm_eval.errors import ScoringError
+    from ultrarm_eval.scoring import scorer
+
+    real = scorer._score_batch
+    monkeypatch.setattr(scorer, "_score_batch", lambda *given: [float("nan"), *real(*given)[1:]])
+    judge = UltraRMJudge(str(checkpoint), score_store=str(path))
+    with pytest.raises(ScoringError):
+        judge.score(PROMPTS, ANSWERS)
+    monkeypatch.undo()
+    again = UltraRMJudge(str(checkpoint), score_store=str(path))
+    again.score(PROMPTS, ANSWERS)
+    assert again.settings()["counts"]["from_store"] == 11
 
 
 def test_a_second_run_computes_nothing_and_loads_no_weights(checkpoint, path):

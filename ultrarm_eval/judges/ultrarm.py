@@ -7,7 +7,6 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +30,7 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.batching import AUTO, resolve_batching
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.plan import Plan, make_plan
-from ultrarm_eval.scoring.score_store import ScoreStore
+from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.templates import DEFAULT_TEMPLATE, get_template
 
@@ -125,8 +124,10 @@ class UltraRMJudge:
             or default_batch_tokens(self._device),
             max_texts=max_texts(batch_size, max_batch_size),
         )
-        self._batching = resolve_batching(batching, self._checkpoint.config)
-        self._store_path = None if score_store is None else Path(str(score_store)).expanduser()
+        self._batching, together = resolve_batching(batching, self._checkpoint.config)
+        if not together:
+            self._limits.max_texts = 1
+        self._store_path = None if score_store is None else checked_store_path(score_store)
         self._store: ScoreStore | None = None
         self._model: LlamaRewardModel | None = None
         self._digest: str | None = None
@@ -208,15 +209,17 @@ class UltraRMJudge:
             return
         model = self.load()
         for batch, rewards in score_token_ids(model, texts, self._limits, self._batching):
-            for position, reward in zip(batch, rewards, strict=True):
-                if not math.isfinite(reward):
-                    index = distinct[texts[position]][0]
-                    raise ScoringError(_not_finite(index, completions[index], reward))
+            by_text = {texts[i]: reward for i, reward in zip(batch, rewards, strict=True)}
+            finite = {ids: reward for ids, reward in by_text.items() if math.isfinite(reward)}
             if self._store is not None:
-                self._store.add([texts[position] for position in batch], rewards)
-            for position, reward in zip(batch, rewards, strict=True):
-                for index in distinct[texts[position]]:
+                self._store.add(finite)
+            for ids, reward in finite.items():
+                for index in distinct[ids]:
                     yield index, reward
+            for ids, reward in by_text.items():
+                if ids not in finite:
+                    index = distinct[ids][0]
+                    raise ScoringError(_not_finite(index, completions[index], reward))
 
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
         """What scoring these completions would compute, without loading the weights.
@@ -268,9 +271,13 @@ class UltraRMJudge:
 
     def fingerprint(self) -> str:
         """Identifies weights, template, dtype, special_tokens and max_length."""
+        parts = self._fingerprint_parts()
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def _fingerprint_parts(self) -> dict[str, Any]:
         if self._digest is None:
             self._digest = self._checkpoint.digest()
-        parts = {
+        return {
             "weights": self._digest,
             # A file's name says nothing: its source does.
             "template": self._template.source or self._template.name,
@@ -278,14 +285,15 @@ class UltraRMJudge:
             "special_tokens": self._encoder.special_tokens,
             "max_length": self.max_length,
         }
-        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def _stored(self, texts: Sequence[tuple[int, ...]]) -> dict[tuple[int, ...], float]:
         """The rewards that the score store holds, if there is one."""
         if self._store_path is None:
             return {}
         if self._store is None:
-            self._store = ScoreStore(self._store_path, self.fingerprint(), self.settings())
+            self._store = ScoreStore(
+                self._store_path, self.fingerprint(), self._fingerprint_parts()
+            )
         found = self._store.find(texts)
         self._counts["from_store"] = self._counts.get("from_store", 0) + len(found)
         logger.info(

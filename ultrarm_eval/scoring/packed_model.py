@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,15 +17,8 @@ if TYPE_CHECKING:
     from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
 
 
-def why_not_packed(config: Any) -> str | None:
-    """Why a model cannot be run over packed rows; None if it can."""
-    if getattr(config, "model_type", None) != "llama":
-        return f"its architecture is {getattr(config, 'model_type', None)!r} and not 'llama'"
-    if getattr(config, "sliding_window", None):
-        return "its attention has a sliding window"
-    if getattr(config, "is_causal", True) is False:
-        return "its attention is bidirectional"
-    return None
+# One row at a time: while it runs, the model attends in another way and has a hook.
+_RUNNING = threading.Lock()
 
 
 def score_row(model: LlamaRewardModel, row: PackedRow) -> torch.Tensor:
@@ -42,7 +36,7 @@ def score_row(model: LlamaRewardModel, row: PackedRow) -> torch.Tensor:
     is_spread = getattr(model, "hf_device_map", None) and len(set(model.hf_device_map.values())) > 1
     ids = torch.from_numpy(row.ids).long().to(device)[None]
     positions = torch.from_numpy(row.positions).to(device)[None]
-    with _tree_attention(model):
+    with _RUNNING, _tree_attention(model):
         if is_spread:
             # accelerate moves a layer's inputs behind the hook that narrows them.
             hidden = model.hidden_states(ids, position_ids=positions, tree=tree)

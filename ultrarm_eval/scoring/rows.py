@@ -56,7 +56,7 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
             ids.append(texts[segment.text][segment.start : segment.stop])
             positions.append(np.arange(segment.start, segment.stop))
             parent = first + segment.parent
-            contexts.append(() if segment.parent < 0 else (*contexts[parent], spans[parent]))
+            contexts.append(() if segment.parent < 0 else _joined(contexts[parent], spans[parent]))
             spans.append((at, at + segment.length))
             at += segment.length
             if segment.ends >= 0:
@@ -70,3 +70,10 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
         np.array(read_at),
         tuple(ends),
     )
+
+
+def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:
+    """A context with one more span; what lies side by side in the row stays one span."""
+    if context and context[-1][1] == span[0]:
+        return (*context[:-1], (context[-1][0], span[1]))
+    return (*context, span)

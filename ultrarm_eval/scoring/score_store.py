@@ -1,4 +1,4 @@
-"""Rewards on disk: what was scored once is not scored again, by any process, after any crash.
+"""Rewards on disk: what was scored before a run began is not scored again.
 
 A SQLite file with a row for each judge and each text it has scored. A judge is known by its
 fingerprint (weights, template, dtype, special_tokens, max_length), a text by the SHA-256 of its
@@ -11,8 +11,10 @@ import hashlib
 import json
 import logging
 import sqlite3
+import weakref
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -32,14 +34,26 @@ _VERSION = 1
 _PATIENCE_S = 120.0
 # Older SQLite takes at most 999 parameters.
 _KEYS_AT_ONCE = 500
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS judges (
-    id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, settings TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS rewards (
-    judge INTEGER NOT NULL, text BLOB NOT NULL, reward REAL NOT NULL, PRIMARY KEY (judge, text)
-) WITHOUT ROWID;
-"""
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS judges "
+    "(id INTEGER PRIMARY KEY, fingerprint TEXT NOT NULL UNIQUE, settings TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS rewards (judge INTEGER NOT NULL, text BLOB NOT NULL, "
+    "reward REAL NOT NULL, PRIMARY KEY (judge, text)) WITHOUT ROWID",
+)
+
+
+def checked_store_path(given: object) -> Path:
+    """A path where a score store can be.
+
+    Raises:
+        ScoreStoreError: It is none, is a folder, or is in no folder.
+    """
+    path = Path(str(given)).expanduser()
+    if not str(given).strip() or path.is_dir() or not path.parent.is_dir():
+        raise ScoreStoreError(
+            f"score_store={str(given)!r}: give the path of a file in an existing folder."
+        )
+    return path
 
 
 class ScoreStore:
@@ -57,10 +71,17 @@ class ScoreStore:
             ScoreStoreError: The file cannot be opened, or belongs to another program.
         """
         self._path = path
+        self._fingerprint, self._settings = fingerprint, dict(settings)
+        self._open()
+
+    def _open(self) -> None:
+        path = self._path
         try:
             with FileLock(f"{path}.lock", timeout=_PATIENCE_S):
                 self._connection = _opened(path)
-                self._judge = self._register(fingerprint, settings)
+                self.close = weakref.finalize(self, self._connection.close)
+                self._judge = self._register(self._fingerprint, self._settings)
+                self._file = path.stat().st_ino
         except (OSError, sqlite3.Error, Timeout) as error:
             raise ScoreStoreError(
                 f"score_store={path}: the file cannot be opened ({error}). Give a path in an "
@@ -95,19 +116,19 @@ class ScoreStore:
             found.update((by_key[key], reward) for key, reward in rows)
         return found
 
-    def add(self, texts: Sequence[TextIds], rewards: Sequence[float]) -> None:
-        """Stores rewards; they survive the process from then on.
-
-        Args:
-            texts: Token ids of each text.
-            rewards: The reward of each.
+    def add(self, rewards: Mapping[TextIds, float]) -> None:
+        """Stores finite rewards by text; they survive the process from then on.
 
         Raises:
             ScoreStoreError: They cannot be written.
         """
-        rows = [(self._judge, _key(ids), r) for ids, r in zip(texts, rewards, strict=True)]
+        if not self._is_in_place():
+            # Another process found the file damaged and set it aside.
+            self.close()
+            self._open()
+        rows = [(self._judge, _key(ids), reward) for ids, reward in rewards.items()]
         try:
-            with self._connection:
+            with _transaction(self._connection):
                 self._connection.executemany(
                     "INSERT OR REPLACE INTO rewards VALUES (?, ?, ?)", rows
                 )
@@ -117,12 +138,14 @@ class ScoreStore:
                 "before is kept; free the disk or unlock the file and start again."
             ) from error
 
-    def close(self) -> None:
-        """Closes the file."""
-        self._connection.close()
+    def _is_in_place(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._file
+        except FileNotFoundError:
+            return False
 
     def _register(self, fingerprint: str, settings: Mapping[str, Any]) -> int:
-        with self._connection:
+        with _transaction(self._connection):
             self._connection.execute(
                 "INSERT OR IGNORE INTO judges (fingerprint, settings) VALUES (?, ?)",
                 (fingerprint, json.dumps(dict(settings), sort_keys=True, default=str)),
@@ -147,7 +170,9 @@ def _opened(path: Path) -> sqlite3.Connection:
         aside = _unused(path)
         path.rename(aside)
         for suffix in ("-wal", "-shm"):
-            Path(f"{path}{suffix}").unlink(missing_ok=True)
+            beside = Path(f"{path}{suffix}")
+            if beside.exists():
+                beside.rename(f"{aside}{suffix}")
         logger.warning(
             "score_store=%s is damaged (%s): it was moved to %s, and a new one is begun.",
             path,
@@ -158,15 +183,20 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _checked(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE_S, check_same_thread=False)
+    # Transactions are begun by hand: sqlite3's own do not hold the first PRAGMA and CREATE.
+    connection = sqlite3.connect(
+        path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+    )
     try:
         _refuse_foreign(connection, path)
         _refuse_damaged(connection)
         # A writer does not make readers wait, and a killed process leaves whole batches.
         connection.execute("PRAGMA journal_mode = WAL")
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {_VERSION}")
+        with _transaction(connection):
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {_VERSION}")
+            for statement in _SCHEMA:
+                connection.execute(statement)
     except BaseException:
         connection.close()
         raise
@@ -174,19 +204,29 @@ def _checked(path: Path) -> sqlite3.Connection:
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
-    if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        return
     (kind,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if kind != _APPLICATION_ID:
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if kind != _APPLICATION_ID and (kind or version or tables):
         raise ScoreStoreError(
             f"score_store={path}: this is a database of another program. Give another path."
         )
-    if version != _VERSION:
+    if kind == _APPLICATION_ID and version != _VERSION:
         raise ScoreStoreError(
             f"score_store={path}: its version is {version}, and {_VERSION} is needed. Give "
             "another path."
         )
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.execute("COMMIT")
 
 
 def _refuse_damaged(connection: sqlite3.Connection) -> None:

@@ -15,6 +15,7 @@ import torch
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
+from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.scoring.rows import PackedRow, Span
 
 NAME = "ultrarm_eval_tree"
@@ -68,19 +69,23 @@ def tree_attention(
         query: Shape (batch, heads, tokens, head size); one row where there is a tree.
         key: Shape (batch, key heads, tokens, head size).
         value: Shape (batch, key heads, tokens, head size).
-        attention_mask: A mask for batches without a tree; causal if None.
+        attention_mask: None: transformers makes no mask for this attention.
         scaling: Factor of the scores.
-        tree: The row's layout; None for an ordinary batch.
+        tree: The row's layout.
 
     Returns:
         Shape (batch, tokens, heads, head size), and no weights.
+
+    Raises:
+        ScoringError: There is no tree, so that padding would be attended to.
     """
-    options: dict[str, Any] = {"scale": scaling, "enable_gqa": key.shape[1] != query.shape[1]}
     if tree is None:
-        output = scaled_dot_product_attention(
-            query, key, value, attention_mask, is_causal=attention_mask is None, **options
+        raise ScoringError(
+            f"The attention {NAME!r} was called without the layout of a row. It is for packed rows "
+            "alone; a model that is scored is not to be used elsewhere at the same time."
         )
-    elif tree.last is not None:
+    options: dict[str, Any] = {"scale": scaling, "enable_gqa": key.shape[1] != query.shape[1]}
+    if tree.last is not None:
         output = _at_ends(query, tree, options)
     else:
         output = _by_segment(query, key, value, tree, options)

@@ -1,5 +1,6 @@
 """Packed rows against one text at a time, on random trees."""
 
+import copy
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -106,6 +107,28 @@ def test_an_error_in_the_middle_leaves_the_model_as_it_was(reward_model, monkeyp
             scored(reward_model, [(5, 6, 7), (5, 6, 8)], "shared")
     assert reward_model.model.config._attn_implementation == before
     assert not reward_model.model.layers[-1]._forward_pre_hooks
+
+
+def test_a_model_spread_over_devices_is_scored_in_rows(reward_model, tmp_path):
+    from accelerate import dispatch_model
+
+    draw = np.random.default_rng(4)
+    prompt = draw.integers(3, 400, 30).tolist()
+    texts = [tuple(prompt + draw.integers(3, 400, n).tolist()) for n in (5, 9, 20)]
+    places = {
+        "model.embed_tokens": "cpu",
+        "model.layers.0": "cpu",
+        "model.layers.1": "disk",
+        "model.norm": "cpu",
+        "model.rotary_emb": "cpu",
+        "regression_head": "cpu",
+    }
+    spread = dispatch_model(
+        copy.deepcopy(reward_model), places, main_device="cpu", offload_dir=str(tmp_path)
+    )
+    assert len(set(spread.hf_device_map.values())) == 2
+    expected = one_at_a_time(reward_model, texts)
+    assert scored(spread, texts, "shared", 200) == pytest.approx(expected, abs=5e-5)
 
 
 def test_threads_take_turns(reward_model):

@@ -283,7 +283,18 @@ class TestData:
 
 
 @pytest.mark.parametrize(
-    "task", ["ultrafeedback_pairs", "ultrafeedback_binarized", "ultrafeedback_pairs_demo"]
+    "task",
+    [
+        "ultrafeedback_pairs",
+        "ultrafeedback_binarized",
+        "ultrafeedback_pairs_demo",
+        "ultrafeedback_evol_instruct",
+        "ultrafeedback_false_qa",
+        "ultrafeedback_flan",
+        "ultrafeedback_sharegpt",
+        "ultrafeedback_truthful_qa",
+        "ultrafeedback_ultrachat",
+    ],
 )
 def test_every_task_loads_by_name_with_a_version(task):
     # A task file that does not parse is skipped by the harness without a word.

@@ -134,20 +134,21 @@ class TestResponseCache:
         uninterrupted = self.run_cached(run, checkpoint, pairs, tmp_path / "other")
         real, computed = scorer._score_batch, []
 
-        def dies_after_three(model, texts):
+        def counting(model, texts, batch):
+            computed.extend(tuple(texts[i]) for i in batch.texts)
+            return real(model, texts, batch)
+
+        def dies_after_three(model, texts, batch):
             if len(computed) == 3:
                 raise KeyboardInterrupt
-            computed.extend(texts)
-            return real(model, texts)
+            return counting(model, texts, batch)
 
         monkeypatch.setattr(scorer, "_score_batch", dies_after_three)
         with pytest.raises(KeyboardInterrupt):
             self.run_cached(run, checkpoint, pairs, tmp_path / "cache", max_batch_tokens=1)
-        monkeypatch.setattr(
-            scorer, "_score_batch", lambda m, texts: computed.extend(texts) or real(m, texts)
-        )
+        monkeypatch.setattr(scorer, "_score_batch", counting)
         resumed = self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
-        assert len(computed) == len({tuple(ids) for ids in computed}) == 12
+        assert len(computed) == len(set(computed)) == 12
         for name in ("acc,none", "margin,none"):
             assert resumed["results"]["ultrafeedback_pairs"][name] == pytest.approx(
                 uninterrupted["results"]["ultrafeedback_pairs"][name], abs=1e-5

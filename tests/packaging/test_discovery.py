@@ -46,9 +46,17 @@ def test_task_manager_finds_our_and_third_party_tasks(either_environment: Any) -
 
     assert tasks == [
         "third_party_task",
+        "ultrafeedback",
         "ultrafeedback_binarized",
+        "ultrafeedback_by_source",
+        "ultrafeedback_evol_instruct",
+        "ultrafeedback_false_qa",
+        "ultrafeedback_flan",
         "ultrafeedback_pairs",
         "ultrafeedback_pairs_demo",
+        "ultrafeedback_sharegpt",
+        "ultrafeedback_truthful_qa",
+        "ultrafeedback_ultrachat",
     ]
     assert include_path is None
 

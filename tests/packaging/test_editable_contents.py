@@ -35,6 +35,13 @@ def test_tasks_are_a_package_of_the_editable_install(editable_environment: Any) 
 
     assert found.value == [
         "ultrafeedback_binarized.yaml",
+        "ultrafeedback_by_source.yaml",
+        "ultrafeedback_evol_instruct.yaml",
+        "ultrafeedback_false_qa.yaml",
+        "ultrafeedback_flan.yaml",
         "ultrafeedback_pairs.yaml",
         "ultrafeedback_pairs_demo.yaml",
+        "ultrafeedback_sharegpt.yaml",
+        "ultrafeedback_truthful_qa.yaml",
+        "ultrafeedback_ultrachat.yaml",
     ]

@@ -94,9 +94,17 @@ print(json.dumps({
 """
 TASKS = [
     "third_party_task",
+    "ultrafeedback",
     "ultrafeedback_binarized",
+    "ultrafeedback_by_source",
+    "ultrafeedback_evol_instruct",
+    "ultrafeedback_false_qa",
+    "ultrafeedback_flan",
     "ultrafeedback_pairs",
     "ultrafeedback_pairs_demo",
+    "ultrafeedback_sharegpt",
+    "ultrafeedback_truthful_qa",
+    "ultrafeedback_ultrachat",
 ]
 
 

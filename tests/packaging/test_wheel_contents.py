@@ -46,6 +46,8 @@ def test_pth_file_stands_at_the_root_and_in_the_record(files: dict[str, bytes]) 
         "ultrarm_eval/tasks/ultrafeedback_pairs.yaml",
         "ultrarm_eval/tasks/ultrafeedback_pairs_demo.yaml",
         "ultrarm_eval/tasks/ultrafeedback_binarized.yaml",
+        "ultrarm_eval/tasks/ultrafeedback_by_source.yaml",
+        "ultrarm_eval/tasks/ultrafeedback_flan.yaml",
     ],
 )
 def test_file_is_in_the_wheel(files: dict[str, bytes], name: str) -> None:

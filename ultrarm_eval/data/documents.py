@@ -6,6 +6,7 @@ that is needed to score it and to compute its metrics again.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -74,7 +75,12 @@ def aspect_ratings_of(document: Mapping[str, Any]) -> dict[str, list[Fraction | 
 
 
 def _exact(ratings: Sequence[str | None]) -> list[Fraction | None]:
-    return [None if rating is None else Fraction(rating) for rating in ratings]
+    return [None if rating is None else _parsed(rating) for rating in ratings]
+
+
+@functools.lru_cache(maxsize=4096)
+def _parsed(rating: str) -> Fraction:
+    return Fraction(rating)
 
 
 def _spelled(rating: Fraction | None) -> str | None:

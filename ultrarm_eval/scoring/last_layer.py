@@ -32,7 +32,6 @@ class LastLayerAtEnds:
 
     def __exit__(self, *_: object) -> None:
         self._handle.remove()
-        self._tree.last = None
 
     def _narrow(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         from transformers.models.llama.modeling_llama import apply_rotary_pos_emb

@@ -86,7 +86,7 @@ def tree_attention(
         )
     options: dict[str, Any] = {"scale": scaling, "enable_gqa": key.shape[1] != query.shape[1]}
     if tree.last is not None:
-        output = _at_ends(query, tree, options)
+        output = _at_ends(query, *tree.last, tree, options)
     else:
         output = _by_segment(query, key, value, tree, options)
     return output.transpose(1, 2), None
@@ -118,16 +118,22 @@ def _by_segment(
     return torch.cat(outputs, dim=2)
 
 
-def _at_ends(query: torch.Tensor, tree: TreeLayout, options: dict[str, Any]) -> torch.Tensor:
-    """Attention of the positions that are read, to the whole row's keys and values."""
-    if tree.last is None:
-        return query
-    key, value = tree.last
+def _at_ends(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    tree: TreeLayout,
+    options: dict[str, Any],
+) -> torch.Tensor:
+    """Attention of the positions that are read, to the whole row's keys and values.
+
+    A position that is read is the last one of its segment.
+    """
     outputs, segment = [], 0
     for asked, position in enumerate(tree.read_at):
         while tree.spans[segment][1] <= position:
             segment += 1
-        seen = [*tree.contexts[segment], (tree.spans[segment][0], position + 1)]
+        seen = [*tree.contexts[segment], tree.spans[segment]]
         outputs.append(
             scaled_dot_product_attention(
                 query[:, :, asked : asked + 1], _join(key, seen), _join(value, seen), **options

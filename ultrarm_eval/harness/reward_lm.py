@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lm_eval.api.model import LM
 from tqdm import tqdm
 
+from ultrarm_eval._version import __version__
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.harness.abstentions import may_abstain
 from ultrarm_eval.harness.logs import show_as_harness_does
@@ -42,6 +43,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     is_reward_judge = True
     _counts_of_all: dict[str, int] | None = None
+    _seconds_of_each: Sequence[float] = ()
 
     def __init__(
         self,
@@ -192,6 +194,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         # The harness writes the device that was asked for under "device".
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
+        if "scoring_seconds" in settings:
+            settings["scoring_seconds"] = max(self._seconds_of_each or [self._own_seconds()])
         counts = {"judge_counts": self._counts_of_all or self._own_counts()}
         names = {
             "model_num_parameters": settings.pop("parameters", None),
@@ -199,7 +203,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             "model_revision": settings.get("revision"),
             "model_sha": settings.pop("weights_digest", None),
         }
-        return {"judge": self.judge_name, **settings, **used, **names, **counts}
+        version = {"ultrarm_eval_version": __version__}
+        return {"judge": self.judge_name, **settings, **used, **names, **counts, **version}
 
     def _may_lack(self, reward: float, request: Instance) -> bool:
         """Our tasks leave out what a judge has no score for; others would take it for the best."""
@@ -213,10 +218,16 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         of_judge.pop("texts", None)
         return {**self._request_counts, **of_judge}
 
+    def _own_seconds(self) -> float:
+        """What the model took for them."""
+        return float(self.judge.settings().get("scoring_seconds") or 0.0)
+
     def _count_all_processes(self) -> None:
         """Adds up the counts of every process on the first one, which writes the results."""
-        of_each = gather_object(self.accelerator, self._own_counts(), 0)
-        if of_each is not None:
+        known = gather_object(self.accelerator, (self._own_counts(), self._own_seconds()), 0)
+        if known is not None:
+            of_each = [counts for counts, _ in known]
+            self._seconds_of_each = [seconds for _, seconds in known]
             names = dict.fromkeys(name for counts in of_each for name in counts)
             self._counts_of_all = {
                 name: sum(counts.get(name, 0) for counts in of_each) for name in names

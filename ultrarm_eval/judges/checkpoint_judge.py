@@ -296,6 +296,7 @@ class CheckpointJudge(TextScoring):
             "parameters": self._checkpoint.parameter_count(),
             "weights_digest": self._fingerprint.known_weights(),
             "counts": self._counts.as_dict(),
+            "scoring_seconds": round(self._counts.seconds, 3),
         }
 
     def _attention_used(self) -> str | None:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.sample_lines import sample_lines
 
-_STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
-_RESULTS = re.compile(rf"results_({_STAMP})\.json")
+#: The time in a file's name.
+STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
+# `--output_path FILE.json` gives FILE in the place of `results`.
+_RESULTS = re.compile(rf".+_({STAMP})\.json")
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,21 @@ class Run:
     results: dict[str, Any]
 
     @property
+    def config(self) -> Mapping[str, Any]:
+        """How the run was made: the model's or the judge's settings, and the harness's own."""
+        config = self.results.get("config")
+        return config if isinstance(config, Mapping) else {}
+
+    @property
     def model(self) -> str:
         """What was evaluated: the judge's checkpoint, or the model's name."""
-        config = self.results.get("config", {})
+        config = self.config
         named = config.get("pretrained") or self.results.get("model_name") or config.get("model")
         return str(named or self.path.parent.name)
+
+    def samples_path(self, task: str) -> Path:
+        """Where the harness writes the samples of a task, whether they are there or not."""
+        return self.path.parent / f"samples_{task}_{self.stamp}.jsonl"
 
     def samples(self, task: str) -> Iterator[dict[str, Any]]:
         """Yields the samples of a task.
@@ -42,24 +55,16 @@ class Run:
         Raises:
             DataError: There is no file of them, or a line is damaged.
         """
-        path = self.path.parent / f"samples_{task}_{self.stamp}.jsonl"
+        path = self.samples_path(task)
         if not path.is_file():
             raise DataError(
                 f"{path}: there are no samples of {task} beside the results. Run lm_eval with "
                 "--log_samples."
             )
-        with path.open(encoding="utf-8") as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    sample = json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise DataError(
-                        f"{path}, line {number}: this is no JSON ({error.msg}); the file is "
-                        "damaged or cut off."
-                    ) from error
-                if not isinstance(sample, dict):
-                    raise DataError(f"{path}, line {number}: this is no JSON object.")
-                yield sample
+        for line in sample_lines(path):
+            if isinstance(line.content, DataError):
+                raise line.content
+            yield line.content
 
 
 def find_run(given: str, task: str) -> Run:
@@ -78,7 +83,7 @@ def find_run(given: str, task: str) -> Run:
         if task not in run.results["results"]:
             raise _without_task(path, task, [run])
         return run
-    runs = [read_run(p) for p in path.rglob("results_*.json") if _RESULTS.fullmatch(p.name)]
+    runs = [read_run(p) for p in results_files(path)]
     if not runs:
         raise DataError(
             f"{path}: there is no results_*.json in this folder. Give the folder that lm_eval "
@@ -94,6 +99,11 @@ def find_run(given: str, task: str) -> Run:
             "the results file of one of them."
         )
     return max(having, key=lambda run: run.stamp)
+
+
+def results_files(folder: Path) -> list[Path]:
+    """The results files of a folder, at any depth, in the order of their paths."""
+    return sorted(p for p in folder.rglob("*.json") if _RESULTS.fullmatch(p.name))
 
 
 def _without_task(path: Path, task: str, runs: Sequence[Run]) -> DataError:
@@ -117,8 +127,10 @@ def read_run(path: Path) -> Run:
         )
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: this is no readable JSON ({error}).") from error
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DataError(
+            f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
+        ) from error
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise DataError(f"{path}: this JSON has no 'results' of lm_eval.")
     return Run(path, named[1], results)

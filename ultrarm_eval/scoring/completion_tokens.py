@@ -98,7 +98,7 @@ class CompletionEncoder(TextEncoder):
             start = len(ids) - 1
         cut = max(0, len(ids) - self.max_length)
         if cut:
-            prefix = ids[:1] if self._bos is not None else []
+            prefix = ids[:1] if self.bos_id is not None else []
             ids = prefix + ids[len(ids) - self.max_length + len(prefix) :]
             start = max(start - cut, 1)
         return replace(whole, packed_ids=packed([start, *ids]), truncated=cut > 0)

@@ -15,7 +15,12 @@ from tokenizers import Tokenizer
 from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.scoring.special_literals import SpecialLiterals
-from ultrarm_eval.scoring.textual_tokenizer import backend_unknown_id, closing_id, textual_backend
+from ultrarm_eval.scoring.textual_tokenizer import (
+    backend_unknown_id,
+    closing_id,
+    opening_id,
+    textual_backend,
+)
 from ultrarm_eval.scoring.token_ids import PackedIds, packed, unpacked
 from ultrarm_eval.templates import Template, template_for
 
@@ -45,7 +50,16 @@ class EncodedText:
 
 
 class TextEncoder:
-    """Renders and tokenises prompts and completions for one model and one set of settings."""
+    """Renders and tokenises prompts and completions for one model and one set of settings.
+
+    Attributes:
+        template: How prompt and completion become one text.
+        max_length: The most tokens of a text.
+        special_tokens: "text" or "parse".
+        bos_id: The token that every text begins with; None if there is none.
+        closing_id: The token that closes texts; None if there is none.
+        unread_id: The token that is not read at the end of a text; None if all are.
+    """
 
     def __init__(
         self,
@@ -102,9 +116,9 @@ class TextEncoder:
         )
         # What a text contains must not reach these; an unknown character may reach <unk>.
         self._control_ids = set(self._alias_ids.values()) - {backend_unknown_id(backend)}
-        self._bos = _bos_id(backend)
-        self._closing = closing_id(backend) if closes_texts else None
-        self._unread = unread_id
+        self.bos_id = opening_id(backend)
+        self.closing_id = closing_id(backend) if closes_texts else None
+        self.unread_id = unread_id
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
         if template.append_eos and self._eos is None:
             raise ConfigurationError(
@@ -208,7 +222,7 @@ class TextEncoder:
         most = self._most_tokens()
         truncated = most is not None and len(ids) + len(suffix) > most
         if most is not None and truncated:
-            prefix = ids[:1] if self._bos is not None else []
+            prefix = ids[:1] if self.bos_id is not None else []
             kept = most - len(prefix) - len(suffix)
             ids = prefix + ids[-kept:]
         ids = self._read_part(ids + suffix)
@@ -225,9 +239,9 @@ class TextEncoder:
         return EncodedText(packed(ids), truncated, spells)
 
     def _behind_bos(self, ids: list[int]) -> list[int]:
-        if self._bos is not None and ids[:1] != [self._bos]:
-            return [self._bos, *ids]
-        if self._bos is not None and self.special_tokens == "text" and ids[1:2] == [self._bos]:
+        if self.bos_id is not None and ids[:1] != [self.bos_id]:
+            return [self.bos_id, *ids]
+        if self.bos_id is not None and self.special_tokens == "text" and ids[1:2] == [self.bos_id]:
             # A chat template that writes BOS behind a BOS: exactly one is kept.
             return ids[1:]
         return ids
@@ -239,22 +253,11 @@ class TextEncoder:
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
             return [self._eos]
-        closed = template.writes_special_tokens or ids[-1:] == [self._closing]
-        return [] if closed or self._closing is None else [self._closing]
+        closed = template.writes_special_tokens or ids[-1:] == [self.closing_id]
+        return [] if closed or self.closing_id is None else [self.closing_id]
 
     def _read_part(self, ids: list[int]) -> list[int]:
         stop = len(ids)
-        while stop > 1 and ids[stop - 1] == self._unread:
+        while stop > 1 and ids[stop - 1] == self.unread_id:
             stop -= 1
         return ids[:stop]
-
-
-def _bos_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts before a text by itself.
-
-    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
-    is there.
-    """
-    plain = backend.encode("a", add_special_tokens=False).ids
-    whole = backend.encode("a").ids
-    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None

@@ -42,6 +42,20 @@ class LikelihoodRunner(PaddedRunner):
         with self._running, torch.inference_mode():
             return summed_log_likelihoods(self.model, texts, mean=self._reduction == MEAN)
 
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """The sum, or the mean, so far after each token of a completion.
+
+        Args:
+            text: What a `CompletionEncoder` packed.
+
+        Returns:
+            float64, shape (the completion's tokens,).
+        """
+        with self._running, torch.inference_mode():
+            (found,) = log_likelihoods(self.model, [text])
+        sums = found.cumsum(0)
+        return sums / torch.arange(1, len(sums) + 1) if self._reduction == MEAN else sums
+
 
 class PreferenceRunner(PaddedRunner):
     """A language model and its reference: the reward that direct preference optimisation implies.
@@ -67,6 +81,20 @@ class PreferenceRunner(PaddedRunner):
             tuned = summed_log_likelihoods(self.model, texts)
             return self._beta * (tuned - summed_log_likelihoods(self._reference, texts))
 
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """The reward so far after each token of a completion.
+
+        Args:
+            text: What a `CompletionEncoder` packed.
+
+        Returns:
+            float64, shape (the completion's tokens,).
+        """
+        with self._running, torch.inference_mode():
+            (tuned,) = log_likelihoods(self.model, [text])
+            (before,) = log_likelihoods(self._reference, [text])
+        return self._beta * (tuned - before).cumsum(0)
+
 
 def summed_log_likelihoods(
     model: Any, texts: Sequence[TokenIds], *, mean: bool = False
@@ -81,14 +109,27 @@ def summed_log_likelihoods(
     Returns:
         float64 on the CPU, shape (texts,).
     """
+    found = log_likelihoods(model, texts)
+    return torch.stack([terms.mean() if mean else terms.sum() for terms in found])
+
+
+def log_likelihoods(model: Any, texts: Sequence[TokenIds]) -> list[torch.Tensor]:
+    """Natural log-likelihoods of each token of the completions.
+
+    Args:
+        model: The language model.
+        texts: What a `CompletionEncoder` packed.
+
+    Returns:
+        For each text float64 on the CPU, shape (the completion's tokens,).
+    """
     placed = [completion_start(numbers) for numbers in texts]
     ids, mask = padded_right([tokens for _, tokens in placed], _PADDING_ID, model.device)
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-    sums = []
+    every = []
     for row, (start, tokens) in enumerate(placed):
         # The position before a token predicts it.
         predicted = logits[row, start - 1 : len(tokens) - 1].float().log_softmax(-1)
         targets = ids[row, start : len(tokens), None].to(predicted.device)
-        found = predicted.gather(-1, targets).cpu().double()
-        sums.append(found.mean() if mean else found.sum())
-    return torch.stack(sums)
+        every.append(predicted.gather(-1, targets).cpu().double()[:, 0])
+    return every

@@ -6,17 +6,17 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from ultrarm_eval.scoring.attention.choice import AUTO, Place, choose_kernel
 from ultrarm_eval.scoring.attention.interface import NAME, register
-from ultrarm_eval.scoring.attention.row_attention import Kernel, TreeLayout
+from ultrarm_eval.scoring.attention.row_attention import Kernel, RowAttention, TreeLayout
 from ultrarm_eval.scoring.cpu_layers import CpuLayers
 from ultrarm_eval.scoring.last_layer import LastLayerAtEnds
-from ultrarm_eval.scoring.rows import PackedRow
+from ultrarm_eval.scoring.rows import PackedRow, single_text
 from ultrarm_eval.scoring.token_ids import TokenIds
 
 if TYPE_CHECKING:
@@ -31,7 +31,12 @@ class ModelRunner:
     """A model, and how it is run on its device."""
 
     def __init__(
-        self, model: DecoderRewardModel, *, attn_implementation: str = AUTO, compiled: bool = False
+        self,
+        model: DecoderRewardModel,
+        *,
+        attn_implementation: str = AUTO,
+        compiled: bool = False,
+        padded: bool = False,
     ) -> None:
         """Prepares the model.
 
@@ -40,9 +45,10 @@ class ModelRunner:
             attn_implementation: The kernel for rows without padding; see
                 `ultrarm_eval.scoring.attention.choice`.
             compiled: Whether the model's layers were compiled.
+            padded: Whether texts are padded, so that a single one attends as those do.
         """
         self.model = model
-        self._requested = attn_implementation
+        self._requested, self._padded = attn_implementation, padded
         self._kernel: Kernel | None = None
         #: The attention of the rows, once one was computed.
         self.kernel_name: str | None = None
@@ -60,22 +66,42 @@ class ModelRunner:
             float32, shape (texts,), in the order of `row.texts`.
         """
         model = self.model
-        device = model.device
         with self._running, torch.inference_mode():
             tree = self._row_kernel()(TreeLayout.of(row))
-            read_at = tree.layout.read_at
-            ids = torch.from_numpy(row.ids).long().to(device)[None]
-            positions = torch.from_numpy(row.positions).to(device)[None]
             with self._tree_attention(), self._layers:
                 if self._is_spread:
                     # accelerate moves a layer's inputs behind the hook that narrows them.
-                    hidden = model.hidden_states(ids, position_ids=positions, tree=tree)
-                    hidden = hidden[:, torch.tensor(read_at, device=hidden.device)]
+                    hidden = model.hidden_states(**self._row_inputs(row, tree))
+                    hidden = hidden[:, torch.tensor(tree.layout.read_at, device=hidden.device)]
                 else:
                     with LastLayerAtEnds(model.model.layers[-1], tree):
-                        hidden = model.hidden_states(ids, position_ids=positions, tree=tree)
+                        hidden = model.hidden_states(**self._row_inputs(row, tree))
             rewards: torch.Tensor = model.reward_head(hidden)
         return rewards[0, : len(row.texts), 0]
+
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """Rewards of a text that ends after each of its tokens, in one pass.
+
+        Returns:
+            float32, shape (tokens,).
+        """
+        model = self.model
+        with self._running, torch.inference_mode(), self._layers:
+            if self._padded:
+                ids = torch.from_numpy(text.astype(np.int64)).to(model.device)[None]
+                return model.rewards_after_tokens(ids)[0]
+            row = single_text(text)
+            tree = self._row_kernel()(TreeLayout.of(row))
+            with self._tree_attention():
+                return model.rewards_after_tokens(**self._row_inputs(row, tree))[0]
+
+    def _row_inputs(self, row: PackedRow, tree: RowAttention) -> dict[str, Any]:
+        device = self.model.device
+        return {
+            "input_ids": torch.from_numpy(row.ids).long().to(device)[None],
+            "position_ids": torch.from_numpy(row.positions).to(device)[None],
+            "tree": tree,
+        }
 
     def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
         """Rewards of texts padded on the right to the longest.

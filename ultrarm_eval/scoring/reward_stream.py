@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -103,7 +104,7 @@ class RewardStream:
         runner = self._scoring.runner()
         arrays = [unpacked(ids) for ids in texts]
         batches = score_token_ids(runner, arrays, self._scoring.limits(), self._scoring.batching)
-        for batch, rewards in self._named(batches, texts, places):
+        for batch, rewards in self._timed(self._named(batches, texts, places), texts):
             by_text = {texts[i]: reward for i, reward in zip(batch, rewards, strict=True)}
             finite = {ids: reward for ids, reward in by_text.items() if math.isfinite(reward)}
             if store is not None:
@@ -116,6 +117,19 @@ class RewardStream:
                 elif ids not in finite:
                     index = places[ids][0]
                     raise ScoringError(_not_finite(index, self._completions[index], reward))
+
+    def _timed(
+        self, batches: Iterator[tuple[list[int], list[float]]], texts: Sequence[PackedIds]
+    ) -> Iterator[tuple[list[int], list[float]]]:
+        """The batches; what each took is counted, without what is done with its rewards."""
+        while True:
+            started = time.perf_counter()
+            found = next(batches, None)
+            if found is None:
+                return
+            taken = time.perf_counter() - started
+            self._counts.add_computed([texts[i] for i in found[0]], taken)
+            yield found
 
     def _named(
         self,

@@ -72,6 +72,20 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
     )
 
 
+def single_text(ids: TokenIds) -> PackedRow:
+    """A row of one text in one segment."""
+    length = len(ids)
+    return PackedRow(
+        # What was unpacked is read-only, and torch takes no such array.
+        ids.copy(),
+        np.arange(length),
+        ((0, length),),
+        ((),),
+        np.array([length - 1]),
+        (0,),
+    )
+
+
 def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:
     """A context with one more span; what lies side by side in the row stays one span."""
     if context and context[-1][1] == span[0]:

@@ -28,6 +28,10 @@ class Runner(Protocol):
         """Rewards of texts, each a row of its own, float32, shape (texts,)."""
         ...
 
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """Rewards of a text that ends after each of its tokens, in one pass, shape (tokens,)."""
+        ...
+
 
 class PaddedRunner:
     """The part of a runner whose model takes padded batches alone."""
@@ -41,4 +45,15 @@ class PaddedRunner:
         raise ScoringError(
             f"A row of {len(row.texts)} texts was given to a model that takes padded batches "
             "alone: use batching=padded."
+        )
+
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """Refused: this model gives one reward to a text.
+
+        Raises:
+            ScoringError: Always.
+        """
+        raise ScoringError(
+            f"A text of {len(text)} tokens was given to a model that does not compute the reward "
+            "after each of them in one pass: score its prefixes."
         )

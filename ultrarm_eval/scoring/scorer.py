@@ -77,6 +77,24 @@ def score_token_ids(
         waiting = [index for index in waiting if index not in done]
 
 
+def score_after_tokens(runner: Runner, text: TokenIds) -> list[float]:
+    """Rewards of a text that ends after each of its tokens, in one pass.
+
+    Args:
+        runner: The model.
+        text: Token ids, at least one.
+
+    Raises:
+        TextDoesNotFitError: The text does not fit into the device's memory.
+    """
+    try:
+        return [float(reward) for reward in runner.score_after_tokens(text).cpu()]
+    except RuntimeError as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise TextDoesNotFitError(_too_long(len(text), first_line(error)), 0) from error
+
+
 def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
     if batch.pieces:
         rewards = runner.score_row(make_row(batch.pieces, texts))
@@ -104,11 +122,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
 
 def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], reason: str) -> None:
     if len(batch.texts) == 1:
-        raise TextDoesNotFitError(
-            f"Out of memory on a single text of {batch.tokens} tokens ({reason}). Set a smaller "
-            "max_length, a smaller dtype (bfloat16), or spread the model with parallelize=True.",
-            indices[0],
-        )
+        raise TextDoesNotFitError(_too_long(batch.tokens, reason), indices[0])
     limits.max_tokens = max(1, batch.tokens // 2)
     torch.cuda.empty_cache()
     logger.warning(
@@ -117,4 +131,11 @@ def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], reason: s
         len(batch.texts),
         limits.max_tokens,
         limits.max_tokens,
+    )
+
+
+def _too_long(tokens: int, reason: str) -> str:
+    return (
+        f"Out of memory on a single text of {tokens} tokens ({reason}). Set a smaller max_length, "
+        "a smaller dtype (bfloat16), or spread the model with parallelize=True."
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping
 
 from ultrarm_eval.scoring.encoding import EncodedText
-from ultrarm_eval.scoring.token_ids import PackedIds
+from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,9 @@ class TextCounts:
         """
         self._max_length = max_length
         self._counts = {"texts": 0, "distinct_texts": 0, "truncated": 0, "spelled_special": 0}
+        self._counts["computed_tokens"] = 0
+        #: Seconds that the model took for them, without loading it.
+        self.seconds = 0.0
         self._warned_of_truncation = False
 
     def add(self, places: Mapping[EncodedText, list[int]], new: Collection[PackedIds]) -> None:
@@ -48,6 +51,11 @@ class TextCounts:
                 self._counts["distinct_texts"],
                 self._max_length,
             )
+
+    def add_computed(self, texts: Collection[PackedIds], seconds: float) -> None:
+        """Adds texts that the model computed: their tokens, also those that texts share."""
+        self._counts["computed_tokens"] += sum(len(unpacked(ids)) for ids in texts)
+        self.seconds += seconds
 
     def add_stored(self, found: int) -> None:
         """Adds texts whose rewards were in the score store."""

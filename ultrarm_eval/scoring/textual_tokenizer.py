@@ -51,6 +51,17 @@ def backend_unknown_id(backend: Tokenizer) -> int | None:
     return backend.token_to_id(unknown) if isinstance(unknown, str) else None
 
 
+def opening_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts before a text by itself.
+
+    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
+    is there.
+    """
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None
+
+
 def closing_id(backend: Tokenizer) -> int | None:
     """The one token that the tokenizer puts behind a text by itself."""
     plain = backend.encode("a", add_special_tokens=False).ids

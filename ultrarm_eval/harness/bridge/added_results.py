@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.harness.bridge.evaluated_tasks import evaluated_tasks
+from ultrarm_eval.results.digest import samples_digest
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
@@ -29,7 +30,9 @@ def connect(evaluator: ModuleType) -> None:
             _add_to_samples(samples)
             for name, task in evaluated_tasks(task_dict):
                 if hasattr(task, "after_evaluation"):
-                    _add(results, name, task.after_evaluation(samples.get(name) or ()))
+                    of_task = samples.get(name) or ()
+                    digest = {"data_digest": samples_digest(of_task)} if of_task else {}
+                    _add(results, name, {**task.after_evaluation(of_task), **digest})
                 _add_errors(results, name, getattr(task, "abstentions", None))
         return results
 

@@ -1,0 +1,190 @@
+"""A document with its completions' rewards, as a sample of the harness holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrarm_eval.data.documents import is_document, ratings_of
+from ultrarm_eval.data.reference_documents import FORMAT as REFERENCE_FORMAT
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.pairs import PreferencePair, preference_pairs
+from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
+from ultrarm_eval.suites.choice import is_choice
+
+#: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
+#: answer and the reference that it is compared with.
+PREFERENCE, REFERENCE = "preference", "reference"
+
+
+@dataclass(frozen=True)
+class JudgedDocument:
+    """A prompt with completions, their rewards, and the pairs among them.
+
+    Attributes:
+        kind: `PREFERENCE` or `REFERENCE`.
+        prompt: The conversation before the completions.
+        completions: Their texts.
+        names: Who wrote each; None where it is not known.
+        rewards: The reward of each; NaN where there is none.
+        ratings: The rating of each, higher is better; NaN where there is none.
+        pairs: The pairs; of a `REFERENCE` document the answer stands in the place of the chosen.
+        tie_credit: What a pair with equal rewards is worth.
+        parts: What the document belongs to, by dimension (`source`, `category`).
+        aspects: Accuracy by aspect; None where the document has no pair for it.
+    """
+
+    kind: str
+    prompt: Sequence[Mapping[str, Any]]
+    completions: Sequence[str]
+    names: Sequence[str | None]
+    rewards: Sequence[float]
+    ratings: Sequence[float]
+    pairs: Sequence[PreferencePair]
+    tie_credit: float
+    parts: Mapping[str, str] = field(default_factory=dict)
+    aspects: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def prompt_length(self) -> int:
+        """Characters of the conversation before the completions."""
+        return sum(len(str(message.get("content", ""))) for message in self.prompt)
+
+    @property
+    def prompt_key(self) -> str | None:
+        """Equal for documents with the same prompt; None where there is no prompt."""
+        if not self.prompt:
+            return None
+        text = json.dumps([dict(m) for m in self.prompt], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_sample(
+    sample: Mapping[str, Any], metadata: Mapping[str, Any], where: str
+) -> JudgedDocument | None:
+    """Reads a sample of one of our tasks.
+
+    Args:
+        sample: The sample.
+        metadata: The task's metadata in the results: the rules of the comparison.
+        where: Where the sample stands, for messages.
+
+    Returns:
+        The document; None for a sample of another kind of task.
+
+    Raises:
+        DataError: It is of one of our tasks and does not hold what such a sample has.
+    """
+    document: Any = sample.get("doc")
+    try:
+        if is_document(document):
+            return _of_ratings(sample, document, metadata)
+        if is_choice(document):
+            return _of_choice(sample, document, metadata)
+        if isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
+            return _of_reference(sample, document)
+    except (KeyError, IndexError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
+            "the file is damaged or was edited."
+        ) from error
+    return None
+
+
+def _of_ratings(
+    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> JudgedDocument:
+    rules = ComparisonRules(min_gap=checked_min_gap(metadata.get("min_gap", 0.0)))
+    given = dict(zip(completions_to_score(document, rules), _answers(sample), strict=True))
+    rewards = [given.get(i, math.nan) for i in range(len(document["completions"]))]
+    exact = [
+        None if math.isnan(reward) else rating
+        for rating, reward in zip(ratings_of(document), rewards, strict=True)
+    ]
+    source = document["source"]
+    return JudgedDocument(
+        PREFERENCE,
+        document["prompt"],
+        document["completions"],
+        document["models"],
+        rewards,
+        [math.nan if rating is None else float(rating) for rating in exact],
+        preference_pairs(exact, rules.min_gap),
+        TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
+        {} if source is None else {"source": str(source)},
+        {aspect: _number(sample.get(f"acc_{aspect}")) for aspect in document["aspects"]},
+    )
+
+
+def _of_choice(
+    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> JudgedDocument:
+    correct, total = int(document["correct"]), len(document["completions"])
+    rewards = _answers(sample)
+    if len(rewards) != total:
+        raise ValueError(f"{len(rewards)} rewards of {total} completions")
+    pairs = [
+        PreferencePair(i, j)
+        for i in range(correct)
+        for j in range(correct, total)
+        if not math.isnan(rewards[i]) and not math.isnan(rewards[j])
+    ]
+    return JudgedDocument(
+        PREFERENCE,
+        document["prompt"],
+        document["completions"],
+        [None] * total,
+        rewards,
+        [1.0] * correct + [0.0] * (total - correct),
+        pairs,
+        TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
+        {"category": str(document["subset"])},
+    )
+
+
+def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:
+    judged, reference = sample.get("judged"), sample.get("judged_reference")
+    answers = _flat(sample["resps"])
+    if not judged or reference is None or len(judged) != len(answers):
+        return None
+    rewards = [_reward(one) for one in (*judged, reference)]
+    last = len(answers)
+    known = [i for i in range(last) if not math.isnan(rewards[i] + rewards[last])]
+    source = document.get("source")
+    return JudgedDocument(
+        REFERENCE,
+        document["prompt"],
+        [*map(str, answers), str(document["reference"])],
+        [None] * last + [document.get("reference_model") or "reference"],
+        rewards,
+        [math.nan] * len(rewards),
+        [PreferencePair(i, last) for i in known],
+        0.5,
+        {} if source is None else {"source": str(source)},
+    )
+
+
+def _answers(sample: Mapping[str, Any]) -> list[float]:
+    """The rewards, which lm-eval writes as texts, beside their greediness."""
+    return [float(answer[0]) for answer in sample["filtered_resps"]]
+
+
+def _reward(judged: Mapping[str, Any]) -> float:
+    reward = judged["reward"]
+    return math.nan if reward is None else float(reward)
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if is_number and math.isfinite(value) else None
+
+
+def _flat(values: Any) -> list[Any]:
+    if isinstance(values, list):
+        return [item for value in values for item in _flat(value)]
+    return [values]

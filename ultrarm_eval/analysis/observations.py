@@ -1,0 +1,321 @@
+"""The samples of a task in columns: documents, pairs and completions, without their texts."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ultrarm_eval.analysis.judged_document import (
+    PREFERENCE,
+    REFERENCE,
+    JudgedDocument,
+    read_sample,
+)
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.digest import documents_digest
+from ultrarm_eval.results.sample_lines import sample_lines
+from ultrarm_eval.results.task_result import TaskResult
+
+Numbers = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DocumentColumns:
+    """One entry for each document.
+
+    Attributes:
+        keys: The document's hash and which of those with this hash it is.
+        starts: Where its line begins in the file of samples, in bytes.
+        numbers: The harness's number of it.
+        values: What it adds to the task's main metric, or where a model's answers are compared
+            with references to the win rate; NaN where that is not defined.
+        prompts: Equal for documents with the same prompt, from 0 on.
+        prompt_lengths: Characters of the prompt; NaN where it is not known.
+        parts: Names of what it belongs to, by dimension; `` where it belongs to nothing.
+        aspects: Accuracy by aspect; NaN where it has no pair for it.
+    """
+
+    keys: list[tuple[str, int]]
+    starts: Indices
+    numbers: list[Any]
+    values: Numbers
+    prompts: Indices
+    prompt_lengths: Numbers
+    parts: Mapping[str, list[str]]
+    aspects: Mapping[str, Numbers]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+@dataclass(frozen=True)
+class PairColumns:
+    """One entry for each pair.
+
+    Attributes:
+        document: The document it is of.
+        chosen: Number of the better completion in its document.
+        rejected: The same of the other one.
+        chosen_reward: Reward of the better completion.
+        rejected_reward: Reward of the other one.
+        credit: What it is worth: 1 where the better one has the higher reward, 0 where it has the
+            lower, and for equal rewards what the task's rule says.
+        gap: Difference of their ratings; NaN where there are none.
+        chosen_length: Characters of the better completion.
+        rejected_length: Characters of the other one.
+    """
+
+    document: Indices
+    chosen: Indices
+    rejected: Indices
+    chosen_reward: Numbers
+    rejected_reward: Numbers
+    credit: Numbers
+    gap: Numbers
+    chosen_length: Numbers
+    rejected_length: Numbers
+
+    @property
+    def margin(self) -> Numbers:
+        """Reward of the better completion less that of the other one."""
+        equal = self.chosen_reward == self.rejected_reward
+        # Equal infinities have no difference of their own.
+        with np.errstate(invalid="ignore"):
+            return np.where(equal, 0.0, self.chosen_reward - self.rejected_reward)
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+
+@dataclass(frozen=True)
+class CompletionColumns:
+    """One entry for each completion with a reward.
+
+    Attributes:
+        document: The document it is of.
+        reward: Its reward.
+        rating: Its rating; NaN where it has none.
+        length: Its characters.
+    """
+
+    document: Indices
+    reward: Numbers
+    rating: Numbers
+    length: Numbers
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+
+@dataclass(frozen=True)
+class Observations:
+    """The samples of a task.
+
+    Attributes:
+        result: The task's result.
+        kind: What its pairs are, see `judged_document`; None for tasks without pairs.
+        documents: The documents.
+        pairs: The pairs of all documents.
+        completions: The completions of all documents.
+        digest: Identifies the documents, whatever their order.
+        counts: What was left out, by reason.
+        remarks: The same in words.
+    """
+
+    result: TaskResult
+    kind: str | None
+    documents: DocumentColumns
+    pairs: PairColumns
+    completions: CompletionColumns
+    digest: str
+    counts: Mapping[str, int]
+    remarks: tuple[str, ...] = field(default=())
+
+
+def observe(result: TaskResult) -> Observations | None:
+    """Reads the samples of a task once, line by line.
+
+    Returns:
+        The samples; None where there is no file of them or nothing in it.
+    """
+    path = result.samples_path
+    if path is None:
+        return None
+    reading = _Reading(result)
+    for line in sample_lines(path):
+        reading.add(line.start, line.content, f"{path}, line {line.number}")
+    return reading.finished()
+
+
+class _Reading:
+    """Grows the columns."""
+
+    def __init__(self, result: TaskResult) -> None:
+        main = result.main_metric
+        self._result, self._metadata = result, result.metadata
+        self._metric, _, self._filter = ("", "", "") if main is None else main[0].partition(",")
+        self._seen: Counter[str] = Counter()
+        self._prompts: dict[object, int] = {}
+        self._kind: str | None = None
+        self._counts: Counter[str] = Counter()
+        self._errors: list[DataError] = []
+        self._keys: list[tuple[str, int]] = []
+        self._numbers: list[Any] = []
+        self._starts, self._of_prompt = array("q"), array("q")
+        self._values, self._prompt_lengths = array("d"), array("d")
+        self._parts: dict[str, list[str]] = {}
+        self._aspects: dict[str, array[float]] = {}
+        # Numbers of documents and completions are exact in double precision, too.
+        self._pairs = [array("d") for _ in range(9)]
+        self._completions = [array("d") for _ in range(4)]
+
+    def add(self, start: int, content: dict[str, Any] | DataError, where: str) -> None:
+        """Adds a line of the file."""
+        try:
+            if isinstance(content, DataError):
+                raise content
+            self._add(start, content, where)
+        except DataError as error:
+            self._counts["lines_damaged"] += 1
+            self._errors.append(error)
+
+    def _add(self, start: int, sample: dict[str, Any], where: str) -> None:
+        if self._filter and sample.get("filter", self._filter) != self._filter:
+            return
+        document = read_sample(sample, self._metadata, where)
+        digest = str(sample.get("doc_hash", sample.get("doc_id")))
+        key = digest, self._seen[digest]
+        value = _value(sample, self._metric)
+        worth = [] if document is None else pair_credits(document, value)
+        if document is not None and document.kind == REFERENCE and worth:
+            value = math.fsum(worth) / len(worth)
+        if document is not None and value is None and not document.pairs:
+            self._counts["documents_without_score"] += 1
+            return
+        self._seen[digest] += 1
+        index = len(self._keys)
+        self._keys.append(key)
+        self._numbers.append(sample.get("doc_id"))
+        self._starts.append(start)
+        self._values.append(math.nan if value is None else value)
+        prompt = None if document is None else document.prompt_key
+        self._of_prompt.append(self._prompts.setdefault(prompt or key, len(self._prompts)))
+        self._prompt_lengths.append(math.nan if document is None else document.prompt_length)
+        self._add_parts(index, {} if document is None else document.parts)
+        if document is not None:
+            self._kind = document.kind
+            self._add_aspects(index, document.aspects)
+            self._add_pairs(index, document, worth)
+
+    def _add_parts(self, index: int, parts: Mapping[str, str]) -> None:
+        for name in parts:
+            self._parts.setdefault(name, [""] * index)
+        for name, column in self._parts.items():
+            column.append(parts.get(name, ""))
+
+    def _add_aspects(self, index: int, aspects: Mapping[str, float | None]) -> None:
+        for name, value in aspects.items():
+            column = self._aspects.setdefault(name, array("d"))
+            column.extend([math.nan] * (index - len(column)))
+            column.append(math.nan if value is None else value)
+
+    def _add_pairs(self, index: int, document: JudgedDocument, worth: Sequence[float]) -> None:
+        lengths = [len(text) for text in document.completions]
+        rewards, ratings = document.rewards, document.ratings
+        for pair, credit in zip(document.pairs, worth, strict=True):
+            first, second = rewards[pair.chosen], rewards[pair.rejected]
+            row = (
+                index,
+                pair.chosen,
+                pair.rejected,
+                first,
+                second,
+                credit,
+                ratings[pair.chosen] - ratings[pair.rejected],
+                lengths[pair.chosen],
+                lengths[pair.rejected],
+            )
+            for column, value in zip(self._pairs, row, strict=True):
+                column.append(value)
+        for reward, rating, length in zip(rewards, ratings, lengths, strict=True):
+            if not math.isnan(reward):
+                for column, value in zip(
+                    self._completions, (index, reward, rating, length), strict=True
+                ):
+                    column.append(value)
+
+    def finished(self) -> Observations | None:
+        """The columns; None where there is no document."""
+        if not self._keys:
+            return None
+        total = len(self._keys)
+        for column in self._aspects.values():
+            column.extend([math.nan] * (total - len(column)))
+        remarks = []
+        if self._errors:
+            remarks.append(
+                f"{len(self._errors)} lines of the samples are left out, the first of them: "
+                f"{self._errors[0]}"
+            )
+        return Observations(
+            self._result,
+            self._kind,
+            DocumentColumns(
+                self._keys,
+                np.array(self._starts, np.int64),
+                self._numbers,
+                np.array(self._values, np.float64),
+                np.array(self._of_prompt, np.int64),
+                np.array(self._prompt_lengths, np.float64),
+                self._parts,
+                {name: np.array(column, np.float64) for name, column in self._aspects.items()},
+            ),
+            _pair_columns([np.array(column, np.float64) for column in self._pairs]),
+            _completion_columns([np.array(column, np.float64) for column in self._completions]),
+            documents_digest(self._keys),
+            dict(self._counts),
+            tuple(remarks),
+        )
+
+
+def _pair_columns(columns: Sequence[Numbers]) -> PairColumns:
+    numbers, measured = [column.astype(np.int64) for column in columns[:3]], columns[3:]
+    return PairColumns(numbers[0], numbers[1], numbers[2], *measured)
+
+
+def _completion_columns(columns: Sequence[Numbers]) -> CompletionColumns:
+    return CompletionColumns(columns[0].astype(np.int64), *columns[1:])
+
+
+def pair_credits(document: JudgedDocument, value: float | None) -> list[float]:
+    """What each pair of a document is worth.
+
+    Args:
+        document: The document.
+        value: Its accuracy by its task: a benchmark's rule for equal rewards may be its own.
+    """
+    if len(document.pairs) == 1 and value is not None and document.kind == PREFERENCE:
+        return [value]
+    rewards = document.rewards
+    return [
+        document.tie_credit
+        if rewards[pair.chosen] == rewards[pair.rejected]
+        else float(rewards[pair.chosen] > rewards[pair.rejected])
+        for pair in document.pairs
+    ]
+
+
+def _value(sample: Mapping[str, Any], metric: str) -> float | None:
+    value = sample.get(metric or "acc")
+    # Some tasks of the harness give truth values.
+    if not isinstance(value, bool | int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -1,0 +1,41 @@
+"""What was evaluated, as one digest: equal for runs over the same documents."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
+    """SHA-256 of the documents, whatever their order.
+
+    Args:
+        keys: The harness's hash of each document, and which of those with this hash it is.
+    """
+    lines = sorted(f"{digest}:{occurrence}" for digest, occurrence in keys)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:
+    """The digest of the documents of a task's samples.
+
+    Args:
+        samples: The samples; of several filters the first counts.
+
+    Returns:
+        The digest; None where there are no samples, or they have no hashes.
+    """
+    seen: Counter[str] = Counter()
+    keys: list[tuple[str, int]] = []
+    first: Any = None
+    for sample in samples:
+        if "doc_hash" not in sample:
+            return None
+        first = sample.get("filter") if not keys else first
+        if sample.get("filter") == first:
+            digest = str(sample["doc_hash"])
+            keys.append((digest, seen[digest]))
+            seen[digest] += 1
+    return documents_digest(keys) if keys else None

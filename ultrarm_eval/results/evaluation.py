@@ -1,0 +1,181 @@
+"""All that a folder holds about each model: of every task the result that counts."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.identity import distinguishing, mapping, model_settings, task_settings
+from ultrarm_eval.results.run import STAMP, Run, read_run, results_files
+from ultrarm_eval.results.task_result import TaskResult
+
+_SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<stamp>{STAMP})\.jsonl")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of one model, or of one judge with its settings.
+
+    Attributes:
+        model: What its runs call it.
+        settings: What its results depend on, as far as the runs say it.
+        tasks: The result of every task, by its title: the task's name, and where there are several
+            of one name the settings in which they differ.
+        groups: The same of every group.
+        remarks: What was left out or is missing.
+        label: Its name among others: the model, and the settings in which it differs from others
+            of the same name.
+    """
+
+    model: str
+    settings: Mapping[str, Any]
+    tasks: Mapping[str, TaskResult]
+    groups: Mapping[str, TaskResult]
+    remarks: tuple[str, ...] = ()
+    label: str = ""
+
+    @property
+    def runs(self) -> list[Run]:
+        """The runs its results are from, oldest first."""
+        by_path = {result.run.path: result.run for result in self.tasks.values()}
+        return sorted(by_path.values(), key=lambda run: run.stamp)
+
+    @property
+    def newest(self) -> Run:
+        """The newest of its runs."""
+        return self.runs[-1]
+
+
+def read_evaluation(given: str | Path) -> Evaluation:
+    """The results of the one model that a results file or a folder is about.
+
+    Raises:
+        DataError: There are none, of several models, or they cannot be read.
+    """
+    evaluations = read_evaluations(given)
+    if len(evaluations) > 1:
+        labels = "; ".join(evaluation.label for evaluation in evaluations)
+        raise DataError(
+            f"{given}: there are results of {len(evaluations)} models or settings here: {labels}. "
+            "Give the folder or the results file of one of them."
+        )
+    return evaluations[0]
+
+
+def read_evaluations(given: str | Path) -> list[Evaluation]:
+    """The results of every model that a results file or a folder is about, in order of label.
+
+    A folder may hold any number of runs at any depth. Of several results of one task, one over all
+    the data counts before one over a part, then one with samples, and then the newest. Samples
+    without a results file are those of a run of which nothing else is left.
+
+    Raises:
+        DataError: There is nothing to read, or all of it is damaged.
+    """
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        if not path.exists():
+            raise DataError(f"{path}: there is no such file or folder.")
+        runs, damaged = [read_run(path)], list[DataError]()
+    else:
+        runs, damaged = _runs_of(path)
+    by_identity: dict[str, list[Run]] = {}
+    for run in runs:
+        identity = json.dumps([run.model, model_settings(run)], sort_keys=True, default=str)
+        by_identity.setdefault(identity, []).append(run)
+    remarks = tuple(f"Left out: {error}" for error in damaged)
+    evaluations = [_evaluation(of_one, remarks) for of_one in by_identity.values()]
+    evaluations = [evaluation for evaluation in evaluations if evaluation.tasks]
+    if not evaluations:
+        raise (
+            damaged[0]
+            if damaged
+            else DataError(
+                f"{path}: there is no result of any task here. Give the folder that lm_eval "
+                "--output_path wrote to, or a results file (results_TIME.json)."
+            )
+        )
+    return labelled(evaluations)
+
+
+def labelled(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The evaluations with labels that tell them apart, in order of label."""
+    labels = distinguishing([(e.model, e.settings) for e in evaluations])
+    named = [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
+    return sorted(named, key=lambda evaluation: evaluation.label)
+
+
+def _runs_of(folder: Path) -> tuple[list[Run], list[DataError]]:
+    read = [_readable(path) for path in results_files(folder)]
+    runs = [run for run in read if isinstance(run, Run)]
+    damaged = [error for error in read if isinstance(error, DataError)]
+    known = {(run.path.parent, run.stamp) for run in runs}
+    left: dict[tuple[Path, str], dict[str, Any]] = {}
+    for path in sorted(folder.rglob("samples_*.jsonl")):
+        named = _SAMPLES.fullmatch(path.name)
+        if named is not None and (path.parent, named["stamp"]) not in known:
+            left.setdefault((path.parent, named["stamp"]), {})[named["task"]] = {}
+    for (parent, stamp), tasks in left.items():
+        runs.append(Run(parent / f"results_{stamp}.json", stamp, {"results": tasks}))
+    return runs, damaged
+
+
+def _readable(path: Path) -> Run | DataError:
+    try:
+        return read_run(path)
+    except DataError as error:
+        return error
+
+
+def _evaluation(runs: Sequence[Run], remarks: tuple[str, ...]) -> Evaluation:
+    tasks: dict[str, list[TaskResult]] = {}
+    groups: dict[str, list[TaskResult]] = {}
+    for run in runs:
+        members = mapping(run.results.get("group_subtasks"))
+        for name, figures in run.results["results"].items():
+            result = TaskResult(name, run, mapping(figures))
+            # Older versions write every task as a group without members.
+            (groups if members.get(name) else tasks).setdefault(name, []).append(result)
+    said: list[str] = []
+    newest = max(runs, key=lambda run: run.stamp)
+    return Evaluation(
+        model=newest.model,
+        settings=model_settings(newest),
+        tasks=_counting(tasks, said),
+        groups=_counting(groups, []),
+        remarks=(*remarks, *said),
+        label=newest.model,
+    )
+
+
+def _counting(
+    found: Mapping[str, Sequence[TaskResult]], remarks: list[str]
+) -> dict[str, TaskResult]:
+    """Of each task with its settings the result that counts, by title."""
+    counting: list[TaskResult] = []
+    for name, results in found.items():
+        by_settings: dict[str, list[TaskResult]] = {}
+        for result in results:
+            # A run of which the samples alone are left says nothing of its settings.
+            settings = json.dumps(task_settings(result.run, name), sort_keys=True, default=str)
+            by_settings.setdefault(settings, []).append(result)
+        for alike in by_settings.values():
+            best = max(alike, key=_worth)
+            counting.append(best)
+            if len(alike) > 1:
+                remarks.append(
+                    f"{name}: {len(alike)} runs with these settings; {best.run.path.name} counts."
+                )
+    titles = distinguishing([(r.task, task_settings(r.run, r.task)) for r in counting])
+    return dict(sorted(zip(titles, counting, strict=True), key=lambda item: item[0]))
+
+
+def _worth(result: TaskResult) -> tuple[bool, bool, bool, str]:
+    has_samples = result.samples_path is not None
+    return bool(result.figures), not result.parts, has_samples, result.run.stamp

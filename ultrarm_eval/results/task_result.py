@@ -1,0 +1,111 @@
+"""What a run says about one task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.results.digest import samples_digest
+from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.run import Run
+from ultrarm_eval.results.sample_lines import sample_lines
+
+#: The metric that leaderboards read.
+MAIN_METRIC = "acc"
+_NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a run says about a task.
+
+    Attributes:
+        task: The task's name.
+        run: The run it is from.
+        figures: The harness's figures, by metric and filter (`acc,none`, `acc_stderr,none`); empty
+            where the run was interrupted before they were written.
+    """
+
+    task: str
+    run: Run
+    figures: Mapping[str, Any]
+
+    @property
+    def samples_path(self) -> Path | None:
+        """The file of its samples; None where there is none."""
+        path = self.run.samples_path(self.task)
+        return path if path.is_file() else None
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the task says about itself and its data."""
+        found = mapping(mapping(self.run.results.get("configs")).get(self.task)).get("metadata")
+        return mapping(found)
+
+    @property
+    def data_digest(self) -> str | None:
+        """Equal for runs over the same documents; None for a run without samples.
+
+        Results of older versions do not hold it: then the samples are read.
+        """
+        stored = self.metadata.get("data_digest")
+        if stored is not None or self.samples_path is None:
+            return None if stored is None else str(stored)
+        lines = (line.content for line in sample_lines(self.samples_path))
+        return samples_digest(line for line in lines if isinstance(line, dict))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The keys of its figures, without those of the standard errors."""
+        return tuple(
+            key
+            for key, value in self.figures.items()
+            if key not in _NO_METRICS
+            and "_stderr," not in key
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+        )
+
+    @property
+    def main_metric(self) -> tuple[str, float, float | None] | None:
+        """The figure to quote: its key, its value and its standard error.
+
+        `acc,none` if there is one, else the first. None where there are no figures.
+        """
+        keys = self.metrics
+        if not keys:
+            return None
+        ours = [key for key in keys if key.partition(",")[0] == MAIN_METRIC]
+        return self.figure((ours or list(keys))[0])
+
+    def figure(self, key: str) -> tuple[str, float, float | None]:
+        """A figure by its key, with its value and its standard error, if it has one."""
+        metric, _, filter_name = key.partition(",")
+        error = self.figures.get(f"{metric}_stderr,{filter_name}")
+        known = float(error) if isinstance(error, int | float) else None
+        return key, float(self.figures[key]), known
+
+    def higher_is_better(self, metric: str) -> bool | None:
+        """Whether a higher value of a metric is better; None where neither is."""
+        directions = mapping(mapping(self.run.results.get("higher_is_better")).get(self.task))
+        value = directions.get(metric.partition(",")[0])
+        return value if isinstance(value, bool) else None
+
+    @property
+    def documents(self) -> int | None:
+        """How many documents were evaluated, if the run says so."""
+        counted = mapping(mapping(self.run.results.get("n-samples")).get(self.task))
+        value = counted.get("effective", self.figures.get("sample_len"))
+        return value if isinstance(value, int) else None
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What made the run see a part of the data alone: `--limit`, `--samples`, a shard."""
+        given = {
+            "limit": self.run.config.get("limit"),
+            "samples": self.run.config.get("samples"),
+            "shard": self.metadata.get("shard"),
+        }
+        return {name: value for name, value in given.items() if value is not None}

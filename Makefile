@@ -8,11 +8,12 @@ CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit demo-judge clean
+.PHONY: help demo test lint types unit demo-judge demo-report export-examples clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
 	@echo "make test   lint, types and tests"
+	@echo "make demo-report   the same run with its report, into results/demo"
 
 # torch first and by itself: a range that another package asks for could fetch a CUDA build.
 $(VENV)/installed: pyproject.toml setup.py $(CONSTRAINTS)
@@ -45,6 +46,14 @@ unit: $(VENV)/installed-dev
 demo-judge: $(VENV)/installed-dev
 	$(BIN)/python scripts/make_demo_data.py --split heldout -o ultrarm_eval/demo/ultrafeedback_demo.jsonl
 	$(BIN)/python scripts/train_demo_judge.py
+
+# The run of `make demo` with its report, as it stands in results/demo; CI checks that it comes out.
+demo-report: $(VENV)/installed-dev
+	$(OFFLINE) $(BIN)/python scripts/make_demo_report.py
+
+# An example of each export, from that run.
+export-examples: $(VENV)/installed-dev
+	$(OFFLINE) $(BIN)/python scripts/make_export_examples.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -144,6 +144,24 @@ def test_a_model_that_is_a_path_has_to_be_named(finished, tmp_path, capsys):
     assert "name it, --model ORG/NAME" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["../x", "org/../../x", "<script>", "org/a\nb", "/x"])
+def test_a_name_that_leaves_the_folder_is_refused(finished, tmp_path, capsys, name):
+    output = tmp_path / "o"
+    assert (
+        main(["export", "rewardbench", str(finished[0]), "-o", str(output), "--model", name]) == 2
+    )
+    assert f"--model {name!r}: a model is called ORG/NAME" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_exporting_again_gives_the_same_bytes(finished, tmp_path):
+    for folder in ("a", "b"):
+        exported(finished[0], tmp_path / folder, "--model", "org/judge")
+    for kind in ("eval-set", "eval-set-scores"):
+        first, second = (tmp_path / f / kind / "org" / "judge.json" for f in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
+
+
 def copied(folder, target, **changes):
     target.mkdir()
     for path in [*folder.rglob("results_*.json"), *folder.rglob("samples_*.jsonl")]:

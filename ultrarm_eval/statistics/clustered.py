@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from ultrarm_eval.statistics.intervals import Interval, mean_interval
 
@@ -40,6 +39,8 @@ def clustered_interval(
     Raises:
         ScoringError: There is no value, or one is NaN.
     """
+    from scipy import stats
+
     numbers = np.asarray(values, np.float64)
     if bounds is None and len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
         bounds = (0.0, 1.0)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.exports.files import write_texts
 from ultrarm_eval.suites.rewardbench import SUBSETS
 
 OVERALL_TASK = "rewardbench_overall"
@@ -105,20 +106,20 @@ def write_files(
         chat_template: The template's name.
 
     Raises:
-        DataError: A subset has no row.
+        DataError: A subset has no row, or the name would leave the folder.
     """
     about = {"model": model, "model_type": model_type, "chat_template": chat_template}
     contents = {
         "eval-set": {**accuracies_file(columns), **about},
         "eval-set-scores": {**columns, **about},
     }
-    paths = []
-    for kind, content in contents.items():
-        path = folder / kind / f"{model}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=4, sort_keys=True), encoding="utf-8")
-        paths.append(path)
-    return paths
+    return write_texts(
+        folder,
+        {
+            f"{kind}/{model}.json": json.dumps(content, indent=4, sort_keys=True)
+            for kind, content in contents.items()
+        },
+    )
 
 
 def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:

@@ -1,0 +1,1 @@
+"""Results in the forms that leaderboards and model pages take."""

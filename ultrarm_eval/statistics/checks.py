@@ -1,0 +1,133 @@
+"""What all statistics refuse: no numbers, numbers that are none, and impossible options."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+
+FloatArray = NDArray[np.float64]
+# Numbers that were computed in different ways and mean the same differ by less than this: six
+# sixths add up to 0.9999999999999999.
+ROUNDING = 1e-12
+
+
+def finite_numbers(values: ArrayLike, what: str, *, dimensions: int = 1) -> FloatArray:
+    """The values as an array of floats, at least one along the first dimension.
+
+    Args:
+        values: Anything numpy can read as numbers.
+        what: What one of them is, for the message ("margin").
+        dimensions: How many dimensions there have to be.
+
+    Raises:
+        ScoringError: There are none, they have another shape, or one is no finite number.
+    """
+    try:
+        numbers = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise ScoringError(f"The {what}s cannot be read as numbers ({error}).") from error
+    if numbers.ndim != dimensions:
+        raise ScoringError(
+            f"The {what}s have {numbers.ndim} dimensions; {dimensions} needed, the first of them "
+            "over prompts or pairs."
+        )
+    if not len(numbers):
+        raise ScoringError(f"There is no {what}: nothing can be said about no data.")
+    finite = np.isfinite(numbers)
+    if not finite.all():
+        place = _first(~finite)
+        raise ScoringError(
+            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; a finite number is needed."
+        )
+    return numbers
+
+
+def numbers_within(values: ArrayLike, what: str, low: float, high: float) -> FloatArray:
+    """The values as an array, all of them from `low` to `high`; rounding beyond an end is cut off.
+
+    Raises:
+        ScoringError: As for `finite_numbers`, or one is out of the range.
+    """
+    numbers = finite_numbers(values, what)
+    slack = [ROUNDING * max(1.0, abs(end)) for end in (low, high)]
+    outside = (numbers < low - slack[0]) | (numbers > high + slack[1])
+    if outside.any():
+        place = _first(outside)
+        raise ScoringError(
+            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; it goes from {low:g} to "
+            f"{high:g}."
+        )
+    return np.clip(numbers, low, high)
+
+
+def weights_of(weights: ArrayLike | None, count: int, what: str) -> FloatArray:
+    """How much each of `count` things counts, in sum more than 0; 1 each without weights.
+
+    Raises:
+        ScoringError: There is another number of weights, one is negative, or all are 0.
+    """
+    if weights is None:
+        return np.ones(count)
+    numbers = numbers_within(weights, "weight", 0, np.inf)
+    if len(numbers) != count:
+        raise ScoringError(
+            f"There are {count} {what}s and {len(numbers)} weights; give one of each."
+        )
+    if not numbers.any():
+        raise ScoringError(f"All weights are 0: there is no {what} that counts.")
+    return numbers
+
+
+def check_level(level: float) -> None:
+    """Refuses a confidence level that is none.
+
+    Raises:
+        ConfigurationError: It does not lie between 0 and 1.
+    """
+    if not 0 < level < 1:
+        raise ConfigurationError(
+            f"The confidence level is {level}; it lies between 0 and 1, as in 0.95."
+        )
+
+
+def check_count(value: int, what: str, *, least: int = 1) -> None:
+    """Refuses an option that counts something and is too small, or no whole number.
+
+    Raises:
+        ConfigurationError: It is.
+    """
+    if not is_whole(value) or value < least:
+        raise ConfigurationError(
+            f"The number of {what} is {value}; a whole number of at least {least} is needed."
+        )
+
+
+def generator(seed: int) -> np.random.Generator:
+    """The random numbers of a seed.
+
+    Raises:
+        ConfigurationError: The seed is negative, or no whole number.
+    """
+    if not is_whole(seed) or seed < 0:
+        raise ConfigurationError(f"The seed is {seed}; a whole number of at least 0 is needed.")
+    return np.random.default_rng(int(seed))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a number has no fraction; NaN and infinities are not whole."""
+    try:
+        return float(value).is_integer()
+    except (TypeError, ValueError):
+        return False
+
+
+def _first(where: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(int(index) for index in np.unravel_index(where.argmax(), where.shape))
+
+
+def _shown(place: tuple[int, ...]) -> str:
+    return ", ".join(map(str, place))

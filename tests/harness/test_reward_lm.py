@@ -85,6 +85,44 @@ def test_settings_and_what_was_really_used_stand_in_the_results(run, checkpoint,
     assert "acc_norm" not in results["higher_is_better"]["ultrafeedback_pairs"]
 
 
+def test_what_the_model_computed_and_how_long_it_took_stand_in_the_results(
+    run, checkpoint, pairs, tmp_path
+):
+    settings = {"pretrained": str(checkpoint), "score_store": str(tmp_path / "store")}
+    first, again = (
+        run("ultrarm", ["ultrafeedback_pairs"], {"data": pairs}, model_args=settings)["config"]
+        for _ in range(2)
+    )
+    from ultrarm_eval import __version__, load_judge
+
+    judge = load_judge(str(checkpoint), device="cpu")
+    # Each prompt has answers of its own here: no text is there twice.
+    texts = [(f"p{i}", text) for i in range(6) for text in ("the sky", str(i))]
+    tokens = [len(e.ids) for e in judge._encoder.encode(*zip(*texts, strict=True))]
+    assert first["judge_counts"]["computed_tokens"] == sum(tokens)
+    assert first["scoring_seconds"] > 0
+    assert first["ultrarm_eval_version"] == __version__
+    # What the store holds is not computed, and takes the model no time.
+    assert again["judge_counts"]["computed_tokens"] == 0
+    assert again["scoring_seconds"] == 0
+
+
+def test_the_digest_of_the_documents_depends_on_them_alone(run, checkpoint, pairs, tmp_path):
+    def digest(data, **settings):
+        results = run(
+            "ultrarm",
+            ["ultrafeedback_pairs"],
+            {"data": data},
+            model_args={"pretrained": str(checkpoint), **settings},
+        )
+        return results["configs"]["ultrafeedback_pairs"]["metadata"]["data_digest"]
+
+    other = [raw_row(instruction=f"p{i}", answers=(("the sky", 5), (f"{i}", 2))) for i in range(6)]
+    first = digest(pairs)
+    assert first == digest(pairs, template="raw")
+    assert first != digest(str(write_jsonl(tmp_path / "other.jsonl", other)))
+
+
 def test_both_names_of_the_model_work(run, checkpoint, pairs):
     accuracies = [
         run(name, ["ultrafeedback_pairs"], {"data": pairs}, model_args=f"pretrained={checkpoint}")[

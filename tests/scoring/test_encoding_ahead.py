@@ -100,6 +100,6 @@ def test_a_wrong_completion_is_named_before_anything_is_computed(checkpoint, sma
 
 def test_a_text_that_cannot_be_encoded_is_called_by_its_place(checkpoint, small_portions):
     judge = UltraRMJudge(str(checkpoint), device="cpu")
-    judge._encoder._vocabulary_size = judge._encoder._bos + 1
+    judge._encoder._vocabulary_size = judge._encoder.bos_id + 1
     with pytest.raises(ScoringError, match="Text [0-9]+ has the token id"):
         judge.score(list("abcdefghij"), ["sky"] * 10)

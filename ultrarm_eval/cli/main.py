@@ -13,6 +13,8 @@ from ultrarm_eval.cli.checks import add_checks
 from ultrarm_eval.cli.data import add_data_commands
 from ultrarm_eval.cli.exports import add_export
 from ultrarm_eval.cli.generations import add_judge
+from ultrarm_eval.cli.report import add_report
+from ultrarm_eval.cli.tokens import add_tokens
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.judges import DEFAULT_JUDGE
 
@@ -79,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     add_judge(commands)
     add_checks(commands)
     add_data_commands(commands)
+    add_tokens(commands)
+    add_report(commands)
     add_export(commands)
     _add_plugins(commands)
     return parser

@@ -16,12 +16,14 @@ from typing import Any
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.judges.settings import checked_count
+from ultrarm_eval.judges.token_judge import no_token_rewards
 from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.critique import Critique, CritiquedReward
 from ultrarm_eval.scoring.critique_runner import CritiqueRunner, Sampling
 from ultrarm_eval.scoring.encoding import TextEncoder
 from ultrarm_eval.scoring.token_ids import PackedIds, TokenIds, packed
+from ultrarm_eval.scoring.token_rewards import TokenRewards
 from ultrarm_eval.templates import Template, get_template
 
 logger = logging.getLogger(__name__)
@@ -91,6 +93,14 @@ class CritiqueJudge(LanguageModelJudge):
                 unreadable,
                 len(completions),
             )
+
+    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
+        """Refused: a critique is of a whole answer.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise no_token_rewards(self.name, "a critique is of a whole answer")
 
     def _keep(self, ids: TokenIds, critique: Critique) -> None:
         text = packed(ids)

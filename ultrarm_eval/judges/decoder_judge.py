@@ -14,10 +14,13 @@ from ultrarm_eval.judges.compiling import compile_layers
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.judges.model_loading import load_model
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.batching import AUTO, why_no_rows
+from ultrarm_eval.scoring.batching import AUTO, why_alone, why_no_rows
+from ultrarm_eval.scoring.completion_place import PlacedText
 from ultrarm_eval.scoring.model_runner import ModelRunner
 from ultrarm_eval.scoring.plan import PADDED
+from ultrarm_eval.scoring.prefixes import read_positions
 from ultrarm_eval.scoring.runner import Runner
+from ultrarm_eval.scoring.scorer import score_after_tokens
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +59,19 @@ class DecoderJudge(CheckpointJudge):
         )
         if self._compiled:
             compile_layers(model)
-        return ModelRunner(model, attn_implementation=self._attention, compiled=self._compiled)
+        return ModelRunner(
+            model,
+            attn_implementation=self._attention,
+            compiled=self._compiled,
+            padded=self._batching == PADDED,
+        )
+
+    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
+        if why_alone(self._checkpoint.config) is not None:
+            # What is computed of a token depends on the length, or on what follows it.
+            return super()._after_tokens(text)
+        rewards = score_after_tokens(self._loaded(), text.ids)
+        return [rewards[at] for at in read_positions(text.ids, self._encoder.unread_id)]
 
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]

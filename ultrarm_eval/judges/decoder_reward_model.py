@@ -173,6 +173,21 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
         last_hidden = hidden[rows, last_positions.to(hidden.device)]
         return self.reward_head(last_hidden).squeeze(-1)  # type: ignore[no-any-return]
 
+    def rewards_after_tokens(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:
+        """Rewards of texts that end after each of their tokens.
+
+        A causal model has computed every prefix on the way to the whole text.
+
+        Args:
+            input_ids: Token ids, shape (batch, length).
+            **model_inputs: Passed to the backbone.
+
+        Returns:
+            float32 rewards, shape (batch, length).
+        """
+        hidden = self.hidden_states(input_ids, **model_inputs)
+        return self.reward_head(hidden).squeeze(-1)  # type: ignore[no-any-return]
+
     def forward(
         self,
         input_ids: torch.Tensor,

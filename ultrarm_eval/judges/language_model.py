@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
@@ -14,12 +15,16 @@ from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.own_forward import load_own_forward
 from ultrarm_eval.judges.tokenizer import LoadedTokenizer
+from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.attention.choice import AUTO as ANY_ATTENTION
 from ultrarm_eval.scoring.attention.choice import PADDED_KERNELS
 from ultrarm_eval.scoring.batching import AUTO, resolve_batching
-from ultrarm_eval.scoring.completion_tokens import CompletionEncoder
+from ultrarm_eval.scoring.completion_place import PlacedText
+from ultrarm_eval.scoring.completion_tokens import CompletionEncoder, completion_start
 from ultrarm_eval.scoring.encoding import TextEncoder
 from ultrarm_eval.scoring.plan import PADDED
+from ultrarm_eval.scoring.scorer import score_after_tokens
+from ultrarm_eval.scoring.token_ids import unpacked
 from ultrarm_eval.templates import CHAT_TEMPLATE
 
 _REWARD_HEADS = ("score.weight", "regression_head.weight")
@@ -82,6 +87,16 @@ class LanguageModelJudge(CheckpointJudge):
                 f"torch_compile={self._compiled}."
             )
         return resolve_batching(PADDED, self._checkpoint.config)
+
+    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
+        (encoded,) = self._encoder.encode([prompt], [completion])
+        start, ids = completion_start(unpacked(encoded.packed_ids))
+        return PlacedText(ids, start, encoded.truncated)
+
+    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
+        packed = np.concatenate([np.array([text.completion_start], dtype=text.ids.dtype), text.ids])
+        rewards = score_after_tokens(self._loaded(), packed)
+        return [*([None] * text.completion_start), *rewards]
 
     def _load_language_model(self, checkpoint: Checkpoint) -> Any:
         from transformers import AutoModelForCausalLM

@@ -26,6 +26,7 @@ from ultrarm_eval.scoring.attention.choice import AUTO as ANY_ATTENTION
 from ultrarm_eval.scoring.attention.choice import PADDED_KERNELS
 from ultrarm_eval.scoring.batching import AUTO, resolve_batching
 from ultrarm_eval.scoring.classifier_runner import ClassifierRunner
+from ultrarm_eval.scoring.completion_place import PlacedText
 from ultrarm_eval.scoring.encoding import TextEncoder
 from ultrarm_eval.scoring.plan import PADDED
 from ultrarm_eval.scoring.runner import Runner
@@ -120,6 +121,11 @@ class SequenceClassificationJudge(DecoderJudge):
             quantization=self._quantization,
         )
         return ClassifierRunner(model)
+
+    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
+        if self._is_decoder:
+            return super()._after_tokens(text)
+        return CheckpointJudge._after_tokens(self, text)
 
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.messages import Prompt
+from ultrarm_eval.scoring.completion_place import PlacedText, placed_text
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.encoding_ahead import encoded_ahead
 from ultrarm_eval.scoring.plan import Plan, joined, make_plan
+from ultrarm_eval.scoring.prefixes import each_once, prefixes
 from ultrarm_eval.scoring.reward_stream import RewardStream, Scoring
 from ultrarm_eval.scoring.runner import Runner
 from ultrarm_eval.scoring.score_store import ScoreStore
-from ultrarm_eval.scoring.scorer import BatchLimits
+from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.scoring.text_counts import TextCounts
 from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
+from ultrarm_eval.scoring.token_rewards import TokenRewards
+from ultrarm_eval.scoring.token_texts import TokenTexts
 
 
 class TextScoring(ABC):
     """Scores texts with whatever encodes and runs them."""
 
+    _tokenizer: Any
     _encoder: TextEncoder
     _counts: TextCounts
     _batching: str
@@ -104,3 +112,49 @@ class TextScoring(ABC):
             float(runner.score_padded([unpacked(encoded.packed_ids)])[0])
             for encoded in self._encoder.encode(prompts, completions)
         ]
+
+    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
+        """What the reward would be if the text ended after each of its tokens.
+
+        Nothing follows the token that the text would end after, no EOS and no end of turn, but an
+        encoder's closing token. The last reward is that of `score`. Nothing is counted or stored.
+
+        Args:
+            prompt: A text, a message list, or None.
+            completion: The completion.
+
+        Raises:
+            UltrarmEvalError: The text cannot be encoded, or does not fit into memory, or a reward
+                is not finite.
+        """
+        text = self._placed(prompt, completion)
+        rewards = self._after_tokens(text)
+        for number, reward in enumerate(rewards, start=1):
+            if reward is not None and not math.isfinite(reward):
+                raise ScoringError(
+                    f"The reward after token {number} is {reward}. Weights or activations "
+                    "overflowed: use dtype=bfloat16 or float32 rather than float16."
+                )
+        ids = tuple(text.ids.tolist())
+        return TokenRewards(
+            self._token_texts(ids), ids, tuple(rewards), text.completion_start, text.truncated
+        )
+
+    @cached_property
+    def _token_texts(self) -> TokenTexts:
+        return TokenTexts(self._tokenizer.backend_tokenizer)
+
+    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
+        return placed_text(self._encoder, prompt, completion)
+
+    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
+        """The reward after each token; here of each prefix in a forward pass of its own."""
+        encoder = self._encoder
+        read = prefixes(text.ids, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
+        texts, which = each_once(read)
+        found = [0.0] * len(texts)
+        batches = score_token_ids(self._loaded(), texts, self._batch_limits(), self._batching)
+        for indices, rewards in batches:
+            for index, reward in zip(indices, rewards, strict=True):
+                found[index] = reward
+        return [found[index] for index in which]

@@ -69,9 +69,8 @@ def _ids_before(encoder: TextEncoder, prompt: Prompt) -> tuple[int, ...]:
     mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
 
     def render(messages: Sequence[Message], _: str) -> str:
-        before, found, _behind = template.render(messages, mark).partition(mark)
-        # A template that changes the completion: what it has in common with an empty one.
-        return before if found else template.render(messages, "")
+        # A template that changes the completion writes another one: ids part there as well.
+        return template.render(messages, mark).partition(mark)[0]
 
     alone = _uncut(encoder, replace(template, render=render, append_eos=False))
     alone.closing_id = alone.unread_id = None

@@ -1,0 +1,119 @@
+"""Rewards after tokens as a table that a person reads: number, token, reward, change, bar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+from ultrarm_eval.cli.printable import fitted, printable, width
+from ultrarm_eval.scoring.token_rewards import TokenRewards
+
+_DIGITS = 4
+_HALF = 10
+_LONGEST_TOKEN = 24
+_PART = "⋯"
+_NOTHING = "-"
+_MOST_CUT = 4
+_FULL, _LEFT_HALF, _RIGHT_HALF, _AXIS = "█", "▌", "▐", "│"
+_BEYOND = ("◂", "▸")
+
+
+def token_table(found: TokenRewards) -> str:
+    """The table, one line a token; a line says where the completion starts, the last the reward.
+
+    A bar shows how much the token moved the reward: to the left of the axis down, to the right up.
+    The completion's largest change has room; larger ones before it are cut.
+
+    Args:
+        found: The rewards.
+    """
+    changes = _changes(found.rewards)
+    # A completion that changes next to nothing does not blow up what comes before it.
+    least = _largest(changes) / _MOST_CUT
+    largest = max(_largest(changes[found.completion_start :]), least)
+    shown = [printable(token, show_spaces=True) or _PART for token in found.tokens]
+    rewards = [_NOTHING if one is None else f"{one:.{_DIGITS}f}" for one in found.rewards]
+    moved = ["" if one is None else _signed(one) for one in changes]
+    columns = _Columns(shown, rewards, moved)
+    lines = [columns.head()]
+    for index, change in enumerate(changes):
+        if index == found.completion_start:
+            lines.append(columns.rule("completion"))
+        lines.append(columns.line(index, _bar(change, largest)))
+    if found.completion_start == len(found.tokens):
+        lines.append(columns.rule("completion: no token of its own"))
+    lines += _legend(found, changes, largest)
+    lines.append(f"reward {found.reward:.6f}")
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+class _Columns:
+    """The columns that hold texts, and how wide they are."""
+
+    def __init__(self, tokens: Sequence[str], rewards: Sequence[str], changes: Sequence[str]):
+        self._tokens, self._rewards, self._changes = tokens, rewards, changes
+        self._number = len(str(len(tokens)))
+        self._token = min(max(width("token"), *map(width, tokens)), _LONGEST_TOKEN)
+        self._reward = max(len("reward"), *map(len, rewards))
+        self._change = max(len("change"), *map(len, changes))
+
+    def head(self) -> str:
+        return self._join("#", fitted("token", self._token), "reward", "change", "")
+
+    def line(self, index: int, bar: str) -> str:
+        token = fitted(self._tokens[index], self._token)
+        number = str(index + 1)
+        return self._join(number, token, self._rewards[index], self._changes[index], bar)
+
+    def rule(self, words: str) -> str:
+        whole = self._number + self._token + self._reward + self._change + 2 * _HALF + 9
+        return f"── {words} ".ljust(whole, "─")
+
+    def _join(self, number: str, token: str, reward: str, change: str, bar: str) -> str:
+        return (
+            f"{number:>{self._number}}  {token}  {reward:>{self._reward}}  "
+            f"{change:>{self._change}}  {bar}"
+        )
+
+
+def _changes(rewards: Sequence[float | None]) -> list[float | None]:
+    """What each token changed; None where there is no reward before it."""
+    pairs = pairwise(rewards)
+    return [None, *(None if a is None or b is None else b - a for a, b in pairs)]
+
+
+def _largest(changes: Sequence[float | None]) -> float:
+    return max((abs(change) for change in changes if change is not None), default=0.0)
+
+
+def _signed(change: float) -> str:
+    # Adding zero makes a negative zero a positive one.
+    return f"{round(change, _DIGITS) + 0.0:+.{_DIGITS}f}"
+
+
+def _halves(change: float | None, largest: float) -> int:
+    """The bar's length in half blocks, without regard to the room there is."""
+    return round(2 * _HALF * abs(change) / largest) if change and largest else 0
+
+
+def _bar(change: float | None, largest: float) -> str:
+    halves = _halves(change, largest)
+    full, half = divmod(min(halves, 2 * _HALF), 2)
+    is_up = change is not None and change > 0
+    blocks = _FULL * full
+    if halves > 2 * _HALF:
+        blocks = blocks[1:] + _BEYOND[1] if is_up else _BEYOND[0] + blocks[1:]
+    if is_up:
+        return " " * _HALF + _AXIS + blocks + _LEFT_HALF * half
+    return (_RIGHT_HALF * half + blocks).rjust(_HALF) + _AXIS
+
+
+def _legend(found: TokenRewards, changes: Sequence[float | None], largest: float) -> list[str]:
+    said = []
+    if largest:
+        said.append(f"{_FULL} is a change of {largest / _HALF:.2g}")
+    if any(_halves(change, largest) > 2 * _HALF for change in changes):
+        said.append(f"{_BEYOND[0]} and {_BEYOND[1]} stand for more than the bar has room for")
+    if "" in found.tokens:
+        said.append(f"{_PART} is a part of the character that a later token completes")
+    return [f"{'; '.join(said)}."] if said else []

@@ -20,6 +20,8 @@ from ultrarm_eval.suites.choice import is_choice
 #: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
 #: answer and the reference that it is compared with.
 PREFERENCE, REFERENCE = "preference", "reference"
+# Beyond it margins and their squares are no finite numbers.
+_LARGEST_REWARD = 1e100
 
 
 @dataclass(frozen=True)
@@ -81,19 +83,45 @@ def read_sample(
         DataError: It is of one of our tasks and does not hold what such a sample has.
     """
     document: Any = sample.get("doc")
+    found: JudgedDocument | None = None
     try:
         if is_document(document):
-            return _of_ratings(sample, document, metadata)
-        if is_choice(document):
-            return _of_choice(sample, document, metadata)
-        if isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
-            return _of_reference(sample, document)
-    except (KeyError, IndexError, TypeError, ValueError) as error:
+            found = _of_ratings(sample, document, metadata)
+        elif is_choice(document):
+            found = _of_choice(sample, document, metadata)
+        elif isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
+            found = _of_reference(sample, document)
+        if found is not None:
+            _require_texts(found)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise DataError(
             f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
             "the file is damaged or was edited."
         ) from error
-    return None
+    for reward in [] if found is None else found.rewards:
+        if abs(reward) > _LARGEST_REWARD:
+            raise DataError(
+                f"{where}: a completion has the reward {reward}; margins need numbers of at most "
+                f"{_LARGEST_REWARD:g}."
+            )
+    return found
+
+
+def _require_texts(document: JudgedDocument) -> None:
+    """Refuses what is no conversation with texts, as a file that was edited may hold.
+
+    Raises:
+        TypeError: A message is no mapping, or a completion no text.
+        ValueError: There are more or fewer rewards than completions.
+    """
+    if not isinstance(document.prompt, list) or not all(
+        isinstance(message, Mapping) for message in document.prompt
+    ):
+        raise TypeError("the prompt is no list of messages")
+    if not all(isinstance(text, str) for text in document.completions):
+        raise TypeError("a completion is no text")
+    if not len(document.completions) == len(document.names) == len(document.rewards):
+        raise ValueError(f"{len(document.rewards)} rewards of {len(document.completions)} answers")
 
 
 def _of_ratings(
@@ -128,12 +156,9 @@ def _of_choice(
     rewards = _answers(sample)
     if len(rewards) != total:
         raise ValueError(f"{len(rewards)} rewards of {total} completions")
-    pairs = [
-        PreferencePair(i, j)
-        for i in range(correct)
-        for j in range(correct, total)
-        if not math.isnan(rewards[i]) and not math.isnan(rewards[j])
-    ]
+    # As in its task's metrics, an item with a completion that has no score counts in nothing.
+    is_scored = not any(map(math.isnan, rewards))
+    pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
     return JudgedDocument(
         PREFERENCE,
         document["prompt"],
@@ -141,7 +166,7 @@ def _of_choice(
         [None] * total,
         rewards,
         [1.0] * correct + [0.0] * (total - correct),
-        pairs,
+        pairs if is_scored else [],
         TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
         {"category": str(document["subset"])},
     )
@@ -154,7 +179,8 @@ def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> Jud
         return None
     rewards = [_reward(one) for one in (*judged, reference)]
     last = len(answers)
-    known = [i for i in range(last) if not math.isnan(rewards[i] + rewards[last])]
+    # As in the task's win rate: with one text without a score there is no comparison.
+    is_scored = not any(map(math.isnan, rewards))
     source = document.get("source")
     return JudgedDocument(
         REFERENCE,
@@ -163,7 +189,7 @@ def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> Jud
         [None] * last + [document.get("reference_model") or "reference"],
         rewards,
         [math.nan] * len(rewards),
-        [PreferencePair(i, last) for i in known],
+        [PreferencePair(i, last) for i in range(last)] if is_scored else [],
         0.5,
         {} if source is None else {"source": str(source)},
     )

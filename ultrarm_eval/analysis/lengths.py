@@ -83,7 +83,7 @@ def length_report(observations: Observations) -> LengthReport | None:
     completions = observations.completions
     return LengthReport(
         float(longest.mean()),
-        bootstrap_ratios(*pick)[0],
+        bootstrap_ratios(*pick, bounds=(0.0, 1.0))[0],
         length_controlled_accuracy([splits.sum(axis=0).tolist()]),
         bootstrap_statistic(
             lambda weights: length_controlled_accuracy([(weights @ splits).tolist()]), len(splits)

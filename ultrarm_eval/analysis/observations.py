@@ -125,7 +125,8 @@ class Observations:
         documents: The documents.
         pairs: The pairs of all documents.
         completions: The completions of all documents.
-        digest: Identifies the documents, whatever their order.
+        digest: Identifies the documents, whatever their order, those without a score included; None
+            where the samples have no hashes.
         counts: What was left out, by reason.
         remarks: The same in words.
     """
@@ -135,7 +136,7 @@ class Observations:
     documents: DocumentColumns
     pairs: PairColumns
     completions: CompletionColumns
-    digest: str
+    digest: str | None
     counts: Mapping[str, int]
     remarks: tuple[str, ...] = field(default=())
 
@@ -163,6 +164,7 @@ class _Reading:
         self._result, self._metadata = result, result.metadata
         self._metric, _, self._filter = ("", "", "") if main is None else main[0].partition(",")
         self._seen: Counter[str] = Counter()
+        self._have_hashes = True
         self._prompts: dict[object, int] = {}
         self._kind: str | None = None
         self._counts: Counter[str] = Counter()
@@ -192,15 +194,18 @@ class _Reading:
             return
         document = read_sample(sample, self._metadata, where)
         digest = str(sample.get("doc_hash", sample.get("doc_id")))
+        self._have_hashes &= "doc_hash" in sample
         key = digest, self._seen[digest]
+        # Before anything is left out: runs of several judges number equal documents alike.
+        self._seen[digest] += 1
         value = _value(sample, self._metric)
         worth = [] if document is None else pair_credits(document, value)
-        if document is not None and document.kind == REFERENCE and worth:
-            value = math.fsum(worth) / len(worth)
+        if document is not None and document.kind == REFERENCE:
+            # Its main metric may be the reward, which has a value without a reference's, too.
+            value = math.fsum(worth) / len(worth) if worth else None
         if document is not None and value is None and not document.pairs:
             self._counts["documents_without_score"] += 1
             return
-        self._seen[digest] += 1
         index = len(self._keys)
         self._keys.append(key)
         self._numbers.append(sample.get("doc_id"))
@@ -280,9 +285,18 @@ class _Reading:
             ),
             _pair_columns([np.array(column, np.float64) for column in self._pairs]),
             _completion_columns([np.array(column, np.float64) for column in self._completions]),
-            documents_digest(self._keys),
+            self._digest(),
             dict(self._counts),
             tuple(remarks),
+        )
+
+    def _digest(self) -> str | None:
+        if not self._have_hashes:
+            return None
+        return documents_digest(
+            (digest, occurrence)
+            for digest, total in self._seen.items()
+            for occurrence in range(total)
         )
 
 

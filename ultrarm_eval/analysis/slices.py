@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ Mask = NDArray[np.bool_]
 
 # Ranges of a measured thing, as many as can be told apart in a table.
 _RANGES = 5
+_MOST_PARTS = 50
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,17 @@ def slices(observations: Observations) -> list[Slice]:
 
 def _by_part(observations: Observations) -> Iterator[Slice]:
     for dimension, names in observations.documents.parts.items():
-        column = np.array(names, dtype=object)
-        for name in sorted(set(names)):
-            part = _of_documents(observations, dimension, name or "not given", column == name)
+        counts = Counter(names)
+        # The largest, in order of name; a table of all of very many could not be read.
+        most = sorted(counts, key=lambda name: (-counts[name], name))
+        kept = most if len(most) <= _MOST_PARTS else most[: _MOST_PARTS - 1]
+        named = [(name or "not given", {name}) for name in sorted(kept)]
+        if len(kept) < len(most):
+            rest = set(most[len(kept) :])
+            named.append((f"{len(rest)} others", rest))
+        for label, members in named:
+            mask = np.fromiter((name in members for name in names), np.bool_, len(names))
+            part = _of_documents(observations, dimension, label, mask)
             if part is not None:
                 yield part
 
@@ -96,7 +106,8 @@ def _by_prompt_length(observations: Observations) -> Iterator[Slice]:
 
 
 def _by_gap(observations: Observations) -> list[Slice]:
-    gaps = observations.pairs.gap
+    # Ratings are exact fractions, their differences here are not.
+    gaps = observations.pairs.gap.round(9)
     # A benchmark's right and wrong answers all differ by one.
     if np.isnan(gaps).any() or len(np.unique(gaps)) < 2:
         return []
@@ -126,7 +137,7 @@ def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
     distinct = np.unique(values)
     suffix = f" {unit}" if unit else ""
     if len(distinct) <= _RANGES:
-        return [(f"{value:g}{suffix}", values == value) for value in distinct]
+        return [(f"{_spelled(value)}{suffix}", values == value) for value in distinct]
     inner = np.quantile(values, np.arange(1, _RANGES) / _RANGES, method="inverted_cdf")
     # A value that is the end of several ranges, and one at the top, make no range of their own.
     ends = [end for end in np.unique(inner) if end < distinct[-1]]
@@ -135,10 +146,14 @@ def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
     for end in [*ends, distinct[-1]]:
         mask = (values > above) & (values <= end)
         low, high = values[mask].min(), end
-        name = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        name = _spelled(low) if low == high else f"{_spelled(low)} to {_spelled(high)}"
         found.append((f"{name}{suffix}", mask))
         above = end
     return found
+
+
+def _spelled(value: float) -> str:
+    return f"{value:.0f}" if value == round(value) else f"{value:.3g}"
 
 
 def _of_documents(
@@ -177,7 +192,7 @@ def _of_pairs(
     _, prompts = np.unique(observations.documents.prompts[pairs.document], return_inverse=True)
     credit = [np.bincount(prompts, pairs.credit * mask) for _, mask in parts]
     count = [np.bincount(prompts, mask.astype(np.float64)) for _, mask in parts]
-    intervals = bootstrap_ratios(np.column_stack(credit), np.column_stack(count))
+    intervals = bootstrap_ratios(np.column_stack(credit), np.column_stack(count), bounds=(0.0, 1.0))
     return [
         Slice(
             dimension,

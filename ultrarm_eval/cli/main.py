@@ -10,9 +10,11 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from ultrarm_eval.cli.checks import add_checks
+from ultrarm_eval.cli.compare import add_compare
 from ultrarm_eval.cli.data import add_data_commands
 from ultrarm_eval.cli.exports import add_export
 from ultrarm_eval.cli.generations import add_judge
+from ultrarm_eval.cli.leaderboard import add_leaderboard
 from ultrarm_eval.cli.report import add_report
 from ultrarm_eval.cli.tokens import add_tokens
 from ultrarm_eval.errors import UltrarmEvalError
@@ -83,6 +85,8 @@ def _parser() -> argparse.ArgumentParser:
     add_data_commands(commands)
     add_tokens(commands)
     add_report(commands)
+    add_compare(commands)
+    add_leaderboard(commands)
     add_export(commands)
     _add_plugins(commands)
     return parser

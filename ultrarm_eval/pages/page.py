@@ -49,6 +49,11 @@ def render_page(
     )
 
 
+def size_in_page(text: str) -> int:
+    """Bytes that a text takes in a page's data."""
+    return len(_script_data(text).encode("utf-8"))
+
+
 def _policy(code: str) -> str:
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     scripts = f"'sha256-{digest}'" if code else "'none'"

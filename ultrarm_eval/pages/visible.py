@@ -15,7 +15,7 @@ _LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
 def visible(text: str) -> str:
     """A text in which controls that would hide or reorder something are spelled out.
 
-    Halves of surrogate pairs, which no encoding can write, are replaced by U+FFFD.
+    Halves of surrogate pairs, which no encoding can write, are replaced by a question mark.
     """
     return _HIDDEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", well_formed(text))
 

@@ -69,7 +69,10 @@ def model_settings(run: Run) -> dict[str, Any]:
 
 
 def task_settings(run: Run, task: str) -> dict[str, Any]:
-    """What a task's figures depend on, as far as the run says it."""
+    """What a task's figures depend on, as far as the run says it; of a group those of its tasks."""
+    members = member_tasks(run, task)
+    if members:
+        return _of_all({member: task_settings(run, member) for member in members})
     metadata = mapping(mapping(mapping(run.results.get("configs")).get(task)).get("metadata"))
     found = {name: metadata.get(name) for name in _OF_TASK}
     used = metadata.get("judge_used")
@@ -79,6 +82,31 @@ def task_settings(run: Run, task: str) -> dict[str, Any]:
     shots = mapping(run.results.get("n-shot")).get(task)
     found["num_fewshot"] = shots or None
     return {name: value for name, value in found.items() if value is not None}
+
+
+def member_tasks(run: Run, group: str) -> tuple[str, ...]:
+    """The tasks of a group, also those of groups in it, in the run's order; of a task none."""
+    members = mapping(run.results.get("group_subtasks"))
+    seen: dict[str, bool] = {}
+    waiting = [group]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            below = members.get(name)
+            below = [n for n in below if isinstance(n, str)] if isinstance(below, list) else []
+            seen[name] = not below
+            waiting += below
+    return tuple(name for name, is_task in seen.items() if is_task and name != group)
+
+
+def _of_all(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Settings of several tasks: one value where all have the same, else that of each."""
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for of_one in settings.values() for name in of_one):
+        values = {task: of_one.get(name) for task, of_one in settings.items()}
+        first = next(iter(values.values()))
+        found[name] = first if all(value == first for value in values.values()) else values
+    return found
 
 
 def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:

@@ -127,7 +127,10 @@ def read_run(path: Path) -> Run:
         )
     try:
         results = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read ({error.strerror}).") from error
+    # A number of thousands of digits is a ValueError and no JSONDecodeError.
+    except (ValueError, RecursionError) as error:
         raise DataError(
             f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
         ) from error

@@ -57,6 +57,8 @@ def _parsed(line: bytes, where: str) -> dict[str, Any] | DataError:
         return DataError(f"{where}: this is not UTF-8 (byte {error.start}); the file is damaged.")
     except json.JSONDecodeError as error:
         return DataError(f"{where}: this is no JSON ({error.msg}); the file is damaged or cut off.")
+    except ValueError:
+        return DataError(f"{where}: this JSON has a number of too many digits.")
     except RecursionError:
         return DataError(f"{where}: this JSON is nested too deeply; the file is damaged.")
     return sample if isinstance(sample, dict) else DataError(f"{where}: this is no JSON object.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.results.digest import samples_digest
-from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.identity import mapping, member_tasks
 from ultrarm_eval.results.run import Run
 from ultrarm_eval.results.sample_lines import sample_lines
 
@@ -66,6 +67,8 @@ class TaskResult:
             and "_stderr," not in key
             and isinstance(value, int | float)
             and not isinstance(value, bool)
+            # JSON has integers that no float can hold.
+            and not (isinstance(value, int) and abs(value) > sys.float_info.max)
         )
 
     @property
@@ -102,10 +105,29 @@ class TaskResult:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What made the run see a part of the data alone: `--limit`, `--samples`, a shard."""
+        """What made the run see a part of the data alone: `--limit`, `--samples`, a shard.
+
+        Of a group, what made it see a part of any of its tasks' data.
+        """
+        tasks = member_tasks(self.run, self.task) or (self.task,)
         given = {
             "limit": self.run.config.get("limit"),
             "samples": self.run.config.get("samples"),
-            "shard": self.metadata.get("shard"),
+            "shard": _first(TaskResult(one, self.run, {}).metadata.get("shard") for one in tasks),
         }
-        return {name: value for name, value in given.items() if value is not None}
+        found = {name: value for name, value in given.items() if value is not None}
+        # The harness does not write down `--samples`; what it counted tells.
+        counted = _first(self._counted_part(task) for task in tasks)
+        return found if found or counted is None else {"documents": counted}
+
+    def _counted_part(self, task: str) -> str | None:
+        counted = mapping(mapping(self.run.results.get("n-samples")).get(task))
+        seen, all_of_them = counted.get("effective"), counted.get("original")
+        if isinstance(seen, int) and isinstance(all_of_them, int) and seen < all_of_them:
+            return f"{seen} of {all_of_them}"
+        return None
+
+
+def _first(values: Iterable[Any]) -> Any:
+    """The first of some values that is not None."""
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,81 @@
+"""`ultrarm-eval compare`: whether runs differ."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ultrarm_eval.cli.forms import form_of, write_output
+
+if TYPE_CHECKING:
+    from ultrarm_eval.analysis.comparison import Comparison
+
+_FORMS = {
+    "text": (".txt",),
+    "md": (".md", ".markdown"),
+    "html": (".html", ".htm"),
+    "json": (".json",),
+    "csv": (".csv",),
+}
+_DIMENSIONS = ("source", "category", "aspect")
+
+
+def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `compare`."""
+    command = commands.add_parser(
+        "compare",
+        help="say whether the differences between runs are more than chance",
+        description=(
+            "Compares every two runs on every task that both have: documents are matched by their "
+            "content, differences have intervals and paired tests over prompts, corrected by "
+            "Holm's method, and the agreement of the judges is shown. The runs need "
+            "lm_eval --output_path --log_samples. A folder may hold several runs."
+        ),
+    )
+    command.add_argument(
+        "results", metavar="RESULTS", nargs="+", help="results_*.json, or a folder that holds some"
+    )
+    command.add_argument("-o", "--output", metavar="FILE", help="write there, not to the terminal")
+    command.add_argument(
+        "--format", choices=list(_FORMS), help="by the file's ending; text if there is none"
+    )
+    command.add_argument(
+        "--by",
+        action="append",
+        default=[],
+        choices=_DIMENSIONS,
+        help="also compare on the parts of each task; may be repeated",
+    )
+    command.set_defaults(run=_run_compare)
+
+
+def _run_compare(options: argparse.Namespace) -> int:
+    from ultrarm_eval.analysis.comparing import compare_runs
+
+    form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    by = tuple(dict.fromkeys(options.by))
+    text = _writer(form)(compare_runs(options.results, by=by))
+    if options.output is not None:
+        sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
+        return 0
+    encoding = sys.stdout.encoding or "utf-8"
+    # A terminal that cannot show a character shows a question mark.
+    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+    return 0
+
+
+def _writer(form: str) -> Callable[[Comparison], str]:
+    if form == "html":
+        from ultrarm_eval.pages.comparison_page import comparison_page
+
+        return comparison_page
+    if form in ("json", "csv"):
+        from ultrarm_eval.cli.comparison_data import as_csv, as_json
+
+        return as_json if form == "json" else as_csv
+    from ultrarm_eval.cli.comparison_text import as_markdown, as_text
+
+    return as_markdown if form == "md" else as_text

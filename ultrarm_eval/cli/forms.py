@@ -1,0 +1,72 @@
+"""Forms of output: which one is meant, and writing it."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.messages import well_formed
+
+
+def form_of(
+    named: str | None, output: str | None, endings: Mapping[str, Sequence[str]], *, otherwise: str
+) -> str:
+    """The form that is meant: the one that is named, or that of the file's ending.
+
+    Args:
+        named: The form the user named.
+        output: The file that is written.
+        endings: The endings of each form.
+        otherwise: The form where nothing says which.
+
+    Raises:
+        ConfigurationError: The ending is of none of the forms.
+    """
+    if named is not None:
+        return named
+    ending = "" if output is None else Path(output).suffix.lower()
+    if not ending:
+        return otherwise
+    for form, own in endings.items():
+        if ending in own:
+            return form
+    raise ConfigurationError(
+        f"{output}: the ending {ending} says no form. Name one with --format "
+        f"{'|'.join(endings)}, or end the file in one of "
+        f"{', '.join(e for own in endings.values() for e in own)}."
+    )
+
+
+def write_output(path: Path, text: str) -> Path:
+    """Writes a file, whole or not at all; its folder is made where it is missing.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    data = well_formed(text).encode("utf-8")
+    unfinished = path.parent / f"{path.name}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            # A folder is refused here; a device or pipe is written to, never replaced.
+            path.write_bytes(data)
+            return path
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise ConfigurationError(
+            f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
+            "folder that you may write to with -o."
+        ) from error
+    return path
+
+
+def write_to_terminal(text: str) -> None:
+    """Writes a text to the standard output, with `?` for what its encoding does not have."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))

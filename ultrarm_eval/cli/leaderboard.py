@@ -1,0 +1,69 @@
+"""`ultrarm-eval leaderboard`: a static board over many runs."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from ultrarm_eval.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+
+def add_leaderboard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `leaderboard`."""
+    command = commands.add_parser(
+        "leaderboard",
+        help="a static board over many runs",
+        description=(
+            "Writes board.html, board.csv and board.json over all runs of a folder: a row for "
+            "each model or judge with its settings, a column for each group and task, with "
+            "intervals and the ranks that they leave open. Figures over a part of the data, over "
+            "other documents, or in-sample are marked and not ranked."
+        ),
+    )
+    command.add_argument(
+        "results", metavar="RESULTS_DIR", help="folder that holds results_*.json at any depth"
+    )
+    command.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="DIR", help="folder to write to"
+    )
+    command.add_argument(
+        "--title", default="Leaderboard", help="the page's title (default: %(default)s)"
+    )
+    command.add_argument(
+        "--published",
+        type=Path,
+        metavar="FOLDER",
+        help="show published figures below the board, from files like those of results/published",
+    )
+    command.set_defaults(run=_run_leaderboard)
+
+
+def _run_leaderboard(options: argparse.Namespace) -> int:
+    from ultrarm_eval.board.as_csv import as_csv
+    from ultrarm_eval.board.as_json import as_json
+    from ultrarm_eval.board.as_page import as_page
+    from ultrarm_eval.board.making import make_board
+    from ultrarm_eval.board.published import read_published
+    from ultrarm_eval.cli.forms import write_output
+    from ultrarm_eval.results.evaluation import read_evaluations
+
+    folder: Path = options.output.expanduser()
+    if folder.exists() and not folder.is_dir():
+        raise ConfigurationError(f"-o {options.output}: this is a file; give a folder to write to.")
+    published = read_published(options.published) if options.published is not None else []
+    root = Path(options.results).expanduser()
+    board = make_board(read_evaluations(root), root, published)
+    for text in board.left_out:
+        logger.warning("Left out: %s", text)
+    files = {
+        "board.html": as_page(board, title=options.title),
+        "board.csv": as_csv(board),
+        "board.json": as_json(board),
+    }
+    for name, text in files.items():
+        sys.stdout.write(f"{write_output(folder / name, text)}\n")
+    return 0

@@ -1,0 +1,110 @@
+"""`ultrarm-eval report`: how a judge behaves, as a page."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+
+from ultrarm_eval.cli.forms import form_of, write_output
+from ultrarm_eval.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+_FORMS = {"html": (".html", ".htm"), "md": (".md", ".markdown"), "json": (".json",)}
+
+
+def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Adds `report`."""
+    command = commands.add_parser(
+        "report",
+        help="one page that shows how a judge behaves",
+        description=(
+            "Reports on what lm_eval --output_path --log_samples wrote: accuracy by task, source, "
+            "aspect, category, prompt length and rating gap, margins, calibration, length, ranks, "
+            "and the pairs worth reading. A folder may hold several runs and several judges."
+        ),
+    )
+    command.add_argument(
+        "results", metavar="RESULTS", help="results_*.json, or a folder that holds some"
+    )
+    command.add_argument("-o", "--output", metavar="FILE", help="the file to write")
+    command.add_argument(
+        "--format", choices=list(_FORMS), help="by the file's ending; html if there is none"
+    )
+    command.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="RESULTS",
+        help="results of another judge, for the pairs on which they disagree; may be repeated",
+    )
+    command.add_argument(
+        "--pairs",
+        type=int,
+        default=40,
+        metavar="N",
+        help="pairs of each task and reason that are shown with their texts (default: %(default)s)",
+    )
+    command.add_argument(
+        "--tokens",
+        type=int,
+        default=0,
+        metavar="N",
+        help="load the judge and show the reward after each token of the first N pairs",
+    )
+    command.add_argument(
+        "--pretrained",
+        metavar="DIR",
+        help="where the judge's checkpoint lies, for --tokens (default: where the run had it)",
+    )
+    command.add_argument("--device", help="device for --tokens: cpu, cuda, cuda:N")
+    command.set_defaults(run=_run_report)
+
+
+def _run_report(options: argparse.Namespace) -> int:
+    from ultrarm_eval.report.contents import Report, make_report
+    from ultrarm_eval.report.token_rewards import judge_of, with_tokens
+    from ultrarm_eval.results.evaluation import labelled, read_evaluations
+    from ultrarm_eval.results.plain import as_plain
+
+    for name in ("pairs", "tokens"):
+        if getattr(options, name) < 0:
+            raise ConfigurationError(f"--{name} {getattr(options, name)}: give 0 or more.")
+    form = form_of(options.format, options.output, _FORMS, otherwise="html")
+    if form == "html" and options.output is None:
+        options.output = "report.html"
+    evaluations = read_evaluations(options.results)
+    own = len(evaluations)
+    for other in options.against:
+        evaluations += read_evaluations(other)
+    if len(evaluations) > own:
+        evaluations = labelled(evaluations)
+    for remark in dict.fromkeys(remark for one in evaluations for remark in one.remarks):
+        logger.warning("%s", remark)
+    report: Report = make_report(evaluations, pairs=options.pairs)
+    if options.tokens:
+        judges = {
+            one.label: judge_of(one, pretrained=options.pretrained, device=options.device)
+            for one in evaluations
+        }
+        pairs = with_tokens(report.pairs, judges, options.tokens)
+        report = dataclasses.replace(report, pairs=tuple(pairs))
+    if form == "json":
+        text = json.dumps(as_plain(report), ensure_ascii=False, indent=1) + "\n"
+    elif form == "md":
+        from ultrarm_eval.report.as_markdown import as_markdown
+
+        text = as_markdown(report)
+    else:
+        from ultrarm_eval.report.as_page import as_page
+
+        text = as_page(report)
+    if options.output is None:
+        sys.stdout.write(text)
+    else:
+        sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
+    return 0

@@ -1,0 +1,144 @@
+"""A report as Markdown: figures without charts and texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ultrarm_eval.pages.markdown import escaped, table
+from ultrarm_eval.pages.page import count, number, percent
+from ultrarm_eval.report.contents import JudgeReport, Report
+from ultrarm_eval.report.task_report import TaskReport
+from ultrarm_eval.report.wording import (
+    about,
+    between,
+    harness_interval,
+    headline,
+    value_name,
+    warnings,
+    worded,
+)
+
+
+def as_markdown(report: Report) -> str:
+    """The report as Markdown."""
+    lines = [f"# Report: {escaped(report.title)}", ""]
+    for judge in report.judges:
+        lines += _judge(judge, several=len(report.judges) > 1)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _judge(judge: JudgeReport, *, several: bool) -> Iterator[str]:
+    if several:
+        yield from (f"## {escaped(judge.label)}", "")
+    for warning in warnings(judge.tasks):
+        yield from (f"> {escaped(warning)}", "")
+    yield from table(
+        ("task", "figure", "value", "95 % interval", "documents", "pairs", "ties", "pick longest"),
+        [*_groups(judge), *map(_overview, judge.tasks)],
+        numbers=(2, 3, 4, 5, 6, 7),
+    )
+    yield from table(("how it was made", ""), [(f.name, f.value) for f in judge.facts])
+    for task in judge.tasks:
+        yield from _task(task)
+    for remark in judge.remarks:
+        yield from (escaped(remark), "")
+
+
+def _groups(judge: JudgeReport) -> Iterator[Sequence[str]]:
+    for title, figures in judge.groups.items():
+        for figure in figures:
+            if figure.metric == "acc":
+                value = worded(figure.value, figure.metric)
+                interval = between(harness_interval(figure), figure.metric)
+                yield (f"{title} (group)", figure.metric, value, interval, "", "", "", "")
+
+
+def _overview(task: TaskReport) -> Sequence[str]:
+    metric, value, interval = headline(task) or ("", None, None)
+    return (
+        task.title,
+        metric,
+        worded(value, metric),
+        between(interval, metric),
+        count(task.data.get("documents")),
+        count(None if task.pooled is None else task.pooled.pairs),
+        count(None if task.margins is None else task.margins.ties),
+        percent(None if task.lengths is None else task.lengths.pick_longest),
+    )
+
+
+def _task(task: TaskReport) -> Iterator[str]:
+    yield from (f"### {escaped(task.title)}", "")
+    for remark in task.remarks:
+        yield from (f"> {escaped(remark)}", "")
+    name = value_name(task)
+    metric = "acc" if name in ("accuracy", "win rate") else name
+    if task.slices:
+        yield from table(
+            ("by", "part", name, "95 % interval", "prompts", "pairs"),
+            [
+                (
+                    part.dimension,
+                    part.name,
+                    worded(part.accuracy, metric),
+                    between(part.interval, metric),
+                    count(part.documents),
+                    count(part.pairs),
+                )
+                for part in task.slices
+            ],
+            numbers=(2, 3, 4, 5),
+        )
+    yield from _behaviour(task)
+    if task.ranks is not None:
+        size = task.ranks.completions
+        yield from table(
+            ("rank by rating", *(f"rank {i + 1} by reward" for i in range(size))),
+            [
+                (str(row + 1), *map(percent, task.ranks.shares[row]))
+                for row in range(task.ranks.completions)
+            ],
+            numbers=range(1, size + 1),
+        )
+    yield from table(
+        ("figure", "filter", "value", "standard error"),
+        [(f.metric, f.filter, number(f.value, 4), number(f.stderr, 4)) for f in task.figures],
+        numbers=(2, 3),
+    )
+    yield from table(("data and counts", ""), list(about(task)))
+
+
+def _behaviour(task: TaskReport) -> Iterator[str]:
+    rows: list[tuple[str, str]] = []
+    if task.pooled is not None:
+        interval = between(task.pooled.interval, "acc")
+        rows.append(("over all pairs", f"{percent(task.pooled.accuracy)} ({interval})"))
+    if task.margins is not None:
+        rows += [
+            ("margin, mean over pairs", number(task.margins.mean)),
+            ("margin, median of right pairs", number(task.margins.median_right)),
+            ("margin, median of wrong pairs", number(task.margins.median_wrong)),
+        ]
+    if task.calibration is not None:
+        error, chance = task.calibration.error, task.calibration.error_by_chance
+        rows += [
+            ("expected calibration error", f"{percent(error)} (by chance {percent(chance)})"),
+            ("temperature that fits best", number(task.calibration.temperature)),
+        ]
+    if task.lengths is not None:
+        controlled = between(task.lengths.length_controlled_interval, "acc")
+        rows += [
+            (
+                "length-controlled",
+                f"{percent(task.lengths.length_controlled)} ({controlled})",
+            ),
+            ("prefers the longer answer", percent(task.lengths.follows_length)),
+            ("correlation of reward and length", number(task.lengths.correlation)),
+        ]
+    yield from _if_any(("behaviour", ""), rows)
+
+
+def _if_any(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    found = list(rows)
+    if found:
+        yield from table(head, found)

@@ -1,0 +1,132 @@
+"""How a run was made: what stands at the head of a report."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.results.evaluation import Evaluation
+from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.run import Run
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that is known of a run.
+
+    Attributes:
+        name: What it is.
+        value: As text.
+    """
+
+    name: str
+    value: str
+
+
+def facts_of(evaluation: Evaluation) -> tuple[Fact, ...]:
+    """What is known of how an evaluation was made."""
+    found = [*_of_model(evaluation.newest), *_of_computing(evaluation), *_of_versions(evaluation)]
+    return tuple(Fact(name, str(value)) for name, value in found if value not in (None, ""))
+
+
+def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
+    config = run.config
+    yield "model", run.model
+    yield "revision", config.get("revision") or config.get("model_revision")
+    yield "weights (SHA-256 or commit)", config.get("model_sha")
+    yield "judge", config.get("judge") or config.get("model")
+    if config.get("judge") is None:
+        yield "model arguments", _spelled(config.get("model_args"))
+        yield "chat template (SHA-256)", run.results.get("chat_template_sha")
+    yield "template", config.get("template")
+    yield "dtype", config.get("dtype") or config.get("model_dtype")
+    yield "quantization", config.get("quantization")
+    yield "parameters", _grouped(config.get("model_num_parameters"))
+    if config.get("max_length") is not None:
+        cut = f", longer texts cut on the {config['truncation']}" if "truncation" in config else ""
+        yield "max_length", f"{config['max_length']} tokens{cut}"
+    yield "special tokens in texts", config.get("special_tokens")
+    yield "parity", _spelled(config.get("parity"))
+
+
+def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
+    config = evaluation.newest.config
+    yield "device", config.get("device_used") or config.get("device")
+    yield "attention, batching", _joined(config.get("attn_implementation"), config.get("batching"))
+    runs = evaluation.runs
+    counts = [mapping(run.config.get("judge_counts")) for run in runs]
+    for name, what in (
+        ("texts", "texts asked for"),
+        ("distinct_texts", "distinct texts"),
+        ("from_store", "of them out of the score store"),
+        ("truncated", "texts cut to max_length"),
+        ("spelled_special", "texts that spell a special token"),
+        ("unreadable", "critiques without a readable score"),
+    ):
+        if any(name in of_run for of_run in counts):
+            yield what, _grouped(sum(int(of_run.get(name) or 0) for of_run in counts))
+    yield from _of_speed(runs)
+
+
+def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
+    computed = [
+        (int(tokens), float(seconds))
+        for run in runs
+        for tokens, seconds in [
+            (
+                mapping(run.config.get("judge_counts")).get("computed_tokens"),
+                run.config.get("scoring_seconds"),
+            )
+        ]
+        if tokens and seconds
+    ]
+    if computed:
+        tokens, seconds = sum(t for t, _ in computed), sum(s for _, s in computed)
+        yield "tokens computed", _grouped(tokens)
+        yield (
+            "tokens a second",
+            f"{_grouped(round(tokens / seconds))} (in {seconds:.1f} s of the model)",
+        )
+    elapsed = [float(t) for run in runs if (t := run.results.get("total_evaluation_time_seconds"))]
+    if elapsed:
+        yield "whole time", f"{sum(elapsed):.1f} s"
+    dates = [float(d) for run in runs if isinstance(d := run.results.get("date"), int | float)]
+    if dates:
+        first, last = (
+            dt.datetime.fromtimestamp(d, dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+            for d in (min(dates), max(dates))
+        )
+        yield "started", first if first == last else f"{first} to {last}"
+
+
+def _of_versions(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
+    for name, key in (("lm-eval", "lm_eval_version"), ("transformers", "transformers_version")):
+        found = {str(v) for run in evaluation.runs if (v := run.results.get(key))}
+        yield name, ", ".join(sorted(found))
+    ours = {str(v) for run in evaluation.runs if (v := run.config.get("ultrarm_eval_version"))}
+    yield "ultrarm-eval", ", ".join(sorted(ours))
+    yield "results", ", ".join(run.path.name for run in evaluation.runs)
+
+
+def in_sample(evaluation: Evaluation, metadata: Mapping[str, Any]) -> bool:
+    """Whether the judge was trained on a task's data."""
+    named = metadata.get("in_sample_for")
+    judge = mapping(metadata.get("judge_used")).get("pretrained", evaluation.model)
+    return isinstance(named, list | tuple) and judge in named
+
+
+def _spelled(value: Any) -> str | None:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}={item}" for name, item in value.items())
+    return None if value is None else str(value)
+
+
+def _joined(*values: Any) -> str | None:
+    return ", ".join(str(value) for value in values if value) or None
+
+
+def _grouped(value: Any) -> str | None:
+    """A count with its thousands apart."""
+    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else None

@@ -1,0 +1,192 @@
+"""The pairs that a report shows with their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ultrarm_eval.analysis.observations import Observations
+from ultrarm_eval.analysis.worth_reading import ChosenPair, PairTexts, choose_pairs, read_texts
+from ultrarm_eval.messages import well_formed
+from ultrarm_eval.pages.page import size_in_page
+from ultrarm_eval.pages.visible import visible_name
+
+#: Characters of a text that are shown.
+LONGEST_TEXT = 20_000
+#: Bytes of all pairs together: the page has to open at once.
+MOST_BYTES = 8_000_000
+# Names that a text or a pair bears beside the data, in a page.
+_BYTES_OF_TEXT = 60
+_BYTES_OF_PAIR = 200
+
+
+@dataclass(frozen=True)
+class ShownText:
+    """A text.
+
+    Attributes:
+        text: The text, cut after `LONGEST_TEXT` characters.
+        length: Its characters.
+        name: Who wrote it, or the role of the turn; None where that is not known.
+    """
+
+    text: str
+    length: int
+    name: str | None
+
+
+@dataclass(frozen=True)
+class SideTokens:
+    """The tokens of an answer.
+
+    Attributes:
+        tokens: Their texts.
+        rewards: The reward if the answer ended after it; None where there is none.
+        changes: What it is more or less than after the token before; None where that has none.
+        cut: Whether the judge did not read the answer's beginning, which had no room.
+    """
+
+    tokens: tuple[str, ...]
+    rewards: tuple[float | None, ...]
+    changes: tuple[float | None, ...]
+    cut: bool = False
+
+
+@dataclass(frozen=True)
+class ShownPair:
+    """A pair with its texts.
+
+    Attributes:
+        judge: Label of the judge whose report it is in.
+        task: Title of its task.
+        kind: What its sides are, see `ultrarm_eval.analysis.judged_document`.
+        reason: Why it is shown.
+        document: The harness's number of its document.
+        parts: What the document belongs to.
+        gap: Difference of the ratings; None where there are none.
+        rewards: By judge, the reward of the better answer and of the other one.
+        prompt: The turns before the answers.
+        chosen: The better answer, or the model's.
+        rejected: The other one.
+        tokens: The tokens of both, with the judge's reward after each, where that was asked for.
+    """
+
+    judge: str
+    task: str
+    kind: str
+    reason: str
+    document: int | str | None
+    parts: Mapping[str, str]
+    gap: float | None
+    rewards: Mapping[str, tuple[float, float]]
+    prompt: tuple[ShownText, ...]
+    chosen: ShownText
+    rejected: ShownText
+    tokens: tuple[SideTokens, SideTokens] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes in a page, without its tokens."""
+        texts = (*self.prompt, self.chosen, self.rejected)
+        names = (self.task, *self.parts, *self.parts.values(), *self.rewards)
+        return (
+            sum(size_in_page(one.text) + len(one.name or "") + _BYTES_OF_TEXT for one in texts)
+            + sum(map(size_in_page, names))
+            + _BYTES_OF_PAIR
+        )
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A pair that could be shown.
+
+    Attributes:
+        judge: Label of the judge.
+        task: Title of the task.
+        observations: The task's samples.
+        chosen: The pair, and why.
+        others: Rewards of the same pair by other judges.
+    """
+
+    judge: str
+    task: str
+    observations: Observations
+    chosen: ChosenPair
+    others: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+def candidates(judge: str, task: str, observations: Observations, each: int) -> list[Candidate]:
+    """The pairs of a task that are worth reading, for each reason the worst first."""
+    if not len(observations.pairs):
+        return []
+    return [
+        Candidate(judge, task, observations, chosen) for chosen in choose_pairs(observations, each)
+    ]
+
+
+def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
+    """Reads the texts of as many pairs as a page holds.
+
+    Args:
+        given: The candidates. Where not all fit, every task and reason keeps its first ones.
+
+    Returns:
+        The pairs in the order of the candidates, and how many did not fit.
+
+    Raises:
+        DataError: A file of samples was changed since it was read.
+    """
+    shown: dict[int, ShownPair] = {}
+    left = MOST_BYTES
+    for index in _in_turns(given):
+        pair = _shown(given[index])
+        if pair.size > left:
+            # A smaller one may still fit, but then what is shown would depend on length.
+            break
+        left -= pair.size
+        shown[index] = pair
+    return [shown[index] for index in sorted(shown)], len(given) - len(shown)
+
+
+def _in_turns(given: Sequence[Candidate]) -> Iterator[int]:
+    """The candidates' indices: the first of each judge, task and reason, then the second, ..."""
+    lists: dict[tuple[str, str, str], list[int]] = {}
+    for index, one in enumerate(given):
+        lists.setdefault((one.judge, one.task, one.chosen.reason), []).append(index)
+    for turn in range(max(map(len, lists.values()), default=0)):
+        yield from (indices[turn] for indices in lists.values() if turn < len(indices))
+
+
+def _shown(candidate: Candidate) -> ShownPair:
+    observations, pair = candidate.observations, candidate.chosen.pair
+    pairs, documents = observations.pairs, observations.documents
+    document = int(pairs.document[pair])
+    texts = read_texts(observations, pair)
+    gap = float(pairs.gap[pair])
+    number = documents.numbers[document]
+    own = float(pairs.chosen_reward[pair]), float(pairs.rejected_reward[pair])
+    return ShownPair(
+        candidate.judge,
+        candidate.task,
+        str(observations.kind),
+        candidate.chosen.reason,
+        number if isinstance(number, int | str) else None,
+        {
+            visible_name(name): visible_name(column[document])
+            for name, column in documents.parts.items()
+            if column[document]
+        },
+        None if gap != gap else round(gap, 6),
+        {candidate.judge: own, **candidate.others},
+        tuple(_cut(content, role) for role, content in texts.prompt),
+        *_sides(texts),
+    )
+
+
+def _sides(texts: PairTexts) -> tuple[ShownText, ShownText]:
+    return _cut(texts.chosen, texts.chosen_name), _cut(texts.rejected, texts.rejected_name)
+
+
+def _cut(text: str, name: str | None) -> ShownText:
+    shown = well_formed(text[:LONGEST_TEXT])
+    return ShownText(shown, len(text), None if name is None else visible_name(name))

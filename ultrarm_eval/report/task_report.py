@@ -1,0 +1,187 @@
+"""What a report says about a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.analysis.judged_document import PREFERENCE
+from ultrarm_eval.analysis.lengths import LengthReport, length_report
+from ultrarm_eval.analysis.margins import (
+    CalibrationReport,
+    MarginReport,
+    calibration_report,
+    margin_report,
+)
+from ultrarm_eval.analysis.observations import Observations
+from ultrarm_eval.analysis.ranks import RankConfusion, rank_confusion
+from ultrarm_eval.analysis.slices import Slice, all_documents, all_pairs, slices
+from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.task_result import TaskResult
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure as the harness wrote it.
+
+    Attributes:
+        metric: Its name.
+        filter: The harness's filter.
+        value: The figure.
+        stderr: Its standard error; None where the harness gives none.
+        higher_is_better: Which way it gets better; None where neither is.
+    """
+
+    metric: str
+    filter: str
+    value: float
+    stderr: float | None
+    higher_is_better: bool | None
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """What is known of a task.
+
+    Attributes:
+        title: What the report calls it.
+        task: The task's name.
+        kind: What its pairs are, see `ultrarm_eval.analysis.judged_document`; None without pairs.
+        main: The figure to quote; None where an interrupted run has none.
+        figures: All figures.
+        data: The data it was made of, and its digest.
+        settings: The rules of the comparison.
+        counts: What was used and what was left out, and why.
+        in_sample: Whether the judge was trained on these data.
+        partial: What made the run see a part of the data alone.
+        overall: Accuracy over the documents, from the samples.
+        pooled: The same over all pairs.
+        slices: Accuracy by parts.
+        margins: How the margins are spread.
+        calibration: Whether they mean what they say.
+        lengths: What length explains.
+        ranks: Rank by rating against rank by reward.
+        remarks: What is missing or was left out.
+    """
+
+    title: str
+    task: str
+    kind: str | None
+    main: Figure | None
+    figures: tuple[Figure, ...]
+    data: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    counts: Mapping[str, int]
+    in_sample: bool
+    partial: Mapping[str, Any]
+    overall: Slice | None = None
+    pooled: Slice | None = None
+    slices: tuple[Slice, ...] = ()
+    margins: MarginReport | None = None
+    calibration: CalibrationReport | None = None
+    lengths: LengthReport | None = None
+    ranks: RankConfusion | None = None
+    remarks: tuple[str, ...] = ()
+
+
+def report_task(
+    title: str, result: TaskResult, observations: Observations | None, *, in_sample: bool
+) -> TaskReport:
+    """Reports on a task.
+
+    Args:
+        title: What the report calls it.
+        result: The harness's figures.
+        observations: Its samples, if they are there.
+        in_sample: Whether the judge was trained on its data.
+    """
+    figures = tuple(_figure(result, key) for key in result.metrics)
+    main = result.main_metric
+    metadata = result.metadata
+    about: dict[str, Any] = {
+        "title": title,
+        "task": result.task,
+        "main": None if main is None else _figure(result, main[0]),
+        "figures": figures,
+        "settings": {
+            name: metadata[name]
+            for name in ("preference", "ties", "min_gap", "reference", "n", "version")
+            if metadata.get(name) is not None
+        },
+        "in_sample": in_sample,
+        "partial": result.parts,
+    }
+    counts = dict(mapping(metadata.get("counts")))
+    for name in ("completions_without_score", "documents_without_score", "answers_without_score"):
+        if metadata.get(name):
+            counts[name] = metadata[name]
+    data = {"data": metadata.get("data_used"), "documents": result.documents}
+    remarks = list(_remarks(result))
+    if observations is None:
+        remarks.append(_without_samples(result))
+        data["digest"] = metadata.get("data_digest")
+        return TaskReport(kind=None, data=data, counts=counts, remarks=tuple(remarks), **about)
+    counts |= observations.counts
+    remarks += observations.remarks
+    remarks += _disagreeing(result, observations)
+    data |= {"documents": len(observations.documents), "digest": observations.digest}
+    has_labels = observations.kind == PREFERENCE
+    return TaskReport(
+        kind=observations.kind,
+        data=data,
+        counts=counts,
+        overall=all_documents(observations),
+        pooled=all_pairs(observations),
+        slices=tuple(slices(observations)),
+        margins=margin_report(observations),
+        calibration=calibration_report(observations) if has_labels else None,
+        lengths=length_report(observations),
+        ranks=rank_confusion(observations),
+        remarks=tuple(remarks),
+        **about,
+    )
+
+
+def _without_samples(result: TaskResult) -> str:
+    if result.samples_path is not None:
+        return (
+            f"{result.samples_path.name} holds no sample that can be read and has a score, so "
+            "there is nothing to say beyond the figures."
+        )
+    return (
+        f"There are no samples of {result.task} beside the results, so there is nothing to say "
+        "beyond its figures. Run lm_eval with --log_samples."
+    )
+
+
+def _figure(result: TaskResult, key: str) -> Figure:
+    _, value, stderr = result.figure(key)
+    metric, _, filter_name = key.partition(",")
+    return Figure(metric, filter_name, value, stderr, result.higher_is_better(metric))
+
+
+def _remarks(result: TaskResult) -> list[str]:
+    remarks = []
+    if not result.figures:
+        remarks.append(
+            f"{result.task} has no figures of the harness: the run was interrupted, or its results "
+            "file is missing. What follows is from its samples."
+        )
+    if result.parts:
+        parts = ", ".join(f"{name} {value}" for name, value in result.parts.items())
+        remarks.append(f"This is a part of the data only ({parts}).")
+    return remarks
+
+
+def _disagreeing(result: TaskResult, observations: Observations) -> list[str]:
+    """Says so where the samples are not those that the figures were made of."""
+    found = []
+    expected = result.documents
+    total = len(observations.documents) + observations.counts.get("documents_without_score", 0)
+    if expected is not None and total != expected:
+        found.append(
+            f"The results are of {expected} documents and the samples of {total}: the file of "
+            "samples is incomplete, and figures from it differ from the harness's."
+        )
+    return found

@@ -1,0 +1,108 @@
+"""The reward after each token of the answers that a report shows."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import logging
+from collections.abc import Mapping, Sequence
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judges.loading import load_judge
+from ultrarm_eval.judges.token_judge import TokenJudge, require_token_judge
+from ultrarm_eval.report.shown_pairs import LONGEST_TEXT, ShownPair, ShownText, SideTokens
+from ultrarm_eval.results.evaluation import Evaluation
+
+logger = logging.getLogger(__name__)
+
+# What a run says of its judge, and a judge can be told.
+_SETTINGS = (
+    "revision",
+    "template",
+    "dtype",
+    "quantization",
+    "special_tokens",
+    "max_length",
+    "reduction",
+    "reference",
+    "beta",
+)
+# Bytes that all tokens may take in a page, at about so many for each.
+_MOST_BYTES = 4_000_000
+_BYTES_OF_TOKEN = 40
+
+
+def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | None) -> TokenJudge:
+    """Loads the judge that an evaluation's rewards are from.
+
+    Args:
+        evaluation: The evaluation.
+        pretrained: Where its checkpoint lies now; where the run had it if None.
+        device: The device; the judge's own choice if None.
+
+    Raises:
+        UltrarmEvalError: The results are no judge's, or it cannot be loaded.
+    """
+    config = evaluation.newest.config
+    name = config.get("judge")
+    if name is None:
+        raise ConfigurationError(
+            f"{evaluation.label}: these results are no judge's, so its tokens have no rewards. "
+            "Leave --tokens out."
+        )
+    settings = {key: config[key] for key in _SETTINGS if config.get(key) is not None}
+    parity = config.get("parity")
+    if isinstance(parity, Mapping):
+        # It chose template and lengths itself.
+        settings = {k: v for k, v in settings.items() if k in ("revision", "dtype", "quantization")}
+        settings["parity"] = parity.get("name")
+    if device is not None:
+        settings["device"] = device
+    where = pretrained or config.get("pretrained")
+    judge = load_judge(None if where is None else str(where), judge=str(name), **settings)
+    return require_token_judge(judge, str(name))
+
+
+def with_tokens(
+    pairs: Sequence[ShownPair], judges: Mapping[str, TokenJudge], most: int
+) -> list[ShownPair]:
+    """The pairs, the first ones of each judge with the rewards after each token.
+
+    Args:
+        pairs: The pairs.
+        judges: Judges by label.
+        most: The most pairs of each judge.
+    """
+    left = dict.fromkeys(judges, most)
+    room = _MOST_BYTES // _BYTES_OF_TOKEN
+    found = []
+    for pair in pairs:
+        whole = max(pair.chosen.length, pair.rejected.length) <= LONGEST_TEXT
+        shown = pair
+        if whole and room > 0 and left.get(pair.judge, 0):
+            left[pair.judge] -= 1
+            shown = _with_tokens(pair, judges[pair.judge])
+            room -= sum(len(side.tokens) for side in shown.tokens or ())
+        found.append(shown)
+    if room <= 0:
+        logger.warning(
+            "--tokens: the page has no room for the tokens of more pairs; %d have theirs.",
+            sum(pair.tokens is not None for pair in found),
+        )
+    return found
+
+
+def _with_tokens(pair: ShownPair, judge: TokenJudge) -> ShownPair:
+    prompt = [{"role": turn.name or "user", "content": turn.text} for turn in pair.prompt]
+    sides = [_side(judge, prompt, text) for text in (pair.chosen, pair.rejected)]
+    return dataclasses.replace(pair, tokens=(sides[0], sides[1]))
+
+
+def _side(judge: TokenJudge, prompt: list[dict[str, str]], answer: ShownText) -> SideTokens:
+    found = judge.rewards_after_tokens(prompt or None, answer.text)
+    changes = [
+        None if before is None or after is None else after - before
+        for before, after in itertools.pairwise(found.rewards)
+    ]
+    start = found.completion_start
+    return SideTokens(found.tokens[start:], found.rewards[start:], (None, *changes)[start:])

@@ -1,0 +1,88 @@
+"""Figures as a report words them, on a page and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ultrarm_eval.analysis.judged_document import REFERENCE
+from ultrarm_eval.pages.page import count, number, percent
+from ultrarm_eval.report.task_report import Figure, TaskReport
+from ultrarm_eval.statistics.intervals import Interval
+
+_SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated", "empty")
+# Of the normal distribution: the harness's standard errors are of means over many documents.
+_TWO_SIDED_95 = 1.959963984540054
+
+
+def is_share(metric: str) -> bool:
+    """Whether a metric is a share, to be shown in percent."""
+    return metric.startswith(_SHARES)
+
+
+def value_name(task: TaskReport) -> str:
+    """What the values of a task's documents are."""
+    if task.kind == REFERENCE:
+        return "win rate"
+    if task.kind is not None or task.main is None:
+        return "accuracy"
+    return task.main.metric
+
+
+def worded(value: float | None, metric: str) -> str:
+    """A value in percent, or as a number where it is no share."""
+    return percent(value) if is_share(metric) else number(value)
+
+
+def between(interval: Interval | None, metric: str) -> str:
+    """An interval in words."""
+    if interval is None:
+        return "\N{EN DASH}"
+    return f"{worded(interval.low, metric)} to {worded(interval.high, metric)}"
+
+
+def harness_interval(figure: Figure) -> Interval | None:
+    """The 95 % interval from the harness's standard error; None where it gives none."""
+    if figure.stderr is None:
+        return None
+    half = _TWO_SIDED_95 * figure.stderr
+    low, high = figure.value - half, figure.value + half
+    if is_share(figure.metric):
+        low, high = max(0.0, low), min(1.0, high)
+    return Interval(low, high, 0.95, "standard error of the harness")
+
+
+def headline(task: TaskReport) -> tuple[str, float, Interval | None] | None:
+    """The figure to quote of a task: metric, value and interval; None where there is none."""
+    if task.overall is not None and (task.main is None or task.kind == REFERENCE):
+        return value_name(task), task.overall.accuracy, task.overall.interval
+    if task.main is None:
+        return None
+    same = task.overall is not None and abs(task.overall.accuracy - task.main.value) < 1e-9
+    interval = task.overall.interval if same and task.overall else harness_interval(task.main)
+    return task.main.metric, task.main.value, interval
+
+
+def about(task: TaskReport) -> Iterator[tuple[str, str]]:
+    """Data, rules and counts of a task."""
+    digest = task.data.get("digest")
+    yield "data", str(task.data.get("data") or "not said by the run")
+    yield "digest of the documents (SHA-256)", str(digest or "not known without samples")
+    yield "documents", count(task.data.get("documents"))
+    for name, value in task.settings.items():
+        yield name, str(value)
+    for name, value in task.counts.items():
+        yield name.replace("_", " "), count(value)
+
+
+def warnings(tasks: tuple[TaskReport, ...]) -> Iterator[str]:
+    """What has to be known before any figure is quoted."""
+    seen = [task.title for task in tasks if task.in_sample]
+    if seen:
+        yield (
+            f"In-sample: the judge was trained on the data of {', '.join(seen)}. Its accuracy "
+            "there says nothing about other data."
+        )
+    parts = [task.title for task in tasks if task.partial]
+    if parts:
+        named = ", ".join(parts)
+        yield f"Over a part of the data only: {named}. Not to be compared with whole runs."

@@ -47,6 +47,7 @@ def main() -> int:
     given = parser.parse_args()
     if given.check is None:
         make(given.output)
+        _take_picture(given.output / "report.html", given.output / "report.png")
         return 0
     with TemporaryDirectory() as scratch:
         make(Path(scratch))
@@ -101,6 +102,24 @@ def _run(folder: Path, setting: str) -> None:
             json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
         )
         shutil.copyfile(samples, folder / f"samples_{TASK}_{STAMP}.jsonl")
+
+
+def _take_picture(page: Path, picture: Path) -> None:
+    """Shows the upper part of a page in Chromium, where there is one."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("There is no chromium: the picture of the report stays as it is.")
+        return
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
+        )
+        opened = browser.new_page(viewport={"width": 1200, "height": 1500}, color_scheme="light")
+        opened.goto(page.absolute().as_uri())
+        opened.screenshot(path=picture)
+        browser.close()
 
 
 def _call(command: str, *arguments: str) -> None:

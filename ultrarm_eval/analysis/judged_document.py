@@ -20,8 +20,8 @@ from ultrarm_eval.suites.choice import is_choice
 #: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
 #: answer and the reference that it is compared with.
 PREFERENCE, REFERENCE = "preference", "reference"
-# Beyond it margins and their squares are no finite numbers.
-_LARGEST_REWARD = 1e100
+# Beyond it differences and their squares may be no finite numbers.
+_LARGEST = 1e100
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,19 @@ def read_sample(
             f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
             "the file is damaged or was edited."
         ) from error
-    for reward in [] if found is None else found.rewards:
-        if abs(reward) > _LARGEST_REWARD:
-            raise DataError(
-                f"{where}: a completion has the reward {reward}; margins need numbers of at most "
-                f"{_LARGEST_REWARD:g}."
-            )
+    if found is not None:
+        _require_finite(found, where)
     return found
+
+
+def _require_finite(document: JudgedDocument, where: str) -> None:
+    for what, values in (("reward", document.rewards), ("rating", document.ratings)):
+        for value in values:
+            if abs(value) > _LARGEST:
+                raise DataError(
+                    f"{where}: a completion has the {what} {value}; at most {_LARGEST:g} can be "
+                    "compared."
+                )
 
 
 def _require_texts(document: JudgedDocument) -> None:
@@ -154,8 +160,8 @@ def _of_choice(
 ) -> JudgedDocument:
     correct, total = int(document["correct"]), len(document["completions"])
     rewards = _answers(sample)
-    if len(rewards) != total:
-        raise ValueError(f"{len(rewards)} rewards of {total} completions")
+    if not 0 < correct < total:
+        raise ValueError(f"{correct} right ones of {total} completions")
     # As in its task's metrics, an item with a completion that has no score counts in nothing.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]

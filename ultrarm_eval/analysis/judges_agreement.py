@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,8 +72,8 @@ def judges_agreement(
         float((signs_a == signs_b).mean()),
         _kappa_of_preferences(signs_a, signs_b),
         cohens_kappa(signs_a.tolist(), signs_b.tolist()),
-        _correlation(matched_rewards(a.pairs, b.pairs, matched)),
-        _correlation((margins_a, margins_b)),
+        rank_correlation(*matched_rewards(a.pairs, b.pairs, matched)),
+        rank_correlation(margins_a, margins_b),
         float(a.pairs.credit[matched.a].mean()),
         float(b.pairs.credit[matched.b].mean()),
         _kappa_of_preferences(signs_a, labels),
@@ -88,10 +87,3 @@ def _signs(margins: Numbers) -> Signs:
 
 def _kappa_of_preferences(a: Signs, b: Signs) -> float | None:
     return cohens_kappa(np.append(a, -a).tolist(), np.append(b, -b).tolist())
-
-
-def _correlation(numbers: Sequence[Numbers]) -> float | None:
-    from scipy.stats import rankdata
-
-    # Ranks have the same ranks, and are finite where a reward is not.
-    return rank_correlation(*(rankdata(column) for column in numbers))

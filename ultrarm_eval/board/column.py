@@ -39,6 +39,9 @@ class Figure:
         return not set(self.marks) & {PARTIAL, OTHER_DOCUMENTS}
 
 
+# Rewards of different judges have scales of their own.
+_OF_OWN_SCALE = ("margin",)
+
 #: Marks of figures that are not compared with others.
 PARTIAL, OTHER_DOCUMENTS, IN_SAMPLE = "partial", "other documents", "in-sample"
 
@@ -51,7 +54,8 @@ class Column:
         task: The task's key on the board.
         metric: The harness's key, metric and filter: `acc,none`.
         is_main: Whether it is the task's main metric.
-        higher_is_better: Whether a higher value is better; None where neither is.
+        higher_is_better: Whether a higher value is better; None where neither is, or where values
+            of different judges cannot be compared.
         figures: The figure of each row; None where it has none.
     """
 
@@ -142,5 +146,7 @@ def _direction(entries: Sequence[Entry], metric: str) -> bool | None:
     # Results of older versions do not hold it.
     if name == MAIN_METRIC:
         return True
+    if name in _OF_OWN_SCALE:
+        return None
     said = {entry.result.higher_is_better(name) for entry in entries} - {None}
     return said.pop() if len(said) == 1 else None

@@ -7,10 +7,16 @@ import dataclasses
 import json
 import logging
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, write_output
+from ultrarm_eval.cli.forms import form_of, write_output, write_to_terminal
 from ultrarm_eval.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from ultrarm_eval.judges.token_judge import TokenJudge
+    from ultrarm_eval.results.evaluation import Evaluation
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +73,7 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def _run_report(options: argparse.Namespace) -> int:
     from ultrarm_eval.report.contents import Report, make_report
-    from ultrarm_eval.report.token_rewards import judge_of, with_tokens
+    from ultrarm_eval.report.token_rewards import with_tokens
     from ultrarm_eval.results.evaluation import labelled, read_evaluations
     from ultrarm_eval.results.plain import as_plain
 
@@ -75,6 +81,10 @@ def _run_report(options: argparse.Namespace) -> int:
         if getattr(options, name) < 0:
             raise ConfigurationError(f"--{name} {getattr(options, name)}: give 0 or more.")
     form = form_of(options.format, options.output, _FORMS, otherwise="html")
+    if options.tokens and form == "md":
+        raise ConfigurationError(
+            "--tokens: Markdown has no pairs and so no tokens. Write HTML or JSON, or leave it out."
+        )
     if form == "html" and options.output is None:
         options.output = "report.html"
     evaluations = read_evaluations(options.results)
@@ -87,10 +97,7 @@ def _run_report(options: argparse.Namespace) -> int:
         logger.warning("%s", remark)
     report: Report = make_report(evaluations, pairs=options.pairs)
     if options.tokens:
-        judges = {
-            one.label: judge_of(one, pretrained=options.pretrained, device=options.device)
-            for one in evaluations
-        }
+        judges = _judges(evaluations, options.pretrained, options.device)
         pairs = with_tokens(report.pairs, judges, options.tokens)
         report = dataclasses.replace(report, pairs=tuple(pairs))
     if form == "json":
@@ -104,7 +111,22 @@ def _run_report(options: argparse.Namespace) -> int:
 
         text = as_page(report)
     if options.output is None:
-        sys.stdout.write(text)
+        write_to_terminal(text)
     else:
         sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
     return 0
+
+
+def _judges(
+    evaluations: Sequence[Evaluation], pretrained: str | None, device: str | None
+) -> dict[str, TokenJudge]:
+    from ultrarm_eval.report.token_rewards import judge_of
+
+    models = sorted({evaluation.model for evaluation in evaluations})
+    if pretrained is not None and len(models) > 1:
+        raise ConfigurationError(
+            f"--pretrained {pretrained}: there are results of {len(models)} checkpoints here "
+            f"({', '.join(models)}), and it can be that of one alone. Report on one of them, or "
+            "leave --pretrained or --tokens out."
+        )
+    return {one.label: judge_of(one, pretrained=pretrained, device=device) for one in evaluations}

@@ -53,6 +53,8 @@ _STYLE = {
     "grid.color": GRID,
     # A name with a dollar sign is no formula.
     "text.parse_math": False,
+    # As everywhere else in a page.
+    "axes.unicode_minus": False,
 }
 
 
@@ -61,8 +63,8 @@ def draw(
     description: str,
     plot: Callable[[Axes], None],
     *,
-    width: float = 5.2,
-    height: float = 3.3,
+    width: float = 5.0,
+    height: float = 3.2,
 ) -> Markup:
     """A chart as SVG for a page.
 
@@ -77,7 +79,10 @@ def draw(
     from matplotlib.figure import Figure
 
     written = io.StringIO()
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context():
+        # The user's own settings would give another page.
+        mpl.rcdefaults()
+        mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=(width, height), layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()

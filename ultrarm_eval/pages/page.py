@@ -7,18 +7,20 @@ import functools
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ultrarm_eval.pages.visible import visible, visible_name
 
 # What would end a script element, or begin a comment or a character reference, in HTML.
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
 _NONE = "\N{EN DASH}"
+_BREAKS = re.compile(r"[_/]+")
 
 
 def render_page(
@@ -51,7 +53,7 @@ def render_page(
 
 def size_in_page(text: str) -> int:
     """Bytes that a text takes in a page's data."""
-    return len(_script_data(text).encode("utf-8"))
+    return len(_script_data(text).encode("utf-8", errors="replace"))
 
 
 def _policy(code: str) -> str:
@@ -86,6 +88,7 @@ def _environment() -> jinja2.Environment:
     )
     environment.filters |= {
         "name": visible_name,
+        "breakable": breakable_name,
         "percent": percent,
         "number": number,
         "count": count,
@@ -97,6 +100,11 @@ def _environment() -> jinja2.Environment:
 
 def _shown(value: Any) -> Any:
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def breakable_name(name: object) -> Markup:
+    """A name on one line, that may be broken behind an underscore or a slash."""
+    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(visible_name(name)))))  # noqa: S704 - escaped
 
 
 def percent(value: float | None, digits: int = 1) -> str:

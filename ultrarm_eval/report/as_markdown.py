@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Collection, Iterator, Sequence
 
+from ultrarm_eval.analysis.slices import Slice
 from ultrarm_eval.pages.markdown import escaped, table
 from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.contents import JudgeReport, Report
+from ultrarm_eval.report.overview import OverviewRow, facts_of_task, overview, quoted
 from ultrarm_eval.report.task_report import TaskReport
-from ultrarm_eval.report.wording import (
-    about,
-    between,
-    harness_interval,
-    headline,
-    value_name,
-    warnings,
-    worded,
-)
+from ultrarm_eval.report.wording import between, value_name, warnings
 
 
 def as_markdown(report: Report) -> str:
@@ -34,36 +29,26 @@ def _judge(judge: JudgeReport, *, several: bool) -> Iterator[str]:
         yield from (f"> {escaped(warning)}", "")
     yield from table(
         ("task", "figure", "value", "95 % interval", "documents", "pairs", "ties", "pick longest"),
-        [*_groups(judge), *map(_overview, judge.tasks)],
+        map(_overview, overview(judge)),
         numbers=(2, 3, 4, 5, 6, 7),
     )
+    for remark in judge.remarks:
+        yield from (escaped(remark), "")
     yield from table(("how it was made", ""), [(f.name, f.value) for f in judge.facts])
     for task in judge.tasks:
         yield from _task(task)
-    for remark in judge.remarks:
-        yield from (escaped(remark), "")
 
 
-def _groups(judge: JudgeReport) -> Iterator[Sequence[str]]:
-    for title, figures in judge.groups.items():
-        for figure in figures:
-            if figure.metric == "acc":
-                value = worded(figure.value, figure.metric)
-                interval = between(harness_interval(figure), figure.metric)
-                yield (f"{title} (group)", figure.metric, value, interval, "", "", "", "")
-
-
-def _overview(task: TaskReport) -> Sequence[str]:
-    metric, value, interval = headline(task) or ("", None, None)
+def _overview(row: OverviewRow) -> Sequence[str]:
     return (
-        task.title,
-        metric,
-        worded(value, metric),
-        between(interval, metric),
-        count(task.data.get("documents")),
-        count(None if task.pooled is None else task.pooled.pairs),
-        count(None if task.margins is None else task.margins.ties),
-        percent(None if task.lengths is None else task.lengths.pick_longest),
+        f"{row.title} ({row.mark})" if row.mark else row.title,
+        row.quoted.name,
+        row.quoted.value,
+        row.quoted.interval,
+        count(row.documents),
+        count(row.pairs),
+        count(row.ties),
+        percent(row.pick_longest),
     )
 
 
@@ -72,21 +57,10 @@ def _task(task: TaskReport) -> Iterator[str]:
     for remark in task.remarks:
         yield from (f"> {escaped(remark)}", "")
     name = value_name(task)
-    metric = "acc" if name in ("accuracy", "win rate") else name
     if task.slices:
         yield from table(
             ("by", "part", name, "95 % interval", "prompts", "pairs"),
-            [
-                (
-                    part.dimension,
-                    part.name,
-                    worded(part.accuracy, metric),
-                    between(part.interval, metric),
-                    count(part.documents),
-                    count(part.pairs),
-                )
-                for part in task.slices
-            ],
+            map(functools.partial(_part, name), task.slices),
             numbers=(2, 3, 4, 5),
         )
     yield from _behaviour(task)
@@ -100,12 +74,18 @@ def _task(task: TaskReport) -> Iterator[str]:
             ],
             numbers=range(1, size + 1),
         )
-    yield from table(
+    yield from _if_any(
         ("figure", "filter", "value", "standard error"),
         [(f.metric, f.filter, number(f.value, 4), number(f.stderr, 4)) for f in task.figures],
         numbers=(2, 3),
     )
-    yield from table(("data and counts", ""), list(about(task)))
+    yield from table(("data and counts", ""), [(f.name, f.value) for f in facts_of_task(task)])
+
+
+def _part(name: str, part: Slice) -> Sequence[str]:
+    found = quoted(name, part.accuracy, part.interval)
+    counts = count(part.documents), count(part.pairs)
+    return (part.dimension, part.name, found.value, found.interval, *counts)
 
 
 def _behaviour(task: TaskReport) -> Iterator[str]:
@@ -138,7 +118,8 @@ def _behaviour(task: TaskReport) -> Iterator[str]:
     yield from _if_any(("behaviour", ""), rows)
 
 
-def _if_any(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    found = list(rows)
-    if found:
-        yield from table(head, found)
+def _if_any(
+    head: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()
+) -> Iterator[str]:
+    if rows:
+        yield from table(head, rows, numbers)

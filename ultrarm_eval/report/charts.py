@@ -14,11 +14,17 @@ from ultrarm_eval.analysis.lengths import LengthReport
 from ultrarm_eval.analysis.margins import CalibrationReport, MarginReport
 from ultrarm_eval.analysis.ranks import RankConfusion
 from ultrarm_eval.pages.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
+from ultrarm_eval.pages.page import count
 from ultrarm_eval.report.task_report import TaskReport
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.patches import Rectangle
+
+# Lengths further apart than this many times are shown by their logarithms.
+_LOGARITHMIC = 20
+# Ranks of more answers are shaded without numbers, and of still more have no chart.
+_MOST_NUMBERED, _MOST_RANKS = 10, 32
 
 
 @dataclass(frozen=True)
@@ -50,16 +56,17 @@ def charts_of(task: TaskReport, name: str) -> Iterator[Chart]:
         yield _calibration(task.calibration, f"{name}-c")
     if task.lengths is not None:
         yield _lengths(task.lengths, f"{name}-l")
-    if task.ranks is not None:
+    if task.ranks is not None and task.ranks.completions <= _MOST_RANKS:
         yield _ranks(task.ranks, f"{name}-r")
 
 
 def _margins(margins: MarginReport, name: str, *, is_reference: bool) -> Chart:
+    from matplotlib.ticker import MaxNLocator
+
     won, lost = ("won", "lost") if is_reference else ("right", "wrong")
 
     def plot(axes: Axes) -> None:
         edges, width = margins.edges, margins.edges[1] - margins.edges[0]
-        # An end within a rounding error of 0 is 0.
         middle = [(low + high) / 2 for low, high in itertools.pairwise(edges)]
         for label, colour, side in ((lost, WRONG, -1), (won, RIGHT, 1)):
             bars = [(x, n) for x, n in zip(middle, margins.counts, strict=True) if x * side > 0]
@@ -71,15 +78,16 @@ def _margins(margins: MarginReport, name: str, *, is_reference: bool) -> Chart:
         if is_reference:
             axes.set_xlabel("margin: reward of the answer less that of the reference")
         axes.set_ylabel("pairs")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", linewidth=0.7)
         axes.legend()
 
-    ties = f", {margins.ties} with equal rewards" if margins.ties else ""
+    ties = f", {count(margins.ties)} with equal rewards" if margins.ties else ""
     return Chart(
         "Margins",
         draw(name, "Histogram of the margins", plot),
-        f"{margins.right} pairs {won}, {margins.wrong} {lost}{ties}. Median margin of the {won} "
-        f"ones {_number(margins.median_right)}, of the {lost} ones "
+        f"{count(margins.right)} pairs {won}, {count(margins.wrong)} {lost}{ties}. Median margin "
+        f"of the {won} ones {_number(margins.median_right)}, of the {lost} ones "
         f"{_number(margins.median_wrong)}. The outermost bars hold what lies beyond them.",
     )
 
@@ -118,7 +126,8 @@ def _calibration(calibration: CalibrationReport, name: str) -> Chart:
     return Chart(
         "Calibration",
         draw(name, "Predicted probability against observed frequency", plot),
-        f"Expected calibration error {100 * calibration.error:.1f} points; chance alone gives "
+        f"On the dashed line, margins mean what they say. Expected calibration error "
+        f"{100 * calibration.error:.1f} points; chance alone gives "
         f"{100 * calibration.error_by_chance:.1f}. {temperature} Bars: 95 % intervals that take "
         "pairs for independent.",
     )
@@ -136,8 +145,8 @@ def _lengths(lengths: LengthReport, name: str) -> Chart:
             linewidth=0,
         )
         axes.plot(x, [one.median for one in lengths.by_length], "o-", color=RIGHT, markersize=4)
-        if min(x) > 0 and max(x) / min(x) > 20:
-            axes.set_xscale("log")
+        if min(x) > 0 and max(x) / min(x) > _LOGARITHMIC:
+            _logarithmic(axes, max(x) / min(x))
         axes.set_xlabel("length of the answer in characters")
         axes.set_ylabel("reward")
         axes.grid(linewidth=0.7)
@@ -164,30 +173,44 @@ def _ranks(ranks: RankConfusion, name: str) -> Chart:
                 share = ranks.shares[row][column]
                 colour = RIGHT if row == column else NEUTRAL
                 axes.add_patch(_square(column, size - 1 - row, colour, 0.12 + 0.75 * share))
-                axes.text(
-                    column + 0.5,
-                    size - 0.5 - row,
-                    f"{100 * share:.0f}",
-                    ha="center",
-                    va="center",
-                    color=INK,
-                )
+                if size <= _MOST_NUMBERED:
+                    place = column + 0.5, size - 0.5 - row
+                    axes.text(*place, f"{100 * share:.0f}", ha="center", va="center", color=INK)
         axes.set_xlim(0, size)
         axes.set_ylim(0, size)
-        axes.set_xticks([i + 0.5 for i in range(size)], [str(i + 1) for i in range(size)])
-        axes.set_yticks([size - 0.5 - i for i in range(size)], [str(i + 1) for i in range(size)])
+        named = range(0, size, 1 + size // _MOST_NUMBERED)
+        labels = [str(i + 1) for i in named]
+        axes.set_xticks([i + 0.5 for i in named], labels)
+        axes.set_yticks([size - 0.5 - i for i in named], labels)
         axes.set_xlabel("rank by reward")
         axes.set_ylabel("rank by rating")
         axes.spines["bottom"].set_color(MUTED)
         axes.spines["bottom"].set_visible(False)
 
-    others = f"; {ranks.others} prompts with another number are left out" if ranks.others else ""
+    others = ""
+    if ranks.others:
+        left_out = (
+            "1 prompt with another number is"
+            if ranks.others == 1
+            else (f"{count(ranks.others)} prompts with another number are")
+        )
+        others = f"; {left_out} left out"
     return Chart(
         "Ranks",
         draw(name, "Rank by rating against rank by reward, in percent", plot),
         f"Of the answers at each rank by rating, the percentage at each rank by reward; 1 is the "
-        f"best. {ranks.prompts} prompts with {ranks.completions} rated answers{others}.",
+        f"best. {count(ranks.prompts)} prompts with {ranks.completions} rated answers{others}.",
     )
+
+
+def _logarithmic(axes: Axes, ratio: float) -> None:
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    # Few decades need ticks between the powers of ten.
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 200 else (1,)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def _square(x: float, y: float, colour: str, alpha: float) -> Rectangle:

@@ -9,7 +9,11 @@ from typing import Any
 
 from ultrarm_eval.results.evaluation import Evaluation
 from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.numbers import finite
 from ultrarm_eval.results.run import Run
+
+# In seconds since 1970: the year 2200. What is outside of it is no date.
+_LAST_DATE = 7.3e9
 
 
 @dataclass(frozen=True)
@@ -66,21 +70,21 @@ def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
         ("unreadable", "critiques without a readable score"),
     ):
         if any(name in of_run for of_run in counts):
-            yield what, _grouped(sum(int(of_run.get(name) or 0) for of_run in counts))
+            yield what, _grouped(sum(int(finite(of_run.get(name)) or 0) for of_run in counts))
     yield from _of_speed(runs)
 
 
 def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
     computed = [
-        (int(tokens), float(seconds))
+        (int(tokens), seconds)
         for run in runs
         for tokens, seconds in [
             (
-                mapping(run.config.get("judge_counts")).get("computed_tokens"),
-                run.config.get("scoring_seconds"),
+                finite(mapping(run.config.get("judge_counts")).get("computed_tokens")),
+                finite(run.config.get("scoring_seconds")),
             )
         ]
-        if tokens and seconds
+        if tokens and seconds and seconds > 0
     ]
     if computed:
         tokens, seconds = sum(t for t, _ in computed), sum(s for _, s in computed)
@@ -89,10 +93,11 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
             "tokens a second",
             f"{_grouped(round(tokens / seconds))} (in {seconds:.1f} s of the model)",
         )
-    elapsed = [float(t) for run in runs if (t := run.results.get("total_evaluation_time_seconds"))]
+    elapsed = [t for run in runs if (t := finite(run.results.get("total_evaluation_time_seconds")))]
     if elapsed:
         yield "whole time", f"{sum(elapsed):.1f} s"
-    dates = [float(d) for run in runs if isinstance(d := run.results.get("date"), int | float)]
+    found = (finite(run.results.get("date")) for run in runs)
+    dates = [date for date in found if date and 0 < date < _LAST_DATE]
     if dates:
         first, last = (
             dt.datetime.fromtimestamp(d, dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")

@@ -164,13 +164,14 @@ def _shown(candidate: Candidate) -> ShownPair:
     texts = read_texts(observations, pair)
     gap = float(pairs.gap[pair])
     number = documents.numbers[document]
+    number = number if isinstance(number, int | str) else None
     own = float(pairs.chosen_reward[pair]), float(pairs.rejected_reward[pair])
     return ShownPair(
         candidate.judge,
         candidate.task,
         str(observations.kind),
         candidate.chosen.reason,
-        number if isinstance(number, int | str) else None,
+        visible_name(number) if isinstance(number, str) else number,
         {
             visible_name(name): visible_name(column[document])
             for name, column in documents.parts.items()

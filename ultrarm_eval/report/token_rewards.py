@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.loading import load_judge
@@ -30,6 +31,8 @@ _SETTINGS = (
 # Bytes that all tokens may take in a page, at about so many for each.
 _MOST_BYTES = 4_000_000
 _BYTES_OF_TOKEN = 40
+# Between the same computation on other devices and in other layouts, in float32.
+_SLACK = 1e-3
 
 
 def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | None) -> TokenJudge:
@@ -56,6 +59,9 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
         # It chose template and lengths itself.
         settings = {k: v for k, v in settings.items() if k in ("revision", "dtype", "quantization")}
         settings["parity"] = parity.get("name")
+    if pretrained is not None and Path(pretrained).is_dir():
+        # A folder has no revisions.
+        settings.pop("revision", None)
     if device is not None:
         settings["device"] = device
     where = pretrained or config.get("pretrained")
@@ -68,6 +74,8 @@ def with_tokens(
 ) -> list[ShownPair]:
     """The pairs, the first ones of each judge with the rewards after each token.
 
+    Says so where the last reward is not that of the run: another checkpoint, dtype or device.
+
     Args:
         pairs: The pairs.
         judges: Judges by label.
@@ -77,9 +85,8 @@ def with_tokens(
     room = _MOST_BYTES // _BYTES_OF_TOKEN
     found = []
     for pair in pairs:
-        whole = max(pair.chosen.length, pair.rejected.length) <= LONGEST_TEXT
         shown = pair
-        if whole and room > 0 and left.get(pair.judge, 0):
+        if _is_whole(pair) and room > 0 and left.get(pair.judge, 0):
             left[pair.judge] -= 1
             shown = _with_tokens(pair, judges[pair.judge])
             room -= sum(len(side.tokens) for side in shown.tokens or ())
@@ -89,7 +96,13 @@ def with_tokens(
             "--tokens: the page has no room for the tokens of more pairs; %d have theirs.",
             sum(pair.tokens is not None for pair in found),
         )
+    for label in judges:
+        _say_if_different(label, [pair for pair in found if pair.judge == label])
     return found
+
+
+def _is_whole(pair: ShownPair) -> bool:
+    return all(one.length <= LONGEST_TEXT for one in (*pair.prompt, pair.chosen, pair.rejected))
 
 
 def _with_tokens(pair: ShownPair, judge: TokenJudge) -> ShownPair:
@@ -105,4 +118,30 @@ def _side(judge: TokenJudge, prompt: list[dict[str, str]], answer: ShownText) ->
         for before, after in itertools.pairwise(found.rewards)
     ]
     start = found.completion_start
-    return SideTokens(found.tokens[start:], found.rewards[start:], (None, *changes)[start:])
+    return SideTokens(
+        found.tokens[start:],
+        found.rewards[start:],
+        (None, *changes)[start:],
+        cut=found.truncated and start == 0,
+    )
+
+
+def _say_if_different(label: str, pairs: Sequence[ShownPair]) -> None:
+    differences = [
+        (abs(last - reward), last, reward)
+        for pair in pairs
+        for side, reward in zip(pair.tokens or (), pair.rewards[label], strict=False)
+        if side.rewards and (last := side.rewards[-1]) is not None
+    ]
+    if not differences:
+        return
+    difference, last, reward = max(differences)
+    if difference > _SLACK * max(1.0, abs(reward)):
+        logger.warning(
+            "--tokens: the rewards of %s are not those of its run (%.4f in the place of %.4f). Is "
+            "it the same checkpoint (--pretrained)? In bfloat16 they also move with the device "
+            "and the layout.",
+            label,
+            last,
+            reward,
+        )

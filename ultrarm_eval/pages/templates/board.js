@@ -240,7 +240,7 @@
     figures.append(head);
     for (const column of columns) {
       const figure = column.figures[row.place];
-      if (!figure) continue;
+      if (!figure || (!column.isMain && !chosen.metrics.has(column.metric))) continue;
       const line = make("tr");
       const title = make("td", "name");
       title.append(isolated(column.title));
@@ -263,7 +263,7 @@
     }
     const scroll = make("div", "scroll");
     scroll.append(figures);
-    inner.append(scroll, facts);
+    inner.append(facts, scroll);
     cell.append(inner);
     element.append(cell);
     return element;

@@ -1,12 +1,18 @@
 "use strict";
 (() => {
+  // A link to a task opens it.
+  const openNamed = () => {
+    const task = document.getElementById(location.hash.slice(1));
+    if (task instanceof HTMLDetailsElement) task.open = true;
+  };
+  addEventListener("hashchange", openNamed);
+  openNamed();
+
   const source = document.getElementById("data");
   const list = document.getElementById("list");
   if (!source || !list) return;
-  const pairs = JSON.parse(source.textContent).pairs;
   const $ = (id) => document.getElementById(id);
   const page = 20;
-  let shown = page;
 
   // Texts of others go into the page as text alone, never as markup.
   const make = (tag, className, text) => {
@@ -17,119 +23,187 @@
   };
   const hidden = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069\ufeff]/g;
   const visible = (text) => text.replace(hidden, (c) => `\u27e8U+${c.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}\u27e9`);
-  const number = (x) => (x === null ? "\u2013" : x.toFixed(3));
-  const margin = (pair) => pair.rewards[0][1] - pair.rewards[0][2];
+  const isolated = (text, most = 200) => {
+    const characters = [...visible(text)];
+    return make("bdi", "", characters.length > most ? `${characters.slice(0, most - 1).join("")}\u2026` : characters.join(""));
+  };
+  const number = (x) => (x === null ? "\u2013" : Number.isFinite(x) ? x.toFixed(3) : String(x));
+  const counted = (n, what) => `${n.toLocaleString("en").replaceAll(",", "\u202f")} ${what}${n === 1 ? "" : "s"}`;
 
-  const values = (get) => [...new Set(pairs.flatMap(get))].sort();
-  const parts = (pair) => pair.parts.map(([name, value]) => `${name}: ${value}`);
+  // Infinite numbers come as texts.
+  const numbers = (values) => values.map((x) => (x === null ? null : Number(x)));
+  const pairs = JSON.parse(source.textContent).pairs;
+  for (const pair of pairs) {
+    pair.rewards = pair.rewards.map(([judge, ...both]) => [judge, ...numbers(both)]);
+    const [, first, second] = pair.rewards[0];
+    pair.margin = first === second ? 0 : first - second;
+    pair.size = pair.chosen.size + pair.rejected.size;
+    const texts = [...pair.prompt, pair.chosen, pair.rejected].map((one) => one.text);
+    pair.words = texts.join("\n").toLowerCase();
+  }
+  const judges = new Set(pairs.flatMap((pair) => pair.rewards.map(([judge]) => judge)));
+
   const filters = [
     ["reason", "every reason", (pair) => [pair.reason]],
     ["judge", "every judge", (pair) => pair.rewards.map(([judge]) => judge)],
     ["task", "every task", (pair) => [pair.task]],
-    ["part", "every part", parts],
-  ];
-  for (const [id, everything, get] of filters) {
+    ["part", "every part", (pair) => pair.parts.map(([name, value]) => `${name}: ${value}`)],
+  ].map(([id, everything, get]) => {
     const select = $(id);
-    const found = values(get);
-    select.hidden = found.length < 2;
+    const values = [...new Set(pairs.flatMap(get))];
+    // Reasons have an order of their own.
+    if (id !== "reason") values.sort();
+    select.hidden = values.length < 2;
     select.append(new Option(everything, "-1"));
-    found.forEach((value, i) => select.append(new Option(visible(value).slice(0, 80), String(i))));
-    select.addEventListener("change", restart);
-    select.allowed = (pair) => select.value === "-1" || get(pair).includes(found[Number(select.value)]);
-  }
+    values.forEach((value, i) => select.append(new Option(isolated(value, 80).textContent, String(i))));
+    select.addEventListener("change", render);
+    return (pair) => select.value === "-1" || get(pair).includes(values[Number(select.value)]);
+  });
   const orders = {
-    wrong: (a, b) => margin(a) - margin(b),
-    right: (a, b) => margin(b) - margin(a),
-    close: (a, b) => Math.abs(margin(a)) - Math.abs(margin(b)),
-    gap: (a, b) => (b.gap ?? -1) - (a.gap ?? -1),
-    length: (a, b) => b.chosen.length + b.rejected.length - a.chosen.length - a.rejected.length,
+    wrong: (a, b) => compare(a.margin, b.margin),
+    right: (a, b) => compare(b.margin, a.margin),
+    close: (a, b) => compare(Math.abs(a.margin), Math.abs(b.margin)),
+    gap: (a, b) => compare(b.gap ?? -1, a.gap ?? -1),
+    length: (a, b) => compare(b.size, a.size),
   };
-  for (const pair of pairs) {
-    const texts = [...pair.prompt, pair.chosen, pair.rejected].map((one) => one.text);
-    pair.words = texts.join("\n").toLowerCase();
-  }
+  // The difference of two infinities is no number.
+  const compare = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
 
-  const token = (tokens, i, scale) => {
-    const change = tokens.changes[i];
-    const text = visible(tokens.tokens[i]);
-    // The space between the template and the answer.
-    const element = make("span", "token", i ? text : text.trimStart());
+  const token = (text, reward, change, scale) => {
+    const element = make("span", "token", visible(text));
     if (change !== null && scale) {
       const share = Math.round(Math.min(1, Math.abs(change) / scale) * 60);
       const colour = change < 0 ? "--wrong" : "--right";
       element.style.backgroundColor = `color-mix(in srgb, var(${colour}) ${share}%, transparent)`;
     }
-    const reward = tokens.rewards[i];
     if (reward !== null) element.title = `reward after this: ${number(reward)}${change === null ? "" : ` (${change < 0 ? "" : "+"}${number(change)})`}`;
     return element;
   };
-  const text = (one, tokens) => {
+  const tokensInto = (element, side) => {
+    const [rewards, changes] = [numbers(side.rewards), numbers(side.changes)];
+    // The largest tenth of the changes have the full colour.
+    const sizes = changes.filter((x) => x !== null).map(Math.abs).sort((a, b) => a - b);
+    const scale = sizes[Math.floor(sizes.length * 0.9)] || 0;
+    if (side.cut) element.append(make("small", "", "\u2026 the judge did not read what stands before this "));
+    side.tokens.forEach((text, i) => {
+      // The space between the template and the answer.
+      element.append(token(i ? text : text.trimStart(), rewards[i], changes[i], scale));
+    });
+  };
+  const text = (one, side) => {
     const element = make("div", "text");
     element.dir = "auto";
-    if (tokens) {
-      // The largest tenth of the changes have the full colour.
-      const sizes = tokens.changes.filter((x) => x !== null).map(Math.abs).sort((a, b) => a - b);
-      const scale = sizes[Math.floor(sizes.length * 0.9)] || 0;
-      tokens.tokens.forEach((_, i) => element.append(token(tokens, i, scale)));
-    } else {
-      element.textContent = visible(one.text) || "(empty)";
-    }
-    if (one.text.length < one.size) element.append(make("small", "", ` \u2026 ${one.size - one.text.length} more characters`));
+    if (side) tokensInto(element, side);
+    else if (one.text) element.textContent = visible(one.text);
+    else element.append(make("small", "", "empty"));
+    // Characters, not halves of surrogate pairs.
+    const more = one.size - [...one.text].length;
+    if (more > 0) element.append(make("small", "", ` \u2026 ${counted(more, "more character")}`));
     return element;
   };
-  const side = (title, one, rewards, tokens) => {
+  const answer = (title, one, reward, side) => {
     const element = make("div");
     const role = make("div", "role");
-    role.append(make("b", "", title), ` \u00b7 ${rewards} \u00b7 ${one.size} characters`);
-    if (one.name) role.append(" \u00b7 ", make("bdi", "", visible(one.name).slice(0, 200)));
-    element.append(role, text(one, tokens));
+    role.append(make("b", "", title), ` \u00b7 reward ${number(reward)} \u00b7 ${counted(one.size, "character")}`);
+    if (one.name) role.append(" \u00b7 ", isolated(one.name));
+    element.append(role, text(one, side));
+    if (side) element.append(make("div", "note readout"));
     return element;
   };
   const show = (pair) => {
     const element = make("article", "pair");
     const about = make("div", "about");
-    const m = margin(pair);
-    const reason = make("b", "", pair.reason);
-    const names = pair.kind === "reference" ? ["answer", "reference"] : ["better answer", "other answer"];
-    about.append(reason, make("span", m < 0 ? "bad" : m > 0 ? "good" : "", `margin ${number(m)}`));
-    if (pair.gap !== null) about.append(make("span", "", `rating gap ${pair.gap}`));
-    about.append(make("bdi", "", visible(pair.task)), make("span", "", `document ${pair.document}`));
-    for (const one of parts(pair)) about.append(make("bdi", "", visible(one).slice(0, 120)));
+    const sign = pair.margin < 0 ? "bad" : pair.margin > 0 ? "good" : "";
+    about.append(make("b", "", pair.reason), make("span", sign, `margin ${number(pair.margin)}`));
+    if (pair.gap !== null) about.append(make("span", "", `rating gap ${Number(pair.gap.toFixed(3))}`));
+    about.append(isolated(pair.task));
+    if (pair.document !== null) about.append(isolated(`document ${pair.document}`));
+    for (const [name, value] of pair.parts) about.append(isolated(`${name}: ${value}`, 120));
     element.append(about);
-    const several = new Set(pairs.flatMap((p) => p.rewards.map(([judge]) => judge))).size > 1;
-    if (several) {
+    if (judges.size > 1) {
       for (const [judge, first, second] of pair.rewards) {
         const line = make("div", "about");
-        line.append(make("bdi", "", visible(judge)), `: ${number(first)} against ${number(second)}`);
+        const words = make("span");
+        words.append(isolated(judge), `: ${number(first)} against ${number(second)}`);
+        line.append(words);
         element.append(line);
       }
     }
     const prompt = make("div", "prompt");
     for (const turn of pair.prompt) {
-      prompt.append(make("div", "role", visible(turn.name ?? "")), text(turn));
+      const role = make("div", "role");
+      role.append(isolated(turn.name ?? ""));
+      prompt.append(role, text(turn));
     }
     const sides = make("div", "sides");
+    const names = pair.kind === "reference" ? ["answer", "reference"] : ["better answer", "other answer"];
     const [, first, second] = pair.rewards[0];
     sides.append(
-      side(names[0], pair.chosen, number(first), pair.tokens?.[0]),
-      side(names[1], pair.rejected, number(second), pair.tokens?.[1]),
+      answer(names[0], pair.chosen, first, pair.tokens?.[0]),
+      answer(names[1], pair.rejected, second, pair.tokens?.[1]),
     );
     element.append(prompt, sides);
     return element;
   };
-  function restart() { shown = page; render(); }
+
+  let found = pairs;
+  let shown = 0;
   function render() {
-    const wanted = $("search").value.toLowerCase();
-    const found = pairs.filter((pair) => filters.every(([id]) => $(id).allowed(pair)) && pair.words.includes(wanted));
+    const wanted = searched();
+    found = pairs.filter((pair) => filters.every((allows) => allows(pair)) && pair.words.includes(wanted));
     const order = orders[$("order").value];
     if (order) found.sort(order);
-    list.replaceChildren(...found.slice(0, shown).map(show));
-    $("found").textContent = `${found.length} of ${pairs.length}`;
-    $("more").hidden = found.length <= shown;
+    shown = 0;
+    list.replaceChildren();
+    showMore();
   }
-  $("search").addEventListener("input", restart);
-  $("order").addEventListener("change", restart);
-  $("more").addEventListener("click", () => { shown += page; render(); });
+  function showMore() {
+    list.append(...found.slice(shown, shown + page).map(show));
+    shown = Math.min(found.length, shown + page);
+    const all = found.length === pairs.length ? counted(pairs.length, "pair") : `${found.length} of ${counted(pairs.length, "pair")}`;
+    $("found").textContent = shown < found.length ? `${all}, the first ${shown} shown` : all;
+    if (!found.length) list.append(make("p", "note", "No pair has all of this."));
+    $("more").hidden = shown === found.length;
+    highlight();
+  }
+  function searched() { return $("search").value.trim().toLowerCase(); }
+
+  // What was searched for is marked, and the first place of each text is scrolled to.
+  function highlight() {
+    if (!window.Highlight) return;
+    CSS.highlights.delete("found");
+    const wanted = searched();
+    if (!wanted) return;
+    const ranges = [];
+    for (const element of list.querySelectorAll(".text")) {
+      const before = ranges.length;
+      const nodes = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+      for (let node = nodes.nextNode(); node; node = nodes.nextNode()) {
+        const lower = node.data.toLowerCase();
+        // A few letters change their length.
+        if (lower.length !== node.data.length) continue;
+        for (let at = lower.indexOf(wanted); at >= 0; at = lower.indexOf(wanted, at + wanted.length)) {
+          const range = new Range();
+          range.setStart(node, at);
+          range.setEnd(node, at + wanted.length);
+          ranges.push(range);
+        }
+      }
+      if (ranges.length > before) {
+        const place = ranges[before].getBoundingClientRect().top - element.getBoundingClientRect().top;
+        if (place > element.clientHeight - 20) element.scrollTop = place - element.clientHeight / 3;
+      }
+    }
+    CSS.highlights.set("found", new Highlight(...ranges));
+  }
+
+  // Where no pointer can rest on a token, a touch says the same.
+  list.addEventListener("click", ({ target }) => {
+    if (target.classList.contains("token")) target.closest(".text").nextElementSibling.textContent = target.title;
+  });
+  $("search").addEventListener("input", render);
+  $("order").addEventListener("change", render);
+  $("more").addEventListener("click", showMore);
   $("controls").hidden = false;
   render();
 })();

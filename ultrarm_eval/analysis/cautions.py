@@ -102,8 +102,14 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             task,
         )
     if observed is None:
-        there = "There is nothing in the samples" if result.samples_path else "There are no samples"
-        cautions.add(f"{there} of {letter} (lm_eval --log_samples writes them).", task)
+        if result.samples_path is None:
+            message = f"There are no samples of {letter}; lm_eval --log_samples writes them."
+        else:
+            message = (
+                f"Nothing in the samples of {letter} can be used ({result.samples_path.name}): the "
+                "file is empty, damaged or was edited."
+            )
+        cautions.add(message, task)
         return
     for remark in observed.remarks:
         cautions.add(f"{letter}: {remark}", task)

@@ -6,11 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ultrarm_eval.analysis.observations import Observations
-from ultrarm_eval.analysis.worth_reading import ChosenPair, PairTexts, choose_pairs, read_texts
+from ultrarm_eval.analysis.worth_reading import (
+    ANY,
+    CLOSE,
+    DISAGREEMENT,
+    MISTAKE,
+    ChosenPair,
+    PairTexts,
+    choose_pairs,
+    read_texts,
+)
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.pages.page import size_in_page
 from ultrarm_eval.pages.visible import visible_name
 
+#: Why pairs are shown, in the order in which they are.
+REASONS = (DISAGREEMENT, MISTAKE, CLOSE, ANY)
 #: Characters of a text that are shown.
 LONGEST_TEXT = 20_000
 #: Bytes of all pairs together: the page has to open at once.
@@ -131,7 +142,8 @@ def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
         given: The candidates. Where not all fit, every task and reason keeps its first ones.
 
     Returns:
-        The pairs in the order of the candidates, and how many did not fit.
+        The pairs by reason, of each reason the first of every task, then the second, ...; and how
+        many did not fit.
 
     Raises:
         DataError: A file of samples was changed since it was read.
@@ -145,7 +157,8 @@ def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
             break
         left -= pair.size
         shown[index] = pair
-    return [shown[index] for index in sorted(shown)], len(given) - len(shown)
+    by_reason = sorted(shown.values(), key=lambda pair: REASONS.index(pair.reason))
+    return by_reason, len(given) - len(shown)
 
 
 def _in_turns(given: Sequence[Candidate]) -> Iterator[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,14 @@ from typing import Any
 
 from ultrarm_eval.results.digest import samples_digest
 from ultrarm_eval.results.identity import mapping, member_tasks
+from ultrarm_eval.results.numbers import finite
 from ultrarm_eval.results.run import Run
 from ultrarm_eval.results.sample_lines import sample_lines
 
 #: The metric that leaderboards read.
 MAIN_METRIC = "acc"
+# What a float still counts exactly; more is no count of documents.
+_MOST_DOCUMENTS = 2**53
 _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
 
 
@@ -68,7 +70,7 @@ class TaskResult:
             and isinstance(value, int | float)
             and not isinstance(value, bool)
             # JSON has integers that no float can hold.
-            and not (isinstance(value, int) and abs(value) > sys.float_info.max)
+            and (isinstance(value, float) or finite(value) is not None)
         )
 
     @property
@@ -87,7 +89,7 @@ class TaskResult:
         """A figure by its key, with its value and its standard error, if it has one."""
         metric, _, filter_name = key.partition(",")
         error = self.figures.get(f"{metric}_stderr,{filter_name}")
-        known = float(error) if isinstance(error, int | float) else None
+        known = finite(error) if isinstance(error, int | float) else None
         return key, float(self.figures[key]), known
 
     def higher_is_better(self, metric: str) -> bool | None:
@@ -101,7 +103,8 @@ class TaskResult:
         """How many documents were evaluated, if the run says so."""
         counted = mapping(mapping(self.run.results.get("n-samples")).get(self.task))
         value = counted.get("effective", self.figures.get("sample_len"))
-        return value if isinstance(value, int) else None
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        return value if is_count and 0 <= value <= _MOST_DOCUMENTS else None
 
     @property
     def parts(self) -> dict[str, Any]:

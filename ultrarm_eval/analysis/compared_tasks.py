@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ultrarm_eval.analysis.columns import Numbers
 from ultrarm_eval.analysis.difference import (
     Difference,
     Values,
@@ -16,7 +17,7 @@ from ultrarm_eval.analysis.difference import (
 )
 from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.analysis.matching import MatchedDocuments
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.results.task_result import MAIN_METRIC, TaskResult
 
 #: What the documents of a task can be parted by.

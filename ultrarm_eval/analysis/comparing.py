@@ -15,6 +15,7 @@ from ultrarm_eval.analysis.cautions import (
     caution_about_side,
     setting_differences,
 )
+from ultrarm_eval.analysis.columns import Indices
 from ultrarm_eval.analysis.compared_runs import compared_run, letters, read_compared
 from ultrarm_eval.analysis.compared_tasks import (
     Part,
@@ -33,7 +34,7 @@ from ultrarm_eval.analysis.comparison import (
 from ultrarm_eval.analysis.corrected import corrected
 from ultrarm_eval.analysis.judges_agreement import judges_agreement
 from ultrarm_eval.analysis.matching import MatchedDocuments, match_documents
-from ultrarm_eval.analysis.observations import Indices, Observations, observe
+from ultrarm_eval.analysis.observations import Observations, observe
 from ultrarm_eval.analysis.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.pages.visible import visible_name

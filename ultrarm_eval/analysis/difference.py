@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultrarm_eval.analysis.observations import Indices, Numbers
+from ultrarm_eval.analysis.columns import Indices, Numbers
 from ultrarm_eval.statistics.checks import ROUNDING
 from ultrarm_eval.statistics.clustered import clustered_interval
 from ultrarm_eval.statistics.intervals import Interval, constant_interval

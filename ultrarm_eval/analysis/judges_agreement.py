@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ultrarm_eval.analysis.columns import Numbers
 from ultrarm_eval.analysis.judged_document import PREFERENCE
 from ultrarm_eval.analysis.matching import MatchedDocuments, match_pairs, matched_rewards
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.statistics.agreement import cohens_kappa, rank_correlation
 
 Signs = NDArray[np.int64]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.columns import Numbers
+from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.metrics.length import length_controlled_accuracy
 from ultrarm_eval.statistics.agreement import rank_correlation
 from ultrarm_eval.statistics.bootstrap import bootstrap_ratios, bootstrap_statistic

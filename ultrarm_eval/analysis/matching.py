@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.analysis.observations import Indices, Numbers, Observations, PairColumns
+from ultrarm_eval.analysis.columns import Indices, Numbers, PairColumns
+from ultrarm_eval.analysis.observations import Observations
 
 
 @dataclass(frozen=True)

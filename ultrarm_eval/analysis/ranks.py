@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.columns import Numbers
+from ultrarm_eval.analysis.observations import Observations
 
 
 @dataclass(frozen=True)

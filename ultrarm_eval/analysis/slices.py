@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.columns import Numbers
+from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.statistics.bootstrap import bootstrap_ratios
 from ultrarm_eval.statistics.clustered import clustered_interval
 from ultrarm_eval.statistics.intervals import Interval

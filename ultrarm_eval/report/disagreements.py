@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from ultrarm_eval.analysis.columns import Numbers
 from ultrarm_eval.analysis.matching import match_documents, match_pairs
-from ultrarm_eval.analysis.observations import Numbers, Observations
+from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.analysis.worth_reading import DISAGREEMENT, ChosenPair, first_of_each
 from ultrarm_eval.report.shown_pairs import Candidate
 

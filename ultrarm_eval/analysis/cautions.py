@@ -11,7 +11,7 @@ import numpy as np
 from ultrarm_eval.analysis.compared_tasks import Side
 from ultrarm_eval.analysis.matching import MatchedDocuments, match_pairs
 from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import mapping, task_settings
+from ultrarm_eval.results.identity import task_settings
 
 # Where the same documents are compared, it does not matter what they were read from.
 _OF_DATA = ("data_used", "data_revision")
@@ -95,7 +95,7 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
     if result.parts:
         parts = ", ".join(f"{name} {value}" for name, value in result.parts.items())
         cautions.add(f"{letter} saw a part of the data alone ({parts}).", task)
-    if _is_in_sample(evaluation, result.metadata):
+    if result.in_sample:
         cautions.add(
             f"In-sample: the judge of {letter} was trained on these data, and its figure says "
             "nothing about other data.",
@@ -179,10 +179,3 @@ def _named(tasks: Sequence[str]) -> str:
     if len(tasks) <= _NAMED:
         return ", ".join(tasks)
     return f"{', '.join(tasks[: _NAMED - 1])} and {len(tasks) - _NAMED + 1} others"
-
-
-def _is_in_sample(evaluation: Evaluation, metadata: Mapping[str, Any]) -> bool:
-    named = metadata.get("in_sample_for")
-    # In tasks whose answers a judge scores, it is the judge that may know the data.
-    judge = mapping(metadata.get("judge_used")).get("pretrained", evaluation.model)
-    return isinstance(named, list | tuple) and judge in named

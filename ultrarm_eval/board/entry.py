@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.report.facts import in_sample
 from ultrarm_eval.results.evaluation import Evaluation
 from ultrarm_eval.results.identity import member_tasks, task_settings
 from ultrarm_eval.results.run import Run
@@ -69,7 +68,7 @@ def entries_of(row: int, evaluation: Evaluation) -> Iterator[Entry]:
             data_digest=_digest(of_tasks) if members else result.data_digest,
             documents=sum(known) if len(known) == len(counts) else None,
             partial=result.parts,
-            in_sample=any(in_sample(evaluation, one.metadata) for one in of_tasks),
+            in_sample=any(one.in_sample for one in of_tasks),
         )
 
 

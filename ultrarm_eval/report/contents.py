@@ -8,7 +8,7 @@ from typing import Any
 
 from ultrarm_eval.analysis.observations import Observations, observe
 from ultrarm_eval.report.disagreements import disagreements
-from ultrarm_eval.report.facts import Fact, facts_of, in_sample
+from ultrarm_eval.report.facts import Fact, facts_of
 from ultrarm_eval.report.shown_pairs import Candidate, ShownPair, candidates, show_pairs
 from ultrarm_eval.report.task_report import Figure, TaskReport, report_task
 from ultrarm_eval.results.evaluation import Evaluation
@@ -88,8 +88,7 @@ def _report_judge(
     evaluation: Evaluation, samples: Mapping[str, Observations | None]
 ) -> JudgeReport:
     tasks = [
-        report_task(title, result, samples[title], in_sample=in_sample(evaluation, result.metadata))
-        for title, result in evaluation.tasks.items()
+        report_task(title, result, samples[title]) for title, result in evaluation.tasks.items()
     ]
     # A stable order: the task's title decides where sizes are equal.
     tasks.sort(key=lambda task: -(task.data["documents"] or 0))
@@ -98,7 +97,7 @@ def _report_judge(
         facts_of(evaluation),
         tuple(tasks),
         {
-            title: report_task(title, result, None, in_sample=False).figures
+            title: report_task(title, result, None).figures
             for title, result in evaluation.groups.items()
         },
         evaluation.remarks,

@@ -115,13 +115,6 @@ def _of_versions(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
     yield "results", ", ".join(run.path.name for run in evaluation.runs)
 
 
-def in_sample(evaluation: Evaluation, metadata: Mapping[str, Any]) -> bool:
-    """Whether the judge was trained on a task's data."""
-    named = metadata.get("in_sample_for")
-    judge = mapping(metadata.get("judge_used")).get("pretrained", evaluation.model)
-    return isinstance(named, list | tuple) and judge in named
-
-
 def _spelled(value: Any) -> str | None:
     if isinstance(value, Mapping):
         return ", ".join(f"{name}={item}" for name, item in value.items())

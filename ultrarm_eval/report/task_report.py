@@ -85,16 +85,13 @@ class TaskReport:
     remarks: tuple[str, ...] = ()
 
 
-def report_task(
-    title: str, result: TaskResult, observations: Observations | None, *, in_sample: bool
-) -> TaskReport:
+def report_task(title: str, result: TaskResult, observations: Observations | None) -> TaskReport:
     """Reports on a task.
 
     Args:
         title: What the report calls it.
         result: The harness's figures.
         observations: Its samples, if they are there.
-        in_sample: Whether the judge was trained on its data.
     """
     figures = tuple(_figure(result, key) for key in result.metrics)
     main = result.main_metric
@@ -109,7 +106,7 @@ def report_task(
             for name in ("preference", "ties", "min_gap", "reference", "n", "version")
             if metadata.get(name) is not None
         },
-        "in_sample": in_sample,
+        "in_sample": result.in_sample,
         "partial": result.parts,
     }
     counts = dict(mapping(metadata.get("counts")))

@@ -107,6 +107,16 @@ class TaskResult:
         return value if is_count and 0 <= value <= _MOST_DOCUMENTS else None
 
     @property
+    def in_sample(self) -> bool:
+        """Whether the judge was trained on the task's data.
+
+        Where a model writes and a judge scores, it is that judge which may know the data.
+        """
+        named = self.metadata.get("in_sample_for")
+        judge = mapping(self.metadata.get("judge_used")).get("pretrained", self.run.model)
+        return isinstance(named, list | tuple) and judge in named
+
+    @property
     def parts(self) -> dict[str, Any]:
         """What made the run see a part of the data alone: `--limit`, `--samples`, a shard.
 

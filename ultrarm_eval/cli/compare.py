@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, write_output
+from ultrarm_eval.cli.forms import form_of, write_output, write_to_terminal
 
 if TYPE_CHECKING:
     from ultrarm_eval.analysis.comparison import Comparison
@@ -58,12 +58,10 @@ def _run_compare(options: argparse.Namespace) -> int:
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
     by = tuple(dict.fromkeys(options.by))
     text = _writer(form)(compare_runs(options.results, by=by))
-    if options.output is not None:
+    if options.output is None:
+        write_to_terminal(text)
+    else:
         sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
-        return 0
-    encoding = sys.stdout.encoding or "utf-8"
-    # A terminal that cannot show a character shows a question mark.
-    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
     return 0
 
 

@@ -117,9 +117,14 @@ def number(value: float | None, digits: int = 3) -> str:
     return _NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
 
 
-def count(value: int | float | None) -> str:
-    """A count with thousands apart; a dash where there is none."""
-    return _NONE if value is None else f"{value:,.0f}".replace(",", "\u202f")
+def count(value: object) -> str:
+    """A count with thousands apart; a dash where there is none, and what is no number as it is."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return _NONE
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    spelled = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
+    return spelled.replace(",", "\u202f")
 
 
 def p_value(value: float | None) -> str:

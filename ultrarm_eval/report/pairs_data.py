@@ -40,14 +40,12 @@ def _text(text: ShownText) -> dict[str, Any]:
 def _tokens(side: SideTokens) -> dict[str, Any]:
     return {
         "tokens": side.tokens,
-        "rewards": [None if r is None else _number(r) for r in side.rewards],
-        "changes": [None if c is None else _number(c) for c in side.changes],
+        "rewards": [_number(reward) for reward in side.rewards],
+        "changes": [_number(change) for change in side.changes],
         "cut": side.cut,
     }
 
 
-def _number(value: float) -> float | str:
-    if math.isfinite(value):
-        return round(value, _DIGITS)
-    # JSON has no infinity; the script's Number() reads these texts as what they say.
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+def _number(value: float | None) -> float | None:
+    # JSON has no infinities.
+    return None if value is None or not math.isfinite(value) else round(value, _DIGITS)

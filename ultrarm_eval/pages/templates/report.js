@@ -27,16 +27,13 @@
     const characters = [...visible(text)];
     return make("bdi", "", characters.length > most ? `${characters.slice(0, most - 1).join("")}\u2026` : characters.join(""));
   };
-  const number = (x) => (x === null ? "\u2013" : Number.isFinite(x) ? x.toFixed(3) : String(x));
+  const number = (x) => (x === null ? "\u2013" : x.toFixed(3));
   const counted = (n, what) => `${n.toLocaleString("en").replaceAll(",", "\u202f")} ${what}${n === 1 ? "" : "s"}`;
 
-  // Infinite numbers come as texts.
-  const numbers = (values) => values.map((x) => (x === null ? null : Number(x)));
   const pairs = JSON.parse(source.textContent).pairs;
   for (const pair of pairs) {
-    pair.rewards = pair.rewards.map(([judge, ...both]) => [judge, ...numbers(both)]);
     const [, first, second] = pair.rewards[0];
-    pair.margin = first === second ? 0 : first - second;
+    pair.margin = first - second;
     pair.size = pair.chosen.size + pair.rejected.size;
     const texts = [...pair.prompt, pair.chosen, pair.rejected].map((one) => one.text);
     pair.words = texts.join("\n").toLowerCase();
@@ -60,14 +57,12 @@
     return (pair) => select.value === "-1" || get(pair).includes(values[Number(select.value)]);
   });
   const orders = {
-    wrong: (a, b) => compare(a.margin, b.margin),
-    right: (a, b) => compare(b.margin, a.margin),
-    close: (a, b) => compare(Math.abs(a.margin), Math.abs(b.margin)),
-    gap: (a, b) => compare(b.gap ?? -1, a.gap ?? -1),
-    length: (a, b) => compare(b.size, a.size),
+    wrong: (a, b) => a.margin - b.margin,
+    right: (a, b) => b.margin - a.margin,
+    close: (a, b) => Math.abs(a.margin) - Math.abs(b.margin),
+    gap: (a, b) => (b.gap ?? -1) - (a.gap ?? -1),
+    length: (a, b) => b.size - a.size,
   };
-  // The difference of two infinities is no number.
-  const compare = (x, y) => (x < y ? -1 : x > y ? 1 : 0);
 
   const token = (text, reward, change, scale) => {
     const element = make("span", "token", visible(text));
@@ -80,14 +75,13 @@
     return element;
   };
   const tokensInto = (element, side) => {
-    const [rewards, changes] = [numbers(side.rewards), numbers(side.changes)];
     // The largest tenth of the changes have the full colour.
-    const sizes = changes.filter((x) => x !== null).map(Math.abs).sort((a, b) => a - b);
+    const sizes = side.changes.filter((x) => x !== null).map(Math.abs).sort((a, b) => a - b);
     const scale = sizes[Math.floor(sizes.length * 0.9)] || 0;
     if (side.cut) element.append(make("small", "", "\u2026 the judge did not read what stands before this "));
     side.tokens.forEach((text, i) => {
       // The space between the template and the answer.
-      element.append(token(i ? text : text.trimStart(), rewards[i], changes[i], scale));
+      element.append(token(i ? text : text.trimStart(), side.rewards[i], side.changes[i], scale));
     });
   };
   const text = (one, side) => {

@@ -7,8 +7,8 @@ from typing import Any
 
 from ultrarm_eval.report.shown_pairs import ShownPair, ShownText, SideTokens
 
-# More than is shown, of which the order of margins is made.
-_DIGITS = 6
+# Of what is shown of a token.
+_DIGITS = 5
 
 
 def pair_data(pair: ShownPair) -> dict[str, Any]:
@@ -20,10 +20,7 @@ def pair_data(pair: ShownPair) -> dict[str, Any]:
         "document": pair.document,
         "parts": [[name, value] for name, value in pair.parts.items()],
         "gap": pair.gap,
-        "rewards": [
-            [judge, *(_number(reward) for reward in rewards)]
-            for judge, rewards in pair.rewards.items()
-        ],
+        "rewards": [[judge, *rewards] for judge, rewards in pair.rewards.items()],
         "prompt": [_text(turn) for turn in pair.prompt],
         "chosen": _text(pair.chosen),
         "rejected": _text(pair.rejected),

@@ -1,0 +1,195 @@
+"""Which figures of a board stand in one column, and which of them have a rank."""
+
+import pytest
+
+from tests.board.written_results import OfTask, results_of, write_results
+from ultrarm_eval.board.making import make_board
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.evaluation import read_evaluations
+
+
+@pytest.fixture
+def made(tmp_path):
+    """Makes the board of runs: (model, tasks, further arguments of `results_of`) each."""
+
+    def make(*runs):
+        for place, (model, tasks, *more) in enumerate(runs):
+            content = results_of(model, tasks, **(more[0] if more else {}))
+            stamp = f"2026-03-04T05-06-{place:02d}.000000"
+            write_results(tmp_path / f"run{place}", content, stamp=stamp)
+        return make_board(read_evaluations(tmp_path), tmp_path)
+
+    return make
+
+
+def column(board, title, metric="acc,none"):
+    """Value, rank and marks by the row's label."""
+    (key,) = (task.key for task in board.tasks if task.title == title)
+    (found,) = (c for c in board.columns if (c.task, c.metric) == (key, metric))
+    return {
+        row.label: (figure.value, figure.rank, figure.marks)
+        for row, figure in zip(board.rows, found.figures, strict=True)
+        if figure
+    }
+
+
+def titles(board):
+    return [task.title for task in board.tasks]
+
+
+def test_rows_are_ordered_and_ranked_with_ties(made):
+    accuracies = {"a": 0.6, "b": 0.9, "c": 0.89}
+    board = made(*((name, {"x": OfTask(acc, 1000)}) for name, acc in accuracies.items()))
+    assert [row.label for row in board.rows] == ["b", "c", "a"]
+    assert [rank for _, rank, _ in column(board, "x").values()] == [(1, 2), (1, 2), (3, 3)]
+
+
+def test_settings_of_a_task_part_it_although_no_row_has_both(made):
+    board = made(
+        ("a", {"x": OfTask(0.9, metadata={"preference": "overall"})}),
+        ("b", {"x": OfTask(0.8, metadata={"preference": "honesty"})}),
+    )
+    assert titles(board) == ["x (preference=honesty)", "x (preference=overall)"]
+    assert column(board, "x (preference=overall)") == {"a": (0.9, None, ())}
+
+
+def test_settings_of_a_groups_tasks_part_the_group(made):
+    for_group = {"groups": {"all": (0.8, ("x", "y"))}}
+    overall, honesty = ({"preference": p} for p in ("overall", "honesty"))
+    board = made(
+        ("a", {"x": OfTask(metadata=overall), "y": OfTask(metadata=overall)}, for_group),
+        ("a", {"x": OfTask(metadata=honesty), "y": OfTask(metadata=honesty)}, for_group),
+    )
+    assert titles(board)[:2] == ["all (preference=honesty)", "all (preference=overall)"]
+
+
+def test_data_of_other_names_are_the_same_if_the_documents_are(made):
+    board = made(
+        ("a", {"x": OfTask(0.9, digest="d1", metadata={"data_used": "one.jsonl"})}),
+        ("b", {"x": OfTask(0.8, digest="d1", metadata={"data_used": "copy.jsonl"})}),
+        ("c", {"x": OfTask(0.7, digest="d2", metadata={"data_used": "other.jsonl"})}),
+    )
+    assert titles(board) == ["x (data_used=copy.jsonl)", "x (data_used=other.jsonl)"]
+    assert set(column(board, titles(board)[0])) == {"a", "b"}
+
+
+def test_rows_over_other_documents_are_marked_and_not_ranked(made):
+    board = made(
+        *((name, {"x": OfTask(0.8, digest="d1")}) for name in "ab"),
+        ("c", {"x": OfTask(0.9, digest="d2")}),
+        ("d", {"x": OfTask(0.9, n=399, digest=None)}),
+        ("e", {"x": OfTask(0.7, digest=None)}),
+    )
+    found = column(board, "x")
+    assert found["a"] == (0.8, (1, 2), ())
+    assert found["c"] == (0.9, None, ("other documents",))
+    assert found["d"] == (0.9, None, ("other documents",))
+    assert found["e"] == (0.7, (3, 3), ())
+    # What is not compared stands behind what is.
+    assert [row.label for row in board.rows] == ["a", "b", "e", "c", "d"]
+    told = " ".join(board.tasks[0].notes)
+    assert "not all over the same documents" in told
+    assert "2 over others are marked" in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"config": {"limit": 10}}, {"n-samples": {"x": {"original": 400, "effective": 20}}}],
+    ids=["limit", "samples"],
+)
+def test_a_part_of_the_data_is_never_ranked(made, changes):
+    board = made(
+        ("a", {"x": OfTask(0.8)}), ("b", {"x": OfTask(0.7)}), ("c", {"x": OfTask(0.99)}, changes)
+    )
+    assert column(board, "x")["c"] == (0.99, None, ("partial",))
+    assert column(board, "x")["b"][1] == (2, 2)
+
+
+def test_a_shard_of_one_task_makes_its_group_partial(made):
+    group = {"groups": {"all": (0.8, ("x", "y"))}}
+    board = made(
+        ("a", {"x": OfTask(metadata={"shard": "0/2"}), "y": OfTask()}, group),
+        ("b", {"x": OfTask(), "y": OfTask()}, group),
+    )
+    assert column(board, "all")["a"] == (0.8, None, ("partial",))
+    assert column(board, "y")["a"][2] == ()
+
+
+def test_in_sample_figures_are_marked_and_not_ranked(made):
+    seen = OfTask(0.95, metadata={"in_sample_for": ["a"]})
+    board = made(*((name, {"x": seen}) for name in "abc"))
+    assert column(board, "x")["a"] == (0.95, None, ("in-sample",))
+    assert column(board, "x")["b"][1:] == ((1, 2), ())
+
+
+def test_figures_without_a_standard_error_have_no_rank(made):
+    board = made(*((name, {"x": OfTask(0.8, stderr="N/A")}) for name in "ab"))
+    assert column(board, "x") == {"a": (0.8, None, ()), "b": (0.8, None, ())}
+
+
+def test_metrics_of_which_less_is_better_are_ranked_so_and_margins_not_at_all(made):
+    def figures(x):
+        return {"nll": x, "nll_stderr,none": 0.01, "margin": x, "margin_stderr,none": 0.01}
+
+    board = made(*((n, {"x": OfTask(figures=figures(x))}) for n, x in (("a", 0.2), ("b", 0.6))))
+    assert [rank for _, rank, _ in column(board, "x", "nll,none").values()] == [(1, 1), (2, 2)]
+    assert [rank for _, rank, _ in column(board, "x", "margin,none").values()] == [None, None]
+
+
+def test_groups_stand_first_and_acc_is_the_main_metric(made):
+    tasks = {"a_task": OfTask(figures={"tie_rate": 0.1}), "b_task": OfTask()}
+    board = made(("m", tasks, {"groups": {"zz": (0.5, ("a_task", "b_task"))}}))
+    assert titles(board) == ["zz", "a_task", "b_task"]
+    assert board.tasks[0].members == ("a_task", "b_task")
+    assert board.tasks[0].documents == 800
+    assert [c.metric for c in board.columns if c.is_main] == ["acc,none"] * 3
+
+
+def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
+    def tasks(x, y, **more):
+        return {"x": OfTask(x), "y": OfTask(y), **more}
+
+    board = made(
+        ("a", tasks(0.9, 0.8, z=OfTask(0.1)), {"groups": {"all": (0.2, ("x", "y"))}}),
+        ("b", tasks(0.7, 0.6)),
+        # It saw a part of the data, and does not decide what is shared.
+        ("c", {"x": OfTask(0.9)}, {"config": {"limit": 5}}),
+    )
+    assert [task.title for task in board.tasks if task.key in board.mean.tasks] == ["x", "y"]
+    values = [figure and round(figure.value, 9) for figure in board.mean.figures]
+    assert values == [0.85, 0.65, None]
+    assert [figure.rank for figure in board.mean.figures[:2]] == [(1, 1), (2, 2)]
+    # However the errors hang together: the mean of both half widths.
+    halves = [1.96 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
+    assert board.mean.figures[0].high - 0.85 == pytest.approx(sum(halves) / 2)
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"x": OfTask()}, {"x": OfTask(), "y": OfTask(digest="other")}],
+    ids=["missing", "other documents"],
+)
+def test_one_shared_task_gives_no_mean(made, second):
+    board = made(("a", {"x": OfTask(), "y": OfTask()}), ("b", second))
+    assert board.mean is None
+    assert board.sorted_by.task == next(task.key for task in board.tasks if task.title == "x")
+
+
+def test_a_mean_with_an_in_sample_task_is_marked(made):
+    seen = OfTask(0.95, metadata={"in_sample_for": ["a"]})
+    board = made(*((name, {"x": seen, "y": OfTask()}) for name in "ab"))
+    assert {f.marks for f in board.mean.figures} == {("in-sample",), ()}
+
+
+def test_results_that_are_not_shown_are_told(made):
+    first, second = ({"data_used": name} for name in ("one.jsonl", "two.jsonl"))
+    board = made(("a", {"x": OfTask(metadata=first)}), ("a", {"x": OfTask(metadata=second)}))
+    assert any("over the same documents as a newer" in remark for remark in board.rows[0].remarks)
+
+
+def test_runs_without_figures_are_left_out_and_said(made, tmp_path):
+    board = made(("a", {"x": OfTask()}), ("b", {"x": OfTask()}, {"results": {"x": {}}}))
+    assert [row.label for row in board.rows] == ["a"]
+    assert board.left_out == ("b: its runs were interrupted before they had figures.",)
+    with pytest.raises(DataError, match="no run here has any figure"):
+        make_board(read_evaluations(tmp_path / "run1"), tmp_path)

@@ -1,11 +1,11 @@
-"""What a report on 100,000 pairs costs: to make it, and to open it in a browser.
+"""Measures the report on a run of 100,000 pairs: making it, and opening it in a browser.
 
-    python benchmarks/report_at_size.py --rounds 5 -o results/benchmarks/report_at_size.json
+Writes a run as the harness does, of synthetic prompts with UltraFeedback's lengths and ratings and
+of rewards that are the ratings with noise; makes the report in a process of its own each time, and
+opens it in a fresh headless Chromium each time. Beside the report as it is by default, one with as
+many texts as a page holds is measured.
 
-The run is synthetic and of UltraFeedback's shape: prompts with four answers of about 1,300
-characters and ratings of four aspects, rewards drawn around the ratings, samples as lm-eval writes
-them. Opening is measured in headless Chromium from the call to the first pairs shown, with the page
-of the bundled demo's 1,193 pairs in turn as the baseline.
+    python benchmarks/report_at_size.py --pairs 100000 -o results/benchmarks/report_at_size.json
 """
 
 from __future__ import annotations
@@ -13,182 +13,303 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import os
+import platform
 import random
 import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
-SOURCES = ("evol_instruct", "false_qa", "flan", "sharegpt", "truthful_qa", "ultrachat")
-WORDS = ("answer", "list", "one", "word", "the", "of", "a", "is", "read", "here", "there", "long")
-STAMP = "2026-01-01T00-00-00.000000"
-TASK = "ultrafeedback_pairs"
-DEMO_RUN = Path("results/demo/run")
+from ultrafeedback_at_size import FULL_SIZE, ROOT, make_rows, write_jsonl
+
+TASK, STAMP = "ultrafeedback_pairs", "2026-01-01T00-00-00.000000"
+SECONDS_ALLOWED, BYTES_ALLOWED = 3.0, 15_000_000
+# Of the full data; somewhat more prompts than needed are made.
+_PAIRS_PER_PROMPT = 342_400 / FULL_SIZE
+_SPARE = 1.05
+# So that about three pairs of four are right.
+_NOISE = 0.6
+#: Pairs of each reason that are shown: as by default, and more than a page holds.
+SHOWN = {"by default": 40, "full of texts": 5000}
 
 
-def main() -> int:
-    """Measures, and prints and writes the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+@dataclass(frozen=True)
+class Spread:
+    """What was measured over the rounds.
+
+    Attributes:
+        median: The middle.
+        least: The least.
+        most: The most.
+    """
+
+    median: float
+    least: float
+    most: float
+
+    def worded(self, unit: str, digits: int = 2) -> str:
+        """In words, with the range in brackets."""
+        return (
+            f"{self.median:.{digits}f} {unit} ({self.least:.{digits}f} to {self.most:.{digits}f})"
+        )
+
+
+def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
+    """Writes results and samples of about so many pairs, as the harness does.
+
+    Args:
+        folder: Where; it is made.
+        pairs: At least so many, and at most those of one prompt more.
+        seed: Fixes prompts and rewards.
+
+    Returns:
+        Prompts, pairs and bytes of the samples.
+    """
+    from ultrarm_eval.data.opening import open_named_or_local
+    from ultrarm_eval.data.prompt_documents import PromptDocuments
+    from ultrarm_eval.plugins import registry
+
+    folder.mkdir(parents=True, exist_ok=True)
+    data = folder / "data.jsonl"
+    write_jsonl(data, make_rows(math.ceil(_SPARE * pairs / _PAIRS_PER_PROMPT), seed))
+    rows = open_named_or_local(str(data), "train", registry().sources())
+    rng = random.Random(seed)
+    samples = folder / f"samples_{TASK}_{STAMP}.jsonl"
+    values: list[float] = []
+    written = 0
+    with samples.open("w", encoding="utf-8") as file:
+        for number, document in enumerate(PromptDocuments(rows)):
+            sample, found = _sample(number, document, rng)
+            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
+            values.append(sample["acc"])
+            written += found
+            if written >= pairs:
+                break
+    data.unlink()
+    results = _results(values)
+    (folder / f"results_{STAMP}.json").write_text(json.dumps(results, indent=2), encoding="utf-8")
+    return {"prompts": len(values), "pairs": written, "bytes": samples.stat().st_size}
+
+
+def _sample(
+    number: int, document: Mapping[str, Any], rng: random.Random
+) -> tuple[dict[str, Any], int]:
+    from ultrarm_eval.data.documents import ratings_of
+    from ultrarm_eval.metrics.of_prompt import completions_to_score
+    from ultrarm_eval.metrics.pairwise import compare
+    from ultrarm_eval.pairs import preference_pairs
+    from ultrarm_eval.rules import ComparisonRules
+
+    ratings = ratings_of(document)
+    asked = completions_to_score(document, ComparisonRules())
+    rewards = {i: float(ratings[i] or 0) + rng.gauss(0, _NOISE) for i in asked}
+    pairs = preference_pairs([r if i in rewards else None for i, r in enumerate(ratings)])
+    responses = [[str(reward), "False"] for reward in rewards.values()]
+    prompt = document["prompt"][0]["content"]
+    spelled = json.dumps(document, indent=2, ensure_ascii=False)
+    return {
+        "doc_id": number,
+        "doc": document,
+        "target": "0",
+        "arguments": {
+            f"gen_args_{place}": {"arg_0": prompt, "arg_1": document["completions"][i]}
+            for place, i in enumerate(asked)
+        },
+        "resps": [[response] for response in responses],
+        "filtered_resps": responses,
+        "filter": "none",
+        "metrics": ["acc"],
+        "doc_hash": hashlib.sha256(spelled.encode()).hexdigest(),
+        "acc": compare(pairs, rewards).accuracy,
+    }, len(pairs)
+
+
+def _results(values: Sequence[float]) -> dict[str, Any]:
+    error = statistics.stdev(values) / math.sqrt(len(values))
+    return {
+        "results": {TASK: {"acc,none": statistics.fmean(values), "acc_stderr,none": error}},
+        "configs": {TASK: {"metadata": {"version": 1.0, "preference": "fine_grained"}}},
+        "higher_is_better": {TASK: {"acc": True}},
+        "n-samples": {TASK: {"original": len(values), "effective": len(values)}},
+        "config": {"model": "ultrarm", "judge": "ultrarm", "pretrained": "noisy-ratings"},
+    }
+
+
+def make_report(run: Path, page: Path, shown: int) -> tuple[float, float]:
+    """Makes the report in a process of its own: seconds, and peak memory in GB."""
+    command = [sys.executable, "-m", "ultrarm_eval.cli", "report", str(run), "-o", str(page)]
+    return _run_apart([*command, "--pairs", str(shown)])
+
+
+def _run_apart(command: Sequence[str]) -> tuple[float, float]:
+    started = time.perf_counter()
+    process = subprocess.Popen(  # noqa: S603
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed.")
+    # Bytes on macOS, KiB elsewhere.
+    return seconds, usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
+
+
+def open_in_browser(page: Path, executable: str) -> dict[str, float]:
+    """Opens a page in a fresh Chromium.
+
+    Returns:
+        Seconds until the list of pairs is painted, until a search has its result, and until more
+        pairs are shown.
+    """
+    from playwright.sync_api import sync_playwright
+
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=executable, args=arguments)
+        opened = browser.new_page(viewport={"width": 1200, "height": 900})
+        # The browser's own first page costs what it costs once.
+        opened.goto("about:blank")
+        started = time.perf_counter()
+        opened.goto(page.resolve().as_uri())
+        opened.wait_for_selector("#list .pair")
+        opened.evaluate(_PAINTED)
+        shown = time.perf_counter() - started
+        searched = opened.evaluate(
+            _timed("search.value = 'ba'; search.dispatchEvent(new Event('input'));")
+        )
+        more = opened.evaluate(_timed("document.getElementById('more').click();"))
+        browser.close()
+    return {"shown": shown, "searched": searched, "more": more}
+
+
+_PAINTED = "new Promise((done) => requestAnimationFrame(() => setTimeout(done)))"
+
+
+def _timed(action: str) -> str:
+    return f"""async () => {{
+        const search = document.getElementById("search");
+        const started = performance.now();
+        {action}
+        await {_PAINTED};
+        return (performance.now() - started) / 1000;
+    }}"""
+
+
+def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
+    """Writes the run, and measures each round."""
+    run = folder / "run"
+    # A process inherits the peak memory of the one that starts it: that one writes nothing.
+    options = ["--write", str(run), "--pairs", str(pairs), "--seed", str(seed)]
+    _run_apart([sys.executable, str(Path(__file__).resolve()), *options])
+    executable = shutil.which("chromium")
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in SHOWN}
+    for number in range(rounds):
+        for name, shown in SHOWN.items():
+            page = folder / f"report {name}.html"
+            seconds, peak = make_report(run, page, shown)
+            opened = {} if executable is None else open_in_browser(page, executable)
+            size = page.stat().st_size
+            rows[name].append({"made": seconds, "peak_gb": peak, "bytes": size, **opened})
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    return {
+        "python": platform.python_version(),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "chromium": None if executable is None else _version(executable),
+        "rounds": rounds,
+        "seed": seed,
+        "run": json.loads((run / "written.json").read_text(encoding="utf-8")),
+        "pages": {
+            name: {what: asdict(_spread([row[what] for row in found])) for what in found[0]}
+            for name, found in rows.items()
+        },
+    }
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    least, median, most = min(values), statistics.median(values), max(values)
+    return Spread(round(median, 4), round(least, 4), round(most, 4))
+
+
+def _version(executable: str) -> str:
+    command = [executable, "--version"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+    return finished.stdout.strip()
+
+
+def as_text(measured: Mapping[str, Any]) -> str:
+    """The figures as a table, with the targets they are held against."""
+    run, rows = measured["run"], []
+    for name, found in measured["pages"].items():
+        spreads = {what: Spread(**spread) for what, spread in found.items()}
+        opened = [
+            spreads[what].worded("s") if what in spreads else "no chromium"
+            for what in ("shown", "searched", "more")
+        ]
+        made, size = spreads["made"].worded("s", 1), spreads["bytes"].most / 1e6
+        rows.append([name, made, spreads["peak_gb"].worded("GB"), f"{size:.2f} MB", *opened])
+    head = ("page", "made in", "peak memory", "size", "opened, list painted", "search", "more")
+    lines = [
+        f"{run['pairs']:,} pairs of {run['prompts']:,} prompts, {run['bytes'] / 1e6:.0f} MB of "
+        f"samples; median of {measured['rounds']} rounds (least to most)",
+        "",
+        *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)),
+        "",
+        f"Targets: {_targets(measured['pages'])}.",
+    ]
+    return "\n".join(lines)
+
+
+def _targets(pages: Mapping[str, Mapping[str, Any]]) -> str:
+    size = max(found["bytes"]["most"] for found in pages.values())
+    said = [f"less than {BYTES_ALLOWED / 1e6:.0f} MB, {_met(size < BYTES_ALLOWED)}"]
+    if all("shown" in found for found in pages.values()):
+        seconds = max(found["shown"]["most"] for found in pages.values())
+        said.append(f"open in less than {SECONDS_ALLOWED:.0f} s, {_met(seconds < SECONDS_ALLOWED)}")
+    return "; ".join(said)
+
+
+def _met(is_met: bool) -> str:
+    return "met" if is_met else "not met"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measures, prints, and writes the figures if asked to."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--pairs", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("-o", "--output", type=Path)
-    given = parser.parse_args()
-    with TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        pairs, written = write_run(folder / "run", given.pairs)
-        made = [make_report(folder / "run", folder / "large.html") for _ in range(given.rounds)]
-        make_report(DEMO_RUN, folder / "demo.html")
-        opened: dict[str, list[float]] = {"large": [], "demo": []}
-        with _browser() as open_page:
-            for name in (*opened, *list(opened) * given.rounds):
-                opened[name].append(open_page(folder / f"{name}.html"))
-        # The first opening of each starts the browser's own machinery.
-        times = {name: found[1:] for name, found in opened.items()}
-        figures = {
-            "pairs": pairs,
-            "samples_megabytes": round(written / 1e6, 1),
-            "rounds": given.rounds,
-            "report_seconds": _spread([seconds for seconds, _ in made]),
-            "report_peak_megabytes": _spread([peak for _, peak in made]),
-            "page_megabytes": round((folder / "large.html").stat().st_size / 1e6, 3),
-            "demo_page_megabytes": round((folder / "demo.html").stat().st_size / 1e6, 3),
-            "opening_seconds": _spread(times["large"]),
-            "opening_demo_seconds": _spread(times["demo"]),
-            "opening_ratio": _spread(
-                [a / b for a, b in zip(times["large"], times["demo"], strict=True)]
-            ),
-        }
-    text = json.dumps(figures, indent=2)
-    print(text)
-    if given.output is not None:
-        given.output.write_text(text + "\n", encoding="utf-8")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--folder", type=Path, help="where run and page are written and left (default: temporary)"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="JSON file to write")
+    parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.write is not None:
+        written = write_run(options.write, options.pairs, options.seed)
+        (options.write / "written.json").write_text(json.dumps(written), encoding="utf-8")
+        return 0
+    folder: AbstractContextManager[Any] = (
+        tempfile.TemporaryDirectory() if options.folder is None else nullcontext(options.folder)
+    )
+    with folder as name:
+        measured = measure(Path(name), options.pairs, options.rounds, options.seed)
+    print(as_text(measured))
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        options.output.write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     return 0
 
 
-def write_run(folder: Path, pairs: int) -> tuple[int, int]:
-    """Writes a run with at least so many pairs; how many they are, and the bytes of its samples."""
-    from ultrarm_eval.metrics.of_prompt import prompt_metrics
-    from ultrarm_eval.rules import ComparisonRules
-
-    folder.mkdir(parents=True)
-    draw = random.Random(0)
-    done = documents = 0
-    path = folder / f"samples_{TASK}_{STAMP}.jsonl"
-    values: list[float] = []
-    with path.open("w", encoding="utf-8") as file:
-        while done < pairs:
-            document = _document(documents, draw)
-            means = [sum(int(r[i]) for r in document["aspects"].values()) / 4 for i in range(4)]
-            rewards = {i: draw.gauss(mean, 1.5) for i, mean in enumerate(means)}
-            if len(set(document["ratings"])) < 2:
-                continue
-            metrics = prompt_metrics(document, rewards, ComparisonRules())
-            responses = [[str(rewards[i]), "False"] for i in range(4)]
-            written = json.dumps(document, indent=2, ensure_ascii=False)
-            sample = {
-                "doc_id": documents,
-                "doc": document,
-                "target": "0",
-                "arguments": {
-                    f"gen_args_{i}": {"arg_0": document["prompt"][0]["content"], "arg_1": text}
-                    for i, text in enumerate(document["completions"])
-                },
-                "resps": [[response] for response in responses],
-                "filtered_resps": responses,
-                "filter": "none",
-                "metrics": list(metrics),
-                "doc_hash": hashlib.sha256(written.encode()).hexdigest(),
-                **metrics,
-            }
-            file.write(json.dumps(sample, ensure_ascii=False) + "\n")
-            done += metrics["acc_pairs"][1]
-            values.append(metrics["acc"])
-            documents += 1
-    results = {
-        "results": {TASK: {"alias": TASK, "acc,none": statistics.fmean(values)}},
-        "configs": {TASK: {"metadata": {"data_used": "synthetic", "ties": "half"}}},
-        "n-samples": {TASK: {"original": documents, "effective": documents}},
-        "config": {"model": "ultrarm", "judge": "ultrarm", "pretrained": "synthetic"},
-    }
-    (folder / f"results_{STAMP}.json").write_text(json.dumps(results), encoding="utf-8")
-    return done, path.stat().st_size
-
-
-def make_report(run: Path, page: Path) -> tuple[float, float]:
-    """Seconds and peak memory in MB of `ultrarm-eval report` in a process of its own."""
-    program = Path(sys.executable).parent / "ultrarm-eval"
-    started = time.perf_counter()
-    with subprocess.Popen(  # noqa: S603 - our own arguments
-        [str(program), "report", str(run), "-o", str(page)], stdout=subprocess.DEVNULL
-    ) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"The report on {run} was not made.")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
-
-
-class _browser:  # noqa: N801 - used as a function
-    """Opens pages in Chromium, one window for each."""
-
-    def __enter__(self) -> Callable[[Path], float]:
-        from playwright.sync_api import sync_playwright
-
-        self._driver = sync_playwright().start()
-        self._chromium: Any = self._driver.chromium.launch(
-            executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"]
-        )
-        return self._open
-
-    def _open(self, path: Path) -> float:
-        page = self._chromium.new_page()
-        started = time.perf_counter()
-        page.goto(path.absolute().as_uri())
-        page.wait_for_selector(".pair")
-        seconds = time.perf_counter() - started
-        page.close()
-        return seconds
-
-    def __exit__(self, *_: object) -> None:
-        self._chromium.close()
-        self._driver.stop()
-
-
-def _document(row: int, draw: random.Random) -> dict[str, Any]:
-    aspects = {name: [str(draw.randint(1, 5)) for _ in range(4)] for name in ASPECTS}
-    quarters = [sum(int(ratings[i]) for ratings in aspects.values()) for i in range(4)]
-    texts = [_text(draw, draw.randint(100, 2500)) for _ in range(4)]
-    return {
-        "format": "ultrarm_eval.document/2",
-        "row": row,
-        "source": draw.choice(SOURCES),
-        "prompt": [{"role": "user", "content": f"{row}: {_text(draw, draw.randint(40, 1500))}"}],
-        "completions": texts,
-        "lengths": [len(text) for text in texts],
-        "models": [f"model-{i}" for i in range(4)],
-        "preference": "fine_grained",
-        "ratings": [f"{quarter}/4" for quarter in quarters],
-        "aspects": aspects,
-    }
-
-
-def _text(draw: random.Random, characters: int) -> str:
-    return " ".join(draw.choices(WORDS, k=characters // 4))[:characters]
-
-
-def _spread(values: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(values), 3),
-        "least": round(min(values), 3),
-        "most": round(max(values), 3),
-    }
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

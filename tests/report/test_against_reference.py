@@ -88,7 +88,7 @@ def check(folder, task_name):
     if task["kind"] == "preference":
         check_calibration(task["calibration"], pairs)
     check_ranks(task["ranks"], documents)
-    check_shown(shown, documents)
+    check_shown(shown, documents, task["kind"])
 
 
 def check_parts(task, documents):
@@ -153,7 +153,8 @@ def check_lengths(task, documents):
     assert lengths["correlation"] == close(spearman(points))
     assert sum(one["count"] for one in lengths["by_length"]) == len(points)
     sides = reference.split_by_length(pairs)
-    names = {"longer": "better answer is longer", "shorter": "better answer is shorter"}
+    answer = "better answer" if task["kind"] == "preference" else "answer"
+    names = {side: f"{answer} is {side}" for side in ("longer", "shorter")}
     names["equal"] = "equally long"
     assert {
         one["name"]: (close(one["accuracy"]), one["pairs"]) for one in sliced(task, "length")
@@ -190,13 +191,13 @@ def check_ranks(ranks, documents):
     np.testing.assert_allclose(np.sum(ranks["shares"], axis=1), 1)
 
 
-def check_shown(shown, documents):
+def check_shown(shown, documents, kind):
     """The pairs with their texts: one of a document for each reason, the worst first."""
     by_reason = {}
     for one in shown:
         (rewards,) = one["rewards"].values()
         by_reason.setdefault(one["reason"], []).append((one["document"], rewards[0] - rewards[1]))
-    mistakes = by_reason.get("confident mistake", [])
+    mistakes = by_reason.get("confident mistake" if kind == "preference" else "clear loss", [])
     assert mistakes == [(n, close(margin)) for n, margin in reference.confident_mistakes(documents)]
     close_calls = by_reason.get("small margin", [])
     assert len({number for number, _ in close_calls}) == len(close_calls)

@@ -207,6 +207,7 @@ def write_run(
     stamp: str = STAMP,
     name: str = "results",
     config: Mapping[str, Any] | None = None,
+    figures: Mapping[str, Any] | None = None,
     **fields: Any,
 ) -> Path:
     """Writes a run of one task, and returns its results file.
@@ -219,11 +220,14 @@ def write_run(
         stamp: The time in the files' names.
         name: The beginning of the results file's name.
         config: What the run says of its judge.
+        figures: The task's figures beside the means of the samples' metrics.
         **fields: Other fields of the results file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     results = {
-        "results": {task: {"name": task, "alias": task, **_figures(samples or [])}},
+        "results": {
+            task: {"name": task, "alias": task, **_figures(samples or []), **(figures or {})}
+        },
         "group_subtasks": {},
         "configs": {task: {"task": task, "metadata": {"version": 1.0, **(metadata or {})}}},
         "n-samples": {task: {"original": len(samples or []), "effective": len(samples or [])}},

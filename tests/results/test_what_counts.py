@@ -147,3 +147,34 @@ def test_the_digest_does_not_depend_on_the_order_and_knows_repetitions():
     assert samples_digest([*hashes, *other]) == samples_digest(hashes)
     assert samples_digest([]) is None
     assert samples_digest([{"doc_id": 1}]) is None
+
+
+def test_samples_that_were_lost_count_where_nothing_else_has_their_task(tmp_path):
+    write_run(tmp_path, samples(), stamp=EARLY, config={"template": "raw"})
+    write_run(tmp_path, samples(1), stamp=LATE).unlink()
+    write_run(tmp_path, samples(1), stamp=LATE, task="other").unlink()
+    evaluation = read_evaluation(tmp_path)
+    assert evaluation.label == "judge"
+    assert evaluation.newest.stamp == EARLY
+    assert evaluation.tasks["pairs"].main_metric == ("acc,none", 0.75, None)
+    assert evaluation.tasks["other"].main_metric is None
+    assert evaluation.remarks == (
+        "pairs: samples without results beside those of a whole run are left out.",
+    )
+
+
+def test_a_model_without_a_result_of_a_task_is_said_to_be_left_out(tmp_path):
+    write_run(tmp_path / "a", samples())
+    path = write_run(tmp_path / "b", samples(), config={"pretrained": "other"})
+    content = json.loads(path.read_text())
+    content["results"] = {"all": {"acc,none": 0.5}}
+    content["group_subtasks"] = {"all": ["pairs"]}
+    path.write_text(json.dumps(content))
+    (remark,) = read_evaluation(tmp_path).remarks
+    assert remark == "Left out: other has no result of any task but of groups (all)."
+
+
+def test_figures_that_are_no_numbers_are_none(tmp_path):
+    path = write_run(tmp_path, samples())
+    path.write_text(path.read_text().replace('"acc,none": 0.75', '"acc,none": NaN'))
+    assert "acc,none" not in read_evaluation(tmp_path).tasks["pairs"].metrics

@@ -34,3 +34,11 @@ def test_of_one_prompt_nothing_is_known():
 
 def test_equal_values_count_as_often_as_there_are_prompts():
     assert clustered_interval([1.0] * 6, [0, 0, 0, 1, 1, 1]) == mean_interval([1.0, 1.0])
+
+
+def test_clusters_that_cancel_out_are_no_certainty():
+    found = clustered_interval([1.0, 0.0] * 6, [i // 2 for i in range(12)])
+    # What six values of one half say, and not that every prompt would have it.
+    assert found == mean_interval([0.5] * 6)
+    assert found.low < 0.3
+    assert found.high > 0.7

@@ -18,6 +18,7 @@ from ultrarm_eval.analysis.difference import (
 from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.analysis.matching import MatchedDocuments
 from ultrarm_eval.analysis.observations import Observations
+from ultrarm_eval.results.shares import is_share
 from ultrarm_eval.results.task_result import MAIN_METRIC, TaskResult
 
 #: What the documents of a task can be parted by.
@@ -106,9 +107,11 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     if not have_both.any():
         return []
     known = np.concatenate([column[have_both] for column in values])
-    are_shares = bool(known.min() >= 0 and known.max() <= 1)
     are_single = _are_single(of_a, of_b, matched)
     metric = a.measure[0]
+    # The documents of our own tasks have accuracies or win rates.
+    named = is_share(metric) or of_a.kind is not None
+    are_shares = named and bool(known.min() >= 0 and known.max() <= 1)
     direction = _direction(a, b, metric)
 
     def part(mask: NDArray[np.bool_], pair: tuple[Numbers, Numbers]) -> Difference | None:
@@ -149,7 +152,7 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
     counts = {side.result.documents for side in (a, b)}
     return Part(
         metric,
-        all(0 <= value <= 1 for value, _ in figures),
+        is_share(metric) and all(0 <= value <= 1 for value, _ in figures),
         _direction(a, b, metric),
         None,
         None,

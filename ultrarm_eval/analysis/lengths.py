@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ultrarm_eval.analysis.columns import Numbers
 from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.metrics.length import length_controlled_accuracy
 from ultrarm_eval.statistics.agreement import rank_correlation
 from ultrarm_eval.statistics.bootstrap import bootstrap_ratios, bootstrap_statistic
-from ultrarm_eval.statistics.intervals import Interval
+from ultrarm_eval.statistics.intervals import Interval, constant_interval
 
 # Ranges of length, of about equally many completions each.
 _RANGES = 20
@@ -86,13 +88,21 @@ def length_report(observations: Observations) -> LengthReport | None:
         float(longest.mean()),
         bootstrap_ratios(*pick, bounds=(0.0, 1.0))[0],
         length_controlled_accuracy([splits.sum(axis=0).tolist()]),
-        bootstrap_statistic(
-            lambda weights: length_controlled_accuracy([(weights @ splits).tolist()]), len(splits)
-        ),
+        _length_controlled_interval(splits),
         float(prefers[unequal].mean()) if unequal.any() else None,
         rank_correlation(completions.reward, completions.length),
         _by_length(completions.length, completions.reward),
     )
+
+
+def _length_controlled_interval(splits: NDArray[Any]) -> Interval | None:
+    found = bootstrap_statistic(
+        lambda weights: length_controlled_accuracy([(weights @ splits).tolist()]), len(splits)
+    )
+    if found is not None and found.low == found.high:
+        # No prompt differs from the others: other prompts still may.
+        return constant_interval(found.low, len(splits), level=found.level, bounds=(0.0, 1.0))
+    return found
 
 
 def _by_length(lengths: Numbers, rewards: Numbers) -> tuple[LengthRange, ...]:

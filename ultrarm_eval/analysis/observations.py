@@ -104,7 +104,9 @@ class _Reading:
             self._errors.append(error)
 
     def _add(self, start: int, sample: dict[str, Any], where: str) -> None:
-        if self._filter and sample.get("filter", self._filter) != self._filter:
+        # Without figures that name one, the first sample's: every filter has all documents.
+        self._filter = self._filter or str(sample.get("filter", ""))
+        if sample.get("filter", self._filter) != self._filter:
             return
         document = read_sample(sample, self._metadata, where)
         digest = str(sample.get("doc_hash", sample.get("doc_id")))

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.analysis.columns import Numbers
+from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.statistics.bootstrap import bootstrap_ratios
 from ultrarm_eval.statistics.clustered import clustered_interval
@@ -117,9 +118,10 @@ def _by_gap(observations: Observations) -> list[Slice]:
 
 def _by_relative_length(observations: Observations) -> list[Slice]:
     difference = observations.pairs.chosen_length - observations.pairs.rejected_length
+    better = "answer" if observations.kind == REFERENCE else "better answer"
     parts = [
-        ("better answer is longer", difference > 0),
-        ("better answer is shorter", difference < 0),
+        (f"{better} is longer", difference > 0),
+        (f"{better} is shorter", difference < 0),
         ("equally long", difference == 0),
     ]
     return _of_pairs(observations, "length", parts)

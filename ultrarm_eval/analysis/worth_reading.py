@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.analysis.judged_document import read_sample
+from ultrarm_eval.analysis.judged_document import REFERENCE, read_sample
 from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.results.sample_lines import sample_at
 
 #: Why a pair is shown.
-MISTAKE, CLOSE, DISAGREEMENT, ANY = (
+MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
     "confident mistake",
+    "clear loss",
     "small margin",
     "judges disagree",
     "random",
@@ -73,7 +74,10 @@ def choose_pairs(observations: Observations, each: int) -> list[ChosenPair]:
     drawn = np.random.default_rng(_SEED).permutation(len(pairs))
     found: dict[int, str] = {}
     for reason, order in (
-        (MISTAKE, wrong[np.argsort(margin[wrong], kind="stable")]),
+        (
+            LOSS if observations.kind == REFERENCE else MISTAKE,
+            wrong[np.argsort(margin[wrong], kind="stable")],
+        ),
         (CLOSE, np.argsort(np.abs(margin), kind="stable")),
         (ANY, drawn),
     ):

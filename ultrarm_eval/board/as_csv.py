@@ -6,11 +6,10 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterator
 from typing import Any
 
-from ultrarm_eval.board.board import Board, Task
-from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS
+from ultrarm_eval.board.board import Board, Result, Task
+from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, Column
 from ultrarm_eval.pages.visible import visible_name
 
 _LEFT = ("model", "label")
@@ -49,44 +48,41 @@ def as_csv(board: Board) -> str:
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow([*_LEFT, *(_text(f"{_SETTING}{name}") for name in names), *_RIGHT])
+    tasks = {task.key: _of_task(task) for task in board.tasks}
+    metrics = [_of_metric(column) for column in board.columns]
     for place, row in enumerate(board.rows):
-        settings = [_text(row.settings.get(name)) for name in names]
-        for figure in _figures(board, place):
-            writer.writerow([_text(row.model), _text(row.label), *settings, *figure])
+        of_row = [_text(value) for value in (row.model, row.label)]
+        of_row += [_text(row.settings.get(name)) for name in names]
+        results = {key: _of_result(result) for key, result in row.results.items()}
+        for column, of_metric in zip(board.columns, metrics, strict=True):
+            figure = column.figures[place]
+            if figure is not None:
+                figures = [_number(figure.value), _number(figure.stderr)]
+                task, result = tasks[column.task], results[column.task]
+                writer.writerow([*of_row, *task, *of_metric, *figures, *result])
     return written.getvalue()
 
 
-def _figures(board: Board, place: int) -> Iterator[list[str]]:
-    tasks = {task.key: task for task in board.tasks}
-    row = board.rows[place]
-    for column in board.columns:
-        figure = column.figures[place]
-        if figure is None:
-            continue
-        task, result = tasks[column.task], row.results[column.task]
-        metric, _, filter_name = column.metric.partition(",")
-        yield [
-            _kind(task),
-            _text(task.task),
-            _text(task.title),
-            _text(metric),
-            _text(filter_name or "none"),
-            _flag(column.is_main),
-            _number(figure.value),
-            _number(figure.stderr),
-            _text(result.documents),
-            _flag(bool(result.partial)),
-            _flag(IN_SAMPLE in result.marks),
-            _flag(OTHER_DOCUMENTS in result.marks),
-            _text(result.data_digest),
-            _text(result.date),
-            _text(result.lm_eval_version),
-            _text(result.file),
-        ]
+def _of_task(task: Task) -> list[str]:
+    return ["group" if task.is_group else "task", _text(task.task), _text(task.title)]
 
 
-def _kind(task: Task) -> str:
-    return "group" if task.is_group else "task"
+def _of_metric(column: Column) -> list[str]:
+    metric, _, filter_name = column.metric.partition(",")
+    return [_text(metric), _text(filter_name or "none"), _flag(column.is_main)]
+
+
+def _of_result(result: Result) -> list[str]:
+    return [
+        _text(result.documents),
+        _flag(bool(result.partial)),
+        _flag(IN_SAMPLE in result.marks),
+        _flag(OTHER_DOCUMENTS in result.marks),
+        _text(result.data_digest),
+        _text(result.date),
+        _text(result.lm_eval_version),
+        _text(result.file),
+    ]
 
 
 def _flag(holds: bool) -> str:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.report.wording import is_share
+from ultrarm_eval.results.shares import is_share
 from ultrarm_eval.statistics.intervals import wilson_interval
 
 #: Half the width of a 95 % interval in standard errors, of the normal distribution.

@@ -11,7 +11,7 @@ from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Colum
 from ultrarm_eval.board.mean import Mean
 from ultrarm_eval.pages.page import count
 from ultrarm_eval.pages.visible import visible_name
-from ultrarm_eval.report.wording import is_share
+from ultrarm_eval.results.shares import is_share
 
 #: Marks in the order of the bits that stand for them in a page's data.
 MARKS = (PARTIAL, OTHER_DOCUMENTS, IN_SAMPLE)

@@ -59,7 +59,7 @@ def _task(task: TaskReport) -> Iterator[str]:
     name = value_name(task)
     if task.slices:
         yield from table(
-            ("by", "part", name, "95 % interval", "prompts", "pairs"),
+            ("by", "part", name, "95 % interval", "documents", "pairs"),
             map(functools.partial(_part, name), task.slices),
             numbers=(2, 3, 4, 5),
         )

@@ -80,7 +80,8 @@ def _margins(margins: MarginReport, name: str, *, is_reference: bool) -> Chart:
         axes.set_ylabel("pairs")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", linewidth=0.7)
-        axes.legend()
+        # Above the bars, of which there may be one anywhere.
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
 
     ties = f", {count(margins.ties)} with equal rewards" if margins.ties else ""
     return Chart(

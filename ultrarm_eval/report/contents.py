@@ -111,8 +111,10 @@ def _without_repetitions(found: Sequence[Candidate]) -> list[Candidate]:
     for one in found:
         documents, pairs = one.observations.documents, one.observations.pairs
         pair = one.chosen.pair
+        # Without hashes, documents are known by their numbers, which every task has from 0 on.
         key = (
             one.judge,
+            one.task if one.observations.digest is None else None,
             documents.keys[pairs.document[pair]],
             int(pairs.chosen[pair]),
             int(pairs.rejected[pair]),

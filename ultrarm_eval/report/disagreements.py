@@ -27,7 +27,8 @@ def disagreements(samples: Mapping[str, Mapping[str, Observations]], each: int) 
     found = []
     for first, second in itertools.combinations(samples, 2):
         for task in samples[first]:
-            if task in samples[second]:
+            both = [samples[judge].get(task) for judge in (first, second)]
+            if all(one is not None and one.digest is not None for one in both):
                 found += _of_two(
                     task, (first, samples[first][task]), (second, samples[second][task]), each
                 )

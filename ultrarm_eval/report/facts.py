@@ -88,7 +88,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
     ]
     if computed:
         tokens, seconds = sum(t for t, _ in computed), sum(s for _, s in computed)
-        yield "tokens computed", _grouped(tokens)
+        yield "tokens of the computed texts", _grouped(tokens)
         yield (
             "tokens a second",
             f"{_grouped(round(tokens / seconds))} (in {seconds:.1f} s of the model)",

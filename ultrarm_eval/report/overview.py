@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ultrarm_eval.report.contents import JudgeReport
 from ultrarm_eval.report.facts import Fact
 from ultrarm_eval.report.task_report import Figure, TaskReport
-from ultrarm_eval.report.wording import about, between, harness_interval, headline, is_share, worded
+from ultrarm_eval.report.wording import about, between, harness_interval, headline, worded
+from ultrarm_eval.results.shares import is_share
 from ultrarm_eval.results.task_result import MAIN_METRIC
 from ultrarm_eval.statistics.intervals import Interval
 

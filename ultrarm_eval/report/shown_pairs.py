@@ -10,6 +10,7 @@ from ultrarm_eval.analysis.worth_reading import (
     ANY,
     CLOSE,
     DISAGREEMENT,
+    LOSS,
     MISTAKE,
     ChosenPair,
     PairTexts,
@@ -21,7 +22,7 @@ from ultrarm_eval.pages.page import size_in_page
 from ultrarm_eval.pages.visible import visible_name
 
 #: Why pairs are shown, in the order in which they are.
-REASONS = (DISAGREEMENT, MISTAKE, CLOSE, ANY)
+REASONS = (DISAGREEMENT, MISTAKE, LOSS, CLOSE, ANY)
 #: Characters of a text that are shown.
 LONGEST_TEXT = 20_000
 #: Bytes of all pairs together: the page has to open at once.

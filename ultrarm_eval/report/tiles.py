@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.pages.page import count, percent
 from ultrarm_eval.report.overview import quoted_of
 from ultrarm_eval.report.task_report import TaskReport
@@ -43,18 +44,19 @@ def _of_pairs(task: TaskReport) -> Iterator[Tile]:
             between(task.pooled.interval, "acc"),
         )
     lengths = task.lengths
-    if lengths is not None:
+    # Of a model's answers against references the longer ones are no baseline of the judge.
+    if lengths is not None and task.kind != REFERENCE:
         yield Tile(
             "picking the longest",
             percent(lengths.pick_longest),
             between(lengths.pick_longest_interval, "acc"),
         )
-        if lengths.length_controlled is not None:
-            yield Tile(
-                "length-controlled",
-                percent(lengths.length_controlled),
-                between(lengths.length_controlled_interval, "acc"),
-            )
+    if lengths is not None and lengths.length_controlled is not None:
+        yield Tile(
+            "length-controlled",
+            percent(lengths.length_controlled),
+            between(lengths.length_controlled_interval, "acc"),
+        )
     if task.calibration is not None:
         error, chance = 100 * task.calibration.error, 100 * task.calibration.error_by_chance
         yield Tile("calibration error", f"{error:.1f}", f"points; by chance {chance:.1f}")

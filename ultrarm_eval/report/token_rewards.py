@@ -118,11 +118,13 @@ def _side(judge: TokenJudge, prompt: list[dict[str, str]], answer: ShownText) ->
         for before, after in itertools.pairwise(found.rewards)
     ]
     start = found.completion_start
+    tokens = found.tokens[start:]
     return SideTokens(
-        found.tokens[start:],
+        tokens,
         found.rewards[start:],
         (None, *changes)[start:],
-        cut=found.truncated and start == 0,
+        # What was cut off may have been of the prompt alone.
+        cut=found.truncated and answer.text.strip() not in "".join(tokens),
     )
 
 

@@ -7,16 +7,11 @@ from collections.abc import Iterator
 from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.task_report import Figure, TaskReport
+from ultrarm_eval.results.shares import is_share
 from ultrarm_eval.statistics.intervals import Interval
 
-_SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated", "empty")
 # Of the normal distribution: the harness's standard errors are of means over many documents.
 _TWO_SIDED_95 = 1.959963984540054
-
-
-def is_share(metric: str) -> bool:
-    """Whether a metric is a share, to be shown in percent."""
-    return metric.startswith(_SHARES)
 
 
 def value_name(task: TaskReport) -> str:
@@ -41,8 +36,11 @@ def between(interval: Interval | None, metric: str) -> str:
 
 
 def harness_interval(figure: Figure) -> Interval | None:
-    """The 95 % interval from the harness's standard error; None where it gives none."""
-    if figure.stderr is None:
+    """The 95 % interval from the harness's standard error; None where it says nothing.
+
+    A standard error of 0 says that all documents came out alike, and not that others would.
+    """
+    if figure.stderr is None or figure.stderr <= 0:
         return None
     half = _TWO_SIDED_95 * figure.stderr
     low, high = figure.value - half, figure.value + half

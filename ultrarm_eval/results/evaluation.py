@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,7 @@ class Evaluation:
     @property
     def newest(self) -> Run:
         """The newest of its runs."""
-        return self.runs[-1]
+        return max(self.runs, key=lambda run: (not _is_lost(run), run.stamp))
 
 
 def read_evaluation(given: str | Path) -> Evaluation:
@@ -89,9 +89,17 @@ def read_evaluations(given: str | Path) -> list[Evaluation]:
     for run in runs:
         identity = json.dumps([run.model, model_settings(run)], sort_keys=True, default=str)
         by_identity.setdefault(identity, []).append(run)
-    remarks = tuple(f"Left out: {error}" for error in damaged)
-    evaluations = [_evaluation(of_one, remarks) for of_one in by_identity.values()]
-    evaluations = [evaluation for evaluation in evaluations if evaluation.tasks]
+    remarks = [f"Left out: {error}" for error in damaged]
+    evaluations = [_evaluation(of_one) for of_one in _with_lost(by_identity.values())]
+    for evaluation in evaluations:
+        if not evaluation.tasks:
+            of = f" but of groups ({', '.join(evaluation.groups)})" if evaluation.groups else ""
+            remarks.append(f"Left out: {evaluation.model} has no result of any task{of}.")
+    evaluations = [
+        dataclasses.replace(evaluation, remarks=(*remarks, *evaluation.remarks))
+        for evaluation in evaluations
+        if evaluation.tasks
+    ]
     if not evaluations:
         raise (
             damaged[0]
@@ -133,7 +141,28 @@ def _readable(path: Path) -> Run | DataError:
         return error
 
 
-def _evaluation(runs: Sequence[Run], remarks: tuple[str, ...]) -> Evaluation:
+def _with_lost(by_identity: Iterable[list[Run]]) -> list[list[Run]]:
+    """The runs of each model; samples without results are those of the one model beside them.
+
+    Nothing else says whose they are.
+    """
+    known = [runs for runs in by_identity if not _is_lost(runs[0])]
+    lost = [run for runs in by_identity for run in runs if _is_lost(run)]
+    alone: dict[Path, list[Run]] = {}
+    for run in lost:
+        beside = [runs for runs in known if any(r.path.parent == run.path.parent for r in runs)]
+        if len(beside) == 1:
+            beside[0].append(run)
+        else:
+            alone.setdefault(run.path.parent, []).append(run)
+    return [*known, *alone.values()]
+
+
+def _is_lost(run: Run) -> bool:
+    return run.results.keys() == {"results"} and not any(run.results["results"].values())
+
+
+def _evaluation(runs: Sequence[Run]) -> Evaluation:
     tasks: dict[str, list[TaskResult]] = {}
     groups: dict[str, list[TaskResult]] = {}
     for run in runs:
@@ -143,13 +172,13 @@ def _evaluation(runs: Sequence[Run], remarks: tuple[str, ...]) -> Evaluation:
             # Older versions write every task as a group without members.
             (groups if members.get(name) else tasks).setdefault(name, []).append(result)
     said: list[str] = []
-    newest = max(runs, key=lambda run: run.stamp)
+    newest = max(runs, key=lambda run: (not _is_lost(run), run.stamp))
     return Evaluation(
         model=newest.model,
         settings=model_settings(newest),
         tasks=_counting(tasks, said),
         groups=_counting(groups, []),
-        remarks=(*remarks, *said),
+        remarks=tuple(said),
         label=newest.model,
     )
 
@@ -159,7 +188,13 @@ def _counting(
 ) -> dict[str, TaskResult]:
     """Of each task with its settings the result that counts, by title."""
     counting: list[TaskResult] = []
-    for name, results in found.items():
+    for name, of_name in found.items():
+        whole = [result for result in of_name if not _is_lost(result.run)]
+        results = whole or of_name
+        if len(whole) < len(of_name) and whole:
+            remarks.append(
+                f"{name}: samples without results beside those of a whole run are left out."
+            )
         by_settings: dict[str, list[TaskResult]] = {}
         for result in results:
             # A run of which the samples alone are left says nothing of its settings.

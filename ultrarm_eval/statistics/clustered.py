@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from ultrarm_eval.statistics.intervals import Interval, mean_interval
 
+_ROUNDING = 1e-12
+
 
 def clustered_interval(
     values: Sequence[float] | NDArray[np.float64],
@@ -54,6 +56,9 @@ def clustered_interval(
         return None
     mean = float(numbers.mean())
     sums = np.bincount(members, numbers - mean)
+    if np.allclose(sums, 0.0, rtol=0.0, atol=_ROUNDING * max(1.0, float(np.ptp(numbers)))):
+        # All clusters have one mean: that says of others no more than equal values do.
+        return mean_interval(np.full(total, mean), level=level, bounds=bounds)
     error = math.sqrt(total / (total - 1) * float(sums @ sums)) / len(numbers)
     half = float(stats.t.ppf((1 + level) / 2, total - 1)) * error
     low, high = mean - half, mean + half

@@ -1,6 +1,5 @@
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 
@@ -8,7 +7,6 @@ from tests.analysis.written_runs import choice, rated, write_run
 from ultrarm_eval.analysis.comparing import compare_runs
 from ultrarm_eval.pages.comparison_page import comparison_page
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = (
     '<script>window.ran=1</script><img src=x onerror="window.ran=1">\'"><svg onload=window.ran=1>'
     "{{ 7*7 }} \u202ejavascript:window.ran=1 \x00 \ud800"
@@ -104,24 +102,14 @@ def test_hostile_names_are_texts(hostile_page):
     assert not {"\u202e", "\x00", "\ud800"} & set(hostile_page)
 
 
-def test_nothing_runs_in_a_browser(hostile_page, tmp_path):
-    if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
+@pytest.mark.parametrize("width", [1200, 390])
+def test_nothing_runs_in_a_browser(hostile_page, tmp_path, open_page, width):
     path = tmp_path / "page.html"
     path.write_text(hostile_page, encoding="utf-8")
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        for width in (1200, 390):
-            view = browser.new_page(viewport={"width": width, "height": 800})
-            said = []
-            view.on("console", lambda message, said=said: said.append(message.text))
-            view.goto(path.as_uri())
-            assert view.evaluate("window.ran") is None
-            assert said == []
-            # Nothing sticks out of the page, however long a name is.
-            assert view.evaluate("document.documentElement.scrollWidth") == width
-            assert view.locator("table.differences .interval .dot").first.is_visible()
-        view.locator("#theme").click()
-        assert view.locator("html").get_attribute("data-theme") == "light"
-        browser.close()
+    view = open_page(path, width=width)
+    assert view.evaluate("window.ran") is None
+    # Nothing sticks out of the page, however long a name is.
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    assert view.locator("table.differences .interval .dot").first.is_visible()
+    view.locator("#theme").click()
+    assert view.locator("html").get_attribute("data-theme") == "light"

@@ -2,8 +2,8 @@
 
 Writes a run as the harness does, of synthetic prompts with UltraFeedback's lengths and ratings and
 of rewards that are the ratings with noise; makes the report in a process of its own each time, and
-opens it in a fresh headless Chromium each time. Beside the report as it is by default, one with as
-many texts as a page holds is measured.
+opens it in a fresh headless Chromium each time. Beside it, in turn, stand the report on the bundled
+demo's 1,193 pairs, which is the baseline, and one with as many texts as a page holds.
 
     python benchmarks/report_at_size.py --pairs 100000 -o results/benchmarks/report_at_size.json
 """
@@ -38,8 +38,10 @@ _PAIRS_PER_PROMPT = 342_400 / FULL_SIZE
 _SPARE = 1.05
 # So that about three pairs of four are right.
 _NOISE = 0.6
+DEMO, LARGE, FULL = "demo", "large", "full of texts"
 #: Pairs of each reason that are shown: as by default, and more than a page holds.
-SHOWN = {"by default": 40, "full of texts": 5000}
+SHOWN = {DEMO: 40, LARGE: 40, FULL: 5000}
+DEMO_RUN = ROOT / "results" / "demo" / "run"
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def _run_apart(command: Sequence[str]) -> tuple[float, float]:
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - started
     if process.returncode:
-        raise RuntimeError(f"{' '.join(command)} failed.")
+        raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}.")
     # Bytes on macOS, KiB elsewhere.
     return seconds, usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
 
@@ -215,12 +217,20 @@ def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in SHOWN}
     for number in range(rounds):
         for name, shown in SHOWN.items():
-            page = folder / f"report {name}.html"
-            seconds, peak = make_report(run, page, shown)
+            page = folder / f"{name}.html"
+            seconds, peak = make_report(DEMO_RUN if name == DEMO else run, page, shown)
             opened = {} if executable is None else open_in_browser(page, executable)
             size = page.stat().st_size
             rows[name].append({"made": seconds, "peak_gb": peak, "bytes": size, **opened})
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    ratios = None
+    if executable is not None:
+        shown_after = {name: [row["shown"] for row in found] for name, found in rows.items()}
+        ratios = {
+            name: asdict(_spread([a / b for a, b in zip(found, shown_after[DEMO], strict=True)]))
+            for name, found in shown_after.items()
+            if name != DEMO
+        }
     return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
@@ -233,6 +243,7 @@ def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
             name: {what: asdict(_spread([row[what] for row in found])) for what in found[0]}
             for name, found in rows.items()
         },
+        "times_as_long_to_open_as_demo": ratios,
     }
 
 
@@ -259,12 +270,17 @@ def as_text(measured: Mapping[str, Any]) -> str:
         made, size = spreads["made"].worded("s", 1), spreads["bytes"].most / 1e6
         rows.append([name, made, spreads["peak_gb"].worded("GB"), f"{size:.2f} MB", *opened])
     head = ("page", "made in", "peak memory", "size", "opened, list painted", "search", "more")
+    ratios = measured["times_as_long_to_open_as_demo"] or {}
     lines = [
         f"{run['pairs']:,} pairs of {run['prompts']:,} prompts, {run['bytes'] / 1e6:.0f} MB of "
         f"samples; median of {measured['rounds']} rounds (least to most)",
         "",
         *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)),
         "",
+        *(
+            f"Opening {name} takes {Spread(**ratio).worded('times as long as demo')}."
+            for name, ratio in ratios.items()
+        ),
         f"Targets: {_targets(measured['pages'])}.",
     ]
     return "\n".join(lines)

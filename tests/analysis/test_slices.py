@@ -198,6 +198,12 @@ class TestRanges:
             ("2 to 7 x", 6),
         ]
 
+    def test_also_where_it_is_the_highest(self):
+        values = np.array([7.0] * 90 + [1, 2, 3, 4, 5, 6])
+        assert [(name, int(mask.sum())) for name, mask in ranges(values, "x")] == [
+            ("1 to 7 x", 96),
+        ]
+
 
 def test_documents_without_a_value_are_in_no_part(tmp_path):
     metadata = {"suite": "rewardbench2", "ties": "the benchmark's own rule"}

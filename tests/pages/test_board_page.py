@@ -175,6 +175,14 @@ def test_a_print_shows_the_whole_table_and_no_controls(open_page, board_file):
     assert page.locator("#board tbody tr:visible").count() == 4
 
 
+def test_a_print_of_thirty_columns_fits_on_the_sheet(open_page, tmp_path):
+    # The width of A4 across in pixels of CSS, less the margins.
+    page = open_page(written_board(write_many(tmp_path, 3, 30)), width=1032)
+    page.emulate_media(media="print")
+    assert page.locator("#board thead th:visible").count() == 33
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1032
+
+
 def test_hostile_names_do_nothing_and_are_shown(open_page, tmp_path):
     for place, attack in enumerate(ATTACKS):
         content = results_of(

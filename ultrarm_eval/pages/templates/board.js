@@ -75,6 +75,7 @@
       for (const cell of [column.head, ...column.cells]) cell.hidden = !wanted;
     }
     for (const row of rows) if (row.detail) row.detail.cells[0].colSpan = shownCells();
+    table.style.setProperty("--columns", shownCells() - 2);
   }
   const shownCells = () => 2 + columns.filter((column) => column.head && column.shown).length;
   const everyTask = [...new Map(mains.filter((c) => c.task >= 0).map((c) => [c.task, c])).values()];

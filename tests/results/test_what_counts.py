@@ -172,9 +172,3 @@ def test_a_model_without_a_result_of_a_task_is_said_to_be_left_out(tmp_path):
     path.write_text(json.dumps(content))
     (remark,) = read_evaluation(tmp_path).remarks
     assert remark == "Left out: other has no result of any task but of groups (all)."
-
-
-def test_figures_that_are_no_numbers_are_none(tmp_path):
-    path = write_run(tmp_path, samples())
-    path.write_text(path.read_text().replace('"acc,none": 0.75', '"acc,none": NaN'))
-    assert "acc,none" not in read_evaluation(tmp_path).tasks["pairs"].metrics

@@ -142,7 +142,12 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
 
 def unpaired_part(a: Side, b: Side) -> Part | None:
     """The difference of the two runs' figures; None where they have none in common."""
-    common = [key for key in a.result.metrics if key in b.result.metrics]
+    results = a.result, b.result
+    common = [
+        key
+        for key in a.result.metrics
+        if key in b.result.metrics and all(np.isfinite(result.figure(key)[1]) for result in results)
+    ]
     if not common:
         return None
     ours = [key for key in common if key.partition(",")[0] == MAIN_METRIC]

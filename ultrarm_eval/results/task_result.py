@@ -69,8 +69,8 @@ class TaskResult:
             and "_stderr," not in key
             and isinstance(value, int | float)
             and not isinstance(value, bool)
-            # JSON has integers that no float can hold, and Python's has NaN.
-            and finite(value) is not None
+            # JSON has integers that no float can hold.
+            and (isinstance(value, float) or finite(value) is not None)
         )
 
     @property

@@ -213,3 +213,10 @@ def test_documents_without_a_value_are_in_no_part(tmp_path):
     assert all_documents(found) is None
     assert {one.dimension for one in slices(found)} == {"length"}
     assert all_pairs(found).accuracy == 1.0
+
+
+def test_a_benchmark_without_subsets_has_no_categories(tmp_path):
+    metadata = {"suite": "llmbar", "ties": "half"}
+    judged = [(choice(row, ["a"], ["b"], subset=""), [1.0, 0.0]) for row in range(3)]
+    found = observed(tmp_path, samples_of(choice_sample, judged, metadata), metadata)
+    assert not of(found, "category")

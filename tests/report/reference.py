@@ -241,10 +241,15 @@ def confident_mistakes(documents: Sequence[Document]) -> list[tuple[int, float]]
 
 
 def smallest_margins(documents: Sequence[Document]) -> list[tuple[int, float]]:
-    """(document, margin) of the margin nearest to 0 of each document with pairs, in order."""
-    found = [
-        (number, min((pair.margin for pair in document.pairs), key=abs))
-        for number, document in enumerate(documents)
-        if document.pairs
-    ]
+    """(document, margin) of the margin nearest to 0 of each document, in order.
+
+    Each document's surest mistake is not among them: it is shown as that.
+    """
+    found = []
+    for number, document in enumerate(documents):
+        margins = [pair.margin for pair in document.pairs]
+        if margins and min(margins) < 0:
+            margins.remove(min(margins))
+        if margins:
+            found.append((number, min(margins, key=abs)))
     return sorted(found, key=lambda one: abs(one[1]))

@@ -62,7 +62,7 @@ def read_sample(sample: dict[str, Any], settings: dict[str, Any]) -> Document:
         hash=sample["doc_hash"],
         prompt=json.dumps(doc["prompt"]),
         turns=[message["content"] for message in doc["prompt"]],
-        group=doc["subset"] if doc["format"] == "ultrarm_eval.choice/1" else doc.get("source"),
+        group=(doc["subset"] or None) if "subset" in doc else doc.get("source"),
         accuracy=_number(sample.get("acc", sample.get("win_rate", sample.get("win_rate@1")))),
         is_choice=doc["format"] == "ultrarm_eval.choice/1",
     )

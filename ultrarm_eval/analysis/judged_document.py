@@ -159,6 +159,8 @@ def _of_choice(
     sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> JudgedDocument:
     correct, total = int(document["correct"]), len(document["completions"])
+    # Benchmarks without subsets call it by an empty text.
+    subset = document["subset"]
     rewards = _answers(sample)
     if not 0 < correct < total:
         raise ValueError(f"{correct} right ones of {total} completions")
@@ -174,7 +176,7 @@ def _of_choice(
         [1.0] * correct + [0.0] * (total - correct),
         pairs if is_scored else [],
         TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
-        {"category": str(document["subset"])},
+        {"category": str(subset)} if subset else {},
     )
 
 

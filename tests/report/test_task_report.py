@@ -1,0 +1,64 @@
+import math
+
+import pytest
+
+from tests.report.written_runs import (
+    judged_sample,
+    prompted,
+    rated,
+    rated_sample,
+    samples_of,
+    write_run,
+)
+from ultrarm_eval.analysis.observations import observe
+from ultrarm_eval.report.task_report import report_task
+from ultrarm_eval.results.evaluation import read_evaluation
+
+DOC = rated(0, ["a", "b"], ["2", "1"])
+JUDGED = [(DOC, [1.0, 0.0]), (DOC, [math.nan, 0.0])]
+
+
+def report_on(folder, metadata=None, judged=JUDGED, **options):
+    write_run(folder, samples_of(rated_sample, judged), metadata, **options)
+    ((title, result),) = read_evaluation(folder).tasks.items()
+    return report_task(title, result, observe(result))
+
+
+def test_figures_settings_and_counts_are_the_runs(tmp_path):
+    metadata = {
+        "ties": "half",
+        "min_gap": 0.0,
+        "data_used": "pairs.jsonl",
+        "counts": {"rows": 3},
+        "documents_without_score": 1,
+        "answers_without_score": 0,
+    }
+    found = report_on(tmp_path, metadata, higher_is_better={"pairs": {"acc": True}})
+    assert (found.main.metric, found.main.value) == ("acc", 1.0)
+    assert found.main.higher_is_better
+    assert found.settings == {"ties": "half", "min_gap": 0.0, "version": 1.0}
+    assert found.counts == {"rows": 3, "documents_without_score": 1}
+    assert found.data["data"] == "pairs.jsonl"
+    # One of two documents has no score: nothing is missing in the file.
+    assert (found.data["documents"], found.remarks) == (1, ())
+
+
+@pytest.mark.parametrize("counts", [None, 3, [1], "rows", True])
+def test_counts_that_are_none_are_left_out(tmp_path, counts):
+    found = report_on(tmp_path, {"counts": counts}, judged=JUDGED[:1])
+    assert found.counts == {}
+
+
+def test_a_part_of_the_data_is_said(tmp_path):
+    found = report_on(tmp_path, {"shard": "1/4"}, config={"limit": 2})
+    assert found.partial == {"limit": 2, "shard": "1/4"}
+    assert found.remarks == ("This is a part of the data only (limit 2, shard 1/4).",)
+
+
+def test_the_margins_of_answers_beside_references_are_no_probabilities(tmp_path):
+    write_run(tmp_path, [judged_sample(0, prompted(0, "r"), ["a"], [1.0], 0.0)])
+    ((title, result),) = read_evaluation(tmp_path).tasks.items()
+    found = report_task(title, result, observe(result))
+    assert found.kind == "reference"
+    assert found.calibration is None
+    assert found.margins.right == 1

@@ -98,6 +98,24 @@ def test_every_row_has_its_interval_on_one_axis(open_page, board_file):
     )
 
 
+@pytest.mark.parametrize(
+    "values",
+    [(0.5, 0.5), (79.5, 81.0), (1e16, 1e16 + 2), (-1e300, 1e300), (0.0, 1e-12)],
+    ids=repr,
+)
+def test_values_of_any_size_have_an_axis(open_page, tmp_path, values):
+    for name, value in zip("ab", values, strict=True):
+        # Figures that the name of their metric does not fit are shown all the same.
+        of_task = OfTask(0.5, stderr="N/A", figures={"acc,none": value, "acc_stderr,none": 0.001})
+        write_results(tmp_path / name, results_of(name, {"x": of_task}))
+    page = open_page(written_board(tmp_path))
+    places = page.evaluate(
+        "[...document.querySelectorAll('#board .track .dot')].map(e => parseFloat(e.style.left))"
+    )
+    assert len(places) == 2
+    assert all(0 <= place <= 100 for place in places)
+
+
 def test_rows_are_filtered_by_words(open_page, board_file):
     page = open_page(board_file)
     page.get_by_role("searchbox").fill("ultrarm MID")

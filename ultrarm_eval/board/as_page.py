@@ -38,7 +38,7 @@ def as_page(board: Board, *, title: str) -> str:
     by = next(column for column in columns if column.source is board.sorted_by)
     return render_page(
         "board.html.jinja",
-        scripts=("theme.js", "board.js"),
+        scripts=("theme.js", "board_figures.js", "board_axis.js", "board.js"),
         data={
             "columns": [_column_data(column) for column in columns],
             "rows": [_row_data(board, row) for row in board.rows],

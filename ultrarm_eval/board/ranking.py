@@ -43,11 +43,13 @@ def spread_of(
     """
     if stderr is None or not math.isfinite(stderr) or stderr < 0:
         return None
+    # Not all tasks of others keep to what the metric's name says.
+    is_a_share = is_share(metric) and 0 <= value <= 1
     if stderr > 0:
         half = TWO_SIDED_95 * stderr
         low, high = value - half, value + half
-        return Spread(max(0.0, low), min(1.0, high)) if is_share(metric) else Spread(low, high)
-    if not is_share(metric) or not 0 <= value <= 1 or not documents or documents < 0:
+        return Spread(max(0.0, low), min(1.0, high)) if is_a_share else Spread(low, high)
+    if not is_a_share or not documents or documents < 0:
         return None
     interval = wilson_interval(value * documents, documents)
     return Spread(min(interval.low, value), max(interval.high, value))

@@ -7,20 +7,7 @@
   const $ = (id) => document.getElementById(id);
   const columns = data.columns.map(([kind, task, title, metric, unit, documents, isMain, isMember, direction, figures], place) => (
     { kind, task, title, metric, unit, documents, isMain, isMember, direction, figures, place, head: null, cells: [], shown: true }));
-  const [value, low, high, text, beside, best, last, marks, own] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
-
-  // Texts of others go into the page as text alone, never as markup.
-  const make = (tag, className, content) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (content !== undefined) element.textContent = content;
-    return element;
-  };
-  const isolated = (content) => make("bdi", "", content);
   const marksOf = (figure) => data.marks.filter((_, bit) => figure[marks] & (1 << bit));
-  const rankOf = (figure) => (!figure || !figure[best] ? "" : figure[best] === figure[last] ? `${figure[best]}` : `${figure[best]}\u2013${figure[last]}`);
-  const number = (x, unit) => (unit ? (100 * x).toFixed(1) : Math.abs(x) < 10 ? x.toFixed(3) : Math.abs(x) < 1000 ? x.toFixed(1) : x.toPrecision(4)).replace("-", "\u2212");
-  const between = (figure, unit) => (figure[low] === null ? "no interval" : `${number(figure[low], unit)} to ${number(figure[high], unit)}`);
   // More rows at once would be slow to lay out; what is looked for is found among all.
   const few = 200;
   let most = few;
@@ -169,30 +156,13 @@
   }
 
   // Intervals of the column that was sorted last.
-  function nice(from, to) {
-    const raw = (to - from) / 3 || 1;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.8);
-    const ticks = [];
-    for (let i = Math.ceil(from / step - 1e-9); i * step <= to + 1e-9 * step; i += 1) ticks.push(i * step);
-    const digits = Math.max(0, -Math.floor(Math.log10(step * (charted.unit ? 100 : 1)) + 1e-9));
-    return { ticks, digits };
-  }
   const at = make("style");
   document.head.append(at);
   function draw(shown) {
     const figures = charted.figures.filter(Boolean);
-    let from = Math.min(...figures.map((f) => f[low] ?? f[value]));
-    let to = Math.max(...figures.map((f) => f[high] ?? f[value]));
-    const room = (to - from || Math.abs(to) || 1) * 0.04;
-    // A share has no room beyond its ends.
-    from = charted.unit ? Math.max(0, from - room) : from - room;
-    to = charted.unit ? Math.min(1, to + room) : to + room;
-    const share = (x) => 100 * (x - from) / (to - from || 1);
-    const percent = (x) => `${share(x).toFixed(2)}%`;
-    const { ticks, digits } = nice(from, to);
-    const lines = ticks.map(() => "linear-gradient(var(--line),var(--line))").join(",");
-    at.textContent = `#board tbody td.bars{background-image:${lines};background-size:1px 100%;background-position:${ticks.map((t) => `${percent(t)} 0`).join(",")}}`;
+    const axis = boardAxis(figures.map((f) => f[low] ?? f[value]), figures.map((f) => f[high] ?? f[value]), charted.unit !== "");
+    const lines = axis.ticks.map(() => "linear-gradient(var(--line),var(--line))").join(",");
+    at.textContent = `#board tbody td.bars{background-image:${lines};background-size:1px 100%;background-position:${axis.ticks.map(([x]) => `${axis.place(x)} 0`).join(",")}}`;
     const ranked = figures.filter((f) => f[best]);
     const bound = charted.direction < 0 ? Math.min(...ranked.map((f) => f[high])) : Math.max(...ranked.map((f) => f[low]));
     for (const row of shown) {
@@ -203,7 +173,7 @@
       if (figure) {
         if (figure[low] !== null) {
           const range = dot("range", figure[low]);
-          range.style.width = `${Math.max(0.5, share(figure[high]) - share(figure[low])).toFixed(2)}%`;
+          range.style.width = `${Math.max(0.5, axis.share(figure[high]) - axis.share(figure[low])).toFixed(2)}%`;
           track.append(range);
         }
         track.append(dot("dot", figure[value]));
@@ -214,18 +184,18 @@
     }
     function dot(className, x) {
       const element = make("span", className);
-      element.style.left = percent(x);
+      element.style.left = axis.place(x);
       return element;
     }
-    const axis = make("div", "axis");
-    for (const tick of ticks) {
-      const label = dot("tick", tick);
-      label.textContent = (charted.unit ? 100 * tick : tick).toFixed(digits).replace("-", "\u2212");
-      axis.append(label);
+    const scale = make("div", "axis");
+    for (const [x, word] of axis.ticks) {
+      const label = dot("tick", x);
+      label.textContent = word;
+      scale.append(label);
     }
     const title = make("span", "of");
     title.append(isolated(charted.title));
-    headRow.cells[1].replaceChildren(title, make("small", "", charted.metric + (charted.unit && `, ${charted.unit}`)), axis);
+    headRow.cells[1].replaceChildren(title, make("small", "", charted.metric + (charted.unit && `, ${charted.unit}`)), scale);
   }
 
   // Details.
@@ -233,39 +203,7 @@
     const element = make("tr", "detail");
     const cell = make("td");
     cell.colSpan = shownCells();
-    const inner = make("div", "inner");
-    for (const remark of row.remarks) inner.append(make("p", "warning", remark));
-    const figures = make("table");
-    const head = make("tr");
-    for (const name of ["", "metric", "value", "95 % interval", "rank", "documents", ""]) head.append(make("th", /value|interval|rank|documents/.test(name) ? "n" : "", name));
-    figures.append(head);
-    for (const column of columns) {
-      const figure = column.figures[row.place];
-      if (!figure || (!column.isMain && !chosen.metrics.has(column.metric))) continue;
-      const line = make("tr");
-      const title = make("td", "name");
-      title.append(isolated(column.title));
-      const of = column.figures.filter((one) => one && one[best]).length;
-      line.append(title, make("td", "", column.metric), make("td", "n", figure[text] + (column.unit && ` ${column.unit}`)), make("td", "n", between(figure, column.unit)));
-      line.append(make("td", "n", figure[best] ? `${rankOf(figure)} of ${of}` : "\u2013"), make("td", "n", figure[own] || column.documents.replace(/ documents$/, "")));
-      const why = make("td");
-      for (const mark of marksOf(figure)) why.append(make("small", "mark", mark === "partial" ? `partial: ${row.partial[column.task]}` : mark), " ");
-      line.append(why);
-      figures.append(line);
-    }
-    const facts = make("dl", "facts");
-    for (const [name, told] of row.facts) {
-      const fact = make("div");
-      const [term, said] = [make("dt"), make("dd")];
-      term.append(isolated(name));
-      said.append(isolated(told));
-      fact.append(term, said);
-      facts.append(fact);
-    }
-    const scroll = make("div", "scroll");
-    scroll.append(figures);
-    inner.append(facts, scroll);
-    cell.append(inner);
+    cell.append(boardDetail(row, columns.filter((c) => c.isMain || chosen.metrics.has(c.metric)), marksOf));
     element.append(cell);
     return element;
   }

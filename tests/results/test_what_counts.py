@@ -172,3 +172,7 @@ def test_a_model_without_a_result_of_a_task_is_said_to_be_left_out(tmp_path):
     path.write_text(json.dumps(content))
     (remark,) = read_evaluation(tmp_path).remarks
     assert remark == "Left out: other has no result of any task but of groups (all)."
+
+
+def test_a_hash_that_no_encoding_can_write_has_a_digest():
+    assert len(documents_digest([("\ud800", 0)])) == 64

@@ -7,7 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.analysis.slices import Slice
+from ultrarm_eval.analysis.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
 from ultrarm_eval.pages.page import count, render_page
 from ultrarm_eval.report.charts import charts_of
 from ultrarm_eval.report.contents import JudgeReport, Report
@@ -25,11 +27,19 @@ _MOST_CHARTED = 40
 _MOST_AT_HEAD = 4
 _FACTS_AT_HEAD = ("data", "digest of the documents (SHA-256)", "documents")
 _LEFT_OUT = ("left_out", "without", "damaged")
+_CHOSEN = {
+    DISAGREEMENT: "the pairs on which judges disagree most",
+    MISTAKE: "the most confident mistakes",
+    LOSS: "the clearest losses",
+    CLOSE: "the smallest margins",
+    ANY: "some drawn at random",
+}
 
 
 def as_page(report: Report) -> str:
     """The report as one HTML file that loads nothing."""
-    has_judged = any(task.kind is not None for judge in report.judges for task in judge.tasks)
+    kinds = {task.kind for judge in report.judges for task in judge.tasks}
+    has_judged = kinds != {None}
     return render_page(
         "report.html.jinja",
         scripts=("theme.js", "report.js"),
@@ -42,6 +52,7 @@ def as_page(report: Report) -> str:
         ),
         judges=[_judge(judge, i, len(report.judges)) for i, judge in enumerate(report.judges)],
         has_judged=has_judged,
+        has_references=REFERENCE in kinds,
         has_pairs=bool(report.pairs),
         pairs_note=_pairs_note(report),
     )
@@ -117,11 +128,11 @@ def _span(parts: Sequence[Slice]) -> tuple[float, float]:
 
 
 def _pairs_note(report: Report) -> str:
-    note = (
-        "The most confident mistakes, the smallest margins and some drawn at random; of one "
-        "document at most one for each."
-    )
-    if len(report.judges) > 1:
+    reasons = {pair.reason for pair in report.pairs}
+    *most, last = [words for reason, words in _CHOSEN.items() if reason in reasons] or [""]
+    named = f"{', '.join(most)} and {last}" if most else last
+    note = f"{named[:1].upper()}{named[1:]}; of one document at most one for each."
+    if DISAGREEMENT in reasons:
         note += " Where judges disagree, both rewards are shown."
     if any(pair.tokens is not None for pair in report.pairs):
         note += (

@@ -40,8 +40,9 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
     yield "model", run.model
     yield "revision", config.get("revision") or config.get("model_revision")
     yield "weights (SHA-256 or commit)", config.get("model_sha")
-    yield "judge", config.get("judge") or config.get("model")
+    yield "judge", config.get("judge")
     if config.get("judge") is None:
+        yield "kind of model", config.get("model")
         yield "model arguments", _spelled(config.get("model_args"))
         yield "chat template (SHA-256)", run.results.get("chat_template_sha")
     yield "template", config.get("template")

@@ -15,7 +15,7 @@ def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
         keys: The harness's hash of each document, and which of those with this hash it is.
     """
     lines = sorted(f"{digest}:{occurrence}" for digest, occurrence in keys)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:

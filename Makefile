@@ -5,14 +5,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 # The newest packages want Python 3.11; 3.10 has a set of its own.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info >= (3, 11) else 'constraints-py310.txt')")
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit demo-judge demo-report export-examples clean
+.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
 	@echo "make test   lint, types and tests"
+	@echo "make slow   the tests that take more than ten seconds each"
+	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
 	@echo "make demo-report   the same run with its report, into results/demo"
 
 # torch first and by itself: a range that another package asks for could fetch a CUDA build.
@@ -40,7 +43,15 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	$(PYTEST) -m "not slow and not campaign"
+
+# What takes more than ten seconds each: several processes, installed packages, pages at size.
+slow: $(VENV)/installed-dev
+	$(PYTEST) -m "slow and not campaign"
+
+# Faults by the thousand: kills, flipped bits, mutated files.
+campaign: $(VENV)/installed-dev
+	$(PYTEST) -m campaign
 
 # Makes the bundled demo data and judge anew; minutes on a CPU, the same result each time.
 demo-judge: $(VENV)/installed-dev

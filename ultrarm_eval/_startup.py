@@ -29,6 +29,7 @@ from typing import Any
 SWITCH = "ULTRARM_EVAL_BRIDGE"
 WATCHED = frozenset(
     {
+        "lm_eval._cli",
         "lm_eval.api.metrics",
         "lm_eval.config.evaluate_config",
         "lm_eval.evaluator",

@@ -7,7 +7,11 @@ Messages say what failed, where, what is allowed, and how to fix it.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Iterable
+
+#: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
+TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
 
 
 class UltrarmEvalError(Exception):
@@ -67,6 +71,11 @@ class ScoreStoreError(UltrarmEvalError):
 
 class PluginError(UltrarmEvalError):
     """A plugin registers something that cannot be registered."""
+
+
+def wants_traceback() -> bool:
+    """Whether the user wants to see where an error of ours was raised."""
+    return os.environ.get(TRACEBACK_SWITCH, "").strip().lower() in {"1", "on", "yes", "true"}
 
 
 def first_line(error: BaseException) -> str:

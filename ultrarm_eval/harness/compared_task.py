@@ -10,8 +10,7 @@ from lm_eval.api.instance import Instance
 
 from ultrarm_eval.harness.abstentions import Abstentions
 from ultrarm_eval.harness.document_task import DocumentTask
-from ultrarm_eval.harness.requests import as_context
-from ultrarm_eval.messages import as_messages
+from ultrarm_eval.harness.requests import ConversationRequest, as_context
 
 #: What stands between prompt and answer for a language model without chat template.
 ANSWER_DELIMITER = "\n\n"
@@ -41,14 +40,16 @@ class ComparedTask(DocumentTask):
     ) -> list[Instance]:
         """One request for each completion that a metric needs."""
         kwargs.pop("chat_template", None)
-        context = as_context(as_messages(doc["prompt"])) if self.asks_judge else ctx
+        conversation = self.conversation(doc)
+        context = as_context(conversation) if self.asks_judge else ctx
         answers = [self._continuation(c, chat=apply_chat_template) for c in doc["completions"]]
         return [
-            Instance(
+            ConversationRequest(
                 request_type="loglikelihood",
                 doc=dict(doc),
                 arguments=(context, answers[i]),
                 idx=i,
+                conversation=[dict(message) for message in conversation],
                 **kwargs,
             )
             for i in self.completions_asked(doc)

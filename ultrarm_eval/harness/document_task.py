@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -10,9 +11,40 @@ from lm_eval.api.instance import Instance
 from ultrarm_eval.harness.fresh_task import FreshTask
 from ultrarm_eval.messages import Message, as_messages, as_plain_text
 
+logger = logging.getLogger(__name__)
+
 
 class DocumentTask(FreshTask):
     """What preference tasks and judged tasks have in common."""
+
+    #: Asked for examples, the run is refused: a conversation is scored, or answered, as it is.
+    takes_shots = False
+    #: The run's `--system_instruction`.
+    system_instruction: str | None = None
+    _own_system_turns = 0
+
+    def build_all_requests(
+        self, *, system_instruction: str | None = None, **kwargs: Any
+    ) -> None:
+        """Builds the requests; a system instruction stands in front of every conversation."""
+        self.system_instruction = system_instruction or None
+        self._own_system_turns = 0
+        super().build_all_requests(system_instruction=system_instruction, **kwargs)
+        if self._own_system_turns:
+            logger.warning(
+                "%s: %d documents have a system turn of their own; --system_instruction stands "
+                "before its text, in the same turn.",
+                self.config.task,
+                self._own_system_turns,
+            )
+            self.config.metadata = {
+                **(self.config.metadata or {}),
+                "documents_with_own_system_turn": self._own_system_turns,
+            }
+
+    def conversation(self, doc: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The turns before the answer, the run's system instruction in front."""
+        return _instructed(as_messages(doc["prompt"]), self.system_instruction)
 
     def fewshot_docs(self) -> None:
         """There are no examples: these tasks have no shots."""
@@ -38,10 +70,24 @@ class DocumentTask(FreshTask):
         chat_template: Callable[..., str] | None = None,
         **_: Any,
     ) -> str:
-        """The conversation as a language model reads it; a judge reads the document itself."""
-        messages = as_messages(doc["prompt"])
-        if system_instruction:
-            messages = (Message(role="system", content=system_instruction), *messages)
+        """The conversation as a language model reads it; a judge reads its turns."""
+        own = as_messages(doc["prompt"])
+        messages = _instructed(own, system_instruction)
+        self._own_system_turns += len(messages) == len(own) and messages != own
         if apply_chat_template and chat_template is not None:
             return chat_template([dict(m) for m in messages]) if messages else ""
         return as_plain_text(messages)
+
+
+def _instructed(messages: Sequence[Message], instruction: str | None) -> tuple[Message, ...]:
+    """A conversation under a system instruction.
+
+    As the harness joins it with a task's description, it is joined with a system turn that is there
+    already: templates know one system turn, at the start.
+    """
+    if not instruction:
+        return tuple(messages)
+    if messages and messages[0]["role"] == "system":
+        joined = f"{instruction}\n\n{messages[0]['content']}"
+        return (Message(role="system", content=joined), *messages[1:])
+    return (Message(role="system", content=instruction), *messages)

@@ -19,6 +19,8 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
 
     #: Gets the run's `--metadata` from the bridge, in releases that pass task classes none.
     takes_metadata = True
+    #: Whether the harness puts examples in front of its documents.
+    takes_shots = True
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -37,6 +39,7 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         if cache_requests:
             logger.info("%s: --cache_requests is off for this task.", self.config.task)
         kwargs.pop("rewrite_requests_cache", None)
+        self._refuse_wrong_choice(**kwargs)
         self._refuse_idle_processes(**kwargs)
         super().build_all_requests(cache_requests=False, **kwargs)
 
@@ -52,6 +55,28 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     def only_writes(self) -> bool:
         """Whether the run asks for answers alone (`--predict_only`)."""
         return "bypass" in self._metric_fn_list
+
+    def _refuse_wrong_choice(
+        self, *, limit: int | None = None, samples: Sequence[int] | None = None, **_: Any
+    ) -> None:
+        """Refuses a choice of documents that the harness would read otherwise than it is meant."""
+        task, known = self.config.task, len(self.eval_docs)
+        if limit is not None and limit < 1:
+            raise ConfigurationError(
+                f"{task}: --limit leaves {limit} documents. Give a number of at least 1, or a share "
+                "between 0 and 1."
+            )
+        if samples is None:
+            return
+        is_ordered = all(
+            isinstance(one, int) and not isinstance(one, bool) for one in samples
+        ) and list(samples) == sorted(set(samples))
+        # The harness numbers the documents in their own order, and an empty list means all to it.
+        if not samples or not is_ordered or samples[0] < 0 or samples[-1] >= known:
+            raise ConfigurationError(
+                f"{task}: --samples names {_shortened(list(samples))}. Give whole numbers from 0 to "
+                f"{known - 1}, each once, in ascending order, and at least one."
+            )
 
     def _refuse_idle_processes(
         self,
@@ -73,3 +98,8 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
                 f"{self.config.task}: {world_size} processes are too many for its documents "
                 f"({documents}); start at most as many processes as there are documents."
             )
+
+
+def _shortened(values: list[Any]) -> str:
+    text = repr(values)
+    return text if len(text) <= 60 else f"{text[:60]}…"

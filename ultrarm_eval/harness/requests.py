@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+from lm_eval.api.instance import Instance
 
 from ultrarm_eval.data.documents import is_document
 from ultrarm_eval.messages import Message, Prompt
@@ -12,6 +15,17 @@ from ultrarm_eval.suites.choice import is_choice
 
 #: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
 _CONVERSATION = "ultrarm_eval.conversation/1 "
+
+
+@dataclass
+class ConversationRequest(Instance):  # type: ignore[misc, unused-ignore]
+    """A request of our tasks, with the conversation that its context was written from.
+
+    The document is the data's own, whatever the run puts in front of it, so that documents of
+    different runs can be matched.
+    """
+
+    conversation: Prompt = None
 
 
 def as_context(messages: Sequence[Message]) -> str:
@@ -34,10 +48,12 @@ def holds_completions(document: object) -> bool:
 def read_request(request: Any) -> tuple[Prompt, str]:
     """The prompt and the completion of a log-likelihood request.
 
-    Our own documents hold messages and completions as they are. Elsewhere the context is the
-    user's turn and the continuation, less one leading space, the answer.
+    Requests of our own tasks hold messages and completions as they are. Elsewhere the context is
+    the user's turn and the continuation, less one leading space, the answer.
     """
     document = request.doc
+    if isinstance(request, ConversationRequest):
+        return request.conversation, document["completions"][request.idx]
     if holds_completions(document):
         return document["prompt"], document["completions"][request.idx]
     context, continuation = request.args[0], request.args[1]

@@ -78,6 +78,11 @@ class TextScoring(ABC):
         )
         yield from RewardStream(scoring, self._encoder, self._counts, prompts, completions)
 
+    def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
+        """Whether a completion has the same text behind every one of these prompts."""
+        texts = self._encoder.encode(prompts, [completion] * len(prompts))
+        return len({encoded.packed_ids for encoded in texts}) <= 1
+
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
         """What scoring these completions would compute, without loading the weights.
 

@@ -2,8 +2,8 @@
 
 General: it serves the entry points of every installed package. Where the harness discovers plugins
 itself, it stands back. What the harness does in no version (a default model for preference tasks,
-refusing tasks that a judge cannot do before hours of work, counting undefined metrics) is connected
-here, too.
+refusing tasks and options that cannot be followed before hours of work, counting undefined metrics,
+errors without a traceback) is connected here, too.
 """
 
 from __future__ import annotations
@@ -14,18 +14,22 @@ from ultrarm_eval.harness.bridge import (
     added_results,
     default_model,
     early_refusal,
+    error_messages,
     judging_filters,
     registry_plugins,
+    run_options,
     task_plugins,
 )
 
 _CONNECTIONS = {
+    "lm_eval._cli": (error_messages.connect,),
     "lm_eval.api.metrics": (registry_plugins.connect_metrics,),
     "lm_eval.config.evaluate_config": (default_model.connect,),
     "lm_eval.evaluator": (
         judging_filters.connect,
         early_refusal.connect,
         added_results.connect,
+        run_options.connect,
     ),
     "lm_eval.filters": (registry_plugins.connect_filters,),
     "lm_eval.models": (registry_plugins.connect_models,),

@@ -1,4 +1,7 @@
-"""`lm_eval --tasks ultrafeedback_pairs` without `--model`: the judge the tasks are made for."""
+"""What a command line leaves open: the model of preference tasks, and a judge's device.
+
+`lm_eval --tasks ultrafeedback_pairs` without `--model` means the judge the tasks are made for.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,16 @@ from typing import Any
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
 DEFAULT_MODEL = "ultrarm"
+_JUDGES = frozenset({DEFAULT_MODEL, "reward-model"})
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
 def connect(module: ModuleType) -> None:
-    """Fills in the model where the harness turns a command line into its configuration."""
+    """Fills in the model where the harness turns a command line into its configuration.
+
+    The harness's own default for the device is `cuda:0`, wherever it runs; a judge whose user named
+    no device finds one by itself.
+    """
     config_class = module.EvaluatorConfig
     from_cli = config_class.from_cli.__func__
 
@@ -30,9 +38,20 @@ def connect(module: ModuleType) -> None:
                 DEFAULT_CHECKPOINT,
             )
             namespace = argparse.Namespace(**{**vars(namespace), "model": DEFAULT_MODEL})
-        return from_cli(cls, namespace)
+        config = from_cli(cls, namespace)
+        if getattr(config, "model", None) in _JUDGES and not _names_device(cls, namespace):
+            config.device = None
+        return config
 
     config_class.from_cli = classmethod(from_cli_with_default)
+
+
+def _names_device(config_class: Any, namespace: argparse.Namespace) -> bool:
+    """Whether the command line, or the file that it names, says where to compute."""
+    if getattr(namespace, "device", None) is not None:
+        return True
+    path = getattr(namespace, "config", None)
+    return bool(path) and "device" in config_class.load_yaml_config(path)
 
 
 def _wants_default_model(namespace: argparse.Namespace) -> bool:

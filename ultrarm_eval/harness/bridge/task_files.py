@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ TASKS_PACKAGE = "ultrarm_eval.tasks"
 #: Modules beside our YAML files: the classes of tasks that compare completions, and of those in
 #: which a language model writes.
 _PAIRWISE_MODULES, _JUDGING_MODULE = ("pairwise.", "suites."), "judging."
+#: The class of tasks of right and wrong answers, whose examples the harness puts in front.
+_WITH_SHOTS = "judging.BestOfNTask"
 
 
 class _Loader(yaml.SafeLoader):
@@ -48,6 +50,26 @@ def are_all_pairwise(manager: Any, names: list[str]) -> bool:
         if None in modules or not set(modules) & set(_PAIRWISE_MODULES):
             return False
     return bool(names)
+
+
+def tasks_without_shots(manager: Any, names: Sequence[str]) -> list[str]:
+    """The tasks of ours that take no examples, among those behind names or patterns.
+
+    Args:
+        manager: A TaskManager of the harness.
+        names: Names or patterns; one that the manager does not know is none of ours.
+    """
+    ours = package_folder(TASKS_PACKAGE).resolve()
+    found = []
+    for name in names:
+        for match in manager.match_tasks([name]):
+            for path in _leaf_files(manager, match, frozenset()):
+                if path is None or _module_of_ours(path, ours) is None:
+                    continue
+                task = _read(path)
+                if task.get("class") != _WITH_SHOTS:
+                    found.append(str(task.get("task")))
+    return list(dict.fromkeys(found))
 
 
 def _leaf_files(manager: Any, name: str, above: frozenset[str]) -> Iterator[Path | None]:

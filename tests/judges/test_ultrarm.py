@@ -219,6 +219,28 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
         other.score(["q", "q"], ["sky", "sky"])
 
 
+def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
+    judge, checkpoint, monkeypatch
+):
+    from ultrarm_eval.scoring import scorer
+
+    tried = []
+
+    def failing(model, texts, batch):
+        tried.append(len(batch.texts))
+        raise RuntimeError("could not create a primitive")
+
+    other = UltraRMJudge(str(checkpoint))
+    other._runner = judge._loaded()
+    monkeypatch.setattr(scorer, "_score_batch", failing)
+    said = r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
+    with pytest.raises(DeviceError, match=f"Completion [0-4], which starts .*{said}"):
+        other.score(PROMPTS, COMPLETIONS)
+    assert tried[0] == 5
+    assert tried[-1] == 1
+    assert len(tried) < 10
+
+
 @pytest.mark.parametrize(
     ("error", "is_memory"),
     [
@@ -229,6 +251,17 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
             True,
         ),
         (RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (RuntimeError("could not create a memory object"), True),
+        (
+            RuntimeError("could not create a primitive descriptor for the matmul primitive. Run"),
+            True,
+        ),
+        (RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"), True),
+        (RuntimeError("std::bad_alloc"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling"), True),
+        (MemoryError("Unable to allocate 8.00 GiB for an array"), True),
         (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
     ],
 )

@@ -17,8 +17,32 @@ from ultrarm_eval.scoring.token_ids import TokenIds
 
 logger = logging.getLogger(__name__)
 
-# What plain RuntimeErrors say on CUDA, ROCm and MPS, in cuBLAS, and on the CPU.
-_OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory")
+# What plain RuntimeErrors say on CUDA, ROCm, MPS and XPU, in cuBLAS, cuDNN and cuSOLVER, in torch's
+# allocator on the CPU (in every system's words), and in C++.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "alloc_failed",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "failed to allocate",
+    "unable to allocate",
+    "bad_alloc",
+    "bad allocation",
+)
+# What is said for want of memory and for other reasons alike: oneDNN has one message for every
+# status of a primitive ("could not create a primitive", "... a memory object"), and cuBLAS and
+# cuDNN fail to begin where nothing is left for their workspaces.
+_PERHAPS_OUT_OF_MEMORY = (
+    "could not create a primitive",
+    "could not create a descriptor",
+    "could not create a memory",
+    "could not create a brgemm",
+    "could not execute a primitive",
+    "cublas_status_not_initialized",
+    "cudnn_status_not_initialized",
+    "cudnn_status_internal_error",
+)
 
 
 @dataclass
@@ -89,10 +113,10 @@ def score_after_tokens(runner: Runner, text: TokenIds) -> list[float]:
     """
     try:
         return [float(reward) for reward in runner.score_after_tokens(text).cpu()]
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        if not _may_be_out_of_memory(error):
             raise
-        raise TextDoesNotFitError(_too_long(len(text), first_line(error)), 0) from error
+        raise TextDoesNotFitError(_too_long(len(text), error), 0) from error
 
 
 def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
@@ -106,36 +130,52 @@ def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> lis
 def _try_batch(
     runner: Runner, texts: Sequence[TokenIds], batch: Batch
 ) -> tuple[list[float] | None, str]:
-    """The rewards; None, and the reason, where the device's memory ran out."""
+    """The rewards; None, and what was said, where the device's memory may have run out."""
     try:
         return _score_batch(runner, texts, batch), ""
-    except RuntimeError as error:
-        if not _is_out_of_memory(error):
+    except (RuntimeError, MemoryError) as error:
+        if not _may_be_out_of_memory(error):
             raise
-        return None, first_line(error)
+        return None, _too_long(batch.tokens, error) if len(batch.texts) == 1 else first_line(error)
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    said = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(one in said for one in _OUT_OF_MEMORY)
+def _is_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        one in said for one in _OUT_OF_MEMORY
+    )
 
 
-def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], reason: str) -> None:
+def _may_be_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return _is_out_of_memory(error) or any(one in said for one in _PERHAPS_OUT_OF_MEMORY)
+
+
+def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], said: str) -> None:
+    # A failure that no smaller batch cures ends here, whatever its cause is.
     if len(batch.texts) == 1:
-        raise TextDoesNotFitError(_too_long(batch.tokens, reason), indices[0])
+        raise TextDoesNotFitError(said, indices[0])
     limits.max_tokens = max(1, batch.tokens // 2)
     torch.cuda.empty_cache()
     logger.warning(
-        "Out of memory on a batch of %d texts; going on with at most %d tokens a batch. "
+        "Out of memory on a batch of %d texts (%s); going on with at most %d tokens a batch. "
         "Set max_batch_tokens=%d to start there.",
         len(batch.texts),
+        said,
         limits.max_tokens,
         limits.max_tokens,
     )
 
 
-def _too_long(tokens: int, reason: str) -> str:
+def _too_long(tokens: int, error: Exception) -> str:
+    ways_out = (
+        "Set a smaller max_length, a smaller dtype (bfloat16), or spread the model with "
+        "parallelize=True."
+    )
+    if _is_out_of_memory(error):
+        return f"Out of memory on a single text of {tokens} tokens ({first_line(error)}). {ways_out}"
     return (
-        f"Out of memory on a single text of {tokens} tokens ({reason}). Set a smaller max_length, "
-        "a smaller dtype (bfloat16), or spread the model with parallelize=True."
+        f"A single text of {tokens} tokens cannot be computed ({first_line(error)}). This is said "
+        f"where memory runs out, and for other failures. If memory is short: {ways_out} Else "
+        "another dtype, or another device, may go."
     )

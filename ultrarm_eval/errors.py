@@ -7,7 +7,7 @@ Messages say what failed, where, what is allowed, and how to fix it.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 class UltrarmEvalError(Exception):
@@ -45,6 +45,21 @@ class DataError(UltrarmEvalError):
 
 class ScoringError(UltrarmEvalError):
     """A text could not be scored, or its reward is no finite number."""
+
+
+class RewardError(ScoringError):
+    """A judge gave one completion no reward that could be used.
+
+    Attributes:
+        completion: Which of the completions that were scored together.
+        rewards: Rewards of others of them that are known, by their index.
+    """
+
+    def __init__(self, message: str, completion: int) -> None:
+        """Says which completion it is."""
+        super().__init__(message)
+        self.completion = completion
+        self.rewards: Mapping[int, float] = {}
 
 
 class AnswersNotJudgedError(ScoringError):

@@ -72,7 +72,11 @@ class AnswersNotJudgedError(ScoringError):
     kept: object = None
 
 
-class CacheMismatchError(UltrarmEvalError):
+class ResponseCacheError(UltrarmEvalError):
+    """A response cache is damaged."""
+
+
+class CacheMismatchError(ResponseCacheError):
     """A response cache holds rewards of another judge."""
 
 

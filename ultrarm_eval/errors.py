@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 #: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
@@ -51,6 +51,21 @@ class ScoringError(UltrarmEvalError):
     """A text could not be scored, or its reward is no finite number."""
 
 
+class RewardError(ScoringError):
+    """A judge gave one completion no reward that could be used.
+
+    Attributes:
+        completion: Which of the completions that were scored together.
+        rewards: Rewards of others of them that are known, by their index.
+    """
+
+    def __init__(self, message: str, completion: int) -> None:
+        """Says which completion it is."""
+        super().__init__(message)
+        self.completion = completion
+        self.rewards: Mapping[int, float] = {}
+
+
 class AnswersNotJudgedError(ScoringError):
     """A judge failed on what a model wrote; it is kept in a file.
 
@@ -61,7 +76,11 @@ class AnswersNotJudgedError(ScoringError):
     kept: object = None
 
 
-class CacheMismatchError(UltrarmEvalError):
+class ResponseCacheError(UltrarmEvalError):
+    """A response cache is damaged."""
+
+
+class CacheMismatchError(ResponseCacheError):
     """A response cache holds rewards of another judge."""
 
 

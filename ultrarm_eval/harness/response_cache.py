@@ -1,17 +1,130 @@
 """The harness's `--use_cache`, bound to one judge.
 
 Its keys hold the request and not the model, so a second judge would be served the first one's
-rewards. The judge's fingerprint is therefore kept in the cache itself.
+rewards. The judge's fingerprint is therefore kept in the cache itself. Every reward in it has a
+checksum over fingerprint, request and value: a damaged one counts as missing and is computed anew.
 """
 
 from __future__ import annotations
 
+import hashlib
+import math
+import pickle
+import sqlite3
 from collections.abc import MutableMapping
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.errors import CacheMismatchError
+from ultrarm_eval.errors import CacheMismatchError, ResponseCacheError, first_line
+from ultrarm_eval.harness.reward import Reward
+from ultrarm_eval.scoring.critique import is_unscored
 
 _KEY = "ultrarm_eval.judge_fingerprint"
+_CHECKSUM_BYTES = 16
+
+
+def check_responses(cache: Any, fingerprint: str) -> None:
+    """Has an opened cache check every reward that it gives out.
+
+    The harness looks into its cache by itself, so the very cache that it holds has to do it. From
+    then on `cache.damaged` has the keys of responses that are damaged or have no checksum.
+
+    Args:
+        cache: The harness's opened cache, bound to the judge.
+        fingerprint: The judge's fingerprint.
+    """
+    if hasattr(cache, "damaged"):
+        return
+    cache.__class__ = _checking(type(cache), fingerprint)
+    cache.damaged = set()
+    # What a damaged value is must be known before it is unpickled.
+    cache.encode, cache.decode = sqlite3.Binary, _as_it_is
+
+
+def _checking(opened: Any, fingerprint: str) -> type:
+    """A class of opened caches whose responses carry checksums."""
+
+    class CheckedResponses(opened):  # type: ignore[misc]
+        def __contains__(self, key: str) -> bool:
+            return self._found(key) is not None
+
+        def __getitem__(self, key: str) -> Reward:
+            found = self._found(key)
+            if found is None:
+                raise KeyError(key)
+            return found
+
+        def __setitem__(self, key: str, value: Reward) -> None:
+            written = pickle.dumps(value)
+            super().__setitem__(key, _checksum(fingerprint, key, written) + written)
+
+        def _found(self, key: str) -> Reward | None:
+            if not super().__contains__(key):
+                return None
+            row = super().__getitem__(key)
+            reward = _read(fingerprint, key, row) if isinstance(row, bytes) else None
+            if reward is None:
+                self.damaged.add(key)
+            return reward
+
+    return CheckedResponses
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _read(fingerprint: str, key: str, row: bytes) -> Reward | None:
+    checksum, written = row[:_CHECKSUM_BYTES], row[_CHECKSUM_BYTES:]
+    if checksum != _checksum(fingerprint, key, written):
+        return None
+    reward = pickle.loads(written)  # noqa: S301 - it is what this module wrote
+    if not isinstance(reward, Reward):
+        return None
+    sound = math.isfinite(reward.reward) or is_unscored(reward.reward)
+    return reward if sound else None
+
+
+def _checksum(fingerprint: str, key: str, written: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=_CHECKSUM_BYTES)
+    for part in (fingerprint.encode(), key.encode(), written):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def refuse_damaged(cache: Any) -> None:
+    """Refuses a cache whose file is damaged beyond single values.
+
+    Raises:
+        ResponseCacheError: It is.
+    """
+    path = getattr(cache, "filename", None)
+    if path is None or not Path(path).is_file():
+        return
+    try:
+        with closing(sqlite3.connect(path)) as connection:
+            (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.Error as error:
+        state = error
+    if state != "ok":
+        raise ResponseCacheError(
+            f"{path}: this response cache is damaged ({' '.join(str(state).split())}). Delete the "
+            "file, or give another path to --use_cache."
+        )
+
+
+def _held(cache: MutableMapping[str, Any]) -> object:
+    """The fingerprint that a cache holds."""
+    try:
+        return cache.get(_KEY)
+    except Exception as error:
+        # Unpickling what is damaged can raise anything.
+        raise ResponseCacheError(
+            f"{getattr(cache, 'filename', 'The cache')}: the judge's fingerprint in this response "
+            f"cache is damaged ({first_line(error)}). Delete the file, or give another path to "
+            "--use_cache."
+        ) from error
 
 
 def refuse_rewards(cache: MutableMapping[str, Any]) -> None:
@@ -20,7 +133,7 @@ def refuse_rewards(cache: MutableMapping[str, Any]) -> None:
     Raises:
         CacheMismatchError: The cache holds rewards.
     """
-    if cache.get(_KEY) is not None:
+    if _held(cache) is not None:
         raise CacheMismatchError(
             f"{getattr(cache, 'filename', 'The cache')} holds rewards of a judge, which are no "
             "likelihoods of this model. Give another path to --use_cache, or delete this file."
@@ -37,7 +150,7 @@ def bind_to_judge(cache: MutableMapping[str, Any], fingerprint: str) -> None:
     Raises:
         CacheMismatchError: The cache holds responses of another judge or model.
     """
-    held = cache.get(_KEY)
+    held = _held(cache)
     if held == fingerprint:
         return
     path = getattr(cache, "filename", "the cache")

@@ -17,7 +17,11 @@ from ultrarm_eval.harness.abstentions import may_abstain
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.processes import device_of_process, gather_object, join_processes
 from ultrarm_eval.harness.requests import as_context, holds_completions, read_request
-from ultrarm_eval.harness.response_cache import bind_to_judge
+from ultrarm_eval.harness.response_cache import (
+    bind_to_judge,
+    check_responses,
+    refuse_damaged,
+)
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import StreamingJudge
@@ -121,6 +125,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
         Each reward is put into the harness's response cache as soon as there is one.
         """
+        self._count_damaged_responses()
         askers, prompts, completions = _distinct(requests)
         self._request_counts["texts"] += len(requests)
         self._request_counts["distinct_texts"] += len(askers)
@@ -183,9 +188,13 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
         Raises:
             CacheMismatchError: The cache was filled by another judge or model.
+            ResponseCacheError: It is damaged.
         """
         if cache_hook.dbdict is not None:
-            bind_to_judge(cache_hook.dbdict, self.judge.fingerprint())
+            fingerprint = self.judge.fingerprint()
+            refuse_damaged(cache_hook.dbdict)
+            bind_to_judge(cache_hook.dbdict, fingerprint)
+            check_responses(cache_hook.dbdict, fingerprint)
         super().set_cache_hook(cache_hook)
 
     def get_model_info(self) -> dict[str, Any]:
@@ -205,6 +214,19 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         }
         version = {"ultrarm_eval_version": __version__}
         return {"judge": self.judge_name, **settings, **used, **names, **counts, **version}
+
+    def _count_damaged_responses(self) -> None:
+        """Says what the harness found damaged in its cache, which it asks for again."""
+        cache = getattr(self.cache_hook, "dbdict", None)
+        found = len(getattr(cache, "damaged", ()))
+        if found > self._request_counts.get("cache_rows_damaged", 0):
+            self._request_counts["cache_rows_damaged"] = found
+            logger.warning(
+                "%s: %d responses are damaged, or are of an earlier version and have no checksum; "
+                "they are computed anew.",
+                getattr(cache, "filename", "The cache"),
+                found,
+            )
 
     def _may_lack(self, reward: float, request: Instance) -> bool:
         """Our tasks leave out what a judge has no score for; others would take it for the best."""

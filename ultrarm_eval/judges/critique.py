@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.judges.settings import checked_count
 from ultrarm_eval.judges.token_judge import no_token_rewards
@@ -22,6 +22,7 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.critique import Critique, CritiquedReward
 from ultrarm_eval.scoring.critique_runner import CritiqueRunner, Sampling
 from ultrarm_eval.scoring.encoding import TextEncoder
+from ultrarm_eval.scoring.score_store import ScoreStore
 from ultrarm_eval.scoring.token_ids import PackedIds, TokenIds, packed
 from ultrarm_eval.scoring.token_rewards import TokenRewards
 from ultrarm_eval.templates import Template, get_template
@@ -83,7 +84,7 @@ class CritiqueJudge(LanguageModelJudge):
         for index, reward in super().score_stream(given, completions):
             unreadable += math.isnan(reward)
             (encoded,) = self._encoder.encode([given[index]], [completions[index]])
-            yield index, CritiquedReward(reward, self._kept(encoded.packed_ids))
+            yield index, CritiquedReward(reward, self._written.get(encoded.packed_ids))
         if unreadable:
             self._counts.add_unreadable(unreadable)
             logger.warning(
@@ -106,17 +107,19 @@ class CritiqueJudge(LanguageModelJudge):
         text = packed(ids)
         self._written[text] = critique
         store = self._opened_store()
-        if store is not None:
+        if store is None:
+            return
+        try:
             store.add_critique(text, critique.as_json())
+        except ScoreStoreError as error:
+            # The run has it; a later one writes it anew.
+            logger.warning("%s The run goes on without it.", error)
 
-    def _kept(self, text: PackedIds) -> Critique | None:
-        if text not in self._written:
-            store = self._opened_store()
-            stored = None if store is None else store.find_critique(text)
-            if stored is None:
-                return None
-            self._written[text] = Critique.from_json(stored)
-        return self._written[text]
+    def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+        """The rewards that a store holds with the critiques that they were read from."""
+        written = store.find_critiques(texts)
+        self._written.update((ids, Critique.from_json(text)) for ids, text in written.items())
+        return {ids: reward for ids, reward in store.find(texts).items() if ids in written}
 
     def _keeps_unreadable(self) -> bool:
         return True

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.completion_place import PlacedText, placed_text
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
@@ -49,12 +49,19 @@ class TextScoring(ABC):
         """Whether a reward that is not a number is handed out and not an error."""
         return False
 
+    def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+        """The rewards that a store holds."""
+        return store.find(texts)
+
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
         """Scores completions; see `ultrarm_eval.judges.base.Judge.score`."""
-        rewards = [0.0] * len(completions)
-        for index, reward in self.score_stream(prompts, completions):
-            rewards[index] = reward
-        return rewards
+        rewards: dict[int, float] = {}
+        try:
+            rewards.update(self.score_stream(prompts, completions))
+        except RewardError as error:
+            error.rewards = rewards
+            raise
+        return [rewards[index] for index in range(len(completions))]
 
     def score_stream(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
@@ -75,6 +82,7 @@ class TextScoring(ABC):
             self._batching,
             self._opened_store,
             self._keeps_unreadable(),
+            self._stored,
         )
         yield from RewardStream(scoring, self._encoder, self._counts, prompts, completions)
 

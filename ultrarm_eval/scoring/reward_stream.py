@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.errors import DeviceError, ScoringError, TextDoesNotFitError
+from ultrarm_eval.errors import DeviceError, RewardError, ScoreStoreError, TextDoesNotFitError
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.encoding_ahead import Portion, encoded_ahead
@@ -37,6 +37,7 @@ class Scoring:
         batching: See `ultrarm_eval.scoring.plan`.
         store: The score store, if there is one.
         keeps_unreadable: Whether a reward that is not a number is handed out and not an error.
+        stored: Finds the rewards that a store holds, with all that belongs to them.
     """
 
     runner: Callable[[], Runner]
@@ -44,6 +45,7 @@ class Scoring:
     batching: str
     store: Callable[[], ScoreStore | None]
     keeps_unreadable: bool = False
+    stored: Callable[[ScoreStore, Sequence[PackedIds]], dict[PackedIds, float]] = ScoreStore.find
 
 
 class RewardStream:
@@ -70,15 +72,18 @@ class RewardStream:
         self._prompts, self._completions = prompts, completions
         # Of the portions before, by digest of the token ids.
         self._known: dict[bytes, float] = {}
+        # That the store could not take yet.
+        self._not_stored: dict[PackedIds, float] = {}
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
         """Yields (index, reward).
 
         Raises:
-            ScoringError: A reward is not finite; the finite ones of its batch came before.
+            RewardError: A reward is not finite; the finite ones of its batch came before.
         """
         for portion in encoded_ahead(self._encoder, self._prompts, self._completions):
             yield from self._score(portion)
+        self._store_the_rest()
         self._counts.report()
 
     def _score(self, portion: Portion) -> Iterator[tuple[int, float]]:
@@ -108,7 +113,7 @@ class RewardStream:
             by_text = {texts[i]: reward for i, reward in zip(batch, rewards, strict=True)}
             finite = {ids: reward for ids, reward in by_text.items() if math.isfinite(reward)}
             if store is not None:
-                store.add(finite)
+                self._store(store, finite)
             for ids, reward in finite.items():
                 yield from self._hand_out(ids, places[ids], reward)
             for ids, reward in by_text.items():
@@ -116,7 +121,35 @@ class RewardStream:
                     yield from self._hand_out(ids, places[ids], reward)
                 elif ids not in finite:
                     index = places[ids][0]
-                    raise ScoringError(_not_finite(index, self._completions[index], reward))
+                    raise RewardError(_not_finite(index, self._completions[index], reward), index)
+
+    def _store(self, store: ScoreStore, rewards: Mapping[PackedIds, float]) -> None:
+        """Stores rewards; where that fails the run goes on, and the next batch takes them along."""
+        failed_before = bool(self._not_stored)
+        self._not_stored.update(rewards)
+        try:
+            store.add(self._not_stored)
+        except ScoreStoreError as error:
+            if not failed_before:
+                logger.warning("%s The run goes on without it, and tries again.", error)
+            return
+        if failed_before:
+            logger.info("score_store=%s can be written again; nothing is missing.", store.path)
+        self._not_stored.clear()
+
+    def _store_the_rest(self) -> None:
+        store = self._scoring.store()
+        if store is None or not self._not_stored:
+            return
+        self._store(store, {})
+        if self._not_stored:
+            self._counts.add_not_stored(len(self._not_stored))
+            logger.warning(
+                "score_store=%s: %d rewards of this run could not be stored; a later run computes "
+                "them anew.",
+                store.path,
+                len(self._not_stored),
+            )
 
     def _timed(
         self, batches: Iterator[tuple[list[int], list[float]]], texts: Sequence[PackedIds]
@@ -163,8 +196,10 @@ class RewardStream:
         store = self._scoring.store()
         if store is None:
             return {}
-        found = store.find(texts)
+        damaged_before = store.damaged
+        found = self._scoring.stored(store, texts)
         self._counts.add_stored(len(found))
+        self._counts.add_damaged(store.damaged - damaged_before)
         logger.info(
             "score_store=%s: %d of %d texts were scored before.", store.path, len(found), len(texts)
         )

@@ -61,6 +61,18 @@ class TextCounts:
         """Adds texts whose rewards were in the score store."""
         self._counts["from_store"] = self._counts.get("from_store", 0) + found
 
+    def add_damaged(self, found: int) -> None:
+        """Adds rows of the score store that were damaged, and so computed anew."""
+        self._add_if_any("store_rows_damaged", found)
+
+    def add_not_stored(self, rewards: int) -> None:
+        """Adds rewards that the score store could not take."""
+        self._add_if_any("store_rows_not_written", rewards)
+
+    def _add_if_any(self, name: str, found: int) -> None:
+        if found:
+            self._counts[name] = self._counts.get(name, 0) + found
+
     def add_unreadable(self, found: int) -> None:
         """Adds completions about which nothing readable was written."""
         self._counts["unreadable"] = self._counts.get("unreadable", 0) + found

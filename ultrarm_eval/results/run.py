@@ -46,7 +46,7 @@ class Run:
         """What was evaluated: the judge's checkpoint or name, or the model's name."""
         config, named = self.config, self.results.get("model_name")
         # The harness always writes the arguments, if only that there are none.
-        is_unnamed = "model_args" in config and not _names_model(config["model_args"])
+        is_unnamed = "model_args" in config and not names_model(config["model_args"])
         if is_unnamed and _DRAWN.fullmatch(str(named)):
             named = None
         kind = config.get("judge") or config.get("model")
@@ -146,7 +146,8 @@ def read_run(path: Path) -> Run:
     return Run(path, named[1], results)
 
 
-def _names_model(given: Any) -> bool:
+def names_model(given: Any) -> bool:
+    """Whether a model's arguments, a mapping or a text, say what the harness calls the model."""
     if isinstance(given, Mapping):
         return any(name in given for name in _NAMING)
     return isinstance(given, str) and any(f"{name}=" in given for name in _NAMING)

@@ -105,7 +105,7 @@ def _of_judge(metadata: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
         found["judge"] = used.get("pretrained") or used.get("name")
     else:
         settings = _judging_filter(config)
-        found = {name: settings.get(name) for name in ("judge", *_OF_FILTER)}
+        found = {name: settings[name] for name in ("judge", *_OF_FILTER) if name in settings}
         given = mapping(settings.get("judge_args"))
     of_judge = judge_settings(used, given)
     return found | {f"judge_{name}": value for name, value in of_judge.items()}

@@ -56,9 +56,16 @@ def _run_leaderboard(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"-o {options.output}: this is a file; give a folder to write to.")
     published = read_published(options.published) if options.published is not None else []
     root = Path(options.results).expanduser()
-    board = make_board(read_evaluations(root), root, published)
+    evaluations = read_evaluations(root)
+    board = make_board(evaluations, root, published)
     for text in board.left_out:
         logger.warning("Left out: %s", text)
+    if superseded := sum(evaluation.superseded for evaluation in evaluations):
+        logger.warning(
+            "%d results are left out, as others of the same model, task and settings count; what "
+            "is said of each row names them.",
+            superseded,
+        )
     files = {
         "board.html": as_page(board, title=options.title),
         "board.csv": as_csv(board),

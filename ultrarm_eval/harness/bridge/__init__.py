@@ -17,6 +17,7 @@ from ultrarm_eval.harness.bridge import (
     error_messages,
     judging_filters,
     registry_plugins,
+    run_arguments,
     run_options,
     task_plugins,
 )
@@ -24,11 +25,12 @@ from ultrarm_eval.harness.bridge import (
 _CONNECTIONS = {
     "lm_eval._cli": (error_messages.connect,),
     "lm_eval.api.metrics": (registry_plugins.connect_metrics,),
-    "lm_eval.config.evaluate_config": (default_model.connect,),
+    "lm_eval.config.evaluate_config": (default_model.connect, run_arguments.connect_config),
     "lm_eval.evaluator": (
         judging_filters.connect,
         early_refusal.connect,
         added_results.connect,
+        run_arguments.connect_evaluator,
         run_options.connect,
     ),
     "lm_eval.filters": (registry_plugins.connect_filters,),

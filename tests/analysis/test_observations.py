@@ -227,12 +227,26 @@ def test_the_task_of_the_run_is_the_one_that_was_written(observed):
     assert observed(samples_of(rated_sample, [(FIRST, [0.0, 1.0, 0.0])])).result.task == TASK
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the pairs of a benchmark with a rule of its own tie by half"
-)
 def test_a_tie_of_rm_bench_is_as_wrong_among_the_pairs_as_in_its_accuracy(observed):
     metadata = {"suite": "rm_bench", "ties": "the benchmark's own rule"}
     doc = choice(0, ["a", "b", "c"], ["d", "e", "f"])
     found = observed([choice_sample(0, doc, [1.0] * 6, metadata)], metadata)
     assert found.documents.values.tolist() == [0.0]
     assert found.pairs.credit.tolist() == [0.0] * 9
+
+
+@pytest.mark.parametrize(("subset", "credit"), [("Ties", 0.0), ("Math", 0.5)])
+def test_a_tie_of_rewardbench_2_earns_what_the_subset_gives_it(observed, subset, credit):
+    doc = {**choice(0, ["a"], ["b", "c"], subset=subset), "id": "ref:0"}
+    metadata = {"suite": "rewardbench2", "ties": "the benchmark's own rule"}
+    found = observed([choice_sample(0, doc, [1.0, 1.0, 0.0], metadata)], metadata)
+    assert found.pairs.credit.tolist() == [credit, 1.0]
+
+
+def test_another_rule_for_ties_wins_over_the_benchmarks(observed):
+    doc = choice(0, ["a"], ["b"], subset="alpacaeval-easy")
+    for ties, credit in (("half", 0.5), ("wrong", 0.0)):
+        metadata = {"suite": "rewardbench", "ties": ties}
+        found = observed([choice_sample(0, doc, [1.0, 1.0], metadata)], metadata)
+        assert found.pairs.credit.tolist() == [credit]
+        assert found.documents.evidence == [["alpacaeval-easy", credit]]

@@ -202,3 +202,41 @@ def test_runs_of_several_models_are_not_mixed(finished, tmp_path, capsys):
     for path in (folder / "b").glob("results_20[0-8]*.json"):
         path.unlink()
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 0
+
+
+def test_a_later_smoke_run_does_not_hide_a_whole_one(finished, tmp_path, capsys, caplog):
+    folder = copied(finished[0], tmp_path / "run")
+    (whole,) = folder.glob("results_*.json")
+    later = json.loads(whole.read_text())
+    # `--samples` is not written down: what the harness counted tells.
+    later["n-samples"]["rewardbench_overall"]["effective"] = 3
+    name = "results_2099-01-01T00-00-00.000000.json"
+    (folder / name).write_text(json.dumps(later))
+    exported(folder, tmp_path / "o", "--model", "org/judge")
+    assert f"there are 2 runs, and {whole.name} is exported" in caplog.text
+    assert f"Not exported: {name} (documents 3 of 46)" in caplog.text
+    assert main(["export", "rewardbench", str(folder / name), "-o", str(tmp_path / "p")]) == 2
+    assert "over a part of the data (documents 3 of 46)" in capsys.readouterr().err
+
+
+def test_runs_with_several_settings_are_not_mixed(finished, tmp_path, capsys):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    copied(finished[0], folder / "a")
+    copied(finished[0], folder / "b", template="ultrarm")
+    assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
+    said = capsys.readouterr().err
+    assert "demo (template=rewardbench); demo (template=ultrarm)" in said
+
+
+def test_another_export_is_replaced_on_demand_alone(finished, tmp_path, capsys):
+    output = tmp_path / "o"
+    first = exported(finished[0], output, "--model", "org/judge")
+    assert exported(finished[0], output, "--model", "org/judge") == first
+    changed = output / "eval-set" / "org" / "judge.json"
+    changed.write_text("{}")
+    command = ["export", "rewardbench", str(finished[0]), "-o", str(output), "--model", "org/judge"]
+    assert main(command) == 2
+    assert f"{changed}: there is an export with another content" in capsys.readouterr().err
+    assert changed.read_text() == "{}"
+    assert exported(finished[0], output, "--model", "org/judge", "--force") == first

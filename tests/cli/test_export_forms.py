@@ -6,12 +6,20 @@ import pytest
 import yaml
 
 from tests.results.exports.published_schema import problems_of
-from tests.results.exports.runs import STAMP, harness_run, ultrafeedback_file, written_run
+from tests.results.exports.runs import (
+    STAMP,
+    harness_run,
+    results_of,
+    ultrafeedback_file,
+    written_run,
+)
 from ultrarm_eval.cli.main import main
 
 FORMS = ("eval-results", "model-index", "every-eval-ever")
 SOURCES = ("evol_instruct", "false_qa", "flan", "sharegpt", "truthful_qa", "ultrachat")
-NAMED = ("--model", "openbmb/UltraRM-13b", "--dataset", "openbmb/UltraFeedback")
+TASKS = ("ultrafeedback_pairs", "ultrafeedback_by_source", *(f"ultrafeedback_{s}" for s in SOURCES))
+DATASETS = tuple(word for task in TASKS for word in ("--dataset", f"{task}=openbmb/UltraFeedback"))
+NAMED = ("--model", "openbmb/UltraRM-13b", *DATASETS)
 IN_SAMPLE = "in-sample: the judge was trained on these data"
 
 
@@ -155,7 +163,7 @@ def test_a_model_that_is_a_path_has_to_be_named(finished, tmp_path, capsys, form
     assert "which is a path: name it, --model ORG/NAME" in refused(
         capsys, form, run, tmp_path / "o"
     )
-    paths = exported(capsys, form, run, tmp_path / "o", "--model", "me/mine", *NAMED[2:])
+    paths = exported(capsys, form, run, tmp_path / "o", "--model", "me/mine", *DATASETS)
     assert not [path for path in paths if "/weights" in path.read_text()]
 
 
@@ -165,7 +173,8 @@ def test_a_run_over_a_part_is_exported_with_a_remark_on_demand(finished, tmp_pat
     content = json.loads(path.read_text())
     content["config"]["limit"] = 2
     run = written_run(tmp_path / "run", content, {})
-    more = ("--task", "ultrafeedback_flan", *NAMED)
+    named = ("--model", "openbmb/UltraRM-13b", "--dataset", "openbmb/UltraFeedback")
+    more = ("--task", "ultrafeedback_flan", *named)
     said = refused(capsys, form, run, tmp_path / "o", *more)
     assert "over a part of its data (limit 2)" in said
     (path,) = exported(capsys, form, run, tmp_path / "o", "--allow-partial", *more)
@@ -187,3 +196,91 @@ def test_a_form_that_is_none_is_refused(finished, tmp_path, capsys):
         main(["export", "papers", str(finished[0]), "-o", str(tmp_path)])
     assert stopped.value.code == 2
     assert "invalid choice: 'papers'" in capsys.readouterr().err
+
+
+def test_eval_results_take_one_name_for_one_task_alone(finished, tmp_path, capsys):
+    folder, plain = finished[0], ("--model", "org/judge", "--dataset", "openbmb/UltraFeedback")
+    said = refused(capsys, "eval-results", folder, tmp_path / "o", *plain)
+    assert "--dataset openbmb/UltraFeedback: 8 tasks are exported" in said
+    for task in TASKS:
+        assert f"--dataset {task}=ORG/NAME" in said
+    only = ("--task", "ultrafeedback_flan")
+    (path,) = exported(capsys, "eval-results", folder, tmp_path / "o", *plain, *only)
+    assert [entry["dataset"]["id"] for entry in yaml.safe_load(path.read_text())] == [
+        "openbmb/UltraFeedback"
+    ]
+
+
+@pytest.mark.parametrize("form", ["model-index", "every-eval-ever"])
+def test_one_name_for_several_tasks_is_said(finished, tmp_path, capsys, caplog, form):
+    more = ("--model", "org/judge", "--dataset", "openbmb/UltraFeedback")
+    exported(capsys, form, finished[0], tmp_path / "o", *more)
+    assert "--dataset openbmb/UltraFeedback is taken for the data of 8 tasks" in caplog.text
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_name_for_a_task_that_is_not_exported_is_refused(finished, tmp_path, capsys, form):
+    more = ("--model", "org/judge", "--dataset", "ultrafeedback_flam=a/b")
+    said = refused(capsys, form, finished[0], tmp_path / "o", *more)
+    assert "unknown task 'ultrafeedback_flam'. Did you mean 'ultrafeedback_flan'?" in said
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_another_export_is_replaced_on_demand_alone(tmp_path, capsys, form):
+    run, output = written_run(tmp_path / "run"), tmp_path / "o"
+    first = exported(capsys, form, run, output)
+    contents = [path.read_bytes() for path in first]
+    assert exported(capsys, form, run, output) == first
+    content = results_of()
+    content["results"]["pairs"]["acc_stderr,none"] = 0.125
+    # Records of Every Eval Ever have names of their content: those in the way are edited ones.
+    if form == "every-eval-ever":
+        first[-1].write_text("{}")
+        contents[-1] = b"{}"
+    else:
+        run = written_run(tmp_path / "other", content)
+    assert main(["export", form, str(run), "-o", str(output)]) == 2
+    said = capsys.readouterr().err
+    assert f"{first[-1]}: there is an export with another content" in said
+    assert "--overwrite" in said
+    assert [path.read_bytes() for path in first] == contents
+    assert sorted(p for p in output.rglob("*") if p.is_file()) == sorted(first)
+    for option in ("--overwrite", "--force"):
+        assert exported(capsys, form, run, output, option) == first
+    assert first[-1].read_bytes() != contents[-1]
+
+
+@pytest.mark.parametrize("form", ["model-index", "every-eval-ever"])
+@pytest.mark.parametrize("more", [(), ("--dataset", "me/mine")])
+@pytest.mark.parametrize(
+    ("used", "is_told"), [("org/pairs", True), ("/data/mine.jsonl", False), ("demo", False)]
+)
+def test_a_file_has_no_split_of_the_hubs(tmp_path, capsys, form, more, used, is_told):
+    content = results_of()
+    content["configs"]["pairs"] |= {"test_split": "filtered"}
+    content["configs"]["pairs"]["metadata"]["data_used"] = used
+    paths = exported(capsys, form, written_run(tmp_path / "run", content), tmp_path / "o", *more)
+    written = "".join(path.read_text() for path in paths)
+    assert ("filtered" in written.replace("filtered_", "")) == (is_told and not more)
+    assert ("org/pairs" in written) == is_told
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("part", ["limit", "samples"])
+def test_a_smoke_run_does_not_hide_a_whole_one(tmp_path, capsys, caplog, form, part):
+    written_run(tmp_path / "run")
+    later = results_of()
+    later["results"]["pairs"]["acc,none"] = 1.0
+    if part == "limit":
+        later["config"]["limit"] = 1
+    else:
+        # The harness does not write down --samples: what it counted tells.
+        later["n-samples"]["pairs"] = {"original": 2, "effective": 1}
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    for folder in (tmp_path / "run", alone):
+        (folder / "results_2026-09-09T00-00-00.000001.json").write_text(json.dumps(later))
+    paths = exported(capsys, form, tmp_path / "run", tmp_path / "o")
+    assert any("0.75" in path.read_text() for path in paths)
+    assert f"results_{STAMP}.json counts" in caplog.text
+    assert "over a part of its data" in refused(capsys, form, alone, tmp_path / "p")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ class DocumentColumns:
         prompt_lengths: Characters of the prompt; NaN where it is not known.
         parts: Names of what it belongs to, by dimension; `` where it belongs to nothing.
         aspects: Accuracy by aspect; NaN where it has no pair for it.
+        prompt_keys: What makes a prompt the same in every task, by the prompt's number.
+        evidence: What its benchmark's figures need of it, None where it has none; empty where no
+            document has any.
     """
 
     keys: list[tuple[str, int]]
@@ -37,6 +40,8 @@ class DocumentColumns:
     prompt_lengths: Numbers
     parts: Mapping[str, list[str]]
     aspects: Mapping[str, Numbers]
+    prompt_keys: Sequence[object] = ()
+    evidence: Sequence[Any] = ()
 
     def __len__(self) -> int:
         return len(self.keys)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.analysis.columns import Numbers
+from ultrarm_eval.analysis.composites import benchmark_figures, composite_difference
 from ultrarm_eval.analysis.difference import (
     Difference,
     Values,
@@ -23,6 +24,8 @@ from ultrarm_eval.results.task_result import MAIN_METRIC, TaskResult
 
 #: What the documents of a task can be parted by.
 DIMENSIONS = ("source", "category", "aspect")
+#: What a benchmark's own figures are parts by.
+FIGURE = "figure"
 _WIN_RATE = "win_rate"
 _NOT_GIVEN = "not given"
 
@@ -71,6 +74,8 @@ class Part:
         dimension: What the part is one of (`source`); None for the whole task.
         name: The part's name; None for the whole task.
         difference: The difference.
+        members: Of a group its tasks.
+        weighting: How a group's figure is made of its tasks' figures; None for a task.
     """
 
     metric: str
@@ -79,6 +84,8 @@ class Part:
     dimension: str | None
     name: str | None
     difference: Difference
+    members: tuple[str, ...] = ()
+    weighting: str | None = None
 
 
 def have_same_measure(a: Side, b: Side) -> bool:
@@ -112,7 +119,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     # The documents of our own tasks have accuracies or win rates.
     named = is_share(metric) or of_a.kind is not None
     are_shares = named and bool(known.min() >= 0 and known.max() <= 1)
-    direction = _direction(a, b, metric)
+    direction = direction_of(a, b, metric)
 
     def part(mask: NDArray[np.bool_], pair: tuple[Numbers, Numbers]) -> Difference | None:
         mask = mask & ~np.isnan(pair[0]) & ~np.isnan(pair[1])
@@ -133,11 +140,21 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
         else:
             for name, mask in _by_part(of_a, matched, dimension):
                 found.append((dimension, name, part(mask, values)))
-    return [
+    whole, *parts = [
         Part(metric, are_shares, direction, dimension, name, difference)
         for dimension, name, difference in found
         if difference is not None
     ]
+    return [whole, *_of_figures(a, b, matched), *parts]
+
+
+def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
+    """A benchmark's own figures, such as its sections."""
+    if a.observed is None or b.observed is None:
+        return
+    for name, means in benchmark_figures(a.observed, b.observed, matched):
+        found = composite_difference(means, are_shares=True)
+        yield Part(name, True, direction_of(a, b, name), FIGURE, name, found)
 
 
 def unpaired_part(a: Side, b: Side) -> Part | None:
@@ -158,14 +175,15 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
     return Part(
         metric,
         is_share(metric) and all(0 <= value <= 1 for value, _ in figures),
-        _direction(a, b, metric),
+        direction_of(a, b, metric),
         None,
         None,
         unpaired_difference(figures[0], figures[1], counts.pop() if len(counts) == 1 else None),
     )
 
 
-def _direction(a: Side, b: Side, metric: str) -> bool | None:
+def direction_of(a: Side, b: Side, metric: str) -> bool | None:
+    """Whether a higher value of a metric is better; None where the runs do not say or differ."""
     said = {side.higher_is_better(metric) for side in (a, b)} - {None}
     return said.pop() if len(said) == 1 else None
 

@@ -1,4 +1,4 @@
-"""Compares runs: every two of them on every task that both have."""
+"""Compares runs: every two of them on every group and task that both have."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ultrarm_eval.analysis.cautions import (
     setting_differences,
 )
 from ultrarm_eval.analysis.columns import Indices
+from ultrarm_eval.analysis.compared_groups import group_part
 from ultrarm_eval.analysis.compared_runs import compared_run, letters, read_compared
 from ultrarm_eval.analysis.compared_tasks import (
     Part,
@@ -35,11 +36,13 @@ from ultrarm_eval.analysis.corrected import corrected
 from ultrarm_eval.analysis.judges_agreement import judges_agreement
 from ultrarm_eval.analysis.matching import MatchedDocuments, match_documents
 from ultrarm_eval.analysis.observations import Observations, observe
+from ultrarm_eval.analysis.shared_groups import group_side, shared_groups
 from ultrarm_eval.analysis.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.pages.visible import visible_name
 from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import task_settings
+from ultrarm_eval.results.identity import member_tasks, task_settings
+from ultrarm_eval.results.task_result import TaskResult
 
 # Of documents that only one run has, as many are named.
 _NAMED = 5
@@ -78,9 +81,12 @@ def compare(
     tasks = shared_tasks(evaluations)
     if not any(len(task.results) > 1 for task in tasks):
         raise _nothing_shared(evaluations)
-    work = _Work(evaluations)
+    groups = shared_groups(evaluations)
+    work = _Work(evaluations, groups)
     for caution in cautions:
         work.cautions.add(caution)
+    for group in groups:
+        work.add_group(group)
     for task in tasks:
         if len(task.results) > 1:
             work.add(task, by)
@@ -90,13 +96,21 @@ def compare(
 class _Work:
     """Grows the parts of a comparison, task by task."""
 
-    def __init__(self, evaluations: Sequence[Evaluation]) -> None:
+    def __init__(self, evaluations: Sequence[Evaluation], groups: Sequence[SharedTask]) -> None:
         self._evaluations = evaluations
         self._letters = letters(len(evaluations))
         self._labels = dict(
             zip(self._letters, (visible_name(e.label) for e in evaluations), strict=True)
         )
         self.cautions = Cautions()
+        # Samples of tasks that are in a group are needed twice, and read once.
+        self._in_groups = {
+            name
+            for group in groups
+            for result in group.results.values()
+            for name in member_tasks(result.run, result.task)
+        }
+        self._samples: dict[tuple[Path, str, str], Observations | None] = {}
         self._rows: list[Row] = []
         self._agreements: list[AgreementRow] = []
         self._unmatched: list[Unmatched] = []
@@ -110,7 +124,7 @@ class _Work:
     def add(self, task: SharedTask, by: Sequence[str]) -> None:
         """Compares the runs on a task."""
         sides = [
-            Side(self._letters[place], result, observe(result))
+            Side(self._letters[place], result, self._observe(result))
             for place, result in sorted(task.results.items())
         ]
         evaluation_of = dict(self._named())
@@ -125,6 +139,27 @@ class _Work:
             self._rows += [
                 Row(task.title, a.letter, b.letter, part) for part in self._parts(task, a, b, by)
             ]
+
+    def add_group(self, group: SharedTask) -> None:
+        """Compares the runs on a group of tasks, every two of which one at least has its figure."""
+        for first, second in combinations(range(len(self._evaluations)), 2):
+            if first in group.results or second in group.results:
+                a, b = (group_side(group, p, self._evaluations[p]) for p in (first, second))
+                letters = self._letters[first], self._letters[second]
+                part = group_part(group.title, letters, (a, b), self._observe, self.cautions)
+                if part is not None:
+                    self._rows.append(Row(group.title, *letters, part))
+
+    def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
+        main = result.main_metric
+        key = key or ("" if main is None else main[0])
+        known = result.run.path, result.task, key
+        if known in self._samples:
+            return self._samples[known]
+        found = observe(result, key)
+        if result.task in self._in_groups:
+            self._samples[known] = found
+        return found
 
     def _parts(self, task: SharedTask, a: Side, b: Side, by: Sequence[str]) -> list[Part]:
         if a.observed is not None and b.observed is not None:

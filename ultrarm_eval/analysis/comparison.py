@@ -34,7 +34,7 @@ class Row:
     """A difference in the table.
 
     Attributes:
-        task: The task's title.
+        task: The task's or the group's title.
         a: Letter of the first run.
         b: Letter of the second run.
         part: What is compared, and the difference.
@@ -112,7 +112,8 @@ class Comparison:
     Attributes:
         runs: The runs.
         tests: How many tests the p-values are corrected for.
-        rows: The differences, by task and pair of runs, the whole task before its parts.
+        rows: The differences, of groups and then of tasks, by pair of runs, the whole task before
+            its parts.
         agreements: The agreement of judges.
         unmatched: Documents that only one run has.
         not_shared: Tasks that not all runs have.

@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from ultrarm_eval.analysis.compared_tasks import FIGURE
 from ultrarm_eval.analysis.comparison import Row
 from ultrarm_eval.analysis.conclusions import Named, conclusion
 from ultrarm_eval.pages.visible import visible_name
+from ultrarm_eval.results.task_result import MAIN_METRIC
 from ultrarm_eval.statistics.multiplicity import holm
 
 
@@ -34,13 +36,15 @@ def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
 def _concluded(row: Row, adjusted_p: float | None, tests: int, labels: Mapping[str, str]) -> Row:
     part = row.part
     on = visible_name(row.task)
-    if part.name is not None:
+    if part.dimension == FIGURE:
+        on += f", {visible_name(part.name)}"
+    elif part.name is not None:
         on += f", {part.dimension} {visible_name(part.name)}"
     named = Named(
         labels[row.a],
         labels[row.b],
         on,
-        visible_name(part.metric),
+        MAIN_METRIC if part.dimension == FIGURE else visible_name(part.metric),
         part.are_shares,
         part.higher_is_better,
     )

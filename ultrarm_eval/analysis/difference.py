@@ -78,10 +78,8 @@ def paired_difference(values: Values) -> Difference:
     Args:
         values: Of at least one document, none NaN.
     """
-    unit = max(float(np.abs(values.a).max()), float(np.abs(values.b).max()), 1.0)
-    differences = values.b - values.a
-    # Else values that only rounding tells apart would be all the test looks at.
-    differences[np.abs(differences) <= ROUNDING * unit] = 0
+    unit = _unit(values.a, values.b)
+    differences = without_rounding(values.a, values.b)
     sums = np.bincount(values.prompts, differences)
     sums[np.abs(sums) <= ROUNDING * unit * len(differences)] = 0
     a_higher, b_higher = int((sums < 0).sum()), int((sums > 0).sum())
@@ -102,6 +100,20 @@ def paired_difference(values: Values) -> Difference:
         a_higher,
         b_higher,
     )
+
+
+def without_rounding(a: Numbers, b: Numbers) -> Numbers:
+    """The second values less the first, 0 where rounding alone tells them apart.
+
+    Else values that only rounding tells apart would be all that a test looks at.
+    """
+    differences: Numbers = b - a
+    differences[np.abs(differences) <= ROUNDING * _unit(a, b)] = 0
+    return differences
+
+
+def _unit(a: Numbers, b: Numbers) -> float:
+    return max(float(np.abs(a).max()), float(np.abs(b).max()), 1.0)
 
 
 def unpaired_difference(

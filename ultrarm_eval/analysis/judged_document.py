@@ -16,6 +16,8 @@ from ultrarm_eval.metrics.of_prompt import completions_to_score
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
 from ultrarm_eval.suites.choice import is_choice
+from ultrarm_eval.suites.known import find_suite, suite_names
+from ultrarm_eval.suites.suite import Suite
 
 #: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
 #: answer and the reference that it is compared with.
@@ -39,6 +41,7 @@ class JudgedDocument:
         tie_credit: What a pair with equal rewards is worth.
         parts: What the document belongs to, by dimension (`source`, `category`).
         aspects: Accuracy by aspect; None where the document has no pair for it.
+        evidence: What its benchmark's figures need of it; None where it has none.
     """
 
     kind: str
@@ -51,6 +54,7 @@ class JudgedDocument:
     tie_credit: float
     parts: Mapping[str, str] = field(default_factory=dict)
     aspects: Mapping[str, float | None] = field(default_factory=dict)
+    evidence: Any = None
 
     @property
     def prompt_length(self) -> int:
@@ -93,7 +97,14 @@ def read_sample(
             found = _of_reference(sample, document)
         if found is not None:
             _require_texts(found)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        DataError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise DataError(
             f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
             "the file is damaged or was edited."
@@ -167,6 +178,14 @@ def _of_choice(
     # As in its task's metrics, an item with a completion that has no score counts in nothing.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
+    suite = suite_of(metadata)
+    tie = TIE_CREDITS.get(str(metadata.get("ties")))
+    evidence = None
+    if suite is not None:
+        tie = suite.pair_tie(dict(document)) if tie is None else tie
+        if is_scored and suite.compositions:
+            credit = suite.credit(dict(document), rewards, tie)
+            evidence = suite.evidence(dict(document), rewards, credit)
     return JudgedDocument(
         PREFERENCE,
         document["prompt"],
@@ -175,9 +194,16 @@ def _of_choice(
         rewards,
         [1.0] * correct + [0.0] * (total - correct),
         pairs if is_scored else [],
-        TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
+        0.5 if tie is None else tie,
         {"category": str(subset)} if subset else {},
+        evidence=evidence,
     )
+
+
+def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
+    """The benchmark that a task is of, by its metadata; None where it is of none that is known."""
+    name = metadata.get("suite")
+    return find_suite(name) if isinstance(name, str) and name in suite_names() else None
 
 
 def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:

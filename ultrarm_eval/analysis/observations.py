@@ -55,8 +55,12 @@ class Observations:
     remarks: tuple[str, ...] = field(default=())
 
 
-def observe(result: TaskResult) -> Observations | None:
+def observe(result: TaskResult, key: str | None = None) -> Observations | None:
     """Reads the samples of a task once, line by line.
+
+    Args:
+        result: The task's result.
+        key: Metric and filter of the documents' values; those of the main figure if None.
 
     Returns:
         The samples; None where there is no file of them or nothing in it.
@@ -64,7 +68,7 @@ def observe(result: TaskResult) -> Observations | None:
     path = result.samples_path
     if path is None:
         return None
-    reading = _Reading(result)
+    reading = _Reading(result, key)
     for line in sample_lines(path):
         reading.add(line.start, line.content, f"{path}, line {line.number}")
     return reading.finished()
@@ -73,10 +77,11 @@ def observe(result: TaskResult) -> Observations | None:
 class _Reading:
     """Grows the columns."""
 
-    def __init__(self, result: TaskResult) -> None:
+    def __init__(self, result: TaskResult, key: str | None) -> None:
         main = result.main_metric
+        key = key or ("" if main is None else main[0])
         self._result, self._metadata = result, result.metadata
-        self._metric, _, self._filter = ("", "", "") if main is None else main[0].partition(",")
+        self._metric, _, self._filter = key.partition(",")
         self._seen: Counter[str] = Counter()
         self._have_hashes = True
         self._prompts: dict[object, int] = {}
@@ -89,6 +94,7 @@ class _Reading:
         self._values, self._prompt_lengths = array("d"), array("d")
         self._parts: dict[str, list[str]] = {}
         self._aspects: dict[str, array[float]] = {}
+        self._evidence: list[Any] = []
         # Numbers of documents and completions are exact in double precision, too.
         self._pairs = [array("d") for _ in range(9)]
         self._completions = [array("d") for _ in range(4)]
@@ -129,6 +135,7 @@ class _Reading:
         self._values.append(math.nan if value is None else value)
         prompt = None if document is None else document.prompt_key
         self._of_prompt.append(self._prompts.setdefault(prompt or key, len(self._prompts)))
+        self._evidence.append(None if document is None else document.evidence)
         self._prompt_lengths.append(math.nan if document is None else document.prompt_length)
         self._add_parts(index, {} if document is None else document.parts)
         if document is not None:
@@ -198,6 +205,8 @@ class _Reading:
                 np.array(self._prompt_lengths, np.float64),
                 self._parts,
                 {name: np.array(column, np.float64) for name, column in self._aspects.items()},
+                tuple(self._prompts),
+                [] if all(one is None for one in self._evidence) else self._evidence,
             ),
             _pair_columns([np.array(column, np.float64) for column in self._pairs]),
             _completion_columns([np.array(column, np.float64) for column in self._completions]),

@@ -30,11 +30,21 @@ def shared_tasks(evaluations: Sequence[Evaluation]) -> list[SharedTask]:
     A task is matched by its name, whatever its settings; where a run has several results of one
     name, by its settings, too.
     """
+    return shared_of(
+        [
+            (place, result)
+            for place, evaluation in enumerate(evaluations)
+            for result in evaluation.tasks.values()
+        ]
+    )
+
+
+def shared_of(results: Sequence[tuple[int, TaskResult]]) -> list[SharedTask]:
+    """The same of given results, each with its run's place among all."""
     named: dict[str, list[tuple[int, TaskResult]]] = {}
-    for place, evaluation in enumerate(evaluations):
-        for result in evaluation.tasks.values():
-            named.setdefault(result.task, []).append((place, result))
-    found = [task for name, results in named.items() for task in _of_name(name, results)]
+    for place, result in results:
+        named.setdefault(result.task, []).append((place, result))
+    found = [task for name, of_name in named.items() for task in _of_name(name, of_name)]
     return sorted(found, key=lambda task: task.title)
 
 

@@ -36,6 +36,8 @@ _COLUMNS = (
     "b_higher",
     "paired",
     "conclusion",
+    "members",
+    "weighting",
 )
 
 
@@ -69,7 +71,9 @@ def as_csv(comparison: Comparison) -> str:
     written = io.StringIO()
     writer = csv.DictWriter(written, _COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_record(comparison, row) for row in comparison.rows)
+    for row in comparison.rows:
+        record = _record(comparison, row)
+        writer.writerow({**record, "members": " ".join(record["members"])})
     return written.getvalue()
 
 
@@ -100,4 +104,6 @@ def _record(comparison: Comparison, row: Row) -> dict[str, Any]:
         "b_higher": found.b_higher,
         "paired": found.is_paired,
         "conclusion": row.conclusion,
+        "members": list(part.members),
+        "weighting": part.weighting,
     }

@@ -12,8 +12,8 @@ from ultrarm_eval.errors import DataError, first_line
 from ultrarm_eval.judges.pair_template import PAIR_TEMPLATE
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.results.evaluation import read_evaluation
-from ultrarm_eval.results.exports.figures import ReportedFigure, reported_figures
-from ultrarm_eval.results.exports.hub_data import assignments
+from ultrarm_eval.results.exports.figures import ReportedFigure, reported_figures, spelled_out
+from ultrarm_eval.results.exports.hub_data import assignments, require_tasks
 from ultrarm_eval.results.exports.model_name import model_name
 from ultrarm_eval.results.exports.rewardbench import (
     OVERALL_TASK,
@@ -22,7 +22,9 @@ from ultrarm_eval.results.exports.rewardbench import (
     write_files,
 )
 from ultrarm_eval.results.exports.source import Source
-from ultrarm_eval.results.run import Run, find_run
+from ultrarm_eval.results.identity import distinguishing, model_settings
+from ultrarm_eval.results.run import Run, find_runs
+from ultrarm_eval.results.task_result import TaskResult
 from ultrarm_eval.templates import CHAT_TEMPLATE, TEMPLATE_NAMES, get_template, template_for
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ class ExportOptions:
         allow_partial: Whether figures over a part of the data are exported.
         source_url: Where the results can be looked up.
         source_name: What that link is called.
+        overwrite: Whether an export with another content is replaced.
     """
 
     model: str | None = None
@@ -53,6 +56,7 @@ class ExportOptions:
     allow_partial: bool = False
     source_url: str | None = None
     source_name: str | None = None
+    overwrite: bool = False
 
 
 def export_eval_results(
@@ -76,9 +80,10 @@ def export_eval_results(
 
     model, figures = _read(results, options)
     beside = EvalResultsOptions(
-        datasets=assignments(options.datasets, "--dataset"),
-        task_ids=assignments(task_ids, "--task-id"),
+        datasets=_of_tasks(options.datasets, figures, "--dataset"),
+        task_ids=_of_tasks(task_ids, figures, "--task-id"),
         source=Source(options.source_url, options.source_name),
+        overwrite=options.overwrite,
     )
     return write_eval_results(Path(output), model, figures, beside)
 
@@ -92,8 +97,9 @@ def export_model_index(results: str, output: str, options: ExportOptions) -> lis
         Path(output),
         model,
         figures,
-        datasets=assignments(options.datasets, "--dataset"),
+        datasets=_datasets(options, figures),
         source=Source(options.source_url, options.source_name),
+        overwrite=options.overwrite,
     )
 
 
@@ -131,8 +137,9 @@ def export_every_eval_ever(
         model,
         figures,
         Evaluator(organization, source.url, relationship),
-        datasets=assignments(options.datasets, "--dataset"),
+        datasets=_datasets(options, figures),
         with_samples=with_samples,
+        overwrite=options.overwrite,
     )
 
 
@@ -146,16 +153,42 @@ def _read(results: str, options: ExportOptions) -> tuple[str, list[ReportedFigur
         metrics=options.metrics,
         allow_partial=options.allow_partial,
     )
-    return model_name(evaluation.model, options.model), figures
+    return model_name(evaluation.model, options.model, evaluation.newest.path), figures
 
 
-def export_rewardbench(results: str, output: str, *, model: str | None) -> list[Path]:
+def _of_tasks(
+    given: Sequence[str], figures: Sequence[ReportedFigure], option: str
+) -> dict[str | None, str]:
+    named = assignments(given, option)
+    require_tasks(named, figures, option)
+    return named
+
+
+def _datasets(options: ExportOptions, figures: Sequence[ReportedFigure]) -> dict[str | None, str]:
+    """The data sets that the user names, where one name may stand for several tasks."""
+    named = _of_tasks(options.datasets, figures, "--dataset")
+    tasks = list(dict.fromkeys(figure.task for figure in figures if figure.task not in named))
+    if None in named and len(tasks) > 1:
+        logger.warning(
+            "--dataset %s is taken for the data of %d tasks (%s); name those of one with "
+            "--dataset TASK=ORG/NAME.",
+            named[None],
+            len(tasks),
+            ", ".join(tasks),
+        )
+    return named
+
+
+def export_rewardbench(
+    results: str, output: str, *, model: str | None, overwrite: bool = False
+) -> list[Path]:
     """Writes RewardBench's two files from a run of `rewardbench_overall`.
 
     Args:
         results: The run: its results file, or its folder.
         output: The folder that gets the files.
         model: What the leaderboard calls the model; the run's name of it if None.
+        overwrite: Whether an export with another content is replaced.
 
     Returns:
         The files' paths.
@@ -163,15 +196,17 @@ def export_rewardbench(results: str, output: str, *, model: str | None) -> list[
     Raises:
         UltrarmEvalError: The run has not what is needed.
     """
-    run = find_run(results, OVERALL_TASK)
-    _require_whole(run)
+    result = _result_of(results, OVERALL_TASK)
+    run = result.run
+    _require_whole(result)
     columns = scores_file(run.samples(OVERALL_TASK), _renderer(run))
     return write_files(
         Path(output),
-        model_name(run.model, model),
+        model_name(run.model, model, run.path),
         columns,
         model_type=_MODEL_TYPES.get(str(run.results.get("config", {}).get("judge")), _USUAL_TYPE),
         chat_template=_official_name(run.results.get("config", {}).get("template")),
+        overwrite=overwrite,
     )
 
 
@@ -218,13 +253,48 @@ def _tokenizer(config: dict[str, Any]) -> Any:
         ) from error
 
 
-def _require_whole(run: Run) -> None:
+def _result_of(given: str, task: str) -> TaskResult:
+    """The result of a task that counts among the runs of a folder: a whole one before a part.
+
+    Raises:
+        DataError: There is none, or there are some of several models or settings.
+    """
+    results = [
+        TaskResult(task, run, run.results["results"][task]) for run in find_runs(given, task)
+    ]
+    settings = [(one.run.model, {**model_settings(one.run)}) for one in results]
+    labels = dict.fromkeys(label.partition(" [")[0] for label in distinguishing(settings))
+    if len(labels) > 1:
+        raise DataError(
+            f"{given}: runs with several settings have {task}: {'; '.join(labels)}. Give the "
+            "results file of one of them."
+        )
+    best = max(
+        results, key=lambda one: (not one.parts, one.samples_path is not None, one.run.stamp)
+    )
+    if len(results) > 1:
+        others = ", ".join(
+            one.run.path.name + (f" ({spelled_out(one.parts)})" if one.parts else "")
+            for one in results
+            if one is not best
+        )
+        logger.warning(
+            "%s: there are %d runs, and %s is exported: of those over all the data the newest "
+            "with samples. Not exported: %s.",
+            task,
+            len(results),
+            best.run.path.name,
+            others,
+        )
+    return best
+
+
+def _require_whole(result: TaskResult) -> None:
     """Refuses a run over a part of the data: the leaderboard's files are of all."""
-    metadata = run.results.get("configs", {}).get(OVERALL_TASK, {}).get("metadata", {})
-    parts = {"--limit": run.results.get("config", {}).get("limit"), "shard": metadata.get("shard")}
-    for name, value in parts.items():
-        if value is not None:
-            raise DataError(
-                f"{run.path}: the run is over a part of the data ({name} {value}); the "
-                "leaderboard's files are of all. Run it whole."
-            )
+    if result.parts:
+        options = {"limit": "--limit", "samples": "--samples"}
+        parts = {options.get(name, name): value for name, value in result.parts.items()}
+        raise DataError(
+            f"{result.run.path}: the run is over a part of the data ({spelled_out(parts)}); the "
+            "leaderboard's files are of all. Run it whole."
+        )

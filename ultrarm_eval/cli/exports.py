@@ -124,6 +124,12 @@ def _add_form(
     )
     form.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     form.add_argument("--model", metavar="ORG/NAME", help="what the model is called there")
+    form.add_argument(
+        "--overwrite",
+        "--force",
+        action="store_true",
+        help="replace an export with another content that is there already",
+    )
     form.set_defaults(run=run)
     return form
 
@@ -147,7 +153,7 @@ def _add_figures(form: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[TASK=]ORG/NAME",
-        help="the hub's name of a task's data, where the run read a file",
+        help="the hub's name of a task's data, where the run read a file; repeat it for several",
     )
     form.add_argument(
         "--allow-partial",
@@ -172,6 +178,7 @@ def _options(given: argparse.Namespace) -> ExportOptions:
         allow_partial=given.allow_partial,
         source_url=given.source_url,
         source_name=getattr(given, "source_name", None),
+        overwrite=given.overwrite,
     )
 
 
@@ -203,4 +210,6 @@ def _run_every_eval_ever(given: argparse.Namespace) -> list[Path]:
 def _run_rewardbench(given: argparse.Namespace) -> list[Path]:
     from ultrarm_eval.cli.export import export_rewardbench
 
-    return export_rewardbench(given.results, given.output, model=given.model)
+    return export_rewardbench(
+        given.results, given.output, model=given.model, overwrite=given.overwrite
+    )

@@ -74,8 +74,8 @@ class Run:
             yield line.content
 
 
-def find_run(given: str, task: str) -> Run:
-    """The newest run of a task.
+def find_runs(given: str, task: str) -> list[Run]:
+    """The runs of a task, in the order of their paths.
 
     Args:
         given: A results file, or a folder that holds some at any depth.
@@ -89,7 +89,7 @@ def find_run(given: str, task: str) -> Run:
         run = read_run(path)
         if task not in run.results["results"]:
             raise _without_task(path, task, [run])
-        return run
+        return [run]
     runs = [read_run(p) for p in results_files(path)]
     if not runs:
         raise DataError(
@@ -105,7 +105,7 @@ def find_run(given: str, task: str) -> Run:
             f"{path}: runs of several models have {task}: {', '.join(models)}. Give the folder or "
             "the results file of one of them."
         )
-    return max(having, key=lambda run: run.stamp)
+    return having
 
 
 def results_files(folder: Path) -> list[Path]:

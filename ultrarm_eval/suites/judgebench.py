@@ -14,6 +14,7 @@ from typing import Any
 
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice, Document
+from ultrarm_eval.suites.composition import WeightedMean, mean_of
 from ultrarm_eval.suites.credits import pair_credit
 from ultrarm_eval.suites.reading import name_of, one_of, prompt_of, text_of
 from ultrarm_eval.suites.suite import Suite
@@ -48,7 +49,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
 def credit(document: Document, rewards: Sequence[float], _: float) -> float:
     """The credit of a pair."""
     right, wrong = rewards
-    return pair_credit(right, wrong, tie=float(document["labels"]["right"] == "B"))
+    return pair_credit(right, wrong, pair_tie(document))
 
 
 def evidence(document: Document, _: Sequence[float], earned: float) -> list[Any]:
@@ -62,16 +63,38 @@ def accuracy(split: str, source: str, values: Sequence[Any]) -> float | None:
     return sum(earned) / len(earned) if earned else None
 
 
+def accuracy_means(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
+    """The mean that `accuracy` is."""
+    found = [
+        (place, credit)
+        for place, (subset, credit, of) in enumerate(values)
+        if of == split and subset.startswith(source)
+    ]
+    if not found:
+        return []
+    return [mean_of([place for place, _ in found], (credit for _, credit in found))]
+
+
+def pair_tie(document: Document) -> float:
+    """What a tied pair is worth."""
+    return float(document["labels"]["right"] == "B")
+
+
+_FIGURES = {
+    f"{split}{f'_{category}' if category else ''}": (split, source)
+    for split in _SPLITS
+    for category, source in {"": "", **CATEGORIES}.items()
+}
+
+
 JUDGEBENCH = Suite(
     name="judgebench",
     describes="question, response_A, response_B, label ('A>B' or 'B>A'), source, response_model",
     read_row=read_row,
     credit=credit,
     ties=None,
-    figures={
-        f"{split}{f'_{category}' if category else ''}": functools.partial(accuracy, split, source)
-        for split in _SPLITS
-        for category, source in {"": "", **CATEGORIES}.items()
-    },
+    figures={name: functools.partial(accuracy, *of) for name, of in _FIGURES.items()},
     evidence=evidence,
+    compositions={name: functools.partial(accuracy_means, *of) for name, of in _FIGURES.items()},
+    pair_tie=pair_tie,
 )

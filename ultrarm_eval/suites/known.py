@@ -28,6 +28,11 @@ _SUITES = {
 }
 
 
+def suite_names() -> tuple[str, ...]:
+    """The names of all."""
+    return tuple(_SUITES)
+
+
 def find_suite(name: str) -> Suite:
     """A benchmark by its name.
 

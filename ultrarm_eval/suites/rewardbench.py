@@ -15,6 +15,7 @@ from typing import Any
 
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice, Document
+from ultrarm_eval.suites.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.suites.credits import pair_credit
 from ultrarm_eval.suites.reading import answer_of, name_of, one_of, prompt_of
 from ultrarm_eval.suites.suite import Suite, mean_by_subset
@@ -84,6 +85,16 @@ def overall_score(evidence: Sequence[Any]) -> float | None:
     return sum(known) / len(known) if len(known) == len(scores) else None
 
 
+def section_means(section: str, evidence: Sequence[Any]) -> list[WeightedMean]:
+    """The means that `section_score` is made of."""
+    return weighted_subsets(SECTIONS[section], evidence)
+
+
+def overall_means(evidence: Sequence[Any]) -> list[WeightedMean]:
+    """The means that `overall_score` is made of."""
+    return mean_of_figures((functools.partial(section_means, s) for s in SECTIONS), evidence)
+
+
 def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
@@ -110,5 +121,9 @@ REWARDBENCH = Suite(
     figures={
         **{section: functools.partial(section_score, section) for section in SECTIONS},
         "overall": overall_score,
+    },
+    compositions={
+        **{section: functools.partial(section_means, section) for section in SECTIONS},
+        "overall": overall_means,
     },
 )

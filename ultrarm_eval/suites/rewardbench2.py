@@ -13,9 +13,10 @@ from typing import Any
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.suites.choice import Choice, Document
+from ultrarm_eval.suites.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.suites.credits import best_of_k_credit
 from ultrarm_eval.suites.reading import name_of, one_of, prompt_of, texts_of
-from ultrarm_eval.suites.rewardbench2_ties import parse_id, ties_score
+from ultrarm_eval.suites.rewardbench2_ties import parse_id, ties_means, ties_score
 from ultrarm_eval.suites.suite import Suite, mean_by_subset
 
 TIES = "Ties"
@@ -84,6 +85,24 @@ def overall_score(values: Sequence[Any]) -> float | None:
     return sum(known) / len(known) if len(known) == len(scores) else None
 
 
+def subset_means(name: str, values: Sequence[Any]) -> list[WeightedMean]:
+    """The means that `subset_score` is made of."""
+    if name != "ties":
+        return weighted_subsets({SUBSETS[name]: 1.0}, values)
+    places = [place for place, value in enumerate(values) if value[0] == TIES]
+    return ties_means([tuple(values[place][2:]) for place in places], places)
+
+
+def overall_means(values: Sequence[Any]) -> list[WeightedMean]:
+    """The means that `overall_score` is made of."""
+    return mean_of_figures((functools.partial(subset_means, name) for name in SUBSETS), values)
+
+
+def pair_tie(document: Document) -> float:
+    """What a tied pair is worth: in Ties nothing, else half as two that share the maximum."""
+    return 0.0 if document["subset"] == TIES else 0.5
+
+
 REWARDBENCH2 = Suite(
     name="rewardbench2",
     describes="prompt, chosen (list), rejected (list), subset, id",
@@ -96,4 +115,10 @@ REWARDBENCH2 = Suite(
     },
     evidence=evidence,
     subset_figures={TIES: functools.partial(subset_score, "ties")},
+    compositions={
+        **{name: functools.partial(subset_means, name) for name in SUBSETS},
+        "overall": overall_means,
+    },
+    subset_compositions={TIES: functools.partial(subset_means, "ties")},
+    pair_tie=pair_tie,
 )

@@ -21,11 +21,12 @@ the score moves by at most 0.02. Here it is as in the released package.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ultrarm_eval.data.records import Location
 from ultrarm_eval.errors import DataError, ScoringError
+from ultrarm_eval.suites.composition import WeightedMean
 
 _REFERENCE, _TIED = "ref", "tied"
 #: Id, rewards of the right answers, rewards of the wrong ones.
@@ -76,6 +77,39 @@ def ties_score(rows: Sequence[Row]) -> float | None:
         + 0.20 * _share([margin > spread for margin, spread in smaller])
         + 0.01 * _mean([math.tanh(m / spread - 1) for m, spread in smaller if spread > 0])
     )
+
+
+def ties_means(rows: Sequence[Row], places: Sequence[int]) -> list[WeightedMean]:
+    """The score as one mean over questions, each with what it adds to it.
+
+    Args:
+        rows: The rows of the subset.
+        places: Where each stands among all items.
+    """
+    kinds: dict[str, dict[str, tuple[float, float]]] = {_REFERENCE: {}, _TIED: {}}
+    items: dict[str, list[int]] = {}
+    for (name, right, wrong), place in zip(rows, places, strict=True):
+        kind, question = parse_id(name)
+        kinds[kind][question] = (min(right) - max(wrong), max(right) - min(right))
+        items.setdefault(question, []).append(place)
+    references, tied = kinds[_REFERENCE], kinds[_TIED]
+    both = [question for question in tied if question in references]
+    spread_out = [question for question in both if tied[question][1] > 0]
+    added = dict.fromkeys(items, 0.0)
+
+    def add(weight: float, found: Mapping[str, float]) -> None:
+        for question, value in found.items():
+            added[question] += weight * value * len(items) / len(found)
+
+    add(0.30, {question: float(margin > 0) for question, (margin, _) in tied.items()})
+    add(0.30, {question: float(margin > 0) for question, (margin, _) in references.items()})
+    add(0.20, {q: float(tied[q][0] > tied[q][1]) for q in both})
+    smaller = {q: min(references[q][0], tied[q][0]) for q in both}
+    add(0.20, {q: float(smaller[q] > tied[q][1]) for q in both})
+    add(0.01, {q: math.tanh(smaller[q] / tied[q][1] - 1) for q in spread_out})
+    if not items:
+        return []
+    return [WeightedMean(1.0, tuple(map(tuple, items.values())), tuple(added.values()))]
 
 
 def _share(found: Sequence[bool]) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.suites.choice import Choice, Document
+from ultrarm_eval.suites.composition import WeightedMean, mean_of
 from ultrarm_eval.suites.credits import pair_credit
 from ultrarm_eval.suites.reading import name_of, prompt_of, text_of, texts_of
 from ultrarm_eval.suites.suite import Suite
@@ -80,6 +81,26 @@ def score(domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]) -
     return sum(means) / len(means)
 
 
+def domain_means(
+    domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]
+) -> list[WeightedMean]:
+    """The means that `score` is made of."""
+    columns = [1 + KINDS.index(kind) for kind in kinds]
+    found = []
+    for domain in domains:
+        places = [place for place, value in enumerate(values) if value[0].startswith(domain)]
+        if not places:
+            return []
+        credits_of = [sum(values[p][i] for i in columns) / len(columns) for p in places]
+        found.append(mean_of(places, credits_of, 1 / len(domains)))
+    return found
+
+
+def pair_tie(_: Document) -> float:
+    """What a tied pair is worth."""
+    return 0.0
+
+
 RM_BENCH = Suite(
     name="rm_bench",
     describes="prompt, chosen (three texts), rejected (three texts), domain, id",
@@ -92,5 +113,11 @@ RM_BENCH = Suite(
         "overall": functools.partial(score, DOMAINS, KINDS),
     },
     evidence=evidence,
+    compositions={
+        **{domain: functools.partial(domain_means, (domain,), KINDS) for domain in DOMAINS},
+        **{kind: functools.partial(domain_means, DOMAINS, (kind,)) for kind in KINDS},
+        "overall": functools.partial(domain_means, DOMAINS, KINDS),
+    },
+    pair_tie=pair_tie,
     file_names=("total_dataset",),
 )

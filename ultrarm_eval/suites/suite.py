@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice, Document
+from ultrarm_eval.suites.composition import Composition
 
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
@@ -15,6 +16,11 @@ Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
 Evidence: TypeAlias = Callable[[Document, Sequence[float], float], Any]
 #: A figure over items, from the evidence of each; None where it is not defined.
 Figure: TypeAlias = Callable[[Sequence[Any]], float | None]
+
+
+def half(_: Document) -> float:
+    """What a tied pair is worth where nothing else is said."""
+    return 0.5
 
 
 def subset_and_credit(document: Document, _: Sequence[float], credit: float) -> list[Any]:
@@ -37,6 +43,10 @@ class Suite:
         evidence: What these need of an item.
         file_names: What its file is called on the hub, where that is not the split's name.
         subset_figures: Subsets whose own figure is no mean of credits; it is their `acc`.
+        compositions: Of each figure the means that it is the weighted sum of.
+        subset_compositions: The same of the subsets' own figures.
+        pair_tie: What a right and a wrong completion with equal rewards are worth among the pairs,
+            from their document, where the benchmark has a rule of its own for equal rewards.
     """
 
     name: str
@@ -48,6 +58,9 @@ class Suite:
     evidence: Evidence = subset_and_credit
     file_names: tuple[str, ...] = ()
     subset_figures: Mapping[str, Figure] = field(default_factory=dict)
+    compositions: Mapping[str, Composition] = field(default_factory=dict)
+    subset_compositions: Mapping[str, Composition] = field(default_factory=dict)
+    pair_tie: Callable[[Document], float] = half
 
 
 def mean_by_subset(evidence: Sequence[Any]) -> dict[str, float]:

@@ -16,7 +16,14 @@ from ultrarm_eval.results.exports.about import (
 from ultrarm_eval.results.exports.figures import reported_figures
 from ultrarm_eval.results.run import Run
 
-PATHS = ("/home/me/weights", "C:\\weights", "./weights", "~/weights", "a/b/c")
+PATHS = (
+    "/home/me/weights",
+    "C:\\weights",
+    "./weights",
+    "~/weights",
+    "a/b/c",
+    "checkpoints/secret",
+)
 
 
 def figures(folder, results=None, samples=None, **options):
@@ -68,7 +75,41 @@ def test_no_path_is_told(tmp_path, path):
     assert path not in str(told).replace("\\\\", "\\")
     assert "secret" not in str(told)
     assert data_of(only)["data"] == "a local file"
-    assert settings_of_model(only.result.run)["template"] == "a local file"
+    is_clear = path != "checkpoints/secret"
+    told = "a local file" if is_clear else "not told: it may be a path"
+    assert settings_of_model(only.result.run)["template"] == told
+
+
+@pytest.mark.parametrize("revision", [None, "main", "d" * 40])
+def test_a_checkpoint_of_the_hub_is_told_where_the_run_shows_that_it_is(tmp_path, revision):
+    results = results_of()
+    used = {"name": "ultrarm", "pretrained": "org/judge", "revision": revision}
+    results["configs"]["pairs"]["metadata"]["judge_used"] = used
+    (only,) = figures(tmp_path, results)
+    told = answers_judge_of(only.result)["pretrained"]
+    assert told == ("org/judge" if revision else "not told: it may be a path")
+    used["pretrained"], used["revision"] = "openbmb/UltraRM-13b", None
+    (only,) = figures(tmp_path, results)
+    assert answers_judge_of(only.result)["pretrained"] == "openbmb/UltraRM-13b"
+
+
+@pytest.mark.parametrize(
+    ("parity", "told"),
+    [
+        ({"name": "rewardbench", "template": "chat", "known_differences": ["a"]}, "rewardbench"),
+        ({"template": "weights/x.jinja"}, "template not told: it may be a path"),
+        ({"of": {"name": "x"}, "also": ["a", 1]}, "of x, also a, 1"),
+        ("rewardbench", "rewardbench"),
+    ],
+)
+def test_settings_that_stand_for_others_are_told_in_words(tmp_path, parity, told):
+    results = results_of()
+    results["config"]["parity"] = parity
+    (only,) = figures(tmp_path, results)
+    assert settings_of_model(only.result.run)["parity"] == told
+    note = note_on(only, "org/judge")
+    assert f"parity {told}" in note
+    assert "{" not in note
 
 
 def test_in_sample_figures_are_marked_by_either_name_of_the_judge(tmp_path):

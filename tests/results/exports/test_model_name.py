@@ -54,6 +54,15 @@ def test_a_folder_of_this_name_is_a_path(tmp_path, monkeypatch):
     assert model_name("demo", None) == "demo"
 
 
+def test_a_folder_of_this_name_where_the_run_was_made_is_a_path(tmp_path, monkeypatch):
+    (tmp_path / "work" / "checkpoints" / "secret").mkdir(parents=True)
+    results = tmp_path / "work" / "results" / "checkpoints__secret" / "results_x.json"
+    monkeypatch.chdir(tmp_path)
+    assert model_name("checkpoints/secret", None) == "checkpoints/secret"
+    with pytest.raises(ConfigurationError, match="'checkpoints/secret', which is a path"):
+        model_name("checkpoints/secret", None, results)
+
+
 @given(st.text(alphabet="ab/.\\-_~:\n\x00 ", max_size=8))
 def test_a_name_never_leaves_a_folder(name):
     if is_hub_name(name):

@@ -1,7 +1,8 @@
 """What an export says about a figure beside its value: judge, data, versions, remarks.
 
-Nothing that names a path of the machine leaves through here: settings are those listed, and a
-value that may be a path is told as `a local file`.
+Nothing that names a path of the machine leaves through here: settings are those listed, a value
+that is a path is told as `a local file`, and one that may be a path or a name of the hub, as
+`checkpoints/mine` is, as `not told`, unless the run shows that it is of the hub.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ultrarm_eval.demo import DEMO_NAME
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.results.exports.figures import ReportedFigure, spelled_out
 from ultrarm_eval.results.exports.model_name import is_hub_name
 from ultrarm_eval.results.identity import mapping
@@ -60,6 +62,9 @@ _IN_NOTES = (
 _OF_ANSWERS_JUDGE = ("template", "dtype", "revision", "weights_digest", "fingerprint")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _A_LOCAL_FILE = "a local file"
+_NOT_TOLD = "not told: it may be a path"
+# Names of the hub that this package itself has in its texts.
+_KNOWN_NAMES = (DEFAULT_CHECKPOINT,)
 
 
 def run_time(run: Run) -> datetime:
@@ -108,8 +113,11 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
     found |= {name: _public(used[name]) for name in _OF_ANSWERS_JUDGE if used.get(name)}
     if _DIGEST.fullmatch(found.get("weights_digest", "")):
         found["weights_digest"] = f"sha256:{found['weights_digest']}"
-    if isinstance(used.get("pretrained"), str) and is_hub_name(used["pretrained"]):
-        found["pretrained"] = used["pretrained"]
+    checkpoint = used.get("pretrained")
+    # A folder has no revisions.
+    is_of_hub = checkpoint in _KNOWN_NAMES or used.get("revision")
+    if isinstance(checkpoint, str) and is_hub_name(checkpoint):
+        found["pretrained"] = checkpoint if is_of_hub else _public(checkpoint)
     return found
 
 
@@ -200,6 +208,16 @@ def _told(settings: Mapping[str, str]) -> str:
 
 def _public(value: Any) -> str:
     """A setting as text, unless it may be a path of the machine."""
+    if isinstance(value, Mapping):
+        # A setting that stands for others has a name; the others have entries of their own.
+        told = {"": value["name"]} if value.get("name") else value
+        parts = (f"{name} {_public(item)}".strip() for name, item in told.items())
+        return one_line(", ".join(parts))
+    if isinstance(value, list | tuple):
+        return one_line(", ".join(map(_public, value)))
     text = one_line(str(value))
-    is_path = "\\" in text or text.startswith(("/", "~", ".")) or text.count("/") > 1
-    return _A_LOCAL_FILE if is_path else text
+    if text in _KNOWN_NAMES:
+        return text
+    if "\\" in text or text.startswith(("/", "~", ".")) or text.count("/") > 1:
+        return _A_LOCAL_FILE
+    return _NOT_TOLD if "/" in text else text

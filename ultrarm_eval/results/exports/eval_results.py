@@ -20,7 +20,7 @@ from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.results.exports.about import note_on, run_time
 from ultrarm_eval.results.exports.figures import ReportedFigure
 from ultrarm_eval.results.exports.files import write_texts
-from ultrarm_eval.results.exports.hub_data import hub_data
+from ultrarm_eval.results.exports.hub_data import hub_data, require_dataset_of_each
 from ultrarm_eval.results.exports.model_name import is_hub_name
 from ultrarm_eval.results.exports.source import Source
 
@@ -37,11 +37,13 @@ class EvalResultsOptions:
         task_ids: What a benchmark's eval.yaml calls a task, by task; under None for all tasks; its
             own name if it is not here.
         source: Where the results can be looked up.
+        overwrite: Whether an export with another content is replaced.
     """
 
     datasets: Mapping[str | None, str] = field(default_factory=dict)
     task_ids: Mapping[str | None, str] = field(default_factory=dict)
     source: Source = field(default_factory=Source)
+    overwrite: bool = True
 
 
 def write_eval_results(
@@ -56,11 +58,13 @@ def write_eval_results(
         options: What the user says beside.
 
     Raises:
-        ConfigurationError: huggingface_hub is too old, a task's data set is not known, or two
-            figures have one task id.
+        ConfigurationError: huggingface_hub is too old, a task's data set is not known, one name is
+            given for the data of several tasks, two figures have one task id, or an
+            export with another content is there.
         DataError: What would be written does not read back as it was.
     """
     entry_class, to_yaml, parse = _classes()
+    require_dataset_of_each(options.datasets, figures)
     by_dataset: dict[str, list[Any]] = {}
     seen: dict[tuple[str, str], str] = {}
     for figure in figures:
@@ -96,7 +100,7 @@ def write_eval_results(
         if parse(yaml.safe_load(text)) != entries:
             raise DataError(f"The entries of {name} do not read back as they were written.")
         contents[f"{model}/.eval_results/{_file_name(name, by_dataset)}.yaml"] = text
-    return write_texts(folder, contents)
+    return write_texts(folder, contents, overwrite=options.overwrite)
 
 
 def _classes() -> tuple[Any, Any, Any]:

@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.errors import ConfigurationError, DataError
+
+# Files that stand in the way, as many as are named.
+_NAMED = 3
+_BLOCK = 1 << 20
 
 
-def write_texts(folder: Path, contents: Mapping[str, str]) -> list[Path]:
+def write_texts(folder: Path, contents: Mapping[str, str], *, overwrite: bool = True) -> list[Path]:
     """Writes texts below a folder, by their paths there; the files' paths.
 
     Raises:
+        ConfigurationError: See `write_files`.
         DataError: A path would leave the folder.
     """
 
@@ -21,31 +26,82 @@ def write_texts(folder: Path, contents: Mapping[str, str]) -> list[Path]:
             placed(made, name).write_bytes(text.encode("utf-8"))
         return list(contents)
 
-    return write_files(folder, fill)
+    return write_files(folder, fill, overwrite=overwrite)
 
 
-def write_files(folder: Path, fill: Callable[[Path], Sequence[str]]) -> list[Path]:
+def write_files(
+    folder: Path, fill: Callable[[Path], Sequence[str]], *, overwrite: bool = True
+) -> list[Path]:
     """Writes files below a folder once all of them are made.
 
     Args:
         folder: The folder; it is made if it is not there.
         fill: Makes the files in a folder that it is given, and returns their paths there; if it
             raises, nothing is written.
+        overwrite: Whether files that are there already, with another content, are replaced.
 
     Returns:
         The files' paths, in their order.
 
     Raises:
+        ConfigurationError: The folder cannot be written to, or a file with another content is there
+            and is not to be replaced; then nothing is written.
         DataError: A path would leave the folder.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    # Beside their places, for a file is moved within one file system alone.
-    with TemporaryDirectory(dir=folder, prefix=".export-") as made:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # Beside their places, for a file is moved within one file system alone.
+        scratch = TemporaryDirectory(dir=folder, prefix=".export-")
+    except OSError as error:
+        raise _not_written(folder, error) from error
+    with scratch as made:
         names = fill(Path(made))
-        places = [placed(folder, name) for name in names]
-        for name, place in zip(names, places, strict=True):
-            (Path(made) / name).replace(place)
+        try:
+            places = [placed(folder, name) for name in names]
+            if not overwrite:
+                _require_no_others(Path(made), names, places)
+            for name, place in zip(names, places, strict=True):
+                (Path(made) / name).replace(place)
+        except OSError as error:
+            raise _not_written(folder, error) from error
     return places
+
+
+def _not_written(folder: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{error.filename or folder}: the export cannot be written there ({error.strerror}). Name "
+        "a folder that you may write to with -o."
+    )
+
+
+def _require_no_others(made: Path, names: Sequence[str], places: Sequence[Path]) -> None:
+    """Refuses to replace files of another content.
+
+    Raises:
+        ConfigurationError: One is there.
+    """
+    others = [
+        place
+        for name, place in zip(names, places, strict=True)
+        if place.exists() and not _have_same_content(made / name, place)
+    ]
+    if others:
+        more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
+        raise ConfigurationError(
+            f"{', '.join(map(str, others[:_NAMED]))}{more}: there is an export with another "
+            "content already, and nothing was written. Give another folder with -o, or replace "
+            "what is there with --overwrite."
+        )
+
+
+def _have_same_content(a: Path, b: Path) -> bool:
+    if not b.is_file() or a.stat().st_size != b.stat().st_size:
+        return False
+    with a.open("rb") as one, b.open("rb") as other:
+        while block := one.read(_BLOCK):
+            if block != other.read(_BLOCK):
+                return False
+    return True
 
 
 def placed(folder: Path, name: str) -> Path:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.results.exports.about import dataset_path
 from ultrarm_eval.results.exports.figures import ReportedFigure
 from ultrarm_eval.results.exports.model_name import is_hub_name
+from ultrarm_eval.results.identity import mapping
 
+# Of many tasks as many are spelled out.
+_NAMED = 12
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -45,6 +48,50 @@ def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
     return found
 
 
+def require_tasks(
+    named: Mapping[str | None, str], figures: Sequence[ReportedFigure], option: str
+) -> None:
+    """Refuses `TASK=VALUE` texts of tasks that are not exported: they would do nothing.
+
+    Args:
+        named: What the user says, by task; under None for all.
+        figures: The figures that are exported.
+        option: The option's name.
+
+    Raises:
+        ConfigurationError: A task is none of those that are exported.
+    """
+    tasks = _tasks(figures)
+    for task in named:
+        if task is not None and task not in tasks:
+            raise unknown_choice("task", task, tasks, where=f"{option} {task}={named[task]}")
+
+
+def require_dataset_of_each(
+    named: Mapping[str | None, str], figures: Sequence[ReportedFigure]
+) -> None:
+    """Refuses one data set for several tasks: a board would show all of them as its own.
+
+    Args:
+        named: What the user says, by task; under None for all.
+        figures: The figures that are exported.
+
+    Raises:
+        ConfigurationError: There is a name for all, and there are several tasks.
+    """
+    tasks = _tasks(figures)
+    if None not in named or len(tasks) == 1:
+        return
+    open_tasks = [task for task in tasks if task not in named] or tasks
+    typed = " ".join(f"--dataset {task}=ORG/NAME" for task in open_tasks[:_NAMED])
+    more = f", and so on for all {len(open_tasks)}" if len(open_tasks) > _NAMED else ""
+    raise ConfigurationError(
+        f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), and one "
+        f"name would stand for the data of all of them. Name those of each, {typed}{more}; or "
+        f"export one task, --task {tasks[0]}."
+    )
+
+
 def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData | None:
     """The data set of the hub that a figure is about; None where the run does not say it.
 
@@ -65,6 +112,27 @@ def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData
         return HubData(given, None)
     found = {_read_from_hub(figure, index) for index in range(len(figure.members))}
     return found.pop() if len(found) == 1 else None
+
+
+def hub_split(figure: ReportedFigure, named: Mapping[str | None, str]) -> str | None:
+    """The split of the hub's data set that a figure is of.
+
+    None where the run read a file, or the user names another data set: the split that the task's
+    file names is one of the task's own.
+    """
+    data, read = hub_data(figure, named), hub_data(figure, {})
+    if data is None or read is None or data.name != read.name:
+        return None
+    found: set[str | None] = set()
+    for member in figure.members:
+        config = mapping(mapping(member.run.results.get("configs")).get(member.task))
+        split = config.get("test_split") or config.get("validation_split")
+        found.add(str(split) if split else None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _tasks(figures: Sequence[ReportedFigure]) -> list[str]:
+    return list(dict.fromkeys(figure.task for figure in figures))
 
 
 def _read_from_hub(figure: ReportedFigure, index: int) -> HubData | None:

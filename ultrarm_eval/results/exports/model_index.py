@@ -25,7 +25,7 @@ from ultrarm_eval.results.exports.about import (
 )
 from ultrarm_eval.results.exports.figures import ReportedFigure
 from ultrarm_eval.results.exports.files import write_texts
-from ultrarm_eval.results.exports.hub_data import hub_data
+from ultrarm_eval.results.exports.hub_data import hub_data, hub_split
 from ultrarm_eval.results.exports.source import Source
 from ultrarm_eval.results.identity import mapping
 
@@ -42,6 +42,7 @@ def write_model_index(
     *,
     datasets: Mapping[str | None, str],
     source: Source,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Writes `MODEL/model-index.yaml`, for the top of the model's README.md; its path.
 
@@ -51,9 +52,11 @@ def write_model_index(
         figures: The figures.
         datasets: The hub's name of a task's data, by task; under None for all tasks.
         source: Where the results can be looked up.
+        overwrite: Whether an export with another content is replaced.
 
     Raises:
-        ConfigurationError: A data set has no name of the hub's.
+        ConfigurationError: A data set has no name of the hub's, or an export with another content
+            is there.
         DataError: What would be written does not read back as it was.
     """
     from huggingface_hub import ModelCardData
@@ -64,7 +67,7 @@ def write_model_index(
     text = ModelCardData(model_name=name, eval_results=results).to_yaml() + "\n"
     if model_index_to_eval_results(yaml.safe_load(text)["model-index"]) != (name, results):
         raise DataError("The model-index does not read back as it was written.")
-    return write_texts(folder, {f"{model}/model-index.yaml": text})
+    return write_texts(folder, {f"{model}/model-index.yaml": text}, overwrite=overwrite)
 
 
 def _result(
@@ -76,14 +79,13 @@ def _result(
     config = mapping(mapping(result.run.results.get("configs")).get(figure.members[0].task))
     data = hub_data(figure, datasets)
     writes = config.get("output_type") == "generate_until"
-    split = config.get("test_split") or config.get("validation_split")
     return EvalResult(
         task_type=_WRITES if writes else _COMPARES,
         task_name="Text generation" if writes else "Preference and choice",
         dataset_type=data.name if data else figure.task,
         dataset_name=figure.task,
         dataset_config=figure.task,
-        dataset_split=str(split) if split else None,
+        dataset_split=hub_split(figure, datasets),
         dataset_revision=data.revision if data else None,
         dataset_args=_data_args(figure),
         metric_type=_HUB_METRICS.get(figure.metric, figure.metric),

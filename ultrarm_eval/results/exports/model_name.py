@@ -28,12 +28,13 @@ def is_hub_name(name: str) -> bool:
     )
 
 
-def model_name(found: str, given: str | None) -> str:
+def model_name(found: str, given: str | None, run: Path | None = None) -> str:
     """The name of the model in an export.
 
     Args:
         found: What the run calls its model.
         given: What the user calls it, if anything.
+        run: The run's results file: a folder of that name beside it, or above, is the model.
 
     Returns:
         `ORG/NAME`, or a name alone.
@@ -47,7 +48,7 @@ def model_name(found: str, given: str | None) -> str:
         return given
     if not is_hub_name(found):
         what = "a path" if re.search(r"[/\\~]|^\.", found) else "no name that is taken there"
-    elif found != DEMO_NAME and Path(found).exists():
+    elif found != DEMO_NAME and _is_there(found, run):
         what = "a path"
     else:
         return found
@@ -55,3 +56,9 @@ def model_name(found: str, given: str | None) -> str:
         f"The run calls its model {found!r}, which is {what}: name it, --model ORG/NAME. A model "
         f"is called {_ALLOWED}."
     )
+
+
+def _is_there(name: str, run: Path | None) -> bool:
+    """Whether a name is one of a file or folder, from here or from where a run was made."""
+    above = [] if run is None else run.resolve().parents
+    return any((folder / name).exists() for folder in (Path(), *above))

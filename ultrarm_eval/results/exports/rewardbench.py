@@ -95,6 +95,7 @@ def write_files(
     *,
     model_type: str,
     chat_template: str,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Writes both files; their paths.
 
@@ -104,8 +105,10 @@ def write_files(
         columns: What `scores_file` made.
         model_type: The leaderboard's word for the kind of model.
         chat_template: The template's name.
+        overwrite: Whether an export with another content is replaced.
 
     Raises:
+        ConfigurationError: An export with another content is there.
         DataError: A subset has no row, or the name would leave the folder.
     """
     about = {"model": model, "model_type": model_type, "chat_template": chat_template}
@@ -119,6 +122,7 @@ def write_files(
             f"{kind}/{model}.json": json.dumps(content, indent=4, sort_keys=True)
             for kind, content in contents.items()
         },
+        overwrite=overwrite,
     )
 
 

@@ -34,6 +34,7 @@ def write_every_eval_ever(
     *,
     datasets: Mapping[str | None, str],
     with_samples: bool = True,
+    overwrite: bool = True,
 ) -> list[Path]:
     """Writes `data/TASK/ORG/NAME/UUID.json` for each task, with its samples where there are some.
 
@@ -44,13 +45,14 @@ def write_every_eval_ever(
         evaluator: Who made the run.
         datasets: The hub's name of a task's data, by task; under None for all tasks.
         with_samples: Whether samples are written.
+        overwrite: Whether an export with another content is replaced.
 
     Returns:
         The files' paths.
 
     Raises:
-        ConfigurationError: The model's name is none of the database, or a data set none of the
-            hub.
+        ConfigurationError: The model's name is none of the database, a data set none of the hub, or
+            an export with another content is there.
         DataError: A run's samples are damaged, or the package every-eval-ever refuses a file.
     """
     _require_owner(model)
@@ -77,7 +79,7 @@ def write_every_eval_ever(
         check_by_package(made, names)
         return names
 
-    paths = write_files(folder, fill)
+    paths = write_files(folder, fill, overwrite=overwrite)
     for path in paths:
         samples = path.with_name(f"{path.stem}_samples.jsonl")
         if path.suffix == ".json" and samples not in paths:

@@ -19,7 +19,7 @@ from ultrarm_eval.results.exports.about import (
 )
 from ultrarm_eval.results.exports.every_eval_ever.metrics import metric_config
 from ultrarm_eval.results.exports.figures import ReportedFigure
-from ultrarm_eval.results.exports.hub_data import hub_data
+from ultrarm_eval.results.exports.hub_data import hub_data, hub_split
 from ultrarm_eval.results.identity import mapping
 from ultrarm_eval.results.run import Run
 
@@ -155,14 +155,15 @@ def _source_data(figure: ReportedFigure, datasets: Mapping[str | None, str]) -> 
         details["tasks"] = one_line(", ".join(one.task for one in figure.members))
     counts = member.metadata.get("counts")
     if isinstance(counts, Mapping) and not figure.is_group:
-        details["counts"] = json.dumps(counts, ensure_ascii=True, default=str)
+        # What else stands there may name the file.
+        plain = {k: v for k, v in counts.items() if isinstance(v, int | float)}
+        details["counts"] = json.dumps(plain, ensure_ascii=True)
     if data is None:
         return {**found, "source_type": "other", "additional_details": details}
     found |= {"source_type": "hf_dataset", "hf_repo": data.name}
-    config = mapping(mapping(member.run.results.get("configs")).get(member.task))
-    split = config.get("test_split") or config.get("validation_split")
+    split = hub_split(figure, datasets)
     if split:
-        found["hf_split"] = one_line(str(split))
+        found["hf_split"] = one_line(split)
     if not figure.is_group and figure.result.documents is not None:
         found["samples_number"] = figure.result.documents
     return {**found, "additional_details": details}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from ultrarm_eval.metrics.of_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ def read_requests(
         DataError: The data cannot be used.
     """
     documents = PromptDocuments(open_any(data, split, revision, registry().sources()))
+    for remark in documents.remarks():
+        logger.warning("%s: %s", data, remark)
     taken = range(len(documents))
     if prompts is not None and prompts < len(documents):
         draw = random.Random(0)  # noqa: S311 - nothing secret is drawn

@@ -8,6 +8,7 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
+from ultrarm_eval.data.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.logs import show_as_harness_does
 
@@ -39,6 +40,19 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         kwargs.pop("rewrite_requests_cache", None)
         self._refuse_idle_processes(**kwargs)
         super().build_all_requests(cache_requests=False, **kwargs)
+
+    def tell_counts(self, documents: DocumentsOfRows) -> dict[str, int]:
+        """Says what is used of the data, and warns of what is left out.
+
+        Returns:
+            The counts by name.
+        """
+        counts = documents.counts.as_dict()
+        said = ", ".join(f"{name}={n}" for name, n in counts.items())
+        logger.info("%s: %s", self.config.task, said)
+        for remark in documents.remarks():
+            logger.warning("%s: %s", self.config.task, remark)
+        return counts
 
     def drop_surplus_answers(self) -> None:
         """Keeps as many answers as were asked for.

@@ -79,10 +79,7 @@ class JudgingTask(DocumentTask):
         documents = ReferenceDocuments(data, reference, name, shard=options.shard)
         if isinstance(reference, AnswersOfFile):
             documents.counts.add("references_without_a_prompt", reference.unused())
-        counts = documents.counts.as_dict()
-        logger.info(
-            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
-        )
+        counts = self.tell_counts(documents)
         self.config.metadata = {
             **metadata,
             "data_used": data.origin,

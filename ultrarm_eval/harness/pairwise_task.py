@@ -68,12 +68,7 @@ class PairwiseTask(ComparedTask):
             data, options.rules, origin=self._wanted_source(), shard=options.shard
         )
         self._aspects = data.source.aspects
-        counts = documents.counts.as_dict()
-        logger.info(
-            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
-        )
-        for remark in documents.remarks():
-            logger.warning("%s: %s", self.config.task, remark)
+        counts = self.tell_counts(documents)
         self.config.metadata = {
             **metadata,
             "data_used": data.origin,

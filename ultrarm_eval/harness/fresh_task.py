@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.api.task import ConfigurableTask
 
 from ultrarm_eval.data.documents_of_rows import DocumentsOfRows
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.harness.logs import show_as_harness_does
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,15 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         show_as_harness_does()
-        super().__init__(config={k: v for k, v in (config or {}).items() if k != "class"})
+        given = {k: v for k, v in (config or {}).items() if k != "class"}
+        try:
+            super().__init__(config=given)
+        except (ConfigurationError, DataError) as error:
+            # A run has many tasks, and data may be named for each.
+            task = str(given.get("task"))
+            if str(error).startswith(task):
+                raise
+            raise type(error)(f"{task}: {error}") from error
 
     def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
         """Builds the requests afresh: a request cache does not know which data they are from."""

@@ -51,14 +51,14 @@ class SuiteTask(ComparedTask):
         self._rows_of: str | None = None
         self._by_likelihood = False
         metadata = dict(self.config.metadata or {})
-        options = read_options(metadata)
+        options = read_options(metadata, str(self.config.task))
         self._ties = self._checked_ties(metadata)
         rows = self._open(options, given)
         wanted = self._subset or self._rows_of
         documents = ChoiceDocuments(rows, self._suite, subset=wanted, shard=options.shard)
         counts = self.tell_counts(documents)
         self.config.metadata = {
-            **metadata,
+            **options.of_task(metadata),
             "data_used": rows.origin,
             "suite": self._suite.name,
             "ties": self._ties or "the benchmark's own rule",

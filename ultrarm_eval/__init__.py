@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ultrarm_eval.data.loading import load_documents
     from ultrarm_eval.data.source import PairSource
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
@@ -21,6 +22,7 @@ __all__ = [
     "PairSource",
     "UltrarmEvalError",
     "hookimpl",
+    "load_documents",
     "load_judge",
 ]
 
@@ -30,6 +32,7 @@ _LAZY = {
     "PairSource": "ultrarm_eval.data.source",
     "UltrarmEvalError": "ultrarm_eval.errors",
     "hookimpl": "ultrarm_eval.hookspecs",
+    "load_documents": "ultrarm_eval.data.loading",
     "load_judge": "ultrarm_eval.judges.loading",
     "__version__": "ultrarm_eval._version",
 }

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
+#: Why two completions are no pair.
+WITHOUT_RATING, EQUAL_RATINGS, BELOW_MIN_GAP = "without_rating", "equal_ratings", "below_min_gap"
+
 
 @dataclass(frozen=True)
 class PreferencePair:
@@ -19,6 +22,23 @@ class PreferencePair:
 
     chosen: int
     rejected: int
+
+
+def why_no_pair(
+    first: Fraction | None, second: Fraction | None, min_gap: Fraction = Fraction(0)
+) -> str | None:
+    """Why two completions with these ratings are no pair; None where they are one.
+
+    Args:
+        first: The rating of one; None where there is none.
+        second: The rating of the other.
+        min_gap: The least difference in rating of a pair; equal ratings never make one.
+    """
+    if first is None or second is None:
+        return WITHOUT_RATING
+    if first == second:
+        return EQUAL_RATINGS
+    return BELOW_MIN_GAP if min_gap and abs(first - second) < min_gap else None
 
 
 def preference_pairs(
@@ -38,9 +58,7 @@ def preference_pairs(
     """
     pairs = []
     for (i, first), (j, second) in combinations(enumerate(ratings), 2):
-        if first is None or second is None or first == second:
-            continue
-        if min_gap and abs(first - second) < min_gap:
+        if first is None or second is None or why_no_pair(first, second, min_gap):
             continue
         pairs.append(PreferencePair(i, j) if first > second else PreferencePair(j, i))
     return tuple(pairs)

@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.data.documents import ratings_of
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.data.prompt_documents import PromptDocuments
+from ultrarm_eval.data.loading import load_documents
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.metrics.of_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs
-from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 
 
@@ -45,7 +43,7 @@ def read_requests(
     Raises:
         DataError: The data cannot be used.
     """
-    documents = PromptDocuments(open_any(data, split, revision, registry().sources()))
+    documents = load_documents(data, split=split, revision=revision)
     taken = range(len(documents))
     if prompts is not None and prompts < len(documents):
         draw = random.Random(0)  # noqa: S311 - nothing secret is drawn

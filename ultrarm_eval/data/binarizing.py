@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.census import Census
+from ultrarm_eval.data.left_out import left_out_remarks
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
@@ -87,8 +88,9 @@ class BinarizedRows:
             raise DataError(f"{self._data.origin}: no pair is left to write ({left_out}).")
 
     def remarks(self) -> list[str]:
-        """What has to be said about the data, beyond the counts."""
-        return self._data.source.remarks(self.counts)
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        source = self._data.source
+        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
 
     def _taken(
         self, index: int, completions: Sequence[RatedCompletion]

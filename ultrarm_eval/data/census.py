@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
-from ultrarm_eval.pairs import preference_pairs
+from ultrarm_eval.pairs import BELOW_MIN_GAP, EQUAL_RATINGS, preference_pairs, why_no_pair
 from ultrarm_eval.rules import ComparisonRules
+
+
+def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]) -> bytes:
+    """Equal for the same conversation with the same answers in the same order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for text in (*(str(text) for m in prompt for text in (m["role"], m["content"])), *completions):
+        encoded = text.encode("utf-8")
+        digest.update(len(encoded).to_bytes(8, "little"))
+        digest.update(encoded)
+    return digest.digest()
 
 
 class Repetitions:
@@ -19,16 +31,8 @@ class Repetitions:
 
     def has_seen(self, record: PromptRecord) -> bool:
         """Whether the same conversation with the same answers was asked about before."""
-        digest = hashlib.blake2b(digest_size=16)
-        for text in (
-            *(text for m in record.prompt for text in (m["role"], m["content"])),
-            *(completion.text for completion in record.completions),
-        ):
-            encoded = text.encode("utf-8")
-            digest.update(len(encoded).to_bytes(8, "little"))
-            digest.update(encoded)
         before = len(self._seen)
-        self._seen.add(digest.digest())
+        self._seen.add(texts_digest(record.prompt, (c.text for c in record.completions)))
         return len(self._seen) == before
 
 
@@ -76,15 +80,16 @@ class Census:
     def _count_pairs(self, rated: Sequence[RatedCompletion]) -> bool:
         ratings = [completion.ratings[self._preference] for completion in rated]
         pairs = preference_pairs(ratings, self._rules.min_gap)
-        different = preference_pairs(ratings) if self._rules.min_gap else pairs
-        possible = len(rated) * (len(rated) - 1) // 2
+        why_not = Counter(
+            why_no_pair(a, b, self._rules.min_gap) for a, b in combinations(ratings, 2)
+        )
         self._counts.add("pairs", len(pairs))
         lengths = [len(completion.text) for completion in rated]
         self._counts.add(
             "pairs_of_equal_length", sum(lengths[p.chosen] == lengths[p.rejected] for p in pairs)
         )
-        self._counts.add("pairs_left_out_below_min_gap", len(different) - len(pairs))
-        self._counts.add("pairs_left_out_equal_ratings", possible - len(different))
+        for reason in (BELOW_MIN_GAP, EQUAL_RATINGS):
+            self._counts.add(f"pairs_left_out_{reason}", why_not[reason])
         return bool(pairs)
 
     def _count_identical_answers(self, rated: Sequence[RatedCompletion]) -> None:

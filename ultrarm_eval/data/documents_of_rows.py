@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
+from ultrarm_eval.data.left_out import left_out_remarks
 from ultrarm_eval.data.opened import OpenedData, OpenedRows
 from ultrarm_eval.data.records import DataCounts, Row
 
@@ -50,6 +51,10 @@ class DocumentsOfRows(Sequence[Document]):
     def __iter__(self) -> Iterator[Document]:
         for index, row in self._rows.read(self._usable):
             yield self._document(index, row)
+
+    def remarks(self) -> list[str]:
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        return left_out_remarks(self.counts)
 
     def rows_used(self) -> Sequence[int]:
         """The numbers of the rows that documents are made of, ascending."""

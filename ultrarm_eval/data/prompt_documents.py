@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ultrarm_eval.data.census import Census
 from ultrarm_eval.data.documents import FIELDS, Document, make_document
 from ultrarm_eval.data.documents_of_rows import DocumentsOfRows
+from ultrarm_eval.data.left_out import left_out_remarks
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.records import DataCounts, Row
 from ultrarm_eval.data.shards import Shard
@@ -60,8 +61,9 @@ class PromptDocuments(DocumentsOfRows):
         self.counts.add("documents", len(self._usable))
 
     def remarks(self) -> list[str]:
-        """What has to be said about the data, beyond the counts."""
-        return self._data.source.remarks(self.counts)
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        source = self._data.source
+        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
 
     def _find_usable(self) -> list[int]:
         usable, labels = [], set[str]()

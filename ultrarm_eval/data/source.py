@@ -77,7 +77,7 @@ class PairSource:
         remarks: dict[str, str] = {}
         for name, advice in self.advice.items():
             if count := counts[name]:
-                first = f" (the first: {counts.first[name].place})" if name in counts.first else ""
+                first = f" (the first: {counts.first[name]})" if name in counts.first else ""
                 # Two counts may be about the same thing; the first named is the nearer one.
                 remarks.setdefault(advice, f"{count} {name}{first}: {advice}.")
         return list(remarks.values())

@@ -46,7 +46,8 @@ class BestOfNTask(FreshTask):
         """
         given = {k: v for k, v in (config or {}).items() if k != "class"}
         metadata = own_metadata(given)
-        self._options, options = read_options(metadata), read_judging(metadata)
+        self._options = read_options(metadata, str(given.get("task")))
+        options = read_judging(metadata)
         # The harness's defaults, which YAMLs rely on, are greedy and stop at a blank line.
         given["generation_kwargs"] = {**_SAMPLED, **(given.get("generation_kwargs") or {})}
         given["repeats"] = options.n or int(given.get("repeats") or 1)
@@ -60,7 +61,7 @@ class BestOfNTask(FreshTask):
 
     def download(self, *args: Any, **kwargs: Any) -> None:
         """Opens the data the run asks for; the task's own data set if it asks for none."""
-        metadata = dict(self.config.metadata or {})
+        metadata = self._options.of_task(self.config.metadata or {})
         path = self._options.data
         if path is None:
             if self._options.data_revision is not None:

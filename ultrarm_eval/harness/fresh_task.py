@@ -8,7 +8,8 @@ from typing import Any
 
 from lm_eval.api.task import ConfigurableTask
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.data.documents_of_rows import DocumentsOfRows
+from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.run_metadata import own_metadata
 
@@ -37,7 +38,14 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         # A function of the YAML's that makes the data may ask for the model's arguments.
         if "metadata" in given and given.get("custom_dataset") is None:
             given["metadata"] = own_metadata(given)
-        super().__init__(config=given)
+        try:
+            super().__init__(config=given)
+        except (ConfigurationError, DataError) as error:
+            # A run has many tasks, and data may be named for each.
+            task = str(given.get("task"))
+            if str(error).startswith(task):
+                raise
+            raise type(error)(f"{task}: {error}") from error
 
     def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
         """Builds the requests afresh: a request cache does not know which data they are from."""
@@ -47,6 +55,19 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         self._refuse_wrong_choice(**kwargs)
         self._refuse_idle_processes(**kwargs)
         super().build_all_requests(cache_requests=False, **kwargs)
+
+    def tell_counts(self, documents: DocumentsOfRows) -> dict[str, int]:
+        """Says what is used of the data, and warns of what is left out.
+
+        Returns:
+            The counts by name.
+        """
+        counts = documents.counts.as_dict()
+        said = ", ".join(f"{name}={n}" for name, n in counts.items())
+        logger.info("%s: %s", self.config.task, said)
+        for remark in documents.remarks():
+            logger.warning("%s: %s", self.config.task, remark)
+        return counts
 
     def drop_surplus_answers(self) -> None:
         """Keeps as many answers as were asked for.

@@ -74,18 +74,15 @@ class JudgingTask(DocumentTask):
     def download(self, *args: Any, **kwargs: Any) -> None:
         """Opens the data, and counts what is used and what is left out, and why."""
         metadata = dict(self.config.metadata or {})
-        options = read_options(metadata)
+        options = read_options(metadata, str(self.config.task))
         name = self._judging.reference or self.default_reference or ""
         data, reference = self.open_data(options, name)
         documents = ReferenceDocuments(data, reference, name, shard=options.shard)
         if isinstance(reference, AnswersOfFile):
             documents.counts.add("references_without_a_prompt", reference.unused())
-        counts = documents.counts.as_dict()
-        logger.info(
-            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
-        )
+        counts = self.tell_counts(documents)
         self.config.metadata = {
-            **metadata,
+            **options.of_task(metadata),
             "data_used": data.origin,
             "data_schema": data.source.name,
             "reference": name,

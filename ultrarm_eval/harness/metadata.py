@@ -9,6 +9,7 @@ from typing import Any
 
 from ultrarm_eval.data.shards import Shard, read_shard
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.harness.task_names import known_names
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 
 _OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
@@ -72,21 +73,38 @@ class TaskOptions:
         data_revision: Hub revision of the task's own data set.
         rules: How completions are compared.
         shard: The part of the data to read; None for all of it.
+        named_as: The name under which a run that names data for each task has this task's: the
+            task's own, or that of a group or tag that has it.
     """
 
     data: str | None = None
     data_revision: str | None = None
     rules: ComparisonRules = field(default_factory=ComparisonRules)
     shard: Shard | None = None
+    named_as: str | None = None
+
+    def of_task(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """The run's metadata as this task's alone: of data for each task its own."""
+        if not isinstance(metadata.get("data"), Mapping):
+            return dict(metadata)
+        left_out = {"data"} if self.data is None else {"data", "data_revision"}
+        own = {name: value for name, value in metadata.items() if name not in left_out}
+        if self.data is not None:
+            own["data"] = self.data
+            own |= {} if self.data_revision is None else {"data_revision": self.data_revision}
+        return own
 
 
-def read_options(metadata: Mapping[str, Any], *, data_may_be_on_hub: bool = False) -> TaskOptions:
+def read_options(
+    metadata: Mapping[str, Any], task: str = "", *, data_may_be_on_hub: bool = False
+) -> TaskOptions:
     """Takes our options out of a task's metadata.
 
     The harness puts its own keys there, too (model arguments, version, ...): they are left alone.
 
     Args:
         metadata: The metadata.
+        task: The task's name, by which the metadata may name its data.
         data_may_be_on_hub: Whether `data` may name a data set of the hub, which has revisions.
 
     Raises:
@@ -100,9 +118,16 @@ def read_options(metadata: Mapping[str, Any], *, data_may_be_on_hub: bool = Fals
                 f"Keys of this package's tasks: {', '.join(_KNOWN)}."
             )
     data, revision = metadata.get("data"), metadata.get("data_revision")
+    named_as = None
+    if isinstance(data, Mapping):
+        named_as, data = _data_of(task, data)
+        # It is for the tasks whose data are on the hub.
+        revision = revision if data is None or data_may_be_on_hub else None
     if data is not None and (not isinstance(data, str) or not data.strip()):
+        where = "" if named_as is None else f" of {named_as!r}"
         raise ConfigurationError(
-            f"--metadata data={data!r}: give a file, a folder or the word of a source as text."
+            f"--metadata data={data!r}{where}: give a file, a folder or the word of a source as "
+            'text, or for each task its own: {"data": {"TASK": "PATH"}}.'
         )
     if data is not None and revision is not None and not data_may_be_on_hub:
         raise ConfigurationError(
@@ -115,7 +140,45 @@ def read_options(metadata: Mapping[str, Any], *, data_may_be_on_hub: bool = Fals
         None if revision is None else str(revision),
         _read_rules(metadata),
         None if shard is None else read_shard(shard),
+        named_as,
     )
+
+
+def _data_of(task: str, given: Mapping[Any, Any]) -> tuple[str | None, Any]:
+    """The name under which data for each task has a task's, and the data; None for its own.
+
+    Raises:
+        ConfigurationError: A name is no task's, group's or tag's, or nothing is named.
+    """
+    names = known_names()
+    known = names.tasks | names.members.keys() | {task}
+    if not given:
+        raise ConfigurationError(
+            '--metadata data={}: no task is named. Write {"data": {"TASK": "PATH"}}, or leave it '
+            "out."
+        )
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), sorted(known), n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ConfigurationError(
+                f"--metadata data names {name!r}, which is no task of this package and no group or "
+                f"tag of its tasks; {hint}Groups and tags: {', '.join(sorted(names.members))}; "
+                "tasks: see lm_eval ls tasks."
+            )
+    having = [name for name in names.names_of(task) if name in given]
+    if not having:
+        return None, None
+    first = having[0]
+    size = len(names.members.get(first, ()))
+    for other in having[1:]:
+        # Neither is within the other.
+        if len(names.members[other]) == size and given[other] != given[first] and first != task:
+            raise ConfigurationError(
+                f"--metadata data: {task} is in {first!r} and in {other!r}, which name different "
+                "data. Name the task itself, too."
+            )
+    return first, given[first]
 
 
 def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:

@@ -62,20 +62,16 @@ class PairwiseTask(ComparedTask):
         """Opens the data, and counts what is used and what is left out, and why."""
         metadata = dict(self.config.metadata or {})
         on_hub = self.data_may_be_on_hub
-        self._options = options = read_options(metadata, data_may_be_on_hub=on_hub)
+        task = str(self.config.task)
+        self._options = options = read_options(metadata, task, data_may_be_on_hub=on_hub)
         data = self.open_data(options)
         documents = PromptDocuments(
             data, options.rules, origin=self._wanted_source(), shard=options.shard
         )
         self._aspects = data.source.aspects
-        counts = documents.counts.as_dict()
-        logger.info(
-            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
-        )
-        for remark in documents.remarks():
-            logger.warning("%s: %s", self.config.task, remark)
+        counts = self.tell_counts(documents)
         self.config.metadata = {
-            **metadata,
+            **options.of_task(metadata),
             "data_used": data.origin,
             "data_schema": data.source.name,
             "preference": documents.preference,
@@ -193,6 +189,11 @@ class DemoTask(PairwiseTask):
 
     def open_data(self, options: TaskOptions) -> OpenedData:
         """Opens the bundled data."""
+        if options.data not in (None, DEMO_NAME) and options.named_as == self.config.task:
+            raise ConfigurationError(
+                f"--metadata data names {options.data!r} for {self.config.task}, which always "
+                "reads the bundled demo data. Leave it out."
+            )
         if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
             logger.info("%s always reads the bundled demo data.", self.config.task)
         return open_named_or_local(DEMO_NAME, str(self.config.test_split), registry().sources())

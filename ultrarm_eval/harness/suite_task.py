@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,6 @@ from ultrarm_eval.suites.credits import require_finite, tie_share
 from ultrarm_eval.suites.documents import ChoiceDocuments
 from ultrarm_eval.suites.known import find_suite
 from ultrarm_eval.suites.suite import Figure, Suite
-
-logger = logging.getLogger(__name__)
 
 _ACCURACY, _PER_BYTE = "acc", "acc_norm"
 _LONGEST, _TIES = "acc_longest", "tie_rate"
@@ -54,17 +51,14 @@ class SuiteTask(ComparedTask):
         self._rows_of: str | None = None
         self._by_likelihood = False
         metadata = dict(self.config.metadata or {})
-        options = read_options(metadata)
+        options = read_options(metadata, str(self.config.task))
         self._ties = self._checked_ties(metadata)
         rows = self._open(options, given)
         wanted = self._subset or self._rows_of
         documents = ChoiceDocuments(rows, self._suite, subset=wanted, shard=options.shard)
-        counts = documents.counts.as_dict()
-        logger.info(
-            "%s: %s", self.config.task, ", ".join(f"{name}={n}" for name, n in counts.items())
-        )
+        counts = self.tell_counts(documents)
         self.config.metadata = {
-            **metadata,
+            **options.of_task(metadata),
             "data_used": rows.origin,
             "suite": self._suite.name,
             "ties": self._ties or "the benchmark's own rule",

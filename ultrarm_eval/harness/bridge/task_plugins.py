@@ -16,10 +16,12 @@ from ultrarm_eval.harness.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
+from ultrarm_eval.harness.task_names import note_included
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
 _MARK = "_ultrarm_eval_connected"
+_NOTING = "_ultrarm_eval_notes_folders"
 
 
 def harness_discovers_tasks(manager_module: ModuleType) -> bool:
@@ -35,6 +37,9 @@ def connect(module: ModuleType) -> None:
     manager = getattr(module, "TaskManager", None)
     if manager is None or getattr(manager, _MARK, False):
         return
+    if not getattr(manager, _NOTING, False):
+        manager.__init__ = _noting_folders(manager.__init__)
+        setattr(manager, _NOTING, True)
     if harness_discovers_tasks(sys.modules[manager.__module__]):
         return
     manager.__init__ = _scanning_plugins(manager.__init__)
@@ -64,6 +69,24 @@ def plugin_task_folders() -> tuple[Path, ...]:
     return tuple(folders)
 
 
+def _included(given: Any) -> list[Any]:
+    """The folders of `include_path`."""
+    return list(given) if isinstance(given, list | tuple) else [given] if given else []
+
+
+def _noting_folders(initialise: Callable[..., None]) -> Callable[..., None]:
+    """Notes the folders of the user's own tasks: data may be named for them, too."""
+    signature = inspect.signature(initialise)
+
+    @functools.wraps(initialise)
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        note_included(_included(bound.arguments.get("include_path")))
+        initialise(self, *args, **kwargs)
+
+    return __init__
+
+
 def _scanning_plugins(initialise: Callable[..., None]) -> Callable[..., None]:
     signature = inspect.signature(initialise)
 
@@ -71,8 +94,8 @@ def _scanning_plugins(initialise: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
         given = bound.arguments.get("include_path")
-        included = list(given) if isinstance(given, list | tuple) else [given] if given else []
-        bound.arguments["include_path"] = [*map(str, plugin_task_folders()), *map(str, included)]
+        included = map(str, _included(given))
+        bound.arguments["include_path"] = [*map(str, plugin_task_folders()), *included]
         initialise(*bound.args, **bound.kwargs)
         self.include_path = given
 

@@ -9,8 +9,18 @@ from typing import Any, Protocol
 from torch import nn
 
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel, require_family
+from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel, wrong_family
 from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+from ultrarm_eval.judges.own_code import refuse_own_code
+
+# What the published checkpoints, and those made like them, call a decoder with one linear head.
+_REWARD_MODEL_CLASSES = frozenset(
+    {"LlamaRewardModel", "LlamaRM", "UltraRM", "MistralRewardModel", "EurusRewardModel", "EurusRM"}
+)
+
+
+class OtherKindError(CheckpointError):
+    """A checkpoint is of another kind than the judge takes; which judge takes it is to be added."""
 
 
 class Architecture(Protocol):
@@ -28,8 +38,13 @@ class Architecture(Protocol):
         """
         ...
 
-    def require_weights(self, name: str, config: Any, keys: Collection[str]) -> None:
+    def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
         """Refuses weights that lack the head: transformers would fill it at random.
+
+        Args:
+            name: The checkpoint, for messages.
+            network: The network, on any device.
+            keys: The names of its weights.
 
         Raises:
             CheckpointError: The head is not among them.
@@ -56,16 +71,24 @@ class ScalarHead:
     def read_config(self, name: str, values: Mapping[str, Any]) -> Any:
         """See `Architecture.read_config`."""
         config_class = self.model_class.config_class
-        require_family(name, values, config_class.model_type)
+        if values.get("model_type") != config_class.model_type:
+            raise OtherKindError(wrong_family(name, values, config_class.model_type))
+        refuse_own_code(
+            name,
+            values,
+            own_classes=_REWARD_MODEL_CLASSES | _own_classes(config_class.model_type),
+            auto_class="AutoModel",
+            is_known_code=True,
+        )
         return config_class.from_dict(dict(values))
 
-    def require_weights(self, name: str, config: Any, keys: Collection[str]) -> None:
+    def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
         """See `Architecture.require_weights`."""
         head = self.model_class.head_weight()
         if head not in keys:
-            raise CheckpointError(
+            raise OtherKindError(
                 f"{name}: the weights lack {head!r}, so its rewards would be random. "
-                f"{found_instead(keys)} {self.known_as}'s checkpoint names its head {head!r}."
+                f"{self.known_as}'s checkpoint names its head {head!r}."
             )
 
     def network(self, config: Any) -> nn.Module:
@@ -73,21 +96,25 @@ class ScalarHead:
         return self.model_class(config)
 
 
-def found_instead(keys: Collection[str]) -> str:
-    """What weights are there where a head is missing, and what judges with them."""
-    if "regression_head.weight" in keys:
-        return "It has regression_head.weight, as UltraRM (judge=ultrarm) and Eurus (judge=eurus)."
-    if "score.weight" in keys:
-        return (
-            "It has score.weight, the head of a sequence classification model "
-            "(judge=sequence-classification)."
-        )
-    if "lm_head.weight" in keys:
-        return (
-            "It has lm_head.weight: this is a language model, not a reward model "
-            "(judge=likelihood scores with one)."
-        )
-    return f"It has {len(keys)} weights."
+def _own_classes(model_type: str) -> set[str]:
+    """transformers' own classes of a family: their body is the judge's, and its head is named."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        MODEL_MAPPING_NAMES,
+    )
+
+    mappings = (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
+        MODEL_MAPPING_NAMES,
+    )
+    return {name for mapping in mappings for name in class_names(mapping.get(model_type))}
+
+
+def class_names(entry: object) -> tuple[str, ...]:
+    """Names of classes in an entry of transformers' tables, which hold one or several."""
+    return (entry,) if isinstance(entry, str) else tuple(map(str, entry or ()))  # type: ignore[call-overload]
 
 
 ULTRARM = ScalarHead(LlamaRewardModel, "UltraRM")

@@ -10,9 +10,11 @@ from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.checkpoint import survey_weights
-from ultrarm_eval.judges.checkpoint_files import fetcher, read_json
+from ultrarm_eval.judges.checkpoint import read_config
+from ultrarm_eval.judges.checkpoint_files import fetcher
 from ultrarm_eval.judges.classifier_checkpoint import CLASS_ENDING
+from ultrarm_eval.judges.recognition import advice, what_is_not_read
+from ultrarm_eval.judges.weight_files import survey_weights
 from ultrarm_eval.plugins import registry
 
 logger = logging.getLogger(__name__)
@@ -20,6 +22,7 @@ logger = logging.getLogger(__name__)
 _REGRESSION_HEAD = "regression_head.weight"
 _BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": "eurus"}
 _CLASSIFIER = "sequence-classification"
+_OWN_JUDGES = ("ultrarm", "eurus", _CLASSIFIER, "likelihood", "dpo", "critique")
 _HEADS = (_REGRESSION_HEAD, "score.weight", "classifier.weight", "lm_head.weight")
 
 
@@ -52,15 +55,12 @@ def recognise(pretrained: str, revision: str | None = None) -> str:
     """
     name = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
     fetch = fetcher(name, revision)
-    path = fetch("config.json")
-    if path is None:
-        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
-    config = read_json(path)
+    _, config = read_config(name, fetch)
     classes = [str(one) for one in config.get("architectures") or []]
-    if any(one.endswith(CLASS_ENDING) for one in classes):
+    if any(one.endswith(CLASS_ENDING) for one in classes) and not what_is_not_read(config, ()):
         return _CLASSIFIER
-    _, keys, _, _ = survey_weights(name, fetch)
-    judge = _by_weights(config, keys)
+    keys = survey_weights(name, fetch).keys
+    judge = None if what_is_not_read(config, keys) else _by_weights(config, keys)
     if judge is None:
         raise CheckpointError(_unrecognised(name, config, keys))
     return judge
@@ -87,11 +87,14 @@ def _unrecognised(name: str, config: Mapping[str, Any], keys: Collection[str]) -
         "num_labels": _labels(config),
         "heads among its weights": heads or None,
     }
-    judges = sorted(set(registry().judges) - {AUTO_JUDGE})
+    others = sorted(set(registry().judges) - {AUTO_JUDGE, *_OWN_JUDGES})
+    by_others = (
+        f" Judges of other packages: {', '.join(others)}; name one by judge=NAME." if others else ""
+    )
     return (
         f"{name}: judge={AUTO_JUDGE} does not recognise this checkpoint. Found: "
-        f"{', '.join(f'{key} {value}' for key, value in found.items())}. Name its judge, "
-        f"judge=NAME, one of: {', '.join(judges)}."
+        f"{', '.join(f'{key} {value}' for key, value in found.items())}. "
+        f"{advice(name, config, keys)}{by_others}"
     )
 
 
@@ -102,8 +105,7 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
     """
     try:
         name = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
-        path = fetcher(name, revision)("config.json")
-        readable = path is not None and bool(read_json(path))
+        read_config(name, fetcher(name, revision))
     except (CheckpointError, ConfigurationError):
         return DEFAULT_JUDGE
-    return AUTO_JUDGE if readable else DEFAULT_JUDGE
+    return AUTO_JUDGE

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from ultrarm_eval.demo import OFFLINE_HELP
 from ultrarm_eval.errors import CheckpointError, first_line
+from ultrarm_eval.judges.foreign_errors import brief
 
 #: Maps a file's name to its path; None where the checkpoint has no such file.
 Fetch: TypeAlias = Callable[[str], Path | None]
@@ -84,8 +85,9 @@ def read_json(path: Path) -> dict[str, Any]:
     """Reads a JSON object of a checkpoint."""
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError(f"{path}: this is no readable JSON: {error}") from error
+    except (ValueError, RecursionError, OSError) as error:
+        # Python refuses numbers of more than 4,300 digits, and brackets within brackets.
+        raise CheckpointError(f"{path}: this is no readable JSON: {brief(error)}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: this is no JSON object.")
     return values

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import nn
 
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.architecture import found_instead
+from ultrarm_eval.judges.architecture import OtherKindError, class_names
 from ultrarm_eval.judges.decoder_families import DECODER_FAMILIES, decoder_class
+from ultrarm_eval.judges.own_code import refuse_own_code
 
 CLASS_ENDING = "ForSequenceClassification"
 #: The head's name in the families of `DECODER_FAMILIES`, and in most others.
@@ -31,18 +31,23 @@ class SequenceClassification:
 
         model_type = values.get("model_type")
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
-            raise CheckpointError(
+            raise OtherKindError(
                 f"{name}: its config.json describes a {model_type!r} model, and transformers has "
                 "no sequence classification model of that family; code that comes with a "
                 "checkpoint is never executed."
             )
         classes = values.get("architectures") or []
         if classes and not any(str(one).endswith(CLASS_ENDING) for one in classes):
-            raise CheckpointError(
+            raise OtherKindError(
                 f"{name}: its config.json names the class {', '.join(map(str, classes))}; this "
-                f"judge takes the classes of transformers that end in {CLASS_ENDING}. judge=auto "
-                "finds the judge that takes it, if one does."
+                f"judge takes the classes of transformers that end in {CLASS_ENDING}."
             )
+        refuse_own_code(
+            name,
+            values,
+            own_classes=class_names(CLASSES[model_type]),
+            auto_class="AutoModelForSequenceClassification",
+        )
         config = CONFIG_MAPPING[model_type].from_dict(dict(values))
         if getattr(config, "is_encoder_decoder", False):
             raise CheckpointError(
@@ -61,15 +66,12 @@ class SequenceClassification:
             )
         return config
 
-    def require_weights(self, name: str, config: Any, keys: Collection[str]) -> None:
+    def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
         """See `ultrarm_eval.judges.architecture.Architecture.require_weights`."""
-        with torch.device("meta"):
-            needed = _head_weights(self.network(config))
-        lacking = sorted(needed - set(keys))
+        lacking = sorted(_head_weights(network) - set(keys))
         if lacking:
-            raise CheckpointError(
-                f"{name}: the weights lack {lacking[-1]!r}, so its rewards would be random. "
-                f"{found_instead(keys)}"
+            raise OtherKindError(
+                f"{name}: the weights lack {lacking[-1]!r}, so its rewards would be random."
             )
 
     def network(self, config: Any) -> nn.Module:

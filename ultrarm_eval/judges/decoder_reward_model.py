@@ -15,13 +15,9 @@ from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.judges.unread_weights import require_read
 
 FINAL_NORM_WEIGHT = "model.norm.weight"
-
-
-def _is_harmless(key: str) -> bool:
-    """Whether a weight plays no part in the reward: old buffers, a language model's head."""
-    return key.endswith("rotary_emb.inv_freq") or key.startswith("lm_head.")
 
 
 def require_family(name: str, config: Mapping[str, Any], model_type: str) -> None:
@@ -31,11 +27,15 @@ def require_family(name: str, config: Mapping[str, Any], model_type: str) -> Non
         CheckpointError: It describes another model.
     """
     if config.get("model_type") != model_type:
-        raise CheckpointError(
-            f"{name}: its config.json describes a {config.get('model_type')!r} model; this judge "
-            f"needs model_type {model_type!r}. judge=auto finds the judge that takes it, if one "
-            "does."
-        )
+        raise CheckpointError(wrong_family(name, config, model_type))
+
+
+def wrong_family(name: str, config: Mapping[str, Any], model_type: str) -> str:
+    """What is said of a configuration of another family."""
+    return (
+        f"{name}: its config.json describes a {config.get('model_type')!r} model; this judge "
+        f"needs model_type {model_type!r}."
+    )
 
 
 class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
@@ -123,13 +123,8 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
                 f"{arguments[0] if arguments else 'The checkpoint'}: weights are missing and "
                 f"would be random: {len(missing)}, among them {missing[-1]!r}."
             )
-        unexpected = sorted(k for k in map(str, report["unexpected_keys"]) if not _is_harmless(k))
-        if unexpected:
-            raise CheckpointError(
-                f"{arguments[0] if arguments else 'The checkpoint'}: it has weights that this "
-                f"model does not use, so its rewards would be others: {len(unexpected)}, among "
-                f"them {unexpected[0]!r}. Does its config.json belong to these weights?"
-            )
+        name = str(arguments[0]) if arguments else "The checkpoint"
+        require_read(name, model, report["unexpected_keys"])
         return (model, report) if output_loading_info else model
 
     def get_input_embeddings(self) -> nn.Module:

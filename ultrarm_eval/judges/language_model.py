@@ -10,9 +10,10 @@ import numpy as np
 from torch import nn
 
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
-from ultrarm_eval.judges.architecture import found_instead
+from ultrarm_eval.judges.architecture import OtherKindError, class_names
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.own_code import refuse_own_code
 from ultrarm_eval.judges.own_forward import load_own_forward
 from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
@@ -43,19 +44,29 @@ class CausalLanguageModel:
 
         model_type = values.get("model_type")
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
-            raise CheckpointError(
+            raise OtherKindError(
                 f"{name}: its config.json describes a {model_type!r} model, and transformers has "
                 "no causal language model of that family; code that comes with a checkpoint is "
                 "never executed."
             )
-        return CONFIG_MAPPING[model_type].from_dict(dict(values))
+        refuse_own_code(
+            name,
+            values,
+            own_classes=class_names(CLASSES[model_type]),
+            auto_class="AutoModelForCausalLM",
+        )
+        config = CONFIG_MAPPING[model_type].from_dict(dict(values))
+        if config.get_text_config() is not config:
+            raise CheckpointError(
+                f"{name}: this is a model of texts and other things ({model_type}); this judge "
+                "takes models of texts alone."
+            )
+        return config
 
-    def require_weights(self, name: str, config: Any, keys: Collection[str]) -> None:
+    def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
         """See `ultrarm_eval.judges.architecture.Architecture.require_weights`."""
         if any(head in keys for head in _REWARD_HEADS):
-            raise CheckpointError(
-                f"{name}: this is a reward model and no language model. {found_instead(keys)}"
-            )
+            raise OtherKindError(f"{name}: this is a reward model and no language model.")
 
     def network(self, config: Any) -> nn.Module:
         """See `ultrarm_eval.judges.architecture.Architecture.network`."""

@@ -6,10 +6,11 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.errors import CheckpointError, DeviceError, first_line
+from ultrarm_eval.errors import CheckpointError, DeviceError
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.decoder_reward_model import FINAL_NORM_WEIGHT, DecoderRewardModel
 from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+from ultrarm_eval.judges.foreign_errors import brief
 from ultrarm_eval.judges.quantization import quantization_config, require_quantized
 from ultrarm_eval.judges.weights import read_weight
 
@@ -40,6 +41,7 @@ def load_model(
         CheckpointError: Weights are missing, damaged or of another shape.
         DeviceError: The device does not know the attention or the quantisation.
     """
+    checkpoint.require_sound_weights()
     options: dict[str, Any] = {}
     if attention is not None:
         options["attn_implementation"] = attention
@@ -63,13 +65,13 @@ def load_model(
         settings = ", ".join(f"{name}={value}" for name, value in asked.items() if value)
         if settings:
             raise DeviceError(
-                f"{checkpoint.name}: it cannot be loaded with {settings} ({first_line(error)}). "
+                f"{checkpoint.name}: it cannot be loaded with {settings} ({brief(error)}). "
                 "Leave that out to see whether the weights themselves are damaged."
             ) from error
         # What is raised for a missing, cut off or mismatched file differs between versions.
         raise CheckpointError(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
-            f"or does not fit the config ({first_line(error)})."
+            f"or does not fit the config ({brief(error)})."
         ) from error
     for key, layer in (
         (FINAL_NORM_WEIGHT, model.model.norm),

@@ -7,9 +7,11 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.errors import CheckpointError, DeviceError, first_line
+from ultrarm_eval.errors import CheckpointError, DeviceError
 from ultrarm_eval.judges.checkpoint import Checkpoint
+from ultrarm_eval.judges.foreign_errors import brief
 from ultrarm_eval.judges.quantization import quantization_config, require_quantized
+from ultrarm_eval.judges.unread_weights import require_read
 
 _NAMED = 3
 
@@ -36,9 +38,10 @@ def load_own_forward(
         quantization: See `ultrarm_eval.judges.quantization`; none if None.
 
     Raises:
-        CheckpointError: Weights are missing, damaged or of another shape.
+        CheckpointError: Weights are missing, damaged, of another shape, or read by nothing.
         DeviceError: The device does not know the attention or the quantisation.
     """
+    checkpoint.require_sound_weights()
     options: dict[str, Any] = {}
     if attention is not None:
         options["attn_implementation"] = attention
@@ -62,14 +65,16 @@ def load_own_forward(
             given = {"attn_implementation": attention, "quantization": quantization}
             asked = ", ".join(f"{name}={value}" for name, value in given.items() if value)
             raise DeviceError(
-                f"{checkpoint.name}: it cannot be loaded with {asked} ({first_line(error)})."
+                f"{checkpoint.name}: it cannot be loaded with {asked} ({brief(error)})."
             ) from error
         # What is raised for a missing, cut off or mismatched file differs between versions.
         raise CheckpointError(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
-            f"or does not fit the config ({first_line(error)})."
+            f"or does not fit the config ({brief(error)})."
         ) from error
     _require_all(checkpoint.name, [str(key) for key in report["missing_keys"]])
+    if not checkpoint.is_quantized:
+        require_read(checkpoint.name, model, report["unexpected_keys"])
     if quantization is not None:
         require_quantized(model, quantization)
     return model.eval()

@@ -58,7 +58,20 @@ def test_a_fraction_comes_back_from_its_spelling(fraction):
 
 @pytest.mark.parametrize(
     "spelled",
-    ["1e999999999", "4.5", "1/0", "1/-2", "", "/", "1/2/3", " 1", "nan", "1" * 5000, "1" * 101, "٣"],
+    [
+        "1e999999999",
+        "4.5",
+        "1/0",
+        "1/-2",
+        "",
+        "/",
+        "1/2/3",
+        " 1",
+        "nan",
+        "1" * 5000,
+        "1" * 101,
+        "٣",
+    ],
     ids=lambda spelled: spelled[:12],
 )
 def test_what_no_fraction_spells_is_none(spelled):

@@ -61,10 +61,10 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
         counts.add("pairs_without_prompt")
     counts.add("completions", 2)
     counts.add("completions_empty", (not chosen) + (not rejected))
-    ratings = _read_ratings(row)
+    fields, ratings = _read_ratings(row)
     problem = _problem(chosen, rejected, ratings)
     if problem is not None:
-        counts.add(f"pairs_left_out_{problem}")
+        counts.add(f"pairs_left_out_{problem}", why=_why(problem, row, fields))
         return None
     return PromptRecord(
         prompt=pair.prompt,
@@ -77,12 +77,15 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     )
 
 
-def _read_ratings(row: Row) -> tuple[Fraction | None, Fraction | None]:
+def _read_ratings(
+    row: Row,
+) -> tuple[tuple[str, str], tuple[Fraction | None, Fraction | None]]:
+    """The scores' columns, and the scores: exact numbers, or None."""
     for fields in _SCORE_COLUMNS:
         if any(field in row for field in fields):
             chosen, rejected = (exact_number(row.get(field)) for field in fields)
-            return chosen, rejected
-    return _PREFERRED, _NOT_PREFERRED
+            return fields, (chosen, rejected)
+    return _SCORE_COLUMNS[0], (_PREFERRED, _NOT_PREFERRED)
 
 
 def _problem(
@@ -95,6 +98,15 @@ def _problem(
     if chosen == rejected:
         return "identical_answers"
     return "chosen_scored_lower" if ratings[0] < ratings[1] else None
+
+
+def _why(problem: str, row: Row, fields: tuple[str, str]) -> str:
+    if problem == "identical_answers":
+        return "the chosen and the rejected answer are the same text"
+    scores = " and ".join(f"{field!r} is {row.get(field)!r:.40}" for field in fields)
+    if problem == "score_no_number":
+        return f"{scores}; scores have to be plain numbers below 10**100"
+    return f"{scores}; the score of the chosen answer has to be the higher one"
 
 
 BINARIZED = PairSource(

@@ -27,6 +27,8 @@ HISTORY_COLUMN = "history"
 UNSEEN_COLUMNS = ("tools", "functions", "images", "image", "videos", "audios")
 #: Columns that are the prompt where there is no `prompt`: whole conversations.
 CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
+#: Reasons of rows whose fields can be read and say different things.
+CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations"})
 _NOTHING = ("", "[]", "{}", "null")
 _FORMS = "a text, a list of messages, or one message"
 
@@ -129,18 +131,16 @@ def read_prompt(row: Row, field: str) -> AnsweredPrompt:
     )
 
 
-def read_answer_text(value: Any, field: str) -> str:
-    """Reads an answer that has no conversation of its own.
+def require_prose(text: str, field: str) -> None:
+    """Refuses a text that spells messages, where there are no messages.
 
     Raises:
-        UnusableRowError: It is neither a text nor one message of the assistant.
+        UnusableRowError: It does.
     """
-    before, answer = _read_side(value, field, set())
-    if before:
+    if not isinstance(_read_messages(text, field, "not_text", set()), str):
         raise UnusableRowError(
-            "not_text", f"field {field!r} holds a conversation; it has to be an answer alone"
+            "not_text", f"field {field!r} spells messages as JSON text; it has to be the text alone"
         )
-    return answer
 
 
 def _read_messages(value: Any, field: str, reason: str, notes: set[str]) -> str | Messages:

@@ -17,7 +17,7 @@ from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice, Document
 from ultrarm_eval.suites.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.suites.credits import pair_credit
-from ultrarm_eval.suites.reading import answer_of, name_of, one_of, prompt_of
+from ultrarm_eval.suites.reading import name_of, one_of, pair_of
 from ultrarm_eval.suites.suite import Suite, mean_by_subset
 
 #: The weight of each subset in its section.
@@ -95,14 +95,17 @@ def overall_means(evidence: Sequence[Any]) -> list[WeightedMean]:
     return mean_of_figures((functools.partial(section_means, s) for s in SECTIONS), evidence)
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
+    pair = pair_of(row, where, counts)
+    if pair is None:
+        return None
     return Choice(
         id=name_of(row, "id", where.row),
         subset=one_of(row, "subset", SUBSETS, where),
-        prompt=prompt_of(row, "prompt", where),
-        completions=(answer_of(row, "chosen", where), answer_of(row, "rejected", where)),
+        prompt=pair.prompt,
+        completions=pair.answers,
     )
 
 

@@ -144,11 +144,15 @@ def _read_samples(result: TaskResult, samples: _Samples) -> None:
             continue
         if judged is not None:
             sampled = _sampled(document, judged, result)
-            turns = [
-                {n: well_formed(str(m[n])) for n in ("role", "content")} for m in judged.prompt
-            ]
-            digest = texts_digest(turns, map(well_formed, judged.completions))
-            samples.by_digest.setdefault(digest, []).append(sampled)
+            samples.by_digest.setdefault(_digest(judged), []).append(sampled)
+
+
+def _digest(judged: JudgedDocument) -> bytes:
+    turns = [
+        {name: well_formed(str(message.get(name))) for name in ("role", "content")}
+        for message in judged.prompt
+    ]
+    return texts_digest(turns, map(well_formed, judged.completions))
 
 
 def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskResult) -> _Sampled:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any, cast
 
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.prompt_documents import is_from
@@ -54,9 +56,10 @@ def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
     found: list[int] = []
     labels: Counter[str] = Counter()
     total = unreadable = 0
+    narrow = _labels_alone(data)
     for index in range(len(data.rows)):
         try:
-            label = data.source.label_of(data.read_one(index))
+            label = data.source.label_of(narrow.read_one(index))
         except DataError:
             unreadable += 1
             continue
@@ -69,5 +72,15 @@ def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
     if not total:
         if not labels:
             raise ConfigurationError(f"source {source!r}: {data.origin} names no sources.")
-        raise unknown_choice("source", source, labels, where=data.origin)
+        # Labels are the data's: characters that move others are spelled out.
+        spelled = [repr(label)[1:-1] for label in labels]
+        raise unknown_choice("source", source, spelled, where=data.origin)
     return RowChoice(tuple(found), total, unreadable)
+
+
+def _labels_alone(data: OpenedData) -> OpenedData:
+    """The data's column of labels, where a table can be read by columns: a row is long."""
+    column, table = data.source.origin_column, data.rows
+    if column not in getattr(table, "column_names", ()):
+        return data
+    return dataclasses.replace(data, rows=cast("Any", table).select_columns([column]))

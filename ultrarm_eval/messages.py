@@ -15,46 +15,104 @@ class Message(TypedDict):
     content: str
 
 
-#: One user turn as text, a whole conversation, or nothing.
-Prompt: TypeAlias = str | Sequence[Mapping[str, object]] | None
+#: One user turn as text, a whole conversation, one message of it, or nothing.
+Prompt: TypeAlias = str | Mapping[str, object] | Sequence[Mapping[str, object]] | None
+
+#: The roles of turns that are written `from` and `value`, as ShareGPT has them.
+ROLES_OF_SPEAKERS = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "chatgpt": "assistant",
+    "assistant": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "system": "system",
+}
+_TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
+# What a turn does beside its text: without it, the turn is another one.
+_CALLS = ("tool_calls", "function_call")
 
 
 def as_messages(prompt: Prompt) -> tuple[Message, ...]:
     """Turns any form of prompt into messages.
 
     Args:
-        prompt: A text (one user turn), a list of ``{"role", "content"}``, or None.
+        prompt: A text (one user turn), a list of messages, one message, or None. A message is
+            ``{"role", "content"}`` or ShareGPT's ``{"from", "value"}``; its content is a text, or
+            a list of text parts, which are joined as chat templates join them.
 
     Returns:
         The messages; empty for None.
 
     Raises:
-        ConfigurationError: A message is no mapping, or its role or content is no string.
+        ConfigurationError: A message is no mapping, its role is not known, its content is no text,
+            or it calls a tool.
     """
     if prompt is None:
         return ()
     if isinstance(prompt, str):
         return (Message(role="user", content=prompt),)
+    if isinstance(prompt, Mapping):
+        prompt = [prompt]
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
         raise ConfigurationError(
             f"A prompt is of type {type(prompt).__name__}; it has to be a text, a list of "
             "{'role', 'content'}, or None."
         )
-    messages: list[Message] = []
-    for position, message in enumerate(prompt):
-        if not isinstance(message, Mapping):
+    return tuple(_as_message(position, message) for position, message in enumerate(prompt))
+
+
+def _as_message(position: int, message: object) -> Message:
+    where = f"Message {position} of a prompt"
+    if not isinstance(message, Mapping):
+        raise ConfigurationError(
+            f"{where} is of type {type(message).__name__}; "
+            "a prompt is a text, a list of {'role', 'content'}, or None."
+        )
+    for name in _CALLS:
+        if message.get(name):
             raise ConfigurationError(
-                f"Message {position} of a prompt is of type {type(message).__name__}; "
-                "a prompt is a text, a list of {'role', 'content'}, or None."
+                f"{where} has {name!r}, which a judge of texts does not read. Write the call into "
+                "'content' as the model wrote it, or leave the conversation out."
             )
-        role, content = message.get("role"), message.get("content")
-        if not isinstance(role, str) or not isinstance(content, str):
-            raise ConfigurationError(
-                f"Message {position} of a prompt needs 'role' and 'content' as text; "
-                f"it has role={role!r} and content of type {type(content).__name__}."
-            )
-        messages.append(Message(role=role, content=content))
-    return tuple(messages)
+    role, content = message.get("role"), message.get("content")
+    # A table gives every message all the fields that any of its messages has.
+    if role is None and message.get("from") is not None:
+        role, content = _role_of(message["from"], where), message.get("value")
+    if isinstance(content, Sequence) and not isinstance(content, str | bytes) and content:
+        content = "".join(_text_of(part, where) for part in content)
+    if not isinstance(role, str) or not isinstance(content, str):
+        raise ConfigurationError(
+            f"{where} needs 'role' and 'content' (or 'from' and 'value') as text; "
+            f"it has role={role!r} and content of type {type(content).__name__}."
+        )
+    return Message(role=role, content=content)
+
+
+def _role_of(speaker: object, where: str) -> str:
+    role = ROLES_OF_SPEAKERS.get(speaker.strip().lower()) if isinstance(speaker, str) else None
+    if role is None:
+        raise ConfigurationError(
+            f"{where} is from {speaker!r:.40}; turns with 'from' and 'value' are from "
+            f"{', '.join(ROLES_OF_SPEAKERS)}. Write other roles as 'role' and 'content'."
+        )
+    return role
+
+
+def _text_of(part: object, where: str) -> str:
+    """The text of a part of a content."""
+    if isinstance(part, str):
+        return part
+    kind: object = type(part).__name__
+    if isinstance(part, Mapping):
+        text, kind = part.get("text"), part.get("type", "text")
+        if kind in _TEXT_PARTS and isinstance(text, str):
+            return text
+    raise ConfigurationError(
+        f"{where} has a part of type {kind!r:.40} in its content, which a judge of texts does not "
+        "read; a content is a text, or parts of {'type': 'text', 'text': ...}."
+    )
 
 
 def well_formed(text: str) -> str:

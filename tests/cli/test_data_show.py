@@ -112,7 +112,7 @@ class TestText:
         path = write_jsonl(tmp_path / "d.jsonl", [{**SCORED, "rejected": "a"}, {"chosen": "x"}])
         said = shown(capsys, path, "--row", 0)
         reason = "both answers are the same text (pairs_left_out_identical_answers)"
-        assert f"LEFT OUT: {reason}\n" in said
+        assert f"LEFT OUT: {reason}: the chosen and the rejected answer are" in said
         assert "  chosen: a\n  rejected: a\n" in said
         said = shown(capsys, path, "--row", 1)
         assert "CANNOT BE READ: " in said
@@ -140,7 +140,7 @@ class TestJson:
         (document,) = found["documents"]
         assert list(document) == [
             "row", "line", "source", "preference", "prompt", "completions", "pairs",
-            "pairs_left_out", "left_out", "error", "counts", "fields",
+            "pairs_left_out", "left_out", "why", "error", "counts", "fields",
         ]  # fmt: skip
         assert document["completions"][1] == {
             "completion": 1,

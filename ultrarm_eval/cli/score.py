@@ -6,12 +6,12 @@ import json
 from itertools import islice
 from typing import Any, TextIO
 
-from ultrarm_eval.data.binarized import read_side
+from ultrarm_eval.data.conversations import UnusableRowError, read_pair
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.records import Location, Row
-from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges.loading import load_judge
-from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
@@ -49,8 +49,7 @@ def score_file(
 
 
 def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
-    """Prompt and text of both sides of a row."""
-    sides: list[tuple[Prompt, str]] = []
+    """Prompt and text of both sides of a row, as tasks read them."""
     for field in ("chosen", "rejected"):
         if field not in row:
             raise DataError(
@@ -58,18 +57,11 @@ def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
                 "may have 'prompt'. Prompts with several rated completions are scored with "
                 "lm_eval --tasks ultrafeedback_pairs."
             )
-        side = read_side(row[field])
-        if side is None:
-            raise DataError(
-                f"{where}: field {field!r} is {row[field]!r:.40}; it has to be a text or a list of "
-                "messages."
-            )
-        before, text = side
-        try:
-            sides.append((before or as_messages(row.get("prompt")), text))
-        except ConfigurationError as error:
-            raise DataError(f"{where}: field 'prompt': {error}") from error
-    return sides
+    try:
+        pair = read_pair(row)
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+    return [(pair.prompt, answer) for answer in pair.answers]
 
 
 def _write_text(output: TextIO, index: int, chosen: float, rejected: float) -> None:

@@ -215,6 +215,7 @@ def _row_as_json(view: RowView) -> dict[str, Any]:
         "pairs": [_pair_as_json(view, pair) for pair in view.pairs],
         "pairs_left_out": [dataclasses.asdict(one) for one in view.no_pairs],
         "left_out": list(view.left_out),
+        "why": dict(view.why),
         "error": view.error,
         "counts": dict(view.counts),
         "fields": _plain(view.fields),
@@ -303,7 +304,8 @@ def _row_as_text(view: RowView, most: int | None) -> Iterator[str]:
     if view.error is not None:
         yield printable(f"CANNOT BE READ: {view.error} A task stops here.")
     for name in view.left_out:
-        yield printable(f"LEFT OUT: {reason_in_words(name)} ({name})")
+        why = f": {view.why[name]}" if name in view.why else ""
+        yield printable(f"LEFT OUT: {reason_in_words(name)} ({name}){why}")
     for message in view.prompt:
         yield from _block(f"prompt, {message['role']}", message["content"], most)
     if view.completions and not view.prompt:

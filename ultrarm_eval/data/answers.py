@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ultrarm_eval.data.conversations import UnusableRowError, read_answered_prompt
 from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import Location, Row
-from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 
 #: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
@@ -115,7 +116,8 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
     """The prompt and the answer of a row.
 
     Raises:
-        DataError: A field is missing or no text, or the row has an input beside its instruction.
+        DataError: A field is missing, or no text or messages, fields contradict each other, or the
+            row has an input beside its instruction.
     """
     form = next((form for form in FORMS if set(form) <= set(row)), None)
     if form is None:
@@ -126,25 +128,27 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
         fields = ", ".join(map(repr, row)) or "none"
         raise DataError(f"{where}: {missing}. {_ALLOWED}; this one has the fields: {fields}.")
     prompt_field, answer_field = form
-    answer, prompt = row[answer_field], row[prompt_field]
-    if not isinstance(answer, str):
-        raise _no_text(where, answer_field, answer, "a text")
-    if not isinstance(prompt, str):
+    if form == FORMS[0] and not isinstance(row[prompt_field], str):
         # Conversations, and answers to nothing, in the plain form alone.
-        if form == FORMS[0] or (prompt is not None and not isinstance(prompt, list | tuple)):
-            raise _no_text(where, prompt_field, prompt, "a text")
-        try:
-            prompt = [dict(m) for m in as_messages(prompt)] or None
-        except ConfigurationError as error:
-            raise DataError(f"{where}, field {prompt_field!r}: {error}") from error
-    else:
-        prompt = well_formed(prompt)
+        raise _no_text(where, prompt_field, row[prompt_field], "a text")
     if form == FORMS[0] and row.get("input"):
         raise DataError(
             f"{where}: beside 'instruction' there is an 'input'. Write both into 'instruction', as "
             "the model was given them."
         )
-    return prompt, well_formed(answer)
+    try:
+        read = read_answered_prompt(row, prompt_field, (answer_field,))
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+    conversation = [Message(role=m["role"], content=well_formed(m["content"])) for m in read.prompt]
+    return _plain(conversation), well_formed(read.answers[0])
+
+
+def _plain(conversation: Sequence[Message]) -> Prompt:
+    """A conversation in its plainest form: one user turn is a text, no turn is None."""
+    if len(conversation) == 1 and conversation[0]["role"] == "user":
+        return conversation[0]["content"]
+    return [dict(message) for message in conversation] or None
 
 
 def _no_text(where: Location, field: str, value: object, needed: str) -> DataError:

@@ -3,14 +3,14 @@
 Known: HuggingFaceH4/ultrafeedback_binarized and allenai/ultrafeedback_binarized_cleaned
 (`score_chosen`, `score_rejected`), argilla/ultrafeedback-binarized-preferences-cleaned
 (`chosen-rating`, `rejected-rating`), trl-lib/ultrafeedback_binarized (no `prompt`), and plain
-`prompt`, `chosen`, `rejected`. Each side is a text or a list of messages.
+`prompt`, `chosen`, `rejected`. What a row's conversation is, `conversations` says.
 """
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
+from ultrarm_eval.data.conversations import UnusableRowError, read_pair
 from ultrarm_eval.data.records import (
     DataCounts,
     Location,
@@ -20,9 +20,7 @@ from ultrarm_eval.data.records import (
     read_name,
 )
 from ultrarm_eval.data.source import DEFAULT_PREFERENCE, PairSource
-from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.exact_numbers import exact_number
-from ultrarm_eval.messages import Message, as_messages
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
 _PREFERRED, _NOT_PREFERRED = Fraction(1), Fraction(0)
@@ -52,29 +50,24 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
         A record with two completions, the chosen one first; None if the pair is left out.
     """
     counts.add("rows")
-    chosen_side, rejected_side = read_side(row["chosen"]), read_side(row["rejected"])
-    if chosen_side is None or rejected_side is None:
-        counts.add("pairs_left_out_not_text")
+    try:
+        pair = read_pair(row)
+    except UnusableRowError as error:
+        counts.add(f"pairs_left_out_{error.reason}", why=str(error))
         return None
-    (chosen_before, chosen), (rejected_before, rejected) = chosen_side, rejected_side
-    if chosen_before != rejected_before:
-        counts.add("pairs_left_out_different_conversations")
-        return None
-    prompt = _read_prompt(row.get("prompt"), chosen_before)
-    if prompt is None:
-        counts.add("pairs_left_out_prompt_not_text")
-        return None
-    if not prompt:
+    pair.count(counts)
+    chosen, rejected = pair.answers
+    if not pair.prompt:
         counts.add("pairs_without_prompt")
     counts.add("completions", 2)
     counts.add("completions_empty", (not chosen) + (not rejected))
-    ratings = _read_ratings(row)
+    fields, ratings = _read_ratings(row)
     problem = _problem(chosen, rejected, ratings)
     if problem is not None:
-        counts.add(f"pairs_left_out_{problem}")
+        counts.add(f"pairs_left_out_{problem}", why=_why(problem, row, fields))
         return None
     return PromptRecord(
-        prompt=prompt,
+        prompt=pair.prompt,
         completions=tuple(
             RatedCompletion(text, {DEFAULT_PREFERENCE: rating})
             for text, rating in zip((chosen, rejected), ratings, strict=True)
@@ -84,46 +77,15 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     )
 
 
-def read_side(value: Any) -> tuple[tuple[Message, ...], str] | None:
-    """The conversation before an answer, and the answer; None if there is no answer as text.
-
-    Args:
-        value: A text, or a list of messages whose last one is the assistant's answer.
-    """
-    if isinstance(value, str):
-        return (), value
-    messages = _read_messages(value)
-    if not messages or messages[-1]["role"] != "assistant":
-        return None
-    return messages[:-1], messages[-1]["content"]
-
-
-def _read_prompt(value: Any, before: tuple[Message, ...]) -> tuple[Message, ...] | None:
-    """The conversation before the answers, from the prompt's column and from the answers' lists.
-
-    Most schemas repeat the prompt in the lists; where they do not, it comes first.
-    """
-    if value is None or isinstance(value, str):
-        return before or as_messages(value)
-    prompt = _read_messages(value)
-    if prompt is None or before[: len(prompt)] == prompt:
-        return None if prompt is None else before
-    return prompt + before
-
-
-def _read_messages(value: Any) -> tuple[Message, ...] | None:
-    try:
-        return as_messages(value)
-    except ConfigurationError:
-        return None
-
-
-def _read_ratings(row: Row) -> tuple[Fraction | None, Fraction | None]:
+def _read_ratings(
+    row: Row,
+) -> tuple[tuple[str, str], tuple[Fraction | None, Fraction | None]]:
+    """The scores' columns, and the scores: exact numbers, or None."""
     for fields in _SCORE_COLUMNS:
         if any(field in row for field in fields):
             chosen, rejected = (exact_number(row.get(field)) for field in fields)
-            return chosen, rejected
-    return _PREFERRED, _NOT_PREFERRED
+            return fields, (chosen, rejected)
+    return _SCORE_COLUMNS[0], (_PREFERRED, _NOT_PREFERRED)
 
 
 def _problem(
@@ -136,6 +98,15 @@ def _problem(
     if chosen == rejected:
         return "identical_answers"
     return "chosen_scored_lower" if ratings[0] < ratings[1] else None
+
+
+def _why(problem: str, row: Row, fields: tuple[str, str]) -> str:
+    if problem == "identical_answers":
+        return "the chosen and the rejected answer are the same text"
+    scores = " and ".join(f"{field!r} is {row.get(field)!r:.40}" for field in fields)
+    if problem == "score_no_number":
+        return f"{scores}; scores have to be plain numbers below 10**100"
+    return f"{scores}; the score of the chosen answer has to be the higher one"
 
 
 BINARIZED = PairSource(

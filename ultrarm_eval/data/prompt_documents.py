@@ -105,6 +105,9 @@ class PromptDocuments(DocumentsOfRows):
 
     def _without_pairs(self) -> DataError:
         left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
+        only = self.counts.only_reason()
+        if only is not None:
+            return DataError(f"{self._where()}: no pair is left to compare ({left_out}). {only}")
         gap = self._rules.min_gap
         least = f" and at least {float(gap):g} apart (min_gap)" if gap else ""
         return DataError(

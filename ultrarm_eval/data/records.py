@@ -80,16 +80,20 @@ class DataCounts:
         counts: How often each thing was counted.
         parts: How often by part, for things that have one, such as an aspect.
         first: Where each was counted first.
+        why: What was wrong there, for things that have several causes.
         where: The row that is being read.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
     parts: Counter[tuple[str, str]] = field(default_factory=Counter)
     first: dict[str, Location] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
     where: Location | None = None
 
-    def add(self, what: str, number: int = 1, *, part: str | None = None) -> None:
-        """Counts something, and what part of it if it has parts."""
+    def add(
+        self, what: str, number: int = 1, *, part: str | None = None, why: str | None = None
+    ) -> None:
+        """Counts something, what part of it if it has parts, and why if that can be several."""
         if not number:
             return
         self.counts[what] += number
@@ -97,12 +101,30 @@ class DataCounts:
             self.parts[what, part] += number
         if self.where is not None and what not in self.first:
             self.first[what] = self.where
+        if why is not None:
+            self.why.setdefault(what, why)
 
     def merge(self, other: DataCounts) -> None:
         """Adds everything another one counted."""
         self.counts.update(other.counts)
         self.parts.update(other.parts)
         self.first = {**other.first, **self.first}
+        self.why = {**other.why, **self.why}
+
+    def only_reason(self) -> str | None:
+        """Why no row is used, where all of them are left out for the same reason; None otherwise.
+
+        A sentence with the first row's place.
+        """
+        left_out = [name for name in self.counts if "_left_out_" in name]
+        if len(left_out) != 1 or self.counts[left_out[0]] != self.counts["rows"]:
+            return None
+        (name,) = left_out
+        if name not in self.why or name not in self.first:
+            return None
+        number = self.counts["rows"]
+        rows = "The only row is" if number == 1 else f"All {number:,} rows are"
+        return f"{rows} left out for one reason. {self.first[name].place}: {self.why[name]}."
 
     def __getitem__(self, what: str) -> int:
         return self.counts[what]

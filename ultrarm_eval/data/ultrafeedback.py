@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.conversations import UnusableRowError, read_prompt, require_prose
 from ultrarm_eval.data.records import (
     DataCounts,
     Location,
@@ -22,7 +23,6 @@ from ultrarm_eval.data.records import (
 )
 from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.exact_numbers import exact_number
-from ultrarm_eval.messages import as_messages
 
 FINE_GRAINED, OVERALL = "fine_grained", "overall"
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
@@ -56,9 +56,15 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     """
     counts.add("rows")
     instruction, completions = row["instruction"], row["completions"]
-    if not isinstance(instruction, str):
-        counts.add("rows_left_out_prompt_not_text")
+    if instruction is None:
+        counts.add("rows_left_out_prompt_not_text", why="field 'instruction' is null")
         return None
+    try:
+        asked = read_prompt(row, "instruction")
+    except UnusableRowError as error:
+        counts.add(f"rows_left_out_{error.reason}", why=str(error))
+        return None
+    asked.count(counts)
     if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
         counts.add("rows_left_out_completions_no_list")
         return None
@@ -70,7 +76,7 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
         counts.add("rows_left_out_without_completions")
         return None
     return PromptRecord(
-        prompt=as_messages(instruction),
+        prompt=asked.prompt,
         completions=usable,
         source=read_name(row.get("source"), "sources_not_text", counts),
     )
@@ -84,11 +90,8 @@ def read_notes(row: Row) -> list[dict[str, str]]:
     completions = row.get("completions")
     if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
         return []
-    return [_notes(completion) for completion in completions if _is_kept(completion)]
-
-
-def _is_kept(completion: Any) -> bool:
-    return isinstance(completion, Mapping) and isinstance(completion.get("response"), str)
+    kept = (one for one in completions if _read_completion(one, DataCounts()) is not None)
+    return [_notes(completion) for completion in kept]
 
 
 def _notes(completion: Mapping[str, Any]) -> dict[str, str]:
@@ -106,10 +109,18 @@ def _notes(completion: Mapping[str, Any]) -> dict[str, str]:
 
 def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | None:
     counts.add("completions")
-    if not _is_kept(completion):
+    if not isinstance(completion, Mapping):
         counts.add("completions_left_out_not_text")
         return None
-    response = completion["response"]
+    response = completion.get("response")
+    if not isinstance(response, str):
+        counts.add("completions_left_out_not_text")
+        return None
+    try:
+        require_prose(response, "response")
+    except UnusableRowError as error:
+        counts.add("completions_left_out_not_text", why=str(error))
+        return None
     if not response:
         counts.add("completions_empty")
     ratings, is_false_ten = _read_ratings(completion, counts)

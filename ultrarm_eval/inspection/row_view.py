@@ -92,6 +92,7 @@ class RowView:
         pairs: The pairs that count.
         no_pairs: Those that do not, and why.
         left_out: Why the row is left out: names of counts, as a task's results have them.
+        why: What exactly is wrong, for some of these.
         error: What a task stops at; None where the row can be read.
         counts: What a task counts of the row.
         fields: What else the row says; all that it holds where it is left out unread.
@@ -106,6 +107,7 @@ class RowView:
     pairs: tuple[PairView, ...] = ()
     no_pairs: tuple[NoPairView, ...] = ()
     left_out: tuple[str, ...] = ()
+    why: Mapping[str, str] = field(default_factory=dict)
     error: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
@@ -159,7 +161,8 @@ def view_row(data: OpenedData, index: int, rules: ComparisonRules) -> RowView:
         return dataclasses.replace(view, error=str(error))
     if record is None:
         left_out = tuple(filter(is_left_out, counts.counts))
-        return dataclasses.replace(view, left_out=left_out, counts=_told(counts))
+        why = dict(counts.why)
+        return dataclasses.replace(view, left_out=left_out, why=why, counts=_told(counts))
     has_pair = Census(counts, rules, preference, data.source.aspects).count(record)
     completions = _completions(record, preference, _notes(data, row, record))
     return dataclasses.replace(
@@ -169,6 +172,7 @@ def view_row(data: OpenedData, index: int, rules: ComparisonRules) -> RowView:
         pairs=_pairs(completions, rules.min_gap),
         no_pairs=_no_pairs(completions, rules.min_gap),
         left_out=() if has_pair else (WITHOUT_PAIRS,),
+        why=dict(counts.why),
         counts=_told(counts),
         fields=_other_fields(row, record),
     )

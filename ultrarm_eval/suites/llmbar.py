@@ -15,7 +15,7 @@ from ultrarm_eval.suites.rewardbench import first_over_second
 from ultrarm_eval.suites.suite import Suite
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of `input`, `output_1`, `output_2`, `label`, or of prompt, chosen, rejected."""
     if "output_1" not in row:
         return read_pair(row, where, counts)

@@ -63,7 +63,7 @@ def read_comparison(row: Row, where: Location, counts: DataCounts) -> Choice | N
     )
 
 
-def read_summaries(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_summaries(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of openai/summarize_from_feedback, configuration comparisons.
 
     The prompt is the post with its subreddit and title, and ends in "TL;DR:".
@@ -91,7 +91,7 @@ def read_summaries(row: Row, where: Location, counts: DataCounts) -> Choice:
     )
 
 
-def read_replies(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_replies(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of stanfordnlp/SHP: two replies to a post."""
     if "history" not in row:
         return read_pair(row, where, counts)

@@ -8,19 +8,22 @@ from __future__ import annotations
 
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice
-from ultrarm_eval.suites.reading import answer_of, name_of, prompt_of
+from ultrarm_eval.suites.reading import name_of, pair_of
 from ultrarm_eval.suites.rewardbench import first_over_second
 from ultrarm_eval.suites.suite import Suite
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of `prompt` (messages or a text), `chosen`, `rejected`."""
     counts.add("rows")
+    pair = pair_of(row, where, counts)
+    if pair is None:
+        return None
     return Choice(
         id=name_of(row, "id", where.row),
         subset=name_of(row, "subset", ""),
-        prompt=prompt_of(row, "prompt", where),
-        completions=(answer_of(row, "chosen", where), answer_of(row, "rejected", where)),
+        prompt=pair.prompt,
+        completions=pair.answers,
     )
 
 

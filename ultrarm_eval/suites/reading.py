@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.data.records import Location, Row
-from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.messages import Message, as_messages
+from ultrarm_eval.data.conversations import (
+    CONTRADICTIONS,
+    AnsweredPrompt,
+    UnusableRowError,
+    read_pair,
+    read_prompt,
+    require_prose,
+)
+from ultrarm_eval.data.records import DataCounts, Location, Row
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.messages import Message
 
 
 def text_of(row: Row, field: str, where: Location) -> str:
@@ -20,7 +28,7 @@ def text_of(row: Row, field: str, where: Location) -> str:
         raise DataError(f"{where}: field {field!r} is missing.")
     if not isinstance(row[field], str):
         raise _of_another_type(field, row[field], "a text", where)
-    return str(row[field])
+    return _as_prose(row[field], field, where)
 
 
 def texts_of(row: Row, field: str, where: Location) -> tuple[str, ...]:
@@ -30,17 +38,17 @@ def texts_of(row: Row, field: str, where: Location) -> tuple[str, ...]:
         DataError: It is missing or something else.
     """
     if isinstance(row.get(field), str):
-        return (row[field],)
+        return (_as_prose(row[field], field, where),)
     if field not in row:
         raise DataError(f"{where}: field {field!r} is missing.")
     values = row[field]
     if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
         raise _of_another_type(field, values, "a list of texts", where)
-    return tuple(values)
+    return tuple(_as_prose(value, field, where) for value in values)
 
 
 def prompt_of(row: Row, field: str, where: Location) -> tuple[Message, ...]:
-    """A field that is a text or a list of messages.
+    """A field that is a text or messages, with the columns that belong to it.
 
     Raises:
         DataError: It is missing or something else.
@@ -48,27 +56,40 @@ def prompt_of(row: Row, field: str, where: Location) -> tuple[Message, ...]:
     if row.get(field) is None:
         raise DataError(f"{where}: field {field!r} is missing.")
     try:
-        return as_messages(row[field])
-    except ConfigurationError as error:
-        raise DataError(f"{where}, field {field!r}: {error}") from error
+        return read_prompt(row, field).prompt
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+
+
+def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | None:
+    """The conversation, the chosen and the rejected answer of a row of these three fields.
+
+    Returns:
+        The pair; None, and counted, where the fields contradict each other.
+
+    Raises:
+        DataError: A field is missing or something else than texts and messages.
+    """
+    for field in ("prompt", "chosen", "rejected"):
+        if row.get(field) is None:
+            raise DataError(f"{where}: field {field!r} is missing.")
+        if not isinstance(row[field], str | Mapping | Sequence):
+            raise _of_another_type(field, row[field], "a text or messages", where)
+    try:
+        pair = read_pair(row)
+    except UnusableRowError as error:
+        if error.reason in CONTRADICTIONS:
+            counts.add(f"rows_left_out_{error.reason}", why=str(error))
+            return None
+        raise DataError(f"{where}: {error}.") from error
+    pair.count(counts)
+    return pair
 
 
 def name_of(row: Row, field: str, otherwise: object) -> str:
     """A field as a name: a text or a number; something else where it is missing."""
     value = row.get(field)
     return str(otherwise if value is None else value)
-
-
-def answer_of(row: Row, field: str, where: Location) -> str:
-    """A field that is a text, or a list of messages whose last one is the answer.
-
-    Raises:
-        DataError: It is missing or something else.
-    """
-    value = row.get(field)
-    if isinstance(value, Sequence) and not isinstance(value, str) and value:
-        return prompt_of(row, field, where)[-1]["content"]
-    return text_of(row, field, where)
 
 
 def one_of(row: Row, field: str, allowed: Sequence[Any], where: Location) -> Any:
@@ -85,6 +106,15 @@ def one_of(row: Row, field: str, allowed: Sequence[Any], where: Location) -> Any
         )
     # As it is allowed: a file may spell a number 1 as 1.0.
     return found[0]
+
+
+def _as_prose(text: str, field: str, where: Location) -> str:
+    """A text that does not spell messages: as an answer they would be scored like prose."""
+    try:
+        require_prose(text, field)
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+    return text
 
 
 def _of_another_type(field: str, value: Any, needed: str, where: Location) -> DataError:

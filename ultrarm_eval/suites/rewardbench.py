@@ -16,7 +16,7 @@ from typing import Any
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.suites.choice import Choice, Document
 from ultrarm_eval.suites.credits import pair_credit
-from ultrarm_eval.suites.reading import answer_of, name_of, one_of, prompt_of
+from ultrarm_eval.suites.reading import name_of, one_of, pair_of
 from ultrarm_eval.suites.suite import Suite, mean_by_subset
 
 #: The weight of each subset in its section.
@@ -84,14 +84,17 @@ def overall_score(evidence: Sequence[Any]) -> float | None:
     return sum(known) / len(known) if len(known) == len(scores) else None
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
+    pair = pair_of(row, where, counts)
+    if pair is None:
+        return None
     return Choice(
         id=name_of(row, "id", where.row),
         subset=one_of(row, "subset", SUBSETS, where),
-        prompt=prompt_of(row, "prompt", where),
-        completions=(answer_of(row, "chosen", where), answer_of(row, "rejected", where)),
+        prompt=pair.prompt,
+        completions=pair.answers,
     )
 
 

@@ -20,6 +20,7 @@ _WORDS = {
     "completions_left_out_not_text": "the response is no text",
     "completions_left_out_false_ten": "the overall score of 10 means 1 (a false ten)",
     "prompts_left_out_without_reference": "there is no such reference answer",
+    "ends_with_answer": "the conversation ends with the assistant's turn",
     "prompt_not_text": "the prompt is no text and no messages",
     "contradictory_prompt": "the prompt contradicts the rest of the conversation",
     "system_not_text": "the system turn is no text and no system message",

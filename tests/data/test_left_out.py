@@ -24,15 +24,15 @@ def remarks_on(path, **rules):
         ([PAIR], []),
         (
             [PAIR, {**PAIR, "rejected": "a"}, {**PAIR, "rejected": "a"}],
-            ["2 pairs left out (pairs_left_out_identical_answers): both answers are the same text; the first: {}, line 2."],
+            ["2 pairs left out (pairs_left_out_identical_answers): both answers are the same text; the first: {}, line 2: the chosen and the rejected answer are the same text."],
         ),
         (
             [{**PAIR, "score_rejected": 8}, PAIR],
-            ["1 pair left out (pairs_left_out_equal_scores): both answers have the same score; the first: {}, line 1."],
+            ["1 pair left out (pairs_left_out_equal_scores): both answers have the same score; the first: {}, line 1: 'score_chosen' is 8 and 'score_rejected' is 8; the score of the chosen answer has to be the higher one."],
         ),
         (
             [PAIR, {**PAIR, "chosen": 7}],
-            ["1 pair left out (pairs_left_out_not_text): the chosen or the rejected answer is no text; the first: {}, line 2."],
+            ["1 pair left out (pairs_left_out_not_text): the chosen or the rejected answer is no text; the first: {}, line 2: field 'chosen' is 7; it has to be a text, a list of messages, or one message."],
         ),
         # Pairs of equal ratings beside others that count are the rule, and nothing to warn of.
         ([raw_row(answers=(("a", 5), ("b", 1), ("c", 1)))], []),
@@ -44,10 +44,10 @@ def remarks_on(path, **rules):
             ],
         ),
         (
-            [raw_row(instruction=7), raw_row()],
+            [raw_row(instruction=None), raw_row()],
             [
-                "1 row left out (rows_left_out_prompt_not_text): the prompt is no text and no list "
-                "of messages; the first: {}, line 1."
+                "1 row left out (rows_left_out_prompt_not_text): the prompt is no text and no messages; "
+                "the first: {}, line 1: field 'instruction' is null."
             ],
         ),
     ],

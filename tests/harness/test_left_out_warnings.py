@@ -1,6 +1,7 @@
 """Rows that a task leaves out are warned of, whatever family it is of."""
 
 import logging
+import re
 
 import pytest
 
@@ -44,7 +45,7 @@ def test_left_out_rows_are_a_warning_with_the_first_line(run, model_of, tmp_path
     (line,) = [line for line in warned if "left out" in line]
     assert line.startswith(f"{task}: 2 ")
     assert f"({name})" in line
-    assert line.endswith(f"; the first: {path}, line 2.")
+    assert re.search(rf"; the first: {re.escape(str(path))}, line 2[.:]", line)
 
 
 @pytest.mark.parametrize("task", CASES)

@@ -4,9 +4,26 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ultrarm_eval.cli.kinds import add_kind, with_kind
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
+
+if TYPE_CHECKING:
+    from ultrarm_eval.judges.base import Judge
+
+_JUDGE_SETTINGS = {
+    "template": str,
+    "special_tokens": str,
+    "dtype": str,
+    "device": str,
+    "max_length": int,
+    "batch_size": str,
+    "score_store": str,
+}
 
 
 def add_data_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -17,8 +34,48 @@ def add_data_commands(commands: argparse._SubParsersAction[argparse.ArgumentPars
         description="Looks into preference data, or turns rated completions into pairs.",
     )
     actions = data.add_subparsers(dest="action", required=True, metavar="ACTION")
+    _add_show(actions)
     _add_inspect(actions)
     _add_binarize(actions)
+
+
+def _add_show(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    command = actions.add_parser(
+        "show",
+        help="rows as a person reads them: prompt, answers, ratings, pairs",
+        description=(
+            "Shows rows: the prompt, its answers with model, ratings, critique and rationales, the "
+            "pairs that count, and why others do not, by the rules of the tasks. With a judge its "
+            "rewards and ranks stand beside the ratings."
+        ),
+    )
+    _add_common(command)
+    chosen = command.add_mutually_exclusive_group()
+    chosen.add_argument("--row", type=int, metavar="N", help="one row by its number, from 0")
+    chosen.add_argument("--source", metavar="S", help="the first rows of a source")
+    chosen.add_argument(
+        "--disagree",
+        metavar="DIR",
+        help=(
+            "the rows that a run's judge orders most wrongly, from the samples that lm_eval wrote "
+            "there (--output_path, --log_samples)"
+        ),
+    )
+    command.add_argument(
+        "--limit", type=int, default=3, metavar="N", help="the most rows (default: %(default)s)"
+    )
+    command.add_argument("--full", action="store_true", help="cut no text")
+    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--judge",
+        metavar="JUDGE",
+        help="judge the answers: a checkpoint (folder, hub id, 'demo'), or a registered judge",
+    )
+    command.add_argument("--pretrained", metavar="DIR", help="the judge's checkpoint")
+    add_kind(command)
+    for name, kind in _JUDGE_SETTINGS.items():
+        command.add_argument(f"--{name.replace('_', '-')}", type=kind, help="of the judge")
+    command.set_defaults(run=_run_show)
 
 
 def _add_inspect(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -76,6 +133,57 @@ def _add_common(command: argparse.ArgumentParser) -> None:
 
 def _rules(options: argparse.Namespace) -> ComparisonRules:
     return ComparisonRules(options.preference, min_gap=checked_min_gap(options.min_gap))
+
+
+def _run_show(options: argparse.Namespace) -> int:
+    from ultrarm_eval.cli.forms import write_to_terminal
+    from ultrarm_eval.cli.show import Choice, show_data
+
+    written = show_data(
+        options.data,
+        options.split,
+        options.revision,
+        _rules(options),
+        Choice(options.row, options.source, options.disagree, options.limit),
+        _judge(options),
+        form=options.format,
+        full=options.full,
+    )
+    write_to_terminal(written)
+    return 0
+
+
+def _judge(options: argparse.Namespace) -> Callable[[], Judge] | None:
+    """Loads the judge that is named, by its checkpoint or by the name it is registered under."""
+    from ultrarm_eval.judges.loading import load_judge
+    from ultrarm_eval.plugins import registry
+
+    given = {name: getattr(options, name) for name in _JUDGE_SETTINGS}
+    settings: dict[str, Any] = {name: v for name, v in given.items() if v is not None}
+    kind, pretrained = options.kind, options.pretrained
+    if options.judge in registry().judges:
+        if kind not in (None, options.judge):
+            raise ConfigurationError(
+                f"--judge {options.judge} and --kind {kind} name two kinds of judge. Leave one of "
+                "them out."
+            )
+        kind = options.judge
+    elif options.judge is not None:
+        if pretrained is not None:
+            raise ConfigurationError(
+                f"--judge {options.judge} and --pretrained {pretrained} name two checkpoints "
+                f"({options.judge!r} is no registered judge). Leave one of them out."
+            )
+        pretrained = options.judge
+    if kind is None and pretrained is None:
+        if settings or options.judge_args:
+            named = ", ".join(f"--{n.replace('_', '-')}" for n in settings) or "--judge-args"
+            raise ConfigurationError(f"{named}: this is for a judge; name one with --judge.")
+        return None
+    # `--revision` is the data's here; the judge's is among --judge-args.
+    asked = argparse.Namespace(kind=kind, judge_args=options.judge_args, revision=None)
+    chosen = with_kind(asked, pretrained or "", settings)
+    return lambda: load_judge(pretrained, **chosen)
 
 
 def _run_inspect(options: argparse.Namespace) -> int:

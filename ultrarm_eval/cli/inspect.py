@@ -80,7 +80,7 @@ def _text(found: Mapping[str, Any]) -> str:
             for name, odd in found["odd"].items()
         ]
         header = ("left out or odd", "count", "first at", "of which")
-        parts.append(_aligned([header, *rows], texts=(0, 2, 3)))
+        parts.append(aligned([header, *rows], texts=(0, 2, 3)))
     for advice in dict.fromkeys(found["advice"].values()):
         names = [name for name, text in found["advice"].items() if text == advice]
         parts.append(f"{', '.join(names)}: {advice}.")
@@ -113,7 +113,7 @@ def _table(title: str, columns: Mapping[str, str], rows: Mapping[str, Mapping[st
     lines = [
         (name, *(_cell(key, figures[key]) for key in columns)) for name, figures in rows.items()
     ]
-    return _aligned([(title, *columns.values()), *lines])
+    return aligned([(title, *columns.values()), *lines])
 
 
 def _cell(key: str, value: Any) -> str:
@@ -126,7 +126,13 @@ def _cell(key: str, value: Any) -> str:
     return f"{value:.4f}" if key == "acc_longest" else f"{value:.2f}"
 
 
-def _aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
+def aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
+    """A table as text, its cells one below the other.
+
+    Args:
+        rows: The lines, the headers among them; all of one length.
+        texts: The columns that are set to the left.
+    """
     lines = list(rows)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return "\n".join(

@@ -23,6 +23,10 @@ def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]
     return digest.digest()
 
 
+#: A prompt of which no two completions are compared.
+WITHOUT_PAIRS = "rows_left_out_without_pairs"
+
+
 class Repetitions:
     """The prompts with their answers that were seen, by digest."""
 
@@ -74,7 +78,7 @@ class Census:
         self._counts.add("rows_repeating_another", int(self._repetitions.has_seen(record)))
         self._count_aspects(completions, has_pair=has_pair)
         if not has_pair:
-            self._counts.add("rows_left_out_without_pairs")
+            self._counts.add(WITHOUT_PAIRS)
         return has_pair
 
     def _count_pairs(self, rated: Sequence[RatedCompletion]) -> bool:

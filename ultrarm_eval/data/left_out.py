@@ -20,7 +20,13 @@ _WORDS = {
     "completions_left_out_not_text": "the response is no text",
     "completions_left_out_false_ten": "the overall score of 10 means 1 (a false ten)",
     "prompts_left_out_without_reference": "there is no such reference answer",
-    "prompt_not_text": "the prompt is no text and no list of messages",
+    "ends_with_answer": "the conversation ends with the assistant's turn",
+    "prompt_not_text": "the prompt is no text and no messages",
+    "contradictory_prompt": "the prompt contradicts the rest of the conversation",
+    "system_not_text": "the system turn is no text and no system message",
+    "history_not_text": "the earlier turns are no messages and no pairs of user and assistant",
+    "with_tools": "the model was shown tools, which a judge of texts does not read",
+    "with_media": "the model was shown images or the like, which a judge of texts does not read",
     "score_no_number": "a score is missing or no number",
     "equal_scores": "both answers have the same score",
     "equal_ratings": "equal ratings",
@@ -60,5 +66,7 @@ def left_out_remarks(counts: DataCounts, told: Collection[str] = ()) -> list[str
             continue
         what = match["what"][:-1] if count == 1 else match["what"]
         first = f"; the first: {counts.first[name]}" if name in counts.first else ""
-        remarks.append(f"{count:,} {what} left out ({name}): {reason_in_words(name)}{first}.")
+        why = f": {counts.why[name].rstrip('.')}" if name in counts.why else ""
+        said = f"{count:,} {what} left out ({name}): {reason_in_words(name)}"
+        remarks.append(f"{said}{first}{why}.")
     return remarks

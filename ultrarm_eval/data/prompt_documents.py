@@ -79,7 +79,7 @@ class PromptDocuments(DocumentsOfRows):
             if self._origin is not None:
                 label = self._data.source.label_of(row)
                 labels.add(str(label))
-                if not _is_from(label, self._origin):
+                if not is_from(label, self._origin):
                     self.counts.add("rows_of_other_sources")
                     continue
             record = self._data.record(index, row, self.counts)
@@ -116,5 +116,6 @@ class PromptDocuments(DocumentsOfRows):
         )
 
 
-def _is_from(label: object, origin: str) -> bool:
+def is_from(label: object, origin: str) -> bool:
+    """Whether a row's label is a collection's name, or starts with it and an underscore."""
     return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))

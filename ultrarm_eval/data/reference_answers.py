@@ -12,6 +12,9 @@ from ultrarm_eval.data.reference_documents import Reference
 from ultrarm_eval.metrics.references import BEST, MEDIAN, choose_reference
 from ultrarm_eval.rules import ComparisonRules
 
+#: What a user calls no reference: answers get their rewards alone.
+NO_REFERENCE = "none"
+
 
 def is_file(reference: str) -> bool:
     """Whether a reference is meant as a file, there or not."""

@@ -22,7 +22,7 @@ Reference: TypeAlias = Callable[[PromptRecord], tuple[str, str | None] | None]
 
 
 class ReferenceDocuments(DocumentsOfRows):
-    """The prompts of a data set that have a reference, made from its rows when asked for.
+    """The prompts of a data set that have a reference, or all, made from its rows when asked for.
 
     Attributes:
         counts: What is used, and what is left out and why.
@@ -32,13 +32,18 @@ class ReferenceDocuments(DocumentsOfRows):
     features = dict.fromkeys(FIELDS)
 
     def __init__(
-        self, data: OpenedData, reference: Reference, name: str, *, shard: Shard | None = None
+        self,
+        data: OpenedData,
+        reference: Reference | None,
+        name: str,
+        *,
+        shard: Shard | None = None,
     ) -> None:
         """Reads the data once to find the prompts with a reference.
 
         Args:
             data: The data.
-            reference: Gives a prompt's reference.
+            reference: Gives a prompt's reference; None where none is asked for.
             name: What the user calls the reference, for messages.
             shard: Reads a part of the rows alone.
 
@@ -56,23 +61,33 @@ class ReferenceDocuments(DocumentsOfRows):
             record = data.record(index, row, self.counts)
             if record is None:
                 continue
-            if reference(record) is None:
+            if reference is not None and reference(record) is None:
                 models.update({c.model: 1 for c in record.completions if c.model})
                 self.counts.add("prompts_left_out_without_reference")
             else:
                 self._usable.append(index)
         self.counts.where = None
         if not self._usable:
+            if not self.counts["prompts_left_out_without_reference"]:
+                raise self._without_prompts()
             raise _without_reference(data.origin, name, models)
         self.counts.add("documents", len(self._usable))
 
     def _document(self, index: int, row: Row) -> Document:
         record = self._data.record(index, row, DataCounts())
-        found = None if record is None else self._reference(record)
+        found: tuple[str | None, str | None] | None = (None, None)
+        if record is not None and self._reference is not None:
+            found = self._reference(record)
         if record is None or found is None:
             raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
         prompt = [dict(message) for message in record.prompt]
         return dict(zip(FIELDS, (FORMAT, index, record.source, prompt, *found), strict=True))
+
+    def _without_prompts(self) -> DataError:
+        left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
+        only = self.counts.only_reason()
+        said = f"{self._data.origin}: no prompt is left ({left_out})."
+        return DataError(said if only is None else f"{said} {only}")
 
 
 def _without_reference(origin: str, name: str, models: Counter[str]) -> DataError:

@@ -28,6 +28,9 @@ class PairSource:
         has_ratings: Whether the ratings are the data's own and not only "chosen" and "rejected",
             so that the gap between two of them means something.
         origin_column: The column that names the collection a row is from, if there is one.
+        read_notes: What raters wrote about each completion that `read_row` keeps, in its order, by
+            name (`critique`, the aspect that it gives reasons for); None where rows hold no such
+            texts.
         advice: What to say where something was counted, by the count's name.
     """
 
@@ -40,6 +43,7 @@ class PairSource:
     aspects: tuple[str, ...] = ()
     has_ratings: bool = True
     origin_column: str | None = "source"
+    read_notes: Callable[[Row], Sequence[Mapping[str, str]]] | None = None
     advice: Mapping[str, str] = field(default_factory=dict)
 
     def checked_preference(self, rules: ComparisonRules, origin: str) -> str:

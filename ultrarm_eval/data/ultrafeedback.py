@@ -82,6 +82,31 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
     )
 
 
+def read_notes(row: Row) -> list[dict[str, str]]:
+    """What the rater wrote about each completion that is kept: its critique and its reasons.
+
+    A completion's `principle`, the instruction that its model was given beside the prompt, too.
+    """
+    completions = row.get("completions")
+    if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
+        return []
+    kept = (one for one in completions if _read_completion(one, DataCounts()) is not None)
+    return [_notes(completion) for completion in kept]
+
+
+def _notes(completion: Mapping[str, Any]) -> dict[str, str]:
+    notes = {name: completion.get(name) for name in ("principle", "critique")}
+    annotations = completion.get("annotations")
+    for aspect in ASPECTS:
+        annotation = annotations.get(aspect) if isinstance(annotations, Mapping) else None
+        if isinstance(annotation, Mapping):
+            # Two aspects have a type with its own rationale beside the rating.
+            reason, of_type = annotation.get("Rationale For Rating"), annotation.get("Rationale")
+            notes[aspect] = of_type if reason is None else reason
+            notes[f"{aspect}_type"] = None if reason is None else of_type
+    return {name: text for name, text in notes.items() if isinstance(text, str) and text.strip()}
+
+
 def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | None:
     counts.add("completions")
     if not isinstance(completion, Mapping):
@@ -177,6 +202,7 @@ RAW = PairSource(
     read_row=read_row,
     preferences=(FINE_GRAINED, OVERALL, *ASPECTS),
     aspects=ASPECTS,
+    read_notes=read_notes,
     advice={
         f"completions_left_out_{FALSE_TEN}": _ABOUT_FALSE_TENS,
         "overall_scores_false_tens": _ABOUT_FALSE_TENS,

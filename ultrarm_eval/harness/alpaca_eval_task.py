@@ -8,13 +8,11 @@ from ultrarm_eval.data.alpaca_eval import OUTPUTS, published_answers
 from ultrarm_eval.data.answers import read_answers
 from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.records import PromptRecord
-from ultrarm_eval.data.reference_answers import AnswersOfFile, is_file
+from ultrarm_eval.data.reference_answers import NO_REFERENCE, AnswersOfFile, is_file
 from ultrarm_eval.data.reference_documents import Reference
 from ultrarm_eval.harness.judging_task import JudgingTask
 from ultrarm_eval.harness.metadata import TaskOptions
-from ultrarm_eval.plugins import registry
 
 
 class AlpacaEvalTask(JudgingTask):
@@ -22,20 +20,32 @@ class AlpacaEvalTask(JudgingTask):
 
     default_reference = "text_davinci_003"
 
-    def open_data(self, options: TaskOptions, reference: str) -> tuple[OpenedData, Reference]:
-        """Opens the prompts, and what their answers are compared with."""
-        path = (
-            Path(reference).expanduser()
-            if is_file(reference)
-            else published_answers(reference, options.data_revision)
-        )
+    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+        """Opens the prompts the run names; those of the references if it names none."""
         if options.data is not None:
-            split = str(self.config.test_split)
-            data = open_named_or_local(options.data, split, [*registry().sources(), OUTPUTS])
-            return data, AnswersOfFile(str(path))
+            return super().open_prompts(options, reference)
+        # The prompts are the same whoever answered them.
+        named = self.default_reference if reference == NO_REFERENCE else reference
+        path = _answers_file(str(named), options)
         # Every row with its own answer, also where two rows have one prompt.
         read_answers(path)
-        return OpenedData(open_file(path), OUTPUTS, str(path)), _own_answer
+        return OpenedData(open_file(path), OUTPUTS, str(path))
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """They always come from a file."""
+        return True
+
+    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+        """The answers of the reference's file."""
+        if options.data is None:
+            return _own_answer
+        return AnswersOfFile(str(_answers_file(reference, options)))
+
+
+def _answers_file(reference: str, options: TaskOptions) -> Path:
+    if is_file(reference):
+        return Path(reference).expanduser()
+    return published_answers(reference, options.data_revision)
 
 
 def _own_answer(record: PromptRecord) -> tuple[str, str | None]:

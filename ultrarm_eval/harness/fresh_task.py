@@ -41,9 +41,10 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         try:
             super().__init__(config=given)
         except (ConfigurationError, DataError) as error:
-            # A run has many tasks, and data may be named for each.
             task = str(given.get("task"))
-            if str(error).startswith(task):
+            data = (given.get("metadata") or {}).get("data")
+            # Where each task has its own data, a path does not say whose it is.
+            if not isinstance(data, Mapping) or str(error).startswith(task):
                 raise
             raise type(error)(f"{task}: {error}") from error
 

@@ -10,11 +10,18 @@ from typing import Any
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
+from ultrarm_eval.data.alpaca_eval import OUTPUTS
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_hub, open_named_or_local
-from ultrarm_eval.data.reference_answers import AnswersOfFile, is_file, stored_answer
+from ultrarm_eval.data.prompts_alone import PROMPTS
+from ultrarm_eval.data.reference_answers import (
+    NO_REFERENCE,
+    AnswersOfFile,
+    is_file,
+    stored_answer,
+)
 from ultrarm_eval.data.reference_documents import Reference, ReferenceDocuments
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.harness.abstentions import Abstentions, may_abstain
 from ultrarm_eval.harness.answer_tokens import TokenCounter, is_truncated, token_counter
 from ultrarm_eval.harness.document_task import DocumentTask
@@ -39,7 +46,9 @@ class JudgingTask(DocumentTask):
     """The model answers each prompt once; the answer's reward is shown beside a reference's."""
 
     #: The references of a run whose user named none, unless the YAML's metadata do.
-    default_reference: str | None = None
+    default_reference: str | None = "gpt-4"
+    #: Whether prompts alone want a reference named, or are judged without one.
+    needs_reference = True
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -54,12 +63,13 @@ class JudgingTask(DocumentTask):
         self._judging = read_judging(own_metadata(given))
         self.abstentions = Abstentions()
         self._equal = EqualAnswers()
+        self._compares = True
         self._tokens: TokenCounter = token_counter(None)
         super().__init__({**given, **self._generation(given, self._judging)})
         self._filter = functools.partial(
             TaskRewardFilter,
             prompt="prompt",
-            reference="reference",
+            reference="reference" if self._compares else None,
             judge=self._judging.judge or DEFAULT_CHECKPOINT,
             judge_args=self._judging.judge_args,
         )
@@ -76,7 +86,10 @@ class JudgingTask(DocumentTask):
         metadata = dict(self.config.metadata or {})
         options = read_options(metadata, str(self.config.task))
         name = self._judging.reference or self.default_reference or ""
-        data, reference = self.open_data(options, name)
+        data = self.open_prompts(options, name)
+        name = self._checked_reference(name, data)
+        self._compares = name != NO_REFERENCE
+        reference = self.find_references(data, options, name) if self._compares else None
         documents = ReferenceDocuments(data, reference, name, shard=options.shard)
         if isinstance(reference, AnswersOfFile):
             documents.counts.add("references_without_a_prompt", reference.unused())
@@ -91,14 +104,48 @@ class JudgingTask(DocumentTask):
         }
         self.dataset = {self.config.test_split: documents}
 
-    def open_data(self, options: TaskOptions, reference: str) -> tuple[OpenedData, Reference]:
-        """Opens the prompts, and what their answers are compared with."""
+    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+        """Opens the prompts the run names; the task's own data set if it names none.
+
+        Args:
+            options: The run's options.
+            reference: What the answers are compared with.
+        """
         sources, split = registry().sources(), str(self.config.test_split)
         if options.data is not None:
-            data = open_named_or_local(options.data, split, sources)
-        else:
-            data = open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
-        return data, _references(reference, options.rules, data)
+            # A file of prompts, with or without answers, is no preference data.
+            return open_named_or_local(options.data, split, [*sources, OUTPUTS, PROMPTS])
+        return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+        """What gives a prompt's reference: a file, or the data's own answers."""
+        if is_file(reference):
+            return AnswersOfFile(reference)
+        return stored_answer(reference, ComparisonRules(options.rules.preference), data)
+
+    def _checked_reference(self, name: str, data: OpenedData) -> str:
+        """The reference that these data can have; none for prompts alone that need none."""
+        if data.source is not PROMPTS or name == NO_REFERENCE or self.finds_elsewhere(name):
+            return name
+        if self._judging.reference is None and not self.needs_reference:
+            logger.info(
+                "%s: %s are prompts alone, so answers get their rewards and are compared with "
+                "nothing (reference=%s).",
+                self.config.task,
+                data.origin,
+                NO_REFERENCE,
+            )
+            return NO_REFERENCE
+        raise DataError(
+            f"{data.origin}: these are prompts alone, which have no answer {name!r} to compare "
+            'with. Name a file of reference answers, --metadata \'{"reference": "FILE"}\' (rows '
+            "with 'instruction' and 'output', or 'prompt' and 'completion'), or ask for rewards "
+            f'alone, \'{{"reference": "{NO_REFERENCE}"}}\'.'
+        )
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """Whether a reference is found elsewhere than in the data."""
+        return is_file(reference)
 
     def before_writing(self, lm: Any, most: int | None) -> None:
         """Looks at the judge and at the generation's arguments before the model writes.
@@ -118,8 +165,8 @@ class JudgingTask(DocumentTask):
             )
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
-        """The reference."""
-        return str(doc["reference"])
+        """The reference; nothing where there is none."""
+        return "" if doc["reference"] is None else str(doc["reference"])
 
     def apply_filters(self) -> Any:
         """Has the answers judged; not where only they are asked for (`--predict_only`)."""
@@ -151,7 +198,7 @@ class JudgingTask(DocumentTask):
     ) -> dict[str, Any]:
         (answer,) = answers
         if reference is None:
-            raise ConfigurationError(f"{self.config.task}: a document has no reference.")
+            return {"reward": answer.reward}
         return answer_metrics(answer, answer.reward, reference, reference.reward)
 
     def _lengths(self, answers: Sequence[str]) -> dict[str, float]:
@@ -194,14 +241,16 @@ class JudgingTask(DocumentTask):
         return (*self._means(), *self._pooled())
 
     def _means(self) -> list[str]:
-        return ["reward", "win_rate"]
+        return ["reward", "win_rate"] if self._compares else ["reward"]
 
     def _pooled(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        return {"win_rate_length_controlled": _length_controlled}
+        return {"win_rate_length_controlled": _length_controlled} if self._compares else {}
 
 
 class BestOfNJudgingTask(JudgingTask):
     """The model answers each prompt n times, and the judge picks."""
+
+    needs_reference = False
 
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
@@ -219,16 +268,11 @@ class BestOfNJudgingTask(JudgingTask):
 
     def _means(self) -> list[str]:
         at = sizes(int(self.config.repeats))
-        return [f"{name}@{k}" for name in ("reward", "win_rate") for k in at]
+        names = ("reward", "win_rate") if self._compares else ("reward",)
+        return [f"{name}@{k}" for name in names for k in at]
 
     def _pooled(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         return {}
-
-
-def _references(reference: str, rules: ComparisonRules, data: OpenedData) -> Reference:
-    if is_file(reference):
-        return AnswersOfFile(reference)
-    return stored_answer(reference, ComparisonRules(preference=rules.preference), data)
 
 
 def _length_controlled(values: Sequence[tuple[float, int]]) -> float:

@@ -1,0 +1,86 @@
+"""Which rows of preference data are looked at: by number, or those of a collection."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.prompt_documents import is_from
+from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+
+
+@dataclass(frozen=True)
+class RowChoice:
+    """Some rows.
+
+    Attributes:
+        rows: The numbers of those that are shown.
+        total: How many there are of this kind.
+        unreadable: How many rows could not be read, and are of no known kind.
+    """
+
+    rows: tuple[int, ...]
+    total: int
+    unreadable: int = 0
+
+
+def numbered_row(data: OpenedData, number: int) -> RowChoice:
+    """One row by its number.
+
+    Raises:
+        ConfigurationError: There is no row of that number.
+    """
+    total = len(data.rows)
+    if not 0 <= number < total:
+        raise ConfigurationError(
+            f"row {number}: {data.origin} has {total:,} rows, from 0 to {total - 1:,}."
+        )
+    return RowChoice((number,), 1)
+
+
+def first_rows(data: OpenedData, most: int) -> RowChoice:
+    """The first rows."""
+    total = len(data.rows)
+    return RowChoice(tuple(range(min(most, total))), total)
+
+
+def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
+    """The first rows of a collection: those whose label is its name, or begins with it.
+
+    Raises:
+        ConfigurationError: There are none.
+    """
+    found: list[int] = []
+    labels: Counter[str] = Counter()
+    total = unreadable = 0
+    narrow = _labels_alone(data)
+    for index in range(len(data.rows)):
+        try:
+            label = data.source.label_of(narrow.read_one(index))
+        except DataError:
+            unreadable += 1
+            continue
+        if isinstance(label, str):
+            labels[label] += 1
+        if is_from(label, source):
+            total += 1
+            if len(found) < most:
+                found.append(index)
+    if not total:
+        if not labels:
+            raise ConfigurationError(f"source {source!r}: {data.origin} names no sources.")
+        # Labels are the data's: characters that move others are spelled out.
+        spelled = [repr(label)[1:-1] for label in labels]
+        raise unknown_choice("source", source, spelled, where=data.origin)
+    return RowChoice(tuple(found), total, unreadable)
+
+
+def _labels_alone(data: OpenedData) -> OpenedData:
+    """The data's column of labels, where a table can be read by columns: a row is long."""
+    column, table = data.source.origin_column, data.rows
+    if column not in getattr(table, "column_names", ()):
+        return data
+    return dataclasses.replace(data, rows=cast("Any", table).select_columns([column]))

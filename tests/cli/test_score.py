@@ -95,6 +95,7 @@ def test_another_packages_judge_gets_only_the_settings_that_were_given(file, cap
     class Lengths:
         def __init__(self, pretrained):
             self.score = lambda prompts, completions: [float(len(text)) for text in completions]
+            self.settings, self.fingerprint = dict, lambda: "length"
 
     class Plugin:
         @hookimpl

@@ -121,8 +121,8 @@ def test_an_own_error_of_a_judge_keeps_its_words(registered):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([1.0, 2.0, 3.0], "gave 3 rewards to 4 completions"),
-        ([1.0] * 5, "gave 5 rewards to 4 completions"),
+        ([1.0, 2.0, 3.0], "gave 3 rewards to 4 answers"),
+        ([1.0] * 5, "gave 5 rewards to 4 answers"),
         ([], "gave 0 rewards"),
         (None, "type NoneType"),
         ((float(i) for i in range(4)), "type generator"),

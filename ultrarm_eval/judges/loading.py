@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
 from ultrarm_eval.errors import (
@@ -54,6 +55,11 @@ def make_judge(
         raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
     require_judge(made, who)
     return made
+
+
+def judge_names() -> Collection[str]:
+    """The names that judges are registered under."""
+    return registry().judges.keys()
 
 
 def takes_setting(judge: str, name: str) -> bool:

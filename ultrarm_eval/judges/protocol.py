@@ -113,11 +113,9 @@ def _finite(judge: Judge, index: int, given: Any) -> float:
     reward = _number(judge, index, given)
     if math.isfinite(reward) or is_unscored(reward):
         return reward
-    raise RewardError(
-        f"{described(judge)} gave completion {index} the reward {reward}; a reward is a finite "
-        "number.",
-        index,
-    )
+    problem = f"the reward {reward}; a reward is a finite number."
+    who = described(judge)
+    raise RewardError(f"{who} gave completion {index} {problem}", index, f"{who} gave it {problem}")
 
 
 def checked_stream(
@@ -173,8 +171,7 @@ def _scores(judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str])
         )
     if len(given) != len(completions):
         raise ScoringError(
-            f"{described(judge)}: score() gave {len(given)} rewards to {len(completions)} "
-            "completions."
+            f"{described(judge)}: score() gave {len(given)} rewards to {len(completions)} answers."
         )
     return given
 
@@ -206,11 +203,9 @@ def _number(judge: Judge, index: int, reward: Any) -> float:
             return float(value)
         except OverflowError:
             return math.inf
-    raise RewardError(
-        f"{described(judge)} gave completion {index} {reward!r:.60} of type "
-        f"{type(reward).__name__} for a reward; it has to be a number.",
-        index,
-    )
+    problem = f"{reward!r:.60} of type {type(reward).__name__} for a reward; it has to be a number."
+    who = described(judge)
+    raise RewardError(f"{who} gave completion {index} {problem}", index, f"{who} gave it {problem}")
 
 
 def _is_one(reward: Any) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.errors import RewardError, ScoreStoreError
+from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
 from ultrarm_eval.judges.protocol import checked_scores, settings_of
@@ -42,7 +43,7 @@ class StoredScoring:
             UltrarmEvalError: The judge, the store or a setting cannot be used.
         """
         given = dict(settings)
-        kind = given.pop("judge")
+        kind = given.pop("judge", DEFAULT_JUDGE)
         self._has_store = given.get("score_store") is not None
         path = None
         if self._has_store and not takes_setting(kind, "score_store"):

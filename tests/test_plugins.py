@@ -1,10 +1,16 @@
 import logging
+from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.opening import open_named_or_local, recognise
+from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion
 from ultrarm_eval.data.source import PairSource
-from ultrarm_eval.errors import ConfigurationError, PluginError
+from ultrarm_eval.errors import ConfigurationError, DataError, PluginError
 from ultrarm_eval.hookspecs import hookimpl
+from ultrarm_eval.messages import as_messages
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 
 OURS = {"ultrarm", "auto", "critique", "dpo", "eurus", "likelihood", "sequence-classification"}
@@ -93,3 +99,133 @@ def test_a_factory_that_is_none_is_refused(manager, monkeypatch):
     manager.register(Own(), name="ultrarm_eval")
     with pytest.raises(PluginError, match="needs a factory"):
         PluginRegistry(manager)
+
+
+@pytest.mark.parametrize("name", [None, 3, ""])
+def test_a_judge_needs_a_name(manager, caplog, name):
+    register_one(manager, "register_judges", name, dict)
+    assert set(PluginRegistry(manager).judges) == OURS
+    assert "Plugin 'third-party': a judge's name is a text" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["module", ":object", "module:", "a b:c", "a:b:c", "a..b:c"])
+def test_a_path_to_a_factory_has_two_parts(manager, caplog, path):
+    register_one(manager, "register_judges", "mine", path)
+    assert set(PluginRegistry(manager).judges) == OURS
+    assert f"judge 'mine' needs a factory, or its path 'module:object', not {path!r}" in caplog.text
+
+
+def register_one(manager, hook, *given):
+    plugin = type("Plugin", (), {hook: hookimpl(lambda self, register: register(*given))})
+    getattr(plugin, hook).__name__ = hook
+    manager.register(plugin(), name="third-party")
+
+
+QUESTION = as_messages("q")
+
+
+def a_record(ratings=(Fraction(1), Fraction(0)), texts=("a", "b"), prompt=QUESTION):
+    return PromptRecord(
+        prompt,
+        tuple(RatedCompletion(text, {"score": r}) for text, r in zip(texts, ratings, strict=True)),
+    )
+
+
+def gives(value):
+    return lambda row, where, counts: value
+
+
+def raises(error):
+    def fail(*_):
+        raise error
+
+    return fail
+
+
+WHERE = Location("data.jsonl", 4, 5)
+WHO = r"Pair source 'mine' \(plugin 'third-party'\)"
+
+
+@pytest.mark.parametrize(
+    ("read_row", "message"),
+    [
+        (raises(IndexError("no completions")), f"{WHO} fails on this row: IndexError: no comp"),
+        (raises(KeyError("x")), f"{WHO} fails on this row: KeyError: 'x'"),
+        (gives("text"), f"{WHO} made a value of type str"),
+        (gives(a_record(texts=("a", None))), "whose text is of type NoneType"),
+        (gives(a_record(ratings=(Fraction(1), float("nan")))), "the rating score=nan of this row"),
+        (gives(a_record(ratings=("5", "1"))), "the rating score='5' of this row"),
+        (gives(a_record(ratings=(True, False))), "the rating score=True"),
+        (gives(a_record(prompt=({"role": "user"},))), "without role and content"),
+        (gives(PromptRecord((), ("a", "b"))), "a completion of type str"),
+        (
+            gives(PromptRecord((), (RatedCompletion("a", {"votes": Fraction(1)}),))),
+            "a rating 'votes' of this row, and its preferences are score",
+        ),
+    ],
+)
+def test_a_source_that_makes_no_record_of_a_row_is_named_with_the_row(manager, read_row, message):
+    source = PairSource("mine", "x, y", lambda columns: "x" in columns, read_row)
+    register_one(manager, "register_pair_sources", source)
+    found = PluginRegistry(manager).pair_sources["mine"].item
+    data = OpenedData([{"x": 1}] * 5, found, "data.jsonl")
+    with pytest.raises(DataError, match=rf"data.jsonl, row 4: .*{message}"):
+        data.record(4, {"x": 1}, DataCounts())
+
+
+def test_a_field_that_a_row_lacks_is_still_said_so(manager):
+    source = PairSource("mine", "x, y", lambda columns: "x" in columns, raises(KeyError("y")))
+    register_one(manager, "register_pair_sources", source)
+    data = OpenedData([{"x": 1}], PluginRegistry(manager).pair_sources["mine"].item, "d")
+    with pytest.raises(DataError, match="field 'y' is missing. Rows of this schema have: x, y"):
+        data.record(0, {"x": 1}, DataCounts())
+
+
+def test_a_sound_record_goes_through_and_whole_numbers_are_ratings(manager):
+    record = a_record(ratings=(2, 1))
+    source = PairSource("mine", "x", lambda columns: True, gives(record))
+    register_one(manager, "register_pair_sources", source)
+    found = PluginRegistry(manager).pair_sources["mine"].item
+    assert found.read_row({}, WHERE, DataCounts()) == record
+    assert replace(found, recognises=source.recognises, read_row=source.read_row) == source
+
+
+def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
+    source = PairSource(
+        "mine", "x", raises(TypeError("bad")), gives(None), open_rows=raises(OSError("gone"))
+    )
+    register_one(manager, "register_pair_sources", source)
+    sources = PluginRegistry(manager).sources()
+    with pytest.raises(DataError, match=rf"{WHO} fails to say .* columns x: TypeError: bad"):
+        recognise([{"x": 1}], "data", sources)
+    with pytest.raises(DataError, match=rf"{WHO} cannot open its data: OSError: gone"):
+        open_named_or_local("mine", "test", sources)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("text", "a pair source is an ultrarm_eval.PairSource, and not of type str"),
+        (PairSource(3, "x", bool, gives(None)), "its name has to be a text"),
+        (PairSource("mine", "x", None, gives(None)), "recognises has to be a function"),
+        (PairSource("mine", "x", bool, "read"), "read_row has to be a function"),
+        (PairSource("mine", "x", bool, gives(None), open_rows=[1]), "open_rows has to be"),
+        (PairSource("mine", "x", bool, gives(None), preferences=()), "preferences are empty"),
+    ],
+)
+def test_what_is_no_pair_source_is_left_out_and_named(manager, caplog, source, message):
+    register_one(manager, "register_pair_sources", source)
+    assert "mine" not in PluginRegistry(manager).pair_sources
+    assert message in caplog.text
+
+
+def test_the_table_of_plugins_says_which_factory_cannot_be_imported(monkeypatch):
+    from ultrarm_eval.cli import plugins as command
+
+    manager = make_plugin_manager(load_entry_points=False)
+    register_one(manager, "register_judges", "mine", "no_such_module_here:Judge")
+    registry = PluginRegistry(manager)
+    monkeypatch.setattr(command, "registry", lambda: registry)
+    rows = {row[1]: row[-1] for row in command._ours()}
+    assert rows["mine"].startswith("broken: its factory 'no_such_module_here:Judge' cannot be")
+    assert {rows[name] for name in OURS} == {"ok"}

@@ -56,13 +56,14 @@ class RewardError(ScoringError):
 
     Attributes:
         completion: Which of the completions that were scored together.
+        problem: What is wrong with its reward, for who knows better where it stands.
         rewards: Rewards of others of them that are known, by their index.
     """
 
-    def __init__(self, message: str, completion: int) -> None:
+    def __init__(self, message: str, completion: int, problem: str) -> None:
         """Says which completion it is."""
         super().__init__(message)
-        self.completion = completion
+        self.completion, self.problem = completion, problem
         self.rewards: Mapping[int, float] = {}
 
 

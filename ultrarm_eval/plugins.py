@@ -8,12 +8,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pluggy
 
 from ultrarm_eval import hookspecs
-from ultrarm_eval.errors import PluginError, unknown_choice
+from ultrarm_eval.errors import PluginError, first_line, unknown_choice
 
 if TYPE_CHECKING:
     from ultrarm_eval.data.source import PairSource
@@ -48,14 +49,42 @@ class PluginRegistry:
         self.pair_sources: Mapping[str, Registration[PairSource]] = _collect_sources(manager)
 
     def judge(self, name: str) -> JudgeFactory:
-        """Finds a judge by name."""
+        """Finds a judge's factory by name.
+
+        Raises:
+            ConfigurationError: No judge has that name.
+            PluginError: Its factory cannot be imported.
+        """
         if name not in self.judges:
             raise unknown_choice("judge", name, self.judges)
         factory = self.judges[name].item
-        if not isinstance(factory, str):
-            return factory
-        module, _, attribute = factory.partition(":")
-        loaded: JudgeFactory = getattr(importlib.import_module(module), attribute)
+        return factory if not isinstance(factory, str) else self._imported(name, factory)
+
+    def described_judge(self, name: str) -> str:
+        """A judge with its plugin and package, for messages."""
+        return f"Judge {name!r} ({described_plugin(self.judges[name].plugin)})"
+
+    def is_ours(self, judge: str) -> bool:
+        """Whether a judge came along, and not from another package."""
+        return self.judges[judge].plugin == OWN_PLUGIN
+
+    def _imported(self, name: str, path: str) -> JudgeFactory:
+        module, _, attribute = path.partition(":")
+        try:
+            loaded: JudgeFactory = attrgetter(attribute)(importlib.import_module(module))
+        except Exception as error:
+            if self.is_ours(name):
+                raise
+            # Whatever another package's module does when it is imported.
+            raise PluginError(
+                f"{self.described_judge(name)}: its factory {path!r} cannot be imported: "
+                f"{first_line(error)}"
+            ) from error
+        if not callable(loaded):
+            raise PluginError(
+                f"{self.described_judge(name)}: {path!r} is of type {type(loaded).__name__}, and a "
+                "factory is called to make the judge."
+            )
         return loaded
 
     def sources(self) -> list[PairSource]:
@@ -86,6 +115,14 @@ def make_plugin_manager(*, load_entry_points: bool = True) -> pluggy.PluginManag
         for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
             _load(manager, entry_point)
     return manager
+
+
+def described_plugin(plugin: str) -> str:
+    """A plugin with its package, for messages."""
+    for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
+        if entry_point.name == plugin and entry_point.dist is not None:
+            return f"plugin {plugin!r} of {entry_point.dist.name} {entry_point.dist.version}"
+    return f"plugin {plugin!r}"
 
 
 def _load(manager: pluggy.PluginManager, entry_point: importlib.metadata.EntryPoint) -> None:
@@ -119,7 +156,9 @@ def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[Jud
 
     def collect(plugin: str) -> object:
         def register(name: str, factory: JudgeFactory | str) -> None:
-            if not callable(factory) and ":" not in str(factory):
+            if not isinstance(name, str) or not name:
+                raise PluginError(f"Plugin {plugin!r}: a judge's name is a text, not {name!r}.")
+            if not callable(factory) and not _is_path(factory):
                 raise PluginError(
                     f"Plugin {plugin!r}: judge {name!r} needs a factory, or its path "
                     f"'module:object', not {factory!r}."
@@ -132,11 +171,22 @@ def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[Jud
     return found
 
 
+def _is_path(factory: object) -> bool:
+    """Whether it names an object of a module."""
+    module, colon, attribute = str(factory).partition(":")
+    parts = [*module.split("."), *attribute.split(".")]
+    return isinstance(factory, str) and bool(colon) and all(part.isidentifier() for part in parts)
+
+
 def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[PairSource]]:
     found: dict[str, Registration[PairSource]] = {}
 
     def collect(plugin: str) -> object:
         def register(source: PairSource) -> None:
+            if plugin != OWN_PLUGIN:
+                from ultrarm_eval.data.plugin_source import of_plugin
+
+                source = of_plugin(source, described_plugin(plugin))
             _add(found, "pair source", source.name, source, plugin)
 
         return register

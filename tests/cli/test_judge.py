@@ -198,3 +198,96 @@ def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
     ):
         assert main(["judge", path, "--judge", "demo", *options]) == 2
         assert message in capsys.readouterr().err
+
+
+@pytest.fixture
+def lengths(monkeypatch):
+    """Another package's judge without weights, as `length`; gives the class."""
+    from ultrarm_eval import plugins
+    from ultrarm_eval.hookspecs import hookimpl
+
+    class Lengths:
+        asked = 0
+        bad = "never"
+
+        def score(self, prompts, completions):
+            Lengths.asked += len(completions)
+            return [float("nan") if Lengths.bad in t else float(len(t)) for t in completions]
+
+        def settings(self):
+            return {}
+
+        def fingerprint(self):
+            return "length"
+
+    class Plugin:
+        @hookimpl
+        def register_judges(self, register):
+            register("length", Lengths)
+
+    manager = plugins.make_plugin_manager(load_entry_points=False)
+    manager.register(Plugin(), name="third-party")
+    found = plugins.PluginRegistry(manager)
+    monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
+    return Lengths
+
+
+@pytest.mark.parametrize("option", ["--judge", "--kind"])
+def test_a_judge_without_weights_judges(answers, reference, lengths, capsys, option):
+    arguments = ["judge", answers, option, "length", "--reference", reference, "--format", "json"]
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["reward"] == pytest.approx((11.5 + 0 + 8) / 3)
+
+
+def test_the_output_is_opened_before_anything_is_scored(answers, tmp_path, lengths, capsys):
+    (tmp_path / "file").write_text("")
+    assert main(["judge", answers, "--kind", "length", "-o", str(tmp_path / "file" / "o")]) == 2
+    assert "the output cannot be written there" in capsys.readouterr().err
+    assert lengths.asked == 0
+    path = tmp_path / "new" / "o.jsonl"
+    assert main(["judge", answers, "--kind", "length", "-o", str(path)]) == 0
+    assert len(path.read_text().splitlines()) == 4
+
+
+@pytest.mark.parametrize(
+    ("bad", "message", "rows"),
+    [
+        ("horse", "answers.json, row 3: Judge 'length' (plugin 'third-party') gave it", 3),
+        ("sky and", "answers.json, row 0, its reference: Judge 'length'", 0),
+    ],
+)
+def test_a_reward_that_is_no_number_names_the_row_and_the_rows_before_stay(
+    answers, reference, tmp_path, lengths, capsys, bad, message, rows
+):
+    lengths.bad = bad
+    path = tmp_path / "o.jsonl"
+    arguments = ["judge", answers, "--kind", "length", "--reference", reference, "-o", str(path)]
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert len(path.read_text().splitlines() if path.exists() else []) == rows
+
+
+def test_a_judge_without_a_store_of_its_own_gets_one(answers, tmp_path, lengths, capsys):
+    arguments = ["judge", answers, "--kind", "length", "--score-store", str(tmp_path / "s")]
+    assert main(arguments) == 0
+    first = capsys.readouterr().out
+    assert lengths.asked == 4
+    assert main(arguments) == 0
+    assert capsys.readouterr().out == first
+    assert lengths.asked == 4
+
+
+def test_many_answers_are_judged_some_at_a_time(tmp_path, lengths, capsys):
+    rows = [
+        {"prompt": f"p{i % 5}", "completion": "x" * (i % 9), "theirs": "y" * (i % 5)}
+        for i in range(600)
+    ]
+    path, out = write_jsonl(tmp_path / "many.jsonl", rows), tmp_path / "o.jsonl"
+    options = ["--reference-field", "theirs", "--format", "json", "-o", str(out)]
+    assert main(["judge", str(path), "--kind", "length", *options]) == 0
+    # Every reference of a prompt is asked for once.
+    assert lengths.asked == 600 + 5
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [row["row"] for row in found] == list(range(600))
+    assert [row["reward"] for row in found] == [i % 9 for i in range(600)]
+    assert [row["reward_of_reference"] for row in found] == [i % 5 for i in range(600)]

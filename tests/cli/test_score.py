@@ -1,8 +1,14 @@
 import json
+import math
+import re
+import subprocess
+import sys
+from typing import ClassVar
 
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from tests.judges.conftest import chat_tokenizer, write_model  # noqa: F401
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli import main
 
@@ -64,8 +70,6 @@ def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, 
 def test_rows_that_are_no_pairs_exit_with_2_and_say_where(
     row, message, checkpoint, tmp_path, capsys
 ):
-    import re
-
     path = write_jsonl(tmp_path / "bad.jsonl", [row])
     assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
     error = capsys.readouterr().err
@@ -88,22 +92,351 @@ def test_a_bad_last_row_is_found_before_the_weights_are_loaded(
     assert "line 3: field 'rejected' is missing" in capsys.readouterr().err
 
 
-def test_another_packages_judge_gets_only_the_settings_that_were_given(file, capsys, monkeypatch):
+@pytest.fixture
+def third_party(monkeypatch):
+    """Registers a factory as the judge `length` of another package."""
     from ultrarm_eval import plugins
     from ultrarm_eval.hookspecs import hookimpl
 
-    class Lengths:
+    def register_as_length(factory):
+        class Plugin:
+            @hookimpl
+            def register_judges(self, register):
+                register("length", factory)
+
+        manager = plugins.make_plugin_manager(load_entry_points=False)
+        manager.register(Plugin(), name="third-party")
+        registry = plugins.PluginRegistry(manager)
+        monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: registry)
+
+    return register_as_length
+
+
+class Lengths:
+    """A judge without weights."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __init__(self, factor=1.0):
+        self.factor = factor
+
+    def score(self, prompts, completions):
+        Lengths.asked += completions
+        return [self.factor * len(text) for text in completions]
+
+    def settings(self):
+        return {"factor": self.factor}
+
+    def fingerprint(self):
+        return f"length {self.factor}"
+
+
+def test_another_packages_judge_gets_only_the_settings_that_were_given(file, capsys, third_party):
+    class WithWeights(Lengths):
         def __init__(self, pretrained):
-            self.score = lambda prompts, completions: [float(len(text)) for text in completions]
+            super().__init__()
+            assert pretrained == "none"
 
-    class Plugin:
-        @hookimpl
-        def register_judges(self, register):
-            register("length", Lengths)
-
-    manager = plugins.make_plugin_manager(load_entry_points=False)
-    manager.register(Plugin(), name="third-party")
-    registry = plugins.PluginRegistry(manager)
-    monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: registry)
+    third_party(WithWeights)
     assert main(["score", file, "--pretrained", "none", "--judge", "length"]) == 0
     assert "Difference in rewards: 7.0" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--judge", "--kind"])
+def test_a_judge_without_weights_needs_no_checkpoint(file, capsys, third_party, option):
+    third_party(Lengths)
+    assert main(["score", file, option, "length", "--judge-args", "factor=2"]) == 0
+    assert "Difference in rewards: 14.0" in capsys.readouterr().out
+    assert main(["score", file, option, "length", "--judge-args", "fcator=2"]) == 2
+    assert "Did you mean 'factor'" in capsys.readouterr().err
+    assert main(["score", file, option, "length", "--pretrained", "x"]) == 2
+    assert "'pretrained'" in capsys.readouterr().err
+
+
+class TestWhichJudge:
+    def test_the_checkpoint_says_what_it_is(self, file, write_model, capsys):  # noqa: F811
+        folder = str(write_model("AutoModelForSequenceClassification", "llama", num_labels=1))
+        rewards = load_judge(folder, judge="sequence-classification").score(
+            ["the question"], ["the answer"]
+        )
+        for options in (
+            ["--pretrained", folder],
+            ["--judge", folder],
+            ["--judge", "auto", "--pretrained", folder],
+            ["--judge", "sequence-classification", "--pretrained", folder],
+            ["--kind", "sequence-classification", "--pretrained", folder],
+            ["--kind", "sequence-classification", "--judge", folder],
+            ["--judge", folder, "--judge-args", "judge=auto"],
+        ):
+            assert main(["score", file, *options, "--format", "jsonl"]) == 0
+            found = json.loads(capsys.readouterr().out.splitlines()[0])
+            assert found["reward_chosen"] == pytest.approx(rewards[0], abs=1e-5)
+
+    @pytest.mark.parametrize(
+        ("options", "message"),
+        [
+            ([], "No judge is named: give its checkpoint, --pretrained DIR"),
+            (["--judge", "auto"], "No judge is named"),
+            (["--judge", "ultra", "--pretrained", "demo"], "Unknown judge 'ultra'. Did you mean"),
+            (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "two kinds of"),
+            (["--pretrained", "demo", "--judge-args", "pretrained=other"], "two checkpoints"),
+            (["--judge", "demo", "--judge-args", "template"], "write NAME=VALUE"),
+            (["--judge", "demo", "--judge-args", "a=1", "--judge-args", "a=2"], "a is given twice"),
+            (
+                ["--judge", "demo", "--dtype", "float32", "--judge-args", "dtype=float16"],
+                "two values of one setting",
+            ),
+            (["--kind", "likelihood"], "no default checkpoint"),
+            (["--judge", "demo", "--kind", "nobody"], "Unknown judge 'nobody'"),
+        ],
+    )
+    def test_what_names_no_judge_or_two_is_said(self, file, capsys, options, message):
+        assert main(["score", file, *options]) == 2
+        assert message in capsys.readouterr().err
+
+    def test_settings_without_an_option_go_through(self, file, checkpoint, expected, capsys):
+        options = ["--judge-args", "batching=packed", "--judge-args", "max_batch_tokens=64"]
+        assert main(["score", file, "--judge", str(checkpoint), *options, "--format", "jsonl"]) == 0
+        first = json.loads(capsys.readouterr().out.splitlines()[0])
+        assert first["reward_chosen"] == pytest.approx(expected[0][0], abs=1e-5)
+
+
+class TestRewardsThatAreNone:
+    @pytest.mark.parametrize(
+        ("reward", "place"),
+        [(math.nan, (3, 0)), (math.inf, (3, 1)), (-math.inf, (0, 0)), (None, (5, 1))],
+    )
+    @pytest.mark.parametrize("form", ["text", "jsonl"])
+    def test_file_row_and_answer_are_named_and_what_came_before_stays(
+        self, tmp_path, capsys, third_party, reward, place, form
+    ):
+        rows = [{"chosen": f"chosen {i}", "rejected": f"rejected {i}"} for i in range(8)]
+        row, side = place
+        bad = list(rows[row].values())[side]
+        path = write_jsonl(tmp_path / "pairs.jsonl", rows)
+
+        class Failing(Lengths):
+            def score(self, prompts, completions):
+                return [reward if text == bad else float(len(text)) for text in completions]
+
+        third_party(Failing)
+        assert main(["score", str(path), "--judge", "length", "--format", form]) == 2
+        out, error = capsys.readouterr()
+        field = ("chosen", "rejected")[side]
+        assert f"{path}, line {row + 1}, field '{field}': Judge 'length' (plugin" in error
+        assert str(reward) in error
+        assert len(out.splitlines()) == row * (1 if form == "jsonl" else 2)
+        assert "nan" not in out.lower()
+
+    def test_a_checkpoint_that_overflows_is_named_by_the_row(
+        self, tmp_path, checkpoint, capsys, monkeypatch
+    ):
+        from ultrarm_eval.scoring import scorer
+
+        real, texts = scorer._score_batch, 0
+
+        def fails_at_the_fifth(*given):
+            nonlocal texts
+            rewards = list(real(*given))
+            texts += len(rewards)
+            return rewards if texts < 5 else [math.nan] * len(rewards)
+
+        monkeypatch.setattr(scorer, "_score_batch", fails_at_the_fifth)
+        rows = [{"chosen": "a" * 3 * i, "rejected": "b " * i} for i in range(1, 6)]
+        path = write_jsonl(tmp_path / "pairs.jsonl", rows)
+        arguments = ["score", str(path), "--judge", str(checkpoint), "--batch-size", "auto"]
+        assert main([*arguments, "--judge-args", "max_batch_tokens=1"]) == 2
+        error = capsys.readouterr().err
+        assert re.search(r"pairs\.jsonl, line \d, field '\w+': Its reward is nan; it starts", error)
+
+    @pytest.mark.parametrize("form", ["text", "jsonl"])
+    def test_an_answer_without_a_score_has_none_and_is_counted(
+        self, file, capsys, monkeypatch, form
+    ):
+        from ultrarm_eval.judges.ultrarm import UltraRMJudge
+        from ultrarm_eval.scoring.critique import CritiquedReward
+
+        def score(_, prompts, completions):
+            return [
+                CritiquedReward(math.nan if "sky" in text else 7.0, None) for text in completions
+            ]
+
+        monkeypatch.setattr(UltraRMJudge, "score", score)
+        assert main(["score", file, "--judge", "demo", "--format", form]) == 0
+        out, error = capsys.readouterr()
+        assert "1 of 4 answers got no readable score" in error
+        assert "nan" not in out.lower()
+        if form == "text":
+            assert out.splitlines()[:2] == [
+                "Pair 1: reward of chosen: 7.0, reward of rejected: no score",
+                "Difference in rewards: no score",
+            ]
+        else:
+            first = json.loads(out.splitlines()[0])
+            assert (first["reward_rejected"], first["difference"]) == (None, None)
+
+
+class TestOutputAndStore:
+    def test_rows_go_to_a_file_as_they_come(self, file, tmp_path, checkpoint, capsys):
+        path = tmp_path / "new" / "folder" / "rewards.jsonl"
+        assert main(["score", file, "--judge", str(checkpoint), "-o", str(path)]) == 0
+        assert [json.loads(line)["row"] for line in path.read_text().splitlines()] == [0, 1]
+        assert capsys.readouterr().out == f"{path}\n"
+
+    def test_what_cannot_be_written_is_said_before_anything_is_scored(
+        self, file, tmp_path, third_party, capsys
+    ):
+        class Never(Lengths):
+            def score(self, prompts, completions):
+                pytest.fail("scored")
+
+        third_party(Never)
+        (tmp_path / "text").write_text("")
+        for output in (tmp_path, tmp_path / "text" / "o.txt", file):
+            assert main(["score", file, "--judge", "length", "--format", "text", "-o", str(output)]) == 2  # fmt: skip
+            assert str(output) in capsys.readouterr().err
+        assert len((tmp_path / "pairs.jsonl").read_text().splitlines()) == 2
+
+    def test_an_output_that_is_there_stays_until_the_first_row(
+        self, file, tmp_path, third_party, capsys
+    ):
+        class Broken(Lengths):
+            def score(self, prompts, completions):
+                raise RuntimeError("out of order")
+
+        third_party(Broken)
+        there, new = tmp_path / "there.txt", tmp_path / "new.txt"
+        there.write_text("of yesterday")
+        for path in (there, new):
+            assert main(["score", file, "--judge", "length", "-o", str(path)]) == 2
+            assert "score() failed: RuntimeError: out of order" in capsys.readouterr().err
+        assert there.read_text() == "of yesterday"
+        assert not new.exists()
+        third_party(Lengths)
+        assert main(["score", file, "--judge", "length", "-o", str(there)]) == 0
+        assert there.read_text().startswith("Pair 1: ")
+
+    def test_a_store_is_read_by_the_next_run_which_loads_no_weights(
+        self, file, tmp_path, checkpoint, capsys, monkeypatch
+    ):
+        from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+        arguments = [
+            "score",
+            file,
+            "--judge",
+            str(checkpoint),
+            "--score-store",
+            str(tmp_path / "s"),
+        ]
+        assert main(arguments) == 0
+        first = capsys.readouterr().out
+        monkeypatch.setattr(UltraRMJudge, "_load_runner", lambda _: pytest.fail("loaded"))
+        assert main(arguments) == 0
+        out, error = capsys.readouterr()
+        assert out == first
+        assert "4 of 4 texts were scored before" in error
+
+    def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
+        third_party(Lengths)
+        arguments = ["score", file, "--judge", "length", "--score-store", str(tmp_path / "store")]
+        asked = []
+        for options in ([], [], ["--judge-args", "factor=2"]):
+            Lengths.asked.clear()
+            assert main([*arguments, *options]) == 0
+            asked.append(len(Lengths.asked))
+            assert "Difference in rewards: " in capsys.readouterr().out
+        assert asked == [4, 0, 4]
+
+    def test_what_was_sound_is_in_the_store_when_a_judge_fails(self, tmp_path, third_party, capsys):
+        rows = [{"chosen": f"good {i}", "rejected": f"bad {i}"} for i in range(40)]
+        path = write_jsonl(tmp_path / "pairs.jsonl", rows)
+
+        class Failing(Lengths):
+            def score(self, prompts, completions):
+                return [math.nan if text == "bad 20" else 1.0 for text in completions]
+
+        arguments = ["score", str(path), "--judge", "length", "--score-store", str(tmp_path / "s")]
+        third_party(Failing)
+        assert main(arguments) == 2
+        assert "line 21, field 'rejected'" in capsys.readouterr().err
+        third_party(Lengths)
+        Lengths.asked.clear()
+        assert main(arguments) == 0
+        # Of the 64 that were asked for, all but one were stored.
+        assert len(Lengths.asked) == 80 - 64 + 1
+
+
+KILLED = """
+import os, signal, sys
+from ultrarm_eval.cli import main
+from ultrarm_eval.judges.protocol import settings_of
+from ultrarm_eval.scoring import scorer
+real, stop, computed = scorer._score_batch, int(sys.argv[1]), 0
+
+def counting(model, texts, batch):
+    global computed
+    if computed == stop:
+        os.kill(os.getpid(), signal.SIGKILL)
+    computed += len(batch.texts)
+    return real(model, texts, batch)
+
+scorer._score_batch = counting
+status = main(sys.argv[2:])
+print(f"computed {computed}", file=sys.stderr)
+sys.exit(status)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["score", "judge"])
+def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, checkpoint, command):
+    answers = [f"{word} answer {number}" for number in range(5) for word in ("the", "a")]
+    rows = (
+        [{"chosen": a, "rejected": b} for a, b in zip(answers[::2], answers[1::2], strict=True)]
+        if command == "score"
+        else [{"prompt": None, "completion": text} for text in answers]
+    )
+    data = write_jsonl(tmp_path / "data.jsonl", rows)
+
+    def run(stop, *options):
+        arguments = [command, str(data), "--judge", str(checkpoint), "--device", "cpu"]
+        arguments += ["--judge-args", "max_batch_tokens=1", *options]
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, str(stop), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    store = ["--score-store", str(tmp_path / "store.sqlite")]
+    assert run(6, *store).returncode == -9
+    again = run(-1, *store)
+    assert again.returncode == 0, again.stderr
+    assert "6 of 10 texts were scored before" in again.stderr
+    assert "computed 4\n" in again.stderr
+    assert again.stdout == run(-1).stdout
+
+
+def test_the_package_itself_is_the_command(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "ultrarm_eval", "score", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
+    assert "usage: ultrarm-eval score" in run.stdout
+    for option in ("--judge ", "--kind", "--judge-args", "--score-store", "--pretrained", "-o"):
+        assert option in run.stdout
+
+
+@pytest.mark.parametrize("module", ["ultrarm_eval.__main__", "ultrarm_eval.cli.main"])
+def test_the_command_line_loads_no_torch_to_say_how_it_is_called(module):
+    code = (
+        f"import sys, importlib; sys.argv = ['x', '--help']\n"
+        f"try:\n importlib.import_module('{module}')\nexcept SystemExit: pass\n"
+        "print('torch' in sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "False"

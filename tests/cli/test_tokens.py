@@ -151,6 +151,7 @@ class TestRefusals:
         class Lengths:
             def __init__(self, pretrained):
                 self.score = lambda prompts, completions: [float(len(t)) for t in completions]
+                self.settings, self.fingerprint = dict, lambda: "length"
 
         class Plugin:
             @hookimpl

@@ -350,6 +350,16 @@ def test_one_flipped_bit_anywhere_gives_the_right_rewards_or_an_error(tmp_path, 
     assert errors < number / 10
 
 
+def test_a_damaged_name_that_is_no_text_is_damage(path):
+    store = opened(path)
+    store.add({ONE: 1.0})
+    store.close()
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"(judge, text)", b"(judge, t\xe5xt)"))
+    assert opened(path).find([ONE]) == {}
+    assert path.with_name(path.name + ".damaged-1").exists()
+
+
 class Refusing:
     """A connection that fails at what it is told to fail at."""
 

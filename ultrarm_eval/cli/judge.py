@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.cli.row_output import RowOutput
+from ultrarm_eval.cli.scoring import StoredScoring
 from ultrarm_eval.data.answers import Answer, read_answers, read_references
-from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
-from ultrarm_eval.judges.loading import load_judge
+from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
+
+# Written as they come: what was scored is not lost when a later answer cannot be.
+_ROWS_AT_ONCE = 256
 
 
 def judge_answers(
     answers: str,
-    pretrained: str,
+    pretrained: str | None,
     settings: dict[str, Any],
     *,
     reference: str | None,
@@ -29,10 +34,10 @@ def judge_answers(
 
     Args:
         answers: A file of answers; see `ultrarm_eval.data.answers`.
-        pretrained: The judge's checkpoint.
-        settings: Settings of the judge.
+        pretrained: The judge's checkpoint; None for a judge without one.
+        settings: Settings of the judge; `judge` among them is its kind.
         reference: A file of reference answers, one for a prompt.
-        samples: A file for each answer's reward, as a JSON line; written when all are known.
+        samples: A file for each answer's reward, as a JSON line; written as they come.
         reference_field: The field of the answers' rows that holds their references instead.
 
     Returns:
@@ -41,38 +46,70 @@ def judge_answers(
     Raises:
         UltrarmEvalError: A file, the judge or a setting cannot be used.
     """
-    if samples is not None:
-        _refuse_overwriting(Path(samples), [answers, *([reference] if reference else [])])
     if reference is not None and reference_field is not None:
         raise ConfigurationError(
             "--reference and --reference-field both name references. Leave one of them out."
         )
     given = read_answers(Path(answers))
     references = _references(answers, given, reference, reference_field)
-    # A prompt's reference is asked for once, whatever number of answers is compared with it.
-    compared = dict.fromkeys(
-        (answer.key, text)
-        for answer, text in zip(given, references, strict=True)
-        if text is not None
-    )
-    prompts = {answer.key: answer.prompt for answer in given}
-    judge = load_judge(pretrained, **settings)
-    rewards = judge.score(
-        [*(answer.prompt for answer in given), *(prompts[key] for key, _ in compared)],
-        [*(answer.text for answer in given), *(text for _, text in compared)],
-    )
-    of_references = dict(zip(compared, rewards[len(given) :], strict=True))
-    rows = [
-        _row(answer, reward, text, None if text is None else of_references[answer.key, text])
-        for answer, reward, text in zip(given, rewards, references, strict=False)
-    ]
-    if samples is not None:
-        lines = "".join(json.dumps(row) + "\n" for row in rows)
-        Path(samples).write_text(lines, encoding="utf-8")
+    scoring = StoredScoring(pretrained, settings)
+    inputs = [answers, *([reference] if reference else [])]
+    rows = []
+    with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
+        scoring.load()
+        for part in _judged(scoring, list(zip(given, references, strict=True))):
+            rows += part
+            if output is not None and part:
+                output.write("".join(json.dumps(row) + "\n" for row in part))
+                output.flush()
     without = None
     if reference is not None or reference_field is not None:
         without = sum(text is None for text in references)
-    return _figures(given, rows, without, judge.settings())
+    return _figures(given, rows, without, scoring.settings())
+
+
+def _judged(
+    scoring: StoredScoring, given: Sequence[tuple[Answer, str | None]]
+) -> Iterator[list[dict[str, Any]]]:
+    """Rows of the answers, some at a time.
+
+    Raises:
+        ScoringError: A reward is no finite number; the rows before it came.
+    """
+    # A prompt's reference is asked for once, whatever number of answers is compared with it.
+    of_references: dict[tuple[str, str], float] = {}
+    for start in range(0, len(given), _ROWS_AT_ONCE):
+        part = given[start : start + _ROWS_AT_ONCE]
+        compared: dict[tuple[str, str], Answer] = {}
+        for answer, text in part:
+            if text is not None and (answer.key, text) not in of_references:
+                compared.setdefault((answer.key, text), answer)
+        asked = [(answer, answer.text) for answer, _ in part]
+        asked += [(answer, text) for (_, text), answer in compared.items()]
+        failure = None
+        try:
+            scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
+            rewards = dict(enumerate(scores))
+        except RewardError as error:
+            which = ", its reference" if error.completion >= len(part) else ""
+            where = asked[error.completion][0].where
+            failure = ScoringError(f"{where}{which}: {error.problem}")
+            failure.__cause__ = error
+            rewards = dict(error.rewards)
+        of_references |= {
+            pair: rewards[place]
+            for place, pair in enumerate(compared, start=len(part))
+            if place in rewards
+        }
+        rows = []
+        for place, (answer, text) in enumerate(part):
+            of_reference = None if text is None else of_references.get((answer.key, text))
+            if place not in rewards or (text is not None and of_reference is None):
+                break
+            rows.append(_row(answer, rewards[place], text, of_reference))
+        yield rows
+        if failure is not None:
+            raise failure
 
 
 def _references(
@@ -106,14 +143,6 @@ def as_text(figures: Mapping[str, Any]) -> str:
     """The figures, one a line."""
     width = max(map(len, figures))
     return "".join(f"{name.ljust(width)}  {_said(value)}\n" for name, value in figures.items())
-
-
-def _refuse_overwriting(output: Path, inputs: Sequence[str]) -> None:
-    for path in inputs:
-        if output.exists() and Path(path).exists() and output.samefile(path):
-            raise ConfigurationError(
-                f"{output}: this file is read; name another one for the rewards."
-            )
 
 
 def _row(

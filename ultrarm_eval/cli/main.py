@@ -7,18 +7,22 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TextIO
 
 from ultrarm_eval.cli.checks import add_checks
 from ultrarm_eval.cli.compare import add_compare
 from ultrarm_eval.cli.data import add_data_commands
 from ultrarm_eval.cli.exports import add_export
+from ultrarm_eval.cli.forms import form_of
 from ultrarm_eval.cli.generations import add_judge
+from ultrarm_eval.cli.kinds import add_judge_options, chosen_judge
 from ultrarm_eval.cli.leaderboard import add_leaderboard
 from ultrarm_eval.cli.report import add_report
 from ultrarm_eval.cli.tokens import add_tokens
 from ultrarm_eval.errors import UltrarmEvalError
-from ultrarm_eval.judges import DEFAULT_JUDGE
+
+_SCORE_FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -102,20 +106,13 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         ),
     )
     command.add_argument("pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file, or folder")
+    add_judge_options(command)
     command.add_argument(
-        "--pretrained", required=True, metavar="DIR", help="checkpoint: folder, hub id, or 'demo'"
+        "--format", choices=list(_SCORE_FORMS), help="by the file's ending; text if there is none"
     )
     command.add_argument(
-        "--judge", default=DEFAULT_JUDGE, help="registered judge (default: %(default)s)"
+        "-o", "--output", metavar="FILE", help="write there as rewards come, not to the terminal"
     )
-    command.add_argument("--revision", help="hub revision of the checkpoint")
-    command.add_argument("--template", help="template of rows with a prompt (default: ultrarm)")
-    command.add_argument("--special-tokens", choices=["text", "parse"])
-    command.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
-    command.add_argument("--device", help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
-    command.add_argument("--max-length", type=int, help="most tokens of a text")
-    command.add_argument("--batch-size", help="most texts at once, or auto")
-    command.add_argument("--format", choices=["text", "jsonl"], default="text")
     command.set_defaults(run=_run_score)
 
 
@@ -132,21 +129,18 @@ def _add_plugins(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _run_score(options: argparse.Namespace) -> int:
+    from ultrarm_eval.cli.row_output import RowOutput
     from ultrarm_eval.cli.score import score_file
 
-    settings = {
-        "judge": options.judge,
-        "revision": options.revision,
-        "special_tokens": options.special_tokens,
-        "dtype": options.dtype,
-        "device": options.device,
-        "max_length": options.max_length,
-        "batch_size": options.batch_size,
-        "template": options.template,
-    }
+    form = form_of(options.format, options.output, _SCORE_FORMS, otherwise="text")
     # What is not given is not passed: another package's judge may not have the setting.
-    given = {name: value for name, value in settings.items() if value is not None}
-    score_file(options.pairs, options.pretrained, given, form=options.format, output=sys.stdout)
+    pretrained, settings = chosen_judge(options)
+    if options.output is None:
+        score_file(options.pairs, pretrained, settings, form=form, output=sys.stdout)
+        return 0
+    with RowOutput(Path(options.output), [options.pairs]) as output:
+        score_file(options.pairs, pretrained, settings, form=form, output=output)
+    sys.stdout.write(f"{options.output}\n")
     return 0
 
 

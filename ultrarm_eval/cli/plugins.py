@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ultrarm_eval._startup import SWITCH, is_switched_off
+from ultrarm_eval.errors import UltrarmEvalError, first_line
 from ultrarm_eval.harness.bridge.entry_points import (
     AGGREGATIONS_GROUP,
     FILTERS_GROUP,
@@ -104,7 +105,20 @@ def _ours() -> Iterator[tuple[str, ...]]:
     plugins = registry()
     for kind, registered in (("judge", plugins.judges), ("pair source", plugins.pair_sources)):
         for name, registration in registered.items():
-            yield kind, name, packages.get(registration.plugin, own), "ultrarm-eval", "ok"
+            # A pair source is there already; a judge's factory is imported when it is used.
+            state = _factory_problem(name) if kind == "judge" else None
+            package = packages.get(registration.plugin, own)
+            yield kind, name, package, "ultrarm-eval", state or "ok"
+
+
+def _factory_problem(judge: str) -> str | None:
+    try:
+        registry().judge(judge)
+    except Exception as error:
+        said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
+        # The row has the judge's name and package already.
+        return f"broken: {said.split('): ', 1)[-1]}"
+    return None
 
 
 def _finder(*, native: bool, known: bool) -> str:

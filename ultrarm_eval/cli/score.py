@@ -3,49 +3,118 @@
 from __future__ import annotations
 
 import json
-from itertools import islice
-from typing import Any, TextIO
+import logging
+from itertools import count, islice, takewhile
+from typing import Any, Protocol
 
+from ultrarm_eval.cli.scoring import StoredScoring
 from ultrarm_eval.data.conversations import UnusableRowError, read_pair
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.records import Location, Row
-from ultrarm_eval.errors import DataError
-from ultrarm_eval.judges.loading import load_judge
+from ultrarm_eval.errors import DataError, RewardError, ScoringError
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.scoring.critique import is_unscored
+
+logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
 
 
+class Output(Protocol):
+    """Where rows go."""
+
+    def write(self, rows: str, /) -> object:
+        """Writes rows."""
+        ...
+
+    def flush(self) -> None:
+        """Hands them on."""
+        ...
+
+
 def score_file(
-    data: str, pretrained: str, settings: dict[str, Any], *, form: str, output: TextIO
+    data: str, pretrained: str | None, settings: dict[str, Any], *, form: str, output: Output
 ) -> None:
     """Scores the pairs of a file, in order, and writes them as text or JSON lines.
 
+    An answer that the judge has no score for has none in the output, and is counted in the log.
+
     Args:
         data: A file, a folder or the word of a source with `chosen` and `rejected`.
-        pretrained: The checkpoint.
-        settings: Settings of the judge.
+        pretrained: The checkpoint; None for a judge without one.
+        settings: Settings of the judge; `judge` among them is its kind.
         form: `text` or `jsonl`.
         output: Where to write.
 
     Raises:
-        UltrarmEvalError: The data, the judge or a setting cannot be used.
+        UltrarmEvalError: The data, the judge or a setting cannot be used, or a reward is no finite
+            number; the pairs before it are written.
     """
+    scoring = StoredScoring(pretrained, settings)
     opened = open_named_or_local(data, "test", registry().sources())
     # Every row is read before the weights are: a bad last line must not show after hours.
     for index, row in enumerate(opened.rows):
         _read(opened.where(index), row)
-    judge = load_judge(pretrained, **settings)
+    scoring.load()
+    unscored = _Unscored()
     write = _write_json if form == "jsonl" else _write_text
     rows = enumerate(opened.rows)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         sides = [side for index, row in chunk for side in _read(opened.where(index), row)]
-        rewards = judge.score([prompt for prompt, _ in sides], [text for _, text in sides])
-        for (index, _), chosen, rejected in zip(chunk, rewards[::2], rewards[1::2], strict=True):
-            write(output, index, chosen, rejected)
+        indices = [index for index, _ in chunk]
+        failure = None
+        try:
+            rewards = scoring.score([prompt for prompt, _ in sides], [text for _, text in sides])
+        except RewardError as error:
+            failure = _placed(error, opened.where(indices[error.completion // 2]))
+            rewards = _whole_pairs(error)
+        # Of a chunk that fails, the pairs before the first without both of its rewards.
+        for index, chosen, rejected in zip(indices, rewards[::2], rewards[1::2], strict=False):
+            write(output, index, unscored.seen(chosen), unscored.seen(rejected))
         output.flush()
+        if failure is not None:
+            raise failure
+    unscored.report()
+
+
+class _Unscored:
+    """Counts answers that a judge has no score for."""
+
+    def __init__(self) -> None:
+        self._answers = self._without = 0
+
+    def seen(self, reward: float) -> float | None:
+        """A reward; None where there is none."""
+        self._answers += 1
+        if not is_unscored(reward):
+            return reward
+        self._without += 1
+        return None
+
+    def report(self) -> None:
+        """Says how many there were."""
+        if self._without:
+            logger.warning(
+                "%d of %d answers got no readable score from the judge, and none is guessed: their "
+                "pairs have no difference.",
+                self._without,
+                self._answers,
+            )
+
+
+def _placed(error: RewardError, where: Location) -> ScoringError:
+    field = ("chosen", "rejected")[error.completion % 2]
+    failure = ScoringError(f"{where}, field {field!r}: {error.problem}")
+    failure.__cause__ = error
+    return failure
+
+
+def _whole_pairs(error: RewardError) -> list[float]:
+    known = takewhile(error.rewards.__contains__, count())
+    rewards = [error.rewards[index] for index in known]
+    return rewards[: len(rewards) // 2 * 2]
 
 
 def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
@@ -64,18 +133,26 @@ def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
     return [(pair.prompt, answer) for answer in pair.answers]
 
 
-def _write_text(output: TextIO, index: int, chosen: float, rejected: float) -> None:
+def _difference(chosen: float | None, rejected: float | None) -> float | None:
+    return None if chosen is None or rejected is None else chosen - rejected
+
+
+def _write_text(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
+    first, second, difference = (
+        "no score" if value is None else float(value)
+        for value in (chosen, rejected, _difference(chosen, rejected))
+    )
     output.write(
-        f"Pair {index + 1}: reward of chosen: {chosen}, reward of rejected: {rejected}\n"
-        f"Difference in rewards: {chosen - rejected}\n"
+        f"Pair {index + 1}: reward of chosen: {first}, reward of rejected: {second}\n"
+        f"Difference in rewards: {difference}\n"
     )
 
 
-def _write_json(output: TextIO, index: int, chosen: float, rejected: float) -> None:
+def _write_json(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
     line = {
         "row": index,
         "reward_chosen": chosen,
         "reward_rejected": rejected,
-        "difference": chosen - rejected,
+        "difference": _difference(chosen, rejected),
     }
     output.write(json.dumps(line) + "\n")

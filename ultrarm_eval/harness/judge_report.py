@@ -9,6 +9,7 @@ from typing import Any
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.abstentions import unscored_answers
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.protocol import settings_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def judge_report(
     report: dict[str, Any] = {
         "judge_used": {
             "name": getattr(judge, "name", type(judge).__name__),
-            **judge.settings(),
+            **settings_of(judge),
             "fingerprint": judge.fingerprint(),
         },
     }

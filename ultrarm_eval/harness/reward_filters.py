@@ -23,6 +23,7 @@ from ultrarm_eval.harness.scored_text import ScoredText
 from ultrarm_eval.harness.shared_judges import shared_judge
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.protocol import checked_scores
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
 
@@ -149,7 +150,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
 
     def _scored(self, asked: Sequence[tuple[Prompt, str]]) -> list[ScoredText]:
         texts = [text for _, text in asked]
-        rewards = self.judge.score([prompt for prompt, _ in asked], texts)
+        rewards = checked_scores(self.judge, [prompt for prompt, _ in asked], texts)
         self._check_rewards(rewards, len(texts))
         return [_scored_text(text, reward) for text, reward in zip(texts, rewards, strict=True)]
 

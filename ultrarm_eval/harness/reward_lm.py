@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,8 +24,8 @@ from ultrarm_eval.harness.response_cache import (
 )
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.judges import DEFAULT_JUDGE
-from ultrarm_eval.judges.base import StreamingJudge
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
+from ultrarm_eval.judges.protocol import checked_stream, described, settings_of
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.results.judge_identity import OF_COMPUTING
 from ultrarm_eval.scoring.critique import is_unscored
@@ -37,8 +37,6 @@ logger = logging.getLogger(__name__)
 
 # Keys of the results' configuration that are the harness's own.
 _OF_HARNESS = ("model", "model_args")
-# A judge that cannot stream loses at most this many rewards when a run is killed.
-_CHUNK = 64
 
 
 class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
@@ -85,10 +83,12 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         if judge is None:
             judge = self.judge_unless_named(pretrained, settings.get("revision"))
         pretrained = default_checkpoint(judge) if pretrained is None else str(pretrained)
-        self.pretrained = str(pretrained)
+        # A judge without weights goes by its name.
+        self.pretrained = judge if pretrained is None else pretrained
+        named = {} if pretrained is None else {"pretrained": pretrained}
         self.judge = make_judge(
             judge,
-            {"pretrained": pretrained, **settings},
+            {**named, **settings},
             offered={"batch_size": batch_size, "max_batch_size": max_batch_size, "device": device},
         )
         # judge=auto is answered by another.
@@ -139,7 +139,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             len(askers),
         )
         rewards: list[Reward | None] = [None] * len(requests)
-        stream = self._stream(prompts, completions)
+        stream = checked_stream(self.judge, prompts, completions)
         # Loading comes with the first reward; its lines stay out of the bar.
         started = [*islice(stream, 1)]
         silent = disable_tqdm or self.rank != 0
@@ -147,16 +147,10 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             for distinct_index, reward in chain(started, stream):
                 for index in askers[distinct_index]:
                     if not (math.isfinite(reward) or self._may_lack(reward, requests[index])):
-                        raise _no_number(reward, requests[index])
+                        raise _no_number(described(self.judge), reward, requests[index])
                     answer = rewards[index] = Reward(reward)
                     self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
                     progress.update()
-        missing = [index for index, reward in enumerate(rewards) if reward is None]
-        if missing:
-            raise ConfigurationError(
-                f"Judge {self.judge_name!r} gave {len(missing)} of {len(rewards)} requests no "
-                f"reward, the first of them request {missing[0]}."
-            )
         return [reward for reward in rewards if reward is not None]
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> NoReturn:
@@ -202,7 +196,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def get_model_info(self) -> dict[str, Any]:
         """The judge's settings, for the ``config`` section of the results."""
-        settings = dict(self.judge.settings())
+        settings = settings_of(self.judge)
         # The harness writes the device that was asked for under "device".
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
@@ -252,13 +246,13 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def _own_counts(self) -> dict[str, int]:
         """What happened to the texts that this process was asked for."""
         # The judge is asked once for each text, and may find that some have the same tokens.
-        of_judge = dict(self.judge.settings().get("counts", {}))
+        of_judge = dict(settings_of(self.judge).get("counts", {}))
         of_judge.pop("texts", None)
         return {**self._request_counts, **of_judge}
 
     def _own_seconds(self) -> float:
         """What the model took for them."""
-        return float(self.judge.settings().get("scoring_seconds") or 0.0)
+        return float(settings_of(self.judge).get("scoring_seconds") or 0.0)
 
     def _count_all_processes(self) -> None:
         """Adds up the counts of every process on the first one, which writes the results."""
@@ -270,17 +264,6 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             self._counts_of_all = {
                 name: sum(counts.get(name, 0) for counts in of_each) for name in names
             }
-
-    def _stream(
-        self, prompts: Sequence[Prompt], completions: Sequence[str]
-    ) -> Iterator[tuple[int, float]]:
-        if isinstance(self.judge, StreamingJudge):
-            yield from self.judge.score_stream(prompts, completions)
-            return
-        for start in range(0, len(completions), _CHUNK):
-            stop = start + _CHUNK
-            rewards = self.judge.score(prompts[start:stop], completions[start:stop])
-            yield from enumerate(rewards, start)
 
 
 class AnyRewardModelLM(RewardModelLM):
@@ -314,9 +297,9 @@ def _distinct(
     return askers, prompts, completions
 
 
-def _no_number(reward: float, request: Instance) -> ScoringError:
+def _no_number(who: str, reward: float, request: Instance) -> ScoringError:
     return ScoringError(
-        f"The judge gave the reward {reward} to document {request.doc_id} of {request.task_name}, "
+        f"{who} gave the reward {reward} to document {request.doc_id} of {request.task_name}, "
         f"answer {request.idx}; a reward is a finite number."
         + (
             " Nothing readable was written about it, and only the preference tasks leave such "

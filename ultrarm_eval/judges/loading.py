@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Collection
 from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.errors import (
+    ConfigurationError,
+    PluginError,
+    UltrarmEvalError,
+    first_line,
+    unknown_choice,
+)
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.protocol import require_judge
 from ultrarm_eval.plugins import registry
 
 _ANY, _MANY = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
@@ -25,16 +33,43 @@ def make_judge(
 
     Raises:
         ConfigurationError: No such judge, or a setting it does not have.
+        PluginError: Another package's judge cannot be made, or is none.
     """
-    factory = registry().judge(judge)
+    plugins = registry()
+    factory = plugins.judge(judge)
     names = _settings_of(factory)
-    if names is None:
-        return factory(**{**(offered or {}), **settings})
-    for name in settings:
-        if name not in names:
-            raise unknown_choice(f"setting of judge {judge!r}:", name, names)
-    taken = {name: value for name, value in (offered or {}).items() if name in names}
-    return factory(**{**taken, **settings})
+    taken = dict(offered or {})
+    if names is not None:
+        for name in settings:
+            if name not in names:
+                raise unknown_choice(f"setting of judge {judge!r}:", name, names)
+        taken = {name: value for name, value in taken.items() if name in names}
+    if plugins.is_ours(judge):
+        return factory(**{**taken, **settings})
+    who = plugins.described_judge(judge)
+    try:
+        made = factory(**{**taken, **settings})
+    except UltrarmEvalError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
+    require_judge(made, who)
+    return made
+
+
+def judge_names() -> Collection[str]:
+    """The names that judges are registered under."""
+    return registry().judges.keys()
+
+
+def takes_setting(judge: str, name: str) -> bool:
+    """Whether a judge has a setting.
+
+    Raises:
+        ConfigurationError: No such judge.
+    """
+    names = _settings_of(registry().judge(judge))
+    return names is None or name in names
 
 
 def load_judge(
@@ -56,15 +91,23 @@ def load_judge(
     if pretrained is not None:
         settings["pretrained"] = pretrained
     made = make_judge(judge, settings)
-    load = getattr(made, "load", None)
-    if callable(load):
-        load()
+    load_weights(made)
     return made
 
 
+def load_weights(judge: Judge) -> None:
+    """Loads what a judge would otherwise load with its first text, if it can be told to."""
+    load = getattr(judge, "load", None)
+    if callable(load):
+        load()
+
+
 def default_checkpoint(judge: str) -> str | None:
-    """The checkpoint of a judge whose user named none; None if the judge wants one named."""
-    default: str | None = getattr(registry().judge(judge), "default_checkpoint", DEFAULT_CHECKPOINT)
+    """The checkpoint of a judge whose user named none; None if it has none or wants one named."""
+    plugins = registry()
+    factory = plugins.judge(judge)
+    otherwise = DEFAULT_CHECKPOINT if plugins.is_ours(judge) else None
+    default: str | None = getattr(factory, "default_checkpoint", otherwise)
     return default
 
 

@@ -121,7 +121,7 @@ class RewardStream:
                     yield from self._hand_out(ids, places[ids], reward)
                 elif ids not in finite:
                     index = places[ids][0]
-                    raise RewardError(_not_finite(index, self._completions[index], reward), index)
+                    raise _not_finite(index, self._completions[index], reward)
 
     def _store(self, store: ScoreStore, rewards: Mapping[PackedIds, float]) -> None:
         """Stores rewards; where that fails the run goes on, and the next batch takes them along."""
@@ -214,9 +214,12 @@ def _quoted(text: str) -> str:
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
-def _not_finite(index: int, completion: str, reward: float) -> str:
-    return (
-        f"The reward of completion {index} is {reward}; it starts {_quoted(completion)}. "
+def _not_finite(index: int, completion: str, reward: float) -> RewardError:
+    problem = (
+        f"is {reward}; it starts {_quoted(completion)}. "
         "Weights or activations overflowed: use dtype=bfloat16 or float32 rather than float16, "
         "and check that the checkpoint is undamaged."
+    )
+    return RewardError(
+        f"The reward of completion {index} {problem}", index, f"Its reward {problem}"
     )

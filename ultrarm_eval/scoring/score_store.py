@@ -26,6 +26,7 @@ from ultrarm_eval.errors import ScoreStoreError
 from ultrarm_eval.scoring.store_file import (
     PATIENCE_S,
     checked_store_path,
+    damage_as_such,
     is_damage,
     lock_of,
     opened,
@@ -99,7 +100,8 @@ class ScoreStore:
             ) from error
 
     def _connect(self) -> None:
-        self._connection = opened(self.path)
+        with damage_as_such():
+            self._connection = opened(self.path)
         self.close = weakref.finalize(self, self._connection.close)
         try:
             self._judge = self._register(self._fingerprint, self._settings)
@@ -191,7 +193,8 @@ class ScoreStore:
             f"WHERE judge = ? AND text IN ({marks})"
         )
         try:
-            return self._connection.execute(query, (self._judge, *keys)).fetchall()
+            with damage_as_such():
+                return self._connection.execute(query, (self._judge, *keys)).fetchall()
         except sqlite3.Error as error:
             if is_damage(error):
                 self._begin_anew(error)
@@ -231,7 +234,7 @@ class ScoreStore:
             (self._judge, key, value, _checksum(self._fingerprint, table, key, value))
             for key, value in ((_key(ids), value) for ids, value in values.items())
         ]
-        with transaction(self._connection):
+        with damage_as_such(), transaction(self._connection):
             self._connection.executemany(
                 f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)",  # noqa: S608 - ours
                 rows,

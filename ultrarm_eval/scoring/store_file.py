@@ -126,6 +126,15 @@ def set_aside(path: Path, why: object) -> None:
 
 
 @contextmanager
+def damage_as_such() -> Iterator[None]:
+    """Has SQLite's message about a damaged name, which cannot be decoded, mean damage."""
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError("a name in it is not UTF-8") from error
+
+
+@contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """All of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")

@@ -1,0 +1,243 @@
+"""Judges of other packages that are none, or give no rewards, are named at once."""
+
+import re
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from ultrarm_eval import load_judge, plugins
+from ultrarm_eval.errors import ConfigurationError, PluginError, RewardError, ScoringError
+from ultrarm_eval.hookspecs import hookimpl
+from ultrarm_eval.judges.loading import default_checkpoint, make_judge
+from ultrarm_eval.judges.protocol import checked_scores, checked_stream, settings_of
+
+WHO = re.escape("Judge 'mine' (plugin 'third-party')")
+PROMPTS, TEXTS = ["a"] * 4, ["one", "two", "three", "four"]
+
+
+class Whole:
+    """A judge as it should be."""
+
+    def score(self, prompts, completions):
+        return [float(len(text)) for text in completions]
+
+    def settings(self):
+        return {"size": 1, "counts": {"texts": 3}}
+
+    def fingerprint(self):
+        return "whole"
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    """Registers a factory as `mine`."""
+
+    def register_as_mine(factory):
+        class Plugin:
+            @hookimpl
+            def register_judges(self, register):
+                register("mine", factory)
+
+        manager = plugins.make_plugin_manager(load_entry_points=False)
+        manager.register(Plugin(), name="third-party")
+        found = plugins.PluginRegistry(manager)
+        monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
+        return found
+
+    return register_as_mine
+
+
+def judge_with(**methods):
+    return type("Mine", (Whole,), methods)
+
+
+def fails(self, *_):
+    raise RuntimeError("out of order")
+
+
+@pytest.mark.parametrize(
+    ("methods", "message"),
+    [
+        ({"settings": None}, r"Mine has no method settings\(\)"),
+        ({"fingerprint": "abc"}, r"no method fingerprint\(\)"),
+        ({"score": None, "settings": 1}, r"no method score\(.*; and no settings\("),
+        ({"score_stream": 5}, "score_stream is no method"),
+        ({"settings": fails}, r"settings\(\) fails: RuntimeError: out of order"),
+        ({"settings": lambda _: None}, r"settings\(\) gives a value of type NoneType"),
+        ({"settings": lambda _: {1: 2}}, "a mapping from names"),
+        ({"settings": lambda _: {"a": {1, 2}}}, r"gives a=\{1, 2\}, which is no JSON value"),
+        ({"settings": lambda _: {"a": torch.float32}}, "a=torch.float32, which is no JSON"),
+        ({"settings": lambda _: {"counts": [1]}}, r"counts=\[1\]"),
+        ({"settings": lambda _: {"counts": {"texts": "3"}}}, "from names to numbers"),
+        ({"settings": lambda _: {"scoring_seconds": "3"}}, "scoring_seconds='3', no number"),
+        ({"fingerprint": fails}, r"fingerprint\(\) fails: RuntimeError"),
+        ({"fingerprint": lambda _: 3}, r"fingerprint\(\) gives 3"),
+        ({"fingerprint": lambda _: ""}, r"fingerprint\(\) gives ''"),
+        ({"fingerprint": lambda _: None}, r"fingerprint\(\) gives None"),
+        ({"__init__": fails}, "cannot be made: RuntimeError: out of order"),
+        ({"__init__": lambda self, needed: None}, "cannot be made: TypeError: .*needed"),
+    ],
+)
+def test_what_is_no_judge_is_refused_when_it_is_made(registered, methods, message):
+    registered(judge_with(**methods))
+    with pytest.raises(PluginError, match=f"^{WHO}.*{message}"):
+        make_judge("mine", {})
+
+
+def test_a_factory_that_makes_nothing_is_refused(registered):
+    registered(lambda: None)
+    with pytest.raises(PluginError, match="NoneType has no method score"):
+        make_judge("mine", {})
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("no_such_module_here:Judge", "ModuleNotFoundError: No module named"),
+        ("json:NoSuchJudge", "AttributeError"),
+        ("json:decoder.JSONDecoder.none", "AttributeError"),
+        ("ultrarm_eval:__version__", "of type str, and a factory is called"),
+    ],
+)
+def test_a_path_that_leads_to_no_factory_is_named(registered, path, message):
+    found = registered(path)
+    with pytest.raises(PluginError, match=f"^{WHO}.*{message}"):
+        load_judge(judge="mine")
+    with pytest.raises(PluginError, match=message):
+        found.judge("mine")
+
+
+def test_an_own_error_of_a_judge_keeps_its_words(registered):
+    def refuses(self):
+        raise ConfigurationError("penalty=-1: at least 0.")
+
+    registered(judge_with(__init__=refuses))
+    with pytest.raises(ConfigurationError, match="^penalty=-1: at least 0"):
+        make_judge("mine", {})
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([1.0, 2.0, 3.0], "gave 3 rewards to 4 answers"),
+        ([1.0] * 5, "gave 5 rewards to 4 answers"),
+        ([], "gave 0 rewards"),
+        (None, "type NoneType"),
+        ((float(i) for i in range(4)), "type generator"),
+        ("1234", "type str"),
+        ({0: 1.0, 1: 1.0, 2: 1.0, 3: 1.0}, "type dict"),
+        (1.0, "type float"),
+        ([1.0, None, 2.0, 3.0], "completion 1 None of type NoneType"),
+        ([1.0, 2.0, "3", 3.0], "completion 2 '3' of type str"),
+        ([1.0, True, 2.0, 3.0], "completion 1 True"),
+        ([1.0, 2j, 2.0, 3.0], "completion 1 2j"),
+        ([1.0, [2.0, 1.0], 2.0, 3.0], "completion 1 .* of type list"),
+        (torch.ones(4, 2), "completion 0 .*of type Tensor"),
+        ([1.0, float("nan"), 2.0, 3.0], "completion 1 the reward nan"),
+        ([1.0, 2.0, 3.0, float("-inf")], "completion 3 the reward -inf"),
+        ([1.0, np.float32("inf"), 2.0, 3.0], "completion 1 the reward inf"),
+        ([1.0, 10**400, 2.0, 3.0], "completion 1 the reward inf"),
+    ],
+)
+def test_what_is_no_list_of_rewards_is_named(registered, given, message):
+    registered(judge_with(score=lambda *_: given))
+    judge = make_judge("mine", {})
+    with pytest.raises(ScoringError, match=f"^{WHO}.*{message}"):
+        checked_scores(judge, PROMPTS, TEXTS)
+
+
+def test_what_is_sound_is_not_lost_with_what_is_not(registered):
+    registered(judge_with(score=lambda *_: [1.0, float("nan"), 2, None]))
+    judge = make_judge("mine", {})
+    with pytest.raises(RewardError) as caught:
+        checked_scores(judge, PROMPTS, TEXTS)
+    assert (caught.value.completion, caught.value.rewards) == (1, {0: 1.0, 2: 2.0})
+    got = []
+    with pytest.raises(ScoringError, match="completion 3 None"):
+        got.extend(checked_stream(judge, PROMPTS, TEXTS))
+    assert got[:2] == [(0, 1.0), (2, 2.0)]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [3, 3, 5, 4],
+        (3.0, 3.0, 5.0, 4.0),
+        np.array([3, 3, 5, 4], dtype=np.float32),
+        torch.tensor([3.0, 3.0, 5.0, 4.0], dtype=torch.bfloat16),
+        torch.tensor([[3.0], [3.0], [5.0], [4.0]]),
+        [Fraction(3), np.float64(3), torch.tensor(5.0), np.int64(4)],
+    ],
+)
+def test_numbers_of_any_kind_are_rewards(registered, given):
+    registered(judge_with(score=lambda *_: given))
+    judge = make_judge("mine", {})
+    rewards = checked_scores(judge, PROMPTS, TEXTS)
+    assert rewards == [3.0, 3.0, 5.0, 4.0]
+    assert all(isinstance(reward, float) for reward in rewards)
+    assert sorted(checked_stream(judge, PROMPTS, TEXTS)) == list(enumerate(rewards))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([(0, 1.0), (0, 2.0)], "completion 0 two rewards"),
+        ([(4, 1.0)], "for completion 4 of 4"),
+        ([(-1, 1.0)], "for completion -1 of 4"),
+        ([(0, 1.0), (1, 1.0)], "no reward to 2 of 4 completions, the first of them completion 2"),
+        ([], "no reward to 4 of 4"),
+        ([1.0, 2.0], r"gave 1\.0, and it has to give the index"),
+        ([(0.0, 1.0)], r"gave \(0\.0, 1\.0\)"),
+        ([("0", 1.0)], "the index"),
+        ([(0, 1.0, 2.0)], "the index"),
+        ([(0, "1")], "completion 0 '1' of type str"),
+        (None, r"score_stream\(\) failed: TypeError"),
+    ],
+)
+def test_a_stream_that_is_none_is_named(registered, given, message):
+    registered(judge_with(score_stream=lambda *_: given))
+    with pytest.raises(ScoringError, match=f"^{WHO}.*{message}"):
+        list(checked_stream(make_judge("mine", {}), PROMPTS, TEXTS))
+
+
+def test_a_stream_may_come_in_any_order_and_in_numpy(registered):
+    registered(judge_with(score_stream=lambda *_: ((np.int64(i), i) for i in (2, 0, 3, 1))))
+    given = list(checked_stream(make_judge("mine", {}), PROMPTS, TEXTS))
+    assert given == [(2, 2.0), (0, 0.0), (3, 3.0), (1, 1.0)]
+
+
+@pytest.mark.parametrize("method", ["score", "score_stream"])
+def test_what_another_packages_judge_raises_is_called_by_its_name(registered, method):
+    def stream(self, prompts, completions):
+        yield 0, 1.0
+        raise KeyError("token")
+
+    registered(judge_with(**{method: fails if method == "score" else stream}))
+    judge = make_judge("mine", {})
+    got = []
+    with pytest.raises(ScoringError, match=rf"^{WHO}: {method}\(\) failed: "):
+        got.extend(checked_stream(judge, PROMPTS, TEXTS))
+    assert got == ([] if method == "score" else [(0, 1.0)])
+
+
+def test_settings_that_fail_at_the_end_lose_no_run(registered, caplog):
+    registered(Whole)
+    judge = make_judge("mine", {})
+    judge.settings = lambda: 1 / 0
+    assert settings_of(judge) == Whole().settings()
+    assert "ZeroDivisionError" in caplog.text
+    assert "third-party" in caplog.text
+
+
+def test_a_judge_without_weights_is_given_no_checkpoint(registered):
+    registered(Whole)
+    assert default_checkpoint("mine") is None
+    assert default_checkpoint("ultrarm") == "openbmb/UltraRM-13b"
+    from ultrarm_eval.harness.reward_lm import RewardModelLM
+
+    lm = RewardModelLM(judge="mine")
+    assert (lm.pretrained, lm.judge_name) == ("mine", "mine")
+    with pytest.raises(ConfigurationError, match="'pretrained'"):
+        make_judge("mine", {"pretrained": "x"})

@@ -1,0 +1,7 @@
+"""`python -m ultrarm_eval`."""
+
+import sys
+
+from ultrarm_eval.cli import main
+
+sys.exit(main())

@@ -1,0 +1,112 @@
+"""The judge of `ultrarm-eval score` and `judge`: rewards, out of a store where there is one."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.errors import RewardError, ScoreStoreError
+from ultrarm_eval.judges import DEFAULT_JUDGE
+from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
+from ultrarm_eval.judges.protocol import checked_scores, settings_of
+from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
+
+logger = logging.getLogger(__name__)
+
+# A judge that keeps no store of its own is asked for so many texts before they are stored.
+_STORED_AT_ONCE = 32
+
+
+class StoredScoring:
+    """A judge, and the file that keeps its rewards.
+
+    A judge that has the setting `score_store` keeps its own; for any other the rewards are kept
+    here, by prompt and completion.
+
+    Attributes:
+        judge: The judge.
+    """
+
+    def __init__(self, pretrained: str | None, settings: Mapping[str, Any]) -> None:
+        """Makes the judge; its weights are loaded by `load`.
+
+        Args:
+            pretrained: Its checkpoint; None for a judge without one.
+            settings: Its settings; `judge` among them is its kind.
+
+        Raises:
+            UltrarmEvalError: The judge, the store or a setting cannot be used.
+        """
+        given = dict(settings)
+        kind = given.pop("judge", DEFAULT_JUDGE)
+        self._has_store = given.get("score_store") is not None
+        path = None
+        if self._has_store and not takes_setting(kind, "score_store"):
+            path = checked_store_path(given.pop("score_store"))
+        named = {} if pretrained is None else {"pretrained": pretrained}
+        self.judge: Judge = make_judge(kind, {**named, **given})
+        self._store = None
+        if path is not None:
+            self._store = ScoreStore(path, self.judge.fingerprint(), self.settings())
+
+    def load(self) -> None:
+        """Loads the weights, unless all that is asked for may be in the store."""
+        if not self._has_store or self._store is not None:
+            load_weights(self.judge)
+
+    def settings(self) -> dict[str, Any]:
+        """The judge's settings."""
+        return settings_of(self.judge)
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
+        """The rewards of completions, in order.
+
+        Raises:
+            RewardError: One is no finite number; the error has those that are.
+            ScoringError: The judge fails.
+        """
+        if self._store is None:
+            return checked_scores(self.judge, prompts, completions)
+        keys = [_key(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]
+        known = self._store.find(list(dict.fromkeys(keys)))
+        logger.info(
+            "score_store=%s: %d of %d texts were scored before.",
+            self._store.path,
+            len(known),
+            len(set(keys)),
+        )
+        places = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
+        missing = sorted(places.values())
+        for start in range(0, len(missing), _STORED_AT_ONCE):
+            part = missing[start : start + _STORED_AT_ONCE]
+            try:
+                scores = checked_scores(
+                    self.judge, [prompts[i] for i in part], [completions[i] for i in part]
+                )
+            except RewardError as error:
+                known |= self._kept({keys[part[i]]: r for i, r in error.rewards.items()})
+                error.completion = part[error.completion]
+                error.rewards = {i: known[key] for i, key in enumerate(keys) if key in known}
+                raise
+            known |= self._kept({keys[i]: r for i, r in zip(part, scores, strict=True)})
+        return [known[key] for key in keys]
+
+    def _kept(self, rewards: dict[bytes, float]) -> dict[bytes, float]:
+        # What a judge wrote has no place in the store, and its reward is not kept without it.
+        plain = {k: r for k, r in rewards.items() if type(r) is float and math.isfinite(r)}
+        try:
+            if self._store is not None:
+                self._store.add(plain)
+        except ScoreStoreError as error:
+            logger.warning("%s The run goes on without it.", error)
+        return rewards
+
+
+def _key(prompt: Prompt, completion: str) -> bytes:
+    """What a judge is asked, as bytes that stand for nothing else."""
+    return json.dumps([as_messages(prompt), completion]).encode()

@@ -6,7 +6,8 @@ import inspect
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges.adapters import refuse_adapter_setting
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.plugins import registry
 
@@ -28,6 +29,8 @@ def make_judge(
     """
     factory = registry().judge(judge)
     names = _settings_of(factory)
+    if names is not None or judge == AUTO_JUDGE:
+        refuse_adapter_setting(settings.keys() - (names or set()))
     if names is None:
         return factory(**{**(offered or {}), **settings})
     for name in settings:

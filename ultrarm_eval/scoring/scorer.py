@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ultrarm_eval.errors import TextDoesNotFitError, first_line
+from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
 from ultrarm_eval.scoring.plan import PADDED, Batch, make_plan
 from ultrarm_eval.scoring.rows import make_row
 from ultrarm_eval.scoring.runner import Runner
@@ -19,6 +19,8 @@ logger = logging.getLogger(__name__)
 
 # What plain RuntimeErrors say on CUDA, ROCm and MPS, in cuBLAS, and on the CPU.
 _OUT_OF_MEMORY = ("out of memory", "CUBLAS_STATUS_ALLOC_FAILED", "can't allocate memory")
+# What a network raises that was built from a configuration with a wrong value.
+_NOT_COMPUTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass
@@ -93,6 +95,8 @@ def score_after_tokens(runner: Runner, text: TokenIds) -> list[float]:
         if not _is_out_of_memory(error):
             raise
         raise TextDoesNotFitError(_too_long(len(text), first_line(error)), 0) from error
+    except _NOT_COMPUTED as error:
+        raise _not_computed(error) from error
 
 
 def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
@@ -113,6 +117,15 @@ def _try_batch(
         if not _is_out_of_memory(error):
             raise
         return None, first_line(error)
+    except _NOT_COMPUTED as error:
+        raise _not_computed(error) from error
+
+
+def _not_computed(error: Exception) -> ScoringError:
+    return ScoringError(
+        f"The model cannot compute a text ({first_line(error)}): a value in its config.json is "
+        "none that this version of transformers computes with."
+    )
 
 
 def _is_out_of_memory(error: RuntimeError) -> bool:

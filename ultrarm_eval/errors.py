@@ -26,6 +26,10 @@ class CheckpointError(UltrarmEvalError):
     """A checkpoint is missing, unreachable, or is not the model it is said to be."""
 
 
+class OtherKindError(CheckpointError):
+    """A checkpoint is of another kind than the judge takes."""
+
+
 class DeviceError(UltrarmEvalError):
     """The device asked for does not exist or cannot hold the weights."""
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import OtherKindError
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel, wrong_family
 from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
 from ultrarm_eval.judges.own_code import refuse_own_code
@@ -17,10 +17,6 @@ from ultrarm_eval.judges.own_code import refuse_own_code
 _REWARD_MODEL_CLASSES = frozenset(
     {"LlamaRewardModel", "LlamaRM", "UltraRM", "MistralRewardModel", "EurusRewardModel", "EurusRM"}
 )
-
-
-class OtherKindError(CheckpointError):
-    """A checkpoint is of another kind than the judge takes; which judge takes it is to be added."""
 
 
 class Architecture(Protocol):
@@ -97,7 +93,7 @@ class ScalarHead:
 
 
 def _own_classes(model_type: str) -> set[str]:
-    """transformers' own classes of a family: their body is the judge's, and its head is named."""
+    """Classes of transformers of a family: their body is the judge's, and its head is named."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,

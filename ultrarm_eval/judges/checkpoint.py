@@ -13,9 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import CheckpointError, OtherKindError
 from ultrarm_eval.judges.adapters import refuse_adapter
-from ultrarm_eval.judges.architecture import ULTRARM, Architecture, OtherKindError
+from ultrarm_eval.judges.architecture import ULTRARM, Architecture
 from ultrarm_eval.judges.checkpoint_fields import require_config_values
 from ultrarm_eval.judges.checkpoint_files import Fetch, fetcher, hub_commit, read_json
 from ultrarm_eval.judges.foreign_errors import as_checkpoint_error, quoted
@@ -124,9 +124,9 @@ class Checkpoint:
         paths = [*small, *(path for path in weights if path is not None)]
         if None in weights:
             raise CheckpointError(f"{self.name}: a weight file disappeared.")
-        with as_checkpoint_error(f"{self.name}: a file cannot be read"):
-            with ThreadPoolExecutor() as threads:
-                digests = list(threads.map(_sha256, paths))
+        unreadable = as_checkpoint_error(f"{self.name}: a file cannot be read")
+        with unreadable, ThreadPoolExecutor() as threads:
+            digests = list(threads.map(_sha256, paths))
         for path, digest in zip(paths, digests, strict=True):
             _require_blob(self.name, path, digest)
         lines = [f"{path.name} {digest}" for path, digest in zip(paths, digests, strict=True)]

@@ -99,6 +99,9 @@ def _is_added_tokens(value: object) -> bool:
 
 
 _COUNT = Values("a whole number of at least 1", lambda v: _is_whole(v, 1))
+# Labels and positions are counted out when a network is built.
+_LABELS = Values("a whole number from 1 to 100000", lambda v: _is_whole(v, 1, 100_000))
+_POSITIONS = Values("a whole number from 1 to 2^26", lambda v: _is_whole(v, 1, 2**26))
 _WHOLE = Values("a whole number of at least 0", lambda v: _is_whole(v, 0))
 _TOKEN_ID = Values("a whole number of at least 0 (-1 for none)", lambda v: _is_whole(v, -1))
 _TOKEN_IDS = Values(
@@ -127,17 +130,17 @@ _CONFIG = {
     **dict.fromkeys(
         (
             *("hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
-            *("head_dim", "vocab_size", "max_position_embeddings", "num_labels"),
-            *("n_embd", "n_layer", "n_head", "n_positions", "n_ctx", "d_model", "embedding_size"),
+            *("head_dim", "vocab_size", "n_embd", "n_layer", "n_head", "n_ctx", "d_model"),
+            "embedding_size",
         ),
         _COUNT,
     ),
+    "num_labels": _LABELS,
+    **dict.fromkeys(("max_position_embeddings", "n_positions"), _POSITIONS),
     **dict.fromkeys(("type_vocab_size", "sliding_window", "max_window_layers"), _WHOLE),
     **dict.fromkeys(("pad_token_id", "bos_token_id"), _TOKEN_ID),
     "eos_token_id": _TOKEN_IDS,
-    **dict.fromkeys(
-        ("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"), _SHARE
-    ),
+    **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"), _SHARE),
     **dict.fromkeys(
         (
             *("attention_dropout", "hidden_dropout", "hidden_dropout_prob", "resid_pdrop"),
@@ -229,8 +232,7 @@ _TOKENIZER = {
     "added_tokens_decoder": Values("an object of ids and tokens", _is_added_tokens),
 }
 
-#: The JSON files a checkpoint's tokenizer is described by, and their fields.
-TOKENIZER_FILES: Mapping[str, Mapping[str, Values]] = {
+_TOKENIZER_FILES: Mapping[str, Mapping[str, Values]] = {
     "tokenizer_config.json": _TOKENIZER,
     "special_tokens_map.json": _SPECIAL_TOKENS,
 }
@@ -264,7 +266,7 @@ def require_tokenizer_values(name: str, file: str, values: Mapping[str, Any]) ->
     where = f"{name}: {file}"
     if file == _ADDED_TOKENS:
         _require(where, values, dict.fromkeys(values, _WHOLE))
-    _require(where, values, TOKENIZER_FILES.get(file, {}))
+    _require(where, values, _TOKENIZER_FILES.get(file, {}))
 
 
 def read_index(name: str, file: str, index: Mapping[str, Any]) -> tuple[dict[str, str], int | None]:

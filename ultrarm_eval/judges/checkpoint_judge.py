@@ -14,6 +14,7 @@ from ultrarm_eval.judges.budget import token_budget
 from ultrarm_eval.judges.checkpoint import DTYPES, Checkpoint, open_checkpoint
 from ultrarm_eval.judges.device import check_memory, resolve_device
 from ultrarm_eval.judges.fingerprint import Fingerprint
+from ultrarm_eval.judges.foreign_errors import as_checkpoint_error
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
 from ultrarm_eval.judges.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.judges.settings import (
@@ -150,14 +151,16 @@ class CheckpointJudge(TextScoring):
             has_chat = bool(self._tokenizer.chat_template)
             self._template = closed_by_eos(self._template, has_chat_template=has_chat)
             max_length = min(self._parity["max_length"], positions or self._parity["max_length"])
-        self._encoder = self._make_encoder(
-            loaded,
-            max_length=checked_max_length(max_length, self._checkpoint.name, positions),
-            special_tokens=special_tokens or DEFAULT_SPECIAL_TOKENS,
-            vocabulary_size=self._checkpoint.config.vocab_size,
-            is_sentencepiece=loaded.is_sentencepiece,
-            eos_id=loaded.eos_id(self._checkpoint.config),
-        )
+        what = f"{self._checkpoint.name}: its tokenizer or its template cannot be used"
+        with as_checkpoint_error(what):
+            self._encoder = self._make_encoder(
+                loaded,
+                max_length=checked_max_length(max_length, self._checkpoint.name, positions),
+                special_tokens=special_tokens or DEFAULT_SPECIAL_TOKENS,
+                vocabulary_size=self._checkpoint.config.vocab_size,
+                is_sentencepiece=loaded.is_sentencepiece,
+                eos_id=loaded.eos_id(self._checkpoint.config),
+            )
         self._attention = checked_attention(
             str(attn_implementation), Place(self._checkpoint.config, self._device, self._dtype)
         )
@@ -186,8 +189,7 @@ class CheckpointJudge(TextScoring):
 
     def _positions(self) -> int | None:
         """The most positions the network has; None for no limit."""
-        positions = getattr(self._checkpoint.config, "max_position_embeddings", None)
-        return None if positions is None else int(positions)
+        return positions_of(self._checkpoint.config)
 
     def _other_checkpoints(self) -> dict[str, Checkpoint]:
         """Further weights that rewards depend on, by name."""
@@ -323,6 +325,12 @@ class CheckpointJudge(TextScoring):
                 self._store_path, self.fingerprint(), self._fingerprint.parts()
             )
         return self._store
+
+
+def positions_of(config: Any) -> int | None:
+    """The most positions of a network; None for no limit, which some configurations write as -1."""
+    positions = getattr(config, "max_position_embeddings", None)
+    return None if positions is None or positions < 1 else int(positions)
 
 
 def _layer_parameters(checkpoint: Checkpoint) -> int:

@@ -8,8 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.architecture import OtherKindError, class_names
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+from ultrarm_eval.judges.architecture import class_names
 from ultrarm_eval.judges.decoder_families import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.judges.own_code import refuse_own_code
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
 from ultrarm_eval.judges.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.judges.checkpoint_judge import positions_of
+from ultrarm_eval.judges.foreign_errors import quoted
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.judges.tokenizer import LoadedTokenizer, load_tokenizer
-from ultrarm_eval.scoring.encoding import TextEncoder
+from ultrarm_eval.scoring.completion_tokens import CompletionEncoder, completion_start
+from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.likelihood_runner import PreferenceRunner
+from ultrarm_eval.scoring.token_ids import unpacked
+from ultrarm_eval.templates import Template
 
 
 class PreferenceJudge(LanguageModelJudge):
@@ -55,20 +61,29 @@ class PreferenceJudge(LanguageModelJudge):
         return super()._bytes_to_load() + self._bytes_of(self._reference)
 
     def _positions(self) -> int | None:
-        both = (self._checkpoint.config, self._reference.config)
-        known = [getattr(config, "max_position_embeddings", None) for config in both]
-        return min((int(positions) for positions in known if positions is not None), default=None)
+        both = map(positions_of, (self._checkpoint.config, self._reference.config))
+        return min((positions for positions in both if positions is not None), default=None)
 
     def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
-        theirs = load_tokenizer(self._reference).tokenizer
-        if theirs.get_vocab() != loaded.tokenizer.get_vocab():
+        reference = load_tokenizer(self._reference).tokenizer
+        ours, theirs = loaded.tokenizer.get_vocab(), reference.get_vocab()
+        # Texts do not contain these: templates write them, or nothing does, as padding tokens.
+        special = special_tokens(loaded.tokenizer) | special_tokens(reference)
+        token = _differing_token(ours, theirs, special)
+        if token is not None:
             raise CheckpointError(
                 f"{self._reference.name}: its tokenizer has another vocabulary than "
-                f"{self._checkpoint.name}'s, so the two cannot be compared token by token. "
+                f"{self._checkpoint.name}'s, so the two cannot be compared token by token: "
+                f"{quoted(token)} has the id {theirs.get(token)} and {ours.get(token)}. "
                 "reference is the model that the training began with."
             )
         fewest = min(options["vocabulary_size"], self._reference.config.vocab_size)
-        return super()._make_encoder(loaded, **{**options, "vocabulary_size": fewest})
+        return SharedVocabularyEncoder(
+            loaded.tokenizer,
+            self._template,
+            unshared={index: token for token, index in ours.items() if token not in theirs},
+            **{**options, "vocabulary_size": fewest},
+        )
 
     def _other_checkpoints(self) -> dict[str, Checkpoint]:
         return {"reference": self._reference}
@@ -91,6 +106,56 @@ class PreferenceJudge(LanguageModelJudge):
             "reference": self._reference.name,
             "reference_revision": self._reference.commit or self._reference.revision,
         }
+
+
+class SharedVocabularyEncoder(CompletionEncoder):
+    """Encodes texts for two models, and refuses those that only one of them has tokens for."""
+
+    def __init__(
+        self, tokenizer: Any, template: Template, *, unshared: Mapping[int, str], **options: Any
+    ) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: The trained model's.
+            template: How prompt and completion become one text.
+            unshared: The tokens, by id, that the reference's tokenizer does not have.
+            **options: As for `CompletionEncoder`.
+
+        Raises:
+            ConfigurationError: See `CompletionEncoder`.
+        """
+        super().__init__(tokenizer, template, **options)
+        self._unshared = dict(unshared)
+
+    def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
+        found = super()._placed(whole, prompt, number)
+        _, ids = completion_start(unpacked(found.packed_ids))
+        for index in self._unshared.keys() & set(ids.tolist()):
+            raise ScoringError(
+                f"Completion {number}: its text has the token {quoted(self._unshared[index])}, "
+                "which the reference's tokenizer does not have, so the reference cannot say how "
+                "likely it is. Leave such texts out, or name another template or reference."
+            )
+        return found
+
+
+def special_tokens(tokenizer: Any) -> set[str]:
+    """The special tokens of a tokenizer, whatever it calls them."""
+    added = tokenizer.added_tokens_decoder.values()
+    return {*tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
+
+
+def _differing_token(
+    ours: Mapping[str, int], theirs: Mapping[str, int], special: Collection[str]
+) -> str | None:
+    """A token that is not the same in both vocabularies; a special one may lack in one of them."""
+    tokens = {index: token for token, index in theirs.items()}
+    for token, index in ours.items():
+        same_id = theirs.get(token, index if token in special else None) == index
+        if not same_id or tokens.get(index, token) != token:
+            return token
+    return next((token for token in theirs if token not in ours and token not in special), None)
 
 
 def _checked_beta(beta: object) -> float:

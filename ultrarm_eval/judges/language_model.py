@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,8 +10,8 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ultrarm_eval.errors import CheckpointError, ConfigurationError
-from ultrarm_eval.judges.architecture import OtherKindError, class_names
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
+from ultrarm_eval.judges.architecture import class_names
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.own_code import refuse_own_code
@@ -28,6 +29,7 @@ from ultrarm_eval.scoring.scorer import score_after_tokens
 from ultrarm_eval.scoring.token_ids import unpacked
 from ultrarm_eval.templates import CHAT_TEMPLATE
 
+_REWARD_CLASS = re.compile("Reward|ForSequenceClassification")
 _REWARD_HEADS = ("score.weight", "regression_head.weight")
 
 
@@ -48,6 +50,13 @@ class CausalLanguageModel:
                 f"{name}: its config.json describes a {model_type!r} model, and transformers has "
                 "no causal language model of that family; code that comes with a checkpoint is "
                 "never executed."
+            )
+        of_rewards = [str(one) for one in values.get("architectures") or ()]
+        of_rewards = [one for one in of_rewards if _REWARD_CLASS.search(one)]
+        if of_rewards:
+            raise OtherKindError(
+                f"{name}: this is a reward model and no language model: its config.json names the "
+                f"class {of_rewards[0]}."
             )
         refuse_own_code(
             name,

@@ -13,7 +13,8 @@ from ultrarm_eval.errors import (
     first_line,
     unknown_choice,
 )
-from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges.adapters import refuse_adapter_setting
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.protocol import require_judge
 from ultrarm_eval.plugins import registry
@@ -38,6 +39,8 @@ def make_judge(
     plugins = registry()
     factory = plugins.judge(judge)
     names = _settings_of(factory)
+    if names is not None or judge == AUTO_JUDGE:
+        refuse_adapter_setting(settings.keys() - (names or set()))
     taken = dict(offered or {})
     if names is not None:
         for name in settings:

@@ -9,8 +9,8 @@ import torch
 from ultrarm_eval.errors import CheckpointError, DeviceError
 from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.decoder_reward_model import FINAL_NORM_WEIGHT, DecoderRewardModel
-from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
 from ultrarm_eval.judges.foreign_errors import brief
+from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
 from ultrarm_eval.judges.quantization import quantization_config, require_quantized
 from ultrarm_eval.judges.weights import read_weight
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.errors import CheckpointError, OtherKindError
 from ultrarm_eval.judges.foreign_errors import quoted
 
 _CONFIG_CLASS, _BODY_CLASS, _TOKENIZER_CLASS = "AutoConfig", "AutoModel", "AutoTokenizer"
@@ -44,7 +44,7 @@ def refuse_own_code(
     known = {one.lower() for one in own_classes}
     foreign = next((one for one in classes if one.lower() not in known), None)
     if foreign is not None:
-        raise CheckpointError(
+        raise OtherKindError(
             f"{name}: its config.json names the class {foreign} (architectures); the judge would "
             f"run the weights through {_named(own_classes)}, and its rewards would be others. Code "
             "that comes with a checkpoint is never executed. If the weights are of that class, "
@@ -108,7 +108,8 @@ def _class_of(reference: object) -> str:
 def _config_class(values: Mapping[str, Any]) -> str | None:
     from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 
-    return CONFIG_MAPPING_NAMES.get(str(values.get("model_type")))
+    named: str | None = CONFIG_MAPPING_NAMES.get(str(values.get("model_type")))
+    return named
 
 
 def _named(own_classes: Collection[str]) -> str:

@@ -15,7 +15,7 @@ from ultrarm_eval.judges.architecture import Architecture
 _NOT_READ = {
     "RewardModel": "a reward model of OpenRLHF",
     "LlamaForRewardModelWithGating": "a reward model with gated objectives (ArmoRM, QRM)",
-    "LlamaForSequenceClassificationWithNormal_Weights": "a reward model with weighted attributes (URM)",
+    "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
     "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
     "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
     "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
@@ -99,8 +99,8 @@ def advice(name: str, values: Mapping[str, Any], keys: Collection[str]) -> str:
         return f"judge={judges[0]} takes this checkpoint."
     if not judges and "lm_head.weight" in keys and not any(head in keys for head in _HEADS[:-1]):
         return (
-            "By its weights this is a language model, and no judge here takes it as its config.json "
-            "describes it."
+            "By its weights this is a language model, and no judge here takes it as its "
+            "config.json describes it."
         )
     if not judges:
         heads = [head for head in _HEADS if head in keys]

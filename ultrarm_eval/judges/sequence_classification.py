@@ -12,6 +12,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.classifier_checkpoint import HEAD, SequenceClassification
@@ -19,7 +21,7 @@ from ultrarm_eval.judges.decoder_families import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.judges.own_forward import load_own_forward
-from ultrarm_eval.judges.pair_template import PAIR_TEMPLATE, pair_template
+from ultrarm_eval.judges.pair_template import PAIR_TEMPLATE, pair_template, reads_token_types
 from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.attention.choice import AUTO as ANY_ATTENTION
@@ -27,10 +29,13 @@ from ultrarm_eval.scoring.attention.choice import PADDED_KERNELS
 from ultrarm_eval.scoring.batching import AUTO, resolve_batching
 from ultrarm_eval.scoring.classifier_runner import ClassifierRunner
 from ultrarm_eval.scoring.completion_place import PlacedText
+from ultrarm_eval.scoring.completion_tokens import completion_start
 from ultrarm_eval.scoring.encoding import TextEncoder
+from ultrarm_eval.scoring.paired_texts import PairedText, PairEncoder
 from ultrarm_eval.scoring.plan import PADDED
 from ultrarm_eval.scoring.runner import Runner
 from ultrarm_eval.scoring.textual_tokenizer import closing_id
+from ultrarm_eval.scoring.token_ids import TokenIds, unpacked
 from ultrarm_eval.templates import CHAT_TEMPLATE, Template, get_template
 
 logger = logging.getLogger(__name__)
@@ -45,6 +50,7 @@ class SequenceClassificationJudge(DecoderJudge):
     name = "sequence-classification"
     architecture = SequenceClassification()
     default_template = CHAT_TEMPLATE
+    _has_token_types = False
 
     @property
     def _is_decoder(self) -> bool:
@@ -63,7 +69,7 @@ class SequenceClassificationJudge(DecoderJudge):
         if requested is None and self._is_encoder and not self._tokenizer.chat_template:
             requested = PAIR_TEMPLATE
         if requested == PAIR_TEMPLATE:
-            return pair_template(self._tokenizer, self._checkpoint.config)
+            return pair_template(self._tokenizer)
         return get_template(requested or self.default_template, self._tokenizer)
 
     def _positions(self) -> int | None:
@@ -75,8 +81,15 @@ class SequenceClassificationJudge(DecoderJudge):
         return named if positions is None else min(named, positions)
 
     def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
-        unread = self._checkpoint.config.pad_token_id if self._is_decoder else None
-        return super()._make_encoder(loaded, **options, closes_texts=True, unread_id=unread)
+        options = {**options, "closes_texts": True}
+        if self._is_decoder:
+            unread = self._checkpoint.config.pad_token_id
+            return super()._make_encoder(loaded, **options, unread_id=unread)
+        has_types = reads_token_types(self._tokenizer, self._checkpoint.network)
+        self._has_token_types = has_types and self._template.name == PAIR_TEMPLATE
+        if self._has_token_types:
+            return PairEncoder(loaded.tokenizer, self._template, **options)
+        return super()._make_encoder(loaded, **options)
 
     def _resolve_batching(self, requested: str) -> tuple[str, bool]:
         if self._is_decoder:
@@ -120,7 +133,23 @@ class SequenceClassificationJudge(DecoderJudge):
             attention=None if self._attention == ANY_ATTENTION else self._attention,
             quantization=self._quantization,
         )
-        return ClassifierRunner(model)
+        return ClassifierRunner(model, has_token_types=self._has_token_types)
+
+    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
+        if not self._has_token_types:
+            return super()._placed(prompt, completion)
+        (encoded,) = self._encoder.encode([prompt], [completion])
+        second, ids = completion_start(unpacked(encoded.packed_ids))
+        # Without a prompt there is one text, behind the opening token.
+        start = second if second < len(ids) else int(self._encoder.bos_id is not None)
+        return PairedText(ids, start, encoded.truncated, second)
+
+    def _prefixes(self, text: PlacedText) -> list[TokenIds]:
+        found = super()._prefixes(text)
+        if not isinstance(text, PairedText):
+            return found
+        place = np.array([text.second_start], dtype=text.ids.dtype)
+        return [np.concatenate([place, ids]) for ids in found]
 
     def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
         if self._is_decoder:

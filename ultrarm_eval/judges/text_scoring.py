@@ -20,7 +20,7 @@ from ultrarm_eval.scoring.runner import Runner
 from ultrarm_eval.scoring.score_store import ScoreStore
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.scoring.text_counts import TextCounts
-from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
+from ultrarm_eval.scoring.token_ids import PackedIds, TokenIds, unpacked
 from ultrarm_eval.scoring.token_rewards import TokenRewards
 from ultrarm_eval.scoring.token_texts import TokenTexts
 
@@ -160,11 +160,14 @@ class TextScoring(ABC):
     def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
         return placed_text(self._encoder, prompt, completion)
 
+    def _prefixes(self, text: PlacedText) -> list[TokenIds]:
+        """The texts that end after each of its tokens, as the model is given them."""
+        encoder = self._encoder
+        return prefixes(text.ids, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
+
     def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
         """The reward after each token; here of each prefix in a forward pass of its own."""
-        encoder = self._encoder
-        read = prefixes(text.ids, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
-        texts, which = each_once(read)
+        texts, which = each_once(self._prefixes(text))
         found = [0.0] * len(texts)
         batches = score_token_ids(self._loaded(), texts, self._batch_limits(), self._batching)
         for indices, rewards in batches:

@@ -11,9 +11,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.errors import CheckpointError, first_line
+from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.judges.checkpoint import Checkpoint
+from ultrarm_eval.judges.checkpoint_fields import require_tokenizer_values
 from ultrarm_eval.judges.checkpoint_files import read_json
+from ultrarm_eval.judges.foreign_errors import as_checkpoint_error
+from ultrarm_eval.judges.own_code import refuse_own_tokenizer
+
+#: Files that transformers makes a tokenizer of; one of them has to be there.
+VOCABULARY_FILES = (
+    "tokenizer.json",
+    "tokenizer.model",
+    "vocab.json",
+    "vocab.txt",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+)
+#: JSON files that say how it is used.
+DESCRIPTIONS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
 @dataclass(frozen=True)
@@ -45,28 +61,49 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
     """
     import transformers
 
-    has_model = checkpoint.fetch("tokenizer.model") is not None
-    has_fast = checkpoint.fetch("tokenizer.json") is not None
-    if not has_model and not has_fast:
+    present = [file for file in VOCABULARY_FILES if checkpoint.fetch(file) is not None]
+    if not present:
         raise CheckpointError(
-            f"{checkpoint.name}: there is no tokenizer; looked for tokenizer.model and "
-            "tokenizer.json."
+            f"{checkpoint.name}: there is no tokenizer; looked for {', '.join(VOCABULARY_FILES)}."
         )
-    config_path = checkpoint.fetch("tokenizer_config.json")
-    stated = read_json(config_path) if config_path is not None else {}
-    try:
+    stated = _stated(checkpoint)
+    has_model, has_fast = "tokenizer.model" in present, "tokenizer.json" in present
+    hint = (
+        ""
+        if has_fast
+        else f" from {', '.join(present)} alone; a tokenizer.json, as save_pretrained of its "
+        "tokenizer writes, or tokenizer_class in tokenizer_config.json may be missing"
+    )
+    with as_checkpoint_error(f"{checkpoint.name}: its tokenizer cannot be loaded{hint}"):
         if has_model and not has_fast:
             tokenizer = _load_llama(transformers, checkpoint, stated)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 checkpoint.name, revision=checkpoint.revision, trust_remote_code=False
             )
-    except Exception as error:
-        # transformers raises OSError, ValueError, ImportError and its converters' own errors.
-        raise CheckpointError(
-            f"{checkpoint.name}: its tokenizer cannot be loaded ({first_line(error)})."
-        ) from error
-    return LoadedTokenizer(tokenizer, has_model)
+        # What is wrong with it can show when it is used first.
+        tokenizer("a")
+        loaded = LoadedTokenizer(tokenizer, has_model)
+        loaded.eos_id(checkpoint.config)
+    return loaded
+
+
+def _stated(checkpoint: Checkpoint) -> dict[str, Any]:
+    """What tokenizer_config.json says, after all that describes the tokenizer was checked."""
+    refuse_own_tokenizer(
+        checkpoint.name, {"auto_map": getattr(checkpoint.config, "auto_map", None)}, "config.json"
+    )
+    stated: dict[str, Any] = {}
+    for file in DESCRIPTIONS:
+        path = checkpoint.fetch(file)
+        if path is None:
+            continue
+        values = read_json(path)
+        require_tokenizer_values(checkpoint.name, file, values)
+        refuse_own_tokenizer(checkpoint.name, values, file)
+        if file == "tokenizer_config.json":
+            stated = values
+    return stated
 
 
 def _load_llama(transformers: Any, checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:

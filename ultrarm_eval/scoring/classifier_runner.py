@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ultrarm_eval.scoring.completion_tokens import completion_start
 from ultrarm_eval.scoring.padding import padded_right
 from ultrarm_eval.scoring.runner import PaddedRunner
 from ultrarm_eval.scoring.token_ids import TokenIds
@@ -18,13 +19,16 @@ from ultrarm_eval.scoring.token_ids import TokenIds
 class ClassifierRunner(PaddedRunner):
     """A model with one label; where it reads, and how it pads, is its own."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, has_token_types: bool = False) -> None:
         """Prepares the model.
 
         Args:
             model: The model, in evaluation mode.
+            has_token_types: Whether texts are a `PairEncoder`'s, and the model is told by token
+                types which tokens are of the second.
         """
         self.model = model
+        self._has_token_types = has_token_types
         # A batch may set the model's padding token for as long as it is computed.
         self._running = threading.Lock()
 
@@ -34,9 +38,15 @@ class ClassifierRunner(PaddedRunner):
         Returns:
             float32, shape (texts,).
         """
+        starts: Sequence[int] | None = None
+        if self._has_token_types:
+            starts, texts = zip(*map(completion_start, texts), strict=True)
         with self._running, torch.inference_mode(), self._padding(texts) as padding_id:
             ids, mask = padded_right(texts, padding_id, self.model.device)
-            logits = self.model(input_ids=ids, attention_mask=mask).logits
+            inputs = {"input_ids": ids, "attention_mask": mask}
+            if starts is not None:
+                inputs["token_type_ids"] = _token_types(starts, mask)
+            logits = self.model(**inputs).logits
         return logits.float().reshape(len(texts))  # type: ignore[no-any-return]
 
     @contextmanager
@@ -57,3 +67,10 @@ class ClassifierRunner(PaddedRunner):
             yield chosen
         finally:
             config.pad_token_id = configured
+
+
+def _token_types(starts: Sequence[int], mask: torch.Tensor) -> torch.Tensor:
+    """0 for the first text and padding, 1 for the second, in the mask's shape."""
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    second = torch.tensor(starts, device=mask.device)[:, None]
+    return (positions >= second).to(mask.dtype) * mask

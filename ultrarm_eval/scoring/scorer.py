@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ultrarm_eval.errors import TextDoesNotFitError, first_line
+from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
 from ultrarm_eval.scoring.plan import PADDED, Batch, make_plan
 from ultrarm_eval.scoring.rows import make_row
 from ultrarm_eval.scoring.runner import Runner
@@ -43,6 +43,8 @@ _PERHAPS_OUT_OF_MEMORY = (
     "cudnn_status_not_initialized",
     "cudnn_status_internal_error",
 )
+# What a network raises that was built from a configuration with a wrong value.
+_NOT_COMPUTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
 @dataclass
@@ -117,6 +119,8 @@ def score_after_tokens(runner: Runner, text: TokenIds) -> list[float]:
         if not _may_be_out_of_memory(error):
             raise
         raise TextDoesNotFitError(_too_long(len(text), error), 0) from error
+    except _NOT_COMPUTED as error:
+        raise _not_computed(error) from error
 
 
 def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
@@ -137,6 +141,15 @@ def _try_batch(
         if not _may_be_out_of_memory(error):
             raise
         return None, _too_long(batch.tokens, error) if len(batch.texts) == 1 else first_line(error)
+    except _NOT_COMPUTED as error:
+        raise _not_computed(error) from error
+
+
+def _not_computed(error: Exception) -> ScoringError:
+    return ScoringError(
+        f"The model cannot compute a text ({first_line(error)}): a value in its config.json is "
+        "none that this version of transformers computes with."
+    )
 
 
 def _is_out_of_memory(error: Exception) -> bool:

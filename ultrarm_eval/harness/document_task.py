@@ -23,9 +23,7 @@ class DocumentTask(FreshTask):
     system_instruction: str | None = None
     _own_system_turns = 0
 
-    def build_all_requests(
-        self, *, system_instruction: str | None = None, **kwargs: Any
-    ) -> None:
+    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
         """Builds the requests; a system instruction stands in front of every conversation."""
         self.system_instruction = system_instruction or None
         self._own_system_turns = 0

@@ -63,7 +63,8 @@ def model_settings(run: Run) -> dict[str, Any]:
         found |= {name: value for name, value in given.items() if name not in _NOT_IDENTIFYING}
         found["model_sha"] = config.get("model_sha")
         found["chat_template"] = run.results.get("chat_template_sha")
-        found["system_instruction"] = run.results.get("system_instruction_sha")
+    # A judge reads it as well, as the system turn of every conversation.
+    found["system_instruction"] = run.results.get("system_instruction_sha")
     # The harness writes an empty text for what it does not know.
     return {name: value for name, value in found.items() if value not in (None, "", {})}
 

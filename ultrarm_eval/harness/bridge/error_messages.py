@@ -43,6 +43,5 @@ def _message(error: UltrarmEvalError) -> str:
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
     text = str(error) or type(error).__name__
     return (
-        f"ultrarm-eval{process}: {text}{notes}\n"
-        f"({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
+        f"ultrarm-eval{process}: {text}{notes}\n({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
     )

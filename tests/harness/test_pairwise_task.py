@@ -225,7 +225,6 @@ def test_applying_a_chat_template_changes_no_reward(run, model_of, tmp_path):
             ["ultrafeedback_binarized"],
             {"data": str(path)},
             apply_chat_template=chat,
-            system_instruction="be brief" if chat else None,
         )
     assert seen == [["a", "b", "c"]] * 4
 

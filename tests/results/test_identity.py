@@ -30,6 +30,15 @@ def test_and_not_on_those(changed):
     assert model_settings(run_of(JUDGE)) == model_settings(run_of(JUDGE | changed))
 
 
+def test_a_judge_reads_the_system_instruction_as_a_language_model_does():
+    for config in (JUDGE, {"model": "hf"}):
+        instructed = run_of(config, system_instruction_sha="a")
+        assert model_settings(instructed) != model_settings(run_of(config))
+        assert model_settings(instructed) != model_settings(
+            run_of(config, system_instruction_sha="b")
+        )
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -67,6 +67,5 @@ def write_output(path: Path, text: str) -> Path:
 
 
 def write_to_terminal(text: str) -> None:
-    """Writes a text to the standard output, with `?` for what its encoding does not have."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+    """Writes a text to the standard output."""
+    sys.stdout.write(well_formed(text))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +18,20 @@ from ultrarm_eval.cli.generations import add_judge
 from ultrarm_eval.cli.kinds import add_judge_options, chosen_judge
 from ultrarm_eval.cli.leaderboard import add_leaderboard
 from ultrarm_eval.cli.report import add_report
+from ultrarm_eval.cli.standard_streams import (
+    discard_output,
+    prepare_streams,
+    require_output,
+    say,
+    spelled,
+)
 from ultrarm_eval.cli.tokens import add_tokens
-from ultrarm_eval.errors import UltrarmEvalError
+from ultrarm_eval.errors import UltrarmEvalError, wants_traceback
 
 _SCORE_FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
+
+# What a shell makes of SIGINT.
+_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,27 +41,56 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; the process's own if None.
 
     Returns:
-        The exit status: 0, 1 if what was checked did not pass, or 2 for input that cannot be
-        used.
+        The exit status: 0, 1 if what was checked did not pass, 2 for input that cannot be used, or
+        130 if it was interrupted.
     """
+    prepare_streams()
     options = _parser().parse_args(arguments)
+    name = f"ultrarm-eval {options.command}"
     _log_to_stderr()
     try:
+        require_output()
         status: int = options.run(options)
         sys.stdout.flush()
     except UltrarmEvalError as error:
-        sys.stderr.write(f"ultrarm-eval {options.command}: {error}\n")
+        if wants_traceback():
+            raise
+        say(f"{name}: {error}")
         return 2
     except BrokenPipeError:
-        # The reader (head, less) has enough; Python would complain at exit.
-        sys.stderr.close()
+        # The reader (head, less) has enough.
+        discard_output()
         return 0
     except OSError as error:
-        # What is left in the buffer would fail again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.stderr.write(f"ultrarm-eval {options.command}: the output cannot be written: {error}\n")
+        if wants_traceback():
+            raise
+        discard_output()
+        say(f"{name}: {spelled(error)}")
         return 2
+    except KeyboardInterrupt:
+        say(f"{name}: {_interrupted(options)}")
+        _finish_output()
+        return _INTERRUPTED
     return status
+
+
+def _interrupted(options: argparse.Namespace) -> str:
+    """What became of the work of a command that was stopped."""
+    if not hasattr(options, "score_store"):
+        return "interrupted."
+    if options.score_store is None:
+        return "interrupted. Rewards are kept, and not computed again, with --score-store FILE."
+    return (
+        f"interrupted. What was scored is kept in {options.score_store}; the same command goes on "
+        "from there."
+    )
+
+
+def _finish_output() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        discard_output()
 
 
 class _StderrHandler(logging.StreamHandler[TextIO]):

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ultrarm_eval.cli.forms import write_to_terminal
 from ultrarm_eval.cli.kinds import add_kind, with_kind
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ultrarm_eval.scoring.token_rewards import TokenRewards
 
+# What the table is drawn with, and what stands for it in ASCII.
+_PLAIN = str.maketrans("█▌▐│◂▸⋯␣", "###|<>~_")
 _SETTINGS = ("revision", "template", "special_tokens", "dtype", "device", "max_length")
 # How rewards are computed, not what they are; nothing is counted here.
 _LEFT_OUT = frozenset(
@@ -161,6 +164,13 @@ def _write(text: str, output: Path | None) -> None:
         output.write_text(text, encoding="utf-8")
         sys.stdout.write(f"{output}\n")
         return
-    encoding = sys.stdout.encoding or "utf-8"
-    # A terminal that cannot show a block shows a question mark.
-    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+    write_to_terminal(_drawn_plainly(text))
+
+
+def _drawn_plainly(text: str) -> str:
+    """A table drawn in ASCII where the terminal has no other characters."""
+    try:
+        "".join(map(chr, _PLAIN)).encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN)
+    return text

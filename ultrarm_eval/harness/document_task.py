@@ -13,6 +13,8 @@ from ultrarm_eval.messages import Message, as_messages, as_plain_text
 
 logger = logging.getLogger(__name__)
 
+_SYSTEM = "system"
+
 
 class DocumentTask(FreshTask):
     """What preference tasks and judged tasks have in common."""
@@ -23,9 +25,7 @@ class DocumentTask(FreshTask):
     system_instruction: str | None = None
     _own_system_turns = 0
 
-    def build_all_requests(
-        self, *, system_instruction: str | None = None, **kwargs: Any
-    ) -> None:
+    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
         """Builds the requests; a system instruction stands in front of every conversation."""
         self.system_instruction = system_instruction or None
         self._own_system_turns = 0
@@ -37,10 +37,19 @@ class DocumentTask(FreshTask):
                 self.config.task,
                 self._own_system_turns,
             )
-            self.config.metadata = {
-                **(self.config.metadata or {}),
-                "documents_with_own_system_turn": self._own_system_turns,
-            }
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known once everything is computed, for the task's metadata in the results.
+
+        Args:
+            samples: The samples of all processes; none where they are not logged.
+        """
+        if not self.system_instruction:
+            return {}
+        own = (
+            sum(_has_system_turn(s["doc"]) for s in samples) if samples else self._own_system_turns
+        )
+        return {"documents_with_own_system_turn": own} if own else {}
 
     def conversation(self, doc: Mapping[str, Any]) -> tuple[Message, ...]:
         """The turns before the answer, the run's system instruction in front."""
@@ -71,9 +80,8 @@ class DocumentTask(FreshTask):
         **_: Any,
     ) -> str:
         """The conversation as a language model reads it; a judge reads its turns."""
-        own = as_messages(doc["prompt"])
-        messages = _instructed(own, system_instruction)
-        self._own_system_turns += len(messages) == len(own) and messages != own
+        messages = _instructed(as_messages(doc["prompt"]), system_instruction)
+        self._own_system_turns += bool(system_instruction) and _has_system_turn(doc)
         if apply_chat_template and chat_template is not None:
             return chat_template([dict(m) for m in messages]) if messages else ""
         return as_plain_text(messages)
@@ -87,7 +95,12 @@ def _instructed(messages: Sequence[Message], instruction: str | None) -> tuple[M
     """
     if not instruction:
         return tuple(messages)
-    if messages and messages[0]["role"] == "system":
+    if messages and messages[0]["role"] == _SYSTEM:
         joined = f"{instruction}\n\n{messages[0]['content']}"
-        return (Message(role="system", content=joined), *messages[1:])
-    return (Message(role="system", content=instruction), *messages)
+        return (Message(role=_SYSTEM, content=joined), *messages[1:])
+    return (Message(role=_SYSTEM, content=instruction), *messages)
+
+
+def _has_system_turn(doc: Mapping[str, Any]) -> bool:
+    messages = as_messages(doc["prompt"])
+    return bool(messages) and messages[0]["role"] == _SYSTEM

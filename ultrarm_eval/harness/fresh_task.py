@@ -90,8 +90,8 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         task, known = self.config.task, len(self.eval_docs)
         if limit is not None and limit < 1:
             raise ConfigurationError(
-                f"{task}: --limit leaves {limit} documents. Give a number of at least 1, or a share "
-                "between 0 and 1."
+                f"{task}: --limit leaves {limit} documents. Give a number of at least 1, or a "
+                "share between 0 and 1."
             )
         if samples is None:
             return
@@ -101,8 +101,8 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         # The harness numbers the documents in their own order, and an empty list means all to it.
         if not samples or not is_ordered or samples[0] < 0 or samples[-1] >= known:
             raise ConfigurationError(
-                f"{task}: --samples names {_shortened(list(samples))}. Give whole numbers from 0 to "
-                f"{known - 1}, each once, in ascending order, and at least one."
+                f"{task}: --samples names {_shortened(list(samples))}. Give whole numbers from 0 "
+                f"to {known - 1}, each once, in ascending order, and at least one."
             )
 
     def _refuse_idle_processes(

@@ -219,7 +219,8 @@ class JudgingTask(DocumentTask):
         if self.only_writes():
             return {}
         self._equal.report(str(self.config.task))
-        return judge_report(self._filter().judge, samples)
+        found = super().after_evaluation(samples)
+        return {**found, **judge_report(self._filter().judge, samples)}
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """How a metric's values become one."""

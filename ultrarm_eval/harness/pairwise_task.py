@@ -157,7 +157,7 @@ class PairwiseTask(ComparedTask):
             without any pair, are left out of every metric.
         """
         undefined = {name: count for name, count in self._aggregations.undefined.items() if count}
-        found: dict[str, Any] = {"undefined": undefined}
+        found = {**super().after_evaluation(samples), "undefined": undefined}
         if self.judge_may_abstain and samples:
             found["completions_without_score"] = unscored_answers(samples)
             found["documents_without_score"] = sum(s.get("acc", 0) is None for s in samples)

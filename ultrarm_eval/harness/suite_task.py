@@ -152,9 +152,11 @@ class SuiteTask(ComparedTask):
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What the judge had no score for, if it may abstain."""
+        found = super().after_evaluation(samples)
         if not self.judge_may_abstain or not samples:
-            return {}
+            return found
         return {
+            **found,
             "completions_without_score": unscored_answers(samples),
             "documents_without_score": sum(s.get(_ACCURACY, 0) is None for s in samples),
         }

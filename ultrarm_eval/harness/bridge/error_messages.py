@@ -8,6 +8,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from ultrarm_eval.errors import TRACEBACK_SWITCH, UltrarmEvalError, wants_traceback
+from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
 
 _MARK = "_ultrarm_eval_shows_messages"
 
@@ -18,6 +19,8 @@ def connect(_: ModuleType) -> None:
     Only that imports the module which is waited for: a program that calls the harness itself, or a
     notebook, keeps its tracebacks.
     """
+    # The table has arrows, and metrics may have any name: a run must not end on one.
+    escape_what_cannot_be_encoded(sys.stdout)
     before = sys.excepthook
     if getattr(before, _MARK, False):
         return
@@ -43,6 +46,5 @@ def _message(error: UltrarmEvalError) -> str:
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
     text = str(error) or type(error).__name__
     return (
-        f"ultrarm-eval{process}: {text}{notes}\n"
-        f"({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
+        f"ultrarm-eval{process}: {text}{notes}\n({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
     )

@@ -84,7 +84,9 @@ def _look_at(
     if samples is not None:
         for name, task in tasks.items():
             if hasattr(task, "takes_shots") and name not in samples:
-                logger.warning("%s: --samples does not name it, so all its documents are used.", name)
+                logger.warning(
+                    "%s: --samples does not name it, so all its documents are used.", name
+                )
     if is_judge:
         _look_at_texts(lm, tasks, asked)
 
@@ -128,7 +130,7 @@ def _refuse_shots(names: Sequence[str], shots: Any) -> None:
         raise ConfigurationError(
             f"--num_fewshot {shots}: {', '.join(names)} {'take' if len(names) > 1 else 'takes'} no "
             "examples. Each conversation is read as it is, so they would be recorded and left out. "
-            "Leave --num_fewshot out (or give 0), and run tasks with examples in a run of their own."
+            "Leave --num_fewshot out (or give 0); run tasks with examples in a run of their own."
         )
 
 

@@ -1,0 +1,66 @@
+"""A command's standard streams: closed, full, broken, or of an encoding without all letters."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+
+# What the system says of an output that takes nothing more.
+_NOT_WRITTEN = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
+)
+
+
+def prepare_streams() -> None:
+    """Makes the streams such that no text is too much for them."""
+    # A file that the command opens would take a closed stream's number, and get its texts.
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if stream is None:
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
+    escape_what_cannot_be_encoded(sys.stdout)
+
+
+def require_output() -> None:
+    """Refuses a closed standard output before anything is computed for it.
+
+    Raises:
+        ConfigurationError: It is closed.
+    """
+    if sys.stdout is None:
+        raise ConfigurationError(
+            "the standard output is closed (>&-), so the results cannot be written. Send it to a "
+            "file or to /dev/null."
+        )
+
+
+def say(text: str) -> None:
+    """Writes a line to the standard error, if that takes it."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{text}\n")
+        sys.stderr.flush()
+
+
+def discard_output() -> None:
+    """Has what is left in the standard output's buffer go nowhere: it would fail again at exit."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, sys.stdout.fileno())
+        finally:
+            os.close(nowhere)
+
+
+def spelled(error: OSError) -> str:
+    """What the system refused, in words: the output, or a file by its name."""
+    if error.filename is not None:
+        return f"{error.filename}: {error.strerror or error}"
+    if error.errno in _NOT_WRITTEN:
+        return f"the output cannot be written: {error}"
+    return f"{type(error).__name__}: {error}"

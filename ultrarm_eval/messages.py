@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypedDict
 
@@ -14,6 +15,10 @@ class Message(TypedDict):
     role: str
     content: str
 
+
+# Templates write a role between control tokens or as a label: it is a word, and no text that could
+# end its turn and begin another.
+_ROLE = re.compile(r"\w[\w .-]{0,63}")
 
 #: One user turn as text, a whole conversation, or nothing.
 Prompt: TypeAlias = str | Sequence[Mapping[str, object]] | None
@@ -29,7 +34,8 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
         The messages; empty for None.
 
     Raises:
-        ConfigurationError: A message is no mapping, or its role or content is no string.
+        ConfigurationError: A message is no mapping, its role or content is no string, or its role
+            is no word.
     """
     if prompt is None:
         return ()
@@ -52,6 +58,12 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
             raise ConfigurationError(
                 f"Message {position} of a prompt needs 'role' and 'content' as text; "
                 f"it has role={role!r} and content of type {type(content).__name__}."
+            )
+        if _ROLE.fullmatch(role) is None:
+            raise ConfigurationError(
+                f"Message {position} of a prompt has the role {role[:60]!r}. A role is a word of "
+                "at most 64 letters, digits and the characters '_', '-', '.' and space, such as "
+                "'user': templates write it where control tokens stand."
             )
         messages.append(Message(role=role, content=content))
     return tuple(messages)

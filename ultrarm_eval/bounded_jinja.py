@@ -263,27 +263,27 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         source.set_environment(self)
         return super()._generate(source, *args, **kwargs)
 
-    def template(self, source: str) -> Callable[..., str]:
+    def template(self, source: str) -> Callable[[Mapping[str, Any]], str]:
         """Compiles a template.
 
         Args:
             source: The template.
 
         Returns:
-            What renders it, from the names that it sees; `messages` is among them.
+            What renders it, from the names that it sees.
 
         Raises:
-            Exception: What jinja2 raises where it is no template, and `TemplateLimitError`.
+            Exception: What jinja2 and Python raise where it is no template; `TemplateLimitError`.
         """
         # What is constant is computed here.
         with self.work.limited(len(source)):
             compiled = self.from_string(source)
 
-        def render(**names: Any) -> str:
-            messages = names["messages"]
-            characters = sum(len(message["content"]) for message in messages)
-            with self.work.limited(characters, len(messages)):
-                return compiled.render(**names)
+        def render(names: Mapping[str, Any]) -> str:
+            turns = names.get("messages", ())
+            characters = sum(len(turn["content"]) for turn in turns)
+            with self.work.limited(characters, len(turns)):
+                return compiled.render(names)
 
         return render
 

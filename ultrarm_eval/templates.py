@@ -8,7 +8,8 @@ of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed exam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from ultrarm_eval.bounded_jinja import (
 )
 from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_TEMPLATE = "ultrarm"
 RAW_TEMPLATE = "raw"
@@ -172,14 +175,51 @@ def _chat_template(tokenizer: Any) -> Template:
 
     def render_chat(messages: Sequence[Message], completion: str) -> str:
         return compiled(
-            messages=[*map(dict, messages), {"role": "assistant", "content": completion}],
-            tools=None,
-            documents=None,
-            add_generation_prompt=False,
-            **tokens,
+            {
+                "messages": [*map(dict, messages), {"role": "assistant", "content": completion}],
+                "tools": None,
+                "documents": None,
+                "add_generation_prompt": False,
+                **tokens,
+            }
         )
 
-    return Template(CHAT_TEMPLATE, render_chat, writes_special_tokens=True, source=source)
+    if "strftime_now" in source:
+        logger.warning("%s can write today's date: rewards may depend on the day.", what)
+    as_theirs = _as_transformers(render_chat, tokenizer)
+    return Template(CHAT_TEMPLATE, as_theirs, writes_special_tokens=True, source=source)
+
+
+def _as_transformers(render: Renderer, tokenizer: Any) -> Renderer:
+    """The renderer, if it writes what transformers writes; else transformers'."""
+
+    def render_theirs(messages: Sequence[Message], completion: str) -> str:
+        conversation = [*messages, Message(role="assistant", content=completion)]
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    conversation, tokenize=False, add_generation_prompt=False
+                )
+            )
+        except Exception as error:
+            raise ConfigurationError(
+                f"The tokenizer's chat template failed: {first_line(error)}"
+            ) from error
+
+    probe = [Message(role="user", content="question")]
+    try:
+        ours = render(probe, "answer")
+    except ConfigurationError:
+        # It is said where the template is checked, with what can be done.
+        return render
+    # What ended here ends there, too.
+    if ours == render_theirs(probe, "answer"):
+        return render
+    logger.warning(
+        "This version of transformers renders the tokenizer's chat template in a way of its own: "
+        "it is left to it, without a limit on the template's work."
+    )
+    return render_theirs
 
 
 def _jinja_template(path: Path, tokenizer: Any) -> Template:
@@ -192,17 +232,21 @@ def _jinja_template(path: Path, tokenizer: Any) -> Template:
 
     def render_file(messages: Sequence[Message], completion: str) -> str:
         return compiled(
-            messages=[*messages, Message(role="assistant", content=completion)],
-            prompt=list(messages),
-            completion=completion,
-            bos_token=getattr(tokenizer, "bos_token", None) or "",
-            eos_token=getattr(tokenizer, "eos_token", None) or "",
+            {
+                "messages": [*messages, Message(role="assistant", content=completion)],
+                "prompt": list(messages),
+                "completion": completion,
+                "bos_token": getattr(tokenizer, "bos_token", None) or "",
+                "eos_token": getattr(tokenizer, "eos_token", None) or "",
+            }
         )
 
     return Template(str(path), render_file, writes_special_tokens=True, source=source)
 
 
-def _compiled(environment: BoundedEnvironment, source: str, what: str) -> Callable[..., str]:
+def _compiled(
+    environment: BoundedEnvironment, source: str, what: str
+) -> Callable[[Mapping[str, Any]], str]:
     """What renders a Jinja template, with errors of ours alone."""
     try:
         render = environment.template(source)
@@ -213,9 +257,9 @@ def _compiled(environment: BoundedEnvironment, source: str, what: str) -> Callab
         said = str(error) if isinstance(error, TemplateError) else first_line(error)
         raise ConfigurationError(f"{what} cannot be read: {said}") from error
 
-    def render_or_say(**names: Any) -> str:
+    def render_or_say(names: Mapping[str, Any]) -> str:
         try:
-            return render(**names)
+            return render(names)
         except TemplateLimitError as error:
             raise ConfigurationError(f"{what} cannot be used: {error}") from error
         except Exception as error:

@@ -13,6 +13,7 @@ _SETTINGS = {
     "revision": str,
     "template": str,
     "special_tokens": str,
+    "system": str,
     "dtype": str,
     "device": str,
     "max_length": int,

@@ -12,8 +12,10 @@ from typing import Any
 from ultrarm_eval.data.answers import Answer, read_answers, read_references
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.loading import load_judge
+from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
+from ultrarm_eval.scoring.equal_rewards import warn_if_all_equal
 
 
 def judge_answers(
@@ -57,9 +59,13 @@ def judge_answers(
     )
     prompts = {answer.key: answer.prompt for answer in given}
     judge = load_judge(pretrained, **settings)
+    check_texts(judge, ((answer.prompt, answer.text, answer.where) for answer in given))
     rewards = judge.score(
         [*(answer.prompt for answer in given), *(prompts[key] for key, _ in compared)],
         [*(answer.text for answer in given), *(text for _, text in compared)],
+    )
+    warn_if_all_equal(
+        ((answer.key, answer.text), reward) for answer, reward in zip(given, rewards, strict=False)
     )
     of_references = dict(zip(compared, rewards[len(given) :], strict=True))
     rows = [
@@ -148,6 +154,8 @@ def _figures(
         "empty": sum(not answer.text.strip() for answer in given),
         "texts_cut_by_the_judge": settings.get("counts", {}).get("truncated", 0),
     }
+    if cut := settings.get("counts", {}).get("cut_by_template"):
+        figures["texts_cut_by_the_template"] = cut
     if unscored := sum("reward" not in row for row in rows):
         figures["answers_without_score"] = unscored
     if without_reference is not None:

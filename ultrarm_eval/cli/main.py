@@ -111,6 +111,7 @@ def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--revision", help="hub revision of the checkpoint")
     command.add_argument("--template", help="template of rows with a prompt (default: ultrarm)")
     command.add_argument("--special-tokens", choices=["text", "parse"])
+    command.add_argument("--system", choices=["error", "fold", "drop"])
     command.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     command.add_argument("--device", help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
     command.add_argument("--max-length", type=int, help="most tokens of a text")
@@ -138,6 +139,7 @@ def _run_score(options: argparse.Namespace) -> int:
         "judge": options.judge,
         "revision": options.revision,
         "special_tokens": options.special_tokens,
+        "system": options.system,
         "dtype": options.dtype,
         "device": options.device,
         "max_length": options.max_length,

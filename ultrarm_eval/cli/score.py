@@ -11,8 +11,10 @@ from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.records import Location, Row
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.judges.loading import load_judge
+from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.scoring.equal_rewards import EqualRewards
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
@@ -38,14 +40,26 @@ def score_file(
     for index, row in enumerate(opened.rows):
         _read(opened.where(index), row)
     judge = load_judge(pretrained, **settings)
+    check_texts(
+        judge,
+        (
+            (prompt, text, opened.where(index))
+            for index, row in enumerate(opened.rows)
+            for prompt, text in _read(opened.where(index), row)
+        ),
+    )
+    watched = EqualRewards()
     write = _write_json if form == "jsonl" else _write_text
     rows = enumerate(opened.rows)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         sides = [side for index, row in chunk for side in _read(opened.where(index), row)]
         rewards = judge.score([prompt for prompt, _ in sides], [text for _, text in sides])
+        for (prompt, text), reward in zip(sides, rewards, strict=True):
+            watched.add((repr(prompt), text), reward)
         for (index, _), chosen, rejected in zip(chunk, rewards[::2], rewards[1::2], strict=True):
             write(output, index, chosen, rejected)
         output.flush()
+    watched.report()
 
 
 def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:

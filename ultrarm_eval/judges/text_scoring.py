@@ -78,6 +78,19 @@ class TextScoring(ABC):
         )
         yield from RewardStream(scoring, self._encoder, self._counts, prompts, completions)
 
+    def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
+        """Refuses what cannot be scored, before the weights are loaded and anything is scored.
+
+        Args:
+            prompts: Prompts.
+            completions: Completions, one for each prompt.
+
+        Raises:
+            UnwritableTextError: The template refuses a prompt's turns; it says which prompt.
+            UltrarmEvalError: A prompt or a completion is none.
+        """
+        self._encoder.check(prompts, completions)
+
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
         """What scoring these completions would compute, without loading the weights.
 

@@ -15,6 +15,7 @@ _OF_JUDGE = (
     "dtype",
     "quantization",
     "special_tokens",
+    "system",
     "max_length",
     "parity",
     "reduction",

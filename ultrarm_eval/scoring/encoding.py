@@ -202,8 +202,8 @@ class TextEncoder:
         except ConfigurationError as error:
             raise UnwritableTextError(
                 number,
-                f"its turns are {', '.join(roles)}, then the completion. {error}"
-                + self._way_out(template, roles),
+                f"its turns are {', '.join(roles)}, then the completion. "
+                f"{str(error).rstrip('.')}.{self._way_out(template, roles)}",
             ) from error
         left_out = [turn["role"] for turn in turns if turn["content"] not in text]
         if left_out and not self._says_left_out:

@@ -16,15 +16,16 @@ _PARTS = ("beginning", "middle", "end")
 
 
 def _probe(first: str, middle: str, last: str) -> str:
-    # Longer than what a template could be meant to quote of an answer, and of one length.
-    return f"{first} water{_FILLING} with {middle} boats{_FILLING} until {last} night"
+    # Longer than what a template could be meant to quote of an answer, and of one length; what
+    # differs is the first letter, one in the middle, or the last.
+    return f"{first} water{_FILLING} with ten {middle}{_FILLING} until it is {last}"
 
 
-_COMPLETION = _probe("Clear", "seven", "early")
+_COMPLETION = _probe("Cold", "boats", "calm")
 _OTHERS = (
-    _probe("Muddy", "seven", "early"),
-    _probe("Clear", "eight", "early"),
-    _probe("Clear", "seven", "later"),
+    _probe("Bold", "boats", "calm"),
+    _probe("Cold", "boots", "calm"),
+    _probe("Cold", "boats", "call"),
 )
 _PROMPT, _OTHER_PROMPT = "Where does it flow", "Tell me how it ends"
 

@@ -71,6 +71,35 @@ class RewardError(ScoringError):
         self.rewards: Mapping[int, float] = {}
 
 
+class UnwritableTextError(ScoringError):
+    """A template cannot write a text, or must not: found before any text is scored.
+
+    Attributes:
+        text: Which of the texts that were given together.
+        reason: What is wrong with it, without its number.
+    """
+
+    def __init__(self, text: int, reason: str, what: str | None = None) -> None:
+        """Says which text it is.
+
+        Args:
+            text: Which of the texts that were given together.
+            reason: What is wrong with it.
+            what: What the text is called in the message; by its number if None.
+        """
+        super().__init__(f"{what or f'Completion {text}'}: {reason}")
+        self.text, self.reason = text, reason
+
+    def __reduce__(self) -> tuple[type[UnwritableTextError], tuple[int, str, str]]:
+        """Pickles: processes hand errors on."""
+        what = str(self).removesuffix(f": {self.reason}")
+        return type(self), (self.text, self.reason, what)
+
+    def of(self, what: object) -> UnwritableTextError:
+        """The same, of what the user calls it: a file and a line, a document of a task."""
+        return UnwritableTextError(self.text, self.reason, str(what))
+
+
 class AnswersNotJudgedError(ScoringError):
     """A judge failed on what a model wrote; it is kept in a file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias, TypedDict
 
@@ -32,6 +33,9 @@ ROLES_OF_SPEAKERS = {
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
 # What a turn does beside its text: without it, the turn is another one.
 _CALLS = ("tool_calls", "function_call")
+# Templates write a role between control tokens or as a label: it is a word, and no text that could
+# end its turn and begin another.
+_ROLE = re.compile(r"\w[\w .-]{0,63}")
 
 
 def as_messages(prompt: Prompt) -> tuple[Message, ...]:
@@ -46,8 +50,8 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
         The messages; empty for None.
 
     Raises:
-        ConfigurationError: A message is no mapping, its role is not known, its content is no text,
-            or it calls a tool.
+        ConfigurationError: A message is no mapping, its role is not known or no word, its content
+            is no text, or it calls a tool.
     """
     if prompt is None:
         return ()
@@ -86,6 +90,12 @@ def _as_message(position: int, message: object) -> Message:
         raise ConfigurationError(
             f"{where} needs 'role' and 'content' (or 'from' and 'value') as text; "
             f"it has role={role!r} and content of type {type(content).__name__}."
+        )
+    if _ROLE.fullmatch(role) is None:
+        raise ConfigurationError(
+            f"{where} has the role {role[:60]!r}. A role is a word of at most 64 letters, digits "
+            "and the characters '_', '-', '.' and space, such as 'user': templates write it where "
+            "control tokens stand."
         )
     return Message(role=role, content=content)
 

@@ -8,13 +8,24 @@ of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed exam
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
+from ultrarm_eval.bounded_jinja import (
+    BoundedEnvironment,
+    TemplateLimitError,
+    chat_environment,
+    file_environment,
+)
 from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
+
+logger = logging.getLogger(__name__)
 
 DEFAULT_TEMPLATE = "ultrarm"
 RAW_TEMPLATE = "raw"
@@ -153,8 +164,36 @@ def _chat_template(tokenizer: Any) -> Template:
             "template=chat needs a tokenizer with a chat template; this one has none. "
             f"Use one of: {', '.join(_PLAIN_TEMPLATES)}, or a Jinja file."
         )
+    what = "The tokenizer's chat template"
+    try:
+        # A tokenizer may have several by name; this is the one that it takes itself.
+        source = str(tokenizer.get_chat_template())
+    except ValueError as error:
+        raise ConfigurationError(f"{what} cannot be used: {first_line(error)}") from error
+    compiled = _compiled(chat_environment(), source, what)
+    tokens = dict(tokenizer.special_tokens_map)
 
     def render_chat(messages: Sequence[Message], completion: str) -> str:
+        return compiled(
+            {
+                "messages": [*map(dict, messages), {"role": "assistant", "content": completion}],
+                "tools": None,
+                "documents": None,
+                "add_generation_prompt": False,
+                **tokens,
+            }
+        )
+
+    if "strftime_now" in source:
+        logger.warning("%s can write today's date: rewards may depend on the day.", what)
+    as_theirs = _as_transformers(render_chat, tokenizer)
+    return Template(CHAT_TEMPLATE, as_theirs, writes_special_tokens=True, source=source)
+
+
+def _as_transformers(render: Renderer, tokenizer: Any) -> Renderer:
+    """The renderer, if it writes what transformers writes; else transformers'."""
+
+    def render_theirs(messages: Sequence[Message], completion: str) -> str:
         conversation = [*messages, Message(role="assistant", content=completion)]
         try:
             return str(
@@ -163,43 +202,69 @@ def _chat_template(tokenizer: Any) -> Template:
                 )
             )
         except Exception as error:
-            # A chat template is a program of the checkpoint's; it raises what it likes.
             raise ConfigurationError(
-                f"The tokenizer's chat template fails: {first_line(error)}"
+                f"The tokenizer's chat template failed: {first_line(error)}"
             ) from error
 
-    return Template(
-        CHAT_TEMPLATE,
-        render_chat,
-        writes_special_tokens=True,
-        source=str(tokenizer.chat_template),
+    probe = [Message(role="user", content="question")]
+    try:
+        ours = render(probe, "answer")
+    except ConfigurationError:
+        # It is said where the template is checked, with what can be done.
+        return render
+    # What ended here ends there, too.
+    if ours == render_theirs(probe, "answer"):
+        return render
+    logger.warning(
+        "This version of transformers renders the tokenizer's chat template in a way of its own: "
+        "it is left to it, without a limit on the template's work."
     )
+    return render_theirs
 
 
 def _jinja_template(path: Path, tokenizer: Any) -> Template:
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
+    what = f"The template file {path}"
     try:
         source = path.read_text(encoding="utf-8")
-        compiled = environment.from_string(source)
-    except (jinja2.TemplateSyntaxError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"The template file {path} cannot be read: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{what} cannot be read: {error}") from error
+    compiled = _compiled(file_environment(), source, what)
 
     def render_file(messages: Sequence[Message], completion: str) -> str:
-        try:
-            return compiled.render(
-                messages=[*messages, Message(role="assistant", content=completion)],
-                prompt=list(messages),
-                completion=completion,
-                bos_token=getattr(tokenizer, "bos_token", None) or "",
-                eos_token=getattr(tokenizer, "eos_token", None) or "",
-            )
-        except Exception as error:
-            # A template is a program; besides jinja2's errors it raises Python's.
-            raise ConfigurationError(f"The template file {path} failed: {error}") from error
+        return compiled(
+            {
+                "messages": [*messages, Message(role="assistant", content=completion)],
+                "prompt": list(messages),
+                "completion": completion,
+                "bos_token": getattr(tokenizer, "bos_token", None) or "",
+                "eos_token": getattr(tokenizer, "eos_token", None) or "",
+            }
+        )
 
     return Template(str(path), render_file, writes_special_tokens=True, source=source)
+
+
+def _compiled(
+    environment: BoundedEnvironment, source: str, what: str
+) -> Callable[[Mapping[str, Any]], str]:
+    """What renders a Jinja template, with errors of ours alone."""
+    try:
+        render = environment.template(source)
+    except TemplateLimitError as error:
+        raise ConfigurationError(f"{what} cannot be used: {error}") from error
+    except Exception as error:
+        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
+        said = str(error) if isinstance(error, TemplateError) else first_line(error)
+        raise ConfigurationError(f"{what} cannot be read: {said}") from error
+
+    def render_or_say(names: Mapping[str, Any]) -> str:
+        try:
+            return render(names)
+        except TemplateLimitError as error:
+            raise ConfigurationError(f"{what} cannot be used: {error}") from error
+        except Exception as error:
+            # A template is a program; besides jinja2's errors it raises Python's.
+            said = str(error) if isinstance(error, TemplateError) else first_line(error)
+            raise ConfigurationError(f"{what} failed: {said}") from error
+
+    return render_or_say

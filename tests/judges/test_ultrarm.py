@@ -233,7 +233,9 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     other = UltraRMJudge(str(checkpoint))
     other._runner = judge._loaded()
     monkeypatch.setattr(scorer, "_score_batch", failing)
-    said = r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
+    said = (
+        r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
+    )
     with pytest.raises(DeviceError, match=f"Completion [0-4], which starts .*{said}"):
         other.score(PROMPTS, COMPLETIONS)
     assert tried[0] == 5

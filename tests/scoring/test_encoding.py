@@ -174,7 +174,8 @@ def test_a_chat_template_that_writes_bos_twice_keeps_one(loaded):
 
 def test_a_chat_template_that_fails_names_the_completion(loaded):
     loaded.tokenizer.chat_template = (
-        "{% if messages | length > 2 %}{{ raise_exception('only two turns') }}{% endif %}x"
+        "{% if messages | length > 2 %}{{ raise_exception('only two turns') }}{% endif %}"
+        "{{ messages[-1].content }}"
     )
     try:
         encoder = TextEncoder(

@@ -12,6 +12,7 @@ from ultrarm_eval.demo import DEMO_NAME
 _SETTINGS = {
     "template": str,
     "special_tokens": str,
+    "system": str,
     "dtype": str,
     "device": str,
     "max_length": int,

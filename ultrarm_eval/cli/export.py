@@ -25,6 +25,7 @@ from ultrarm_eval.results.exports.source import Source
 from ultrarm_eval.results.identity import distinguishing, model_settings
 from ultrarm_eval.results.run import Run, find_runs
 from ultrarm_eval.results.task_result import TaskResult
+from ultrarm_eval.scoring.system_turns import checked_system, without_system
 from ultrarm_eval.templates import CHAT_TEMPLATE, TEMPLATE_NAMES, get_template, template_for
 
 logger = logging.getLogger(__name__)
@@ -231,9 +232,10 @@ def _renderer(run: Run) -> Render:
         )
     tokenizer = None if name in TEMPLATE_NAMES and name != CHAT_TEMPLATE else _tokenizer(config)
     template = get_template(str(name), tokenizer)
+    system = checked_system(config.get("system"))
 
     def render(prompt: Any, completion: str) -> str:
-        messages = as_messages(prompt)
+        messages = without_system(as_messages(prompt), system)
         return template_for(template, messages).render(messages, completion)
 
     return render

@@ -56,12 +56,14 @@ def judge_answers(
     inputs = [answers, *([reference] if reference else [])]
     rows = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
+        scoring.check((answer.prompt, answer.text, answer.where) for answer in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
             rows += part
             if output is not None and part:
                 output.write("".join(json.dumps(row) + "\n" for row in part))
                 output.flush()
+    scoring.report()
     without = None
     if reference is not None or reference_field is not None:
         without = sum(text is None for text in references)
@@ -177,6 +179,8 @@ def _figures(
         "empty": sum(not answer.text.strip() for answer in given),
         "texts_cut_by_the_judge": settings.get("counts", {}).get("truncated", 0),
     }
+    if cut := settings.get("counts", {}).get("cut_by_template"):
+        figures["texts_cut_by_the_template"] = cut
     if unscored := sum("reward" not in row for row in rows):
         figures["answers_without_score"] = unscored
     if without_reference is not None:

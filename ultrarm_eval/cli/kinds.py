@@ -14,6 +14,7 @@ _SETTINGS = (
     "revision",
     "template",
     "special_tokens",
+    "system",
     "dtype",
     "device",
     "max_length",
@@ -38,6 +39,11 @@ def add_judge_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--revision", help="hub revision of the checkpoint")
     command.add_argument("--template", help="how prompt and completion become one text")
     command.add_argument("--special-tokens", choices=["text", "parse"])
+    command.add_argument(
+        "--system",
+        choices=["error", "fold", "drop"],
+        help="a system turn: as it is, put before the user's turn, or left out",
+    )
     command.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     command.add_argument("--device", help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
     command.add_argument("--max-length", type=int, help="most tokens of a text")

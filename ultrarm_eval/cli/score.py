@@ -57,6 +57,11 @@ def score_file(
     # Every row is read before the weights are: a bad last line must not show after hours.
     for index, row in enumerate(opened.rows):
         _read(opened.where(index), row)
+    scoring.check(
+        (prompt, text, opened.where(index))
+        for index, row in enumerate(opened.rows)
+        for prompt, text in _read(opened.where(index), row)
+    )
     scoring.load()
     unscored = _Unscored()
     write = _write_json if form == "jsonl" else _write_text
@@ -77,6 +82,7 @@ def score_file(
         if failure is not None:
             raise failure
     unscored.report()
+    scoring.report()
 
 
 class _Unscored:

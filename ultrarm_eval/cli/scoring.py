@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.errors import RewardError, ScoreStoreError
@@ -13,7 +13,9 @@ from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
 from ultrarm_eval.judges.protocol import checked_scores, settings_of
+from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.scoring.equal_rewards import EqualRewards
 from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
 
 logger = logging.getLogger(__name__)
@@ -50,9 +52,18 @@ class StoredScoring:
             path = checked_store_path(given.pop("score_store"))
         named = {} if pretrained is None else {"pretrained": pretrained}
         self.judge: Judge = make_judge(kind, {**named, **given})
+        self._watched = EqualRewards()
         self._store = None
         if path is not None:
             self._store = ScoreStore(path, self.judge.fingerprint(), self.settings())
+
+    def check(self, texts: Iterable[tuple[Prompt, str, object]]) -> None:
+        """Refuses texts that cannot be scored; see `check_texts`."""
+        check_texts(self.judge, texts)
+
+    def report(self) -> None:
+        """Warns if all rewards were equal."""
+        self._watched.report()
 
     def load(self) -> None:
         """Loads the weights, unless all that is asked for may be in the store."""
@@ -70,6 +81,12 @@ class StoredScoring:
             RewardError: One is no finite number; the error has those that are.
             ScoringError: The judge fails.
         """
+        rewards = self._scores(prompts, completions)
+        for prompt, text, reward in zip(prompts, completions, rewards, strict=True):
+            self._watched.add((repr(prompt), text), reward)
+        return rewards
+
+    def _scores(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
         if self._store is None:
             return checked_scores(self.judge, prompts, completions)
         keys = [_key(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # What the table is drawn with, and what stands for it in ASCII.
 _PLAIN = str.maketrans("█▌▐│◂▸⋯␣", "###|<>~_")
-_SETTINGS = ("revision", "template", "special_tokens", "dtype", "device", "max_length")
+_SETTINGS = ("revision", "template", "special_tokens", "system", "dtype", "device", "max_length")
 # How rewards are computed, not what they are; nothing is counted here.
 _LEFT_OUT = frozenset(
     {
@@ -37,6 +37,7 @@ _IN_TEXT = (
     "dtype",
     "quantization",
     "special_tokens",
+    "system",
     "max_length",
     "reduction",
     "beta",
@@ -72,6 +73,7 @@ def add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     command.add_argument("--revision", help="hub revision of the checkpoint")
     command.add_argument("--template", help="how prompt and completion become one text")
     command.add_argument("--special-tokens", choices=["text", "parse"])
+    command.add_argument("--system", choices=["error", "fold", "drop"])
     command.add_argument("--dtype", help="auto, float32, bfloat16 or float16")
     command.add_argument("--device", help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
     command.add_argument("--max-length", type=int, help="most tokens of a text")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -46,7 +47,7 @@ class ComparedTask(DocumentTask):
         return [
             ConversationRequest(
                 request_type="loglikelihood",
-                doc=dict(doc),
+                doc=copy(doc),
                 arguments=(context, answers[i]),
                 idx=i,
                 conversation=[dict(message) for message in conversation],

@@ -24,8 +24,10 @@ from ultrarm_eval.harness.shared_judges import shared_judge
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.protocol import checked_scores
+from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
+from ultrarm_eval.scoring.equal_rewards import warn_if_all_equal
 
 _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 
@@ -90,15 +92,18 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         Raises:
             UltrarmEvalError: A setting or the judge cannot be used.
         """
+        prompts = []
         for index, document in enumerate(documents):
-            self._prompt(document)
+            where = getattr(document, "where", None)
+            place = f"Document {index}" + ("" if where is None else f" ({where})")
+            prompts.append((self._prompt(document), "", place))
             if self._reference is not None and self._reference(document) is None:
                 raise ConfigurationError(
                     f"Document {index} has no reference answer, which the filter's setting "
                     "reference asks for. Leave such documents out (process_docs)."
                 )
         self.responses([""] * repeats)
-        shared_judge(self._checkpoint, self._judge_args)
+        check_texts(shared_judge(self._checkpoint, self._judge_args), prompts)
 
     def apply(self, resps: Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Scores the responses, and the references where there are some.
@@ -152,6 +157,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         texts = [text for _, text in asked]
         rewards = checked_scores(self.judge, [prompt for prompt, _ in asked], texts)
         self._check_rewards(rewards, len(texts))
+        warn_if_all_equal(zip(texts, rewards, strict=True))
         return [_scored_text(text, reward) for text, reward in zip(texts, rewards, strict=True)]
 
     def _check_rewards(self, rewards: Sequence[float], count: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +12,7 @@ from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from ultrarm_eval._version import __version__
-from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.harness.abstentions import may_abstain
 from ultrarm_eval.harness.logs import show_as_harness_does
 from ultrarm_eval.harness.processes import device_of_process, gather_object, join_processes
@@ -29,6 +29,7 @@ from ultrarm_eval.judges.protocol import checked_stream, described, settings_of
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.results.judge_identity import OF_COMPUTING
 from ultrarm_eval.scoring.critique import is_unscored
+from ultrarm_eval.scoring.equal_rewards import warn_if_all_equal
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
@@ -139,7 +140,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             len(askers),
         )
         rewards: list[Reward | None] = [None] * len(requests)
-        stream = checked_stream(self.judge, prompts, completions)
+        stream = self._named(checked_stream(self.judge, prompts, completions), requests, askers)
         # Loading comes with the first reward; its lines stay out of the bar.
         started = [*islice(stream, 1)]
         silent = disable_tqdm or self.rank != 0
@@ -151,6 +152,10 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
                     answer = rewards[index] = Reward(reward)
                     self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
                     progress.update()
+        answered = [
+            (r.args, answer[0]) for r, answer in zip(requests, rewards, strict=True) if answer
+        ]
+        warn_if_all_equal(answered)
         return [reward for reward in rewards if reward is not None]
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> NoReturn:
@@ -264,6 +269,21 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             self._counts_of_all = {
                 name: sum(counts.get(name, 0) for counts in of_each) for name in names
             }
+
+    def _named(
+        self,
+        stream: Iterator[tuple[int, float]],
+        requests: Sequence[Instance],
+        askers: Sequence[Sequence[int]],
+    ) -> Iterator[tuple[int, float]]:
+        """The rewards; a text that cannot be written is called by its document."""
+        try:
+            yield from stream
+        except UnwritableTextError as error:
+            request = requests[askers[error.text][0]]
+            where = getattr(request.doc, "where", None)
+            place = "" if where is None else f" ({where})"
+            raise error.of(f"Document {request.doc_id} of {request.task_name}{place}") from error
 
 
 class AnyRewardModelLM(RewardModelLM):

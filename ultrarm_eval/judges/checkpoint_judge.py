@@ -34,6 +34,7 @@ from ultrarm_eval.scoring.plan import PADDED
 from ultrarm_eval.scoring.runner import Runner
 from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.scoring.scorer import BatchLimits
+from ultrarm_eval.scoring.system_turns import KEEP, checked_system
 from ultrarm_eval.scoring.text_counts import TextCounts
 from ultrarm_eval.templates import Template, get_template
 
@@ -65,6 +66,7 @@ class CheckpointJudge(TextScoring):
         device: str | None = None,
         template: str | None = None,
         special_tokens: str | None = None,
+        system: str | None = None,
         max_length: int | None = None,
         batch_size: int | str | None = None,
         max_batch_size: int | str | None = None,
@@ -89,6 +91,9 @@ class CheckpointJudge(TextScoring):
             template: See `ultrarm_eval.templates`; the judge's own default if None.
             special_tokens: `text` (spelled-out special tokens are text; also if None) or `parse`
                 (they become control tokens, as in the published tutorial).
+            system: `error` (a template that refuses a system turn is an error; also if None),
+                `fold` (its text goes in front of the user's) or `drop` (it is left out, and
+                counted).
             max_length: The most tokens of a text; longer ones are cut on the left. 2048, or the
                 model's positions if those are fewer, if None.
             batch_size: The most texts computed together; `auto`, 1 and None set no limit but the
@@ -157,6 +162,7 @@ class CheckpointJudge(TextScoring):
                 loaded,
                 max_length=checked_max_length(max_length, self._checkpoint.name, positions),
                 special_tokens=special_tokens or DEFAULT_SPECIAL_TOKENS,
+                system=checked_system(system),
                 vocabulary_size=self._checkpoint.config.vocab_size,
                 is_sentencepiece=loaded.is_sentencepiece,
                 eos_id=loaded.eos_id(self._checkpoint.config),
@@ -215,7 +221,13 @@ class CheckpointJudge(TextScoring):
             "special_tokens": self._encoder.special_tokens,
             "max_length": self.max_length,
             **({"quantization": self._quantization} if self._quantization else {}),
+            **self._system(),
         }
+
+    def _system(self) -> dict[str, str]:
+        """What is done with system turns, where it is not what always was."""
+        system = self._encoder.system
+        return {} if system == KEEP else {"system": system}
 
     @property
     def tokenizer(self) -> Any:
@@ -293,6 +305,7 @@ class CheckpointJudge(TextScoring):
             "max_length": self.max_length,
             "truncation": "left",
             "special_tokens": self._encoder.special_tokens,
+            **self._system(),
             "appends_eos": self._template.append_eos,
             **({} if self._parity is None else {"parity": self._parity}),
             "parameters": self._checkpoint.parameter_count(),

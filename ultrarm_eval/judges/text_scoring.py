@@ -91,6 +91,19 @@ class TextScoring(ABC):
         texts = self._encoder.encode(prompts, [completion] * len(prompts))
         return len({encoded.packed_ids for encoded in texts}) <= 1
 
+    def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
+        """Refuses what cannot be scored, before the weights are loaded and anything is scored.
+
+        Args:
+            prompts: Prompts.
+            completions: Completions, one for each prompt.
+
+        Raises:
+            UnwritableTextError: The template refuses a prompt's turns; it says which prompt.
+            UltrarmEvalError: A prompt or a completion is none.
+        """
+        self._encoder.check(prompts, completions)
+
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
         """What scoring these completions would compute, without loading the weights.
 

@@ -53,6 +53,7 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
         cut = f", longer texts cut on the {config['truncation']}" if "truncation" in config else ""
         yield "max_length", f"{config['max_length']} tokens{cut}"
     yield "special tokens in texts", config.get("special_tokens")
+    yield "system turns", config.get("system")
     yield "parity", _spelled(config.get("parity"))
 
 
@@ -67,7 +68,15 @@ def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
         ("distinct_texts", "distinct texts"),
         ("from_store", "of them out of the score store"),
         ("truncated", "texts cut to max_length"),
+        ("cut_by_template", "answers that the template cuts or changes"),
+        ("trimmed_by_template", "answers that lose blanks at their ends to the template"),
+        ("turns_left_out", "texts of which the template leaves out turns"),
+        ("system_dropped", "texts without their system turn (system=drop)"),
+        ("system_folded", "texts with the system turn in the user's (system=fold)"),
         ("spelled_special", "texts that spell a special token"),
+        ("special_hidden_from_template", "of them read otherwise than the template would"),
+        ("special_read_by_template", "of them with one that the template looks for"),
+        ("spelled_added", "texts that spell another added token"),
         ("unreadable", "critiques without a readable score"),
     ):
         if any(name in of_run for of_run in counts):

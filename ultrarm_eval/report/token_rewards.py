@@ -23,6 +23,7 @@ _SETTINGS = (
     "dtype",
     "quantization",
     "special_tokens",
+    "system",
     "max_length",
     "reduction",
     "reference",

@@ -48,7 +48,7 @@ class CompletionEncoder(TextEncoder):
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Any:
-        conversations = [as_messages(prompt) for prompt in prompts]
+        conversations = [self._messages(prompt) for prompt in prompts]
         templates = [template_for(self.template, messages) for messages in conversations]
         # Whole here: where the completion begins is known before anything is cut.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
@@ -61,7 +61,7 @@ class CompletionEncoder(TextEncoder):
 
     def _prompt_alone(self, template: Template, messages: Sequence[Message]) -> str:
         """What the template writes before the completion."""
-        before, found, _ = self._write(template, messages, self._mark).partition(self._mark)
+        before, found, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
         if not found:
             raise ConfigurationError(
                 f"template={template.name} does not write the completion as it is, so the "

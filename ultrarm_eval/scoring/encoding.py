@@ -6,15 +6,24 @@ BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the pu
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
+from ultrarm_eval.errors import (
+    ConfigurationError,
+    ScoringError,
+    UnwritableTextError,
+    unknown_choice,
+)
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.scoring.contents_as_text import ContentsAsText
 from ultrarm_eval.scoring.special_literals import SpecialLiterals
+from ultrarm_eval.scoring.system_turns import DROP, FOLD, KEEP, checked_system, without_system
+from ultrarm_eval.scoring.template_probes import check_template, probe_turns
 from ultrarm_eval.scoring.textual_tokenizer import (
     backend_unknown_id,
     closing_id,
@@ -24,7 +33,13 @@ from ultrarm_eval.scoring.textual_tokenizer import (
 from ultrarm_eval.scoring.token_ids import PackedIds, packed, unpacked
 from ultrarm_eval.templates import Template, template_for
 
+logger = logging.getLogger(__name__)
+
 SPECIAL_TOKEN_MODES = ("text", "parse")
+#: What else can happen to a text, by the names of the counts: see `text_counts`.
+CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
+SPELLED_ADDED, TURNS_LEFT_OUT = "spelled_added", "turns_left_out"
+SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
 
 
@@ -37,11 +52,13 @@ class EncodedText:
         truncated: Whether tokens were cut off on the left.
         spells_special_tokens: Whether prompt or completion spell a special token, so that
             ``special_tokens="text"`` and ``"parse"`` differ.
+        remarks: What else happened to it, by the names of the counts.
     """
 
     packed_ids: PackedIds
     truncated: bool
     spells_special_tokens: bool
+    remarks: tuple[str, ...] = ()
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -56,6 +73,7 @@ class TextEncoder:
         template: How prompt and completion become one text.
         max_length: The most tokens of a text.
         special_tokens: "text" or "parse".
+        system: What is done with system turns.
         bos_id: The token that every text begins with; None if there is none.
         closing_id: The token that closes texts; None if there is none.
         unread_id: The token that is not read at the end of a text; None if all are.
@@ -68,6 +86,7 @@ class TextEncoder:
         *,
         max_length: int,
         special_tokens: str = "text",
+        system: str = KEEP,
         vocabulary_size: int | None = None,
         is_sentencepiece: bool = False,
         eos_id: int | None = None,
@@ -81,6 +100,7 @@ class TextEncoder:
             template: How prompt and completion become one text.
             max_length: The most tokens a text may have, BOS and EOS included.
             special_tokens: "text" or "parse", see the module's description.
+            system: See `ultrarm_eval.scoring.system_turns`.
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
             is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
             eos_id: The EOS token; the tokenizer's own if None.
@@ -101,13 +121,17 @@ class TextEncoder:
         self.template = template
         self.max_length = max_length
         self.special_tokens = special_tokens
+        self.system = checked_system(system)
         self._vocabulary_size = vocabulary_size
         backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         backend.no_truncation()
         backend.no_padding()
         self._parsing = backend
-        self._literals = SpecialLiterals(
-            token.content for token in backend.get_added_tokens_decoder().values() if token.special
+        added = backend.get_added_tokens_decoder().values()
+        self._literals = SpecialLiterals(token.content for token in added if token.special)
+        # Runs of spaces, which some tokenizers add, are spelled by every indented line.
+        self._added = SpecialLiterals(
+            token.content for token in added if not token.special and token.content.strip()
         )
         self._textual, self._alias_ids = textual_backend(
             backend,
@@ -124,26 +148,95 @@ class TextEncoder:
             raise ConfigurationError(
                 f"template={template.name} appends an EOS token, and the tokenizer has none."
             )
-        # A template that cannot be rendered is found now, and not with the first text.
-        template.render(as_messages("question"), "answer")
+        self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
+        self._says_left_out = False
+        # Turns that the template can write, by their roles, with what is to be said of them.
+        self._writable: dict[tuple[str, ...], tuple[str, ...]] = {}
+        # A template that cannot be rendered, or ignores what it is given, is found now.
+        check_template(template, lambda turns, text: self._write(template, turns, text)[0])
         if max_length < 2 + template.append_eos:
             raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
-        """Refuses what is no prompt or no completion, before any time is spent on the others.
+        """Refuses what cannot be written, before any time is spent on the rest.
+
+        Every sequence of roles is rendered once.
 
         Raises:
             ConfigurationError: A prompt is no text, message list or None.
             ScoringError: A completion is no string.
+            UnwritableTextError: The template refuses the turns of a prompt.
         """
-        for prompt in prompts:
-            as_messages(prompt)
+        for number, prompt in enumerate(prompts):
+            messages = self._messages(prompt)
+            roles = tuple(message["role"] for message in messages)
+            if roles not in self._writable:
+                self._writable[roles] = self._check_roles(roles, number)
         for number, completion in enumerate(completions):
             if not isinstance(completion, str):
                 raise ScoringError(
                     f"Completion {number} is of type {type(completion).__name__}; "
                     "only a text can be scored."
                 )
+
+    def _check_roles(self, roles: Sequence[str], number: int) -> tuple[str, ...]:
+        """Renders turns of these roles.
+
+        Returns:
+            What is to be counted of such texts.
+        """
+        turns, completion = probe_turns(roles)
+        template = template_for(self.template, turns)
+        if template.ignores_prompt:
+            return ()
+        for role in roles:
+            # Whatever special_tokens is: a control token there is nobody's wish.
+            if self._literals.occur_in(role):
+                raise UnwritableTextError(
+                    number,
+                    f"its prompt has the role {role!r}, which spells a special token of the "
+                    "tokenizer. A role is a word such as 'user'.",
+                )
+        try:
+            text, _ = self._write(template, turns, completion)
+        except ConfigurationError as error:
+            raise UnwritableTextError(
+                number,
+                f"its turns are {', '.join(roles)}, then the completion. "
+                f"{str(error).rstrip('.')}.{self._way_out(template, roles)}",
+            ) from error
+        left_out = [turn["role"] for turn in turns if turn["content"] not in text]
+        if left_out and not self._says_left_out:
+            self._says_left_out = True
+            logger.warning(
+                "template=%s leaves out turns that prompts have: of %s it does not write %s. "
+                "Such texts are counted in the results.",
+                template.name,
+                ", ".join(roles),
+                ", ".join(left_out),
+            )
+        return (TURNS_LEFT_OUT,) if left_out else ()
+
+    def _way_out(self, template: Template, roles: Sequence[str]) -> str:
+        """What can be done about turns that a template refuses."""
+        turns, text = probe_turns(roles)
+        for system in (FOLD, DROP):
+            other = without_system(tuple(turns), system)
+            try:
+                self._write(template_for(self.template, other), other, text)
+            except ConfigurationError:
+                continue
+            return (
+                " Set system=fold, which writes the system turn in front of the user's, or "
+                "system=drop, which leaves it out and counts it."
+                if len(roles) != len(other)
+                else ""
+            )
+        return (
+            f" template={template.name} wants other turns: most that refuse some take user and "
+            "assistant in turn, the user first. Name another template, or join such turns in the "
+            "data."
+        )
 
     def encode(
         self,
@@ -171,32 +264,78 @@ class TextEncoder:
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
-        conversations = [as_messages(prompt) for prompt in prompts]
-        templates = [template_for(self.template, messages) for messages in conversations]
-        texts = []
-        for position, template in enumerate(templates):
+        texts, templates, found = [], [], []
+        for prompt, completion, number in zip(prompts, completions, numbers, strict=True):
+            given = as_messages(prompt)
+            messages = without_system(given, self.system)
+            template = template_for(self.template, messages)
+            written = () if template.ignores_prompt else messages
+            contents = [completion, *(message["content"] for message in written)]
+            spells = any(map(self._literals.occur_in, contents))
             try:
-                text = self._write(template, conversations[position], completions[position])
+                text, of_text = self._write(template, messages, completion, spells)
             except ConfigurationError as error:
-                raise ScoringError(f"Completion {numbers[position]}: {error}") from error
+                raise UnwritableTextError(number, str(error)) from error
+            remarks = [*of_text, *self._writable.get(tuple(m["role"] for m in written), ())]
+            if any(map(self._added.occur_in, contents)):
+                remarks.append(SPELLED_ADDED)
+            if messages is not given:
+                remarks.append(SYSTEM_COUNTS[self.system])
             texts.append(well_formed(text))
-        for position, (ids, template) in enumerate(
-            zip(self._tokenise(texts), templates, strict=True)
+            templates.append(template)
+            found.append((spells, tuple(remarks)))
+        for ids, template, number, (spells, said) in zip(
+            self._tokenise(texts), templates, numbers, found, strict=True
         ):
-            written = () if template.ignores_prompt else conversations[position]
-            contents = [completions[position], *(message["content"] for message in written)]
-            spells = any(self._literals.occur_in(content) for content in contents)
-            yield self._finish(ids, template, spells, numbers[position])
+            yield self._finish(ids, template, spells, said, number)
 
-    def _write(self, template: Template, messages: Sequence[Message], completion: str) -> str:
+    def _messages(self, prompt: Prompt) -> tuple[Message, ...]:
+        """A conversation as the template gets it."""
+        return without_system(as_messages(prompt), self.system)
+
+    def _write(
+        self,
+        template: Template,
+        messages: Sequence[Message],
+        completion: str,
+        spells: bool | None = None,
+    ) -> tuple[str, tuple[str, ...]]:
+        """The text to tokenise.
+
+        Args:
+            template: What writes it.
+            messages: The turns before the completion.
+            completion: The completion.
+            spells: Whether one of them spells a special token; looked for if None.
+
+        Returns:
+            The text, and what is to be counted of it.
+        """
         if self.special_tokens == "parse" or not template.writes_special_tokens:
-            return template.render(messages, completion)
-        masked = [
-            Message(role=m["role"], content=self._literals.mask(m["content"])) for m in messages
-        ]
-        return self._literals.alias_structure(
-            template.render(masked, self._literals.mask(completion))
-        )
+            text = template.render(messages, completion)
+            return text, _what_is_missing(completion, text)
+        if spells is None:
+            contents = [completion, *(message["content"] for message in messages)]
+            spells = any(map(self._literals.occur_in, contents))
+        if not spells:
+            text = template.render(messages, completion)
+            return self._literals.alias_structure(text), _what_is_missing(completion, text)
+        written = self._contents.write(template, messages, completion)
+        missing = _what_is_missing(completion, written.plain)
+        return written.aliased, missing if written.remark is None else (*missing, written.remark)
+
+    def _structural(self, tokenizer: Any) -> frozenset[str]:
+        """The special tokens that hold texts and turns together."""
+        named = getattr(tokenizer, "special_tokens_map", {}).values()
+        found = {str(token) for token in named if not isinstance(token, list)}
+        if self.template.writes_special_tokens:
+            turns, completion = probe_turns(["user"])
+            before, _, behind = self.template.render(turns, completion).partition(
+                turns[0]["content"]
+            )
+            closing = self._literals.first_in(behind)
+            found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
+        return frozenset(found)
 
     def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
         if self.special_tokens == "parse":
@@ -215,7 +354,12 @@ class TextEncoder:
             yield [self._alias_ids.get(i, i) for i in encoding.ids]
 
     def _finish(
-        self, ids: list[int], template: Template, spells: bool, position: int
+        self,
+        ids: list[int],
+        template: Template,
+        spells: bool,
+        remarks: tuple[str, ...],
+        position: int,
     ) -> EncodedText:
         ids = self._behind_bos(ids)
         suffix = self._suffix(ids, template)
@@ -236,7 +380,7 @@ class TextEncoder:
                 f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
-        return EncodedText(packed(ids), truncated, spells)
+        return EncodedText(packed(ids), truncated, spells, remarks)
 
     def _behind_bos(self, ids: list[int]) -> list[int]:
         if self.bos_id is not None and ids[:1] != [self.bos_id]:
@@ -261,3 +405,10 @@ class TextEncoder:
         while stop > 1 and ids[stop - 1] == self.unread_id:
             stop -= 1
         return ids[:stop]
+
+
+def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:
+    """What a template did to a completion, if it is not in the text as it is."""
+    if completion in text:
+        return ()
+    return (TRIMMED_BY_TEMPLATE if completion.strip() in text else CUT_BY_TEMPLATE,)

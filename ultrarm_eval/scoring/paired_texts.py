@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ultrarm_eval.messages import Prompt, as_messages, well_formed
+from ultrarm_eval.messages import Prompt, well_formed
 from ultrarm_eval.scoring.completion_place import PlacedText
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.token_ids import packed
@@ -37,9 +37,9 @@ class PairEncoder(TextEncoder):
         # Whole here: where the second text begins is known before anything is cut.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
         mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
-        conversations = [as_messages(prompt) for prompt in prompts]
+        conversations = [self._messages(prompt) for prompt in prompts]
         before = [
-            well_formed(self._write(self.template, messages, mark).partition(mark)[0])
+            well_formed(self._write(self.template, messages, mark)[0].partition(mark)[0])
             for messages in conversations
             if messages
         ]

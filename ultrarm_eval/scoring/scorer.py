@@ -186,7 +186,9 @@ def _too_long(tokens: int, error: Exception) -> str:
         "parallelize=True."
     )
     if _is_out_of_memory(error):
-        return f"Out of memory on a single text of {tokens} tokens ({first_line(error)}). {ways_out}"
+        return (
+            f"Out of memory on a single text of {tokens} tokens ({first_line(error)}). {ways_out}"
+        )
     return (
         f"A single text of {tokens} tokens cannot be computed ({first_line(error)}). This is said "
         f"where memory runs out, and for other failures. If memory is short: {ways_out} Else "

@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Mapping
 
-from ultrarm_eval.scoring.encoding import EncodedText
+from ultrarm_eval.scoring.contents_as_text import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
+from ultrarm_eval.scoring.encoding import CUT_BY_TEMPLATE, TURNS_LEFT_OUT, EncodedText
 from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
 
 logger = logging.getLogger(__name__)
+
+# What is said of remarks on texts, by their names in the counts; of the others there is nothing to
+# be done.
+_WARNINGS = {
+    CUT_BY_TEMPLATE: (
+        "the answer is not wholly in the text that the judge reads: the template cuts or changes "
+        "it, and answers that differ in such a part alone have the same reward"
+    ),
+    HIDDEN_FROM_TEMPLATE: (
+        "prompt or answer spell special tokens that the template would act on; with "
+        "special_tokens=text they are text, and the template writes them as it writes other words"
+    ),
+    READ_BY_TEMPLATE: (
+        "a special token that prompt or answer spell is read as one, because the template looks "
+        "for it there"
+    ),
+    TURNS_LEFT_OUT: "the template leaves out turns of the prompt",
+}
 
 
 class TextCounts:
@@ -26,6 +46,9 @@ class TextCounts:
         #: Seconds that the model took for them, without loading it.
         self.seconds = 0.0
         self._warned_of_truncation = False
+        # By texts asked for: answers of which a template leaves the same are one text to the judge.
+        self._remarks: Counter[str] = Counter()
+        self._warned_of: set[str] = set()
 
     def add(self, places: Mapping[EncodedText, list[int]], new: Collection[PackedIds]) -> None:
         """Adds texts.
@@ -39,9 +62,12 @@ class TextCounts:
         self._counts["distinct_texts"] += len(new)
         self._counts["truncated"] += sum(encoded.truncated for encoded in added)
         self._counts["spelled_special"] += sum(e.spells_special_tokens for e in added)
+        for encoded, indices in places.items():
+            for remark in encoded.remarks:
+                self._remarks[remark] += len(indices)
 
     def report(self) -> None:
-        """Says how many texts were cut, once there are any."""
+        """Says how many texts were cut, by max_length or the template, once there are any."""
         if self._counts["truncated"] and not self._warned_of_truncation:
             self._warned_of_truncation = True
             logger.warning(
@@ -51,6 +77,16 @@ class TextCounts:
                 self._counts["distinct_texts"],
                 self._max_length,
             )
+        for remark, said in _WARNINGS.items():
+            if self._remarks[remark] and remark not in self._warned_of:
+                self._warned_of.add(remark)
+                logger.warning(
+                    "In %d of %d texts %s; the counts stand in the results (%s).",
+                    self._remarks[remark],
+                    self._counts["texts"],
+                    said,
+                    remark,
+                )
 
     def add_computed(self, texts: Collection[PackedIds], seconds: float) -> None:
         """Adds texts that the model computed: their tokens, also those that texts share."""
@@ -79,4 +115,4 @@ class TextCounts:
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
-        return dict(self._counts)
+        return {**self._counts, **self._remarks}

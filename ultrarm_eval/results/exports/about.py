@@ -28,6 +28,7 @@ _SETTINGS = {
     "dtype": "dtype",
     "quantization": "quantization",
     "special_tokens": "special_tokens",
+    "system": "system",
     "max_length": "max_length",
     "truncation": "truncation",
     "appends_eos": "appends_eos",
@@ -148,6 +149,11 @@ def remarks_on(figure: ReportedFigure, model: str) -> list[str]:
     counts = mapping(run.config.get("judge_counts"))
     if counts.get("truncated"):
         said.append(f"{counts['truncated']} of the run's {counts.get('texts')} texts were cut")
+    if counts.get("cut_by_template"):
+        said.append(
+            f"of {counts['cut_by_template']} of the run's {counts.get('texts')} texts the template "
+            "cut or changed the answer"
+        )
     if figure.result.higher_is_better(figure.metric) is None:
         said.append(f"neither a higher nor a lower {figure.metric} is better")
     return said

@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ultrarm_eval.data.answers import FORMS, read_answer
+from ultrarm_eval.data.hub_cache import cache_problem
 from ultrarm_eval.data.records import (
     DataCounts,
     Location,
@@ -59,7 +60,7 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
         # The hub's client raises its own, requests', httpx' and OS errors.
         raise DataError(
             f"{DATASET}: {PUBLISHED[reference]} cannot be had from the hub and is not cached "
-            f"({first_line(error)}). {help_}"
+            f"({cache_problem(error) or first_line(error)}). {help_}"
         ) from error
     return Path(path)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder
 from ultrarm_eval.data.opened import OpenedRows
 from ultrarm_eval.data.opening import path_exists
+from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.errors import DataError
 
 _FILES_NAMED = 10
@@ -40,7 +41,8 @@ def open_rows(data: str, split: str, names: Sequence[str], *, is_part: bool) -> 
         )
     if path.is_dir():
         if _is_saved(path):
-            return OpenedRows(_open_saved(path, split, names, is_part=is_part), data)
+            saved = _open_saved(path, split, names, is_part=is_part)
+            return OpenedRows(as_rows(saved, data), data)
         path = _part(path, names, is_part=is_part)
     rows = open_file(path)
     if not len(rows):

@@ -9,6 +9,7 @@ from typing import Any
 
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import Row
+from ultrarm_eval.data.tables import ParquetRows
 from ultrarm_eval.errors import DataError, first_line
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
@@ -29,7 +30,7 @@ def open_file(path: Path) -> Any:
         case ".json":
             return _open_json(path)
         case ".parquet":
-            return _open_parquet(path)
+            return ParquetRows(path)
         case suffix:
             raise DataError(
                 f"{path}: files of type {suffix!r} are not read; use {', '.join(SUFFIXES)}."
@@ -93,24 +94,3 @@ def _open_json(path: Path) -> Sequence[Row]:
         if not isinstance(row, Mapping):
             raise DataError(f"{path}, row {index}: this is no JSON object.")
     return rows
-
-
-def _open_parquet(path: Path) -> Any:
-    import datasets
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        if not pq.read_metadata(path).num_rows:
-            return []
-        return datasets.Dataset.from_parquet(str(path))
-    except (
-        pa.ArrowException,
-        datasets.exceptions.DatasetGenerationError,
-        OSError,
-        ValueError,
-        TypeError,
-    ) as error:
-        # datasets raises the last two for columns of types that it does not know.
-        cause = error.__cause__ or error
-        raise DataError(f"{path}: this is no readable Parquet file: {first_line(cause)}") from error

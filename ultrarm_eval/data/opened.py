@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
@@ -33,13 +32,9 @@ class _Reading:
         Raises:
             DataError: A row cannot be read.
         """
-        try:
-            yield from zip(indices, self._rows_at(indices), strict=True)
-        except UnicodeDecodeError as error:
-            # A table holds any bytes, and a batch of rows fails as a whole.
-            for index in indices:
-                self.read_one(index)
-            raise DataError(f"{self.origin}: a text is not UTF-8 ({error}).") from error
+        at = getattr(self.rows, "at", None)
+        rows = (self.rows[index] for index in indices) if at is None else at(indices)
+        yield from zip(indices, rows, strict=True)
 
     def read_one(self, index: int) -> Row:
         """One row by its number.
@@ -47,32 +42,7 @@ class _Reading:
         Raises:
             DataError: It cannot be read.
         """
-        try:
-            return self.rows[index]
-        except UnicodeDecodeError as error:
-            raise DataError(
-                f"{self.where(index)}: {self._undecodable_fields(index)} not UTF-8 (byte "
-                f"{error.start}). Write the table again with texts in UTF-8."
-            ) from error
-
-    def _rows_at(self, indices: Sequence[int]) -> Iterable[Row]:
-        if isinstance(self.rows, JsonLines):
-            return self.rows.at(indices)
-        select = getattr(self.rows, "select", None)
-        if select is None:
-            return (self.rows[index] for index in indices)
-        rows: Iterable[Row] = select(indices)
-        return rows
-
-    def _undecodable_fields(self, index: int) -> str:
-        """The fields of a table's row that cannot be decoded, with a verb."""
-        table: Any = self.rows
-        fields = [
-            repr(name)
-            for name in table.column_names
-            if not _decodes(table.select_columns([name]), index)
-        ]
-        return f"field {fields[0]} is" if len(fields) == 1 else f"fields {', '.join(fields)} are"
+        return self.rows[index]
 
 
 @dataclass(frozen=True)
@@ -116,11 +86,3 @@ class OpenedData(_Reading):
                 f"schema have: {self.source.describes}."
             ) from error
         return None if record is None else writable(record, counts)
-
-
-def _decodes(rows: Sequence[Row], index: int) -> bool:
-    try:
-        rows[index]
-    except UnicodeDecodeError:
-        return False
-    return True

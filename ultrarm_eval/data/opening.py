@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder
+from ultrarm_eval.data.hub_cache import cache_problem
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.records import Row
 from ultrarm_eval.data.source import PairSource
+from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.demo import OFFLINE_HELP
 from ultrarm_eval.errors import ConfigurationError, DataError, first_line
 
@@ -39,10 +41,10 @@ def open_named_or_local(
     """
     for source in sources:
         if source.open_rows is not None and source.name == data:
-            return OpenedData(source.open_rows(), source, data)
+            return OpenedData(as_rows(source.open_rows(), data), source, data)
     path = Path(data).expanduser()
     if path_exists(path) and path.is_dir():
-        rows = open_folder(path, split, choose=choose)
+        rows = as_rows(open_folder(path, split, choose=choose), data)
     elif path_exists(path):
         rows = open_file(path)
     else:
@@ -124,20 +126,19 @@ def load_hub(dataset: str, split: str, revision: str | None, **options: Any) -> 
     import datasets
 
     try:
-        rows: Sequence[Row] = datasets.load_dataset(
-            dataset, split=split, revision=revision, **options
-        )
+        table = datasets.load_dataset(dataset, split=split, revision=revision, **options)
     except Exception as error:
         if str(error).startswith("Unknown split"):
             raise DataError(f"{dataset}: {first_line(error)} Name one of them.") from error
         # datasets and its clients raise many unrelated classes here.
         at = f" at revision {revision!r}" if revision else ""
+        why = cache_problem(error) or first_line(error)
         raise DataError(
             f"The data set {dataset}{at} cannot be had from the hub and is not cached "
-            f"({first_line(error)}). Give the path of a local copy instead (in lm_eval: "
+            f"({why}). Give the path of a local copy instead (in lm_eval: "
             f'--metadata \'{{"data": "PATH"}}\'). {OFFLINE_HELP}'
         ) from error
-    return rows
+    return as_rows(table, dataset)
 
 
 def recognise(rows: Sequence[Row], origin: str, sources: Sequence[PairSource]) -> PairSource:

@@ -1,0 +1,252 @@
+"""Tables as sequences of rows: what `datasets` has opened, and Parquet files.
+
+A table holds any bytes where it says text. Whichever way its rows are asked for, one that cannot be
+decoded is an error of ours that names the row and its fields.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, islice
+from pathlib import Path
+from typing import Any, overload
+
+from ultrarm_eval.data.records import Row
+from ultrarm_eval.errors import DataError, first_line
+
+# So many rows are decoded at once: texts of whole files need not lie in memory.
+_ROWS_AT_ONCE = 256
+
+
+class TableRows(Sequence[Row]):
+    """The rows of a table, decoded when they are asked for.
+
+    Attributes:
+        column_names: The columns, in their order.
+    """
+
+    column_names: Sequence[str]
+
+    def __init__(self, origin: str) -> None:
+        """Takes the table's name, for messages."""
+        self._origin = origin
+
+    @abstractmethod
+    def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
+        """Rows by their numbers, ascending; some columns of them if not all.
+
+        Raises:
+            UnicodeDecodeError: A text of one of them is not UTF-8.
+        """
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self._origin} has {len(self)} rows; there is no row {index}.")
+        (row,) = self._read([index % len(self)])
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.at(range(len(self)))
+
+    def at(self, indices: Iterable[int]) -> Iterator[Row]:
+        """Yields the rows with these numbers, ascending, reading the table once.
+
+        Raises:
+            DataError: One of them cannot be read.
+        """
+        remaining = iter(indices)
+        while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
+            try:
+                rows = self._read(chunk)
+            except DataError:
+                # The rows before the one that cannot be read are read nevertheless.
+                for index in chunk:
+                    yield self[index]
+                raise
+            yield from rows
+
+    def _read(self, indices: Sequence[int]) -> list[Row]:
+        import pyarrow as pa
+
+        try:
+            return self._decoded(indices)
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{self._origin}, row {indices[0]}: {self._undecodable(indices)} not UTF-8 (byte "
+                f"{error.start}). Write the table again with texts in UTF-8."
+            ) from error
+        except (pa.ArrowException, OSError) as error:
+            raise DataError(
+                f"{self._origin}, row {indices[0]}: the table cannot be read from there on: "
+                f"{first_line(error)}"
+            ) from error
+
+    def _undecodable(self, indices: Sequence[int]) -> str:
+        """The fields of rows that cannot be decoded, with a verb."""
+        fields = [repr(name) for name in self.column_names if not self._decodes(indices, name)]
+        return f"field {fields[0]} is" if len(fields) == 1 else f"fields {', '.join(fields)} are"
+
+    def _decodes(self, indices: Sequence[int], name: str) -> bool:
+        try:
+            self._decoded(indices, [name])
+        except UnicodeDecodeError:
+            return False
+        return True
+
+
+class DatasetRows(TableRows):
+    """The rows of a table that `datasets` has opened."""
+
+    def __init__(self, table: Any, origin: str) -> None:
+        """Takes the table, and its name for messages."""
+        super().__init__(origin)
+        self._table = table
+        self.column_names = table.column_names
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
+        table = self._table if columns is None else self._table.select_columns(list(columns))
+        found = table[list(indices)]
+        return [
+            dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)
+        ]
+
+
+class ParquetRows(TableRows):
+    """The rows of a Parquet file, read from it without a copy in anyone's cache.
+
+    Rows that are read in their order need memory for a few hundred of them. Going back reads the
+    row's group, a part of the file, again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Reads the file's own description.
+
+        Raises:
+            DataError: It is no Parquet file, or has columns that have no form as rows.
+        """
+        import pyarrow as pa
+
+        super().__init__(str(path))
+        self._path = path
+        try:
+            self._file = self._open()
+            about = self._file.metadata
+            schema = self._file.schema_arrow
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _unreadable(path, first_line(error)) from error
+        sizes = (about.row_group(i).num_rows for i in range(about.num_row_groups))
+        # The number of the first row of each group, and that of the row behind the last.
+        self._starts: list[int] = list(accumulate(sizes, initial=0))
+        self.column_names = list(schema.names)
+        _check_columns(path, schema)
+        self._decode_json = _json_decoder(schema)
+        self._batches: Iterator[Any] = iter(())
+        self._group, self._first, self._batch = -1, 0, None
+        # By group: the first row that cannot be read, and why.
+        self._damaged: dict[int, tuple[int, str]] = {}
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __reduce__(self) -> tuple[type[ParquetRows], tuple[Path]]:
+        return ParquetRows, (self._path,)
+
+    def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
+        rows: list[Row] = []
+        for batch, numbers in self._parts(indices):
+            part = batch if columns is None else batch.select(list(columns))
+            if len(numbers) == part.num_rows:
+                rows += part.to_pylist()
+            else:
+                rows += [row for n in numbers for row in part.slice(n, 1).to_pylist()]
+        return rows if self._decode_json is None else [self._decode_json(row) for row in rows]
+
+    def _parts(self, indices: Sequence[int]) -> Iterator[tuple[Any, list[int]]]:
+        """The batches that hold rows, each with the rows' numbers in it."""
+        batch, numbers = None, list[int]()
+        for index in indices:
+            holding = self._batch_of(index)
+            if holding is not batch and numbers:
+                yield batch, numbers
+                numbers = []
+            batch = holding
+            numbers.append(index - self._first)
+        if numbers:
+            yield batch, numbers
+
+    def _batch_of(self, index: int) -> Any:
+        """The batch that holds a row; the last one is kept, for the next row mostly is in it."""
+        group = bisect_right(self._starts, index) - 1
+        damaged, why = self._damaged.get(group, (index + 1, ""))
+        if index >= damaged:
+            raise OSError(why)
+        if group != self._group or index < self._first:
+            self._batches = self._file.iter_batches(_ROWS_AT_ONCE, row_groups=[group])
+            self._group, self._first, self._batch = group, self._starts[group], None
+        while self._batch is None or index >= self._first + self._batch.num_rows:
+            self._first += 0 if self._batch is None else self._batch.num_rows
+            self._batch = self._next_batch(group)
+        return self._batch
+
+    def _next_batch(self, group: int) -> Any:
+        import pyarrow as pa
+
+        try:
+            return next(self._batches)
+        except (pa.ArrowException, OSError, StopIteration) as error:
+            why = str(error) or f"row group {group} has fewer rows than it says"
+            # What is behind is not reached, whichever row is asked for.
+            self._damaged[group] = (self._first, why)
+            self._group = -1
+            raise OSError(why) from error
+
+    def _open(self) -> Any:
+        import pyarrow.parquet as pq
+
+        return pq.ParquetFile(self._path, memory_map=True, page_checksum_verification=True)
+
+
+def as_rows(rows: Sequence[Row], origin: str) -> Sequence[Row]:
+    """Rows as they are, or where `datasets` has opened them as rows of a table of ours."""
+    return DatasetRows(rows, origin) if hasattr(rows, "select_columns") else rows
+
+
+def _check_columns(path: Path, schema: Any) -> None:
+    import pyarrow as pa
+
+    repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if repeated:
+        raise _unreadable(path, f"the columns {', '.join(map(repr, repeated))} occur twice")
+    for field in schema:
+        if pa.types.is_map(field.type) or pa.types.is_union(field.type):
+            raise _unreadable(
+                path, f"the column {field.name!r} is of type {field.type}; rows have no such values"
+            )
+
+
+def _json_decoder(schema: Any) -> Callable[[Row], Row] | None:
+    """What reads the values of a schema that `datasets` has written as JSON texts, if it has."""
+    about = (schema.metadata or {}).get(b"huggingface", b"")
+    if b'"_type": "Json"' not in about:
+        return None
+    import datasets
+
+    features = datasets.Features.from_arrow_schema(schema)
+    return lambda row: dict(features.decode_example({n: row[n] for n in features if n in row}))
+
+
+def _unreadable(path: Path, why: str) -> DataError:
+    return DataError(f"{path}: this is no readable Parquet file: {why}")

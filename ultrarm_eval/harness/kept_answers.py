@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.judges.loading import is_without_weights
 from ultrarm_eval.messages import Message, Prompt, as_messages
 
 #: The field of an answer's own reference.
@@ -47,7 +48,9 @@ def keep_answers(
 
 def judge_options(checkpoint: str, judge_args: Mapping[str, Any] | None) -> str:
     """The options of `ultrarm-eval judge` that name a judge and its settings."""
-    options = [f"--judge {shlex.quote(checkpoint)}"]
+    kind = (judge_args or {}).get("judge")
+    needs_none = kind is not None and is_without_weights(str(kind), checkpoint)
+    options = [] if needs_none else [f"--judge {shlex.quote(checkpoint)}"]
     for name, value in (judge_args or {}).items():
         if name == "judge":
             options.append(f"--kind {shlex.quote(str(value))}")

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -13,7 +14,12 @@ import torch
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.auto import auto_if_readable
 from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.loading import make_judge
+from ultrarm_eval.judges.loading import (
+    default_checkpoint,
+    is_without_weights,
+    judge_names,
+    make_judge,
+)
 
 
 def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -> Judge:
@@ -23,7 +29,7 @@ def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -
     written all of its answers.
 
     Args:
-        pretrained: A folder, a hub id, or `demo`.
+        pretrained: A folder, a hub id, or `demo`; or the name of a registered judge.
         judge_args: Settings of the judge; `judge` names its kind, which is otherwise what the
             checkpoint says it is.
 
@@ -44,9 +50,12 @@ def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -
 @cache
 def _made(written: str) -> Judge:
     settings = json.loads(written)
-    kind = settings.pop("judge", None) or auto_if_readable(
-        settings["pretrained"], settings.get("revision")
-    )
+    named, kind = settings["pretrained"], settings.pop("judge", None)
+    if kind is None and named in judge_names() and not Path(named).is_dir():
+        kind, settings["pretrained"] = named, default_checkpoint(named)
+    if kind is not None and is_without_weights(kind, settings["pretrained"]):
+        del settings["pretrained"]
+    kind = kind or auto_if_readable(named, settings.get("revision"))
     return make_judge(kind, settings, offered={"device": _device_of_process()})
 
 

@@ -65,6 +65,16 @@ def judge_names() -> Collection[str]:
     return registry().judges.keys()
 
 
+def is_without_weights(judge: str, pretrained: str | None) -> bool:
+    """Whether a judge takes no checkpoint, and nobody named another one than the default.
+
+    Raises:
+        ConfigurationError: No such judge.
+    """
+    is_named = pretrained not in (None, DEFAULT_CHECKPOINT)
+    return not is_named and not (pretrained and takes_setting(judge, "pretrained"))
+
+
 def takes_setting(judge: str, name: str) -> bool:
     """Whether a judge has a setting.
 

@@ -76,6 +76,42 @@ def test_rows_that_are_no_pairs_exit_with_2_and_say_where(
     assert re.search(message, error, re.DOTALL), error
 
 
+CONTRADICTORY = {
+    "prompt": "a?",
+    "chosen": [{"role": "user", "content": "b?"}, {"role": "assistant", "content": "b"}],
+    "rejected": [{"role": "user", "content": "a?"}, {"role": "assistant", "content": "c"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (CONTRADICTORY, "contradictory_prompt"),
+        ({"chosen": "a", "rejected": "b", "prompt": "c", "tools": [{"name": "x"}]}, "with_tools"),
+    ],
+)
+def test_rows_that_tasks_leave_out_are_left_out_and_counted(
+    row, reason, checkpoint, expected, tmp_path, capsys
+):
+    path = write_jsonl(tmp_path / "d.jsonl", [ROWS[0], row, ROWS[1], row])
+    command = ["score", str(path), "--pretrained", str(checkpoint), "--format", "jsonl"]
+    assert main(command) == 0
+    printed = capsys.readouterr()
+    rows = [json.loads(line) for line in printed.out.splitlines()]
+    assert [row["row"] for row in rows] == [0, 2]
+    assert [row["reward_chosen"] for row in rows] == pytest.approx([a for a, _ in expected], abs=1e-5)
+    assert f"2 pairs left out (pairs_left_out_{reason})" in printed.err
+    assert "d.jsonl, line 2" in printed.err
+
+
+def test_where_no_row_is_a_pair_the_reason_is_the_error(checkpoint, tmp_path, capsys):
+    path = write_jsonl(tmp_path / "d.jsonl", [CONTRADICTORY] * 3)
+    assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
+    error = capsys.readouterr().err
+    assert "no pair is left to score. 3 pairs left out (pairs_left_out_contradictory_prompt)" in error
+    assert "d.jsonl, line 1" in error
+
+
 def test_a_wrong_checkpoint_exits_with_2(file, tmp_path, capsys):
     assert main(["score", file, "--pretrained", str(tmp_path)]) == 2
     assert "there is no config.json" in capsys.readouterr().err

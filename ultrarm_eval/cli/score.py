@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.conversations import UnusableRowError, read_pair
+from ultrarm_eval.data.conversations import CONTRADICTIONS, UNSEEN, UnusableRowError, read_pair
+from ultrarm_eval.data.left_out import left_out_remarks
+from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.records import Location, Row
+from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
@@ -39,7 +42,9 @@ def score_file(
 ) -> None:
     """Scores the pairs of a file, in order, and writes them as text or JSON lines.
 
-    An answer that the judge has no score for has none in the output, and is counted in the log.
+    An answer that the judge has no score for has none in the output, and is counted in the log;
+    so is a row that tasks leave out because its columns contradict each other, or because its
+    answers depend on what a judge of texts does not see.
 
     Args:
         data: A file, a folder or the word of a source with `chosen` and `rejected`.
@@ -54,20 +59,16 @@ def score_file(
     """
     scoring = StoredScoring(pretrained, settings)
     opened = open_named_or_local(data, "test", registry().sources())
-    # Every row is read before the weights are: a bad last line must not show after hours.
-    for index, row in enumerate(opened.rows):
-        _read(opened.where(index), row)
+    pairs = _Pairs(opened)
     scoring.check(
-        (prompt, text, opened.where(index))
-        for index, row in enumerate(opened.rows)
-        for prompt, text in _read(opened.where(index), row)
+        (prompt, text, opened.where(index)) for index, sides in pairs for prompt, text in sides
     )
     scoring.load()
     unscored = _Unscored()
     write = _write_json if form == "jsonl" else _write_text
-    rows = enumerate(opened.rows)
+    rows = iter(pairs)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        sides = [side for index, row in chunk for side in _read(opened.where(index), row)]
+        sides = [side for _, both in chunk for side in both]
         indices = [index for index, _ in chunk]
         failure = None
         try:
@@ -83,6 +84,40 @@ def score_file(
             raise failure
     unscored.report()
     scoring.report()
+
+
+class _Pairs:
+    """The pairs that rows hold, read as tasks read them.
+
+    Every row is read before the weights are: a bad last line must not show after hours.
+    """
+
+    def __init__(self, opened: OpenedData) -> None:
+        """Reads all rows, and warns of those that tasks leave out.
+
+        Raises:
+            DataError: A row is no pair, or none is left.
+        """
+        self._opened = opened
+        self._left_out = set[int]()
+        counts = DataCounts()
+        for index, row in enumerate(opened.rows):
+            counts.where = opened.where(index)
+            try:
+                _read(counts.where, row)
+            except UnusableRowError as error:
+                self._left_out.add(index)
+                counts.add(f"pairs_left_out_{error.reason}", why=str(error))
+        for remark in left_out_remarks(counts):
+            if len(self._left_out) == len(opened.rows):
+                raise DataError(f"{opened.origin}: no pair is left to score. {remark}")
+            logger.warning("%s", remark)
+
+    def __iter__(self) -> Iterator[tuple[int, list[tuple[Prompt, str]]]]:
+        """Yields the number of each row that is a pair, and its two sides."""
+        for index, row in enumerate(self._opened.rows):
+            if index not in self._left_out:
+                yield index, _read(self._opened.where(index), row)
 
 
 class _Unscored:
@@ -124,7 +159,12 @@ def _whole_pairs(error: RewardError) -> list[float]:
 
 
 def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
-    """Prompt and text of both sides of a row, as tasks read them."""
+    """Prompt and text of both sides of a row, as tasks read them.
+
+    Raises:
+        UnusableRowError: The row can be read, and is one that tasks leave out.
+        DataError: It is no pair.
+    """
     for field in ("chosen", "rejected"):
         if field not in row:
             raise DataError(
@@ -135,6 +175,8 @@ def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
     try:
         pair = read_pair(row)
     except UnusableRowError as error:
+        if error.reason in CONTRADICTIONS | UNSEEN:
+            raise
         raise DataError(f"{where}: {error}.") from error
     return [(pair.prompt, answer) for answer in pair.answers]
 

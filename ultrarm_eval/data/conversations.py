@@ -29,6 +29,8 @@ UNSEEN_COLUMNS = ("tools", "functions", "images", "image", "videos", "audios")
 CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
 #: Reasons of rows whose fields can be read and say different things.
 CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations"})
+#: Reasons of rows whose answers depend on what a judge of texts does not see.
+UNSEEN = frozenset({"with_tools", "with_media"})
 _NOTHING = ("", "[]", "{}", "null")
 _FORMS = "a text, a list of messages, or one message"
 

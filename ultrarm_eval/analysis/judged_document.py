@@ -179,7 +179,8 @@ def _of_choice(
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
     suite = suite_of(metadata)
-    tie = TIE_CREDITS.get(str(metadata.get("ties")))
+    named = metadata.get("ties") or (None if suite is None else suite.ties)
+    tie = TIE_CREDITS.get(str(named))
     evidence = None
     if suite is not None:
         tie = suite.pair_tie(dict(document)) if tie is None else tie

@@ -87,7 +87,7 @@ def plain(a, b, way, prompt):
 
 @pytest.mark.parametrize("way", ["mean over tasks", "mean weighted by size"])
 # Of these no task's differences are all the same.
-@pytest.mark.parametrize("seed", [0, 1, 2, 4])
+@pytest.mark.parametrize("seed", [0, 1, 2])
 def test_a_group_is_compared_as_the_harness_makes_its_figure(tmp_path, way, seed):
     a, b = outcomes(seed), outcomes(seed + 100)
     runs = [grouped(tmp_path / "a", a, way), grouped(tmp_path / "b", b, way, **OTHER)]

@@ -13,8 +13,8 @@ from ultrarm_eval.messages import well_formed
 
 # What tells our own files of any version: those of JSON, CSV and Markdown, pages, and texts.
 _FORMATS = ("ultrarm_eval.report/", "ultrarm_eval.comparison/", "ultrarm_eval.board/")
-_BEGINNINGS = ("# Report: ", "# Comparison of runs", "task,dimension,part,", "label,model,")
-_FOOTER = "Made by ultrarm-eval from the files that lm-evaluation-harness wrote."
+_BEGINNINGS = ("# Report: ", "# Comparison of runs", "task,dimension,part,", "model,label,")
+_FOOTER = "Made by ultrarm-eval from the files that lm-evaluation-harness wrote"
 _TABLE = "\nDifferences\nDifferences of shares are in percentage points."
 
 

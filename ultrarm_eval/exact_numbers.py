@@ -9,7 +9,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 # No exponent and no fraction: "1e999999999" would take all memory, and "4/5" means four of five.
-_DECIMAL = re.compile(r"[+-]?\d{1,15}(\.\d{0,30})?")
+_DECIMAL = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,30})?")
+# Ratings have a few digits. Beyond these powers of ten, sums and differences are no floats any
+# more, and an exact fraction of a decimal with a large exponent takes all memory.
+_LARGEST_POWER = 100
+_LARGEST = 10**_LARGEST_POWER
 
 
 def exact_number(given: object) -> Fraction | None:
@@ -19,20 +23,48 @@ def exact_number(given: object) -> Fraction | None:
         given: A number, or its decimal spelling.
 
     Returns:
-        The number; None if it is none, not finite, or a truth value.
+        The number; None if it is none, not finite, a truth value, or not below 10**100 in size.
     """
-    if isinstance(given, bool) or not isinstance(given, int | float | str | Decimal):
+    if isinstance(given, bool):
         return None
-    return _parse(given)
+    if isinstance(given, str):
+        return _of_text(given) if len(given) <= _LARGEST_POWER else None
+    if isinstance(given, int):
+        return Fraction(given) if abs(given) < _LARGEST else None
+    if isinstance(given, Decimal):
+        return _of_decimal(given)
+    return _of_float(given) if isinstance(given, float) else None
+
+
+def exact_fraction(spelled: str) -> Fraction | None:
+    """A fraction as `str` writes it, "13/3" or "4", back from a file.
+
+    Returns:
+        The fraction; None for any other text, and where it is not below 10**100 in size.
+    """
+    parts = spelled.split("/") if len(spelled) <= 4 * _LARGEST_POWER else []
+    if len(parts) not in (1, 2) or not all(re.fullmatch("-?[0-9]+", part) for part in parts):
+        return None
+    numerator, denominator = int(parts[0]), int(parts[-1]) if len(parts) == 2 else 1
+    if denominator <= 0 or abs(numerator) >= _LARGEST * denominator:
+        return None
+    return Fraction(numerator, denominator)
 
 
 @functools.lru_cache(maxsize=4096)
-def _parse(given: int | float | str | Decimal) -> Fraction | None:
-    if isinstance(given, str):
-        text = given.strip()
-        return Fraction(text) if _DECIMAL.fullmatch(text) else None
-    if not math.isfinite(given):
+def _of_text(given: str) -> Fraction | None:
+    text = given.strip()
+    return Fraction(text) if _DECIMAL.fullmatch(text) else None
+
+
+def _of_decimal(given: Decimal) -> Fraction | None:
+    if not given.is_finite() or (given and abs(given.adjusted()) >= _LARGEST_POWER):
         return None
-    if isinstance(given, float):
-        return Fraction(float.__repr__(given))
     return Fraction(given)
+
+
+@functools.lru_cache(maxsize=4096)
+def _of_float(given: float) -> Fraction | None:
+    if not math.isfinite(given) or abs(given) >= _LARGEST:
+        return None
+    return Fraction(float.__repr__(given))

@@ -32,6 +32,27 @@ def test_the_newest_run_of_a_task_counts_and_the_others_are_named(tmp_path):
     )
 
 
+def test_what_is_left_out_is_counted_and_said_once_for_all_its_tasks(tmp_path):
+    for stamp in (EARLY, LATE):
+        path = write_run(tmp_path / stamp, samples(), stamp=stamp)
+        content = json.loads(path.read_text())
+        content["results"] |= {"more": {"acc,none": 0.5}, "all": {"acc,none": 0.5}}
+        content["group_subtasks"] = {"all": ["pairs", "more"]}
+        path.write_text(json.dumps(content))
+    evaluation = read_evaluation(tmp_path)
+    assert evaluation.superseded == 3
+    assert evaluation.remarks == (
+        f"pairs, more, all: 2 runs with these settings; results_{LATE}.json counts.",
+    )
+
+
+def test_the_samples_of_a_critique_are_no_part_of_the_data(tmp_path):
+    path = write_run(tmp_path, samples(), config={"judge": "critique", "samples": 4})
+    assert read_evaluation(path).tasks["pairs"].parts == {}
+    path = write_run(tmp_path, samples(), config={"samples": {"pairs": [1, 2]}})
+    assert read_evaluation(path).tasks["pairs"].parts == {"samples": {"pairs": [1, 2]}}
+
+
 def test_a_run_over_all_the_data_goes_before_a_later_one_over_a_part(tmp_path):
     write_run(tmp_path, samples(1), stamp=EARLY)
     write_run(tmp_path, samples(3), stamp=LATE, config={"limit": 4})

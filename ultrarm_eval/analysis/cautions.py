@@ -11,10 +11,9 @@ import numpy as np
 from ultrarm_eval.analysis.compared_tasks import Side
 from ultrarm_eval.analysis.matching import MatchedDocuments, match_pairs
 from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import task_settings
+from ultrarm_eval.results.identity import OF_DATA, task_settings
+from ultrarm_eval.results.judge_identity import without_fingerprints
 
-# Where the same documents are compared, it does not matter what they were read from.
-_OF_DATA = ("data_used", "data_revision")
 _SLACK = 1e-6
 # Of the tasks that something is true of, as many are named.
 _NAMED = 4
@@ -69,7 +68,9 @@ def setting_differences(
         values = {letter: str(s[name]) for letter, s in settings.items() if name in s}
         if len(set(values.values())) > 1 or len(values) < len(settings):
             differing.append(SettingDifference(task, name, values))
-    return differing
+    # A digest tells a reader nothing that another setting does not.
+    told = without_fingerprints(one.name for one in differing)
+    return [one for one in differing if one.name in told] if told else differing
 
 
 def caution_about_settings(cautions: Cautions, task: str, sides: Sequence[Side]) -> None:
@@ -77,7 +78,8 @@ def caution_about_settings(cautions: Cautions, task: str, sides: Sequence[Side])
     settings = {s.letter: task_settings(s.result.run, s.result.task) for s in sides}
     # Of a run of which the samples alone are left, the settings are not known.
     known = {letter: of_run for letter, of_run in settings.items() if of_run}
-    told = [d for d in setting_differences(task, known) if d.name not in _OF_DATA]
+    # Where the same documents are compared, it does not matter what they were read from.
+    told = [d for d in setting_differences(task, known) if d.name not in OF_DATA]
     if told:
         each = "; ".join(
             f"{d.name} is "

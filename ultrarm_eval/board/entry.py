@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import member_tasks, task_settings
+from ultrarm_eval.results.identity import OF_DATA, member_tasks, task_settings
 from ultrarm_eval.results.run import Run
 from ultrarm_eval.results.task_result import TaskResult
 
-# What a task read says which data it is about, and not how it looked at them.
-_OF_DATA = ("data_used", "data_revision")
 _STAMP = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2})-(\d{2})-(\d{2}).*")
 
 
@@ -63,8 +61,8 @@ def entries_of(row: int, evaluation: Evaluation) -> Iterator[Entry]:
             row=row,
             result=result,
             members=members,
-            settings={name: v for name, v in settings.items() if name not in _OF_DATA},
-            data={name: v for name, v in settings.items() if name in _OF_DATA},
+            settings={name: v for name, v in settings.items() if name not in OF_DATA},
+            data={name: v for name, v in settings.items() if name in OF_DATA},
             data_digest=_digest(of_tasks) if members else result.data_digest,
             documents=sum(known) if len(known) == len(counts) else None,
             partial=result.parts,

@@ -60,9 +60,16 @@ def _run_leaderboard(options: argparse.Namespace) -> int:
         require_replaceable(folder / name)
     published = read_published(options.published) if options.published is not None else []
     root = Path(options.results).expanduser()
-    board = make_board(read_evaluations(root), root, published)
+    evaluations = read_evaluations(root)
+    board = make_board(evaluations, root, published)
     for text in board.left_out:
         logger.warning("Left out: %s", text)
+    if superseded := sum(evaluation.superseded for evaluation in evaluations):
+        logger.warning(
+            "%d results are left out, as others of the same model, task and settings count; what "
+            "is said of each row names them.",
+            superseded,
+        )
     texts = as_page(board, title=options.title), as_csv(board), as_json(board)
     for name, text in zip(_FILES, texts, strict=True):
         sys.stdout.write(f"{write_output(folder / name, text)}\n")

@@ -12,6 +12,8 @@ from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.exact_numbers import exact_fraction
 
 FORMAT = "ultrarm_eval.document/2"
 #: The fields of a document, in their order.
@@ -65,12 +67,20 @@ def is_document(value: object) -> bool:
 
 
 def ratings_of(document: Mapping[str, Any]) -> list[Fraction | None]:
-    """The exact ratings of a document's completions, by its preference."""
+    """The exact ratings of a document's completions, by its preference.
+
+    Raises:
+        DataError: One is no fraction.
+    """
     return _exact(document["ratings"])
 
 
 def aspect_ratings_of(document: Mapping[str, Any]) -> dict[str, list[Fraction | None]]:
-    """The exact ratings of a document's completions, by aspect; empty for data without aspects."""
+    """The exact ratings of a document's completions, by aspect; empty for data without aspects.
+
+    Raises:
+        DataError: One is no fraction.
+    """
     return {aspect: _exact(ratings) for aspect, ratings in document["aspects"].items()}
 
 
@@ -87,13 +97,21 @@ def without_ratings_of(document: Mapping[str, Any], completions: Collection[int]
     }
 
 
-def _exact(ratings: Sequence[str | None]) -> list[Fraction | None]:
+def _exact(ratings: Sequence[object]) -> list[Fraction | None]:
     return [None if rating is None else _parsed(rating) for rating in ratings]
 
 
-@functools.lru_cache(maxsize=4096)
-def _parsed(rating: str) -> Fraction:
-    return Fraction(rating)
+def _parsed(rating: object) -> Fraction:
+    found = _fraction(rating) if isinstance(rating, str) else None
+    if found is None:
+        raise DataError(
+            f"A document has the rating {rating!r:.40}; it has to be a fraction as text, such as "
+            "'13/3', or null."
+        )
+    return found
+
+
+_fraction = functools.lru_cache(maxsize=4096)(exact_fraction)
 
 
 def _spelled(rating: Fraction | None) -> str | None:

@@ -18,6 +18,7 @@ from ultrarm_eval.harness.fresh_task import FreshTask
 from ultrarm_eval.harness.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.harness.metadata import read_judging, read_options
 from ultrarm_eval.harness.reward_filters import TaskRewardFilter
+from ultrarm_eval.harness.run_metadata import own_metadata
 from ultrarm_eval.harness.scored_text import ScoredText
 from ultrarm_eval.harness.votes import NO_ANSWER, Votes
 from ultrarm_eval.metrics.selection import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
@@ -44,7 +45,7 @@ class BestOfNTask(FreshTask):
             UltrarmEvalError: The metadata, the YAML or the data cannot be used.
         """
         given = {k: v for k, v in (config or {}).items() if k != "class"}
-        metadata = given.get("metadata") or {}
+        metadata = own_metadata(given)
         self._options, options = read_options(metadata), read_judging(metadata)
         # The harness's defaults, which YAMLs rely on, are greedy and stop at a blank line.
         given["generation_kwargs"] = {**_SAMPLED, **(given.get("generation_kwargs") or {})}

@@ -10,6 +10,7 @@ from lm_eval.api.task import ConfigurableTask
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.logs import show_as_harness_does
+from ultrarm_eval.harness.run_metadata import own_metadata
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,11 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         show_as_harness_does()
-        super().__init__(config={k: v for k, v in (config or {}).items() if k != "class"})
+        given = {k: v for k, v in (config or {}).items() if k != "class"}
+        # A function of the YAML's that makes the data may ask for the model's arguments.
+        if "metadata" in given and given.get("custom_dataset") is None:
+            given["metadata"] = own_metadata(given)
+        super().__init__(config=given)
 
     def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
         """Builds the requests afresh: a request cache does not know which data they are from."""

@@ -21,6 +21,7 @@ from ultrarm_eval.harness.document_task import DocumentTask
 from ultrarm_eval.harness.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.harness.metadata import JudgingOptions, TaskOptions, read_judging, read_options
 from ultrarm_eval.harness.reward_filters import TaskRewardFilter
+from ultrarm_eval.harness.run_metadata import own_metadata
 from ultrarm_eval.harness.scored_text import ScoredText
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
@@ -50,7 +51,7 @@ class JudgingTask(DocumentTask):
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         given = dict(config or {})
-        self._judging = read_judging(given.get("metadata") or {})
+        self._judging = read_judging(own_metadata(given))
         self.abstentions = Abstentions()
         self._equal = EqualAnswers()
         self._tokens: TokenCounter = token_counter(None)

@@ -23,6 +23,7 @@ from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import StreamingJudge
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.results.judge_identity import OF_COMPUTING
 from ultrarm_eval.scoring.critique import is_unscored
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+# Keys of the results' configuration that are the harness's own.
+_OF_HARNESS = ("model", "model_args")
 # A judge that cannot stream loses at most this many rewards when a run is killed.
 _CHUNK = 64
 
@@ -203,8 +206,21 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             "model_revision": settings.get("revision"),
             "model_sha": settings.pop("weights_digest", None),
         }
+        own = {
+            name: value for name, value in self.judge.settings().items() if name not in OF_COMPUTING
+        }
+        identity = {"judge_settings": own, "fingerprint": self._known_fingerprint()}
         version = {"ultrarm_eval_version": __version__}
-        return {"judge": self.judge_name, **settings, **used, **names, **counts, **version}
+        for name in _OF_HARNESS:
+            settings.pop(name, None)
+        about = {"judge": self.judge_name, **used, **names, **counts, **identity, **version}
+        return {**settings, **about}
+
+    def _known_fingerprint(self) -> str | None:
+        """What identifies the rewards; None where it would take reading many gigabytes."""
+        known = getattr(self.judge, "known_fingerprint", None)
+        fingerprint = self.judge.fingerprint() if known is None else known()
+        return None if fingerprint is None else str(fingerprint)
 
     def _may_lack(self, reward: float, request: Instance) -> bool:
         """Our tasks leave out what a judge has no score for; others would take it for the best."""

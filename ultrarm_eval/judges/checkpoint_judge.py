@@ -311,6 +311,12 @@ class CheckpointJudge(TextScoring):
         """Identifies weights, template, dtype, special_tokens, max_length and quantisation."""
         return self._fingerprint.digest()
 
+    def known_fingerprint(self) -> str | None:
+        """The same, unless it would take reading many gigabytes for a report alone."""
+        if type(self).fingerprint is not CheckpointJudge.fingerprint:
+            return self.fingerprint()
+        return self._fingerprint.known_digest()
+
     def _opened_store(self) -> ScoreStore | None:
         if self._store_path is not None and self._store is None:
             self._store = ScoreStore(

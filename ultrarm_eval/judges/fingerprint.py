@@ -47,9 +47,19 @@ class Fingerprint:
         """One digest of all parts."""
         return hashlib.sha256(json.dumps(self.parts(), sort_keys=True).encode()).hexdigest()
 
+    def known_digest(self) -> str | None:
+        """The same, unless it would take reading many gigabytes for a report alone."""
+        others = (c for name, c in self._others.items() if name not in self._other_digests)
+        is_quick = self.known_weights() is not None and all(map(_is_quick_to_hash, others))
+        return self.digest() if is_quick else None
+
     def known_weights(self) -> str | None:
         """The weights' digest, unless it would take reading many gigabytes for a report alone."""
-        size = self._checkpoint.weight_bytes(self._checkpoint.stored_dtype)
-        if self._digest is None and (self._checkpoint.commit or size < _QUICK_TO_HASH):
+        if self._digest is None and _is_quick_to_hash(self._checkpoint):
             self._digest = self._checkpoint.digest()
         return self._digest
+
+
+def _is_quick_to_hash(checkpoint: Checkpoint) -> bool:
+    size = checkpoint.weight_bytes(checkpoint.stored_dtype)
+    return bool(checkpoint.commit) or size < _QUICK_TO_HASH

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.results.identity import distinguishing, mapping, model_settings, task_settings
+from ultrarm_eval.results.judge_identity import same_judges, written
 from ultrarm_eval.results.run import STAMP, Run, read_run, results_files
 from ultrarm_eval.results.task_result import TaskResult
 
@@ -31,6 +31,7 @@ class Evaluation:
         remarks: What was left out or is missing.
         label: Its name among others: the model, and the settings in which it differs from others
             of the same name.
+        superseded: How many results are left out, as others of the same task and settings count.
     """
 
     model: str
@@ -39,6 +40,7 @@ class Evaluation:
     groups: Mapping[str, TaskResult]
     remarks: tuple[str, ...] = ()
     label: str = ""
+    superseded: int = 0
 
     @property
     def runs(self) -> list[Run]:
@@ -85,12 +87,10 @@ def read_evaluations(given: str | Path) -> list[Evaluation]:
         runs, damaged = [read_run(path)], list[DataError]()
     else:
         runs, damaged = _runs_of(path)
-    by_identity: dict[str, list[Run]] = {}
-    for run in runs:
-        identity = json.dumps([run.model, model_settings(run)], sort_keys=True, default=str)
-        by_identity.setdefault(identity, []).append(run)
+    identities = [(run.model, model_settings(run)) for run in runs]
+    of_each = [[runs[place] for place in places] for places in same_judges(identities)]
     remarks = [f"Left out: {error}" for error in damaged]
-    evaluations = [_evaluation(of_one) for of_one in _with_lost(by_identity.values())]
+    evaluations = [_evaluation(of_one) for of_one in _with_lost(of_each)]
     for evaluation in evaluations:
         if not evaluation.tasks:
             of = f" but of groups ({', '.join(evaluation.groups)})" if evaluation.groups else ""
@@ -171,23 +171,41 @@ def _evaluation(runs: Sequence[Run]) -> Evaluation:
             result = TaskResult(name, run, mapping(figures))
             # Older versions write every task as a group without members.
             (groups if members.get(name) else tasks).setdefault(name, []).append(result)
-    said: list[str] = []
     newest = max(runs, key=lambda run: (not _is_lost(run), run.stamp))
+    counting = _counting(tasks)
+    of_groups = _counting(groups)
+    superseded = [*counting.superseded, *of_groups.superseded]
     return Evaluation(
         model=newest.model,
         settings=model_settings(newest),
-        tasks=_counting(tasks, said),
-        groups=_counting(groups, []),
-        remarks=tuple(said),
+        tasks=counting.results,
+        groups=of_groups.results,
+        remarks=(*counting.remarks, *_told(superseded)),
         label=newest.model,
+        superseded=sum(number - 1 for _, number, _ in superseded),
     )
 
 
-def _counting(
-    found: Mapping[str, Sequence[TaskResult]], remarks: list[str]
-) -> dict[str, TaskResult]:
-    """Of each task with its settings the result that counts, by title."""
+@dataclass(frozen=True)
+class _Counting:
+    """Of each task with its settings the result that counts, by title.
+
+    Attributes:
+        results: Those results.
+        remarks: What is left out.
+        superseded: Of each task with several runs of the same settings its name, how many there
+            are, and the file of the one that counts.
+    """
+
+    results: dict[str, TaskResult]
+    remarks: list[str]
+    superseded: list[tuple[str, int, str]]
+
+
+def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
     counting: list[TaskResult] = []
+    remarks: list[str] = []
+    superseded: list[tuple[str, int, str]] = []
     for name, of_name in found.items():
         whole = [result for result in of_name if not _is_lost(result.run)]
         results = whole or of_name
@@ -198,17 +216,25 @@ def _counting(
         by_settings: dict[str, list[TaskResult]] = {}
         for result in results:
             # A run of which the samples alone are left says nothing of its settings.
-            settings = json.dumps(task_settings(result.run, name), sort_keys=True, default=str)
+            settings = written(task_settings(result.run, name))
             by_settings.setdefault(settings, []).append(result)
         for alike in by_settings.values():
             best = max(alike, key=_worth)
             counting.append(best)
             if len(alike) > 1:
-                remarks.append(
-                    f"{name}: {len(alike)} runs with these settings; {best.run.path.name} counts."
-                )
+                superseded.append((name, len(alike), best.run.path.name))
     titles = distinguishing([(r.task, task_settings(r.run, r.task)) for r in counting])
-    return dict(sorted(zip(titles, counting, strict=True), key=lambda item: item[0]))
+    titled = sorted(zip(titles, counting, strict=True), key=lambda item: item[0])
+    return _Counting(dict(titled), remarks, superseded)
+
+
+def _told(superseded: Sequence[tuple[str, int, str]]) -> Iterator[str]:
+    """What is left out, once for all tasks of which the same is true."""
+    names: dict[tuple[int, str], list[str]] = {}
+    for name, number, counts in superseded:
+        names.setdefault((number, counts), []).append(name)
+    for (number, counts), of_tasks in names.items():
+        yield f"{', '.join(of_tasks)}: {number} runs with these settings; {counts} counts."
 
 
 def _worth(result: TaskResult) -> tuple[bool, bool, bool, str]:

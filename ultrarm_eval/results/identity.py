@@ -5,67 +5,63 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.results.judge_identity import (
+    FINGERPRINT,
+    OF_COMPUTING,
+    arguments,
+    judge_settings,
+    stated,
+    without_fingerprints,
+)
 from ultrarm_eval.results.run import Run
 
-#: Settings of a judge that its rewards depend on, in the order in which labels name them.
-_OF_JUDGE = (
-    "judge",
-    "revision",
-    "template",
-    "dtype",
-    "quantization",
-    "special_tokens",
-    "max_length",
-    "parity",
-    "reduction",
-    "reference",
-    "beta",
-    "samples",
-    "temperature",
-    "model_sha",
-)
-# How fast and where a model ran, and what it was told elsewhere.
-_NOT_IDENTIFYING = (
-    "pretrained",
-    "batch_size",
-    "max_batch_size",
-    "max_batch_tokens",
-    "batching",
-    "attn_implementation",
-    "device",
-    "parallelize",
-    "score_store",
-    "trust_remote_code",
-)
-#: What a task's figures depend on, beside its name.
+_GENERATING = "generate_until"
+_MISSING = object()
+
+#: Settings that say which data a task read, and not how it looked at them.
+OF_DATA = ("data_used", "data_revision", "split")
+#: What the figures of a task of this package depend on, beside its name.
 _OF_TASK = (
     "version",
     "preference",
     "ties",
     "min_gap",
-    "data_used",
-    "data_revision",
-    "reference",
-    "n",
-    "judge",
+    "category",
+    *OF_DATA,
 )
+# The same of a task whose answers are judged. Results of older versions hold them in the metadata
+# of every task, as the harness merges a run's --model_args into it.
+_OF_JUDGED_TASK = ("reference", "n")
+# What tells a task of this package by its metadata.
+_MARKS_OF_OURS = ("counts", "data_used", "judge_used", "suite", "preference", "ties", "min_gap")
+# What the metadata of others' tasks hold beside what these read there.
+_DESCRIBING = ("config_source", "data_digest", "in_sample_for", "shard", "undefined")
+_JUDGING_FILTERS = ("reward", "best_of_n")
+_OF_FILTER = ("n", "reference")
 
 
 def model_settings(run: Run) -> dict[str, Any]:
     """What a run's results depend on beside the checkpoint, as far as the run says it."""
     config = run.config
+    given = arguments(config.get("model_args"))
+    found: dict[str, Any]
     if config.get("judge") is not None:
-        found = {name: config.get(name) for name in _OF_JUDGE}
+        own = config.get("judge_settings")
+        reported = own if isinstance(own, Mapping) else config
+        about = {"judge": config["judge"], FINGERPRINT: config.get(FINGERPRINT)}
+        found = judge_settings({**reported, **about}, given)
+        fingerprint = found.pop(FINGERPRINT, None)
+        found["model_sha"] = config.get("model_sha")
+        found["system_instruction"] = run.results.get("system_instruction_sha")
+        found[FINGERPRINT] = fingerprint
     else:
-        arguments = config.get("model_args")
-        given = arguments if isinstance(arguments, Mapping) else _spelled_out(arguments)
         found = {"model": config.get("model"), "revision": config.get("model_revision")}
-        found |= {name: value for name, value in given.items() if name not in _NOT_IDENTIFYING}
+        known = {"pretrained", *OF_COMPUTING}
+        found |= {name: value for name, value in given.items() if name not in known}
         found["model_sha"] = config.get("model_sha")
         found["chat_template"] = run.results.get("chat_template_sha")
         found["system_instruction"] = run.results.get("system_instruction_sha")
-    # The harness writes an empty text for what it does not know.
-    return {name: value for name, value in found.items() if value not in (None, "", {})}
+    return stated(found)
 
 
 def task_settings(run: Run, task: str) -> dict[str, Any]:
@@ -73,15 +69,69 @@ def task_settings(run: Run, task: str) -> dict[str, Any]:
     members = member_tasks(run, task)
     if members:
         return _of_all({member: task_settings(run, member) for member in members})
-    metadata = mapping(mapping(mapping(run.results.get("configs")).get(task)).get("metadata"))
-    found = {name: metadata.get(name) for name in _OF_TASK}
-    used = metadata.get("judge_used")
-    if isinstance(used, Mapping):
-        found["judge"] = used.get("pretrained")
-        found["judge_template"] = used.get("template")
+    config = mapping(mapping(run.results.get("configs")).get(task))
+    metadata = mapping(config.get("metadata"))
+    found = _of_metadata(metadata, run, is_generating=config.get("output_type") == _GENERATING)
+    found |= _of_judge(metadata, config)
     shots = mapping(run.results.get("n-shot")).get(task)
     found["num_fewshot"] = shots or None
+    if shots:
+        found["fewshot_seed"] = run.config.get("fewshot_seed")
+    if config.get("output_type") == _GENERATING:
+        found |= _of_generation(config, run)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_metadata(metadata: Mapping[str, Any], run: Run, *, is_generating: bool) -> dict[str, Any]:
+    if any(name in metadata for name in _MARKS_OF_OURS):
+        is_judged = is_generating or "judge_used" in metadata
+        names = (*_OF_TASK, *(_OF_JUDGED_TASK if is_judged else ()))
+        return {name: metadata.get(name) for name in names}
+    # Others' tasks may read anything there, but what the harness put there for the model.
+    given = arguments(run.config.get("model_args"))
+    return {
+        str(name): value
+        for name, value in metadata.items()
+        if name not in _DESCRIBING and str(given.get(name, _MISSING)).lower() != str(value).lower()
+    }
+
+
+def _of_judge(metadata: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The judge of the answers that a model writes, and its settings."""
+    used = mapping(metadata.get("judge_used"))
+    given = mapping(metadata.get("judge_args"))
+    found: dict[str, Any] = {}
+    if used:
+        found["judge"] = used.get("pretrained") or used.get("name")
+    else:
+        settings = _judging_filter(config)
+        found = {name: settings[name] for name in ("judge", *_OF_FILTER) if name in settings}
+        given = mapping(settings.get("judge_args"))
+    of_judge = judge_settings(used, given)
+    return found | {f"judge_{name}": value for name, value in of_judge.items()}
+
+
+def _judging_filter(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the filter that judges, of a task that has one."""
+    listed = config.get("filter_list")
+    for each in listed if isinstance(listed, list) else ():
+        functions = mapping(each).get("filter")
+        for function in functions if isinstance(functions, list) else ():
+            if mapping(function).get("function") in _JUDGING_FILTERS:
+                return mapping(function)
+    return {}
+
+
+def _of_generation(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """How the model writes."""
+    given = mapping(config.get("generation_kwargs"))
+    found = {f"gen_{name}": value for name, value in given.items()}
+    if given.get("do_sample"):
+        found["torch_seed"] = run.config.get("torch_seed")
+    repeats = config.get("repeats")
+    if repeats != 1:
+        found["repeats"] = repeats
+    return found
 
 
 def member_tasks(run: Run, group: str) -> tuple[str, ...]:
@@ -127,8 +177,13 @@ def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
             for key in dict.fromkeys(key for others in same for key in others)
             if any(others.get(key) != settings.get(key) for others in same)
         ]
-        told = ", ".join(f"{key}={_short(settings.get(key))}" for key in differing)
-        labels.append(f"{name} ({told})" if told else name)
+        # Only where nothing else tells them apart.
+        told = without_fingerprints(differing)
+        twins = [o for o in same if all(o.get(key) == settings.get(key) for key in told)]
+        if any(o.get(key) != settings.get(key) for o in twins for key in differing):
+            told = differing
+        said = ", ".join(f"{key}={_short(settings.get(key))}" for key in told)
+        labels.append(f"{name} ({said})" if said else name)
     return [
         f"{label} [{labels[: index + 1].count(label)}]" if labels.count(label) > 1 else label
         for index, label in enumerate(labels)
@@ -138,14 +193,6 @@ def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 def mapping(value: Any) -> Mapping[str, Any]:
     """A mapping, or an empty one in the place of anything else."""
     return value if isinstance(value, Mapping) else {}
-
-
-def _spelled_out(arguments: Any) -> dict[str, Any]:
-    """Model arguments that lm-eval wrote as the text it was given."""
-    if not isinstance(arguments, str):
-        return {}
-    pairs = (part.partition("=") for part in arguments.split(",") if part)
-    return {name.strip(): value for name, _, value in pairs}
 
 
 def _short(value: Any) -> str:

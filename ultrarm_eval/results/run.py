@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.plain import is_too_deep
 from ultrarm_eval.results.sample_lines import sample_lines
 
 #: The time in a file's name.
 STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
 # `--output_path FILE.json` gives FILE in the place of `results`.
 _RESULTS = re.compile(rf".+_({STAMP})\.json")
+# Arguments of a model that the harness takes for its name; without any it draws one.
+_NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+_DRAWN = re.compile(r"[a-z0-9]{8}")
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,14 @@ class Run:
 
     @property
     def model(self) -> str:
-        """What was evaluated: the judge's checkpoint, or the model's name."""
-        config = self.config
-        named = config.get("pretrained") or self.results.get("model_name") or config.get("model")
-        return str(named or self.path.parent.name)
+        """What was evaluated: the judge's checkpoint or name, or the model's name."""
+        config, named = self.config, self.results.get("model_name")
+        # The harness always writes the arguments, if only that there are none.
+        is_unnamed = "model_args" in config and not names_model(config["model_args"])
+        if is_unnamed and _DRAWN.fullmatch(str(named)):
+            named = None
+        kind = config.get("judge") or config.get("model")
+        return str(config.get("pretrained") or named or kind or self.path.parent.name)
 
     def samples_path(self, task: str) -> Path:
         """Where the harness writes the samples of a task, whether they are there or not."""
@@ -134,6 +142,15 @@ def read_run(path: Path) -> Run:
         raise DataError(
             f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
         ) from error
+    if is_too_deep(results):
+        raise DataError(f"{path}: this JSON is nested too deeply; the file is damaged.")
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise DataError(f"{path}: this JSON has no 'results' of lm_eval.")
     return Run(path, named[1], results)
+
+
+def names_model(given: Any) -> bool:
+    """Whether a model's arguments, a mapping or a text, say what the harness calls the model."""
+    if isinstance(given, Mapping):
+        return any(name in given for name in _NAMING)
+    return isinstance(given, str) and any(f"{name}=" in given for name in _NAMING)

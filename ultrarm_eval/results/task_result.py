@@ -123,9 +123,11 @@ class TaskResult:
         Of a group, what made it see a part of any of its tasks' data.
         """
         tasks = member_tasks(self.run, self.task) or (self.task,)
+        samples = self.run.config.get("samples")
         given = {
             "limit": self.run.config.get("limit"),
-            "samples": self.run.config.get("samples"),
+            # A judge that writes critiques has a setting of that name, how many of each answer.
+            "samples": samples if isinstance(samples, Mapping) else None,
             "shard": _first(TaskResult(one, self.run, {}).metadata.get("shard") for one in tasks),
         }
         found = {name: value for name, value in given.items() if value is not None}

@@ -16,16 +16,18 @@ from ultrarm_eval.harness.bridge import (
     early_refusal,
     judging_filters,
     registry_plugins,
+    run_arguments,
     task_plugins,
 )
 
 _CONNECTIONS = {
     "lm_eval.api.metrics": (registry_plugins.connect_metrics,),
-    "lm_eval.config.evaluate_config": (default_model.connect,),
+    "lm_eval.config.evaluate_config": (default_model.connect, run_arguments.connect_config),
     "lm_eval.evaluator": (
         judging_filters.connect,
         early_refusal.connect,
         added_results.connect,
+        run_arguments.connect_evaluator,
     ),
     "lm_eval.filters": (registry_plugins.connect_filters,),
     "lm_eval.models": (registry_plugins.connect_models,),

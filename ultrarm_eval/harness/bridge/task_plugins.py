@@ -89,10 +89,10 @@ def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
         is_ours = getattr(config.get("class"), "takes_metadata", False)
         if is_ours or ("class" in config and is_plugins):
             stated = config.get("metadata")
-            config["metadata"] = {
-                **(stated if isinstance(stated, Mapping) else {}),
-                **(self.metadata or {}),
-            }
+            # The run's metadata know what of them is the model's, see `run_metadata`.
+            config["metadata"] = dict(stated if isinstance(stated, Mapping) else {}) | (
+                self.metadata or {}
+            )
         return config
 
     return _get_config

@@ -1,0 +1,61 @@
+"""A run's `--metadata`, told apart from the model's arguments that the harness merges into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+class RunMetadata(dict[str, Any]):
+    """What the harness makes of `--model_args` and `--metadata`, for all tasks of a run.
+
+    It holds what the harness would hand over; tasks of this package take `own` of it, so that a
+    judge's argument (`judge`, `reference`) is never taken for a setting of theirs.
+    """
+
+    def __init__(
+        self,
+        merged: Mapping[str, Any] | Iterable[tuple[str, Any]] = (),
+        *,
+        of_model: frozenset[str] = frozenset(),
+        in_file: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Remembers what is of the model alone.
+
+        Args:
+            merged: The metadata as the harness merges them.
+            of_model: Names that are there for the model's arguments alone.
+            in_file: What a task's file says under these names.
+        """
+        super().__init__(merged)
+        self._of_model, self._in_file = of_model, dict(in_file or {})
+
+    @classmethod
+    def of_run(cls, model_args: Mapping[str, Any], given: Mapping[str, Any]) -> RunMetadata:
+        """Merges as the harness does.
+
+        Args:
+            model_args: The model's arguments.
+            given: The user's own metadata.
+        """
+        of_model = frozenset(map(str, model_args)) - set(map(str, given))
+        return cls({**model_args, **given}, of_model=of_model)
+
+    def __ror__(self, in_file: Any) -> Any:
+        """What a task's file says, with the run's metadata over it."""
+        said = {name: in_file[name] for name in self._of_model if name in in_file}
+        return RunMetadata({**in_file, **self}, of_model=self._of_model, in_file=said)
+
+    def own(self) -> dict[str, Any]:
+        """The task's own: of its file and of the run's `--metadata`."""
+        return {k: v for k, v in self.items() if k not in self._of_model} | self._in_file
+
+
+def own_metadata(config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The metadata that are meant for a task.
+
+    Args:
+        config: The task's YAML, with the run's metadata merged in.
+    """
+    metadata = (config or {}).get("metadata") or {}
+    return metadata.own() if isinstance(metadata, RunMetadata) else dict(metadata)

@@ -1,0 +1,174 @@
+"""What tells judges apart: the fingerprint of their rewards, and the settings that they report."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+#: The key under which settings hold a judge's fingerprint.
+FINGERPRINT = "fingerprint"
+#: Settings of the judges of this package that rewards depend on, in the order of labels.
+_USUAL = (
+    "judge",
+    "revision",
+    "template",
+    "dtype",
+    "quantization",
+    "special_tokens",
+    "max_length",
+    "truncation",
+    "appends_eos",
+    "parity",
+    "reduction",
+    "reference",
+    "reference_revision",
+    "beta",
+    "samples",
+    "temperature",
+    "seed",
+    "max_new_tokens",
+)
+#: How fast and where a judge or a model computes, and what happened to its texts: no reward depends
+#: on any of it.
+OF_COMPUTING = frozenset(
+    {
+        "attn_implementation",
+        "batch_size",
+        "batch_sizes",
+        "batching",
+        "counts",
+        "data_parallel_size",
+        "device",
+        "device_used",
+        "gpu_memory_utilization",
+        "max_batch_size",
+        "max_batch_tokens",
+        "max_retries",
+        "num_concurrent",
+        "num_parameters",
+        "parallelize",
+        "parameters",
+        "score_store",
+        "scoring_seconds",
+        "tensor_parallel_size",
+        "torch_compile",
+        "trust_remote_code",
+    }
+)
+# What results hold beside a judge's settings: the judge's name, and what the harness and the model
+# around the judge write there.
+_BESIDE = frozenset(
+    {
+        "name",
+        "pretrained",
+        FINGERPRINT,
+        "judge_counts",
+        "judge_settings",
+        "model",
+        "model_args",
+        "model_dtype",
+        "model_num_parameters",
+        "model_revision",
+        "model_sha",
+        "ultrarm_eval_version",
+        "use_cache",
+        "limit",
+        "bootstrap_iters",
+        "gen_kwargs",
+        "random_seed",
+        "numpy_seed",
+        "torch_seed",
+        "fewshot_seed",
+    }
+)
+
+
+def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """What a judge's rewards depend on, as far as its results say it.
+
+    Where they hold the judge's fingerprint, it tells what they depend on: beside it stand the usual
+    settings, and those that the user gave. Older results have none: then every setting counts that
+    is not known for one of computing.
+
+    Args:
+        reported: What the judge says of itself, in results also beside other things.
+        given: The settings that the user gave.
+    """
+    known = {name: v for name, v in reported.items() if name not in OF_COMPUTING | _BESIDE}
+    own = {name: v for name, v in given.items() if name not in OF_COMPUTING | _BESIDE}
+    fingerprint = reported.get(FINGERPRINT)
+    if fingerprint is not None:
+        known = {name: v for name, v in known.items() if name in _USUAL or name in own}
+    ordered = [name for name in _USUAL if name in known]
+    found = {name: known[name] for name in dict.fromkeys([*ordered, *known])}
+    # The judge knows better what became of a setting (dtype=auto, judge=auto).
+    found |= {name: value for name, value in own.items() if name not in found and name != "judge"}
+    return stated({**found, FINGERPRINT: fingerprint})
+
+
+def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that say something; the harness writes an empty text for what it does not know.
+
+    Args:
+        settings: The settings.
+    """
+    return {name: value for name, value in settings.items() if value not in (None, "", {})}
+
+
+def arguments(given: Any) -> Mapping[str, Any]:
+    """Arguments of a model, which the harness writes as a mapping or as the text it was given."""
+    if isinstance(given, Mapping):
+        return given
+    if not isinstance(given, str):
+        return {}
+    pairs = (part.partition("=") for part in given.split(",") if part)
+    return {name.strip(): value for name, _, value in pairs}
+
+
+def same_judges(settings: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[list[int]]:
+    """Which of several runs are of one model or judge with its settings.
+
+    Two are if name and settings are the same. A run that does not hold its judge's fingerprint, as
+    older ones do not, belongs to those that do if it contradicts no setting of theirs, and to none
+    where it could be several.
+
+    Args:
+        settings: The model's name and the settings of each run.
+
+    Returns:
+        The places of the runs that belong together.
+    """
+    alike: dict[str, list[int]] = {}
+    for place, (name, of_run) in enumerate(settings):
+        alike.setdefault(written([name, of_run]), []).append(place)
+    known = [places for places in alike.values() if FINGERPRINT in settings[places[0]][1]]
+    for places in alike.values():
+        name, of_run = settings[places[0]]
+        if FINGERPRINT in of_run:
+            continue
+        fitting = [
+            group
+            for group in known
+            if settings[group[0]][0] == name and _agree(of_run, settings[group[0]][1])
+        ]
+        if len(fitting) == 1:
+            fitting[0].extend(places)
+        else:
+            yield places
+    yield from known
+
+
+def _agree(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
+    # Results without a judge are those of a language model.
+    return "judge" in a and all(written(a[name]) == written(b[name]) for name in a.keys() & b)
+
+
+def written(settings: Any) -> str:
+    """Settings as text, equal for equal ones."""
+    return json.dumps(settings, sort_keys=True, default=str)
+
+
+def without_fingerprints(names: Iterable[str]) -> list[str]:
+    """Names of settings, those of fingerprints left out: a digest tells a reader nothing."""
+    return [name for name in names if not name.endswith(FINGERPRINT)]

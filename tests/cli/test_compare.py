@@ -8,6 +8,8 @@ import pytest
 
 from tests.analysis.written_runs import choice, foreign, rated, write_run
 from tests.conftest import raw_row, write_jsonl
+from tests.results.exports.runs import harness_run
+from tests.suites.rows import write_llmbar
 from ultrarm_eval.cli.compare import add_compare
 from ultrarm_eval.errors import ConfigurationError, DataError
 
@@ -219,3 +221,36 @@ def test_a_real_judge_with_two_templates(compare, tmp_path):
     assert found["agreements"][0]["pairs"] == 36
     assert found["unmatched"] == []
     assert [setting["name"] for setting in found["settings"]] == ["template"]
+
+
+def test_groups_have_the_harnesss_figures(compare, tmp_path):
+    write_llmbar(tmp_path / "data", 1)
+    figures = []
+    for template in ("ultrarm", "raw"):
+        judge = {"template": template}
+        metadata = {"data": str(tmp_path / "data")}
+        results = harness_run(
+            tmp_path / template, ["llmbar"], metadata, judge=judge, bootstrap_iters=0
+        )
+        figures.append({name: row.get("acc,none") for name, row in results["results"].items()})
+    found = json.loads(compare(tmp_path / "ultrarm", tmp_path / "raw", "--format", "json"))
+    rows = {row["task"]: row for row in found["differences"]}
+    # The heading has no figure, and so no row.
+    assert set(rows) == set(figures[0]) - {"llmbar"}
+    for task, row in rows.items():
+        expected = [of_run[task] for of_run in figures]
+        assert [row["figure_a"], row["figure_b"]] == pytest.approx(expected, abs=1e-12)
+        assert row["difference"] == pytest.approx(expected[1] - expected[0], abs=1e-12)
+        assert row["paired"]
+    group = rows["llmbar_adversarial"]
+    assert group["members"] == [f"llmbar_{n}" for n in ("neighbor", "gptinst", "gptout", "manual")]
+    assert group["weighting"] == "mean over tasks"
+    assert group["documents"] == sum(rows[task]["documents"] for task in group["members"])
+    assert found["tests"] == len(rows) == 6
+    for form in ("text", "md", "html"):
+        written = compare(tmp_path / "ultrarm", tmp_path / "raw", "--format", form)
+        assert "mean over tasks" in written
+    by_csv = csv.DictReader(
+        io.StringIO(compare(tmp_path / "ultrarm", tmp_path / "raw", "--format", "csv"))
+    )
+    assert next(by_csv)["members"].split() == group["members"]

@@ -223,10 +223,13 @@ def test_runs_with_several_settings_are_not_mixed(finished, tmp_path, capsys):
     folder = tmp_path / "all"
     folder.mkdir()
     copied(finished[0], folder / "a")
-    copied(finished[0], folder / "b", template="ultrarm")
+    other = {"template": "ultrarm", "judge_settings": {"template": "ultrarm"}}
+    copied(finished[0], folder / "b", **other, fingerprint="another")
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
     said = capsys.readouterr().err
-    assert "demo (template=rewardbench); demo (template=ultrarm)" in said
+    assert "runs with several settings have rewardbench_overall: demo (" in said
+    assert "template=rewardbench" in said
+    assert "template=ultrarm" in said
 
 
 def test_another_export_is_replaced_on_demand_alone(finished, tmp_path, capsys):

@@ -32,8 +32,8 @@ def questions(draw):
     return found
 
 
-def figures(suite_name, content, reward):
-    """A benchmark's figures by its own functions, without a harness."""
+def evidence_of(suite_name, content, reward):
+    """What a benchmark's figures are made of."""
     suite = find_suite(suite_name)
     evidence = []
     for number, row in enumerate(content):
@@ -42,7 +42,13 @@ def figures(suite_name, content, reward):
         given_rewards = [reward(text) for text in document["completions"]]
         earned = suite.credit(document, given_rewards, 0.0)
         evidence.append(suite.evidence(document, given_rewards, earned))
-    return {name: figure(evidence) for name, figure in suite.figures.items()}
+    return evidence
+
+
+def figures(suite_name, content, reward):
+    """A benchmark's figures by its own functions, without a harness."""
+    evidence = evidence_of(suite_name, content, reward)
+    return {name: figure(evidence) for name, figure in find_suite(suite_name).figures.items()}
 
 
 def nearly(found):

@@ -19,6 +19,7 @@ from ultrarm_eval.analysis.difference import (
 from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.analysis.matching import MatchedDocuments
 from ultrarm_eval.analysis.observations import Observations
+from ultrarm_eval.analysis.slices import FEWEST_PROMPTS
 from ultrarm_eval.results.shares import is_share
 from ultrarm_eval.results.task_result import MAIN_METRIC, TaskResult
 
@@ -87,6 +88,12 @@ class Part:
     members: tuple[str, ...] = ()
     weighting: str | None = None
 
+    @property
+    def is_too_small(self) -> bool:
+        """Whether it is a part of too few prompts to say anything of."""
+        is_part = self.dimension in DIMENSIONS
+        return is_part and (self.difference.prompts or 0) < FEWEST_PROMPTS
+
 
 def have_same_measure(a: Side, b: Side) -> bool:
     """Whether the values of two runs' documents are of the same metric."""
@@ -95,7 +102,7 @@ def have_same_measure(a: Side, b: Side) -> bool:
 
 
 def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str]) -> list[Part]:
-    """The differences on matched documents: of all, then of the parts.
+    """The differences on matched documents: of all, of a benchmark's figures, then of the parts.
 
     Args:
         a: The first run, with samples.

@@ -9,6 +9,9 @@ from ultrarm_eval.analysis.cautions import SettingDifference
 from ultrarm_eval.analysis.compared_tasks import Part
 from ultrarm_eval.analysis.judges_agreement import JudgesAgreement
 
+# Between the same figure added up in another order.
+_SAME = 1e-9
+
 
 @dataclass(frozen=True)
 class ComparedRun:
@@ -38,7 +41,8 @@ class Row:
         a: Letter of the first run.
         b: Letter of the second run.
         part: What is compared, and the difference.
-        adjusted_p: The p-value after Holm's correction over all rows; None without a test.
+        adjusted_p: The p-value after Holm's correction over all rows; None without a test,
+            and of a part that is too small.
         conclusion: What follows, in a sentence.
     """
 
@@ -129,6 +133,31 @@ class Comparison:
     not_shared: tuple[NotShared, ...]
     settings: tuple[SettingDifference, ...]
     cautions: tuple[str, ...]
+
+    @property
+    def accuracies_are_told(self) -> bool:
+        """Whether the judges' accuracies over pairs are the figures that the differences are of.
+
+        So it is where every document is one pair.
+        """
+        wholes = {(row.task, row.a, row.b): row.part for row in self.rows if row.part.name is None}
+        return all(
+            (part := wholes.get((row.task, row.a, row.b))) is not None
+            and part.difference.documents == row.agreement.pairs
+            and abs(part.difference.figure_a - row.agreement.accuracy_a) < _SAME
+            and abs(part.difference.figure_b - row.agreement.accuracy_b) < _SAME
+            for row in self.agreements
+        )
+
+    @property
+    def small_parts(self) -> tuple[Row, ...]:
+        """The rows of parts that are too small to say anything of: they are not shown."""
+        return tuple(row for row in self.rows if row.part.is_too_small)
+
+    @property
+    def shown_rows(self) -> tuple[Row, ...]:
+        """The other rows."""
+        return tuple(row for row in self.rows if not row.part.is_too_small)
 
     def label(self, letter: str) -> str:
         """The name of a run."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,11 +62,13 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
     """
     clusters = _clusters([prompts for mean in means for prompts in mean.prompts])
     starts = np.cumsum([0, *(len(mean.a) for mean in means)])
-    of_each = [clusters[start:stop] for start, stop in zip(starts[:-1], starts[1:], strict=True)]
+    of_each = [clusters[start:stop] for start, stop in itertools.pairwise(starts)]
     documents = sum(mean.documents for mean in means)
     if len(means) == 1 and means[0].weight == 1:
         (only,) = means
-        found = paired_difference(Values(only.a, only.b, clusters, False, are_shares))
+        found = paired_difference(
+            Values(only.a, only.b, clusters, False, are_shares and _are_shares(only))
+        )
         return dataclasses.replace(found, documents=documents)
     differences = [without_rounding(mean.a, mean.b) for mean in means]
     sums = np.zeros(int(clusters.max()) + 1)

@@ -20,12 +20,12 @@ def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
         rows: All rows of a comparison.
         labels: What the sentences call the runs, by letter.
     """
-    tested = [p for row in rows if (p := row.part.difference.p_value) is not None]
+    tested = [p for row in rows if (p := _tested(row)) is not None]
     adjusted = iter(holm(tested))
     return [
         _concluded(
             row,
-            None if row.part.difference.p_value is None else next(adjusted),
+            None if _tested(row) is None else next(adjusted),
             len(tested),
             labels,
         )
@@ -33,20 +33,33 @@ def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
     ]
 
 
+def _tested(row: Row) -> float | None:
+    """The p-value that is corrected; none of a part that is too small to show anything."""
+    return None if row.part.is_too_small else row.part.difference.p_value
+
+
+def subject(row: Row) -> str:
+    """What sentences call what a row is of."""
+    part, task = row.part, visible_name(row.task)
+    if part.name is None:
+        return task
+    kind = "" if part.dimension == FIGURE else f"{part.dimension} "
+    return f"{task}, {kind}{visible_name(part.name)}"
+
+
 def _concluded(row: Row, adjusted_p: float | None, tests: int, labels: Mapping[str, str]) -> Row:
     part = row.part
-    on = visible_name(row.task)
-    if part.dimension == FIGURE:
-        on += f", {visible_name(part.name)}"
-    elif part.name is not None:
-        on += f", {part.dimension} {visible_name(part.name)}"
     named = Named(
         labels[row.a],
         labels[row.b],
-        on,
+        subject(row),
         MAIN_METRIC if part.dimension == FIGURE else visible_name(part.metric),
         part.are_shares,
         part.higher_is_better,
     )
-    said = conclusion(part.difference, adjusted_p, tests, named)
+    if part.is_too_small:
+        count = part.difference.prompts
+        said = f"On {named.on} there are {count} prompts, too few to tell the runs apart."
+    else:
+        said = conclusion(part.difference, adjusted_p, tests, named)
     return dataclasses.replace(row, adjusted_p=adjusted_p, conclusion=said)

@@ -9,6 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ultrarm_eval.analysis.sample_values import (
+    count_in,
+    judged_reward,
+    name_in,
+    names_in,
+    rewards_in,
+    share_in,
+    shown,
+    texts_in,
+    turns_in,
+)
 from ultrarm_eval.data.documents import is_document, ratings_of
 from ultrarm_eval.data.reference_documents import FORMAT as REFERENCE_FORMAT
 from ultrarm_eval.errors import DataError
@@ -95,7 +106,9 @@ def read_sample(
             found = _of_choice(sample, document, metadata)
         elif isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
             found = _of_reference(sample, document)
-        if found is not None:
+        if found is None:
+            _require_of_others(document, metadata)
+        else:
             _require_texts(found)
     except (
         ArithmeticError,
@@ -124,19 +137,29 @@ def _require_finite(document: JudgedDocument, where: str) -> None:
                 )
 
 
+def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
+    """Refuses a document without rewards where the task's are all judged.
+
+    Raises:
+        ValueError: It is one.
+    """
+    is_asked = isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT
+    # With --predict_only nothing is judged.
+    may_be = is_asked and "preference" not in metadata
+    is_ours = isinstance(metadata.get("suite"), str) or "data_schema" in metadata
+    if is_ours and not may_be:
+        raise ValueError("its document is none of this task's")
+
+
 def _require_texts(document: JudgedDocument) -> None:
     """Refuses what is no conversation with texts, as a file that was edited may hold.
 
     Raises:
-        TypeError: A message is no mapping, or a completion no text.
-        ValueError: There are more or fewer rewards than completions.
+        ValueError: Something is no text, or there are more or fewer rewards than completions.
     """
-    if not isinstance(document.prompt, list) or not all(
-        isinstance(message, Mapping) for message in document.prompt
-    ):
-        raise TypeError("the prompt is no list of messages")
-    if not all(isinstance(text, str) for text in document.completions):
-        raise TypeError("a completion is no text")
+    turns_in(document.prompt)
+    texts_in(document.completions, "completions")
+    names_in(document.names, "models")
     if not len(document.completions) == len(document.names) == len(document.rewards):
         raise ValueError(f"{len(document.rewards)} rewards of {len(document.completions)} answers")
 
@@ -145,13 +168,15 @@ def _of_ratings(
     sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> JudgedDocument:
     rules = ComparisonRules(min_gap=checked_min_gap(metadata.get("min_gap", 0.0)))
-    given = dict(zip(completions_to_score(document, rules), _answers(sample), strict=True))
+    answers = rewards_in(sample["filtered_resps"])
+    given = dict(zip(completions_to_score(document, rules), answers, strict=True))
     rewards = [given.get(i, math.nan) for i in range(len(document["completions"]))]
     exact = [
         None if math.isnan(reward) else rating
         for rating, reward in zip(ratings_of(document), rewards, strict=True)
     ]
-    source = document["source"]
+    source = name_in(document["source"], "source")
+    share_in(sample.get("acc"), "acc")
     return JudgedDocument(
         PREFERENCE,
         document["prompt"],
@@ -161,25 +186,27 @@ def _of_ratings(
         [math.nan if rating is None else float(rating) for rating in exact],
         preference_pairs(exact, rules.min_gap),
         TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
-        {} if source is None else {"source": str(source)},
-        {aspect: _number(sample.get(f"acc_{aspect}")) for aspect in document["aspects"]},
+        {} if source is None else {"source": source},
+        {name: share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document["aspects"]},
     )
 
 
 def _of_choice(
     sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> JudgedDocument:
-    correct, total = int(document["correct"]), len(document["completions"])
+    correct, total = count_in(document["correct"], "correct"), len(document["completions"])
     # Benchmarks without subsets call it by an empty text.
-    subset = document["subset"]
-    rewards = _answers(sample)
+    subset = name_in(document["subset"], "subset")
+    rewards = rewards_in(sample["filtered_resps"])
+    _require_accuracy(sample)
     if not 0 < correct < total:
         raise ValueError(f"{correct} right ones of {total} completions")
     # As in its task's metrics, an item with a completion that has no score counts in nothing.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
     suite = suite_of(metadata)
-    tie = TIE_CREDITS.get(str(metadata.get("ties")))
+    named = metadata.get("ties") or (None if suite is None else suite.ties)
+    tie = TIE_CREDITS.get(str(named))
     evidence = None
     if suite is not None:
         tie = suite.pair_tie(dict(document)) if tie is None else tie
@@ -195,7 +222,7 @@ def _of_choice(
         [1.0] * correct + [0.0] * (total - correct),
         pairs if is_scored else [],
         0.5 if tie is None else tie,
-        {"category": str(subset)} if subset else {},
+        {"category": subset} if subset else {},
         evidence=evidence,
     )
 
@@ -207,41 +234,39 @@ def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
 
 
 def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:
-    judged, reference = sample.get("judged"), sample.get("judged_reference")
-    answers = _flat(sample["resps"])
-    if not judged or reference is None or len(judged) != len(answers):
+    answers = texts_in(_flat(sample["resps"]), "resps")
+    if "judged" not in sample or "judged_reference" not in sample:
         return None
-    rewards = [_reward(one) for one in (*judged, reference)]
+    judged, reference = sample["judged"], sample["judged_reference"]
+    if judged == []:
+        return None
+    if not isinstance(judged, list) or len(judged) != len(answers):
+        raise ValueError(f"{len(answers)} answers were judged as {shown(judged)}")
+    rewards = [judged_reward(one) for one in (*judged, reference)]
     last = len(answers)
     # As in the task's win rate: with one text without a score there is no comparison.
     is_scored = not any(map(math.isnan, rewards))
-    source = document.get("source")
+    source = name_in(document.get("source"), "source")
     return JudgedDocument(
         REFERENCE,
         document["prompt"],
-        [*map(str, answers), str(document["reference"])],
-        [None] * last + [document.get("reference_model") or "reference"],
+        [*answers, document["reference"]],
+        [
+            *[None] * last,
+            name_in(document.get("reference_model"), "reference_model") or "reference",
+        ],
         rewards,
         [math.nan] * len(rewards),
         [PreferencePair(i, last) for i in range(last)] if is_scored else [],
         0.5,
-        {} if source is None else {"source": str(source)},
+        {} if source is None else {"source": source},
     )
 
 
-def _answers(sample: Mapping[str, Any]) -> list[float]:
-    """The rewards, which lm-eval writes as texts, beside their greediness."""
-    return [float(answer[0]) for answer in sample["filtered_resps"]]
-
-
-def _reward(judged: Mapping[str, Any]) -> float:
-    reward = judged["reward"]
-    return math.nan if reward is None else float(reward)
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and math.isfinite(value) else None
+def _require_accuracy(sample: Mapping[str, Any]) -> None:
+    """Refuses what is no accuracy; that of a composed figure is made of several numbers."""
+    if not isinstance(sample.get("acc"), list | tuple):
+        share_in(sample.get("acc"), "acc")
 
 
 def _flat(values: Any) -> list[Any]:

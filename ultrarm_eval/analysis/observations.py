@@ -23,8 +23,10 @@ from ultrarm_eval.analysis.judged_document import (
     JudgedDocument,
     read_sample,
 )
+from ultrarm_eval.analysis.sample_values import shown
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.results.digest import documents_digest
+from ultrarm_eval.results.numbers import finite
 from ultrarm_eval.results.sample_lines import sample_lines
 from ultrarm_eval.results.task_result import TaskResult
 
@@ -82,12 +84,14 @@ class _Reading:
         key = key or ("" if main is None else main[0])
         self._result, self._metadata = result, result.metadata
         self._metric, _, self._filter = key.partition(",")
+        self._filters = {key.partition(",")[2] for key in result.metrics}
         self._seen: Counter[str] = Counter()
         self._have_hashes = True
         self._prompts: dict[object, int] = {}
         self._kind: str | None = None
         self._counts: Counter[str] = Counter()
         self._errors: list[DataError] = []
+        self._undefined: list[str] = []
         self._keys: list[tuple[str, int]] = []
         self._numbers: list[Any] = []
         self._starts, self._of_prompt = array("q"), array("q")
@@ -113,6 +117,11 @@ class _Reading:
         # Without figures that name one, the first sample's: every filter has all documents.
         self._filter = self._filter or str(sample.get("filter", ""))
         if sample.get("filter", self._filter) != self._filter:
+            if self._filters and sample["filter"] not in self._filters:
+                raise DataError(
+                    f"{where}: the filter {shown(sample['filter'])} is none of those of the "
+                    "figures; the file is damaged or was edited."
+                )
             return
         document = read_sample(sample, self._metadata, where)
         digest = str(sample.get("doc_hash", sample.get("doc_id")))
@@ -128,6 +137,8 @@ class _Reading:
         if document is not None and value is None and not document.pairs:
             self._counts["documents_without_score"] += 1
             return
+        if value is None and self._is_undefined(sample, document):
+            self._undefined.append(where)
         index = len(self._keys)
         self._keys.append(key)
         self._numbers.append(sample.get("doc_id"))
@@ -142,6 +153,13 @@ class _Reading:
             self._kind = document.kind
             self._add_aspects(index, document.aspects)
             self._add_pairs(index, document, worth)
+
+    def _is_undefined(self, sample: Mapping[str, Any], document: JudgedDocument | None) -> bool:
+        """Whether a sample lacks what it adds to the figure."""
+        # What is composed of all documents has several numbers of each.
+        if document is None or document.kind != PREFERENCE:
+            return not isinstance(sample.get(self._metric or "acc"), list | tuple)
+        return bool(document.pairs) and not isinstance(sample.get("acc"), list | tuple)
 
     def _add_parts(self, index: int, parts: Mapping[str, str]) -> None:
         for name in parts:
@@ -193,6 +211,14 @@ class _Reading:
                 f"{len(self._errors)} lines of the samples are left out, the first of them: "
                 f"{self._errors[0]}"
             )
+        counts = dict(self._counts)
+        # Where all lack it, the figure is no mean over documents.
+        if self._undefined and len(self._undefined) < total:
+            counts["documents_without_value"] = len(self._undefined)
+            remarks.append(
+                f"{len(self._undefined)} documents have no number of {self._metric or 'acc'} and "
+                f"are left out of its mean, the first of them in {self._undefined[0]}."
+            )
         return Observations(
             self._result,
             self._kind,
@@ -211,7 +237,7 @@ class _Reading:
             _pair_columns([np.array(column, np.float64) for column in self._pairs]),
             _completion_columns([np.array(column, np.float64) for column in self._completions]),
             self._digest(),
-            dict(self._counts),
+            counts,
             tuple(remarks),
         )
 
@@ -255,6 +281,4 @@ def pair_credits(document: JudgedDocument, value: float | None) -> list[float]:
 def _value(sample: Mapping[str, Any], metric: str) -> float | None:
     value = sample.get(metric or "acc")
     # Some tasks of the harness give truth values.
-    if not isinstance(value, bool | int | float) or not math.isfinite(value):
-        return None
-    return float(value)
+    return float(value) if isinstance(value, bool) else finite(value, spelled=False)

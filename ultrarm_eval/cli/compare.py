@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, write_output, write_to_terminal
+from ultrarm_eval.cli.forms import form_of, require_replaceable, write_output, write_to_terminal
 
 if TYPE_CHECKING:
     from ultrarm_eval.analysis.comparison import Comparison
@@ -56,6 +56,8 @@ def _run_compare(options: argparse.Namespace) -> int:
     from ultrarm_eval.analysis.comparing import compare_runs
 
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    if options.output is not None:
+        require_replaceable(Path(options.output))
     by = tuple(dict.fromkeys(options.by))
     text = _writer(form)(compare_runs(options.results, by=by))
     if options.output is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ultrarm_eval.analysis.compared_tasks import Part
 from ultrarm_eval.analysis.comparison import Comparison, Row
 from ultrarm_eval.analysis.conclusions import number_of, p_text
+from ultrarm_eval.analysis.statements import small_parts_note
 
 _NONE = "-"
 _TESTS = {"mcnemar": "McNemar, exact", "sign-flip": "sign flips", "unpaired z": "z, unpaired"}
@@ -49,15 +51,19 @@ def figure_text(value: float, are_shares: bool) -> str:
     return f"{100 * value:.1f} %" if are_shares else number_of(value, are_shares)
 
 
+def _whole(part: Part) -> str:
+    return f"group, {part.weighting}" if part.members else "all"
+
+
 def _runs(comparison: Comparison) -> Table:
     rows = tuple((run.letter, run.label, ", ".join(run.results)) for run in comparison.runs)
     return Table("Runs", "", ("", "Run", "Results"), 3, rows)
 
 
 def _differences(comparison: Comparison) -> Table:
-    rows = comparison.rows
+    rows = comparison.shown_rows
     first, second = _pair_names(comparison)
-    has_parts = any(row.part.name is not None for row in rows)
+    has_parts = any(row.part.name is not None or row.part.members for row in rows)
     is_pair = len(comparison.runs) == 2
     has_metrics = any(row.part.metric != "acc" for row in rows)
     texts = [
@@ -80,7 +86,7 @@ def _differences(comparison: Comparison) -> Table:
     def cells(row: Row) -> tuple[str, ...]:
         part, found = row.part, row.part.difference
         shares, interval = part.are_shares, found.interval
-        name = "all" if part.name is None else f"{part.dimension}: {part.name}"
+        name = f"{part.dimension}: {part.name}" if part.name is not None else _whole(part)
         ends = () if interval is None else (interval.low, interval.high)
         return (
             row.task,
@@ -102,6 +108,13 @@ def _differences(comparison: Comparison) -> Table:
         f"adjusted p-values by Holm's method over {comparison.tests} "
         f"{'test' if comparison.tests == 1 else 'tests'}."
     )
+    if any(row.part.members for row in rows):
+        note += (
+            " A group's figure is made of its tasks' as the harness makes it, and its test counts "
+            "as one more."
+        )
+    if comparison.small_parts:
+        note += f" {small_parts_note(comparison)}"
     return Table(
         "Differences", note, (*texts, *numbers), len(texts), tuple(cells(row) for row in rows)
     )
@@ -109,6 +122,7 @@ def _differences(comparison: Comparison) -> Table:
 
 def _agreements(comparison: Comparison) -> Table:
     first, second = _pair_names(comparison)
+    has_right = not comparison.accuracies_are_told
     columns = (
         "Task",
         "Runs",
@@ -118,8 +132,8 @@ def _agreements(comparison: Comparison) -> Table:
         "Kappa of errors",
         "Rewards",
         "Margins",
-        f"{first} right",
-        f"{second} right",
+        *_if(has_right, f"{first} right"),
+        *_if(has_right, f"{second} right"),
         f"{first} kappa",
         f"{second} kappa",
     )
@@ -133,8 +147,8 @@ def _agreements(comparison: Comparison) -> Table:
                 _optional(value)
                 for value in (found.kappa, found.errors_kappa, found.rewards, found.margins)
             ),
-            figure_text(found.accuracy_a, True),
-            figure_text(found.accuracy_b, True),
+            *_if(has_right, figure_text(found.accuracy_a, True)),
+            *_if(has_right, figure_text(found.accuracy_b, True)),
             _optional(found.labels_kappa_a),
             _optional(found.labels_kappa_b),
         )
@@ -144,7 +158,8 @@ def _agreements(comparison: Comparison) -> Table:
     note = (
         "Over the pairs that both judged. Kappa: Cohen's, of the two preferences, every pair in "
         "both orders; of errors: of being right, wrong or undecided. Rewards, margins: Spearman's "
-        "rank correlation. Right, and the last two kappas: each with the labels."
+        "rank correlation. "
+        f"{'Right, and the' if has_right else 'The'} last two kappas: each with the labels."
     )
     return Table("Agreement of the judges", note, columns, 2, rows)
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from ultrarm_eval.analysis.comparison import Comparison
+from ultrarm_eval.analysis.statements import statements
 from ultrarm_eval.cli.comparison_tables import Table, tables_of
 from ultrarm_eval.cli.printable import fitted, printable, shortened, width
 from ultrarm_eval.pages.markdown import escaped, table
@@ -23,7 +24,7 @@ def as_text(comparison: Comparison) -> str:
     parts = [_aligned(runs, head=False)]
     if comparison.cautions:
         parts.append(_block("Note", comparison.cautions))
-    parts.append(_block("What follows", [row.conclusion for row in comparison.rows]))
+    parts.append(_block("What follows", _said(comparison)))
     for shown in others:
         note = f"{shown.note}\n" if shown.note else ""
         parts.append(f"{shown.title}\n{note}{_aligned(shown)}")
@@ -37,12 +38,15 @@ def as_markdown(comparison: Comparison) -> str:
     if comparison.cautions:
         parts.append("## Note\n\n" + _markdown_list(comparison.cautions))
     if comparison.rows:
-        said = [row.conclusion for row in comparison.rows]
-        parts.append("## What follows\n\n" + _markdown_list(said))
+        parts.append("## What follows\n\n" + _markdown_list(_said(comparison)))
     for shown in others:
         note = f"{shown.note}\n\n" if shown.note else ""
         parts.append(f"## {shown.title}\n\n{note}{_markdown_table(shown)}")
     return "\n".join(parts)
+
+
+def _said(comparison: Comparison) -> list[str]:
+    return [one.text for one in statements(comparison, comparison.shown_rows)]
 
 
 def _block(title: str, lines: Sequence[str]) -> str:

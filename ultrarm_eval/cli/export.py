@@ -23,6 +23,7 @@ from ultrarm_eval.results.exports.rewardbench import (
 )
 from ultrarm_eval.results.exports.source import Source
 from ultrarm_eval.results.identity import distinguishing, model_settings
+from ultrarm_eval.results.judge_identity import same_judges
 from ultrarm_eval.results.run import Run, find_runs
 from ultrarm_eval.results.task_result import TaskResult
 from ultrarm_eval.scoring.system_turns import checked_system, without_system
@@ -261,12 +262,12 @@ def _result_of(given: str, task: str) -> TaskResult:
     Raises:
         DataError: There is none, or there are some of several models or settings.
     """
-    results = [
-        TaskResult(task, run, run.results["results"][task]) for run in find_runs(given, task)
-    ]
-    settings = [(one.run.model, {**model_settings(one.run)}) for one in results]
-    labels = dict.fromkeys(label.partition(" [")[0] for label in distinguishing(settings))
-    if len(labels) > 1:
+    runs = find_runs(given, task)
+    results = [TaskResult(task, run, run.results["results"][task]) for run in runs]
+    identities = [(run.model, model_settings(run)) for run in runs]
+    judges = list(same_judges(identities))
+    if len(judges) > 1:
+        labels = distinguishing([identities[places[0]] for places in judges])
         raise DataError(
             f"{given}: runs with several settings have {task}: {'; '.join(labels)}. Give the "
             "results file of one of them."

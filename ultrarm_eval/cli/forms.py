@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import well_formed
+
+# What tells our own files of any version: those of JSON, CSV and Markdown, pages, and texts.
+_FORMATS = ("ultrarm_eval.report/", "ultrarm_eval.comparison/", "ultrarm_eval.board/")
+_BEGINNINGS = ("# Report: ", "# Comparison of runs", "task,dimension,part,", "model,label,")
+_FOOTER = "Made by ultrarm-eval from the files that lm-evaluation-harness wrote"
+_TABLE = "\nDifferences\nDifferences of shares are in percentage points."
 
 
 def form_of(
@@ -38,6 +45,41 @@ def form_of(
         f"{'|'.join(endings)}, or end the file in one of "
         f"{', '.join(e for own in endings.values() for e in own)}."
     )
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuses a file that is there and is none that this package wrote: results, samples, notes.
+
+    Raises:
+        ConfigurationError: It is none, or cannot be read.
+    """
+    if not path.is_file():
+        return
+    try:
+        content = path.read_bytes().decode("utf-8", errors="replace").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"{path}: what is there cannot be read ({error.strerror}), and would be replaced. Name "
+            "another file with -o."
+        ) from error
+    if content and not _is_ours(content):
+        raise ConfigurationError(
+            f"{path}: there is a file already that is no report, comparison or board of "
+            "ultrarm-eval, and it is left as it is. Name another file with -o, or remove this one "
+            "first."
+        )
+
+
+def _is_ours(content: str) -> bool:
+    if content.startswith("{"):
+        try:
+            written = json.loads(content)
+        except (ValueError, RecursionError):
+            return False
+        return str(written.get("format", "")).startswith(_FORMATS)
+    if content.lower().startswith("<!doctype html"):
+        return _FOOTER in content
+    return content.startswith(_BEGINNINGS) or _TABLE in content
 
 
 def write_output(path: Path, text: str) -> Path:

@@ -11,6 +11,8 @@ from ultrarm_eval.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
+_FILES = ("board.html", "board.csv", "board.json")
+
 
 def add_leaderboard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Adds `leaderboard`."""
@@ -48,12 +50,14 @@ def _run_leaderboard(options: argparse.Namespace) -> int:
     from ultrarm_eval.board.as_page import as_page
     from ultrarm_eval.board.making import make_board
     from ultrarm_eval.board.published import read_published
-    from ultrarm_eval.cli.forms import write_output
+    from ultrarm_eval.cli.forms import require_replaceable, write_output
     from ultrarm_eval.results.evaluation import read_evaluations
 
     folder: Path = options.output.expanduser()
     if folder.exists() and not folder.is_dir():
         raise ConfigurationError(f"-o {options.output}: this is a file; give a folder to write to.")
+    for name in _FILES:
+        require_replaceable(folder / name)
     published = read_published(options.published) if options.published is not None else []
     root = Path(options.results).expanduser()
     evaluations = read_evaluations(root)
@@ -66,11 +70,7 @@ def _run_leaderboard(options: argparse.Namespace) -> int:
             "is said of each row names them.",
             superseded,
         )
-    files = {
-        "board.html": as_page(board, title=options.title),
-        "board.csv": as_csv(board),
-        "board.json": as_json(board),
-    }
-    for name, text in files.items():
+    texts = as_page(board, title=options.title), as_csv(board), as_json(board)
+    for name, text in zip(_FILES, texts, strict=True):
         sys.stdout.write(f"{write_output(folder / name, text)}\n")
     return 0

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, write_output, write_to_terminal
+from ultrarm_eval.cli.forms import form_of, require_replaceable, write_output, write_to_terminal
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def _run_report(options: argparse.Namespace) -> int:
         )
     if form == "html" and options.output is None:
         options.output = "report.html"
+    if options.output is not None:
+        require_replaceable(Path(options.output))
     evaluations = read_evaluations(options.results)
     own = len(evaluations)
     for other in options.against:

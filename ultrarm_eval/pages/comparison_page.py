@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from ultrarm_eval.analysis.compared_tasks import Part
 from ultrarm_eval.analysis.comparison import AgreementRow, Comparison, Row
 from ultrarm_eval.analysis.conclusions import amount_of, is_shown, number_of
+from ultrarm_eval.analysis.statements import Statement, small_parts_note, statements
 from ultrarm_eval.pages.page import percent, render_page
 from ultrarm_eval.statistics.intervals import Interval
 
@@ -54,22 +56,25 @@ class ShownTask:
     """The differences on a task.
 
     Attributes:
-        title: The task's title.
+        title: The task's or the group's title.
         metric: What is compared, and which direction is better.
         rows: The differences.
+        said_of_parts: What follows for its parts.
     """
 
     title: str
     metric: str
     rows: tuple[ShownRow, ...]
+    said_of_parts: tuple[Statement, ...]
 
 
 def comparison_page(comparison: Comparison) -> str:
     """The comparison as a page of one file."""
-    reach = _reach(row for row in comparison.rows if row.part.are_shares)
+    rows = comparison.shown_rows
+    reach = _reach(row for row in rows if row.part.are_shares)
     tasks = [
-        _task(title, [row for row in comparison.rows if row.task == title], reach)
-        for title in dict.fromkeys(row.task for row in comparison.rows)
+        _task(comparison, title, [row for row in rows if row.task == title], reach)
+        for title in dict.fromkeys(row.task for row in rows)
     ]
     is_pair = len(comparison.runs) == 2
     return render_page(
@@ -78,15 +83,21 @@ def comparison_page(comparison: Comparison) -> str:
         title=f"Comparison of {len(comparison.runs)} runs",
         comparison=comparison,
         tasks=tasks,
+        said=statements(comparison, [row for row in rows if row.part.name is None]),
+        has_groups=any(row.part.members for row in rows),
+        small_parts=small_parts_note(comparison) if comparison.small_parts else "",
         is_pair=is_pair,
         first="A" if is_pair else "first",
         second="B" if is_pair else "second",
+        has_right=not comparison.accuracies_are_told,
         agreements=_by_task(comparison.agreements),
         letters=[run.letter for run in comparison.runs],
     )
 
 
-def _task(title: str, rows: Sequence[Row], reach_of_shares: float) -> ShownTask:
+def _task(
+    comparison: Comparison, title: str, rows: Sequence[Row], reach_of_shares: float
+) -> ShownTask:
     part = rows[0].part
     reach = reach_of_shares if part.are_shares else _reach(rows)
     direction = {True: "higher is better", False: "lower is better", None: ""}
@@ -95,6 +106,7 @@ def _task(title: str, rows: Sequence[Row], reach_of_shares: float) -> ShownTask:
         title,
         ", ".join(word for word in said if word),
         tuple(_row(row, reach) for row in rows),
+        tuple(statements(comparison, [row for row in rows if row.part.name is not None])),
     )
 
 
@@ -110,7 +122,7 @@ def _row(row: Row, reach: float) -> ShownRow:
     spoken = f"{amount_of(found.value, shares, signed=True)}, 95 % interval {between}"
     return ShownRow(
         row,
-        _ALL if part.name is None else f"{part.dimension}: {part.name}",
+        _whole(part) if part.name is None else f"{part.dimension}: {part.name}",
         part.name is None,
         figures[0],
         figures[1],
@@ -121,6 +133,10 @@ def _row(row: Row, reach: float) -> ShownRow:
         None if interval is None or not reach else (-reach, reach),
         spoken,
     )
+
+
+def _whole(part: Part) -> str:
+    return f"group: {part.weighting}" if part.members else _ALL
 
 
 def _between(interval: Interval, shares: bool) -> str:

@@ -11,7 +11,7 @@ from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.contents import JudgeReport, Report
 from ultrarm_eval.report.overview import OverviewRow, facts_of_task, overview, quoted
 from ultrarm_eval.report.task_report import TaskReport
-from ultrarm_eval.report.wording import between, value_name, warnings
+from ultrarm_eval.report.wording import between, distinct_figures, value_name, warnings
 
 
 def as_markdown(report: Report) -> str:
@@ -57,12 +57,14 @@ def _task(task: TaskReport) -> Iterator[str]:
     for remark in task.remarks:
         yield from (f"> {escaped(remark)}", "")
     name = value_name(task)
-    if task.slices:
+    if task.shown_slices:
         yield from table(
             ("by", "part", name, "95 % interval", "documents", "pairs"),
-            map(functools.partial(_part, name), task.slices),
+            map(functools.partial(_part, name), task.shown_slices),
             numbers=(2, 3, 4, 5),
         )
+    if task.small_slices_note:
+        yield from (task.small_slices_note, "")
     yield from _behaviour(task)
     if task.ranks is not None:
         size = task.ranks.completions
@@ -76,7 +78,10 @@ def _task(task: TaskReport) -> Iterator[str]:
         )
     yield from _if_any(
         ("figure", "filter", "value", "standard error"),
-        [(f.metric, f.filter, number(f.value, 4), number(f.stderr, 4)) for f in task.figures],
+        [
+            (name, f.filter, number(f.value, 4), number(f.stderr, 4))
+            for name, f in distinct_figures(task)
+        ],
         numbers=(2, 3),
     )
     yield from table(("data and counts", ""), [(f.name, f.value) for f in facts_of_task(task)])
@@ -90,9 +95,10 @@ def _part(name: str, part: Slice) -> Sequence[str]:
 
 def _behaviour(task: TaskReport) -> Iterator[str]:
     rows: list[tuple[str, str]] = []
-    if task.pooled is not None:
-        interval = between(task.pooled.interval, "acc")
-        rows.append(("over all pairs", f"{percent(task.pooled.accuracy)} ({interval})"))
+    pooled = task.pooled_apart
+    if pooled is not None:
+        interval = between(pooled.interval, "acc")
+        rows.append(("over all pairs", f"{percent(pooled.accuracy)} ({interval})"))
     if task.margins is not None:
         rows += [
             ("margin, mean over pairs", number(task.margins.mean)),

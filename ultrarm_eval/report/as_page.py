@@ -18,7 +18,7 @@ from ultrarm_eval.report.overview import facts_of_task, overview, quoted
 from ultrarm_eval.report.pairs_data import pair_data
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.tiles import tiles
-from ultrarm_eval.report.wording import value_name, warnings
+from ultrarm_eval.report.wording import distinct_figures, value_name, warnings
 
 # A chart of fewer pairs shows accidents.
 _FEWEST_PAIRS = 10
@@ -107,16 +107,17 @@ def _task(task: TaskReport, name: str, *, is_first: bool, may_be_charted: bool) 
         "remarks": task.remarks,
         "charts": list(charts_of(task, name)) if charted else [],
         "value_name": value_name(task),
-        "span": _span(task.slices),
+        "span": _span(task.shown_slices),
+        "small_slices": task.small_slices_note,
         "rule": None if task.overall is None else task.overall.accuracy,
         "slices": [
             (
                 dimension,
                 [(part, quoted(value_name(task), part.accuracy, part.interval)) for part in parts],
             )
-            for dimension, parts in itertools.groupby(task.slices, key=lambda s: s.dimension)
+            for dimension, parts in itertools.groupby(task.shown_slices, key=lambda s: s.dimension)
         ],
-        "figures": task.figures,
+        "figures": distinct_figures(task),
         "about": facts_of_task(task),
     }
 

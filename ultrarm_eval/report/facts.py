@@ -59,7 +59,9 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
 
 def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
     config = evaluation.newest.config
-    yield "device", config.get("device_used") or config.get("device")
+    # What the harness calls the device is what was asked for, or its own default.
+    used = dict.fromkeys(run.config.get("device_used") for run in evaluation.runs)
+    yield "device", _joined(*used)
     yield "attention, batching", _joined(config.get("attn_implementation"), config.get("batching"))
     runs = evaluation.runs
     counts = [mapping(run.config.get("judge_counts")) for run in runs]

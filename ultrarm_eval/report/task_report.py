@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ultrarm_eval.analysis.judged_document import PREFERENCE
 from ultrarm_eval.analysis.lengths import LengthReport, length_report
 from ultrarm_eval.analysis.margins import (
@@ -16,7 +18,13 @@ from ultrarm_eval.analysis.margins import (
 )
 from ultrarm_eval.analysis.observations import Observations
 from ultrarm_eval.analysis.ranks import RankConfusion, rank_confusion
-from ultrarm_eval.analysis.slices import Slice, all_documents, all_pairs, slices
+from ultrarm_eval.analysis.slices import (
+    FEWEST_PROMPTS,
+    Slice,
+    all_documents,
+    all_pairs,
+    slices,
+)
 from ultrarm_eval.results.identity import mapping
 from ultrarm_eval.results.task_result import TaskResult
 
@@ -63,6 +71,7 @@ class TaskReport:
         lengths: What length explains.
         ranks: Rank by rating against rank by reward.
         remarks: What is missing or was left out.
+        are_pairs: Whether every document is two answers and the pair that they are.
     """
 
     title: str
@@ -83,6 +92,29 @@ class TaskReport:
     lengths: LengthReport | None = None
     ranks: RankConfusion | None = None
     remarks: tuple[str, ...] = ()
+    are_pairs: bool = False
+
+    @property
+    def shown_slices(self) -> tuple[Slice, ...]:
+        """The parts that are large enough for a row."""
+        return tuple(one for one in self.slices if one.documents >= FEWEST_PROMPTS)
+
+    @property
+    def small_slices_note(self) -> str:
+        """How many parts are too small for a row; empty where there is none."""
+        count = len(self.slices) - len(self.shown_slices)
+        if not count:
+            return ""
+        parts = "1 part is" if count == 1 else f"{count} parts are"
+        return (
+            f"{parts} left out, of fewer than {FEWEST_PROMPTS} documents: an interval would say "
+            "next to nothing. JSON has them."
+        )
+
+    @property
+    def pooled_apart(self) -> Slice | None:
+        """The accuracy over all pairs, unless it is that over the documents by definition."""
+        return None if self.are_pairs else self.pooled
 
 
 def report_task(title: str, result: TaskResult, observations: Observations | None) -> TaskReport:
@@ -122,6 +154,7 @@ def report_task(title: str, result: TaskResult, observations: Observations | Non
     counts |= observations.counts
     remarks += observations.remarks
     remarks += _disagreeing(result, observations)
+    about["are_pairs"] = _are_pairs(observations)
     data |= {"documents": len(observations.documents), "digest": observations.digest}
     has_labels = observations.kind == PREFERENCE
     return TaskReport(
@@ -138,6 +171,13 @@ def report_task(title: str, result: TaskResult, observations: Observations | Non
         remarks=tuple(remarks),
         **about,
     )
+
+
+def _are_pairs(observations: Observations) -> bool:
+    total = len(observations.documents)
+    of_each = np.bincount(observations.pairs.document, minlength=total)
+    answers = np.bincount(observations.completions.document, minlength=total)
+    return bool((of_each == 1).all() and (answers == 2).all())
 
 
 def _without_samples(result: TaskResult) -> str:

@@ -37,11 +37,12 @@ def tiles(task: TaskReport) -> Iterator[Tile]:
 
 
 def _of_pairs(task: TaskReport) -> Iterator[Tile]:
-    if task.pooled is not None:
+    pooled = task.pooled_apart
+    if pooled is not None:
         yield Tile(
-            f"over all {count(task.pooled.pairs)} pairs",
-            percent(task.pooled.accuracy),
-            between(task.pooled.interval, "acc"),
+            f"over all {count(pooled.pairs)} pairs",
+            percent(pooled.accuracy),
+            between(pooled.interval, "acc"),
         )
     lengths = task.lengths
     # Of a model's answers against references the longer ones are no baseline of the judge.

@@ -8,8 +8,13 @@ from ultrarm_eval.analysis.judged_document import REFERENCE
 from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.task_report import Figure, TaskReport
 from ultrarm_eval.results.shares import is_share
+from ultrarm_eval.results.task_result import MAIN_METRIC
 from ultrarm_eval.statistics.intervals import Interval
 
+# What for two answers, with one of them better, is the accuracy by definition.
+_SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}
+# Between the same figure added up in another order.
+_ROUNDING = 1e-9
 # Of the normal distribution: the harness's standard errors are of means over many documents.
 _TWO_SIDED_95 = 1.959963984540054
 
@@ -47,6 +52,28 @@ def harness_interval(figure: Figure) -> Interval | None:
     if is_share(figure.metric):
         low, high = max(0.0, low), min(1.0, high)
     return Interval(low, high, 0.95, "standard error of the harness")
+
+
+def distinct_figures(task: TaskReport) -> list[tuple[str, Figure]]:
+    """A task's figures with their names, each once that is the same by definition.
+
+    Of two answers and the pair that they are, the accuracies over documents and over pairs are one,
+    and so is how often the favourite is a best answer; and the accuracy by the aspect that decides
+    is the accuracy.
+    """
+    same = {f"{MAIN_METRIC}_{task.settings.get('preference')}"}
+    if task.are_pairs:
+        same |= _SAME_OF_PAIRS
+    mains = {one.filter: one for one in task.figures if one.metric == MAIN_METRIC}
+    names = {id(one): [one.metric] for one in task.figures}
+    shown = []
+    for one in task.figures:
+        main = mains.get(one.filter)
+        if main is not None and one.metric in same and abs(one.value - main.value) < _ROUNDING:
+            names[id(main)].append(one.metric)
+        else:
+            shown.append(one)
+    return [(", ".join(names[id(one)]), one) for one in shown]
 
 
 def headline(task: TaskReport) -> tuple[str, float, Interval | None] | None:

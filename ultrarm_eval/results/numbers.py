@@ -6,9 +6,15 @@ import math
 from typing import Any
 
 
-def finite(value: Any) -> float | None:
-    """A finite number, also one that is spelled as text; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
+def finite(value: Any, *, spelled: bool = True) -> float | None:
+    """A finite number; None for anything else, as for what is beyond a float.
+
+    Args:
+        value: What others wrote.
+        spelled: Whether a number that is spelled as text is one.
+    """
+    kinds = (int, float, str) if spelled else (int, float)
+    if isinstance(value, bool) or not isinstance(value, kinds):
         return None
     try:
         number = float(value)

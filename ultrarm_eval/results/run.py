@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.plain import is_too_deep
 from ultrarm_eval.results.sample_lines import sample_lines
 
 #: The time in a file's name.
@@ -141,6 +142,8 @@ def read_run(path: Path) -> Run:
         raise DataError(
             f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
         ) from error
+    if is_too_deep(results):
+        raise DataError(f"{path}: this JSON is nested too deeply; the file is damaged.")
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise DataError(f"{path}: this JSON has no 'results' of lm_eval.")
     return Run(path, named[1], results)

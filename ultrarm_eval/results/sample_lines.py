@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.results.plain import is_too_deep
+
+_MANY_BRACKETS = 90
 
 
 @dataclass(frozen=True)
@@ -60,5 +63,8 @@ def _parsed(line: bytes, where: str) -> dict[str, Any] | DataError:
     except ValueError:
         return DataError(f"{where}: this JSON has a number of too many digits.")
     except RecursionError:
+        return DataError(f"{where}: this JSON is nested too deeply; the file is damaged.")
+    # Few lines have as many brackets as could lie too deep.
+    if line.count(b"[") + line.count(b"{") > _MANY_BRACKETS and is_too_deep(sample):
         return DataError(f"{where}: this JSON is nested too deeply; the file is damaged.")
     return sample if isinstance(sample, dict) else DataError(f"{where}: this is no JSON object.")

@@ -30,7 +30,11 @@ def ultrafeedback_file(folder: Path) -> Path:
 
 
 def harness_run(
-    folder: Path, tasks: Sequence[str], metadata: Mapping[str, Any], **options: Any
+    folder: Path,
+    tasks: Sequence[str],
+    metadata: Mapping[str, Any],
+    judge: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> dict[str, Any]:
     """Runs the demo judge through the harness, which writes results and samples to the folder."""
     from lm_eval import simple_evaluate
@@ -43,7 +47,7 @@ def harness_run(
         patched.setattr("lm_eval.evaluator.add_env_info", lambda results: None)
         results: dict[str, Any] = simple_evaluate(
             model="ultrarm",
-            model_args={"pretrained": "demo"},
+            model_args={"pretrained": "demo", **(judge or {})},
             tasks=list(tasks),
             task_manager=TaskManager(include_defaults=False, metadata=dict(metadata)),
             device="cpu",

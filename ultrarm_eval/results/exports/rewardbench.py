@@ -14,6 +14,8 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.results.exports.files import write_texts
+from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.numbers import finite
 from ultrarm_eval.suites.rewardbench import SUBSETS
 
 OVERALL_TASK = "rewardbench_overall"
@@ -26,6 +28,7 @@ _COLUMNS = (
     "scores_chosen",
     "scores_rejected",
 )
+_SHOWN = 60
 #: Writes prompt and completion as the one text that was scored.
 Render = Callable[[Any, str], str]
 
@@ -44,13 +47,8 @@ def scores_file(samples: Iterable[Mapping[str, Any]], render: Render) -> dict[st
         DataError: A sample is not one of RewardBench, or lacks its rewards.
     """
     columns: dict[str, list[Any]] = {name: [] for name in _COLUMNS}
-    for sample in sorted(samples, key=lambda s: int(s.get("doc_id", 0))):
-        document = sample.get("doc") or {}
-        if document.get("subset") not in SUBSETS or len(document.get("completions", ())) != 2:
-            raise DataError(
-                f"Sample {sample.get('doc_id')}: its document is no pair of RewardBench (subset "
-                f"{document.get('subset')!r})."
-            )
+    for sample in sorted(samples, key=_number):
+        document = _pair(sample)
         chosen, rejected = _rewards(sample)
         texts = [render(document["prompt"], text) for text in document["completions"]]
         row = (
@@ -126,14 +124,63 @@ def write_files(
     )
 
 
-def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:
-    try:
-        chosen, rejected = (float(one[0]) for one in sample["filtered_resps"])
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+def _number(sample: Mapping[str, Any]) -> int:
+    """The harness's number of a sample's document.
+
+    Raises:
+        DataError: There is none.
+    """
+    number = sample.get("doc_id", 0)
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise DataError(f"A sample has the doc_id {_shown(number)}, which is no whole number.")
+    return number
+
+
+def _pair(sample: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The document of a sample.
+
+    Raises:
+        DataError: It is no pair of RewardBench.
+    """
+    document = mapping(sample.get("doc"))
+    subset, completions = document.get("subset"), document.get("completions")
+    prompt, name = document.get("prompt"), document.get("id")
+    is_pair = (
+        isinstance(completions, list)
+        and len(completions) == 2
+        and all(isinstance(text, str) for text in completions)
+    )
+    has_prompt = isinstance(prompt, list) and all(
+        isinstance(mapping(turn).get("role"), str) and isinstance(mapping(turn).get("content"), str)
+        for turn in prompt
+    )
+    if subset not in SUBSETS or not is_pair or not has_prompt or not isinstance(name, str):
         raise DataError(
-            f"Sample {sample.get('doc_id')}: it does not hold two rewards ({error!r})."
-        ) from error
-    return chosen, rejected
+            f"Sample {_shown(sample.get('doc_id'))}: its document is no pair of RewardBench "
+            f"(subset {_shown(subset)})."
+        )
+    return document
+
+
+def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:
+    responses = sample.get("filtered_resps")
+    given = [one[0] if isinstance(one, list) and one else None for one in _listed(responses)]
+    found = [value for value in map(finite, given) if value is not None]
+    if not len(found) == len(given) == 2:
+        raise DataError(
+            f"Sample {_shown(sample.get('doc_id'))}: it does not hold two rewards that are finite "
+            f"numbers ({_shown(responses)})."
+        )
+    return found[0], found[1]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _number_or_text(name: str) -> int | str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.results.exports.every_eval_ever.record import evaluation_name, result_id
 from ultrarm_eval.results.exports.figures import ReportedFigure
 from ultrarm_eval.results.identity import mapping
+from ultrarm_eval.results.numbers import finite
 
 _METADATA = ("doc_hash", "prompt_hash", "target_hash", "filter")
 _OF_DOCUMENT = ("id", "source", "subset", "category")
@@ -41,14 +43,14 @@ def sample_lines_of(
         of_filter[used] += 1
         whole = _line(sample, record, is_judge=result.run.config.get("judge") is not None)
         for figure in figures:
-            score = sample.get(figure.metric)
-            if figure.filter_name != used or score is None or not _is_number(score):
+            score = _score(sample, figure) if figure.filter_name == used else None
+            if score is None:
                 continue
             yield {
                 **whole,
                 "evaluation_name": evaluation_name(figure),
                 "evaluation_result_id": result_id(figure),
-                "evaluation": {"score": float(score), "is_correct": _is_correct(sample, score)},
+                "evaluation": {"score": score, "is_correct": _is_correct(sample, score)},
             }
     for used, count in of_filter.items():
         if result.documents is not None and count < result.documents:
@@ -57,6 +59,26 @@ def sample_lines_of(
                 f"{used}) of {result.documents} documents; the file is cut off. Run lm_eval with "
                 "--log_samples again, or export without the samples, --no-samples."
             )
+
+
+def _score(sample: Mapping[str, Any], figure: ReportedFigure) -> float | None:
+    """What a sample adds to a figure; None where the judge had no score, or it is no one number.
+
+    Raises:
+        DataError: It is no number that a task writes.
+    """
+    given = sample.get(figure.metric)
+    if isinstance(given, bool):
+        return float(given)
+    score = finite(given, spelled=False)
+    if isinstance(given, str) or (isinstance(given, int) and score is None):
+        raise DataError(
+            f"{figure.result.run.samples_path(figure.task)}: sample "
+            f"{_text(sample.get('doc_id'))[:40]} has no number under {figure.metric!r}; the file "
+            "is damaged or was edited. Run lm_eval with --log_samples again, or export without "
+            "the samples, --no-samples."
+        )
+    return score
 
 
 def _line(
@@ -74,7 +96,8 @@ def _line(
         answers = [_text(one) for one in _flat(sample.get("filtered_resps"))]
         method = str(sample.get("filter", "none"))
     else:
-        outputs = [_text(_first(one)) for one in sample.get("filtered_resps") or ()]
+        given = sample.get("filtered_resps")
+        outputs = [_text(_first(one)) for one in (given if isinstance(given, list) else ())]
         answers = _highest(choices, outputs)
         method = "highest_reward" if is_judge else "highest_loglikelihood"
     hashed = json.dumps({"raw": raw, "reference": reference}, sort_keys=True, separators=(",", ":"))
@@ -123,7 +146,8 @@ def _reference(
     # Not every completion is asked for, so the document's own count.
     texts = document.get("completions") if choices is not None else None
     texts = texts if isinstance(texts, list) else choices or ()
-    if target.isdecimal() and int(target) < len(texts):
+    # A number of thousands of digits is none that Python reads.
+    if re.fullmatch("[0-9]{1,9}", target) and int(target) < len(texts):
         return [_text(texts[int(target)])]
     return [target]
 
@@ -132,7 +156,8 @@ def _highest(choices: Sequence[str], outputs: Sequence[str]) -> list[str]:
     """The answers with the highest reward; none where a reward is missing or is no number."""
     try:
         rewards = [float(output) for output in outputs]
-    except ValueError:
+    # The text of a number may be too large for a float only as an integer.
+    except (ValueError, OverflowError):
         return []
     if len(rewards) != len(choices) or any(map(math.isnan, rewards)):
         return []
@@ -140,13 +165,8 @@ def _highest(choices: Sequence[str], outputs: Sequence[str]) -> list[str]:
 
 
 def _is_correct(sample: Mapping[str, Any], score: float) -> bool:
-    accuracy = sample.get("acc")
-    return bool((accuracy if _is_number(accuracy) else score) == 1.0)
-
-
-def _is_number(value: Any) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    accuracy = finite(sample.get("acc"), spelled=False)
+    return (score if accuracy is None else accuracy) == 1.0
 
 
 def _first(response: Any) -> Any:

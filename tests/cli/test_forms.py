@@ -1,0 +1,96 @@
+"""What a command writes over, and what it leaves alone."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.analysis.written_runs import rated, write_run
+from ultrarm_eval.cli.main import main
+
+FILES = ("board.html", "board.csv", "board.json")
+DEMO = Path(__file__).parents[2] / "results" / "demo"
+
+
+@pytest.fixture
+def runs(tmp_path):
+    samples = [rated(i, [float(i % 3), 0.5]) for i in range(9)]
+    return [
+        str(write_run(tmp_path / name, samples, model=f"org/{name}")) for name in ("one", "two")
+    ]
+
+
+def commands(runs, output):
+    return [
+        ["report", runs[0], "-o", str(output), "--format", form] for form in ("html", "md", "json")
+    ] + [
+        ["compare", *runs, "-o", str(output), "--format", form]
+        for form in ("html", "md", "json", "csv", "text")
+    ]
+
+
+def test_an_older_output_of_any_form_is_replaced(runs, tmp_path, capsys):
+    output = tmp_path / "out"
+    for first in commands(runs, output):
+        assert main(first) == 0
+        written = output.read_bytes()
+        assert main(first) == 0
+        assert output.read_bytes() == written
+        for second in commands(runs, output):
+            assert main(second) == 0, (first, second)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"results": {"hellaswag": {}}, "configs": {}}',
+        '{"doc_id": 0, "doc": {"format": "ultrarm_eval.document/2"}}\n{"doc_id": 1}\n',
+        '{"format": "ultrarm_eval.document/2"}',
+        "{",
+        "[1]",
+        "my notes on # Report: x",
+        "<!doctype html><title>mine</title>",
+        "task,score\n",
+        "\x00\xff",
+    ],
+)
+def test_a_file_of_others_is_left_alone(runs, tmp_path, capsys, content):
+    output = tmp_path / "out"
+    output.write_text(content, encoding="utf-8")
+    for command in commands(runs, output):
+        assert main(command) == 2
+        assert f"{output}: there is a file already that is no report" in capsys.readouterr().err
+    assert output.read_text(encoding="utf-8") == content
+
+
+def test_what_was_compared_is_not_written_over(runs, tmp_path, capsys):
+    (results,) = Path(runs[0]).glob("results_*.json")
+    before = results.read_bytes()
+    assert main(["compare", str(results), runs[1], "-o", str(results)]) == 2
+    assert main(["report", str(results), "-o", str(results)]) == 2
+    assert results.read_bytes() == before
+
+
+def test_outputs_of_older_versions_are_ours(runs, tmp_path, capsys):
+    for name in ("report.html", "report.json", "comparison.html", "comparison.json"):
+        shutil.copy(DEMO / name, tmp_path / name)
+        assert main(["report", runs[0], "-o", str(tmp_path / name)]) == 0
+
+
+def test_an_empty_file_is_written(runs, tmp_path, capsys):
+    output = tmp_path / "out.md"
+    output.write_text("")
+    assert main(["report", runs[0], "-o", str(output)]) == 0
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_board_leaves_files_of_others_alone(runs, tmp_path, capsys, name):
+    folder = tmp_path / "board"
+    for _ in range(2):
+        assert main(["leaderboard", str(tmp_path), "-o", str(folder)]) == 0
+    (folder / name).write_text(json.dumps({"mine": 1}))
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert main(["leaderboard", str(tmp_path), "-o", str(folder)]) == 2
+    assert f"{folder / name}: there is a file already" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -31,7 +31,8 @@ CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
 CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations"})
 #: Reasons of rows whose answers depend on what a judge of texts does not see.
 UNSEEN = frozenset({"with_tools", "with_media"})
-_NOTHING = ("", "[]", "{}", "null")
+_NO_MESSAGES = "[]"
+_NOTHING = ("", _NO_MESSAGES, "{}", "null")
 _FORMS = "a text, a list of messages, or one message"
 
 
@@ -100,7 +101,7 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
         UnusableRowError: The row has no clear meaning.
     """
     notes: set[str] = set()
-    prompt = _read_messages(row.get(prompt_field), prompt_field, "prompt_not_text", notes)
+    prompt = _read_prompt(row, prompt_field, notes)
     sides = [_read_side(row[field], field, notes) for field in fields]
     if prompt_field in CONVERSATION_COLUMNS and not isinstance(prompt, str):
         prompt = _without_answer(prompt, sides)
@@ -126,8 +127,7 @@ def read_prompt(row: Row, field: str) -> AnsweredPrompt:
         UnusableRowError: The row has no clear meaning.
     """
     notes: set[str] = set()
-    prompt = _read_messages(row.get(field), field, "prompt_not_text", notes)
-    conversation = as_messages(prompt)
+    conversation = as_messages(_read_prompt(row, field, notes))
     return AnsweredPrompt(
         _Context(row, notes, besides=field).around(conversation), (), tuple(sorted(notes))
     )
@@ -143,6 +143,13 @@ def require_prose(text: str, field: str) -> None:
         raise UnusableRowError(
             "not_text", f"field {field!r} spells messages as JSON text; it has to be the text alone"
         )
+
+
+def _read_prompt(row: Row, field: str, notes: set[str]) -> str | Messages:
+    value = row.get(field)
+    if isinstance(value, str) and value.strip() == _NO_MESSAGES:
+        return ()
+    return _read_messages(value, field, "prompt_not_text", notes)
 
 
 def _read_messages(value: Any, field: str, reason: str, notes: set[str]) -> str | Messages:

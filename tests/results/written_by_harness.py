@@ -46,7 +46,7 @@ class _Judge:
         return [self._reward(text) for text in completions]
 
     def settings(self) -> dict[str, Any]:
-        return {"template": "none", "strength": self._strength, "counts": {"texts": 7}}
+        return {"template": "raw", "strength": self._strength, "counts": {"texts": 7}}
 
     def fingerprint(self) -> str:
         return f"toy {self._strength}"
@@ -141,7 +141,10 @@ def _data(folder: Path) -> dict[str, dict[str, Any]]:
     items = [rewardbench_row(text, name, i) for i, name in enumerate(REWARDBENCH_SUBSETS)]
     official = str(write_jsonl(folder / "rewardbench.jsonl", items))
     asked = [{"question": f"q{i}", "answer": "right" if i % 2 else "other"} for i in range(5)]
-    plain = {**_PLAIN, "dataset_kwargs": {"data_files": str(write_jsonl(folder / "q.jsonl", asked))}}
+    plain = {
+        **_PLAIN,
+        "dataset_kwargs": {"data_files": str(write_jsonl(folder / "q.jsonl", asked))},
+    }
     (folder / "plain.yaml").write_text(yaml.safe_dump(plain), encoding="utf-8")
     return {
         "pairs": {"data": rated},

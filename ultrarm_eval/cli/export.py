@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from ultrarm_eval.results.exports.rewardbench import (
     write_files,
 )
 from ultrarm_eval.results.exports.source import Source
+from ultrarm_eval.results.identity import mapping
 from ultrarm_eval.results.run import Run, find_run
 from ultrarm_eval.templates import CHAT_TEMPLATE, TEMPLATE_NAMES, get_template, template_for
 
@@ -170,8 +171,8 @@ def export_rewardbench(results: str, output: str, *, model: str | None) -> list[
         Path(output),
         model_name(run.model, model),
         columns,
-        model_type=_MODEL_TYPES.get(str(run.results.get("config", {}).get("judge")), _USUAL_TYPE),
-        chat_template=_official_name(run.results.get("config", {}).get("template")),
+        model_type=_MODEL_TYPES.get(str(run.config.get("judge")), _USUAL_TYPE),
+        chat_template=_official_name(run.config.get("template")),
     )
 
 
@@ -182,7 +183,7 @@ def _official_name(template: Any) -> str:
 
 def _renderer(run: Run) -> Render:
     """Writes texts as the run's judge read them."""
-    config = run.results.get("config", {})
+    config = run.config
     name = config.get("template")
     if name is None:
         raise DataError(
@@ -204,7 +205,7 @@ def _renderer(run: Run) -> Render:
     return render
 
 
-def _tokenizer(config: dict[str, Any]) -> Any:
+def _tokenizer(config: Mapping[str, Any]) -> Any:
     """The tokenizer of the run's judge, for templates that are its own or ask for its tokens."""
     from transformers import AutoTokenizer
 
@@ -220,8 +221,8 @@ def _tokenizer(config: dict[str, Any]) -> Any:
 
 def _require_whole(run: Run) -> None:
     """Refuses a run over a part of the data: the leaderboard's files are of all."""
-    metadata = run.results.get("configs", {}).get(OVERALL_TASK, {}).get("metadata", {})
-    parts = {"--limit": run.results.get("config", {}).get("limit"), "shard": metadata.get("shard")}
+    metadata = mapping(mapping(run.results.get("configs")).get(OVERALL_TASK)).get("metadata")
+    parts = {"--limit": run.config.get("limit"), "shard": mapping(metadata).get("shard")}
     for name, value in parts.items():
         if value is not None:
             raise DataError(

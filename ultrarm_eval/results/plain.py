@@ -7,7 +7,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-
 # What the harness writes has less than ten; each level takes several of Python's frames.
 _DEEPEST = 100
 

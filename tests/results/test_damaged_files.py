@@ -306,3 +306,31 @@ def test_a_results_file_beyond_what_can_be_read_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"results_2026.*: this"):
         read_evaluations(path)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ('"x"', '"x"'),
+        ("true", "true"),
+        ("1" + "0" * 400, "1" + "0" * 39 + "…"),
+        ("-1", "-1.0"),
+        ("3.5", "3.5"),
+        ('"1e999999999"', '"1e999999999"'),
+    ],
+)
+def test_a_figure_that_is_none_is_told(written, tmp_path, wrong, told):
+    results, _ = written["pairs"]
+    path = ("results", TASKS["pairs"], "acc,none")
+    folder = damaged(results, tmp_path / "run", "results", path, wrong)
+    (remark,) = read_evaluation(folder).remarks
+    assert remark.startswith(f"{TASKS['pairs']}: {results.name} has figures that are none: ")
+    assert f"acc,none is {told}." in remark
+    assert read_evaluation(results).remarks == ()
+
+
+def test_figures_that_are_not_defined_are_not_damaged(written, tmp_path):
+    for wrong in ('"N/A"', "null", "NaN"):
+        path = ("results", TASKS["pairs"], "margin,none")
+        folder = damaged(written["pairs"][0], tmp_path / "run", "results", path, wrong)
+        assert read_evaluation(folder).remarks == ()

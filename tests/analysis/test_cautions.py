@@ -98,3 +98,15 @@ def test_samples_without_hashes_are_pointed_out(tmp_path):
     comparison = pair_of_runs(tmp_path, bare, bare)
     assert only_row(comparison).part.difference.documents == 2
     assert any("have no hashes of documents" in said for said in comparison.cautions)
+
+
+def test_a_judges_arguments_are_no_settings_of_the_task_that_differ(tmp_path):
+    def changes(**given):
+        metadata = {"counts": {}, "preference": "helpfulness", **given}
+        judge = {"judge": "dpo", "pretrained": "org/judge", "model_args": given}
+        return {"metadata": metadata, "config": judge}
+
+    a, b = changes(judge="dpo", reference="org/sft"), changes(judge="dpo", reference="org/base")
+    comparison = pair_of_runs(tmp_path, right([1, 0]), right([1, 1]), a, b)
+    assert not any("settings" in said for said in comparison.cautions)
+    assert [(one.task, one.name) for one in comparison.settings] == [(None, "reference")]

@@ -193,3 +193,26 @@ def test_runs_without_figures_are_left_out_and_said(made, tmp_path):
     assert board.left_out == ("b: its runs were interrupted before they had figures.",)
     with pytest.raises(DataError, match="no run here has any figure"):
         make_board(read_evaluations(tmp_path / "run1"), tmp_path)
+
+
+def test_a_judges_arguments_that_older_results_hold_in_every_task_do_not_part_it(made):
+    def run(model, **given):
+        arguments = {"pretrained": model, **given}
+        task = OfTask(metadata={"counts": {}, "preference": "overall", **arguments})
+        return model, {"x": task}, {"config": {"model_args": arguments}}
+
+    board = made(run("org/a", judge="dpo", reference="org/sft"), run("org/b", judge="auto", n=3))
+    (task,) = board.tasks
+    assert task.title == "x"
+    assert len(board.rows) == 2
+
+
+def test_judges_with_other_settings_of_their_own_have_rows_of_their_own(made):
+    def run(seed, strength):
+        own = {"judge": "mine", "judge_settings": {"strength": strength}, "fingerprint": "f"}
+        arguments = {"judge": "mine", "strength": strength}
+        config = {**own, "model_args": arguments, "seed": seed}
+        return "org/a", {"x": OfTask()}, {"config": config}
+
+    board = made(run(0, 1), run(0, 9), run(1, 9))
+    assert [row.label for row in board.rows] == ["org/a (strength=1)", "org/a (strength=9)"]

@@ -110,3 +110,16 @@ def test_a_file_in_the_place_of_the_folder_is_refused(runs, tmp_path, capsys):
     (tmp_path / "file").write_text("x")
     assert "give a folder" in board_of(capsys, runs, tmp_path / "file", status=2).err
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_results_that_newer_ones_of_the_same_settings_replace_are_counted(runs, tmp_path, capsys):
+    tasks = {"x": OfTask(0.8), "y": OfTask(0.8, digest="d2")}
+    again = results_of("org/a", tasks)
+    write_results(runs / "org/a", again, stamp="2027-01-01T00-00-00.000000")
+    output = tmp_path / "board"
+    assert (
+        "2 results are left out, as others of the same model" in board_of(capsys, runs, output).err
+    )
+    (row,) = (r for r in as_json(capsys, runs, output)["rows"] if r["model"] == "org/a")
+    (remark,) = row["remarks"]
+    assert remark.startswith("x, y: 2 runs with these settings; results_2027-01-01T00")

@@ -46,7 +46,7 @@ class _Judge:
         return [self._reward(text) for text in completions]
 
     def settings(self) -> dict[str, Any]:
-        return {"template": "none", "strength": self._strength, "counts": {"texts": 7}}
+        return {"template": "raw", "strength": self._strength, "counts": {"texts": 7}}
 
     def fingerprint(self) -> str:
         return f"toy {self._strength}"

@@ -200,7 +200,7 @@ def _of_choice(
     rewards = rewards_in(sample["filtered_resps"])
     _require_accuracy(sample)
     if not 0 < correct < total:
-        raise ValueError(f"{correct} right ones of {total} completions")
+        raise ValueError(f"{shown(correct)} right ones of {total} completions")
     # As in its task's metrics, an item with a completion that has no score counts in nothing.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
@@ -234,6 +234,8 @@ def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
 
 
 def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:
+    if not isinstance(sample["resps"], list):
+        raise TypeError(f"resps is no list: {shown(sample['resps'])}")
     answers = texts_in(_flat(sample["resps"]), "resps")
     if "judged" not in sample or "judged_reference" not in sample:
         return None

@@ -117,7 +117,8 @@ class _Reading:
         # Without figures that name one, the first sample's: every filter has all documents.
         self._filter = self._filter or str(sample.get("filter", ""))
         if sample.get("filter", self._filter) != self._filter:
-            if self._filters and sample["filter"] not in self._filters:
+            is_text = isinstance(sample["filter"], str)
+            if not is_text or (self._filters and sample["filter"] not in self._filters):
                 raise DataError(
                     f"{where}: the filter {shown(sample['filter'])} is none of those of the "
                     "figures; the file is damaged or was edited."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -206,8 +206,8 @@ def export_rewardbench(
         Path(output),
         model_name(run.model, model, run.path),
         columns,
-        model_type=_MODEL_TYPES.get(str(run.results.get("config", {}).get("judge")), _USUAL_TYPE),
-        chat_template=_official_name(run.results.get("config", {}).get("template")),
+        model_type=_MODEL_TYPES.get(str(run.config.get("judge")), _USUAL_TYPE),
+        chat_template=_official_name(run.config.get("template")),
         overwrite=overwrite,
     )
 
@@ -219,7 +219,7 @@ def _official_name(template: Any) -> str:
 
 def _renderer(run: Run) -> Render:
     """Writes texts as the run's judge read them."""
-    config = run.results.get("config", {})
+    config = run.config
     name = config.get("template")
     if name is None:
         raise DataError(
@@ -242,7 +242,7 @@ def _renderer(run: Run) -> Render:
     return render
 
 
-def _tokenizer(config: dict[str, Any]) -> Any:
+def _tokenizer(config: Mapping[str, Any]) -> Any:
     """The tokenizer of the run's judge, for templates that are its own or ask for its tokens."""
     from transformers import AutoTokenizer
 

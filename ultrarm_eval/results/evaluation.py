@@ -15,6 +15,8 @@ from ultrarm_eval.results.judge_identity import same_judges, written
 from ultrarm_eval.results.run import STAMP, Run, read_run, results_files
 from ultrarm_eval.results.task_result import TaskResult
 
+# Of damaged figures, as many are named.
+_NAMED = 3
 _SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<stamp>{STAMP})\.jsonl")
 
 
@@ -221,11 +223,22 @@ def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
         for alike in by_settings.values():
             best = max(alike, key=_worth)
             counting.append(best)
+            remarks += _damaged(best)
             if len(alike) > 1:
                 superseded.append((name, len(alike), best.run.path.name))
     titles = distinguishing([(r.task, task_settings(r.run, r.task)) for r in counting])
     titled = sorted(zip(titles, counting, strict=True), key=lambda item: item[0])
     return _Counting(dict(titled), remarks, superseded)
+
+
+def _damaged(result: TaskResult) -> Iterator[str]:
+    found = [f"{key} is {value}" for key, value in result.damaged_figures.items()]
+    if found:
+        more = f", and {len(found) - _NAMED} others" if len(found) > _NAMED else ""
+        yield (
+            f"{result.task}: {result.run.path.name} has figures that are none: "
+            f"{', '.join(found[:_NAMED])}{more}. The file is damaged or was edited."
+        )
 
 
 def _told(superseded: Sequence[tuple[str, int, str]]) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,10 @@ from ultrarm_eval.results.sample_lines import sample_lines
 
 #: The metric that leaderboards read.
 MAIN_METRIC = "acc"
+_MAIN_KEY = f"{MAIN_METRIC},none"
+# What is written where a figure is not defined.
+_NOT_DEFINED = ("N/A", "", " ")
+_SHOWN = 40
 # What a float still counts exactly; more is no count of documents.
 _MOST_DOCUMENTS = 2**53
 _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
@@ -72,6 +77,25 @@ class TaskResult:
             # JSON has integers that no float can hold.
             and (isinstance(value, float) or finite(value) is not None)
         )
+
+    @property
+    def damaged_figures(self) -> dict[str, str]:
+        """What stands in the place of a figure that the harness writes, by its key."""
+        written = {
+            key: value
+            for key, value in self.figures.items()
+            # Others' metrics may be lists and mappings.
+            if isinstance(value, str | int)
+            and "," in key
+            and key not in self.metrics
+            and value not in _NOT_DEFINED
+        }
+        main = finite(self.figures.get(_MAIN_KEY), spelled=False)
+        # Those of others may go from 0 to 100.
+        if "counts" in self.metadata and main is not None and not 0 <= main <= 1:
+            written[_MAIN_KEY] = main
+        # A standard error may be missing, and a deviation of nothing is no number.
+        return {k: _shown(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
 
     @property
     def main_metric(self) -> tuple[str, float, float | None] | None:
@@ -141,6 +165,15 @@ class TaskResult:
         if isinstance(seen, int) and isinstance(all_of_them, int) and seen < all_of_them:
             return f"{seen} of {all_of_them}"
         return None
+
+
+def _is_odd(stderr: Any) -> bool:
+    return isinstance(stderr, bool) or not isinstance(stderr, int | float) or stderr < 0
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _first(values: Iterable[Any]) -> Any:

@@ -16,6 +16,7 @@ A .pth file holds code in single lines only; laid out, its line is a finder that
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import sys
@@ -39,6 +40,9 @@ WATCHED = frozenset(
         "lm_eval.tasks.manager",
     }
 )
+
+# Problems of the harness that were said already: it is imported in parts.
+_said: set[str] = set()
 
 
 class _NotifyingLoader(Loader):
@@ -102,7 +106,18 @@ def _tell_bridge(module: ModuleType) -> None:
         on_import(module)
     except Exception as error:
         # The harness has to go on without us; a half uninstalled package ends up here, too.
-        logging.getLogger("lm_eval").warning(
+        _say_left_out(module, error)
+
+
+def _say_left_out(module: ModuleType, error: Exception) -> None:
+    problem = None
+    with contextlib.suppress(Exception):
+        from ultrarm_eval.harness.bridge.found_harness import harness_problem
+
+        problem = harness_problem()
+    logger = logging.getLogger("lm_eval")
+    if problem is None:
+        logger.warning(
             "ultrarm-eval could not connect to %s and is left out: %s: %s. Reinstall ultrarm-eval, "
             "or set %s=0.",
             module.__name__,
@@ -110,3 +125,6 @@ def _tell_bridge(module: ModuleType) -> None:
             error,
             SWITCH,
         )
+    elif problem not in _said:
+        _said.add(problem)
+        logger.warning("ultrarm-eval is left out: %s", problem)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ultrarm_eval._startup import SWITCH, is_switched_off
-from ultrarm_eval.errors import UltrarmEvalError, first_line
+from ultrarm_eval.errors import ConfigurationError, UltrarmEvalError, first_line
 from ultrarm_eval.harness.bridge.entry_points import (
     AGGREGATIONS_GROUP,
     FILTERS_GROUP,
@@ -19,6 +19,7 @@ from ultrarm_eval.harness.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
+from ultrarm_eval.harness.bridge.found_harness import harness_problem
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, registry
 
 # The harness's module that fills the registry of a group.
@@ -32,16 +33,46 @@ _HEADER = ("kind", "name", "package", "found by", "state")
 
 
 def list_plugins() -> str:
-    """A table of models, filters, metrics, tasks, judges and pair sources that packages add."""
-    registered = [row for group in _FILLED_BY for row in _registered(group)]
-    rows = [*registered, *_tasks(), *_ours()]
+    """A table of models, filters, metrics, tasks, judges and pair sources that packages add.
+
+    Raises:
+        ConfigurationError: What is called lm_eval here is not the harness, or does not import.
+    """
+    rows = [*_of_harness(), *_ours()]
     widths = [max(len(row[i]) for row in (_HEADER, *rows)) for i in range(len(_HEADER))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (_HEADER, tuple("-" * width for width in widths), *rows)
     ]
-    version = importlib.metadata.version("lm-eval")
-    return f"lm-eval {version}\n\n" + "\n".join(lines) + "\n"
+    return f"lm-eval {_version()}\n\n" + "\n".join(lines) + "\n"
+
+
+def _of_harness() -> list[tuple[str, ...]]:
+    """What the harness has."""
+    problem = harness_problem()
+    if problem is not None:
+        raise ConfigurationError(problem[0].upper() + problem[1:])
+    for name in (*_FILLED_BY.values(), "lm_eval.api.registry", "lm_eval.tasks"):
+        _import(name)
+    return [*(row for group in _FILLED_BY for row in _registered(group)), *_tasks()]
+
+
+def _import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        # Whatever it needs and does not find, or runs into.
+        raise ConfigurationError(
+            f"The harness does not import: {name}: {first_line(error)}. Install it anew: "
+            "pip install --force-reinstall lm-eval."
+        ) from error
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("lm_eval")
+    except importlib.metadata.PackageNotFoundError:
+        return "of a folder that is not installed"
 
 
 def _registered(group: str) -> Iterator[tuple[str, ...]]:

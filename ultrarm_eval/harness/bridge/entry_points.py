@@ -93,12 +93,12 @@ def _problem(entry_point: importlib.metadata.EntryPoint, *, needs_object: bool) 
         return f"its value {entry_point.value!r} is not of the form 'module:object'"
     if not all(part.isidentifier() for part in module.strip().split(".")):
         return f"its value {entry_point.value!r} names no module"
-    if not _can_be_found(module.strip()):
+    if not can_be_found(module.strip()):
         return f"there is no module {module.strip()!r}"
     return None
 
 
-def _can_be_found(module: str) -> bool:
+def can_be_found(module: str) -> bool:
     """Looks for a module, package by package, without running any of their code."""
     path: list[str] | None = None
     parts = module.split(".")

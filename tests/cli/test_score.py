@@ -99,7 +99,9 @@ def test_rows_that_tasks_leave_out_are_left_out_and_counted(
     printed = capsys.readouterr()
     rows = [json.loads(line) for line in printed.out.splitlines()]
     assert [row["row"] for row in rows] == [0, 2]
-    assert [row["reward_chosen"] for row in rows] == pytest.approx([a for a, _ in expected], abs=1e-5)
+    assert [row["reward_chosen"] for row in rows] == pytest.approx(
+        [a for a, _ in expected], abs=1e-5
+    )
     assert f"2 pairs left out (pairs_left_out_{reason})" in printed.err
     assert "d.jsonl, line 2" in printed.err
 
@@ -108,7 +110,9 @@ def test_where_no_row_is_a_pair_the_reason_is_the_error(checkpoint, tmp_path, ca
     path = write_jsonl(tmp_path / "d.jsonl", [CONTRADICTORY] * 3)
     assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
     error = capsys.readouterr().err
-    assert "no pair is left to score. 3 pairs left out (pairs_left_out_contradictory_prompt)" in error
+    assert (
+        "no pair is left to score. 3 pairs left out (pairs_left_out_contradictory_prompt)" in error
+    )
     assert "d.jsonl, line 1" in error
 
 

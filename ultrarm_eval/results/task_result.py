@@ -81,7 +81,7 @@ class TaskResult:
     @property
     def damaged_figures(self) -> dict[str, str]:
         """What stands in the place of a figure that the harness writes, by its key."""
-        written = {
+        written: dict[str, Any] = {
             key: value
             for key, value in self.figures.items()
             # Others' metrics may be lists and mappings.

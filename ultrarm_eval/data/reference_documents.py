@@ -63,6 +63,9 @@ class ReferenceDocuments(DocumentsOfRows):
                 self._usable.append(index)
         self.counts.where = None
         if not self._usable:
+            only = self.counts.only_reason()
+            if only is not None:
+                raise DataError(f"{data.origin}: no prompt is left. {only}")
             raise _without_reference(data.origin, name, models)
         self.counts.add("documents", len(self._usable))
 

@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -248,3 +249,16 @@ def test_an_output_that_cannot_be_written_is_an_error():
     assert "the output cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_columns_that_change_the_conversation_are_named_and_those_nobody_reads(tmp_path, capsys):
+    rows = [
+        {"system": "x", "prompt": "q", "chosen": "a", "rejected": "b", "notes": 1, "tools": []},
+        {"system": "", "prompt": "q", "chosen": "a", "rejected": "c", "tools": [{"name": "t"}]},
+    ]
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    assert main(["data", "inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "columns that are not read: notes\n" in shown
+    for count, line in (("rows_with_system_column", 1), ("pairs_left_out_with_tools", 2)):
+        assert re.search(rf"{count} +1  line {line}", shown)

@@ -50,6 +50,27 @@ def test_jsonl_is_for_machines(file, checkpoint, expected, capsys):
         assert row["difference"] == row["reward_chosen"] - row["reward_rejected"]
 
 
+def test_rows_are_read_as_tasks_read_them_in_every_form(checkpoint, tmp_path, capsys):
+    system, user = {"role": "system", "content": "word"}, {"role": "user", "content": "question"}
+    good, bad = ({"role": "assistant", "content": text} for text in ("the answer", "sky"))
+    rows = [
+        {"prompt": [system, user], "chosen": [good], "rejected": [bad]},
+        {"prompt": [system, user], "chosen": [user, good], "rejected": [user, bad]},
+        {"prompt": [system], "chosen": [user, good], "rejected": [user, bad]},
+        {"prompt": "question", "chosen": [system, user, good], "rejected": [system, user, bad]},
+        {"system": "word", "prompt": "question", "chosen": "the answer", "rejected": bad},
+        {"prompt": json.dumps([system, user]), "chosen": "the answer", "rejected": "sky"},
+    ]
+    path = write_jsonl(tmp_path / "forms.jsonl", rows)
+    main(["score", str(path), "--pretrained", str(checkpoint), "--format", "jsonl"])
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    expected = load_judge(str(checkpoint)).score([[system, user]] * 2, ["the answer", "sky"])
+    for line in lines:
+        rewards = [line["reward_chosen"], line["reward_rejected"]]
+        assert rewards == pytest.approx(expected, abs=1e-5)
+    assert len(lines) == len(rows)
+
+
 def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, capsys):
     main(["score", file, "--pretrained", str(checkpoint), "--template", "rewardbench", "--format", "jsonl"])  # fmt: skip
     first, second = (json.loads(line) for line in capsys.readouterr().out.splitlines())
@@ -65,6 +86,17 @@ def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, 
         ({"question": "a"}, "no known schema has the columns question"),
         ({"prompt": 5, "chosen": "a", "rejected": "b"}, r"line 1: field 'prompt': .* type int"),
         ({"prompt": ["x"], "chosen": "a", "rejected": "b"}, r"line 1: field 'prompt': Message 0"),
+        (
+            {
+                "prompt": "q",
+                "chosen": [
+                    {"role": "user", "content": "p"},
+                    {"role": "assistant", "content": "a"},
+                ],
+                "rejected": "b",
+            },
+            r"line 1: field 'chosen' neither repeats the end of 'prompt' nor goes on from it",
+        ),
     ],
 )
 def test_rows_that_are_no_pairs_exit_with_2_and_say_where(

@@ -8,12 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval.data.binarizing import BinarizedRows
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.prompt_documents import PromptDocuments
 from ultrarm_eval.data.shards import Shard
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.rules import ComparisonRules
 
 FOUR = (("a", 5), ("b", 1), ("c", 3), ("d", 2))
 
@@ -89,6 +91,41 @@ COUNTED = {
         raw_row("defect", FOUR, source="\ud800"),
         "texts_with_lone_surrogates",
     ),
+    "an input beside the instruction": (
+        raw_row("defect", FOUR) | {"input": "more"},
+        "rows_left_out_with_input",
+    ),
+    "tools": (raw_row("defect", FOUR) | {"tools": [{"name": "t"}]}, "rows_left_out_with_tools"),
+    "a system that is no text": (
+        raw_row("defect", FOUR) | {"system": 5},
+        "rows_left_out_system_not_text",
+    ),
+    "a system column": (raw_row("defect", FOUR) | {"system": "x"}, "rows_with_system_column"),
+    "a history column": (
+        raw_row("defect", FOUR) | {"history": [["a", "b"]]},
+        "rows_with_history_column",
+    ),
+    "messages as text": (
+        raw_row('[{"role": "user", "content": "defect"}]', FOUR),
+        "rows_with_messages_as_text",
+    ),
+    "messages as a response": (
+        with_completion(0, response='[{"role": "assistant", "content": "a"}]'),
+        "completions_left_out_not_text",
+    ),
+    "rating over 1e308": (with_annotation({"Rating": 10**400}), "ratings_unreadable"),
+    "overall over 1e308": (
+        with_completion(0, overall_score=-(10**400)),
+        "overall_scores_unreadable",
+    ),
+    "stored mean over 1e308": (
+        with_completion(0, **{"fine-grained_score": 10**400}),
+        "stored_means_unreadable",
+    ),
+    "overall infinite": (
+        with_completion(0, overall_score=float("inf")),
+        "overall_scores_unreadable",
+    ),
     "the same row again": (raw_row("whole", FOUR), "rows_repeating_another"),
 }
 
@@ -151,6 +188,53 @@ def test_no_usable_pair_is_an_error_that_says_what_was_left_out(tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("a", 3), ("b", 3)))] * 2)
     with pytest.raises(DataError, match="no pair is left.*pairs_left_out_equal_ratings=2"):
         PromptDocuments(opened(path))
+
+
+def pair_row(**fields):
+    return {"prompt": "q", "chosen": "a", "rejected": "b", **fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"chosen": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "a"}]}, "'chosen' neither repeats the end of 'prompt' nor goes on"),
+        ({"chosen": 3}, "field 'chosen' is 3; it has to be a text"),
+        ({"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a part of type 'image_url'"),
+        ({"score_chosen": 10**400, "score_rejected": 1}, "'score_chosen' is 1000.*plain numbers"),
+        ({"score_chosen": 1, "score_rejected": 1}, "has to be the higher one"),
+        ({"tools": [{"name": "t"}]}, "'tools' has what a judge of texts does not read"),
+    ],
+)  # fmt: skip
+def test_where_all_rows_fail_for_one_reason_the_error_is_that_reason(tmp_path, fields, reason):
+    path = write_jsonl(tmp_path / "d.jsonl", [pair_row(**fields)] * 3)
+    with pytest.raises(DataError, match=f"All 3 rows are left out .*line 1: .*{reason}"):
+        PromptDocuments(opened(path))
+
+
+def test_where_rows_fail_for_several_reasons_they_are_counted(tmp_path):
+    rows = [pair_row(chosen=3), pair_row(prompt=3)]
+    with pytest.raises(DataError) as caught:
+        PromptDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows)))
+    assert "pairs_left_out_not_text=1, pairs_left_out_prompt_not_text=1" in str(caught.value)
+    assert "one reason" not in str(caught.value)
+
+
+def test_what_is_left_out_is_explained_at_its_first_row(tmp_path):
+    rows = [pair_row(), pair_row(chosen=3), pair_row(chosen=4)]
+    counts = PromptDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows))).counts
+    assert counts["pairs_left_out_not_text"] == 2
+    assert counts.first["pairs_left_out_not_text"].line == 2
+    assert counts.why["pairs_left_out_not_text"].startswith("field 'chosen' is 3")
+
+
+def test_numbers_over_1e308_are_counted_by_inspect_and_binarize_as_by_tasks(tmp_path):
+    rows = [
+        pair_row(score_chosen=10**400, score_rejected=1),
+        pair_row(score_chosen=2, score_rejected=1),
+    ]
+    data = opened(write_jsonl(tmp_path / "d.jsonl", rows))
+    assert Inspection(data).as_dict()["odd"]["pairs_left_out_score_no_number"]["first"] == "line 1"
+    assert len(list(BinarizedRows(data, ComparisonRules()))) == 1
 
 
 class TestTables:

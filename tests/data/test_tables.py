@@ -170,6 +170,15 @@ def test_columns_that_make_no_rows_are_refused(tmp_path, table, message):
         ParquetRows(tmp_path / "t.parquet")
 
 
+@pytest.mark.parametrize("save", [save_parquet, save_folder])
+def test_columns_that_are_not_selected_are_not_read(tmp_path, save):
+    path = tmp_path / ("t" if save is save_folder else "t.parquet")
+    save(pa.table({"prompt": texts(b"\xff"), "chosen": ["a"], "rejected": ["b"]}), path)
+    rows = open_named_or_local(str(path), "train", sources()).rows
+    assert list(rows.select_columns(["chosen"])) == [{"chosen": "a"}]
+    assert as_rows(rows, "x") is rows
+
+
 def test_other_rows_stay_as_they_are():
     rows = [{"a": 1}]
     assert as_rows(rows, "x") is rows

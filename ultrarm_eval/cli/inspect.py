@@ -72,6 +72,8 @@ def _text(found: Mapping[str, Any]) -> str:
         _table(f"by source ({preference})", _BY_SOURCE, found["by_source"]),
         _table("by preference", _BY_PREFERENCE, found["by_preference"]),
     ]
+    if found["columns_not_read"]:
+        parts[0] += f"\ncolumns that are not read: {', '.join(found['columns_not_read'])}"
     if found["by_model"]:
         parts.append(_table(f"by model ({preference})", _BY_MODEL, found["by_model"]))
     if found["odd"]:

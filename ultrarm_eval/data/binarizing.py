@@ -85,7 +85,10 @@ class BinarizedRows:
                 yield self._row(index, record, chosen, rejected)
         if not self.counts["pairs_written"]:
             left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
-            raise DataError(f"{self._data.origin}: no pair is left to write ({left_out}).")
+            only = self.counts.only_reason() or ""
+            raise DataError(
+                f"{self._data.origin}: no pair is left to write ({left_out}). {only}".rstrip()
+            )
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""

@@ -41,6 +41,10 @@ class TableRows(Sequence[Row]):
             UnicodeDecodeError: A text of one of them is not UTF-8.
         """
 
+    @abstractmethod
+    def select_columns(self, names: Sequence[str]) -> TableRows:
+        """The rows with some of their columns; the others are not read."""
+
     @overload
     def __getitem__(self, index: int) -> Row: ...
 
@@ -116,6 +120,10 @@ class DatasetRows(TableRows):
     def __len__(self) -> int:
         return len(self._table)
 
+    def select_columns(self, names: Sequence[str]) -> DatasetRows:
+        """See `TableRows.select_columns`."""
+        return DatasetRows(self._table.select_columns(list(names)), self._origin)
+
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
         table = self._table if columns is None else self._table.select_columns(list(columns))
         found = table[list(indices)]
@@ -131,8 +139,12 @@ class ParquetRows(TableRows):
     row's group, a part of the file, again.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
         """Reads the file's own description.
+
+        Args:
+            path: The file.
+            columns: The columns that are read; all if None.
 
         Raises:
             DataError: It is no Parquet file, or has columns that have no form as rows.
@@ -150,7 +162,8 @@ class ParquetRows(TableRows):
         sizes = (about.row_group(i).num_rows for i in range(about.num_row_groups))
         # The number of the first row of each group, and that of the row behind the last.
         self._starts: list[int] = list(accumulate(sizes, initial=0))
-        self.column_names = list(schema.names)
+        self._columns = None if columns is None else list(columns)
+        self.column_names = list(schema.names) if columns is None else list(columns)
         _check_columns(path, schema)
         self._decode_json = _json_decoder(schema)
         self._batches: Iterator[Any] = iter(())
@@ -161,8 +174,12 @@ class ParquetRows(TableRows):
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __reduce__(self) -> tuple[type[ParquetRows], tuple[Path]]:
-        return ParquetRows, (self._path,)
+    def __reduce__(self) -> tuple[type[ParquetRows], tuple[Path, list[str] | None]]:
+        return ParquetRows, (self._path, self._columns)
+
+    def select_columns(self, names: Sequence[str]) -> ParquetRows:
+        """See `TableRows.select_columns`."""
+        return ParquetRows(self._path, names)
 
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
         rows: list[Row] = []
@@ -194,7 +211,9 @@ class ParquetRows(TableRows):
         if index >= damaged:
             raise OSError(why)
         if group != self._group or index < self._first:
-            self._batches = self._file.iter_batches(_ROWS_AT_ONCE, row_groups=[group])
+            self._batches = self._file.iter_batches(
+                _ROWS_AT_ONCE, row_groups=[group], columns=self._columns
+            )
             self._group, self._first, self._batch = group, self._starts[group], None
         while self._batch is None or index >= self._first + self._batch.num_rows:
             self._first += 0 if self._batch is None else self._batch.num_rows
@@ -221,7 +240,8 @@ class ParquetRows(TableRows):
 
 def as_rows(rows: Sequence[Row], origin: str) -> Sequence[Row]:
     """Rows as they are, or where `datasets` has opened them as rows of a table of ours."""
-    return DatasetRows(rows, origin) if hasattr(rows, "select_columns") else rows
+    is_foreign = hasattr(rows, "select_columns") and not isinstance(rows, TableRows)
+    return DatasetRows(rows, origin) if is_foreign else rows
 
 
 def _check_columns(path: Path, schema: Any) -> None:

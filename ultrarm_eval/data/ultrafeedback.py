@@ -65,6 +65,15 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
         counts.add(f"rows_left_out_{error.reason}", why=str(error))
         return None
     asked.count(counts)
+    if row.get("input"):
+        counts.add(
+            "rows_left_out_with_input",
+            why=(
+                "beside 'instruction' there is an 'input'. Write both into 'instruction', as the "
+                "models were given them"
+            ),
+        )
+        return None
     if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
         counts.add("rows_left_out_completions_no_list")
         return None

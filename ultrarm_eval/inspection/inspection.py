@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrarm_eval.data.census import Census, Repetitions
@@ -17,6 +18,23 @@ UNNAMED = "(none named)"
 #: Counts that say how much there is; every other one says that something is odd or left out.
 AMOUNTS = ("rows", "completions", "pairs", "pairs_of_equal_length", "documents")
 _ERRORS_KEPT = 10
+
+
+class _AskedRow(Mapping[str, Any]):
+    """A row that notes which of its columns are asked for."""
+
+    def __init__(self, row: Row, asked: set[str]) -> None:
+        self._row, self._asked = row, asked
+
+    def __getitem__(self, column: str) -> Any:
+        self._asked.add(column)
+        return self._row[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._row)
+
+    def __len__(self) -> int:
+        return len(self._row)
 
 
 class Inspection:
@@ -48,10 +66,13 @@ class Inspection:
         self.ratings = {name: RatingTally() for name in data.source.preferences}
         self.models: dict[str, ModelTally] = {}
         self.unreadable, self.errors = 0, list[str]()
+        self._columns: dict[str, None] = {}
+        self._asked: set[str] = set()
         repetitions = Repetitions()
         for index in range(len(data.rows)):
             try:
-                row = data.read_one(index)
+                row = _AskedRow(data.read_one(index), self._asked)
+                self._columns |= dict.fromkeys(row)
                 counts = DataCounts(where=data.where(index))
                 self._read(index, row, counts, repetitions)
             except DataError as error:
@@ -67,6 +88,11 @@ class Inspection:
         """Whether a run would read all rows and find pairs."""
         return not self.unreadable and self.counts["documents"] > 0
 
+    @property
+    def columns_not_read(self) -> list[str]:
+        """The columns that nothing is read from, in the order in which they occur."""
+        return [column for column in self._columns if column not in self._asked]
+
     def as_dict(self) -> dict[str, Any]:
         """Everything, as JSON values."""
         counts = self.counts
@@ -76,6 +102,7 @@ class Inspection:
             "preference": self.preference,
             "min_gap": float(self._rules.min_gap),
             "rows": len(self._data.rows),
+            "columns_not_read": self.columns_not_read,
             "usable": {name: counts[name] for name in AMOUNTS},
             "by_source": {name: self.sources[name].as_dict() for name in sorted(self.sources)},
             "by_preference": {name: tally.as_dict() for name, tally in self.ratings.items()},

@@ -83,7 +83,10 @@ class ChoiceDocuments(DocumentsOfRows):
     def _without_items(self, subset: str | None, seen: Counter[str]) -> DataError:
         if subset is None or not seen:
             left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
-            return DataError(f"{self._rows.origin}: no row is left to compare ({left_out}).")
+            only = self.counts.only_reason() or ""
+            return DataError(
+                f"{self._rows.origin}: no row is left to compare ({left_out}). {only}".rstrip()
+            )
         found = ", ".join(f"{name!r} ({count})" for name, count in sorted(seen.items()))
         return DataError(
             f"{self._rows.origin}: there is no row of the subset {subset!r}. Its subsets: {found}."

@@ -9,8 +9,9 @@ from tests.chatml import (
     WITHOUT_REASONING,
     chatml_tokenizer,
 )
-from ultrarm_eval.bounded_jinja import TemplateLimitError, chat_environment, file_environment
+from ultrarm_eval.bounded_jinja import chat_environment, file_environment
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.template_budget import TemplateLimitError
 from ultrarm_eval.templates import get_template
 
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
@@ -121,6 +122,7 @@ CHATS = {
     "namespaces": "{% set ns = namespace(n=0, self='s') %}{% for m in messages %}"
     "{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}{{ ns.self }}{{ dict(a=1).a }}",
     "formats": "{{ '%s: %5d' % ('a', 7) }}{{ '{:>5}'.format('b') }}{{ '%s' | format(99999999) }}"
+    "{{ '100% **{}**: 1234567'.format('b') }}{{ '100%% **%s**: 1234567' % 'b' }}"
     "{{ 'a' * 3 }}{{ [1] + [2] }}{{ 2 ** 10 }}{{ 'x' | center(9) }}{{ ['a', 'b'] | join(', ') }}",
     "texts": "{{ messages[0].content.replace('q', 'r') | trim | indent(2) }}"
     "{{ messages[0]['content'].split('x')[-1] }}{{ not_there }}{{ messages[::-1][0].role }}",

@@ -11,11 +11,7 @@ from __future__ import annotations
 
 import functools
 import json
-import re
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -27,112 +23,19 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace, pass_context
 
-from ultrarm_eval.errors import ConfigurationError
-
-# An ordinary chat template takes some ten steps a turn; one that looks at all turns for each
-# turn takes more for long conversations.
-_STEPS = 500_000
-_STEPS_PER_TURN = 2_000
-_CHARACTERS_PER_STEP = 64
-_ITEMS_PER_STEP = 8
-_STEPS_BETWEEN_LOOKS = 100
-# For steps that are long in themselves.
-_SECONDS = 3.0
-# Characters of a text, and items in a list with all that is in it; and times the conversation.
-_LONGEST = 2**24
-_MOST_ITEMS = 2**18
-_TIMES_THE_CONVERSATION = 16
-_MOST_BITS = 2**16
-_MOST_REPLACED = 2**28
-# These write as many characters, or make as many items, as a number says.
-_WIDENING = frozenset(
-    {
-        "center", "ljust", "rjust", "zfill", "expandtabs", "format", "format_map", "indent",
-        "batch", "slice", "wordwrap", "lipsum", "generate_lorem_ipsum", "tojson",
-    }
-)  # fmt: skip
-_WIDEST = 2**17
-# A width of six digits, or one that is a value of its own: `%*d`, `{:{}}`.
-_WIDE_FORMAT = re.compile(
-    r"[%:][^a-zA-Z%{}]{0,99}\d{6,}|%[^a-zA-Z%]{0,99}\*|\{[^{}]{0,99}:[^{}]{0,99}\{"
+from ultrarm_eval.template_budget import (
+    CHARACTERS_PER_STEP,
+    MOST_BITS,
+    MOST_ITEMS,
+    SIZED,
+    Work,
+    refuse_wide,
+    size,
+    size_of,
+    too_much,
 )
+
 _STEP, _MEASURED = "one step of work", "a measured value"
-
-
-class TemplateLimitError(ConfigurationError):
-    """A template does more than a template has to."""
-
-
-class _Work(threading.local):
-    """What the rendering of this thread may still do."""
-
-    left = allowed = 0
-    next_look = 0
-    started = 0.0
-    longest = _LONGEST
-
-    @contextmanager
-    def limited(self, characters: int, turns: int = 0) -> Iterator[None]:
-        """A rendering of a conversation of so many characters and turns."""
-        self.left = self.allowed = _STEPS + characters // 4 + turns * _STEPS_PER_TURN
-        self.next_look = self.left - _STEPS_BETWEEN_LOOKS
-        self.longest = max(_LONGEST, _TIMES_THE_CONVERSATION * characters)
-        self.started = time.thread_time()
-        try:
-            yield
-        finally:
-            self.left = self.next_look = 0
-
-    def step(self, cost: int = 1) -> bool:
-        """Pays for a piece of work; true, so that a condition can begin with it."""
-        self.left -= cost
-        if self.left < self.next_look:
-            self._look()
-        return True
-
-    def measured(self, value: Any) -> Any:
-        """The value, paid for by its size, if that is allowed."""
-        if isinstance(value, str):
-            if len(value) > self.longest:
-                raise _too_much(f"it makes a text of {len(value):,} characters")
-            self.step(1 + len(value) // _CHARACTERS_PER_STEP)
-        elif isinstance(value, list | tuple | dict | set):
-            self.step(1 + self._items(value) // _ITEMS_PER_STEP)
-        elif isinstance(value, int) and value.bit_length() > _MOST_BITS:
-            raise _too_much(f"it computes a number of {value.bit_length():,} bits")
-        return value
-
-    def _items(self, value: Any) -> int:
-        """How many values are in a value, in the values in it, and so on."""
-        count, characters, waiting = 0, 0, [value]
-        while waiting:
-            one = waiting.pop()
-            if isinstance(one, dict):
-                waiting += [*one, *one.values()]
-            elif isinstance(one, list | tuple | set):
-                waiting += one
-            elif isinstance(one, str):
-                characters += len(one)
-            count += 1
-            if count + len(waiting) > _MOST_ITEMS or characters > self.longest:
-                raise _too_much(
-                    f"it makes lists of more than {_MOST_ITEMS:,} items, or of very long texts"
-                )
-        return count
-
-    def _look(self) -> None:
-        self.next_look = self.left - _STEPS_BETWEEN_LOOKS
-        if self.left < 0:
-            raise _too_much(f"it takes more than {self.allowed:,} steps")
-        if time.thread_time() - self.started > _SECONDS:
-            raise _too_much(f"it takes more than {_SECONDS:g} seconds")
-
-
-def _too_much(what: str) -> TemplateLimitError:
-    return TemplateLimitError(
-        f"it does too much for one conversation: {what}. Look for loops in loops, for texts that "
-        "double, and for macros that call themselves."
-    )
 
 
 class _CodeGenerator(CodeGenerator):
@@ -147,7 +50,7 @@ class _CodeGenerator(CodeGenerator):
             for data in node.nodes
             if isinstance(data, nodes.TemplateData)
         )
-        self.writeline(f"environment.work.step({1 + written // _CHARACTERS_PER_STEP})")
+        self.writeline(f"environment.work.step({1 + written // CHARACTERS_PER_STEP})")
         super().blockvisit(body, frame)
 
     def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:  # noqa: N802
@@ -224,18 +127,25 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     code_generator_class = _CodeGenerator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
 
-    def __init__(self, *, undefined: type[jinja2.Undefined], as_transformers: bool) -> None:
+    def __init__(
+        self,
+        *,
+        undefined: type[jinja2.Undefined] = jinja2.StrictUndefined,
+        trims: bool = True,
+        as_transformers: bool = False,
+    ) -> None:
         """Prepares what templates can use.
 
         Args:
-            undefined: What stands for variables that are not there.
+            undefined: What stands for variables that are not there; an error if not given.
+            trims: Whether the line of a block's tag leaves nothing behind.
             as_transformers: Whether `tojson` writes characters as they are, as it does in a chat
                 template, and not as HTML.
         """
-        self.work = _Work()
+        self.work = Work()
         super().__init__(
-            trim_blocks=True,
-            lstrip_blocks=True,
+            trim_blocks=trims,
+            lstrip_blocks=trims,
             undefined=undefined,
             extensions=[_Generation, loopcontrols],
             finalize=self._written,
@@ -280,9 +190,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             compiled = self.from_string(source)
 
         def render(names: Mapping[str, Any]) -> str:
-            turns = names.get("messages", ())
-            characters = sum(len(turn["content"]) for turn in turns)
-            with self.work.limited(characters, len(turns)):
+            with self.work.limited(*size_of(names)):
                 return compiled.render(names)
 
         return render
@@ -294,22 +202,22 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             for many, times in ((left, right), (right, left)):
                 if isinstance(many, str | list | tuple) and isinstance(times, int):
                     size = len(many) * max(times, 0)
-                    most = self.work.longest if isinstance(many, str) else _MOST_ITEMS
+                    most = self.work.longest if isinstance(many, str) else MOST_ITEMS
                     if size > most:
-                        raise _too_much(f"it repeats a value to a length of {size:,}")
+                        raise too_much(f"it repeats a value to a length of {size:,}")
         elif operator == "**" and isinstance(left, int) and isinstance(right, int):
-            if left.bit_length() * right > _MOST_BITS:
-                raise _too_much("it computes a number of too many digits")
+            if left.bit_length() * right > MOST_BITS:
+                raise too_much("it computes a number of too many digits")
         elif operator == "%" and isinstance(left, str):
-            _refuse_wide("format", (left, right), {})
+            refuse_wide("%", (left, right), {})
         return self.work.measured(super().call_binop(context, operator, left, right))
 
     def call(__self, __context: Any, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
         """Calls a function, a method or a macro."""
         name = getattr(__obj, "__name__", "")
-        if name in _WIDENING or name in ("replace", "join"):
+        if name in SIZED:
             owner = getattr(getattr(__obj, "__wrapped__", __obj), "__self__", "")
-            _refuse_wide(name, (owner, *args), kwargs)
+            refuse_wide("{" if name.startswith("format") else name, (owner, *args), kwargs)
         __self.work.step()
         return __self.work.measured(super().call(__context, __obj, *args, **kwargs))
 
@@ -321,9 +229,9 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
         @functools.wraps(each)
         def bounded(*args: Any, **kwargs: Any) -> Any:
-            if name in _WIDENING or name in ("replace", "join"):
-                _refuse_wide(name, args[passes:], kwargs)
-            work.step(1 + sum(_size(arg) for arg in args[passes:]) // _CHARACTERS_PER_STEP)
+            if name in SIZED:
+                refuse_wide("%" if name == "format" else name, args[passes:], kwargs)
+            work.step(1 + sum(size(arg) for arg in args[passes:]) // CHARACTERS_PER_STEP)
             return work.measured(each(*args, **kwargs))
 
         return bounded
@@ -334,44 +242,20 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 @functools.cache
 def file_environment() -> BoundedEnvironment:
-    """For template files of users: a name that is not there is an error."""
-    return BoundedEnvironment(undefined=jinja2.StrictUndefined, as_transformers=False)
+    """For template files of users."""
+    return BoundedEnvironment()
+
+
+@functools.cache
+def column_environment() -> BoundedEnvironment:
+    """For texts that users make of a document's columns."""
+    return BoundedEnvironment(trims=False)
 
 
 @functools.cache
 def chat_environment() -> BoundedEnvironment:
     """For chat templates of checkpoints, as transformers renders them."""
     return BoundedEnvironment(undefined=jinja2.Undefined, as_transformers=True)
-
-
-def _size(value: Any) -> int:
-    return len(value) if isinstance(value, str | list | tuple | dict | range) else 0
-
-
-def _refuse_wide(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuses what would write more characters than any conversation has.
-
-    Args:
-        name: The filter, method or function.
-        args: The value it works on, and what it is given besides.
-        kwargs: What it is given by name.
-    """
-    values = (*args, *kwargs.values())
-    texts = [value for value in values if isinstance(value, str)]
-    if name == "replace":
-        wide = len(texts) > 1 and len(texts[0]) * max(map(len, texts[1:])) > _MOST_REPLACED
-        wide = wide and texts[0].count(texts[1]) * len(texts[-1]) > _MOST_REPLACED
-    elif name == "join":
-        lists = [value for value in values if isinstance(value, list | tuple)]
-        parts = sum(map(len, lists))
-        pieces = sum(len(part) for each in lists for part in each if isinstance(part, str))
-        wide = parts * max(map(len, texts), default=0) + pieces > _MOST_REPLACED
-    elif name.startswith("format"):
-        wide = bool(texts) and bool(_WIDE_FORMAT.search(texts[0]))
-    else:
-        wide = any(isinstance(value, int) and value > _WIDEST for value in values[1:])
-    if wide:
-        raise _too_much(f"`{name}` would write a very long text")
 
 
 def _raise_exception(message: str) -> NoReturn:

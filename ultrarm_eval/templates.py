@@ -18,12 +18,12 @@ from jinja2 import TemplateError
 
 from ultrarm_eval.bounded_jinja import (
     BoundedEnvironment,
-    TemplateLimitError,
     chat_environment,
     file_environment,
 )
 from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
+from ultrarm_eval.template_budget import TemplateLimitError
 
 logger = logging.getLogger(__name__)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ultrarm_eval.bounded_jinja import column_environment
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Prompt, as_messages
 
@@ -69,20 +70,17 @@ def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
 
 
 def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
-    import jinja2
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(undefined=jinja2.StrictUndefined)
     try:
-        template = environment.from_string(written)
-    except jinja2.TemplateSyntaxError as error:
+        rendered = column_environment().template(written)
+    except Exception as error:
+        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
         raise ConfigurationError(
             f"{setting}={written!r} of a filter cannot be read: {error}"
         ) from error
 
     def render(document: Mapping[str, Any]) -> str:
         try:
-            return template.render(dict(document))
+            return rendered(dict(document))
         except Exception as error:
             # A template is a program; besides jinja2's errors it raises Python's.
             raise ConfigurationError(

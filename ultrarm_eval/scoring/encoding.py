@@ -6,7 +6,6 @@ BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the pu
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,14 +30,13 @@ from ultrarm_eval.scoring.textual_tokenizer import (
     textual_backend,
 )
 from ultrarm_eval.scoring.token_ids import PackedIds, packed, unpacked
+from ultrarm_eval.scoring.turn_check import TurnCheck
 from ultrarm_eval.templates import Template, template_for
-
-logger = logging.getLogger(__name__)
 
 SPECIAL_TOKEN_MODES = ("text", "parse")
 #: What else can happen to a text, by the names of the counts: see `text_counts`.
 CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
-SPELLED_ADDED, TURNS_LEFT_OUT = "spelled_added", "turns_left_out"
+SPELLED_ADDED = "spelled_added"
 SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
 
@@ -149,11 +147,9 @@ class TextEncoder:
                 f"template={template.name} appends an EOS token, and the tokenizer has none."
             )
         self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
-        self._says_left_out = False
-        # Turns that the template can write, by their roles, with what is to be said of them.
-        self._writable: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
         # A template that cannot be rendered, or ignores what it is given, is found now.
-        check_template(template, lambda turns, text: self._write(template, turns, text)[0])
+        check_template(template, self._rendered)
         if max_length < 2 + template.append_eos:
             raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
 
@@ -169,74 +165,14 @@ class TextEncoder:
         """
         for number, prompt in enumerate(prompts):
             messages = self._messages(prompt)
-            roles = tuple(message["role"] for message in messages)
-            if roles not in self._writable:
-                self._writable[roles] = self._check_roles(roles, number)
+            if not self.template.ignores_prompt:
+                self._turns.check(messages, number)
         for number, completion in enumerate(completions):
             if not isinstance(completion, str):
                 raise ScoringError(
                     f"Completion {number} is of type {type(completion).__name__}; "
                     "only a text can be scored."
                 )
-
-    def _check_roles(self, roles: Sequence[str], number: int) -> tuple[str, ...]:
-        """Renders turns of these roles.
-
-        Returns:
-            What is to be counted of such texts.
-        """
-        turns, completion = probe_turns(roles)
-        template = template_for(self.template, turns)
-        if template.ignores_prompt:
-            return ()
-        for role in roles:
-            # Whatever special_tokens is: a control token there is nobody's wish.
-            if self._literals.occur_in(role):
-                raise UnwritableTextError(
-                    number,
-                    f"its prompt has the role {role!r}, which spells a special token of the "
-                    "tokenizer. A role is a word such as 'user'.",
-                )
-        try:
-            text, _ = self._write(template, turns, completion)
-        except ConfigurationError as error:
-            raise UnwritableTextError(
-                number,
-                f"its turns are {', '.join(roles)}, then the completion. "
-                f"{str(error).rstrip('.')}.{self._way_out(template, roles)}",
-            ) from error
-        left_out = [turn["role"] for turn in turns if turn["content"] not in text]
-        if left_out and not self._says_left_out:
-            self._says_left_out = True
-            logger.warning(
-                "template=%s leaves out turns that prompts have: of %s it does not write %s. "
-                "Such texts are counted in the results.",
-                template.name,
-                ", ".join(roles),
-                ", ".join(left_out),
-            )
-        return (TURNS_LEFT_OUT,) if left_out else ()
-
-    def _way_out(self, template: Template, roles: Sequence[str]) -> str:
-        """What can be done about turns that a template refuses."""
-        turns, text = probe_turns(roles)
-        for system in (FOLD, DROP):
-            other = without_system(tuple(turns), system)
-            try:
-                self._write(template_for(self.template, other), other, text)
-            except ConfigurationError:
-                continue
-            return (
-                " Set system=fold, which writes the system turn in front of the user's, or "
-                "system=drop, which leaves it out and counts it."
-                if len(roles) != len(other)
-                else ""
-            )
-        return (
-            f" template={template.name} wants other turns: most that refuse some take user and "
-            "assistant in turn, the user first. Name another template, or join such turns in the "
-            "data."
-        )
 
     def encode(
         self,
@@ -276,7 +212,7 @@ class TextEncoder:
                 text, of_text = self._write(template, messages, completion, spells)
             except ConfigurationError as error:
                 raise UnwritableTextError(number, str(error)) from error
-            remarks = [*of_text, *self._writable.get(tuple(m["role"] for m in written), ())]
+            remarks = [*of_text, *self._turns.remarks(written)]
             if any(map(self._added.occur_in, contents)):
                 remarks.append(SPELLED_ADDED)
             if messages is not given:
@@ -323,6 +259,9 @@ class TextEncoder:
         written = self._contents.write(template, messages, completion)
         missing = _what_is_missing(completion, written.plain)
         return written.aliased, missing if written.remark is None else (*missing, written.remark)
+
+    def _rendered(self, messages: Sequence[Message], completion: str) -> str:
+        return self._write(template_for(self.template, messages), messages, completion)[0]
 
     def _structural(self, tokenizer: Any) -> frozenset[str]:
         """The special tokens that hold texts and turns together."""

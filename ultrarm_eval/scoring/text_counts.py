@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from ultrarm_eval.scoring.contents_as_text import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
-from ultrarm_eval.scoring.encoding import CUT_BY_TEMPLATE, TURNS_LEFT_OUT, EncodedText
+from ultrarm_eval.scoring.encoding import CUT_BY_TEMPLATE, EncodedText
 from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
+from ultrarm_eval.scoring.turn_check import TURNS_LEFT_OUT
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,169 @@
+"""What a template may do for one conversation, in steps, characters and seconds."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError
+
+# An ordinary chat template takes some ten steps a turn; one that looks at all turns for each
+# turn takes more for long conversations.
+_STEPS = 500_000
+_STEPS_PER_TURN = 2_000
+CHARACTERS_PER_STEP = 64
+_ITEMS_PER_STEP = 8
+_STEPS_BETWEEN_LOOKS = 100
+# For steps that are long in themselves.
+_SECONDS = 3.0
+# Characters of a text, and items in a list with all that is in it; and times the conversation.
+_LONGEST = 2**24
+MOST_ITEMS = 2**18
+_TIMES_THE_CONVERSATION = 16
+MOST_BITS = 2**16
+_MOST_REPLACED = 2**28
+# These write as many characters, or make as many items, as a number says.
+WIDENING = frozenset(
+    {
+        "center", "ljust", "rjust", "zfill", "expandtabs", "indent",
+        "batch", "slice", "wordwrap", "lipsum", "generate_lorem_ipsum", "tojson",
+    }
+)  # fmt: skip
+#: What else can: by the sizes of two values, or by what a format says.
+SIZED = WIDENING | {"replace", "join", "format", "format_map"}
+_WIDEST = 2**17
+# A width of six digits, or one that is a value of its own: `%*d`, `{:{}}`.
+_WIDE = {
+    "%": re.compile(r"%[^a-zA-Z%]{0,99}(\d{6}|\*)"),
+    "{": re.compile(r"\{[^{}]{0,99}:[^{}]{0,99}(\d{6}|\{)"),
+}
+
+
+class TemplateLimitError(ConfigurationError):
+    """A template does more than a template has to."""
+
+
+class Work(threading.local):
+    """What the rendering of this thread may still do."""
+
+    left = allowed = 0
+    next_look = 0
+    started = 0.0
+    longest = _LONGEST
+
+    @contextmanager
+    def limited(self, characters: int, turns: int = 0) -> Iterator[None]:
+        """A rendering of a conversation of so many characters and turns."""
+        self.left = self.allowed = _STEPS + characters // 4 + turns * _STEPS_PER_TURN
+        self.next_look = self.left - _STEPS_BETWEEN_LOOKS
+        self.longest = max(_LONGEST, _TIMES_THE_CONVERSATION * characters)
+        self.started = time.thread_time()
+        try:
+            yield
+        finally:
+            self.left = self.next_look = 0
+
+    def step(self, cost: int = 1) -> bool:
+        """Pays for a piece of work; true, so that a condition can begin with it."""
+        self.left -= cost
+        if self.left < self.next_look:
+            self._look()
+        return True
+
+    def measured(self, value: Any) -> Any:
+        """The value, paid for by its size, if that is allowed."""
+        if isinstance(value, str):
+            if len(value) > self.longest:
+                raise too_much(f"it makes a text of {len(value):,} characters")
+            self.step(1 + len(value) // CHARACTERS_PER_STEP)
+        elif isinstance(value, list | tuple | dict | set):
+            self.step(1 + self._items(value) // _ITEMS_PER_STEP)
+        elif isinstance(value, int) and value.bit_length() > MOST_BITS:
+            raise too_much(f"it computes a number of {value.bit_length():,} bits")
+        return value
+
+    def _items(self, value: Any) -> int:
+        """How many values are in a value, in the values in it, and so on."""
+        count, characters, waiting = 0, 0, [value]
+        while waiting:
+            one = waiting.pop()
+            if isinstance(one, dict):
+                waiting += [*one, *one.values()]
+            elif isinstance(one, list | tuple | set):
+                waiting += one
+            elif isinstance(one, str):
+                characters += len(one)
+            count += 1
+            if count + len(waiting) > MOST_ITEMS or characters > self.longest:
+                raise too_much(
+                    f"it makes lists of more than {MOST_ITEMS:,} items, or of very long texts"
+                )
+        return count
+
+    def _look(self) -> None:
+        self.next_look = self.left - _STEPS_BETWEEN_LOOKS
+        if self.left < 0:
+            raise too_much(f"it takes more than {self.allowed:,} steps")
+        if time.thread_time() - self.started > _SECONDS:
+            raise too_much(f"it takes more than {_SECONDS:g} seconds")
+
+
+def too_much(what: str) -> TemplateLimitError:
+    """The error for a template that does too much.
+
+    Args:
+        what: What it does.
+    """
+    return TemplateLimitError(
+        f"it does too much for one conversation: {what}. Look for loops in loops, for texts that "
+        "double, and for macros that call themselves."
+    )
+
+
+def size_of(names: Mapping[str, Any]) -> tuple[int, int]:
+    """The characters and the turns of what a template sees."""
+    characters = turns = 0
+    for value in names.values():
+        if isinstance(value, str):
+            characters += len(value)
+        elif isinstance(value, list):
+            turns += len(value)
+            for item in value:
+                texts = item.values() if isinstance(item, dict) else (item,)
+                characters += sum(len(text) for text in texts if isinstance(text, str))
+    return characters, turns
+
+
+def size(value: Any) -> int:
+    """How many characters or items a value has."""
+    return len(value) if isinstance(value, str | list | tuple | dict | range) else 0
+
+
+def refuse_wide(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+    """Refuses what would write more characters than any conversation has.
+
+    Args:
+        name: The filter, method or function; `%` or `{` where a text is a format.
+        args: The value it works on, and what it is given besides.
+        kwargs: What it is given by name.
+    """
+    values = (*args, *kwargs.values())
+    texts = [value for value in values if isinstance(value, str)]
+    if name == "replace":
+        wide = len(texts) > 1 and len(texts[0]) * max(map(len, texts[1:])) > _MOST_REPLACED
+        wide = wide and texts[0].count(texts[1]) * len(texts[-1]) > _MOST_REPLACED
+    elif name == "join":
+        lists = [value for value in values if isinstance(value, list | tuple)]
+        parts = sum(map(len, lists))
+        pieces = sum(len(part) for each in lists for part in each if isinstance(part, str))
+        wide = parts * max(map(len, texts), default=0) + pieces > _MOST_REPLACED
+    elif name in _WIDE:
+        wide = bool(texts) and bool(_WIDE[name].search(texts[0].replace(2 * name, "")))
+    else:
+        wide = any(isinstance(value, int) and value > _WIDEST for value in values[1:])
+    if wide:
+        raise too_much(f"`{name}` would write a very long text")

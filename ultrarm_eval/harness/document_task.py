@@ -8,12 +8,15 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.fresh_task import FreshTask
 from ultrarm_eval.messages import Message, as_messages, as_plain_text
 
 logger = logging.getLogger(__name__)
 
 _SYSTEM = "system"
+# Keys of a task's YAML that say how a document is written.
+_WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
 
 
 class DocumentTask(FreshTask):
@@ -24,6 +27,26 @@ class DocumentTask(FreshTask):
     #: The run's `--system_instruction`.
     system_instruction: str | None = None
     _own_system_turns = 0
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """See `FreshTask`.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: A key of the YAML has no effect here; the metadata or the data cannot
+                be used.
+        """
+        given = dict(config or {})
+        for key in _WITHOUT_EFFECT:
+            if given.get(key):
+                raise ConfigurationError(
+                    f"{given.get('task')}: its YAML has {key}, which this class of task does not "
+                    "read: its conversations come from the data as they are. Remove it; a system "
+                    "turn for all of them is --system_instruction."
+                )
+        super().__init__(config)
 
     def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
         """Builds the requests; a system instruction stands in front of every conversation."""

@@ -109,7 +109,12 @@ def test_prompt_and_completion_are_a_pair(write_model):
 
 def test_the_vocabulary_is_part_of_the_fingerprint(write_model):
     folder = make(write_model, "deberta-v2")
-    judge = dict(judge="sequence-classification", device="cpu", template="raw", max_length=200)
+    judge = {
+        "judge": "sequence-classification",
+        "device": "cpu",
+        "template": "raw",
+        "max_length": 200,
+    }
     first = load_judge(str(folder), **judge).fingerprint()
     (folder / "spm.model").unlink()
     sentence_pieces("spm.model")(folder)

@@ -1,8 +1,8 @@
 """Outputs that are closed, full, broken or of another encoding, and commands that are stopped."""
 
+import functools
 import io
 import json
-import functools
 import os
 import signal
 import subprocess

@@ -61,11 +61,11 @@ def _is_rope(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     for name, setting in value.items():
-        if isinstance(setting, dict):
-            if not _is_rope(setting):
-                return False
-        elif name in ("type", "rope_type"):
+        if name in ("type", "rope_type"):
             if not isinstance(setting, str):
+                return False
+        elif isinstance(setting, dict):
+            if not _is_rope(setting):
                 return False
         elif re.search(r"factor|theta|beta|max_position", name) and setting is not None:
             numbers = setting if isinstance(setting, list) else [setting]

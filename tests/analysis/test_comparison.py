@@ -147,6 +147,7 @@ def test_one_document(tmp_path):
     assert row.conclusion.startswith("No difference is shown between")
 
 
+@pytest.mark.slow
 def test_without_a_difference_one_test_in_twenty_shows_one(tmp_path):
     random_ = np.random.default_rng(2026)
     prompts, runs = 40, 250

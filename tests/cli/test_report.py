@@ -154,7 +154,8 @@ class TestTheFile:
 
     def test_a_full_disk_leaves_the_old_report(self, run, tmp_path, capsys, monkeypatch):
         path = tmp_path / "report.html"
-        path.write_text("old")
+        assert main(["report", str(run), "-o", str(path)]) == 0
+        old = path.read_bytes()
 
         def full(self, data):
             with self.open("wb") as file:
@@ -163,7 +164,7 @@ class TestTheFile:
 
         monkeypatch.setattr(Path, "write_bytes", full)
         assert "No space left on device" in refused(capsys, run, "-o", path)
-        assert path.read_text() == "old"
+        assert path.read_bytes() == old
         assert sorted(one.name for one in tmp_path.iterdir()) == ["report.html", "run"]
 
     def test_a_pipe_is_written_to_and_not_replaced(self, run, tmp_path, capsys):

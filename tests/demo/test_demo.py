@@ -57,6 +57,7 @@ def test_the_published_accuracy_is_what_plain_loops_give():
     assert all(0.44 < published[name] < 0.56 for name in ("pick_longest", "pick_shortest"))
 
 
+@pytest.mark.slow
 def test_the_harness_reports_the_published_accuracy():
     from lm_eval import simple_evaluate
     from lm_eval.tasks import TaskManager

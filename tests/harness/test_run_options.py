@@ -30,7 +30,7 @@ def evaluated(run, model_of, rows):
 
 
 @pytest.fixture
-def said(monkeypatch):
+def said():
     """What our loggers say, whatever handlers they have."""
     lines = []
 
@@ -39,13 +39,16 @@ def said(monkeypatch):
             lines.append(record.getMessage())
 
     handler = Handler()
-    names = ("ultrarm_eval", "lm_eval.ultrarm_eval")
-    for name in names:
-        logging.getLogger(name).addHandler(handler)
-        monkeypatch.setattr(logging.getLogger(name), "level", logging.INFO)
+    loggers = [logging.getLogger(name) for name in ("ultrarm_eval", "lm_eval.ultrarm_eval")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        # Loggers keep what they know of their level until this is called.
+        logger.setLevel(logging.INFO)
     yield lines
-    for name in names:
-        logging.getLogger(name).removeHandler(handler)
+    for logger, level in zip(loggers, before, strict=True):
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 class TestShots:

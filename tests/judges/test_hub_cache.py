@@ -36,6 +36,7 @@ def run(cache, arguments):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", ["", "revision='main'", f"revision='{COMMIT}'"])
 def test_a_cached_checkpoint_is_used_and_its_commit_recorded(cache, checkpoint, arguments):
     from ultrarm_eval import load_judge

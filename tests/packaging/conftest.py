@@ -39,6 +39,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.packaging)
+            # Each builds an environment or starts interpreters in one.
+            item.add_marker(pytest.mark.slow)
 
 
 def declared_tasks() -> list[str]:

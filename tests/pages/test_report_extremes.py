@@ -73,6 +73,7 @@ def test_of_a_text_of_a_million_characters_the_beginning_is_shown(tmp_path, open
     )
 
 
+@pytest.mark.slow
 def test_of_ten_thousand_sources_the_largest_have_lines(tmp_path, open_page):
     documents = [
         rated(i, ["good", "bad"], ["5", "1"], source=f"source {i % 10_000} " + "y" * 3000)

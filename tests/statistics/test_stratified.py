@@ -80,6 +80,7 @@ def test_the_interval_stays_within_its_bounds():
     assert stratified_interval(strata, bounds=SHARES).high == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True])
 @pytest.mark.parametrize("sizes", [(60, 60, 60), (134, 92, 47, 46), (200, 25, 12)])
 def test_it_covers_the_truth_as_often_as_it_says(sizes, shared):

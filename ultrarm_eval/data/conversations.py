@@ -44,8 +44,8 @@ class UnusableRowError(DataError):
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        """Takes the reason and its explanation."""
-        super().__init__(message)
+        """Takes the reason and its explanation, which others put into sentences of their own."""
+        super().__init__(message.rstrip("."))
         self.reason = reason
 
 

@@ -112,7 +112,7 @@ def _tell_bridge(module: ModuleType) -> None:
 def _say_left_out(module: ModuleType, error: Exception) -> None:
     problem = None
     with contextlib.suppress(Exception):
-        from ultrarm_eval.harness.bridge.found_harness import harness_problem
+        from ultrarm_eval.harness.bridge.harness_check import harness_problem
 
         problem = harness_problem()
     logger = logging.getLogger("lm_eval")

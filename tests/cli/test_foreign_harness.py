@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ultrarm_eval.harness.bridge import found_harness
+from ultrarm_eval.harness.bridge import harness_check
 
 ITS = ("api/__init__", "api/registry", "api/task", "evaluator", "tasks/__init__", "models")
 OF_OLDEST = ("_cli/__init__", "config/__init__", "config/evaluate_config")
@@ -75,8 +75,8 @@ def test_the_bridge_says_so_once_and_the_program_goes_on(tmp_path):
     [("0.4.9", True), ("0.3", True), ("0.4.9.2", True), ("0.4.10", False), ("0.5.0.dev1", False)],
 )
 def test_a_version_that_is_too_old_is_named(monkeypatch, version, is_old):
-    monkeypatch.setattr(found_harness.importlib.metadata, "version", lambda _: version)
-    problem = found_harness.harness_problem()
+    monkeypatch.setattr(harness_check.importlib.metadata, "version", lambda _: version)
+    problem = harness_check.harness_problem()
     assert (problem is not None) is is_old
     if is_old:
         assert f"lm-evaluation-harness {version} at " in problem
@@ -84,12 +84,12 @@ def test_a_version_that_is_too_old_is_named(monkeypatch, version, is_old):
 
 def test_a_clone_that_is_not_installed_is_the_harness(monkeypatch):
     def missing(name):
-        raise found_harness.importlib.metadata.PackageNotFoundError(name)
+        raise harness_check.importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(found_harness.importlib.metadata, "version", missing)
-    assert found_harness.harness_problem() is None
+    monkeypatch.setattr(harness_check.importlib.metadata, "version", missing)
+    assert harness_check.harness_problem() is None
 
 
 def test_none_at_all_is_said(monkeypatch):
-    monkeypatch.setattr(found_harness.importlib.util, "find_spec", lambda _: None)
-    assert "is not installed" in found_harness.harness_problem()
+    monkeypatch.setattr(harness_check.importlib.util, "find_spec", lambda _: None)
+    assert "is not installed" in harness_check.harness_problem()

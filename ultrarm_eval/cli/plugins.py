@@ -19,7 +19,7 @@ from ultrarm_eval.harness.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
-from ultrarm_eval.harness.bridge.found_harness import harness_problem
+from ultrarm_eval.harness.bridge.harness_check import harness_problem
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, registry
 
 # The harness's module that fills the registry of a group.

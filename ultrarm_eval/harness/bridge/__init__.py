@@ -16,8 +16,8 @@ from ultrarm_eval.harness.bridge import (
     early_refusal,
     error_messages,
     judging_filters,
+    model_arguments,
     registry_plugins,
-    run_arguments,
     run_options,
     task_plugins,
 )
@@ -25,12 +25,12 @@ from ultrarm_eval.harness.bridge import (
 _CONNECTIONS = {
     "lm_eval._cli": (error_messages.connect,),
     "lm_eval.api.metrics": (registry_plugins.connect_metrics,),
-    "lm_eval.config.evaluate_config": (default_model.connect, run_arguments.connect_config),
+    "lm_eval.config.evaluate_config": (default_model.connect, model_arguments.connect_config),
     "lm_eval.evaluator": (
         judging_filters.connect,
         early_refusal.connect,
         added_results.connect,
-        run_arguments.connect_evaluator,
+        model_arguments.connect_evaluator,
         run_options.connect,
     ),
     "lm_eval.filters": (registry_plugins.connect_filters,),

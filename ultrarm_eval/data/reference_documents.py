@@ -68,9 +68,6 @@ class ReferenceDocuments(DocumentsOfRows):
                 self._usable.append(index)
         self.counts.where = None
         if not self._usable:
-            only = self.counts.only_reason()
-            if only is not None:
-                raise DataError(f"{data.origin}: no prompt is left. {only}")
             if not self.counts["prompts_left_out_without_reference"]:
                 raise self._without_prompts()
             raise _without_reference(data.origin, name, models)

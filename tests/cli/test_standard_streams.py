@@ -1,5 +1,6 @@
 """Outputs that are closed, full, broken or of another encoding, and commands that are stopped."""
 
+import functools
 import io
 import json
 import os
@@ -157,13 +158,18 @@ class TestStopped:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # A shell that starts tests in the background has this signal ignored.
+            preexec_fn=functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
         )
         # It waits for the pipe's other end.
         reader = os.open(pipe, os.O_WRONLY)
         time.sleep(0.2)
         running.send_signal(signal.SIGINT)
-        said = running.communicate(timeout=60)[1]
-        os.close(reader)
+        try:
+            said = running.communicate(timeout=60)[1]
+        finally:
+            running.kill()
+            os.close(reader)
         assert running.returncode == 130
         assert said == "ultrarm-eval data: interrupted.\n"
 

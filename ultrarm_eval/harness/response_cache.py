@@ -3,6 +3,9 @@
 Its keys hold the request and not the model, so a second judge would be served the first one's
 rewards. The judge's fingerprint is therefore kept in the cache itself. Every reward in it has a
 checksum over fingerprint, request and value: a damaged one counts as missing and is computed anew.
+
+What is in the file is read here and not through the harness's cache, which unpickles whatever it
+finds, and waits for ever for a value that cannot be read.
 """
 
 from __future__ import annotations
@@ -11,9 +14,8 @@ import hashlib
 import math
 import pickle
 import sqlite3
-from collections.abc import MutableMapping
+import weakref
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import CacheMismatchError, ResponseCacheError, first_line
@@ -60,10 +62,10 @@ def _checking(opened: Any, fingerprint: str) -> type:
             super().__setitem__(key, _checksum(fingerprint, key, written) + written)
 
         def _found(self, key: str) -> Reward | None:
-            if not super().__contains__(key):
+            row = _values_of(self, key)
+            if row is None:
                 return None
-            row = super().__getitem__(key)
-            reward = _read(fingerprint, key, row) if isinstance(row, bytes) else None
+            reward = _read(fingerprint, key, row[0]) if isinstance(row[0], bytes) else None
             if reward is None:
                 self.damaged.add(key)
             return reward
@@ -99,35 +101,57 @@ def refuse_damaged(cache: Any) -> None:
     Raises:
         ResponseCacheError: It is.
     """
-    path = getattr(cache, "filename", None)
-    if path is None or not Path(path).is_file():
-        return
+    if (found := _asked(cache, "PRAGMA quick_check(1)")) and found[0] != b"ok":
+        raise _damaged(cache, found[0].decode(errors="replace"))
+
+
+def _values_of(cache: Any, key: str) -> tuple[Any, ...] | None:
+    """What the file holds under a key, as a row of one value."""
+    return _asked(cache, f'SELECT value FROM "{cache.tablename}" WHERE key = ?', key)  # noqa: S608
+
+
+def _asked(cache: Any, query: str, *values: str) -> tuple[Any, ...] | None:
+    """The first row that a query finds in a cache's file, texts as bytes."""
+    connection = getattr(cache, "_ultrarm_eval_reads", None)
     try:
-        with closing(sqlite3.connect(path)) as connection:
-            (state,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.Error as error:
-        state = error
-    if state != "ok":
-        raise ResponseCacheError(
-            f"{path}: this response cache is damaged ({' '.join(str(state).split())}). Delete the "
-            "file, or give another path to --use_cache."
-        )
+        if connection is None:
+            connection = sqlite3.connect(cache.filename, check_same_thread=False)
+            connection.text_factory = bytes
+            weakref.finalize(cache, connection.close)
+            cache._ultrarm_eval_reads = connection
+        with closing(connection.execute(query, values)) as cursor:
+            row: tuple[Any, ...] | None = cursor.fetchone()
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise _damaged(cache, error) from error
+    return row
 
 
-def _held(cache: MutableMapping[str, Any]) -> object:
+def _damaged(cache: Any, state: object) -> ResponseCacheError:
+    return ResponseCacheError(
+        f"{cache.filename}: this response cache is damaged ({' '.join(str(state).split())}). "
+        "Delete the file, or give another path to --use_cache."
+    )
+
+
+def _held(cache: Any) -> str | None:
     """The fingerprint that a cache holds."""
+    if not hasattr(cache, "tablename"):
+        # A mapping that somebody put in the place of the harness's cache lies in no file.
+        return cache.get(_KEY)  # type: ignore[no-any-return]
+    row = _values_of(cache, _KEY)
+    if row is None:
+        return None
     try:
-        return cache.get(_KEY)
+        held = pickle.loads(row[0])  # noqa: S301 - the harness's cache does so with all it holds
     except Exception as error:
         # Unpickling what is damaged can raise anything.
-        raise ResponseCacheError(
-            f"{getattr(cache, 'filename', 'The cache')}: the judge's fingerprint in this response "
-            f"cache is damaged ({first_line(error)}). Delete the file, or give another path to "
-            "--use_cache."
-        ) from error
+        raise _damaged(cache, f"the judge's fingerprint in it: {first_line(error)}") from error
+    if not isinstance(held, str):
+        raise _damaged(cache, f"the judge's fingerprint in it is of type {type(held).__name__}")
+    return held
 
 
-def refuse_rewards(cache: MutableMapping[str, Any]) -> None:
+def refuse_rewards(cache: Any) -> None:
     """Refuses a judge's cache to a language model, which would be served rewards as likelihoods.
 
     Raises:
@@ -140,7 +164,7 @@ def refuse_rewards(cache: MutableMapping[str, Any]) -> None:
         )
 
 
-def bind_to_judge(cache: MutableMapping[str, Any], fingerprint: str) -> None:
+def bind_to_judge(cache: Any, fingerprint: str) -> None:
     """Writes the judge's fingerprint into a new cache, or compares it with the one there.
 
     Args:
@@ -153,13 +177,13 @@ def bind_to_judge(cache: MutableMapping[str, Any], fingerprint: str) -> None:
     held = _held(cache)
     if held == fingerprint:
         return
-    path = getattr(cache, "filename", "the cache")
+    path = cache.filename
     if held is not None:
         raise CacheMismatchError(
             f"{path} holds rewards of another judge: weights, template, dtype, special_tokens or "
             "max_length differ. Give another path to --use_cache, or delete this file."
         )
-    if next(iter(cache.keys()), None) is not None:
+    if _asked(cache, f'SELECT 1 FROM "{cache.tablename}"') is not None:  # noqa: S608
         raise CacheMismatchError(
             f"{path} holds responses of another model, which are no rewards of this judge. Give "
             "another path to --use_cache, or delete this file."

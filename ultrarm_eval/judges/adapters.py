@@ -41,8 +41,10 @@ def refuse_adapter(name: str, fetch: Fetch) -> None:
     """
     path = fetch(ADAPTER_CONFIG)
     if path is None:
+        if fetch("config.json") is not None:
+            return
         weights = next((file for file in ADAPTER_WEIGHTS if fetch(file) is not None), None)
-        if weights is None or fetch("config.json") is not None:
+        if weights is None:
             return
         raise CheckpointError(
             f"{name}: {weights} are the weights of a PEFT adapter (LoRA), and no judge here puts "

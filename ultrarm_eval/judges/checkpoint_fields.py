@@ -61,11 +61,11 @@ def _is_rope(value: object) -> bool:
     if not isinstance(value, dict):
         return False
     for name, setting in value.items():
-        if isinstance(setting, dict):
-            if not _is_rope(setting):
-                return False
-        elif name in ("type", "rope_type"):
+        if name in ("type", "rope_type"):
             if not isinstance(setting, str):
+                return False
+        elif isinstance(setting, dict):
+            if not _is_rope(setting):
                 return False
         elif re.search(r"factor|theta|beta|max_position", name) and setting is not None:
             numbers = setting if isinstance(setting, list) else [setting]
@@ -137,18 +137,10 @@ _CONFIG = {
     ),
     "num_labels": _LABELS,
     **dict.fromkeys(("max_position_embeddings", "n_positions"), _POSITIONS),
-    **dict.fromkeys(("type_vocab_size", "sliding_window", "max_window_layers"), _WHOLE),
+    "sliding_window": _COUNT,
+    **dict.fromkeys(("type_vocab_size", "max_window_layers"), _WHOLE),
     **dict.fromkeys(("pad_token_id", "bos_token_id"), _TOKEN_ID),
     "eos_token_id": _TOKEN_IDS,
-    **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"), _SHARE),
-    **dict.fromkeys(
-        (
-            *("attention_dropout", "hidden_dropout", "hidden_dropout_prob", "resid_pdrop"),
-            *("attention_probs_dropout_prob", "embd_pdrop", "attn_pdrop", "classifier_dropout"),
-            "summary_first_dropout",
-        ),
-        _SHARE,
-    ),
     "initializer_range": _FROM_0,
     **dict.fromkeys(
         (
@@ -186,10 +178,19 @@ _CONFIG = {
         ("dtype", "torch_dtype"),
         Values(
             f"one of {', '.join(_DTYPES)}",
-            lambda v: isinstance(v, str) and v.removeprefix("torch.") in _DTYPES,
+            lambda v: isinstance(v, str) and v in _DTYPES,
         ),
     ),
 }
+
+# What families call differently.
+_PATTERNS = {
+    re.compile(r"(^|_)eps(ilon)?$"): _SHARE,
+    re.compile(r"dropout|_pdrop$"): Values(
+        "a number from 0 to 1, or true or false", lambda v: isinstance(v, bool) or _SHARE.accepts(v)
+    ),
+}
+_ANY_NUMBER = Values("a number", lambda v: not math.isnan(v))
 
 _SPECIAL_TOKENS = {
     **dict.fromkeys(
@@ -249,7 +250,16 @@ def require_config_values(name: str, values: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: A field has such a value.
     """
-    _require(f"{name}: config.json", values, _CONFIG)
+    where = f"{name}: config.json"
+    _require(where, values, {**_CONFIG, **_by_pattern(values)})
+
+
+def _by_pattern(values: Mapping[str, Any]) -> dict[str, Values]:
+    """What fields may hold that are not in the table, by their names."""
+    found = {field: _ANY_NUMBER for field, value in values.items() if isinstance(value, float)}
+    for pattern, allowed in _PATTERNS.items():
+        found |= {field: allowed for field in values if pattern.search(field)}
+    return {field: allowed for field, allowed in found.items() if field not in _CONFIG}
 
 
 def require_tokenizer_values(name: str, file: str, values: Mapping[str, Any]) -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ultrarm_eval import load_documents
 from ultrarm_eval.data.conversations import (
     UnusableRowError,
     read_answered_prompt,
@@ -122,6 +123,8 @@ UNUSABLE = {
     "a history of numbers": ({"history": [1], "prompt": "q", **TEXTS}, "history_not_text", "'history': Message 0"),
     "a printed list": ({"prompt": str(turns("u q")), **TEXTS}, "prompt_not_text", "text that is no JSON"),
     "a printed array": ({"prompt": "q", "chosen": "array([{'content': 'q', 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}], dtype=object)", "rejected": "b"}, "not_text", "'chosen': it holds messages as text"),
+    "a printed list cut off": ({"prompt": str(turns("u q", "a (x) y"))[:-6], **TEXTS}, "prompt_not_text", "text that is no JSON"),
+    "a conversation with a third answer": ({"messages": turns("u q", "a other"), **TEXTS}, "ends_with_answer", "'messages' ends with a turn of 'assistant' that is none of the answers"),
     "JSON text cut off": ({"prompt": as_text("u q")[:-5], **TEXTS}, "prompt_not_text", "text that is no JSON"),
     "JSON text without an answer": ({"prompt": "q", "chosen": as_text("u q"), "rejected": "b"}, "not_text", "'chosen' ends with a turn of 'user'"),
     "JSON text with null": ({"prompt": '[{"role": "user", "content": null}]', **TEXTS}, "prompt_not_text", "content of type NoneType"),
@@ -142,6 +145,7 @@ def test_a_row_without_a_clear_meaning_says_why(row, reason, message):
 PROSE = [
     "[1] Smith, J.", "[see above", "[]", "{}", "{x}", "{'a': 1}", '{"role": "pirate", "content": "x"}',
     '[{"role": "user", "content": "q"}] is a list of messages.', '{"name": "x", "age": 3}', '["a", "b"]',
+    "{'role': 'user', 'content': 'q'} is a message.", "[{'role': 'user', 'content': 'q'}]\n```\nThat is it.",
     '[{"role": "user"}]', "[{" * 5000, '"quoted"', "array([1, 2])", '{"text": "the \\"role\\" of a user"}',
 ]  # fmt: skip
 
@@ -159,6 +163,41 @@ def test_messages_as_text_are_counted_and_refused_where_there_are_none():
     assert read_pair(row).notes == ("rows_with_messages_as_text",)
     with pytest.raises(UnusableRowError, match="'response' spells messages"):
         require_prose(as_text("a x"), "response")
+
+
+def test_messages_written_as_json_twice_are_messages():
+    row = {"prompt": json.dumps(as_text("s x", "u q")), **TEXTS}
+    assert list(read_pair(row).prompt) == turns("s x", "u q")
+
+
+def test_what_pandas_writes_for_nothing_is_nothing():
+    nothing = dict.fromkeys(["prompt", "system", "history", "tools"], float("nan"))
+    assert list(read_pair({**nothing, **sides(turns, "u q")}).prompt) == turns("u q")
+    assert list(read_pair({**nothing, "messages": turns("u q"), **TEXTS}).prompt) == turns("u q")
+
+
+def test_a_conversation_may_end_with_either_answer():
+    for answer in TEXTS.values():
+        row = {"messages": turns("u q", f"a {answer}"), **TEXTS}
+        assert list(read_pair(row).prompt) == turns("u q")
+
+
+@pytest.mark.parametrize(
+    ("row", "note"),
+    [
+        (
+            {"prompt": "q", "chosen": "q good", "rejected": "q bad"},
+            "answers_that_repeat_the_prompt",
+        ),
+        ({"prompt": turns("u q", "a so"), **TEXTS}, "answers_behind_an_answer"),
+    ],
+)
+def test_what_may_not_be_meant_so_is_told(row, note, tmp_path, caplog):
+    (tmp_path / "pairs.jsonl").write_text(json.dumps(row))
+    documents = load_documents(tmp_path / "pairs.jsonl")
+    assert documents.counts[f"rows_with_{note}"] == 1
+    assert "(the first:" in caplog.text
+    assert "leave it out" in caplog.text or "write it there" in caplog.text
 
 
 def test_parts_of_a_content_are_joined_as_templates_join_them():

@@ -9,7 +9,13 @@ from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.conversations import CONTRADICTIONS, UNSEEN, UnusableRowError, read_pair
+from ultrarm_eval.data.conversations import (
+    CONTRADICTIONS,
+    UNSEEN,
+    AnsweredPrompt,
+    UnusableRowError,
+    read_pair,
+)
 from ultrarm_eval.data.left_out import left_out_remarks
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_named_or_local
@@ -104,20 +110,22 @@ class _Pairs:
         for index, row in enumerate(opened.rows):
             counts.where = opened.where(index)
             try:
-                _read(counts.where, row)
+                _read(counts.where, row).count(counts)
             except UnusableRowError as error:
                 self._left_out.add(index)
                 counts.add(f"pairs_left_out_{error.reason}", why=str(error))
-        for remark in left_out_remarks(counts):
-            if len(self._left_out) == len(opened.rows):
-                raise DataError(f"{opened.origin}: no pair is left to score. {remark}")
+        left_out = left_out_remarks(counts)
+        if left_out and len(self._left_out) == len(opened.rows):
+            raise DataError(f"{opened.origin}: no pair is left to score. {' '.join(left_out)}")
+        for remark in (*opened.source.remarks(counts), *left_out):
             logger.warning("%s", remark)
 
     def __iter__(self) -> Iterator[tuple[int, list[tuple[Prompt, str]]]]:
         """Yields the number of each row that is a pair, and its two sides."""
         for index, row in enumerate(self._opened.rows):
             if index not in self._left_out:
-                yield index, _read(self._opened.where(index), row)
+                pair = _read(self._opened.where(index), row)
+                yield index, [(pair.prompt, answer) for answer in pair.answers]
 
 
 class _Unscored:
@@ -158,8 +166,8 @@ def _whole_pairs(error: RewardError) -> list[float]:
     return rewards[: len(rewards) // 2 * 2]
 
 
-def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
-    """Prompt and text of both sides of a row, as tasks read them.
+def _read(where: Location, row: Row) -> AnsweredPrompt:
+    """The pair of a row, as tasks read it.
 
     Raises:
         UnusableRowError: The row can be read, and is one that tasks leave out.
@@ -173,12 +181,11 @@ def _read(where: Location, row: Row) -> list[tuple[Prompt, str]]:
                 "lm_eval --tasks ultrafeedback_pairs."
             )
     try:
-        pair = read_pair(row)
+        return read_pair(row)
     except UnusableRowError as error:
         if error.reason in CONTRADICTIONS | UNSEEN:
             raise
-        raise DataError(f"{where}: {error}.") from error
-    return [(pair.prompt, answer) for answer in pair.answers]
+        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
 
 
 def _difference(chosen: float | None, rejected: float | None) -> float | None:

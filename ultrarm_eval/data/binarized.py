@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ultrarm_eval.data.conversations import UnusableRowError, read_pair
+from ultrarm_eval.data.conversations import ADVICE, UnusableRowError, read_pair
 from ultrarm_eval.data.records import (
     DataCounts,
     Location,
@@ -119,6 +119,7 @@ BINARIZED = PairSource(
         _is_understood(columns) and any(set(fields) <= columns for fields in _SCORE_COLUMNS)
     ),
     read_row=read_row,
+    advice=ADVICE,
 )
 PLAIN = PairSource(
     name="pairs",
@@ -126,4 +127,5 @@ PLAIN = PairSource(
     recognises=_is_understood,
     read_row=read_row,
     has_ratings=False,
+    advice=ADVICE,
 )

@@ -8,6 +8,7 @@ earlier turns.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -28,7 +29,20 @@ UNSEEN_COLUMNS = ("tools", "functions", "images", "image", "videos", "audios")
 #: Columns that are the prompt where there is no `prompt`: whole conversations.
 CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
 #: Reasons of rows whose fields can be read and say different things.
-CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations"})
+CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations", "ends_with_answer"})
+ANSWERS_REPEAT_PROMPT = "rows_with_answers_that_repeat_the_prompt"
+BEHIND_AN_ANSWER = "rows_with_answers_behind_an_answer"
+#: What to say of rows that were read in the one way there is, and are perhaps not meant so.
+ADVICE = {
+    ANSWERS_REPEAT_PROMPT: (
+        "both answers begin with the text of their prompt, which is then scored twice. If they "
+        "are whole conversations, leave it out of one of the two"
+    ),
+    BEHIND_AN_ANSWER: (
+        "the prompt ends with a turn of the assistant, and the answers are scored as another turn "
+        "behind it. If it is the beginning of the answers, or one of them, write it there"
+    ),
+}
 #: Reasons of rows whose answers depend on what a judge of texts does not see.
 UNSEEN = frozenset({"with_tools", "with_media"})
 _NO_MESSAGES = "[]"
@@ -80,7 +94,7 @@ def read_pair(row: Row) -> AnsweredPrompt:
         UnusableRowError: The row has no clear meaning.
     """
     prompt_field = "prompt"
-    if row.get("prompt") is None:
+    if row.get("prompt") is None or _is_nan(row["prompt"]):
         given = (name for name in CONVERSATION_COLUMNS if row.get(name) is not None)
         prompt_field = next(given, "prompt")
     return read_answered_prompt(row, prompt_field, ("chosen", "rejected"))
@@ -117,7 +131,19 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
                 f"fields {fields[0]!r} and {field!r} answer different conversations. Both have to "
                 "answer the same one",
             )
-    return AnsweredPrompt(found[0], tuple(answer for _, answer in sides), tuple(sorted(notes)))
+    if found[0] and found[0][-1]["role"] == "assistant":
+        if prompt_field in CONVERSATION_COLUMNS:
+            raise UnusableRowError(
+                "ends_with_answer",
+                f"field {prompt_field!r} ends with a turn of 'assistant' that is none of the "
+                "answers, which would stand behind it. Leave it out of the conversation",
+            )
+        notes.add(BEHIND_AN_ANSWER)
+    answers = tuple(answer for _, answer in sides)
+    if isinstance(prompt, str) and prompt.strip() and not any(before for before, _ in sides):
+        if all(answer.startswith(prompt.strip()) for answer in answers):
+            notes.add(ANSWERS_REPEAT_PROMPT)
+    return AnsweredPrompt(found[0], answers, tuple(sorted(notes)))
 
 
 def read_prompt(row: Row, field: str) -> AnsweredPrompt:
@@ -147,7 +173,7 @@ def require_prose(text: str, field: str) -> None:
 
 def _read_prompt(row: Row, field: str, notes: set[str]) -> str | Messages:
     value = row.get(field)
-    if isinstance(value, str) and value.strip() == _NO_MESSAGES:
+    if _is_nan(value) or (isinstance(value, str) and value.strip() == _NO_MESSAGES):
         return ()
     return _read_messages(value, field, "prompt_not_text", notes)
 
@@ -192,7 +218,8 @@ def _read_side(value: Any, field: str, notes: set[str]) -> tuple[Messages, str]:
 def _without_answer(prompt: Messages, sides: Sequence[tuple[Messages, str]]) -> Messages:
     """A conversation without the answer with which some data write it."""
     ends_answered = bool(prompt) and prompt[-1]["role"] == "assistant"
-    return prompt[:-1] if ends_answered and prompt[-1]["content"] == sides[0][1] else prompt
+    answers = {answer for _, answer in sides}
+    return prompt[:-1] if ends_answered and prompt[-1]["content"] in answers else prompt
 
 
 def _joined(prompt: str | Messages, before: Messages, prompt_field: str, field: str) -> Messages:
@@ -264,7 +291,12 @@ def _says_something(value: Any) -> bool:
         return any(_says_something(each) for each in value.values())
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return any(_says_something(each) for each in value)
-    return value is not None and value is not False
+    return value is not None and value is not False and not _is_nan(value)
+
+
+def _is_nan(value: object) -> bool:
+    """Whether a value is what pandas writes where there is none."""
+    return isinstance(value, float) and math.isnan(value)
 
 
 def _read_system(value: Any, field: str, notes: set[str]) -> Messages:

@@ -16,6 +16,9 @@ from ultrarm_eval.messages import ROLES_OF_SPEAKERS
 _ROLES = frozenset({*ROLES_OF_SPEAKERS, "tool", "function", "developer"})
 # How messages begin in JSON or as Python prints them, and a role in them.
 _BEGINNING = re.compile(r"""(?:array\()?\[?\s*\{\s*["'](?:content|value|role|from)["']\s*:""")
+# An answer may begin with code and go on; where messages were cut off, there is no end of them.
+_PROSE_BEHIND = re.compile(r"[\]})]\s*[^\s\]}),{\[(\"'][^\]})]*$")
+_QUOTED = ('"[', '"{')
 _KNOWN_ROLE = re.compile(
     rf"""["'](?:role|from)["']\s*:\s*["'](?:{"|".join(sorted(_ROLES))})["']""", re.IGNORECASE
 )
@@ -34,12 +37,19 @@ def read_messages_as_text(text: str) -> Any:
         DataError: The text is nothing but messages, and they are not written as JSON.
     """
     stripped = text.strip()
-    if not stripped.startswith(("[", "{", "array(")):
+    if not stripped.startswith(("[", "{", "array(", *_QUOTED)):
         return None
     try:
         value, end = json.JSONDecoder().raw_decode(stripped)
+        if isinstance(value, str) and end == len(stripped):
+            # Written as JSON twice.
+            return read_messages_as_text(value)
     except (ValueError, RecursionError):
-        if _BEGINNING.match(stripped) and _KNOWN_ROLE.search(stripped):
+        if (
+            _BEGINNING.match(stripped)
+            and _KNOWN_ROLE.search(stripped)
+            and not _PROSE_BEHIND.search(stripped)
+        ):
             raise DataError(
                 "it holds messages as text that is no JSON, such as Python's print of a list. "
                 "Save the messages themselves, or as JSON"

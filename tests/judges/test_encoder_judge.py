@@ -93,13 +93,91 @@ def test_texts_of_the_plain_templates_are_closed_too(deberta):
     assert rewards == pytest.approx(expected, abs=1e-5)
 
 
-def test_a_model_with_token_types_is_refused_with_a_way_out(write_model, tokenizer):
+def with_types(folder, pairs):
+    """Transformers alone: all that the tokenizer gives for each pair, or for a single text."""
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    rewards = []
+    for prompt, completion in pairs:
+        # In lists: an empty second text by itself would be taken for none.
+        texts = ([completion],) if prompt is None else ([prompt], [completion])
+        with torch.no_grad():
+            rewards.append(model(**tokenizer(*texts, return_tensors="pt")).logits.item())
+    return rewards
+
+
+@pytest.mark.parametrize("model_type", ["bert", "electra"])
+def test_token_types_are_those_that_the_tokenizer_gives(write_model, tokenizer, model_type):
+    values = {**SMALL, "type_vocab_size": 2, "embedding_size": 32}
+    folder = write_model(
+        "AutoModelForSequenceClassification", model_type, tokenizer=tokenizer, **values
+    )
+    pairs = [*zip(PROMPTS, COMPLETIONS, strict=True), ("", "the sky"), ("the question", "")]
+    expected = with_types(folder, pairs)
+    judge = judge_of(folder, special_tokens="parse")
+    assert judge.settings()["template"] == "pair"
+    rewards = judge.score([p for p, _ in pairs], [c for _, c in pairs])
+    assert rewards == pytest.approx(expected, abs=1e-5)
+    one = judge_of(folder, special_tokens="parse", max_batch_tokens=1)
+    assert one.score(PROMPTS, COMPLETIONS) == pytest.approx(expected[:4], abs=1e-5)
+    # The types matter to this model.
+    without = plain_rewards(folder, pairs)
+    assert min(abs(a - b) for a, b in zip(expected, without, strict=True) if a != b) > 1e-3
+    assert sum(a != b for a, b in zip(expected, without, strict=True)) == 5
+
+
+def test_the_rewards_after_tokens_end_with_the_reward_also_with_token_types(write_model, tokenizer):
     values = {**SMALL, "type_vocab_size": 2}
     folder = write_model(
         "AutoModelForSequenceClassification", "bert", tokenizer=tokenizer, **values
     )
-    with pytest.raises(ConfigurationError, match="token types.*Use template=raw"):
-        judge_of(folder)
-    assert judge_of(folder, template="raw").score(["q"], ["the sky"]) == pytest.approx(
-        plain_rewards(folder, [(None, "the sky")]), abs=1e-5
+    judge = judge_of(folder)
+    for prompt, completion in [("the question", "the sky is blue"), (None, "the sky")]:
+        after = judge.rewards_after_tokens(prompt, completion)
+        assert after.rewards[-1] == pytest.approx(judge.score([prompt], [completion])[0], abs=1e-5)
+        assert len(after.ids) == len(after.rewards)
+        written = judge.tokenizer.decode(after.ids[after.completion_start :])
+        assert written.replace(" ", "").startswith(completion.replace(" ", ""))
+    short = judge_of(folder, max_length=8)
+    first = short.score(["the question one two " * 9], ["the sky"])
+    assert short.settings()["counts"]["truncated"] == 1
+    assert first == short.score(["the answer one two " * 9 + "the question one two"], ["the sky"])
+
+
+def test_token_types_of_another_make_are_refused(write_model, tokenizer):
+    import copy
+
+    from tokenizers import processors
+
+    other = copy.deepcopy(tokenizer)
+    other.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS]:1 $A [SEP]",
+        pair="[CLS]:1 $A [SEP] $B [SEP]",
+        special_tokens=[("[CLS]", 1), ("[SEP]", 2)],
     )
+    folder = write_model(
+        "AutoModelForSequenceClassification",
+        "bert",
+        tokenizer=other,
+        **{**SMALL, "type_vocab_size": 2},
+    )
+    with pytest.raises(ConfigurationError, match="token types"):
+        judge_of(folder)
+
+
+def test_a_tokenizer_without_separator_is_not_advised_to_drop_the_prompt(write_model, tokenizer):
+    import copy
+
+    from tokenizers import processors
+
+    other = copy.deepcopy(tokenizer)
+    other.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single="$A", pair="$A $B:1", special_tokens=[]
+    )
+    folder = write_model(
+        "AutoModelForSequenceClassification", "deberta-v2", tokenizer=other, **SMALL
+    )
+    with pytest.raises(ConfigurationError, match="Jinja file that writes prompt and completion"):
+        judge_of(folder, template="pair")

@@ -132,6 +132,20 @@ def test_a_model_against_itself_has_no_preference(model):
     assert judge.score(PROMPTS, COMPLETIONS) == [0.0] * 4
 
 
+@pytest.mark.parametrize("which", ["policy", "reference", "both"])
+def test_an_added_padding_token_changes_no_reward(model, reference, chat_tokenizer, which):
+    padded = copy.deepcopy(chat_tokenizer)
+    padded.add_special_tokens({"pad_token": "<pad>"})
+    expected = judge_of(model, PreferenceJudge, reference=str(reference)).score(
+        PROMPTS, COMPLETIONS
+    )
+    for kind, folder in (("policy", model), ("reference", reference)):
+        if which in (kind, "both"):
+            padded.save_pretrained(folder)
+    judge = judge_of(model, PreferenceJudge, reference=str(reference))
+    assert judge.score(PROMPTS, COMPLETIONS) == pytest.approx(expected, abs=1e-6)
+
+
 def test_the_store_keeps_each_judges_rewards_apart(model, reference, tmp_path):
     store = {"score_store": str(tmp_path / "rewards.sqlite")}
     for settings in ({}, {"reduction": "sum"}):
@@ -185,6 +199,30 @@ class TestRefusals:
         folder = write_model(AUTO, "llama", name="other", tokenizer=other)
         with pytest.raises(CheckpointError, match="another vocabulary"):
             judge_of(model, PreferenceJudge, reference=str(folder))
+
+    @pytest.mark.parametrize("which", ["policy", "reference"])
+    def test_a_token_at_another_id(self, write_model, chat_tokenizer, which):
+        folders = {}
+        for kind in ("policy", "reference"):
+            tokenizer = copy.deepcopy(chat_tokenizer)
+            names = ["<one>", "<two>"] if kind == which else ["<two>", "<one>"]
+            tokenizer.add_tokens(names, special_tokens=True)
+            folders[kind] = write_model(
+                AUTO, "llama", name=kind, tokenizer=tokenizer, vocab_size=420
+            )
+        with pytest.raises(CheckpointError, match=r"another vocabulary.*<(one|two)>"):
+            judge_of(folders["policy"], PreferenceJudge, reference=str(folders["reference"]))
+
+    def test_a_text_with_a_token_that_the_reference_lacks(self, write_model, chat_tokenizer, model):
+        tokenizer = copy.deepcopy(chat_tokenizer)
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<|turn|>"]})
+        tokenizer.chat_template = chat_tokenizer.chat_template.replace("'['", "'<|turn|>['")
+        folder = write_model(AUTO, "llama", name="turns", tokenizer=tokenizer, vocab_size=420)
+        wide = write_model(AUTO, "llama", name="wide", vocab_size=420)
+        for reference in (wide, model):
+            judge = judge_of(folder, PreferenceJudge, reference=str(reference))
+            with pytest.raises(UltrarmEvalError, match=r"turn.*reference|vocabulary has 400"):
+                judge.score(["q"], ["a"])
 
     def test_a_reward_model_is_no_language_model(self, checkpoint):
         with pytest.raises(CheckpointError, match="this is a reward model.*judge=ultrarm"):

@@ -9,6 +9,7 @@ from typing import Any
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges.adapters import refuse_adapter_weights
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.checkpoint import read_config
 from ultrarm_eval.judges.checkpoint_files import fetcher
@@ -60,6 +61,7 @@ def recognise(pretrained: str, revision: str | None = None) -> str:
     if any(one.endswith(CLASS_ENDING) for one in classes) and not what_is_not_read(config, ()):
         return _CLASSIFIER
     keys = survey_weights(name, fetch).keys
+    refuse_adapter_weights(name, keys)
     judge = None if what_is_not_read(config, keys) else _by_weights(config, keys)
     if judge is None:
         raise CheckpointError(_unrecognised(name, config, keys))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from ultrarm_eval.errors import CheckpointError, OtherKindError
-from ultrarm_eval.judges.adapters import refuse_adapter
+from ultrarm_eval.judges.adapters import refuse_adapter, refuse_adapter_weights
 from ultrarm_eval.judges.architecture import ULTRARM, Architecture
 from ultrarm_eval.judges.checkpoint_fields import require_config_values
 from ultrarm_eval.judges.checkpoint_files import Fetch, fetcher, hub_commit, read_json
@@ -175,9 +175,11 @@ def open_checkpoint(
         config = described(name, values, architecture)
         weights = survey_weights(name, fetch, is_folder=is_folder)
         keys = weights.keys
+        refuse_adapter_weights(name, keys)
         network = built(name, config, values, keys, architecture)
     except OtherKindError as error:
         keys = keys or survey_weights(name, fetch, is_folder=is_folder).keys
+        refuse_adapter_weights(name, keys)
         raise CheckpointError(f"{error} {advice(name, values, keys)}") from error
     checkpoint = Checkpoint(
         name=name,

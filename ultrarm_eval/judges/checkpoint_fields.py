@@ -137,7 +137,8 @@ _CONFIG = {
     ),
     "num_labels": _LABELS,
     **dict.fromkeys(("max_position_embeddings", "n_positions"), _POSITIONS),
-    **dict.fromkeys(("type_vocab_size", "sliding_window", "max_window_layers"), _WHOLE),
+    "sliding_window": _COUNT,
+    **dict.fromkeys(("type_vocab_size", "max_window_layers"), _WHOLE),
     **dict.fromkeys(("pad_token_id", "bos_token_id"), _TOKEN_ID),
     "eos_token_id": _TOKEN_IDS,
     **dict.fromkeys(("rms_norm_eps", "layer_norm_eps", "layer_norm_epsilon", "norm_eps"), _SHARE),
@@ -186,7 +187,7 @@ _CONFIG = {
         ("dtype", "torch_dtype"),
         Values(
             f"one of {', '.join(_DTYPES)}",
-            lambda v: isinstance(v, str) and v.removeprefix("torch.") in _DTYPES,
+            lambda v: isinstance(v, str) and v in _DTYPES,
         ),
     ),
 }

@@ -1,0 +1,135 @@
+"""Tokenizers without a tokenizer.json, as transformers reads them."""
+
+import json
+
+import pytest
+import transformers
+
+from ultrarm_eval import load_judge
+from ultrarm_eval.errors import CheckpointError
+
+WORDS = ["the", "question", "answer", "sky", "blue", "a", "b", "##s", "is"]
+SMALL = {"num_labels": 1, "pad_token_id": 0, "vocab_size": 400}
+
+
+def word_pieces(folder):
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (folder / "vocab.txt").write_text("\n".join(words) + "\n")
+
+
+def byte_pairs(folder):
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    special = ["<|endoftext|>", "<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    trainer = trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([" ".join(WORDS)] * 9, trainer)
+    tokenizer.model.save(str(folder))
+
+
+def sentence_pieces(name):
+    def write(folder):
+        import sentencepiece
+
+        corpus = folder / "corpus.txt"
+        corpus.write_text("\n".join([" ".join(WORDS)] * 200))
+        sentencepiece.SentencePieceTrainer.train(
+            input=str(corpus),
+            model_prefix=str(folder / "pieces"),
+            vocab_size=60,
+            model_type="unigram",
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        corpus.unlink()
+        (folder / "pieces.vocab").unlink()
+        (folder / "pieces.model").rename(folder / name)
+
+    return write
+
+
+CASES = {
+    "bert": (word_pieces, {"type_vocab_size": 2}),
+    "electra": (word_pieces, {"type_vocab_size": 2, "embedding_size": 32}),
+    "roberta": (byte_pairs, {"type_vocab_size": 1, "max_position_embeddings": 258}),
+    "gpt2": (byte_pairs, {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}),
+    "qwen2": (byte_pairs, {}),
+    "deberta-v2": (sentence_pieces("spm.model"), {"type_vocab_size": 0}),
+    "xlm-roberta": (
+        sentence_pieces("sentencepiece.bpe.model"),
+        {"type_vocab_size": 1, "max_position_embeddings": 258},
+    ),
+}
+
+
+def make(write_model, family):
+    write, values = CASES[family]
+    folder = write_model("AutoModelForSequenceClassification", family, **{**SMALL, **values})
+    for path in folder.iterdir():
+        if path.name not in ("config.json", "model.safetensors"):
+            path.unlink()
+    write(folder)
+    return folder
+
+
+@pytest.mark.parametrize("family", list(CASES))
+def test_the_ids_and_rewards_are_those_of_transformers(write_model, family):
+    import torch
+
+    folder = make(write_model, family)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    judge = load_judge(
+        str(folder), judge="sequence-classification", device="cpu", template="raw", max_length=200
+    )
+    texts = ["the sky is blue", "a question"]
+    with torch.no_grad():
+        expected = [model(**tokenizer([t], return_tensors="pt")).logits.item() for t in texts]
+    assert judge.score([None] * 2, texts) == pytest.approx(expected, abs=1e-5)
+
+
+def test_prompt_and_completion_are_a_pair(write_model):
+    import torch
+
+    folder = make(write_model, "bert")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        inputs = tokenizer("the question", "the sky is blue", return_tensors="pt")
+        expected = model(**inputs).logits.item()
+    judge = load_judge(str(folder), judge="sequence-classification", device="cpu", max_length=200)
+    assert judge.score(["the question"], ["the sky is blue"]) == pytest.approx([expected], abs=1e-5)
+
+
+def test_the_vocabulary_is_part_of_the_fingerprint(write_model):
+    folder = make(write_model, "deberta-v2")
+    judge = {
+        "judge": "sequence-classification",
+        "device": "cpu",
+        "template": "raw",
+        "max_length": 200,
+    }
+    first = load_judge(str(folder), **judge).fingerprint()
+    (folder / "spm.model").unlink()
+    sentence_pieces("spm.model")(folder)
+    same = load_judge(str(folder), **judge).fingerprint()
+    (folder / "added_tokens.json").write_text(json.dumps({"<new>": 399}))
+    assert first == same != load_judge(str(folder), **judge).fingerprint()
+
+
+def test_files_that_transformers_makes_nothing_of_are_named(write_model):
+    folder = make(write_model, "qwen2")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "vocab.json").unlink()
+    with pytest.raises(CheckpointError, match="there is no tokenizer; looked for tokenizer.json"):
+        load_judge(str(folder), judge="sequence-classification", device="cpu")
+    (folder / "vocab.json").write_text("{")
+    with pytest.raises(CheckpointError, match=r"cannot be loaded from vocab\.json alone"):
+        load_judge(str(folder), judge="sequence-classification", device="cpu")
+    assert config["model_type"] == "qwen2"

@@ -22,7 +22,7 @@ from ultrarm_eval.judges.foreign_errors import as_checkpoint_error, quoted
 from ultrarm_eval.judges.recognition import advice
 from ultrarm_eval.judges.unread_weights import refuse_unread
 from ultrarm_eval.judges.weight_files import WeightFiles, look_into, survey_weights
-from ultrarm_eval.judges.weights import is_zip, require_fitting, verify_checksums
+from ultrarm_eval.judges.weights import StoredWeight, is_zip, require_fitting, verify_checksums
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 # Besides the weights, what the ids and so the rewards depend on.
@@ -253,7 +253,7 @@ def refuse_unread_and_unfit(
     name: str,
     network: nn.Module,
     weights: WeightFiles,
-    stored: Mapping[str, Any],
+    stored: Mapping[str, StoredWeight],
     is_quantized: bool,
 ) -> None:
     """Refuses weights that the network would not read, or that are no numbers for it.
@@ -268,12 +268,13 @@ def refuse_unread_and_unfit(
     Raises:
         CheckpointError: There are such weights.
     """
-    if not is_quantized:
-        refuse_unread(name, network, weights.keys | set(stored))
+    shapes = {key: weight.shape for key, weight in stored.items()}
+    keys = weights.keys | set(stored)
+    refuse_unread(name, network, keys, shapes, is_quantized=is_quantized)
     require_fitting(name, network, stored, is_quantized=is_quantized)
 
 
-def _seen(checkpoint: Checkpoint) -> Mapping[str, Any] | None:
+def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:
     """What is in the files of a folder, but for old pickles, which are read once, when loaded."""
     paths = [checkpoint.fetch(file) for file in checkpoint.weights.files]
     if checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths):

@@ -70,6 +70,13 @@ class CausalLanguageModel:
                 f"{name}: this is a model of texts and other things ({model_type}); this judge "
                 "takes models of texts alone."
             )
+        if _sees_what_follows(config):
+            raise CheckpointError(
+                f"{name}: this {model_type} model sees the whole text at each token (its "
+                "config.json: is_decoder, is_causal, use_bidirectional_attention), the token that "
+                "it would predict as well: its likelihoods would say nothing. Give a causal "
+                "language model."
+            )
         return config
 
     def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
@@ -83,6 +90,17 @@ class CausalLanguageModel:
 
         model: nn.Module = AutoModelForCausalLM.from_config(config)
         return model
+
+
+def _sees_what_follows(config: Any) -> bool:
+    """Whether attention goes in both directions; transformers makes causal models of encoders."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as ENCODERS
+
+    if config.model_type in ENCODERS and not getattr(config, "is_encoder_decoder", False):
+        # XLM's configuration calls it causal.
+        return not (getattr(config, "is_decoder", False) or getattr(config, "causal", False))
+    is_causal = getattr(config, "is_causal", True) is not False
+    return not is_causal or bool(getattr(config, "use_bidirectional_attention", False))
 
 
 class LanguageModelJudge(CheckpointJudge):

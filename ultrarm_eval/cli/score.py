@@ -185,7 +185,7 @@ def _read(where: Location, row: Row) -> AnsweredPrompt:
     except UnusableRowError as error:
         if error.reason in CONTRADICTIONS | UNSEEN:
             raise
-        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
+        raise DataError(f"{where}: {error}.") from error
 
 
 def _difference(chosen: float | None, rejected: float | None) -> float | None:

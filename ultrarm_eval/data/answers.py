@@ -139,7 +139,7 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
     try:
         read = read_answered_prompt(row, prompt_field, (answer_field,))
     except UnusableRowError as error:
-        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
+        raise DataError(f"{where}: {error}.") from error
     conversation = [Message(role=m["role"], content=well_formed(m["content"])) for m in read.prompt]
     return _plain(conversation), well_formed(read.answers[0])
 

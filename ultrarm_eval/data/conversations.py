@@ -140,9 +140,10 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
             )
         notes.add(BEHIND_AN_ANSWER)
     answers = tuple(answer for _, answer in sides)
-    if isinstance(prompt, str) and prompt.strip() and not any(before for before, _ in sides):
-        if all(answer.startswith(prompt.strip()) for answer in answers):
-            notes.add(ANSWERS_REPEAT_PROMPT)
+    own_text = prompt.strip() if isinstance(prompt, str) else ""
+    is_bare = not any(before for before, _ in sides)
+    if own_text and is_bare and all(answer.startswith(own_text) for answer in answers):
+        notes.add(ANSWERS_REPEAT_PROMPT)
     return AnsweredPrompt(found[0], answers, tuple(sorted(notes)))
 
 

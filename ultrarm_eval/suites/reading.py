@@ -58,7 +58,7 @@ def prompt_of(row: Row, field: str, where: Location) -> tuple[Message, ...]:
     try:
         return read_prompt(row, field).prompt
     except UnusableRowError as error:
-        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
+        raise DataError(f"{where}: {error}.") from error
 
 
 def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | None:
@@ -81,7 +81,7 @@ def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | N
         if error.reason in CONTRADICTIONS:
             counts.add(f"rows_left_out_{error.reason}", why=str(error))
             return None
-        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
+        raise DataError(f"{where}: {error}.") from error
     pair.count(counts)
     return pair
 
@@ -113,7 +113,7 @@ def _as_prose(text: str, field: str, where: Location) -> str:
     try:
         require_prose(text, field)
     except UnusableRowError as error:
-        raise DataError(f"{where}: {str(error).rstrip('.')}.") from error
+        raise DataError(f"{where}: {error}.") from error
     return text
 
 

@@ -140,9 +140,9 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
             )
         notes.add(BEHIND_AN_ANSWER)
     answers = tuple(answer for _, answer in sides)
-    if isinstance(prompt, str) and prompt.strip() and not any(before for before, _ in sides):
-        if all(answer.startswith(prompt.strip()) for answer in answers):
-            notes.add(ANSWERS_REPEAT_PROMPT)
+    text = prompt.strip() if isinstance(prompt, str) and not any(b for b, _ in sides) else ""
+    if text and all(answer.startswith(text) for answer in answers):
+        notes.add(ANSWERS_REPEAT_PROMPT)
     return AnsweredPrompt(found[0], answers, tuple(sorted(notes)))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _JUDGE_SETTINGS = {
     "template": str,
     "special_tokens": str,
+    "system": str,
     "dtype": str,
     "device": str,
     "max_length": int,

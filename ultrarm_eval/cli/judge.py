@@ -14,6 +14,7 @@ from ultrarm_eval.cli.row_output import RowOutput
 from ultrarm_eval.cli.scoring import StoredScoring
 from ultrarm_eval.data.answers import Answer, read_answers, read_references
 from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
+from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
 
@@ -90,7 +91,8 @@ def _judged(
         asked += [(answer, text) for (_, text), answer in compared.items()]
         failure = None
         try:
-            scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
+            with texts_from([a.where for a, _ in asked]):
+                scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
             rewards = dict(enumerate(scores))
         except RewardError as error:
             which = ", its reference" if error.completion >= len(part) else ""

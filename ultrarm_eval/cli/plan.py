@@ -10,6 +10,7 @@ import torch
 from ultrarm_eval.cli.made_judge import checkpoint_judge
 from ultrarm_eval.cli.requests import read_requests
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.text_check import texts_from
 
 _PROBE_SECONDS = 0.5
 _PROBE_ROWS = 2048
@@ -35,7 +36,8 @@ def plan_run(
     """
     judge = checkpoint_judge(pretrained, settings)
     requests = read_requests(data, split, revision)
-    plan, truncated = judge.plan(requests.prompts, requests.completions)
+    with texts_from(requests.places):
+        plan, truncated = judge.plan(requests.prompts, requests.completions)
     computed = plan.computed_tokens
     rate = _products_per_second(judge)
     seconds = 2 * judge.layer_parameters() * computed / rate

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.data.documents import ratings_of
+from ultrarm_eval.data.documents_of_rows import PlacedDocument
 from ultrarm_eval.data.loading import load_documents
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.metrics.of_prompt import completions_to_score
@@ -22,11 +23,13 @@ class Requests:
         prompts: The prompt of each completion.
         completions: The completions.
         pairs: Numbers of the chosen and the rejected completion of each pair.
+        places: The row that each completion is from, for messages.
     """
 
     prompts: Sequence[Prompt]
     completions: Sequence[str]
     pairs: Sequence[tuple[int, int]]
+    places: Sequence[object]
 
 
 def read_requests(
@@ -54,14 +57,16 @@ def read_requests(
     conversations: list[Prompt] = []
     completions: list[str] = []
     pairs: list[tuple[int, int]] = []
+    places: list[object] = []
     for document in chosen:
         place = {}
         for index in completions_to_score(document, ComparisonRules()):
             place[index] = len(completions)
             conversations.append(document["prompt"])
             completions.append(document["completions"][index])
+            places.append(document.where if isinstance(document, PlacedDocument) else data)
         pairs += [
             (place[pair.chosen], place[pair.rejected])
             for pair in preference_pairs(ratings_of(document))
         ]
-    return Requests(conversations, completions, pairs)
+    return Requests(conversations, completions, pairs, places)

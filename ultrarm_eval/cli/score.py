@@ -21,6 +21,7 @@ from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.data.records import DataCounts, Location, Row
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
+from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.scoring.critique import is_unscored
@@ -78,7 +79,10 @@ def score_file(
         indices = [index for index, _ in chunk]
         failure = None
         try:
-            rewards = scoring.score([prompt for prompt, _ in sides], [text for _, text in sides])
+            with texts_from([_field(opened.where(i), side) for i in indices for side in (0, 1)]):
+                rewards = scoring.score(
+                    [prompt for prompt, _ in sides], [text for _, text in sides]
+                )
         except RewardError as error:
             failure = _placed(error, opened.where(indices[error.completion // 2]))
             rewards = _whole_pairs(error)
@@ -154,10 +158,13 @@ class _Unscored:
 
 
 def _placed(error: RewardError, where: Location) -> ScoringError:
-    field = ("chosen", "rejected")[error.completion % 2]
-    failure = ScoringError(f"{where}, field {field!r}: {error.problem}")
+    failure = ScoringError(f"{_field(where, error.completion % 2)}: {error.problem}")
     failure.__cause__ = error
     return failure
+
+
+def _field(where: Location, side: int) -> str:
+    return f"{where}, field {('chosen', 'rejected')[side]!r}"
 
 
 def _whole_pairs(error: RewardError) -> list[float]:

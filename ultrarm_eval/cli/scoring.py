@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.errors import RewardError, ScoreStoreError
+from ultrarm_eval.errors import RewardError, ScoreStoreError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
@@ -110,6 +110,8 @@ class StoredScoring:
                 error.completion = part[error.completion]
                 error.rewards = {i: known[key] for i, key in enumerate(keys) if key in known}
                 raise
+            except UnwritableTextError as error:
+                raise UnwritableTextError(part[error.text], error.reason) from error
             known |= self._kept({keys[i]: r for i, r in zip(part, scores, strict=True)})
         return [known[key] for key in keys]
 

@@ -20,6 +20,7 @@ from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import CompletionView, PairView, RowView, judge_rows, view_row
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.scoring.critique import is_unscored
@@ -129,7 +130,8 @@ def _chosen(
     # Rows that cannot be shown are told before the weights are loaded.
     if load_judge is not None:
         judge = loaded = load_judge()
-        views = judge_rows(views, lambda prompts, texts: _scored(loaded, prompts, texts))
+        with texts_from([view.where for view in views for _ in view.completions]):
+            views = judge_rows(views, lambda prompts, texts: _scored(loaded, prompts, texts))
     return _Shown(data, views, chosen.total, kind, _said_of(judge), remarks)
 
 

@@ -12,6 +12,7 @@ import torch
 from ultrarm_eval.cli.made_judge import checkpoint_judge
 from ultrarm_eval.cli.requests import read_requests
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judges.text_check import texts_from
 
 #: The largest drift that passes, by dtype, where the user sets none. Rewards of a body in half
 #: precision move with the layout of a batch.
@@ -58,7 +59,8 @@ def verify_batches(
     requests = read_requests(data, split, revision, prompts=prompts)
     judge = checkpoint_judge(pretrained, settings)
     dtype = str(judge.settings()["dtype"])
-    batched = judge.score(requests.prompts, requests.completions)
+    with texts_from(requests.places):
+        batched = judge.score(requests.prompts, requests.completions)
     single = judge.score_one_at_a_time(requests.prompts, requests.completions)
     quantization = judge.settings()["quantization"]
     rounded = dtype != "float32" or quantization is not None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 from ultrarm_eval.errors import UnwritableTextError
 from ultrarm_eval.judges.base import Judge
@@ -25,6 +26,22 @@ def check_texts(judge: Judge, texts: Iterable[tuple[Prompt, str, object]]) -> No
         return
     for prompt, completion, where in texts:
         _check(check, prompt, completion, where)
+
+
+@contextmanager
+def texts_from(places: Sequence[object]) -> Iterator[None]:
+    """Says of a text that cannot be written where it is from, and not which of the texts it is.
+
+    Args:
+        places: Where each of the texts is from that are scored, planned or checked inside.
+
+    Raises:
+        UnwritableTextError: A template refuses a text.
+    """
+    try:
+        yield
+    except UnwritableTextError as error:
+        raise error.of(places[error.text]) from error
 
 
 def _check(check: Callable[..., None], prompt: Prompt, completion: str, where: object) -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 
 from ultrarm_eval.scoring.contents_as_text import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
-from ultrarm_eval.scoring.encoding import CUT_BY_TEMPLATE, EncodedText
+from ultrarm_eval.scoring.encoding import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE, EncodedText
 from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
 from ultrarm_eval.scoring.turn_check import TURNS_LEFT_OUT
 
@@ -19,6 +19,10 @@ _WARNINGS = {
     CUT_BY_TEMPLATE: (
         "the answer is not wholly in the text that the judge reads: the template cuts or changes "
         "it, and answers that differ in such a part alone have the same reward"
+    ),
+    TRIMMED_BY_TEMPLATE: (
+        "the template cuts blanks at the ends of the answer; answers that differ there alone have "
+        "the same reward"
     ),
     HIDDEN_FROM_TEMPLATE: (
         "prompt or answer spell special tokens that the template would act on; with "

@@ -156,6 +156,7 @@ class TestTheFile:
         path = tmp_path / "report.html"
         assert main(["report", str(run), "-o", str(path)]) == 0
         old = path.read_bytes()
+        capsys.readouterr()
 
         def full(self, data):
             with self.open("wb") as file:

@@ -181,7 +181,7 @@ class TestReferenceFilesThatAreRefused:
     @pytest.mark.parametrize("name", ["instruction", "output"])
     def test_a_field_that_is_no_text(self, tmp_path, name, value):
         row = {"instruction": "a", "output": "b", name: value}
-        message = rf"line 1: field '{name}' .* text"
+        message = rf"line 1: field '{name}'.* text"
         with pytest.raises(DataError, match=message):
             read_references(write_jsonl(tmp_path / "r.jsonl", [row]))
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 import torch
 
+from ultrarm_eval import load_judge
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, UltrarmEvalError
 from ultrarm_eval.judges.dpo import PreferenceJudge
 from ultrarm_eval.judges.likelihood import LikelihoodJudge
@@ -223,6 +224,25 @@ class TestRefusals:
             judge = judge_of(folder, PreferenceJudge, reference=str(reference))
             with pytest.raises(UltrarmEvalError, match=r"turn.*reference|vocabulary has 400"):
                 judge.score(["q"], ["a"])
+
+    @pytest.mark.parametrize(
+        ("model_type", "values"),
+        [
+            ("bert", {}),
+            ("roberta", {}),
+            ("llama", {"is_causal": False}),
+            ("gemma3_text", {"use_bidirectional_attention": True}),
+        ],
+    )
+    def test_a_model_that_sees_what_follows(self, write_model, model_type, values):
+        folder = write_model("AutoModelForCausalLM", model_type, **values)
+        for judge in ("likelihood", "critique"):
+            with pytest.raises(CheckpointError, match="sees the whole text at each token"):
+                load_judge(str(folder), judge=judge, device="cpu")
+
+    def test_an_encoders_decoder_is_a_language_model(self, write_model):
+        folder = write_model("AutoModelForCausalLM", "bert", is_decoder=True)
+        assert load_judge(str(folder), judge="likelihood", device="cpu").score(["q"], ["the sky"])
 
     def test_a_reward_model_is_no_language_model(self, checkpoint):
         with pytest.raises(CheckpointError, match="this is a reward model.*judge=ultrarm"):

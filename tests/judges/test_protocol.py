@@ -231,6 +231,20 @@ def test_settings_that_fail_at_the_end_lose_no_run(registered, caplog):
     assert "third-party" in caplog.text
 
 
+def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered, caplog):
+    from ultrarm_eval.harness.reward_lm import RewardModelLM
+
+    registered(judge_with(__init__=lambda self, size=1: None))
+    model = RewardModelLM.__new__(RewardModelLM)
+    model.judge, model.judge_name, model.accelerator = make_judge("mine", {}), "mine", None
+    model._request_counts, model._counts_of_all, model._seconds_of_each = {}, {"texts": 1}, [1.0]
+    whole = model.get_model_info()
+    assert whole["judge_parameters"] == ["size"]
+    type(model.judge).settings = type(model.judge).fingerprint = fails
+    assert model.get_model_info() == whole
+    assert "The results show what it said when it was made." in caplog.text
+
+
 def test_a_judge_without_weights_is_given_no_checkpoint(registered):
     registered(Whole)
     assert default_checkpoint("mine") is None

@@ -8,10 +8,18 @@ from safetensors.torch import load_file, save_file
 
 from ultrarm_eval import load_judge
 from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.judges.unread_weights import refuse_unread
 
 CLASSIFIER, LANGUAGE_MODEL = "AutoModelForSequenceClassification", "AutoModelForCausalLM"
 SMALL_GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}
 FAMILIES = {"llama": {}, "gemma2": {}, "gpt2": SMALL_GPT2}
+SMALL_NEO = {"num_layers": 2, "num_heads": 4, "attention_types": [[["global", "local"], 1]]}
+OTHERS = {
+    "gpt_neo": SMALL_NEO,
+    "distilbert": {"dim": 32, "n_layers": 2, "n_heads": 4, "hidden_dim": 64},
+    "albert": {"embedding_size": 16},
+    "modernbert": {"cls_token_id": 1, "sep_token_id": 2, "pad_token_id": 0},
+}
 #: Further weights, and what the refusal has to say beside their names.
 UNREAD = {
     "score.bias": "does not use",
@@ -81,13 +89,46 @@ def test_weights_under_other_names_are_known_once_they_are_loaded(write_model):
         ("gemma2", "lm_head.weight"),
         ("gpt2", "transformer.h.0.attn.bias"),
         ("gpt2", "transformer.h.0.attn.masked_bias"),
+        ("gpt_neo", "transformer.h.0.attn.attention.bias"),
+        ("gpt_neox", "embed_out.weight"),
+        ("bert", "bert.embeddings.token_type_ids"),
+        ("bert", "cls.predictions.bias"),
+        ("roberta", "roberta.pooler.dense.weight"),
+        ("roberta", "lm_head.decoder.bias"),
+        ("distilbert", "vocab_projector.bias"),
+        ("albert", "sop_classifier.classifier.weight"),
+        ("modernbert", "decoder.bias"),
     ],
 )
 def test_what_plays_no_part_in_a_reward_is_accepted(write_model, family, key):
-    folder = write_model(CLASSIFIER, family, num_labels=1, **FAMILIES[family])
+    folder = write_model(CLASSIFIER, family, num_labels=1, **{**FAMILIES, **OTHERS}.get(family, {}))
     expected = judge_of(folder).score(["q"], ["the sky"])
     with_weights(folder, lambda weights: {**weights, key: torch.ones(4)})
     assert judge_of(folder).score(["q"], ["the sky"]) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [("lm_head.weight", (1, 32)), ("lm_head.weight", (19, 32)), ("lm_head.1.weight", (400, 32))],
+)
+@pytest.mark.parametrize("family", ["llama", "gpt2"])
+def test_a_second_head_with_the_name_of_a_language_head_is_refused(write_model, family, key, shape):
+    folder = write_model(CLASSIFIER, family, num_labels=1, **FAMILIES.get(family, {}))
+    with_weights(folder, lambda weights: {**weights, key: torch.ones(shape)})
+    with pytest.raises(CheckpointError, match="does not use") as error:
+        judge_of(folder)
+    assert f"'{key}'" in str(error.value)
+
+
+@pytest.mark.parametrize("key", ["score.bias", "gating.weight", "second.weight"])
+def test_a_quantised_checkpoint_is_no_way_around(key):
+    keys = {"score.weight", "model.layers.0.mlp.up_proj.weight.absmax", "score.weight.absmax"}
+    network = torch.nn.Module()
+    network.base_model_prefix = "model"
+    network.score = torch.nn.Linear(2, 1, bias=False)
+    refuse_unread("NAME", network, keys, {}, is_quantized=True)
+    with pytest.raises(CheckpointError, match=rf"does not use.*'{key}'"):
+        refuse_unread("NAME", network, {*keys, key}, {}, is_quantized=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])

@@ -133,6 +133,27 @@ def test_a_fingerprint_says_that_nothing_else_matters(changed):
     assert model_settings(run_of(config)) != model_settings(run_of(config | {"fingerprint": "g"}))
 
 
+def test_a_default_is_the_same_whether_it_was_given_or_not():
+    about = {"judge": "mine", "fingerprint": "f", "judge_parameters": ["strength"]}
+
+    def settings(strength, calls, given):
+        reported = {"strength": strength, "calls": calls}
+        return model_settings(run_of({**about, "judge_settings": reported, "model_args": given}))
+
+    assert settings(1, 3, {}) == settings(1, 5, {"strength": 1})
+    assert settings(1, 3, {}) != settings(2, 3, {"strength": 2})
+    assert settings(1, 3, {}) != settings(2, 3, {})
+
+
+@pytest.mark.parametrize("damaged", ["strength", 5, [["strength"]], {"strength": 1}, None])
+def test_parameters_that_are_no_list_of_names(damaged):
+    config = {"judge": "mine", "judge_settings": {"strength": 1}, "fingerprint": "f"}
+    assert model_settings(run_of({**config, "judge_parameters": damaged})) == {
+        "judge": "mine",
+        "fingerprint": "f",
+    }
+
+
 def test_settings_that_the_harness_writes_itself_are_the_judges_own_where_it_reports_them():
     one, other = (
         model_settings(run_of({"judge": "mine", "model": "x", "judge_settings": {"model": name}}))

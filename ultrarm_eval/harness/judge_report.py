@@ -9,7 +9,7 @@ from typing import Any
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.harness.abstentions import unscored_answers
 from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.protocol import settings_of
+from ultrarm_eval.judges.protocol import fingerprint_of, parameters_of, settings_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,8 @@ def judge_report(
         "judge_used": {
             "name": getattr(judge, "name", type(judge).__name__),
             **settings_of(judge),
-            "fingerprint": judge.fingerprint(),
+            "judge_parameters": parameters_of(judge),
+            "fingerprint": fingerprint_of(judge),
         },
     }
     if samples:

@@ -25,7 +25,13 @@ from ultrarm_eval.harness.response_cache import (
 from ultrarm_eval.harness.reward import Reward
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
-from ultrarm_eval.judges.protocol import checked_stream, described, settings_of
+from ultrarm_eval.judges.protocol import (
+    checked_stream,
+    described,
+    fingerprint_of,
+    parameters_of,
+    settings_of,
+)
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.results.judge_identity import OF_COMPUTING
 from ultrarm_eval.scoring.critique import is_unscored
@@ -214,10 +220,13 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             "model_revision": settings.get("revision"),
             "model_sha": settings.pop("weights_digest", None),
         }
-        own = {
-            name: value for name, value in self.judge.settings().items() if name not in OF_COMPUTING
+        said = settings_of(self.judge)
+        own = {name: value for name, value in said.items() if name not in OF_COMPUTING}
+        identity = {
+            "judge_settings": own,
+            "judge_parameters": parameters_of(self.judge),
+            "fingerprint": self._known_fingerprint(),
         }
-        identity = {"judge_settings": own, "fingerprint": self._known_fingerprint()}
         version = {"ultrarm_eval_version": __version__}
         for name in _OF_HARNESS:
             settings.pop(name, None)
@@ -227,7 +236,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def _known_fingerprint(self) -> str | None:
         """What identifies the rewards; None where it would take reading many gigabytes."""
         known = getattr(self.judge, "known_fingerprint", None)
-        fingerprint = self.judge.fingerprint() if known is None else known()
+        fingerprint = fingerprint_of(self.judge) if known is None else known()
         return None if fingerprint is None else str(fingerprint)
 
     def _count_damaged_responses(self) -> None:

@@ -56,7 +56,7 @@ def make_judge(
         raise
     except Exception as error:
         raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
-    require_judge(made, who)
+    require_judge(made, who, names or ())
     return made
 
 

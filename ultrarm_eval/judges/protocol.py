@@ -12,7 +12,7 @@ import math
 import numbers
 import operator
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ultrarm_eval.errors import (
@@ -40,18 +40,21 @@ _CHUNK = 64
 class _Made(NamedTuple):
     who: str
     settings: Mapping[str, Any]
+    fingerprint: str
+    parameters: frozenset[str]
 
 
 #: Judges of other packages that were made and are alive, by id.
 _made: dict[int, _Made] = {}
 
 
-def require_judge(judge: Any, who: str) -> None:
+def require_judge(judge: Any, who: str, parameters: Collection[str] = ()) -> None:
     """Checks a judge of another package, and remembers whose it is.
 
     Args:
         judge: What its factory made.
         who: The judge and its plugin, for messages.
+        parameters: The settings that its factory takes, as far as they have names.
 
     Raises:
         PluginError: A method is missing, fails, or gives something else than it has to.
@@ -72,7 +75,7 @@ def require_judge(judge: Any, who: str) -> None:
             f"{who}: fingerprint() gives {fingerprint!r:.60}, and it has to be a text that is not "
             "empty: caches and stores are kept apart by it."
         )
-    _remember(judge, _Made(who, settings))
+    _remember(judge, _Made(who, settings, fingerprint, frozenset(parameters)))
 
 
 def settings_of(judge: Judge) -> dict[str, Any]:
@@ -85,6 +88,24 @@ def settings_of(judge: Judge) -> dict[str, Any]:
     except PluginError as error:
         logger.warning("%s The results show what it said when it was made.", error)
         return dict(made.settings)
+
+
+def fingerprint_of(judge: Judge) -> str:
+    """A judge's fingerprint; where it cannot say it any more, what it said when it was made."""
+    made = _made.get(id(judge))
+    if made is None:
+        return judge.fingerprint()
+    try:
+        return str(_called(judge.fingerprint, made.who, "fingerprint()"))
+    except PluginError as error:
+        logger.warning("%s The results show what it said when it was made.", error)
+        return made.fingerprint
+
+
+def parameters_of(judge: Judge) -> list[str]:
+    """The settings that a user can give to a judge of another package, among those it reports."""
+    made = _made.get(id(judge))
+    return [] if made is None else sorted(made.parameters & made.settings.keys())
 
 
 def checked_scores(

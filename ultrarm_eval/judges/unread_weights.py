@@ -86,7 +86,7 @@ def _refuse_head_of_another_kind(
     tokens = getattr(getattr(network, "config", None), "vocab_size", 0)
     for key in sorted(_LANGUAGE_HEAD_WEIGHTS & set(left_over)):
         shape = shapes.get(key)
-        if shape is not None and (not shape or shape[0] < tokens // 2):
+        if shape is not None and len(shape) == 2 and shape[0] < tokens // 2:
             raise CheckpointError(
                 f"{name}: its weight {key!r} has the shape {list(shape)}, so it is no language "
                 f"head of {tokens} tokens but a second head, and this model "

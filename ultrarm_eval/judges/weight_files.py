@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.adapters import refuse_adapter_weights
 from ultrarm_eval.judges.checkpoint_fields import read_index
 from ultrarm_eval.judges.checkpoint_files import Fetch, read_json
 from ultrarm_eval.judges.weights import PICKLE_FILE, SAFETENSORS_FILE, StoredWeight, stored_weights
@@ -39,15 +38,8 @@ def survey_weights(name: str, fetch: Fetch, *, is_folder: bool = False) -> Weigh
         is_folder: Whether all files are here, so that looking into them is cheap.
 
     Raises:
-        CheckpointError: There are none, what says so is damaged, or they hold an adapter.
+        CheckpointError: There are none, or what says so is damaged.
     """
-    weights = _found_weights(name, fetch, is_folder=is_folder)
-    # First of all: with an adapter in it, the head and the body have other names.
-    refuse_adapter_weights(name, weights.keys)
-    return weights
-
-
-def _found_weights(name: str, fetch: Fetch, *, is_folder: bool) -> WeightFiles:
     # In transformers' own order, so that what is looked at is what is loaded.
     for file, safetensors in ((SAFETENSORS_FILE, True), (PICKLE_FILE, False)):
         path = fetch(file)

@@ -8,6 +8,7 @@ from typing import Any
 from ultrarm_eval.results.judge_identity import (
     FINGERPRINT,
     OF_COMPUTING,
+    PARAMETERS,
     arguments,
     judge_settings,
     stated,
@@ -48,7 +49,7 @@ def model_settings(run: Run) -> dict[str, Any]:
     if config.get("judge") is not None:
         own = config.get("judge_settings")
         reported = own if isinstance(own, Mapping) else config
-        about = {"judge": config["judge"], FINGERPRINT: config.get(FINGERPRINT)}
+        about = {name: config.get(name) for name in ("judge", FINGERPRINT, PARAMETERS)}
         found = judge_settings({**reported, **about}, given)
         fingerprint = found.pop(FINGERPRINT, None)
         found["model_sha"] = config.get("model_sha")

@@ -8,6 +8,9 @@ from typing import Any
 
 #: The key under which settings hold a judge's fingerprint.
 FINGERPRINT = "fingerprint"
+#: The key under which settings hold the names of those that a user can give to a judge of another
+#: package: a default is told from another value whether it was given or not.
+PARAMETERS = "judge_parameters"
 #: Settings of the judges of this package that rewards depend on, in the order of labels.
 _USUAL = (
     "judge",
@@ -63,6 +66,7 @@ _BESIDE = frozenset(
         "name",
         "pretrained",
         FINGERPRINT,
+        PARAMETERS,
         "judge_counts",
         "judge_settings",
         "model",
@@ -88,8 +92,8 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     """What a judge's rewards depend on, as far as its results say it.
 
     Where they hold the judge's fingerprint, it tells what they depend on: beside it stand the usual
-    settings, and those that the user gave. Older results have none: then every setting counts that
-    is not known for one of computing.
+    settings, and those that the user gave or could have given. Older results have none: then every
+    setting counts that is not known for one of computing.
 
     Args:
         reported: What the judge says of itself, in results also beside other things.
@@ -99,7 +103,10 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     own = {name: v for name, v in given.items() if name not in OF_COMPUTING | _BESIDE}
     fingerprint = reported.get(FINGERPRINT)
     if fingerprint is not None:
-        known = {name: v for name, v in known.items() if name in _USUAL or name in own}
+        parameters = reported.get(PARAMETERS)
+        # A list of texts; damaged results may hold anything.
+        told = [*_USUAL, *own, *(parameters if isinstance(parameters, list) else ())]
+        known = {name: v for name, v in known.items() if name in told}
     ordered = [name for name in _USUAL if name in known]
     found = {name: known[name] for name in dict.fromkeys([*ordered, *known])}
     # The judge knows better what became of a setting (dtype=auto, judge=auto).

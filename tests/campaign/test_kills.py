@@ -37,10 +37,10 @@ def test_a_run_killed_at_drawn_moments_ends_with_the_rewards_of_one_that_was_not
             [*command, *store], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         try:
-            out, said = run.communicate(timeout=draw.uniform(0.4, 1.1) * seconds)
+            _, said = run.communicate(timeout=draw.uniform(0.4, 1.1) * seconds)
         except subprocess.TimeoutExpired:
             run.send_signal(signal.SIGKILL)
-            out, said = run.communicate()
+            _, said = run.communicate()
         found = re.search(r"(\d+) of \d+ texts were scored before", said)
         assert "damaged" not in said, said
         if found is not None:

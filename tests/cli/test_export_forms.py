@@ -1,6 +1,7 @@
 """`ultrarm-eval export eval-results|model-index|every-eval-ever` from a real run."""
 
 import json
+import re
 
 import pytest
 import yaml
@@ -188,7 +189,9 @@ def test_every_eval_ever_needs_a_developer(finished, tmp_path, capsys):
 
 def test_eval_results_need_the_hubs_name_of_the_data(finished, tmp_path, capsys):
     said = refused(capsys, "eval-results", finished[0], tmp_path / "o")
-    assert "ultrafeedback_by_source did not read its data from the hub" in said
+    # Every task that has to be named is named at once.
+    assert re.search(r"ultrafeedback_by_source, .*ultrafeedback_flan.* did not read their", said)
+    assert "--dataset ultrafeedback_flan=ORG/NAME" in said
 
 
 def test_a_form_that_is_none_is_refused(finished, tmp_path, capsys):

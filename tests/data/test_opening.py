@@ -75,6 +75,12 @@ def test_schemas_are_recognised_by_their_columns(tmp_path, open_data, row, sourc
     assert open_data(write_jsonl(tmp_path / "d.jsonl", [row])).source.name == source
 
 
+def test_a_folder_of_files_is_refused_with_their_names(tmp_path, open_data):
+    write_jsonl(tmp_path / "natural.jsonl", ROWS)
+    with pytest.raises(DataError, match=r"\(in this folder: natural.jsonl\)"):
+        open_data(tmp_path)
+
+
 @pytest.mark.parametrize("form", ["parquet", "folder"])
 def test_nested_rows_survive_tables(tmp_path, open_data, form):
     rows = [raw_row(), raw_row(answers=(("a", 5), ("b", 1), ("c", 2)))]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.analysis.written_runs import choice, foreign, sample, write_run
+from tests.analysis.written_runs import choice, foreign, rated, sample, write_run
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents
 from ultrarm_eval.data.opening import open_any
@@ -93,9 +93,27 @@ def test_damaged_lines_are_counted(path, tmp_path):
     assert find_disagreements(opened(path), run).damaged == 2
 
 
-@pytest.mark.parametrize("samples", [[foreign(0, "acc", 1.0)], [choice(0, [1.0, 0.0])]])
-def test_samples_of_other_tasks_are_refused(path, tmp_path, samples):
-    run = write_run(tmp_path / "run", samples)
+def test_items_of_a_benchmark_are_found_in_its_file(tmp_path):
+    rows = [
+        {"prompt": f"question {i}", "chosen": f"answer 0 to {i}", "rejected": f"answer 1 to {i}"}
+        for i in range(3)
+    ]
+    path = write_jsonl(tmp_path / "natural.jsonl", rows)
+    rewards = ([1.0, 0.0], [0.0, 2.0], [0.0, 3.0])
+    samples = [choice(row, each, subset="") for row, each in enumerate(rewards)]
+    # A run of several benchmarks: those of another file are no rows of this one.
+    others = [rated(0, [0.0, 9.0], prompt="another")]
+    run = write_run(tmp_path / "run", {"llmbar_natural": samples, "pairs": others})
+    found = find_disagreements(opened(path), run)
+    assert [(one.row, one.task, one.margin, one.rewards) for one in found.found] == [
+        (2, "llmbar_natural", 3.0, (0.0, 3.0)),
+        (1, "llmbar_natural", 2.0, (0.0, 2.0)),
+    ]
+    assert (found.documents, found.unmatched) == (3, 1)
+
+
+def test_samples_of_other_tasks_are_refused(path, tmp_path):
+    run = write_run(tmp_path / "run", [foreign(0, "acc", 1.0)])
     with pytest.raises(DataError, match="no samples of preference tasks here"):
         find_disagreements(opened(path), run)
 

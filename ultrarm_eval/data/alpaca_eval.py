@@ -45,7 +45,8 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
 
     help_ = (
         'Give a file of answers: --metadata \'{"reference": "FILE"}\', in AlpacaEval\'s form of '
-        "outputs (rows with 'instruction' and 'output')."
+        "outputs (rows with 'instruction' and 'output'); or, for prompts of your own (data), ask "
+        'for rewards alone, \'{"reference": "none"}\'.'
     )
     if reference not in PUBLISHED:
         raise DataError(

@@ -13,6 +13,8 @@ from ultrarm_eval.data.tables import ParquetRows
 from ultrarm_eval.errors import DataError, first_line
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
+# Of many files as many are named.
+_NAMED = 8
 
 
 def open_file(path: Path) -> Any:
@@ -37,6 +39,16 @@ def open_file(path: Path) -> Any:
             )
 
 
+def _files_in(folder: Path) -> str:
+    """The files of a folder that can be read one at a time, for a message."""
+    try:
+        names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+    except OSError:
+        return ""
+    named = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
+    return f" (in this folder: {named})" if names else ""
+
+
 def open_folder(path: Path, split: str, *, choose: str) -> Any:
     """Opens a folder saved by `datasets`.
 
@@ -58,7 +70,7 @@ def open_folder(path: Path, split: str, *, choose: str) -> Any:
     except (FileNotFoundError, ValueError, OSError) as error:
         raise DataError(
             f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that was, "
-            f"or a file of type {', '.join(SUFFIXES)}."
+            f"or a file of type {', '.join(SUFFIXES)}{_files_in(path)}."
         ) from error
     # A format such as numpy's, saved along, would make arrays of the lists.
     saved = saved.with_format(None)

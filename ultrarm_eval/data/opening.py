@@ -48,10 +48,10 @@ def open_named_or_local(
     elif path_exists(path):
         rows = open_file(path)
     else:
-        words = ", ".join(repr(s.name) for s in sources if s.open_rows is not None)
+        words = [repr(source.name) for source in sources if source.open_rows is not None]
         raise DataError(
             f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
-            f"a folder saved by datasets, or one of the words {words}."
+            f"a folder saved by datasets, or the word {' or '.join(words)}."
         )
     return OpenedData(rows, recognise(rows, data, sources), data)
 

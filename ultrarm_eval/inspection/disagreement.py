@@ -19,6 +19,7 @@ from ultrarm_eval.results.evaluation import read_evaluation
 from ultrarm_eval.results.sample_lines import sample_lines
 from ultrarm_eval.results.task_result import TaskResult
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
+from ultrarm_eval.suites.choice import is_choice
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class _Sampled:
 
     row: Any
     task: str
-    preference: str
+    preference: str | None
     rules: ComparisonRules
     margin: float
     rewards: tuple[float, ...]
@@ -135,7 +136,7 @@ def _read_samples(result: TaskResult, samples: _Samples) -> None:
             samples.damaged += 1
             continue
         document: Any = line.content.get("doc")
-        if not is_document(document):
+        if not (is_document(document) or is_choice(document)):
             continue
         try:
             judged = read_sample(line.content, result.metadata, f"{path}, line {line.number}")
@@ -156,7 +157,8 @@ def _digest(judged: JudgedDocument) -> bytes:
 
 
 def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskResult) -> _Sampled:
-    preference = str(document.get("preference"))
+    # A benchmark's item has none: which of its answers are right is what its row is rated by.
+    preference = str(document["preference"]) if is_document(document) else None
     gap = checked_min_gap(result.metadata.get("min_gap", 0))
     wrong = [judged.rewards[p.rejected] - judged.rewards[p.chosen] for p in judged.pairs]
     return _Sampled(
@@ -171,14 +173,15 @@ def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskRe
 
 def _matching_rows(
     data: OpenedData, samples: _Samples
-) -> dict[tuple[str, bytes], dict[int, list[bool]]]:
+) -> dict[tuple[str | None, bytes], dict[int, list[bool]]]:
     """For each preference and digest the rows with these texts, and which completions they are."""
     preferences = {one.preference for each in samples.by_digest.values() for one in each}
-    found: dict[tuple[str, bytes], dict[int, list[bool]]] = {}
+    found: dict[tuple[str | None, bytes], dict[int, list[bool]]] = {}
     for index, record in _records(data):
         for preference in preferences:
-            usable = [preference not in c.unusable_for for c in record.completions]
-            texts = (completion.text for completion in record.usable_by(preference))
+            by = preference or data.source.preferences[0]
+            usable = [by not in completion.unusable_for for completion in record.completions]
+            texts = (completion.text for completion in record.usable_by(by))
             digest = texts_digest(record.prompt, texts)
             if digest in samples.by_digest:
                 found.setdefault((preference, digest), {})[index] = usable

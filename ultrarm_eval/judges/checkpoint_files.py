@@ -68,9 +68,13 @@ def _config_is_cached(name: str, revision: str | None) -> bool:
 
 def _unreachable(name: str, revision: str | None, error: Exception) -> CheckpointError:
     at = f" at revision {revision!r}" if revision else ""
+    # A word alone may be the name of a judge whose package is not installed.
+    as_judge = (
+        "" if "/" in name else f"If {name!r} is to be a judge: ultrarm-eval plugins lists them. "
+    )
     return CheckpointError(
         f"{name}{at}: neither a folder here, nor cached, nor to be had from the hub "
-        f"({first_line(error)}). {_LOCAL_HELP} {OFFLINE_HELP}"
+        f"({first_line(error)}). {as_judge}{_LOCAL_HELP} {OFFLINE_HELP}"
     )
 
 

@@ -20,7 +20,12 @@ from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.results.exports.about import note_on, run_time
 from ultrarm_eval.results.exports.figures import ReportedFigure
 from ultrarm_eval.results.exports.files import write_texts
-from ultrarm_eval.results.exports.hub_data import hub_data, require_dataset_of_each
+from ultrarm_eval.results.exports.hub_data import (
+    HubData,
+    hub_data,
+    named_datasets,
+    require_dataset_of_each,
+)
 from ultrarm_eval.results.exports.model_name import is_hub_name
 from ultrarm_eval.results.exports.source import Source
 
@@ -65,17 +70,11 @@ def write_eval_results(
     """
     entry_class, to_yaml, parse = _classes()
     require_dataset_of_each(options.datasets, figures)
+    data_of = _data_of_each(figures, options.datasets)
     by_dataset: dict[str, list[Any]] = {}
     seen: dict[tuple[str, str], str] = {}
     for figure in figures:
-        data = hub_data(figure, options.datasets)
-        if data is None:
-            raise ConfigurationError(
-                f"{figure.result.run.path}: {figure.task} did not read its data from the hub (or a "
-                "group's tasks read several), so the run does not say which benchmark of the hub "
-                f"this is. Name it, --dataset {figure.task}=ORG/NAME, or leave the task out, "
-                "--task of the others. model-index needs no benchmark."
-            )
+        data = data_of[figure.task]
         task_id = _task_id(figure, options.task_ids)
         other = seen.setdefault((data.name, task_id), f"{figure.task} {figure.key}")
         if other != f"{figure.task} {figure.key}":
@@ -101,6 +100,33 @@ def write_eval_results(
             raise DataError(f"The entries of {name} do not read back as they were written.")
         contents[f"{model}/.eval_results/{_file_name(name, by_dataset)}.yaml"] = text
     return write_texts(folder, contents, overwrite=options.overwrite)
+
+
+def _data_of_each(
+    figures: Sequence[ReportedFigure], datasets: Mapping[str | None, str]
+) -> dict[str, HubData]:
+    """The data set of each task; all that have none are named at once.
+
+    Raises:
+        ConfigurationError: A task's data set is not known.
+    """
+    found: dict[str, HubData] = {}
+    unknown: dict[str, Path] = {}
+    for figure in figures:
+        data = hub_data(figure, datasets)
+        if data is None:
+            unknown[figure.task] = figure.result.run.path
+        else:
+            found[figure.task] = data
+    if unknown:
+        path = next(iter(unknown.values()))
+        raise ConfigurationError(
+            f"{path}: {', '.join(unknown)} did not read {'its' if len(unknown) == 1 else 'their'} "
+            "data from the hub (or a group's tasks read several), so the run does not say which "
+            f"benchmark of the hub this is. Name it, {named_datasets(list(unknown))}, or leave the "
+            "task out, --task of the others. model-index needs no benchmark."
+        )
+    return found
 
 
 def _classes() -> tuple[Any, Any, Any]:

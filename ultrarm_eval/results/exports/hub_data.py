@@ -83,13 +83,17 @@ def require_dataset_of_each(
     if None not in named or len(tasks) == 1:
         return
     open_tasks = [task for task in tasks if task not in named] or tasks
-    typed = " ".join(f"--dataset {task}=ORG/NAME" for task in open_tasks[:_NAMED])
-    more = f", and so on for all {len(open_tasks)}" if len(open_tasks) > _NAMED else ""
     raise ConfigurationError(
         f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), and one "
-        f"name would stand for the data of all of them. Name those of each, {typed}{more}; or "
-        f"export one task, --task {tasks[0]}."
+        "name would stand for the data of all of them. Name those of each, "
+        f"{named_datasets(open_tasks)}; or export one task, --task {tasks[0]}."
     )
+
+
+def named_datasets(tasks: Sequence[str]) -> str:
+    """What a user types to name the data of tasks."""
+    typed = " ".join(f"--dataset {task}=ORG/NAME" for task in tasks[:_NAMED])
+    return typed + (f", and so on for all {len(tasks)}" if len(tasks) > _NAMED else "")
 
 
 def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData | None:

@@ -115,6 +115,22 @@ def test_pairs_and_benchmarks_read_their_own_in_one_run(run, longest, llmbar, tm
     json.dumps(metadata, default=str)
 
 
+def test_a_file_that_is_named_for_one_part_may_be_called_anything(run, longest, tmp_path):
+    path = str(write_jsonl(tmp_path / "my_items.jsonl", [LLMBAR] * 3))
+    results = run(longest, ["llmbar_natural"], {"data": {"llmbar_natural": path}})
+    assert results["configs"]["llmbar_natural"]["metadata"]["data_used"] == path
+    assert results["results"]["llmbar_natural"]["acc,none"] == 1.0
+    for given in (path, {"llmbar": path}):
+        with pytest.raises(DataError, match='does not say which part .*"llmbar_natural": "FILE"'):
+            run(longest, ["llmbar_natural"], {"data": given})
+
+
+def test_a_file_that_is_called_like_another_part_is_refused(run, longest, llmbar):
+    given = {"llmbar_natural": str(llmbar / "neighbor.jsonl")}
+    with pytest.raises(DataError, match=r"neighbor.jsonl: llmbar_natural reads one part"):
+        run(longest, ["llmbar_natural"], {"data": given})
+
+
 def test_a_single_text_is_every_tasks_as_before(run, longest, tmp_path):
     path = str(write_jsonl(tmp_path / "raw.jsonl", [raw_row()]))
     results = run(longest, ["ultrafeedback"], {"data": path})

@@ -17,6 +17,7 @@ from ultrarm_eval.harness.aggregations import NOT_AVAILABLE
 from ultrarm_eval.harness.compared_task import ComparedTask
 from ultrarm_eval.harness.metadata import TaskOptions, read_options
 from ultrarm_eval.harness.reward import Reward
+from ultrarm_eval.harness.task_names import known_names
 from ultrarm_eval.rules import TIE_CREDITS
 from ultrarm_eval.scoring.critique import is_unscored
 from ultrarm_eval.suites.credits import require_finite, tie_share
@@ -86,7 +87,8 @@ class SuiteTask(ComparedTask):
             names = files or [self._suite.name, split, *self._suite.file_names]
             rows = open_rows(options.data, split, names, is_part=bool(files))
             if files:
-                self._subset_of_file(rows, files, given.get("hub_subset"))
+                is_meant = options.named_as == self.config.task
+                self._subset_of_file(rows, files, given.get("hub_subset"), is_meant=is_meant)
             return rows
         # The hub's data set may hold the parts of another benchmark as well.
         self._rows_of = given.get("hub_subset")
@@ -97,7 +99,7 @@ class SuiteTask(ComparedTask):
         return OpenedRows(load_hub(dataset, split, revision, **load), dataset)
 
     def _subset_of_file(
-        self, rows: OpenedRows, files: Sequence[str], hub_subset: str | None
+        self, rows: OpenedRows, files: Sequence[str], hub_subset: str | None, *, is_meant: bool
     ) -> None:
         """Sees to it that a file holds the rows of this task and not those of its neighbours."""
         path = Path(rows.origin).expanduser()
@@ -107,10 +109,16 @@ class SuiteTask(ComparedTask):
         if hub_subset is not None and "subset" in rows.read_one(0):
             self._rows_of = hub_subset
             return
+        # The run named this file for this part alone; one that is called like another part is a
+        # mistake.
+        neighbours = {f"{self._suite.name}_{part}" for part in (path.stem, path.parent.name)}
+        if is_meant and path.is_file() and not neighbours & known_names().tasks:
+            return
         raise DataError(
             f"{rows.origin}: {self.config.task} reads one part of its benchmark, and this file "
-            f"does not say which part it is. Call it {files[0]}{path.suffix}, or give a folder "
-            "with a file, or a split, for each part."
+            f"does not say which part it is. Call it {files[0]}{path.suffix}, give a folder "
+            "with a file, or a split, for each part, or name it for this task: "
+            f'{{"data": {{"{self.config.task}": "FILE"}}}}.'
         )
 
     def completions_asked(self, doc: Mapping[str, Any]) -> Sequence[int]:

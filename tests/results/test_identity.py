@@ -309,3 +309,10 @@ def test_a_fingerprint_is_told_only_where_nothing_else_differs():
 )
 def test_a_name_that_the_harness_drew_is_no_name(config, named, found):
     assert run_of(config, model_name=named).model == found
+
+
+def test_a_fingerprint_that_one_of_two_runs_does_not_hold_tells_nothing():
+    assert distinguishing([("m", {"a": 1}), ("m", {"a": 1, "fingerprint": "f"})]) == [
+        "m [1]",
+        "m [2]",
+    ]

@@ -181,7 +181,9 @@ def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
         # Only where nothing else tells them apart.
         told = without_fingerprints(differing)
         twins = [o for o in same if all(o.get(key) == settings.get(key) for key in told)]
-        if any(o.get(key) != settings.get(key) for o in twins for key in differing):
+        # Of runs of older versions there is none, and that tells nothing.
+        known = [key for key in differing if settings.get(key) is not None]
+        if any(o.get(key) not in (None, settings[key]) for o in twins for key in known):
             told = differing
         said = ", ".join(f"{key}={_short(settings.get(key))}" for key in told)
         labels.append(f"{name} ({said})" if said else name)

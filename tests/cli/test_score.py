@@ -409,6 +409,27 @@ class TestOutputAndStore:
         assert out == first
         assert "4 of 4 texts were scored before" in error
 
+    @pytest.mark.parametrize("judge", ["checkpoint", "length"])
+    def test_the_counts_of_all_portions_are_said_once(
+        self, tmp_path, checkpoint, third_party, capsys, monkeypatch, judge
+    ):
+        monkeypatch.setattr("ultrarm_eval.cli.score._ROWS_AT_ONCE", 2)
+        third_party(Lengths)
+        rows = [{"chosen": f"answer {i}", "rejected": f"another {i}"} for i in range(6)]
+        named = str(checkpoint) if judge == "checkpoint" else judge
+        arguments = ["score", str(write_jsonl(tmp_path / "d.jsonl", rows)), "--judge", named]
+        arguments += ["--score-store", str(tmp_path / "store")]
+        for _ in range(2):
+            assert main(arguments) == 0
+        error = capsys.readouterr().err.splitlines()
+        found = [line.split(": ", 1)[1] for line in error if "were scored before" in line]
+        assert found == ["0 of 4 texts were scored before.", "4 of 4 texts were scored before."]
+        first, second = [line for line in error if "Counted: " in line]
+        assert "Counted: texts 12" in first
+        assert "from_store" not in first
+        assert "Counted: texts 12, " in second
+        assert "from_store 12" in second
+
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
         third_party(Lengths)
         arguments = ["score", file, "--judge", "length", "--score-store", str(tmp_path / "store")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,9 @@ from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
 from ultrarm_eval.judges.protocol import checked_scores, settings_of
 from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.results.identity import mapping
 from ultrarm_eval.scoring.equal_rewards import EqualRewards
-from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
+from ultrarm_eval.scoring.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class StoredScoring:
         named = {} if pretrained is None else {"pretrained": pretrained}
         self.judge: Judge = make_judge(kind, {**named, **given})
         self._watched = EqualRewards()
+        self._counts = Counter[str]()
         self._store = None
         if path is not None:
             self._store = ScoreStore(path, self.judge.fingerprint(), self.settings())
@@ -62,7 +65,11 @@ class StoredScoring:
         check_texts(self.judge, texts)
 
     def report(self) -> None:
-        """Warns if all rewards were equal."""
+        """Says what was counted over all calls, and warns if all rewards were equal."""
+        counts = dict(self._counts or mapping(self.settings().get("counts")))
+        told = [f"{name} {count:,}" for name, count in counts.items() if count]
+        if told:
+            logger.info("Counted: %s.", ", ".join(told))
         self._watched.report()
 
     def load(self) -> None:
@@ -91,12 +98,9 @@ class StoredScoring:
             return checked_scores(self.judge, prompts, completions)
         keys = [_key(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]
         known = self._store.find(list(dict.fromkeys(keys)))
-        logger.info(
-            "score_store=%s: %d of %d texts were scored before.",
-            self._store.path,
-            len(known),
-            len(set(keys)),
-        )
+        if not self._counts:
+            logger.info(FOUND_IN_STORE, self._store.path, len(known), len(set(keys)))
+        self._counts.update(texts=len(keys), from_store=len(known))
         places = {key: place for place, key in reversed(list(enumerate(keys))) if key not in known}
         missing = sorted(places.values())
         for start in range(0, len(missing), _STORED_AT_ONCE):

@@ -116,8 +116,8 @@ class SuiteTask(ComparedTask):
             return
         raise DataError(
             f"{rows.origin}: {self.config.task} reads one part of its benchmark, and this file "
-            f"does not say which part it is. Call it {files[0]}{path.suffix}, give a folder "
-            "with a file, or a split, for each part, or name it for this task: "
+            f"does not say which part it is. Call it {files[0]}{path.suffix}, or give a folder "
+            "with a file, or a split, for each part; or name it for this task alone, "
             f'{{"data": {{"{self.config.task}": "FILE"}}}}.'
         )
 

@@ -14,7 +14,7 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
 from ultrarm_eval.scoring.encoding_ahead import Portion, encoded_ahead
 from ultrarm_eval.scoring.runner import Runner
-from ultrarm_eval.scoring.score_store import ScoreStore
+from ultrarm_eval.scoring.score_store import FOUND_IN_STORE, ScoreStore
 from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.scoring.text_counts import TextCounts
 from ultrarm_eval.scoring.token_ids import PackedIds, unpacked
@@ -198,11 +198,11 @@ class RewardStream:
             return {}
         damaged_before = store.damaged
         found = self._scoring.stored(store, texts)
+        # A judge is asked many times; how many there were in all is in the counts.
+        if not self._counts.has_asked_store:
+            logger.info(FOUND_IN_STORE, store.path, len(found), len(texts))
         self._counts.add_stored(len(found))
         self._counts.add_damaged(store.damaged - damaged_before)
-        logger.info(
-            "score_store=%s: %d of %d texts were scored before.", store.path, len(found), len(texts)
-        )
         return found
 
 

@@ -40,6 +40,9 @@ __all__ = ["ScoreStore", "checked_store_path"]
 
 logger = logging.getLogger(__name__)
 
+#: What is said of the first texts that are looked for: the store, how many it has, of how many.
+FOUND_IN_STORE = "score_store=%s: %d of %d texts were scored before."
+
 # A file that could not be written is not waited for again and again.
 _LITTLE_PATIENCE_S = 1.0
 # Older SQLite takes at most 999 parameters.

@@ -98,6 +98,11 @@ class TextCounts:
         self._counts["computed_tokens"] += sum(len(unpacked(ids)) for ids in texts)
         self.seconds += seconds
 
+    @property
+    def has_asked_store(self) -> bool:
+        """Whether rewards were looked for in a score store."""
+        return "from_store" in self._counts
+
     def add_stored(self, found: int) -> None:
         """Adds texts whose rewards were in the score store."""
         self._counts["from_store"] = self._counts.get("from_store", 0) + found

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 
 from tests.results.written_by_harness import TASKS, lines_of, write_runs
@@ -27,7 +28,7 @@ from ultrarm_eval.cli.export import (
     export_model_index,
     export_rewardbench,
 )
-from ultrarm_eval.errors import DataError, UltrarmEvalError
+from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
 from ultrarm_eval.pages.comparison_page import comparison_page
 from ultrarm_eval.report.as_markdown import as_markdown
 from ultrarm_eval.report.as_page import as_page as report_page
@@ -179,7 +180,10 @@ def run_faults(written, tmp_path, faults, of_each):
 def test_the_files_as_they_are_written_are_read_by_every_command(written, tmp_path):
     for kind, (results, other) in written.items():
         for name, run in commands(results.parent, other).items():
-            if (name == "rewardbench") <= (kind == "suite"):
+            if name == "eval-results" and not hasattr(huggingface_hub, "EvalResultEntry"):
+                with pytest.raises(ConfigurationError, match="huggingface_hub"):
+                    run()
+            elif (name == "rewardbench") <= (kind == "suite"):
                 run()
             shutil.rmtree(results.parent.parent / "out", ignore_errors=True)
         for result in read_evaluation(results).tasks.values():

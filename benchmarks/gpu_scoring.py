@@ -31,9 +31,9 @@ from scoring_ways import LOOP, REWARDBENCH, SHAPES, SHARED, WAYS, Score, layer_p
 from transformers import LlamaConfig
 
 from ultrarm_eval import LlamaRewardModel
-from ultrarm_eval.judges.budget import token_budget
-from ultrarm_eval.judges.device import resolve_device
-from ultrarm_eval.scoring.plan import make_plan
+from ultrarm_eval.checkpoints.device import resolve_device
+from ultrarm_eval.engine.plan import make_plan
+from ultrarm_eval.engine.token_budget import token_budget
 
 GPU_SHAPES = {
     "13b": {

@@ -28,12 +28,12 @@ from scoring_loads import Load, ultrafeedbacks_lengths
 from scoring_speed import in_order_of, versions
 from scoring_ways import SHAPES, reward_model, score_by_us
 
-from ultrarm_eval.judges.budget import token_budget
-from ultrarm_eval.judges.checkpoint import open_checkpoint
-from ultrarm_eval.judges.compiling import compile_layers
-from ultrarm_eval.judges.device import resolve_device
-from ultrarm_eval.judges.model_loading import load_model
-from ultrarm_eval.scoring.model_runner import ModelRunner
+from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
+from ultrarm_eval.checkpoints.device import resolve_device
+from ultrarm_eval.checkpoints.model_loading import load_model
+from ultrarm_eval.engine.compiling import compile_layers
+from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.token_budget import token_budget
 
 PLAIN = "float32"
 #: By name: dtype, whether compiled, quantisation.

@@ -77,7 +77,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
         Prompts, pairs and bytes of the samples.
     """
     from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.data.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.plugins import registry
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +105,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
 def _sample(
     number: int, document: Mapping[str, Any], rng: random.Random
 ) -> tuple[dict[str, Any], int]:
-    from ultrarm_eval.data.documents import ratings_of
+    from ultrarm_eval.documents.document import ratings_of
     from ultrarm_eval.metrics.of_prompt import completions_to_score
     from ultrarm_eval.metrics.pairwise import compare
     from ultrarm_eval.pairs import preference_pairs

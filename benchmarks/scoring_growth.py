@@ -44,10 +44,10 @@ from scoring_speed import in_order_of, versions
 from transformers import LlamaConfig
 
 from ultrarm_eval import LlamaRewardModel
+from ultrarm_eval.engine.plan import make_plan
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
-from ultrarm_eval.scoring.encoding import TextEncoder
-from ultrarm_eval.scoring.plan import make_plan
-from ultrarm_eval.templates import DEFAULT_TEMPLATE, get_template
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import DEFAULT_TEMPLATE, get_template
 
 #: Seconds per distinct token of many prompts over those of few, at most.
 GROWTH_GOAL = 1.1

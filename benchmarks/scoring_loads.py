@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.data.binarized import BINARIZED, PLAIN
 from ultrarm_eval.data.jsonl import JsonLines
 from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.messages import as_plain_text, well_formed
+from ultrarm_eval.sources.binarized import BINARIZED, PLAIN
+from ultrarm_eval.sources.records import DataCounts
 
 BOS = 1
 MAX_LENGTH = 2048

@@ -39,7 +39,7 @@ from scoring_ways import (
     reward_model,
 )
 
-from ultrarm_eval.scoring.plan import make_plan
+from ultrarm_eval.engine.plan import make_plan
 
 #: How many times as fast as each baseline our shared batching is to be, by load; for the shape
 #: below, since a smaller model pays more for everything that is no matrix product.

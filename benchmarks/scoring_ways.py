@@ -16,9 +16,9 @@ from scoring_loads import Load, TextIds
 from transformers import LlamaConfig
 
 from ultrarm_eval import LlamaRewardModel
-from ultrarm_eval.scoring.batches import plan_batches
-from ultrarm_eval.scoring.model_runner import ModelRunner
-from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
+from ultrarm_eval.engine.batches import plan_batches
+from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
 
 SHAPES: dict[str, dict[str, int]] = {
     "40m": {

@@ -298,7 +298,7 @@ def _peak_gb() -> float:
 def scan(path: Path, clock: Clock) -> dict[str, Any]:
     """Opens a file and finds its usable prompts."""
     from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.data.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.plugins import registry
 
     _import_for(path)
@@ -313,7 +313,7 @@ def scan(path: Path, clock: Clock) -> dict[str, Any]:
 def requests(path: Path, clock: Clock) -> dict[str, Any]:
     """Our own way to requests: prompt and completion of each, one at a time."""
     from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.data.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.messages import as_messages
     from ultrarm_eval.metrics.of_prompt import completions_to_score
     from ultrarm_eval.plugins import registry
@@ -355,7 +355,7 @@ def metrics(path: Path, clock: Clock) -> dict[str, Any]:
     import numpy as np
     from lm_eval.api.metrics import stderr_for_metric
 
-    from ultrarm_eval.harness.reward import Reward
+    from ultrarm_eval.lm_eval_plugin.reward import Reward
     from ultrarm_eval.metrics.of_prompt import completions_to_score
     from ultrarm_eval.rules import ComparisonRules
 
@@ -393,7 +393,7 @@ def _import_for(path: Path) -> None:
 def _load_task(path: Path, clock: Clock) -> Any:
     from lm_eval.tasks import TaskManager, get_task_dict
 
-    import ultrarm_eval.harness.pairwise_task  # noqa: F401
+    import ultrarm_eval.lm_eval_plugin.pairwise_task  # noqa: F401
 
     clock.lap("imports")
     manager = TaskManager(include_defaults=False, metadata={"data": str(path)})

@@ -19,10 +19,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from ultrarm_eval.benchmarks.rewardbench import SUBSETS
 from ultrarm_eval.cli.main import main as ultrarm_eval
 from ultrarm_eval.demo import demo_data_path
-from ultrarm_eval.results.exports.rewardbench import OVERALL_TASK
-from ultrarm_eval.suites.rewardbench import SUBSETS
+from ultrarm_eval.exports.rewardbench import OVERALL_TASK
 
 DEMO_TASK = "ultrafeedback_pairs_demo"
 MODEL, DATASET = "example/demo-judge", "example/ultrafeedback-demo"

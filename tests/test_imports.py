@@ -19,7 +19,7 @@ def test_importing_the_package_loads_neither_torch_nor_the_harness():
 
 def test_the_core_loads_no_harness():
     loaded = _modules_after(
-        "import ultrarm_eval.judges.ultrarm, ultrarm_eval.data.documents, ultrarm_eval.metrics,"
+        "import ultrarm_eval.judges.ultrarm, ultrarm_eval.documents.document, ultrarm_eval.metrics,"
         "ultrarm_eval.plugins; ultrarm_eval.plugins.registry()"
     )
     assert "torch" in loaded

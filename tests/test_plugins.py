@@ -6,12 +6,12 @@ import pytest
 
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_named_or_local, recognise
-from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion
-from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.errors import ConfigurationError, DataError, PluginError
 from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion
+from ultrarm_eval.sources.source import PairSource
 
 OURS = {"ultrarm", "auto", "critique", "dpo", "eurus", "likelihood", "sequence-classification"}
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ultrarm_eval.data.loading import load_documents
-    from ultrarm_eval.data.source import PairSource
+    from ultrarm_eval.documents.loading import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
     from ultrarm_eval.judges.base import Judge
     from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
     from ultrarm_eval.judges.loading import load_judge
+    from ultrarm_eval.sources.source import PairSource
 
 __all__ = [
     "Judge",
@@ -29,10 +29,10 @@ __all__ = [
 _LAZY = {
     "Judge": "ultrarm_eval.judges.base",
     "LlamaRewardModel": "ultrarm_eval.judges.llama_reward_model",
-    "PairSource": "ultrarm_eval.data.source",
+    "PairSource": "ultrarm_eval.sources.source",
     "UltrarmEvalError": "ultrarm_eval.errors",
     "hookimpl": "ultrarm_eval.hookspecs",
-    "load_documents": "ultrarm_eval.data.loading",
+    "load_documents": "ultrarm_eval.documents.loading",
     "load_judge": "ultrarm_eval.judges.loading",
     "__version__": "ultrarm_eval._version",
 }

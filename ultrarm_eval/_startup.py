@@ -101,7 +101,7 @@ def install() -> None:
 
 def _tell_bridge(module: ModuleType) -> None:
     try:
-        from ultrarm_eval.harness.bridge import on_import
+        from ultrarm_eval.lm_eval_plugin.bridge import on_import
 
         on_import(module)
     except Exception as error:
@@ -112,7 +112,7 @@ def _tell_bridge(module: ModuleType) -> None:
 def _say_left_out(module: ModuleType, error: Exception) -> None:
     problem = None
     with contextlib.suppress(Exception):
-        from ultrarm_eval.harness.bridge.harness_check import harness_problem
+        from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
 
         problem = harness_problem()
     logger = logging.getLogger("lm_eval")

@@ -9,8 +9,8 @@ from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_JUDGE
 
 if TYPE_CHECKING:
-    from ultrarm_eval.data.source import PairSource
     from ultrarm_eval.judges.base import JudgeFactory
+    from ultrarm_eval.sources.source import PairSource
 
 
 @hookimpl
@@ -32,7 +32,7 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
 @hookimpl
 def register_pair_sources(register: Callable[[PairSource], None]) -> None:
     """Registers the schemas of UltraFeedback and its derivatives, and the demo's data."""
-    from ultrarm_eval.data import binarized, demo, ultrafeedback
+    from ultrarm_eval.sources import binarized, demo, ultrafeedback
 
     for source in (binarized.PLAIN, binarized.BINARIZED, ultrafeedback.RAW, demo.DEMO):
         register(source)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from ultrarm_eval.data.source import PairSource
     from ultrarm_eval.judges.base import JudgeFactory
+    from ultrarm_eval.sources.source import PairSource
 
 PROJECT_NAME = "ultrarm_eval"
 
@@ -34,5 +34,5 @@ def register_pair_sources(register: Callable[[PairSource], None]) -> None:
     """Adds forms of preference data: a schema to recognise, or a data set to load by name.
 
     Args:
-        register: Call it with each `ultrarm_eval.data.source.PairSource`.
+        register: Call it with each `ultrarm_eval.sources.source.PairSource`.
     """

@@ -17,8 +17,8 @@ from ultrarm_eval import hookspecs
 from ultrarm_eval.errors import PluginError, first_line, unknown_choice
 
 if TYPE_CHECKING:
-    from ultrarm_eval.data.source import PairSource
     from ultrarm_eval.judges.base import JudgeFactory
+    from ultrarm_eval.sources.source import PairSource
 
 logger = logging.getLogger(__name__)
 
@@ -184,7 +184,7 @@ def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[Pa
     def collect(plugin: str) -> object:
         def register(source: PairSource) -> None:
             if plugin != OWN_PLUGIN:
-                from ultrarm_eval.data.plugin_source import of_plugin
+                from ultrarm_eval.sources.plugin_source import of_plugin
 
                 source = of_plugin(source, described_plugin(plugin))
             _add(found, "pair source", source.name, source, plugin)

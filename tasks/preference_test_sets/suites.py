@@ -3,6 +3,6 @@
 Harness releases up to 0.4.11 look for it in a module of the YAML's own folder only.
 """
 
-from ultrarm_eval.harness.suite_task import SuiteTask
+from ultrarm_eval.lm_eval_plugin.suite_task import SuiteTask
 
 __all__ = ["SuiteTask"]

@@ -10,7 +10,7 @@ from ultrarm_eval.board.as_page import as_page
 from ultrarm_eval.board.making import make_board
 from ultrarm_eval.board.published import read_published
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.results.evaluation import read_evaluations
+from ultrarm_eval.runs.evaluation import read_evaluations
 
 PUBLISHED = Path(__file__).parents[2] / "results" / "published"
 GOOD = {

@@ -5,7 +5,7 @@ import pytest
 from tests.board.written_results import OfTask, results_of, write_results
 from ultrarm_eval.board.making import make_board
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.results.evaluation import read_evaluations
+from ultrarm_eval.runs.evaluation import read_evaluations
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from ultrarm_eval.board.as_csv import as_csv
 from ultrarm_eval.board.as_json import as_json
 from ultrarm_eval.board.as_page import as_page
 from ultrarm_eval.board.making import make_board
-from ultrarm_eval.results.evaluation import read_evaluations
+from ultrarm_eval.runs.evaluation import read_evaluations
 
 HOSTILE = ["=1+1", "@x", "a\nb,c", "\u202eabc", "__proto__", "<script>", "\x1b[31m", "\ud800"]
 

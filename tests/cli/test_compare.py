@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from tests.analysis.written_runs import choice, foreign, rated, write_run
+from tests.benchmarks.rows import write_llmbar
+from tests.compare.written_runs import choice, foreign, rated, write_run
 from tests.conftest import raw_row, write_jsonl
-from tests.results.exports.runs import harness_run
-from tests.suites.rows import write_llmbar
+from tests.exports.runs import harness_run
 from ultrarm_eval.cli.compare import add_compare
 from ultrarm_eval.errors import ConfigurationError, DataError
 

@@ -5,7 +5,7 @@ import unicodedata
 import datasets
 import pytest
 
-from tests.analysis.written_runs import sample, write_run
+from tests.compare.written_runs import sample, write_run
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents, load_judge
 from ultrarm_eval.cli import main

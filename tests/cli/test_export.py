@@ -5,8 +5,8 @@ import json
 import pytest
 
 from tests.conftest import write_jsonl
+from ultrarm_eval.benchmarks.rewardbench import SUBSETS
 from ultrarm_eval.cli.main import main
-from ultrarm_eval.suites.rewardbench import SUBSETS
 
 
 @pytest.fixture(scope="module")

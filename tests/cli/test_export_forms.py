@@ -6,8 +6,8 @@ import re
 import pytest
 import yaml
 
-from tests.results.exports.published_schema import problems_of
-from tests.results.exports.runs import (
+from tests.exports.published_schema import problems_of
+from tests.exports.runs import (
     STAMP,
     harness_run,
     results_of,

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ultrarm_eval.harness.bridge import harness_check
+from ultrarm_eval.lm_eval_plugin.bridge import harness_check
 
 ITS = ("api/__init__", "api/registry", "api/task", "evaluator", "tasks/__init__", "models")
 OF_OLDEST = ("_cli/__init__", "config/__init__", "config/evaluate_config")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.analysis.written_runs import rated, write_run
+from tests.compare.written_runs import rated, write_run
 from ultrarm_eval.cli.main import main
 
 FILES = ("board.html", "board.csv", "board.json")

@@ -139,8 +139,8 @@ def test_settings_of_one_kind_of_judge_are_named(answers, capsys):
 
 
 def test_answers_without_a_score_are_counted(answers, reference, tmp_path, capsys, monkeypatch):
+    from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
     from ultrarm_eval.judges.ultrarm import UltraRMJudge
-    from ultrarm_eval.scoring.critique import Critique, CritiquedReward
 
     def score(_, prompts, completions):
         readable = ["The" in text for text in completions]

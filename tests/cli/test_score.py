@@ -303,7 +303,7 @@ class TestRewardsThatAreNone:
     def test_a_checkpoint_that_overflows_is_named_by_the_row(
         self, tmp_path, checkpoint, capsys, monkeypatch
     ):
-        from ultrarm_eval.scoring import scorer
+        from ultrarm_eval.engine import scorer
 
         real, texts = scorer._score_batch, 0
 
@@ -325,8 +325,8 @@ class TestRewardsThatAreNone:
     def test_an_answer_without_a_score_has_none_and_is_counted(
         self, file, capsys, monkeypatch, form
     ):
+        from ultrarm_eval.judges.critique_text import CritiquedReward
         from ultrarm_eval.judges.ultrarm import UltraRMJudge
-        from ultrarm_eval.scoring.critique import CritiquedReward
 
         def score(_, prompts, completions):
             return [
@@ -464,7 +464,7 @@ KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
 from ultrarm_eval.judges.protocol import settings_of
-from ultrarm_eval.scoring import scorer
+from ultrarm_eval.engine import scorer
 real, stop, computed = scorer._score_batch, int(sys.argv[1]), 0
 
 def counting(model, texts, batch):

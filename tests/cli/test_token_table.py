@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from ultrarm_eval.cli.token_table import token_table
-from ultrarm_eval.scoring.token_rewards import TokenRewards
+from ultrarm_eval.engine.token_rewards import TokenRewards
 
 
 def table_of(rewards, *, tokens=None, start=1):

@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.binarizing import BinarizedRows
 from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.prompt_documents import PromptDocuments
 from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.binarizing import BinarizedRows
 from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.rules import ComparisonRules

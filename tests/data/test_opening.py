@@ -5,9 +5,9 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.data.opening import open_hub, open_named_or_local
-from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.sources.records import DataCounts
 
 ROWS = [{"prompt": "q", "chosen": "good", "rejected": "bad"}, {"prompt": "p", "chosen": "a", "rejected": "b"}]  # fmt: skip
 

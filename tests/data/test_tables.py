@@ -14,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import write_jsonl
-from ultrarm_eval.data.answers import read_answers
 from ultrarm_eval.data.opening import load_hub, open_named_or_local
 from ultrarm_eval.data.tables import ParquetRows, as_rows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.sources.answers import read_answers
 
 MESSAGES = [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]
 COLUMNS = {
@@ -193,7 +193,7 @@ def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
     write_jsonl(tmp_path / "t.jsonl", [row])
     code = (
         "import sys, json; from ultrarm_eval.data.opening import open_named_or_local as o;"
-        "from ultrarm_eval.data.binarized import PLAIN;"
+        "from ultrarm_eval.sources.binarized import PLAIN;"
         "print(json.dumps([list(map(dict, o(p, 'x', [PLAIN]).rows)) for p in sys.argv[1:]]))"
     )
     paths = [str(tmp_path / name) for name in ("t.parquet", "folder", "t.jsonl")]

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.analysis.written_runs import choice, foreign, rated, sample, write_run
+from tests.compare.written_runs import choice, foreign, rated, sample, write_run
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents
 from ultrarm_eval.data.opening import open_any

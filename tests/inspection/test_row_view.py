@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.data.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.inspection.row_choice import numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import judge_rows, view_row

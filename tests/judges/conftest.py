@@ -30,8 +30,8 @@ SIZES = {
 @pytest.fixture(scope="session")
 def chat_tokenizer(checkpoint: Path, _write_checkpoint: None) -> Any:
     """The tests' Llama tokenizer with a chat template."""
-    from ultrarm_eval.judges.checkpoint import open_checkpoint
-    from ultrarm_eval.judges.tokenizer import load_tokenizer
+    from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
+    from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 
     tokenizer = load_tokenizer(open_checkpoint(str(checkpoint))).tokenizer
     tokenizer.chat_template = CHAT

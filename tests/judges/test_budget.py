@@ -4,8 +4,8 @@ import pytest
 import torch
 from transformers import LlamaConfig
 
-from ultrarm_eval.judges import budget
-from ultrarm_eval.judges.budget import bytes_per_token, token_budget
+from ultrarm_eval.engine import token_budget as budget
+from ultrarm_eval.engine.token_budget import bytes_per_token, token_budget
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 GIB = 1024**3

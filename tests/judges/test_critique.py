@@ -7,8 +7,8 @@ import torch
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.critique import CritiqueJudge
-from ultrarm_eval.scoring.critique import Critique, CritiquedReward, is_unscored
-from ultrarm_eval.scoring.critique_score import read_score
+from ultrarm_eval.judges.critique_score import read_score
+from ultrarm_eval.judges.critique_text import Critique, CritiquedReward, is_unscored
 
 SMALL = {"max_new_tokens": 8, "device": "cpu"}
 

@@ -3,8 +3,8 @@ import logging
 import pytest
 import torch
 
+from ultrarm_eval.checkpoints.device import check_memory, resolve_device
 from ultrarm_eval.errors import DeviceError
-from ultrarm_eval.judges.device import check_memory, resolve_device
 
 no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
@@ -35,7 +35,7 @@ def test_memory_that_suffices_is_no_error():
 
 @pytest.fixture
 def ten_gib(monkeypatch):
-    from ultrarm_eval.judges import device
+    from ultrarm_eval.checkpoints import device
 
     monkeypatch.setattr(device, "_free_everywhere", lambda *_, parallelize: 10 * 2**30)
 
@@ -55,7 +55,7 @@ def test_too_little_memory_names_need_supply_and_only_what_helps(ten_gib, needed
 
 
 def test_spreading_is_advised_where_all_devices_together_suffice(monkeypatch):
-    from ultrarm_eval.judges import device
+    from ultrarm_eval.checkpoints import device
 
     monkeypatch.setattr(
         device, "_free_everywhere", lambda *_, parallelize: (99 if parallelize else 10) * 2**30

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ultrarm_eval import load_judge
-from ultrarm_eval.judges.checkpoint import open_checkpoint
-from ultrarm_eval.judges.tokenizer import load_tokenizer
+from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
+from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 
 TOLERANCE = 5e-5
 PROMPTS = ["the question", "a word list", "</s>", "number one"]

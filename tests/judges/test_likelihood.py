@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ultrarm_eval import load_judge
+from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, UltrarmEvalError
 from ultrarm_eval.judges.dpo import PreferenceJudge
 from ultrarm_eval.judges.likelihood import LikelihoodJudge
-from ultrarm_eval.scoring.completion_tokens import completion_start
-from ultrarm_eval.scoring.token_ids import unpacked
+from ultrarm_eval.text_format.completion_tokens import completion_start
 
 AUTO = "AutoModelForCausalLM"
 PROMPTS = ["the question", "the question", "a word list", None]

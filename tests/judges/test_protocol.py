@@ -232,7 +232,7 @@ def test_settings_that_fail_at_the_end_lose_no_run(registered, caplog):
 
 
 def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered, caplog):
-    from ultrarm_eval.harness.reward_lm import RewardModelLM
+    from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
     registered(judge_with(__init__=lambda self, size=1: None))
     model = RewardModelLM.__new__(RewardModelLM)
@@ -249,7 +249,7 @@ def test_a_judge_without_weights_is_given_no_checkpoint(registered):
     registered(Whole)
     assert default_checkpoint("mine") is None
     assert default_checkpoint("ultrarm") == "openbmb/UltraRM-13b"
-    from ultrarm_eval.harness.reward_lm import RewardModelLM
+    from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
     lm = RewardModelLM(judge="mine")
     assert (lm.pretrained, lm.judge_name) == ("mine", "mine")

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from tests.judges.test_token_rewards import LANGUAGE_MODEL, of
+from ultrarm_eval.engine.model_runner import ModelRunner
 from ultrarm_eval.errors import ConfigurationError, DeviceError, ScoringError
 from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.judges.critique import CritiqueJudge
 from ultrarm_eval.judges.token_judge import TOKEN_JUDGES, TokenJudge, require_token_judge
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.scoring.model_runner import ModelRunner
 
 
 def test_a_critique_is_of_a_whole_answer(write_model):

@@ -7,9 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ultrarm_eval import LlamaRewardModel, load_judge
+from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
+from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.errors import ConfigurationError, DeviceError
-from ultrarm_eval.judges.checkpoint import open_checkpoint
-from ultrarm_eval.judges.tokenizer import load_tokenizer
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 TOLERANCE = 5e-5
@@ -145,7 +145,7 @@ class TestPrecision:
     def test_offloaded_final_norm_and_head_are_float32_too(
         self, checkpoint, reward_model, tmp_path, monkeypatch
     ):
-        from ultrarm_eval.judges import model_loading
+        from ultrarm_eval.checkpoints import model_loading
 
         real = LlamaRewardModel.from_pretrained
         spread = dict.fromkeys(("model.embed_tokens", "model.layers", "model.rotary_emb"), "cpu")
@@ -183,7 +183,7 @@ class TestRealPairs:
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, monkeypatch, caplog):
-    from ultrarm_eval.scoring import scorer
+    from ultrarm_eval.engine import scorer
 
     expected = judge.score(PROMPTS, COMPLETIONS)
     other = UltraRMJudge(str(checkpoint), max_batch_tokens=10_000)
@@ -204,7 +204,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
 
 
 def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkpoint, monkeypatch):
-    from ultrarm_eval.scoring import scorer
+    from ultrarm_eval.engine import scorer
 
     def no_memory(model, texts, batch):
         raise torch.OutOfMemoryError
@@ -222,7 +222,7 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
 def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     judge, checkpoint, monkeypatch
 ):
-    from ultrarm_eval.scoring import scorer
+    from ultrarm_eval.engine import scorer
 
     tried = []
 
@@ -270,7 +270,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
 def test_memory_that_ran_out_is_told_from_other_errors(
     judge, checkpoint, monkeypatch, error, is_memory
 ):
-    from ultrarm_eval.scoring import scorer
+    from ultrarm_eval.engine import scorer
 
     real, failed = scorer._score_batch, []
 

@@ -7,8 +7,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ultrarm_eval import load_judge
+from ultrarm_eval.checkpoints.unread_weights import refuse_unread
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.unread_weights import refuse_unread
 
 CLASSIFIER, LANGUAGE_MODEL = "AutoModelForSequenceClassification", "AutoModelForCausalLM"
 SMALL_GPT2 = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}

@@ -12,11 +12,11 @@ from lm_eval.api.metrics import stderr_for_metric
 
 from tests.metrics.reference import ASPECTS, RewardOf, Row
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.prompt_documents import PromptDocuments
-from ultrarm_eval.data.ultrafeedback import RAW
-from ultrarm_eval.harness.aggregations import NOT_AVAILABLE, Aggregations
+from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregations
 from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.sources.ultrafeedback import RAW
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from tests.metrics.rows import (
     texts_row,
     usable_rows,
 )
-from ultrarm_eval.data.documents import FORMAT
+from ultrarm_eval.documents.document import FORMAT
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
 from ultrarm_eval.metrics.pairwise import bradley_terry_loss

@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import write_jsonl
-from ultrarm_eval.data.answers import read_references
-from ultrarm_eval.data.records import RatedCompletion
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.metrics.references import choose_reference
+from ultrarm_eval.sources.answers import read_references
+from ultrarm_eval.sources.records import RatedCompletion
 
 ALLOWED = "A row has 'instruction' and 'output', or 'prompt' and 'completion'"
 

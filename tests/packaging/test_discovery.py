@@ -52,8 +52,8 @@ def test_get_model_finds_built_in_ours_and_third_party_models(either_environment
     assert either_environment.probe(MODELS).value == {
         "hf": "lm_eval.models.huggingface",
         "dummy": "lm_eval.models.dummy",
-        "ultrarm": "ultrarm_eval.harness.reward_lm",
-        "reward-model": "ultrarm_eval.harness.reward_lm",
+        "ultrarm": "ultrarm_eval.lm_eval_plugin.reward_lm",
+        "reward-model": "ultrarm_eval.lm_eval_plugin.reward_lm",
         "third-party": "tests_third_party.models",
     }
 
@@ -61,16 +61,16 @@ def test_get_model_finds_built_in_ours_and_third_party_models(either_environment
 def test_filters_metrics_and_aggregations_are_found(either_environment: Any) -> None:
     filters, metrics = either_environment.probe(GENERATIONS).value
     assert filters == {
-        "reward": "ultrarm_eval.harness.reward_filters",
-        "best_of_n": "ultrarm_eval.harness.reward_filters",
+        "reward": "ultrarm_eval.lm_eval_plugin.reward_filters",
+        "best_of_n": "ultrarm_eval.lm_eval_plugin.reward_filters",
         "third-party-filter": "tests_third_party.generations",
         # The built-in one wins.
         "lowercase": "lm_eval.filters.transformation",
         "take_first": "lm_eval.filters.selection",
     }
     assert metrics == {
-        "reward": ["ultrarm_eval.harness.generation_metrics", "lm_eval.api.metrics", True],
-        "win_rate": ["ultrarm_eval.harness.generation_metrics", "lm_eval.api.metrics", True],
+        "reward": ["ultrarm_eval.lm_eval_plugin.generation_metrics", "lm_eval.api.metrics", True],
+        "win_rate": ["ultrarm_eval.lm_eval_plugin.generation_metrics", "lm_eval.api.metrics", True],
         "third-party-metric": ["tests_third_party.generations"] * 2 + [False],
         "exact_match": ["lm_eval.api.metrics", "lm_eval.api.metrics", True],
     }

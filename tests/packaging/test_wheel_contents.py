@@ -12,16 +12,16 @@ PTH = "ultrarm_eval_bridge.pth"
 DECLARED = {
     "console_scripts": {"ultrarm-eval": "ultrarm_eval.cli:main"},
     "lm_eval.filters": {
-        "best_of_n": "ultrarm_eval.harness.reward_filters:BestOfNFilter",
-        "reward": "ultrarm_eval.harness.reward_filters:RewardFilter",
+        "best_of_n": "ultrarm_eval.lm_eval_plugin.reward_filters:BestOfNFilter",
+        "reward": "ultrarm_eval.lm_eval_plugin.reward_filters:RewardFilter",
     },
     "lm_eval.metrics": {
-        "reward": "ultrarm_eval.harness.generation_metrics:reward",
-        "win_rate": "ultrarm_eval.harness.generation_metrics:win_rate",
+        "reward": "ultrarm_eval.lm_eval_plugin.generation_metrics:reward",
+        "win_rate": "ultrarm_eval.lm_eval_plugin.generation_metrics:win_rate",
     },
     "lm_eval.models": {
-        "ultrarm": "ultrarm_eval.harness.reward_lm:RewardModelLM",
-        "reward-model": "ultrarm_eval.harness.reward_lm:AnyRewardModelLM",
+        "ultrarm": "ultrarm_eval.lm_eval_plugin.reward_lm:RewardModelLM",
+        "reward-model": "ultrarm_eval.lm_eval_plugin.reward_lm:AnyRewardModelLM",
     },
     "lm_eval.tasks": {"ultrarm_eval": "ultrarm_eval.tasks"},
 }
@@ -47,7 +47,7 @@ def test_pth_file_stands_at_the_root_and_in_the_record(files: dict[str, bytes]) 
     [
         "ultrarm_eval/py.typed",
         "ultrarm_eval/_startup.py",
-        "ultrarm_eval/harness/bridge/__init__.py",
+        "ultrarm_eval/lm_eval_plugin/bridge/__init__.py",
         "ultrarm_eval/demo/ultrafeedback_demo.jsonl",
         "ultrarm_eval/tasks/__init__.py",
         "ultrarm_eval/tasks/pairwise.py",

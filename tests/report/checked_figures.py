@@ -11,8 +11,8 @@ from tests.report import reference
 from tests.report.reference_documents import read
 from tests.report.reference_statistics import spearman
 from ultrarm_eval.report.contents import make_report
-from ultrarm_eval.results.evaluation import read_evaluations
-from ultrarm_eval.results.plain import as_plain
+from ultrarm_eval.runs.evaluation import read_evaluations
+from ultrarm_eval.runs.plain import as_plain
 
 CLOSE = 1e-9
 

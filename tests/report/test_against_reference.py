@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.exports.runs import harness_run
 from tests.report.checked_figures import check, close, report_of, sliced
 from tests.report.drawn_runs import answered, choices, known_or_none, rated_documents
 from tests.report.written_runs import (
@@ -18,7 +19,6 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
-from tests.results.exports.runs import harness_run
 from ultrarm_eval.cli.main import main
 
 DEMO = "ultrafeedback_pairs_demo"

@@ -10,14 +10,14 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
-from ultrarm_eval.analysis.slices import FEWEST_PROMPTS
 from ultrarm_eval.report.as_markdown import as_markdown
 from ultrarm_eval.report.as_page import as_page
 from ultrarm_eval.report.contents import make_report
 from ultrarm_eval.report.facts import facts_of
+from ultrarm_eval.report.slices import FEWEST_PROMPTS
 from ultrarm_eval.report.tiles import tiles
 from ultrarm_eval.report.wording import distinct_figures
-from ultrarm_eval.results.evaluation import read_evaluations
+from ultrarm_eval.runs.evaluation import read_evaluations
 
 METADATA = {"preference": "helpfulness", "ties": "half"}
 

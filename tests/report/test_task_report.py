@@ -10,9 +10,9 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
-from ultrarm_eval.analysis.observations import observe
 from ultrarm_eval.report.task_report import report_task
-from ultrarm_eval.results.evaluation import read_evaluation
+from ultrarm_eval.runs.evaluation import read_evaluation
+from ultrarm_eval.runs.observations import observe
 
 DOC = rated(0, ["a", "b"], ["2", "1"])
 JUDGED = [(DOC, [1.0, 0.0]), (DOC, [math.nan, 0.0])]

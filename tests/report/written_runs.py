@@ -14,11 +14,11 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.benchmarks.credit import tie_share
+from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
 from ultrarm_eval.metrics.of_prompt import completions_to_score, metric_names, prompt_metrics
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
-from ultrarm_eval.suites.credits import tie_share
-from ultrarm_eval.suites.known import find_suite
 
 STAMP = "2026-03-04T05-06-07.890123"
 TASK = "pairs"

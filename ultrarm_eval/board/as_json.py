@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ultrarm_eval.board.board import Board
-from ultrarm_eval.results.plain import as_plain
+from ultrarm_eval.runs.plain import as_plain
 
 
 def as_json(board: Board) -> str:

@@ -10,7 +10,7 @@ from ultrarm_eval.board.documents import Documents
 from ultrarm_eval.board.entry import Entry
 from ultrarm_eval.board.matched import MatchedTask
 from ultrarm_eval.board.ranking import Spread, rank_ranges, spread_of
-from ultrarm_eval.results.task_result import MAIN_METRIC
+from ultrarm_eval.runs.task_result import MAIN_METRIC
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import OF_DATA, member_tasks, task_settings
-from ultrarm_eval.results.run import Run
-from ultrarm_eval.results.task_result import TaskResult
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.identity import OF_DATA, member_tasks, task_settings
+from ultrarm_eval.runs.run import Run
+from ultrarm_eval.runs.task_result import TaskResult
 
 _STAMP = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2})-(\d{2})-(\d{2}).*")
 

@@ -16,7 +16,7 @@ from ultrarm_eval.board.mean import is_shared, shared_mean
 from ultrarm_eval.board.published import PublishedBenchmark
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.report.facts import facts_of
-from ultrarm_eval.results.evaluation import Evaluation
+from ultrarm_eval.runs.evaluation import Evaluation
 
 # How `read_evaluations` begins a remark on a file that it could not read.
 _LEFT_OUT = "Left out: "

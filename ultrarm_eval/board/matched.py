@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultrarm_eval.board.entry import Entry
-from ultrarm_eval.results.identity import distinguishing
+from ultrarm_eval.runs.identity import distinguishing
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from ultrarm_eval.board.column import IN_SAMPLE, Column, Figure, ranked
 from ultrarm_eval.board.ranking import TWO_SIDED_95, Spread, spread_of
-from ultrarm_eval.results.shares import is_share
-from ultrarm_eval.results.task_result import MAIN_METRIC
+from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.task_result import MAIN_METRIC
 
 _FEWEST = 2
 

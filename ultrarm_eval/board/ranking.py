@@ -7,8 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.results.shares import is_share
-from ultrarm_eval.statistics.intervals import wilson_interval
+from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.stats.intervals import wilson_interval
 
 #: Half the width of a 95 % interval in standard errors, of the normal distribution.
 TWO_SIDED_95 = 1.96

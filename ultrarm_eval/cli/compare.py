@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ultrarm_eval.cli.forms import form_of, require_replaceable, write_output, write_to_terminal
 
 if TYPE_CHECKING:
-    from ultrarm_eval.analysis.comparison import Comparison
+    from ultrarm_eval.compare.comparison import Comparison
 
 _FORMS = {
     "text": (".txt",),
@@ -53,7 +53,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run_compare(options: argparse.Namespace) -> int:
-    from ultrarm_eval.analysis.comparing import compare_runs
+    from ultrarm_eval.compare.comparing import compare_runs
 
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
     if options.output is not None:
@@ -69,13 +69,13 @@ def _run_compare(options: argparse.Namespace) -> int:
 
 def _writer(form: str) -> Callable[[Comparison], str]:
     if form == "html":
-        from ultrarm_eval.pages.comparison_page import comparison_page
+        from ultrarm_eval.compare.comparison_page import comparison_page
 
         return comparison_page
     if form in ("json", "csv"):
-        from ultrarm_eval.cli.comparison_data import as_csv, as_json
+        from ultrarm_eval.compare.comparison_data import as_csv, as_json
 
         return as_json if form == "json" else as_csv
-    from ultrarm_eval.cli.comparison_text import as_markdown, as_text
+    from ultrarm_eval.compare.comparison_text import as_markdown, as_text
 
     return as_markdown if form == "md" else as_text

@@ -9,25 +9,30 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError, first_line
-from ultrarm_eval.judges.pair_template import PAIR_TEMPLATE
-from ultrarm_eval.messages import as_messages
-from ultrarm_eval.results.evaluation import read_evaluation
-from ultrarm_eval.results.exports.figures import ReportedFigure, reported_figures, spelled_out
-from ultrarm_eval.results.exports.hub_data import assignments, require_tasks
-from ultrarm_eval.results.exports.model_name import model_name
-from ultrarm_eval.results.exports.rewardbench import (
+from ultrarm_eval.exports.figures import ReportedFigure, reported_figures, spelled_out
+from ultrarm_eval.exports.hub_data import assignments, require_tasks
+from ultrarm_eval.exports.model_name import model_name
+from ultrarm_eval.exports.rewardbench import (
     OVERALL_TASK,
     Render,
     scores_file,
     write_files,
 )
-from ultrarm_eval.results.exports.source import Source
-from ultrarm_eval.results.identity import distinguishing, model_settings
-from ultrarm_eval.results.judge_identity import same_judges
-from ultrarm_eval.results.run import Run, find_runs
-from ultrarm_eval.results.task_result import TaskResult
-from ultrarm_eval.scoring.system_turns import checked_system, without_system
-from ultrarm_eval.templates import CHAT_TEMPLATE, TEMPLATE_NAMES, get_template, template_for
+from ultrarm_eval.exports.source import Source
+from ultrarm_eval.messages import as_messages
+from ultrarm_eval.runs.evaluation import read_evaluation
+from ultrarm_eval.runs.identity import distinguishing, model_settings
+from ultrarm_eval.runs.judge_identity import same_judges
+from ultrarm_eval.runs.run import Run, find_runs
+from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE
+from ultrarm_eval.text_format.system_turns import checked_system, without_system
+from ultrarm_eval.text_format.template import (
+    CHAT_TEMPLATE,
+    TEMPLATE_NAMES,
+    get_template,
+    template_for,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +83,7 @@ def export_eval_results(
     Raises:
         UltrarmEvalError: The run has not what is needed.
     """
-    from ultrarm_eval.results.exports.eval_results import EvalResultsOptions, write_eval_results
+    from ultrarm_eval.exports.eval_results import EvalResultsOptions, write_eval_results
 
     model, figures = _read(results, options)
     beside = EvalResultsOptions(
@@ -92,7 +97,7 @@ def export_eval_results(
 
 def export_model_index(results: str, output: str, options: ExportOptions) -> list[Path]:
     """Writes the results for the metadata of a model's card; arguments as above."""
-    from ultrarm_eval.results.exports.model_index import write_model_index
+    from ultrarm_eval.exports.model_index import write_model_index
 
     model, figures = _read(results, options)
     return write_model_index(
@@ -130,7 +135,7 @@ def export_every_eval_ever(
     Raises:
         UltrarmEvalError: The run has not what is needed.
     """
-    from ultrarm_eval.results.exports.every_eval_ever import Evaluator, write_every_eval_ever
+    from ultrarm_eval.exports.every_eval_ever import Evaluator, write_every_eval_ever
 
     model, figures = _read(results, options)
     source = Source(options.source_url)

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.results.exports.every_eval_ever import RELATIONSHIPS
-from ultrarm_eval.results.exports.figures import METRICS
+from ultrarm_eval.exports.every_eval_ever import RELATIONSHIPS
+from ultrarm_eval.exports.figures import METRICS
 
 if TYPE_CHECKING:
     from ultrarm_eval.cli.export import ExportOptions

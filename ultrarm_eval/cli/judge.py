@@ -12,11 +12,11 @@ from typing import Any
 
 from ultrarm_eval.cli.row_output import RowOutput
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.answers import Answer, read_answers, read_references
 from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
+from ultrarm_eval.judges.critique_text import CritiquedReward, is_unscored
 from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
-from ultrarm_eval.scoring.critique import CritiquedReward, is_unscored
+from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
 # Written as they come: what was scored is not lost when a later answer cannot be.
 _ROWS_AT_ONCE = 256
@@ -34,7 +34,7 @@ def judge_answers(
     """Judges the answers of a file.
 
     Args:
-        answers: A file of answers; see `ultrarm_eval.data.answers`.
+        answers: A file of answers; see `ultrarm_eval.sources.answers`.
         pretrained: The judge's checkpoint; None for a judge without one.
         settings: Settings of the judge; `judge` among them is its kind.
         reference: A file of reference answers, one for a prompt.

@@ -51,7 +51,7 @@ def _run_leaderboard(options: argparse.Namespace) -> int:
     from ultrarm_eval.board.making import make_board
     from ultrarm_eval.board.published import read_published
     from ultrarm_eval.cli.forms import require_replaceable, write_output
-    from ultrarm_eval.results.evaluation import read_evaluations
+    from ultrarm_eval.runs.evaluation import read_evaluations
 
     folder: Path = options.output.expanduser()
     if folder.exists() and not folder.is_dir():

@@ -16,7 +16,7 @@ from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.token_judge import TokenJudge
-    from ultrarm_eval.results.evaluation import Evaluation
+    from ultrarm_eval.runs.evaluation import Evaluation
 
 logger = logging.getLogger(__name__)
 
@@ -74,8 +74,8 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _run_report(options: argparse.Namespace) -> int:
     from ultrarm_eval.report.contents import Report, make_report
     from ultrarm_eval.report.token_rewards import with_tokens
-    from ultrarm_eval.results.evaluation import labelled, read_evaluations
-    from ultrarm_eval.results.plain import as_plain
+    from ultrarm_eval.runs.evaluation import labelled, read_evaluations
+    from ultrarm_eval.runs.plain import as_plain
 
     for name in ("pairs", "tokens"):
         if getattr(options, name) < 0:

@@ -6,9 +6,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.data.documents import ratings_of
-from ultrarm_eval.data.documents_of_rows import PlacedDocument
-from ultrarm_eval.data.loading import load_documents
+from ultrarm_eval.documents.document import ratings_of
+from ultrarm_eval.documents.documents_of_rows import PlacedDocument
+from ultrarm_eval.documents.loading import load_documents
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.metrics.of_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs

@@ -9,22 +9,22 @@ from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.conversations import (
+from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.opening import open_named_or_local
+from ultrarm_eval.documents.left_out import left_out_remarks
+from ultrarm_eval.errors import DataError, RewardError, ScoringError
+from ultrarm_eval.judges.critique_text import is_unscored
+from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.conversations import (
     CONTRADICTIONS,
     UNSEEN,
     AnsweredPrompt,
     UnusableRowError,
     read_pair,
 )
-from ultrarm_eval.data.left_out import left_out_remarks
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.records import DataCounts, Location, Row
-from ultrarm_eval.errors import DataError, RewardError, ScoringError
-from ultrarm_eval.judges.text_check import texts_from
-from ultrarm_eval.messages import Prompt
-from ultrarm_eval.plugins import registry
-from ultrarm_eval.scoring.critique import is_unscored
+from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 logger = logging.getLogger(__name__)
 

@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 from ultrarm_eval.errors import RewardError, ScoreStoreError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.equal_rewards import EqualRewards
 from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
 from ultrarm_eval.judges.protocol import checked_scores, settings_of
 from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
-from ultrarm_eval.results.identity import mapping
-from ultrarm_eval.scoring.equal_rewards import EqualRewards
-from ultrarm_eval.scoring.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
+from ultrarm_eval.runs.identity import mapping
 
 logger = logging.getLogger(__name__)
 

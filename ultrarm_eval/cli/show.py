@@ -12,18 +12,18 @@ from typing import Any
 
 from ultrarm_eval.cli.inspect import aligned
 from ultrarm_eval.cli.printable import printable, shortened
-from ultrarm_eval.data.left_out import reason_in_words
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_any
+from ultrarm_eval.documents.left_out import reason_in_words
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import CompletionView, PairView, RowView, judge_rows, view_row
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.scoring.critique import is_unscored
 
 # Characters of a text that are shown where not all are asked for, and of a name or value.
 _MOST_CHARACTERS, _MOST_OF_VALUE = 1000, 120

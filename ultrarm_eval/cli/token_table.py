@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from ultrarm_eval.cli.printable import fitted, printable, width
-from ultrarm_eval.scoring.token_rewards import TokenRewards
+from ultrarm_eval.engine.token_rewards import TokenRewards
 
 _DIGITS = 4
 _HALF = 10

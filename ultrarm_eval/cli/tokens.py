@@ -14,7 +14,7 @@ from ultrarm_eval.cli.kinds import add_kind, with_kind
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ultrarm_eval.scoring.token_rewards import TokenRewards
+    from ultrarm_eval.engine.token_rewards import TokenRewards
 
 # What the table is drawn with, and what stands for it in ASCII.
 _PLAIN = str.maketrans("█▌▐│◂▸⋯␣", "###|<>~_")

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.data.jsonl import JsonLines
-from ultrarm_eval.data.records import Row
 from ultrarm_eval.data.tables import ParquetRows
 from ultrarm_eval.errors import DataError, first_line
+from ultrarm_eval.sources.records import Row
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
 # Of many files as many are named.

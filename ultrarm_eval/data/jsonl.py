@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-from ultrarm_eval.data.records import Row
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.sources.records import Row
 
 
 class JsonLines(Sequence[Row]):

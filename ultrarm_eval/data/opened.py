@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.data.jsonl import JsonLines
-from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, Row
-from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.data.surrogates import writable
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, Row
+from ultrarm_eval.sources.source import PairSource
 
 
 class _Reading:

@@ -10,11 +10,11 @@ from typing import Any
 from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder
 from ultrarm_eval.data.hub_cache import cache_problem
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.records import Row
-from ultrarm_eval.data.source import PairSource
 from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.demo import OFFLINE_HELP
 from ultrarm_eval.errors import ConfigurationError, DataError, first_line
+from ultrarm_eval.sources.records import Row
+from ultrarm_eval.sources.source import PairSource
 
 DEFAULT_SPLIT = "train"
 _ROWS_READ_FOR_COLUMNS = 100

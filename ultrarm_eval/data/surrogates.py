@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord
 from ultrarm_eval.messages import Message, well_formed
+from ultrarm_eval.sources.records import DataCounts, PromptRecord
 
 
 def writable(record: PromptRecord, counts: DataCounts) -> PromptRecord:

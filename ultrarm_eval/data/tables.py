@@ -13,8 +13,8 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any, overload
 
-from ultrarm_eval.data.records import Row
 from ultrarm_eval.errors import DataError, first_line
+from ultrarm_eval.sources.records import Row
 
 # So many rows are decoded at once: texts of whole files need not lie in memory.
 _ROWS_AT_ONCE = 256

@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.analysis.judged_document import JudgedDocument, read_sample
-from ultrarm_eval.data.census import texts_digest
-from ultrarm_eval.data.documents import is_document
+from ultrarm_eval.benchmarks.choice import is_choice
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.records import DataCounts, PromptRecord
+from ultrarm_eval.documents.document import is_document
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.census import texts_digest
 from ultrarm_eval.messages import well_formed
-from ultrarm_eval.results.evaluation import read_evaluation
-from ultrarm_eval.results.sample_lines import sample_lines
-from ultrarm_eval.results.task_result import TaskResult
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
-from ultrarm_eval.suites.choice import is_choice
+from ultrarm_eval.runs.evaluation import read_evaluation
+from ultrarm_eval.runs.judged_document import JudgedDocument, read_sample
+from ultrarm_eval.runs.sample_lines import sample_lines
+from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.sources.records import DataCounts, PromptRecord
 
 
 @dataclass(frozen=True)

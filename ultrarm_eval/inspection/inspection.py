@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrarm_eval.data.census import Census, Repetitions
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.records import DataCounts, Row
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.census import Census, Repetitions
 from ultrarm_eval.inspection.tallies import ModelTally, RatingTally, SourceTally
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.records import DataCounts, Row
 
 #: What a row is filed under whose data name no source.
 UNNAMED = "(none named)"

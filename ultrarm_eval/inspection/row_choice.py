@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.prompt_documents import is_from
+from ultrarm_eval.documents.prompt_documents import is_from
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 
 

@@ -10,15 +10,15 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from ultrarm_eval.data.census import WITHOUT_PAIRS, Census
-from ultrarm_eval.data.left_out import is_left_out
 from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
+from ultrarm_eval.documents.left_out import is_left_out
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.inspection.census import WITHOUT_PAIRS, Census
 from ultrarm_eval.inspection.inspection import AMOUNTS
 from ultrarm_eval.messages import Message
 from ultrarm_eval.pairs import WITHOUT_RATING, preference_pairs, why_no_pair
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
 
 
 @dataclass(frozen=True)

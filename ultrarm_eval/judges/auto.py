@@ -6,16 +6,16 @@ import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
+from ultrarm_eval.checkpoints.checkpoint import read_config
+from ultrarm_eval.checkpoints.classifier import CLASS_ENDING
+from ultrarm_eval.checkpoints.files import fetcher
+from ultrarm_eval.checkpoints.recognition import advice, what_is_not_read
+from ultrarm_eval.checkpoints.weight_files import survey_weights
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
-from ultrarm_eval.judges.adapters import refuse_adapter_weights
 from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.checkpoint import read_config
-from ultrarm_eval.judges.checkpoint_files import fetcher
-from ultrarm_eval.judges.classifier_checkpoint import CLASS_ENDING
-from ultrarm_eval.judges.recognition import advice, what_is_not_read
-from ultrarm_eval.judges.weight_files import survey_weights
 from ultrarm_eval.plugins import registry
 
 logger = logging.getLogger(__name__)

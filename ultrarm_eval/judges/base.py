@@ -13,7 +13,7 @@ class Judge(Protocol):
     """Scores completions; a higher reward is better.
 
     A judge that writes about answers may also have an attribute `may_abstain`, true: its rewards
-    are then `ultrarm_eval.scoring.critique.CritiquedReward`s, not a number where it found none.
+    are then `ultrarm_eval.judges.critique_text.CritiquedReward`s, not a number where it found none.
     """
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:

@@ -7,16 +7,23 @@ from typing import Any, ClassVar
 
 import torch
 
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.device import check_memory, resolve_device
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
+from ultrarm_eval.engine.attention.choice import Place, checked_attention
+from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
+from ultrarm_eval.engine.scorer import BatchLimits
+from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.architecture import Architecture
-from ultrarm_eval.judges.budget import token_budget
-from ultrarm_eval.judges.checkpoint import DTYPES, Checkpoint, open_checkpoint
-from ultrarm_eval.judges.device import check_memory, resolve_device
 from ultrarm_eval.judges.fingerprint import Fingerprint
-from ultrarm_eval.judges.foreign_errors import as_checkpoint_error
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
-from ultrarm_eval.judges.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.judges.settings import (
     DEFAULT_SPECIAL_TOKENS,
     checked_count,
@@ -26,17 +33,10 @@ from ultrarm_eval.judges.settings import (
     max_texts,
 )
 from ultrarm_eval.judges.text_scoring import TextScoring
-from ultrarm_eval.judges.tokenizer import LoadedTokenizer, load_tokenizer
-from ultrarm_eval.scoring.attention.choice import Place, checked_attention
-from ultrarm_eval.scoring.batching import AUTO, resolve_batching
-from ultrarm_eval.scoring.encoding import TextEncoder
-from ultrarm_eval.scoring.plan import PADDED
-from ultrarm_eval.scoring.runner import Runner
-from ultrarm_eval.scoring.score_store import ScoreStore, checked_store_path
-from ultrarm_eval.scoring.scorer import BatchLimits
-from ultrarm_eval.scoring.system_turns import KEEP, checked_system
-from ultrarm_eval.scoring.text_counts import TextCounts
-from ultrarm_eval.templates import Template, get_template
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.system_turns import KEEP, checked_system
+from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.text_counts import TextCounts
 
 
 class CheckpointJudge(TextScoring):
@@ -88,7 +88,7 @@ class CheckpointJudge(TextScoring):
             dtype: `auto` (as stored), `float32`, `bfloat16` or `float16`, for the body; the final
                 norm and the head are always float32.
             device: A torch device; the first GPU if there is one, else the CPU, if None.
-            template: See `ultrarm_eval.templates`; the judge's own default if None.
+            template: See `ultrarm_eval.text_format.template`; the judge's own default if None.
             special_tokens: `text` (spelled-out special tokens are text; also if None) or `parse`
                 (they become control tokens, as in the published tutorial).
             system: `error` (a template that refuses a system turn is an error; also if None),

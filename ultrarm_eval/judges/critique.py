@@ -13,19 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.critique_runner import CritiqueRunner, Sampling
+from ultrarm_eval.engine.score_store import ScoreStore
+from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, packed
+from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
+from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.judges.settings import checked_count
 from ultrarm_eval.judges.token_judge import no_token_rewards
-from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.critique import Critique, CritiquedReward
-from ultrarm_eval.scoring.critique_runner import CritiqueRunner, Sampling
-from ultrarm_eval.scoring.encoding import TextEncoder
-from ultrarm_eval.scoring.score_store import ScoreStore
-from ultrarm_eval.scoring.token_ids import PackedIds, TokenIds, packed
-from ultrarm_eval.scoring.token_rewards import TokenRewards
-from ultrarm_eval.templates import Template, get_template
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import Template, get_template
 
 logger = logging.getLogger(__name__)
 

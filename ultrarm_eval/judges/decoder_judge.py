@@ -7,20 +7,20 @@ from collections.abc import Sequence
 
 import torch
 
+from ultrarm_eval.checkpoints.architecture import ScalarHead
+from ultrarm_eval.checkpoints.model_loading import load_model
+from ultrarm_eval.engine.batching import AUTO, why_alone, why_no_rows
+from ultrarm_eval.engine.compiling import compile_layers
+from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.prefixes import read_positions
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.scorer import score_after_tokens
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.architecture import ScalarHead
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.compiling import compile_layers
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.judges.model_loading import load_model
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.batching import AUTO, why_alone, why_no_rows
-from ultrarm_eval.scoring.completion_place import PlacedText
-from ultrarm_eval.scoring.model_runner import ModelRunner
-from ultrarm_eval.scoring.plan import PADDED
-from ultrarm_eval.scoring.prefixes import read_positions
-from ultrarm_eval.scoring.runner import Runner
-from ultrarm_eval.scoring.scorer import score_after_tokens
+from ultrarm_eval.text_format.completion_place import PlacedText
 
 logger = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from torch import nn
 from transformers import PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
+from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.unread_weights import require_read
 
 FINAL_NORM_WEIGHT = "model.norm.weight"
 

@@ -6,17 +6,17 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
+from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
+from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
-from ultrarm_eval.judges.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.judges.checkpoint_judge import positions_of
-from ultrarm_eval.judges.foreign_errors import quoted
 from ultrarm_eval.judges.language_model import LanguageModelJudge
-from ultrarm_eval.judges.tokenizer import LoadedTokenizer, load_tokenizer
-from ultrarm_eval.scoring.completion_tokens import CompletionEncoder, completion_start
-from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
-from ultrarm_eval.scoring.likelihood_runner import PreferenceRunner
-from ultrarm_eval.scoring.token_ids import unpacked
-from ultrarm_eval.templates import Template
+from ultrarm_eval.text_format.completion_tokens import CompletionEncoder, completion_start
+from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
+from ultrarm_eval.text_format.template import Template
 
 
 class PreferenceJudge(LanguageModelJudge):

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ultrarm_eval.judges.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 
 _QUICK_TO_HASH = 4 * 1024**3
 

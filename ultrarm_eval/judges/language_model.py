@@ -10,24 +10,24 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ultrarm_eval.checkpoints.architecture import class_names
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.own_forward import load_own_forward
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
+from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.scorer import score_after_tokens
+from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
-from ultrarm_eval.judges.architecture import class_names
-from ultrarm_eval.judges.checkpoint import Checkpoint
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.own_code import refuse_own_code
-from ultrarm_eval.judges.own_forward import load_own_forward
-from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.scoring.attention.choice import PADDED_KERNELS
-from ultrarm_eval.scoring.batching import AUTO, resolve_batching
-from ultrarm_eval.scoring.completion_place import PlacedText
-from ultrarm_eval.scoring.completion_tokens import CompletionEncoder, completion_start
-from ultrarm_eval.scoring.encoding import TextEncoder
-from ultrarm_eval.scoring.plan import PADDED
-from ultrarm_eval.scoring.scorer import score_after_tokens
-from ultrarm_eval.scoring.token_ids import unpacked
-from ultrarm_eval.templates import CHAT_TEMPLATE
+from ultrarm_eval.text_format.completion_place import PlacedText
+from ultrarm_eval.text_format.completion_tokens import CompletionEncoder, completion_start
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
 _REWARD_CLASS = re.compile("Reward|ForSequenceClassification")
 _REWARD_HEADS = ("score.weight", "regression_head.weight")
@@ -38,7 +38,7 @@ class CausalLanguageModel:
     """A causal language model of a family that transformers knows."""
 
     def read_config(self, name: str, values: Mapping[str, Any]) -> Any:
-        """See `ultrarm_eval.judges.architecture.Architecture.read_config`."""
+        """See `ultrarm_eval.checkpoints.architecture.Architecture.read_config`."""
         from transformers import CONFIG_MAPPING
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CLASSES,
@@ -80,12 +80,12 @@ class CausalLanguageModel:
         return config
 
     def require_weights(self, name: str, network: nn.Module, keys: Collection[str]) -> None:
-        """See `ultrarm_eval.judges.architecture.Architecture.require_weights`."""
+        """See `ultrarm_eval.checkpoints.architecture.Architecture.require_weights`."""
         if any(head in keys for head in _REWARD_HEADS):
             raise OtherKindError(f"{name}: this is a reward model and no language model.")
 
     def network(self, config: Any) -> nn.Module:
-        """See `ultrarm_eval.judges.architecture.Architecture.network`."""
+        """See `ultrarm_eval.checkpoints.architecture.Architecture.network`."""
         from transformers import AutoModelForCausalLM
 
         model: nn.Module = AutoModelForCausalLM.from_config(config)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from ultrarm_eval.engine.likelihood_runner import MEAN, REDUCTIONS, LikelihoodRunner
 from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.judges.language_model import LanguageModelJudge
-from ultrarm_eval.scoring.likelihood_runner import MEAN, REDUCTIONS, LikelihoodRunner
 
 
 class LikelihoodJudge(LanguageModelJudge):

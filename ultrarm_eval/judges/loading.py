@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Collection
 from typing import Any
 
+from ultrarm_eval.checkpoints.adapters import refuse_adapter_setting
 from ultrarm_eval.errors import (
     ConfigurationError,
     PluginError,
@@ -14,7 +15,6 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
-from ultrarm_eval.judges.adapters import refuse_adapter_setting
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.protocol import require_judge
 from ultrarm_eval.plugins import registry

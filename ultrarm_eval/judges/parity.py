@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.templates import CHAT_TEMPLATE, RAW_TEMPLATE, Template
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, RAW_TEMPLATE, Template
 
 REWARDBENCH = "rewardbench"
 _MAX_LENGTH = 2048

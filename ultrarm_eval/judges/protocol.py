@@ -23,8 +23,8 @@ from ultrarm_eval.errors import (
     first_line,
 )
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.critique import is_unscored
 
 logger = logging.getLogger(__name__)
 

@@ -14,29 +14,29 @@ from typing import Any
 
 import numpy as np
 
+from ultrarm_eval.checkpoints.classifier import HEAD, SequenceClassification
+from ultrarm_eval.checkpoints.decoder_families import DECODER_FAMILIES, decoder_class
+from ultrarm_eval.checkpoints.own_forward import load_own_forward
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
+from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.classifier_runner import ClassifierRunner
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.token_ids import TokenIds, unpacked
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.classifier_checkpoint import HEAD, SequenceClassification
-from ultrarm_eval.judges.decoder_families import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.judges.own_forward import load_own_forward
-from ultrarm_eval.judges.pair_template import PAIR_TEMPLATE, pair_template, reads_token_types
-from ultrarm_eval.judges.tokenizer import LoadedTokenizer
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.scoring.attention.choice import PADDED_KERNELS
-from ultrarm_eval.scoring.batching import AUTO, resolve_batching
-from ultrarm_eval.scoring.classifier_runner import ClassifierRunner
-from ultrarm_eval.scoring.completion_place import PlacedText
-from ultrarm_eval.scoring.completion_tokens import completion_start
-from ultrarm_eval.scoring.encoding import TextEncoder
-from ultrarm_eval.scoring.paired_texts import PairedText, PairEncoder
-from ultrarm_eval.scoring.plan import PADDED
-from ultrarm_eval.scoring.runner import Runner
-from ultrarm_eval.scoring.textual_tokenizer import closing_id
-from ultrarm_eval.scoring.token_ids import TokenIds, unpacked
-from ultrarm_eval.templates import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.completion_place import PlacedText
+from ultrarm_eval.text_format.completion_tokens import completion_start
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE, pair_template, reads_token_types
+from ultrarm_eval.text_format.paired_texts import PairedText, PairEncoder
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.textual_tokenizer import closing_id
 
 logger = logging.getLogger(__name__)
 

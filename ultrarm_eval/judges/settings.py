@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ultrarm_eval.checkpoints.checkpoint import DTYPES
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.judges.checkpoint import DTYPES
 
 DEFAULT_SPECIAL_TOKENS = "text"
 _DEFAULT_MAX_LENGTH = 2048

@@ -8,21 +8,21 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
+from ultrarm_eval.engine.encoding_ahead import encoded_ahead
+from ultrarm_eval.engine.plan import Plan, joined, make_plan
+from ultrarm_eval.engine.prefixes import each_once, prefixes
+from ultrarm_eval.engine.reward_stream import RewardStream, Scoring
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.score_store import ScoreStore
+from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
+from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, unpacked
+from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.completion_place import PlacedText, placed_text
-from ultrarm_eval.scoring.encoding import EncodedText, TextEncoder
-from ultrarm_eval.scoring.encoding_ahead import encoded_ahead
-from ultrarm_eval.scoring.plan import Plan, joined, make_plan
-from ultrarm_eval.scoring.prefixes import each_once, prefixes
-from ultrarm_eval.scoring.reward_stream import RewardStream, Scoring
-from ultrarm_eval.scoring.runner import Runner
-from ultrarm_eval.scoring.score_store import ScoreStore
-from ultrarm_eval.scoring.scorer import BatchLimits, score_token_ids
-from ultrarm_eval.scoring.text_counts import TextCounts
-from ultrarm_eval.scoring.token_ids import PackedIds, TokenIds, unpacked
-from ultrarm_eval.scoring.token_rewards import TokenRewards
-from ultrarm_eval.scoring.token_texts import TokenTexts
+from ultrarm_eval.text_format.completion_place import PlacedText, placed_text
+from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
+from ultrarm_eval.text_format.text_counts import TextCounts
+from ultrarm_eval.text_format.token_texts import TokenTexts
 
 
 class TextScoring(ABC):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Protocol, cast, runtime_checkable
 
+from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.scoring.token_rewards import TokenRewards
 
 #: Those that come along, for messages.
 TOKEN_JUDGES = ("dpo", "eurus", "likelihood", "sequence-classification", "ultrarm")

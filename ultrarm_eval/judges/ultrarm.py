@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ultrarm_eval.checkpoints.architecture import ULTRARM
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
-from ultrarm_eval.judges.architecture import ULTRARM
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
-from ultrarm_eval.templates import DEFAULT_TEMPLATE
+from ultrarm_eval.text_format.template import DEFAULT_TEMPLATE
 
 
 class UltraRMJudge(DecoderJudge):

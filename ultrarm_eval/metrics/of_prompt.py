@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ultrarm_eval.data.documents import aspect_ratings_of, ratings_of
+from ultrarm_eval.documents.document import aspect_ratings_of, ratings_of
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.metrics.length import pick_longest, split_by_length
 from ultrarm_eval.metrics.pairwise import compare

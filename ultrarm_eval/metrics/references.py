@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ultrarm_eval.data.records import RatedCompletion
+from ultrarm_eval.sources.records import RatedCompletion
 
 #: References by rating; any other word is a model's name.
 BEST, MEDIAN = "best", "median"

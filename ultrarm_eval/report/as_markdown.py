@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 from collections.abc import Collection, Iterator, Sequence
 
-from ultrarm_eval.analysis.slices import Slice
-from ultrarm_eval.pages.markdown import escaped, table
-from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.contents import JudgeReport, Report
 from ultrarm_eval.report.overview import OverviewRow, facts_of_task, overview, quoted
+from ultrarm_eval.report.slices import Slice
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.wording import between, distinct_figures, value_name, warnings
+from ultrarm_eval.show.markdown import escaped, table
+from ultrarm_eval.show.page import count, number, percent
 
 
 def as_markdown(report: Report) -> str:

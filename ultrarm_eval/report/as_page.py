@@ -7,18 +7,18 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ultrarm_eval.analysis.judged_document import REFERENCE
-from ultrarm_eval.analysis.slices import Slice
-from ultrarm_eval.analysis.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
-from ultrarm_eval.pages.page import count, render_page
 from ultrarm_eval.report.charts import charts_of
 from ultrarm_eval.report.contents import JudgeReport, Report
 from ultrarm_eval.report.facts import Fact
 from ultrarm_eval.report.overview import facts_of_task, overview, quoted
 from ultrarm_eval.report.pairs_data import pair_data
+from ultrarm_eval.report.slices import Slice
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.tiles import tiles
 from ultrarm_eval.report.wording import distinct_figures, value_name, warnings
+from ultrarm_eval.report.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
+from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.show.page import count, render_page
 
 # A chart of fewer pairs shows accidents.
 _FEWEST_PAIRS = 10

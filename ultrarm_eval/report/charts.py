@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from ultrarm_eval.analysis.judged_document import REFERENCE
-from ultrarm_eval.analysis.lengths import LengthReport
-from ultrarm_eval.analysis.margins import CalibrationReport, MarginReport
-from ultrarm_eval.analysis.ranks import RankConfusion
-from ultrarm_eval.pages.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
-from ultrarm_eval.pages.page import count
+from ultrarm_eval.report.lengths import LengthReport
+from ultrarm_eval.report.margins import CalibrationReport, MarginReport
+from ultrarm_eval.report.ranks import RankConfusion
 from ultrarm_eval.report.task_report import TaskReport
+from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.show.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
+from ultrarm_eval.show.page import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

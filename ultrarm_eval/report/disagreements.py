@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ultrarm_eval.analysis.columns import Numbers
-from ultrarm_eval.analysis.matching import match_documents, match_pairs
-from ultrarm_eval.analysis.observations import Observations
-from ultrarm_eval.analysis.worth_reading import DISAGREEMENT, ChosenPair, first_of_each
 from ultrarm_eval.report.shown_pairs import Candidate
+from ultrarm_eval.report.worth_reading import DISAGREEMENT, ChosenPair, first_of_each
+from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.matching import match_documents, match_pairs
+from ultrarm_eval.runs.observations import Observations
 
 
 def disagreements(samples: Mapping[str, Mapping[str, Observations]], each: int) -> list[Candidate]:

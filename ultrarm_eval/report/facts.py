@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.results.evaluation import Evaluation
-from ultrarm_eval.results.identity import mapping
-from ultrarm_eval.results.numbers import finite
-from ultrarm_eval.results.run import Run
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.run import Run
 
 # In seconds since 1970: the year 2200. What is outside of it is no date.
 _LAST_DATE = 7.3e9

@@ -9,9 +9,9 @@ from ultrarm_eval.report.contents import JudgeReport
 from ultrarm_eval.report.facts import Fact
 from ultrarm_eval.report.task_report import Figure, TaskReport
 from ultrarm_eval.report.wording import about, between, harness_interval, headline, worded
-from ultrarm_eval.results.shares import is_share
-from ultrarm_eval.results.task_result import MAIN_METRIC
-from ultrarm_eval.statistics.intervals import Interval
+from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.task_result import MAIN_METRIC
+from ultrarm_eval.stats.intervals import Interval
 
 # What a report calls figures that are no metric of the harness: both are shares.
 _OWN_NAMES = {"accuracy": "acc", "win rate": "win_rate"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ultrarm_eval.analysis.observations import Observations
-from ultrarm_eval.analysis.worth_reading import (
+from ultrarm_eval.messages import well_formed
+from ultrarm_eval.report.worth_reading import (
     ANY,
     CLOSE,
     DISAGREEMENT,
@@ -17,9 +17,9 @@ from ultrarm_eval.analysis.worth_reading import (
     choose_pairs,
     read_texts,
 )
-from ultrarm_eval.messages import well_formed
-from ultrarm_eval.pages.page import size_in_page
-from ultrarm_eval.pages.visible import visible_name
+from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.show.page import size_in_page
+from ultrarm_eval.show.visible import visible_name
 
 #: Why pairs are shown, in the order in which they are.
 REASONS = (DISAGREEMENT, MISTAKE, LOSS, CLOSE, ANY)
@@ -71,7 +71,7 @@ class ShownPair:
     Attributes:
         judge: Label of the judge whose report it is in.
         task: Title of its task.
-        kind: What its sides are, see `ultrarm_eval.analysis.judged_document`.
+        kind: What its sides are, see `ultrarm_eval.runs.judged_document`.
         reason: Why it is shown.
         document: The harness's number of its document.
         parts: What the document belongs to.

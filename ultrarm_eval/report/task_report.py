@@ -8,25 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.analysis.judged_document import PREFERENCE
-from ultrarm_eval.analysis.lengths import LengthReport, length_report
-from ultrarm_eval.analysis.margins import (
+from ultrarm_eval.report.lengths import LengthReport, length_report
+from ultrarm_eval.report.margins import (
     CalibrationReport,
     MarginReport,
     calibration_report,
     margin_report,
 )
-from ultrarm_eval.analysis.observations import Observations
-from ultrarm_eval.analysis.ranks import RankConfusion, rank_confusion
-from ultrarm_eval.analysis.slices import (
+from ultrarm_eval.report.ranks import RankConfusion, rank_confusion
+from ultrarm_eval.report.slices import (
     FEWEST_PROMPTS,
     Slice,
     all_documents,
     all_pairs,
     slices,
 )
-from ultrarm_eval.results.identity import mapping
-from ultrarm_eval.results.task_result import TaskResult
+from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.runs.judged_document import PREFERENCE
+from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.task_result import TaskResult
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class TaskReport:
     Attributes:
         title: What the report calls it.
         task: The task's name.
-        kind: What its pairs are, see `ultrarm_eval.analysis.judged_document`; None without pairs.
+        kind: What its pairs are, see `ultrarm_eval.runs.judged_document`; None without pairs.
         main: The figure to quote; None where an interrupted run has none.
         figures: All figures.
         data: The data it was made of, and its digest.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ultrarm_eval.analysis.judged_document import REFERENCE
-from ultrarm_eval.pages.page import count, percent
 from ultrarm_eval.report.overview import quoted_of
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.wording import between
+from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.show.page import count, percent
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ultrarm_eval.analysis.judged_document import REFERENCE
-from ultrarm_eval.pages.page import count, number, percent
 from ultrarm_eval.report.task_report import Figure, TaskReport
-from ultrarm_eval.results.shares import is_share
-from ultrarm_eval.results.task_result import MAIN_METRIC
-from ultrarm_eval.statistics.intervals import Interval
+from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.task_result import MAIN_METRIC
+from ultrarm_eval.show.page import count, number, percent
+from ultrarm_eval.stats.intervals import Interval
 
 # What for two answers, with one of them better, is the accuracy by definition.
 _SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}

@@ -1,0 +1,174 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from ultrarm_eval.compare.difference import Values, paired_difference, unpaired_difference
+
+
+def values(a, b, prompts=None, *, are_single=False, are_shares=True):
+    a, b = np.array(a, float), np.array(b, float)
+    own = np.arange(len(a)) if prompts is None else np.array(prompts)
+    return Values(a, b, own, are_single, are_shares)
+
+
+def single_pairs(both, only_a, only_b, neither):
+    """Right and wrong of two judges from the four counts of their table."""
+    a = [1] * (both + only_a) + [0] * (only_b + neither)
+    b = [1] * both + [0] * only_a + [1] * only_b + [0] * neither
+    return values(a, b, are_single=True)
+
+
+@pytest.mark.parametrize(
+    "table", [(50, 5, 15, 30), (0, 8, 0, 0), (10, 3, 3, 4), (7, 0, 0, 3), (100, 40, 70, 90)]
+)
+def test_single_pairs_get_mcnemars_exact_test(table):
+    both, only_a, only_b, _ = table
+    found = paired_difference(single_pairs(*table))
+    n = sum(table)
+    assert found.test == "mcnemar"
+    assert (found.a_higher, found.b_higher) == (only_a, only_b)
+    assert found.value == pytest.approx((only_b - only_a) / n)
+    assert (found.figure_a, found.figure_b) == ((both + only_a) / n, (both + only_b) / n)
+    discordant = only_a + only_b
+    expected = stats.binomtest(only_a, discordant).pvalue if discordant else 1.0
+    assert found.p_value == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("table", [(50, 5, 15, 30), (0, 8, 0, 0), (10, 3, 3, 4)])
+def test_mcnemars_test_is_that_of_statsmodels(table):
+    tables = pytest.importorskip("statsmodels.stats.contingency_tables")
+    expected = tables.mcnemar(np.reshape(table, (2, 2)), exact=True).pvalue
+    assert paired_difference(single_pairs(*table)).p_value == pytest.approx(expected)
+
+
+def test_the_interval_of_documents_with_prompts_of_their_own_is_students():
+    a, b = [0.5, 1, 0, 1 / 3, 1, 0], [1, 1, 0, 2 / 3, 0.5, 0.5]
+    found = paired_difference(values(a, b))
+    differences = np.subtract(b, a)
+    expected = stats.t.interval(0.95, 5, differences.mean(), stats.sem(differences))
+    assert (found.interval.low, found.interval.high) == pytest.approx(expected)
+    assert found.test == "sign-flip"
+
+
+def test_the_interval_of_documents_that_share_prompts_is_cluster_robust():
+    api = pytest.importorskip("statsmodels.api")
+    random = np.random.default_rng(3)
+    prompts = random.integers(0, 25, 80)
+    a = random.integers(0, 2, 80)
+    b = np.where(random.random(80) < 0.7, a, random.integers(0, 2, 80))
+    found = paired_difference(values(a, b, np.unique(prompts, return_inverse=True)[1]))
+    fit = api.OLS(b - a, np.ones(80)).fit(
+        cov_type="cluster", cov_kwds={"groups": prompts, "use_correction": False}, use_t=True
+    )
+    clusters = len(np.unique(prompts))
+    # Without its own correction of the sample size, C / (C - 1) is left.
+    error = float(fit.bse[0]) * np.sqrt(clusters / (clusters - 1))
+    reach = stats.t.ppf(0.975, clusters - 1) * error
+    assert found.interval.high - found.value == pytest.approx(reach)
+    assert (found.documents, found.prompts) == (80, clusters)
+
+
+def test_the_sign_flip_test_is_scipys_permutation_test_on_the_sums_by_prompt():
+    a = [1, 0, 0.5, 1, 0, 0, 1 / 6, 0.5, 1]
+    b = [1, 1, 1, 0.5, 0.5, 0, 5 / 6, 1, 0]
+    prompts = np.array([0, 0, 1, 1, 2, 3, 4, 5, 6])
+    found = paired_difference(values(a, b, prompts))
+    sums = np.bincount(prompts, np.subtract(b, a))
+    expected = stats.permutation_test(
+        (sums,), np.sum, permutation_type="samples", n_resamples=np.inf
+    ).pvalue
+    assert (found.test, found.p_value) == ("sign-flip", pytest.approx(expected))
+    assert (found.a_higher, found.b_higher) == (int((sums < 0).sum()), int((sums > 0).sum()))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "prompts", "are_single"),
+    [
+        ([1, 0, 0.5], [1, 1, 0], None, True),
+        ([1, 0, 0], [1, 1, 0], [0, 0, 1], True),
+        ([1, 0, 0], [1, 1, 0], None, False),
+    ],
+    ids=["half credit", "shared prompt", "several pairs"],
+)
+def test_mcnemars_test_is_left_where_it_does_not_hold(a, b, prompts, are_single):
+    assert paired_difference(values(a, b, prompts, are_single=are_single)).test == "sign-flip"
+
+
+def test_pairs_of_one_prompt_are_no_independent_evidence():
+    # Six documents of one prompt in which b is right and a wrong.
+    found = paired_difference(values([0] * 6, [1] * 6, [0] * 6, are_single=True))
+    assert (found.p_value, found.prompts, found.documents) == (1.0, 1, 6)
+    alone = paired_difference(values([0] * 6, [1] * 6, are_single=True))
+    assert alone.p_value == pytest.approx(2 / 2**6)
+
+
+def test_differences_that_are_rounding_alone_are_none():
+    a = [sum([1 / 6] * 6), 0.3, 0.1 + 0.2]
+    found = paired_difference(values(a, [1.0, 0.1 + 0.2, 0.3]))
+    assert (found.value, found.p_value, found.a_higher, found.b_higher) == (0.0, 1.0, 0, 0)
+
+
+def test_equal_judges_have_an_interval_that_claims_no_certainty():
+    found = paired_difference(values([1, 0, 1, 1], [1, 0, 1, 1], are_single=True))
+    # By Wilson, of 0 in 4 documents a share of z^2 / (n + z^2) may differ.
+    reach = stats.norm.ppf(0.975) ** 2 / (4 + stats.norm.ppf(0.975) ** 2)
+    assert (found.value, found.p_value) == (0.0, 1.0)
+    assert (found.interval.low, found.interval.high) == pytest.approx((-reach, reach))
+
+
+def test_a_share_cannot_differ_by_more_than_all():
+    found = paired_difference(values([0, 0, 0.5], [1, 1, 0.5]))
+    assert found.interval.high == 1.0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_values_that_are_no_shares_have_no_bounds(sign):
+    # All between 0 and 1, which shares would be cut at.
+    differences = sign * np.array([0.1, 0.9, 0.2, 0.95])
+    found = paired_difference(values([7.0] * 4, 7.0 + differences, are_shares=False))
+    expected = stats.t.interval(0.95, 3, differences.mean(), stats.sem(differences))
+    assert (found.interval.low, found.interval.high) == pytest.approx(expected)
+    assert max(abs(found.interval.low), abs(found.interval.high)) > 1
+
+
+def test_no_shares_that_are_equal_say_nothing_about_others():
+    found = paired_difference(values([3.5, 2.0], [3.5, 2.0], are_shares=False))
+    assert (found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 1.0)
+
+
+def test_several_documents_of_one_prompt_have_no_interval():
+    assert paired_difference(values([0, 1], [1, 1], [0, 0])).interval is None
+
+
+CREDITS = st.sampled_from([0.0, 0.5, 1.0, 1 / 3, 5 / 6])
+
+
+@given(st.lists(st.tuples(CREDITS, CREDITS, st.integers(0, 4)), min_size=1, max_size=14))
+def test_swapping_the_judges_turns_the_signs_over_and_keeps_the_test(rows):
+    a, b, prompts = zip(*rows, strict=True)
+    prompts = np.unique(prompts, return_inverse=True)[1]
+    forth = paired_difference(values(a, b, prompts))
+    back = paired_difference(values(b, a, prompts))
+    assert back.value == pytest.approx(-forth.value)
+    assert back.p_value == forth.p_value
+    assert (back.a_higher, back.b_higher) == (forth.b_higher, forth.a_higher)
+    if forth.interval is not None:
+        assert back.interval.low == pytest.approx(-forth.interval.high)
+        assert back.interval.high == pytest.approx(-forth.interval.low)
+        assert forth.interval.low <= forth.value <= forth.interval.high
+
+
+def test_figures_alone_are_taken_for_independent():
+    found = unpaired_difference((0.70, 0.03), (0.75, 0.04), 200)
+    assert found.value == pytest.approx(0.05)
+    assert found.interval.high == pytest.approx(0.05 + 1.959964 * 0.05)
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(1.0))
+    assert (found.test, found.documents, found.is_paired) == ("unpaired z", 200, False)
+
+
+@pytest.mark.parametrize(("a", "b"), [((0.7, None), (0.8, 0.1)), ((1.0, 0.0), (1.0, 0.0))])
+def test_figures_without_standard_errors_are_not_tested(a, b):
+    found = unpaired_difference(a, b, None)
+    assert (found.interval, found.test, found.p_value) == (None, None, None)

@@ -1,1 +1,0 @@
-"""What the samples of a run say about a judge."""

@@ -1,0 +1,123 @@
+"""Reading the fields of a benchmark's rows; what is wrong is said with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.messages import Message
+from ultrarm_eval.sources.conversations import (
+    CONTRADICTIONS,
+    AnsweredPrompt,
+    UnusableRowError,
+    read_pair,
+    read_prompt,
+    require_prose,
+)
+from ultrarm_eval.sources.records import DataCounts, Location, Row
+
+
+def text_of(row: Row, field: str, where: Location) -> str:
+    """A field that is a text.
+
+    Raises:
+        DataError: It is missing or something else.
+    """
+    if field not in row:
+        raise DataError(f"{where}: field {field!r} is missing.")
+    if not isinstance(row[field], str):
+        raise _of_another_type(field, row[field], "a text", where)
+    return _as_prose(row[field], field, where)
+
+
+def texts_of(row: Row, field: str, where: Location) -> tuple[str, ...]:
+    """A field that is a list of texts; one text is a list of one.
+
+    Raises:
+        DataError: It is missing or something else.
+    """
+    if isinstance(row.get(field), str):
+        return (_as_prose(row[field], field, where),)
+    if field not in row:
+        raise DataError(f"{where}: field {field!r} is missing.")
+    values = row[field]
+    if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
+        raise _of_another_type(field, values, "a list of texts", where)
+    return tuple(_as_prose(value, field, where) for value in values)
+
+
+def prompt_of(row: Row, field: str, where: Location) -> tuple[Message, ...]:
+    """A field that is a text or messages, with the columns that belong to it.
+
+    Raises:
+        DataError: It is missing or something else.
+    """
+    if row.get(field) is None:
+        raise DataError(f"{where}: field {field!r} is missing.")
+    try:
+        return read_prompt(row, field).prompt
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+
+
+def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | None:
+    """The conversation, the chosen and the rejected answer of a row of these three fields.
+
+    Returns:
+        The pair; None, and counted, where the fields contradict each other.
+
+    Raises:
+        DataError: A field is missing or something else than texts and messages.
+    """
+    for field in ("prompt", "chosen", "rejected"):
+        if row.get(field) is None:
+            raise DataError(f"{where}: field {field!r} is missing.")
+        if not isinstance(row[field], str | Mapping | Sequence):
+            raise _of_another_type(field, row[field], "a text or messages", where)
+    try:
+        pair = read_pair(row)
+    except UnusableRowError as error:
+        if error.reason in CONTRADICTIONS:
+            counts.add(f"rows_left_out_{error.reason}", why=str(error))
+            return None
+        raise DataError(f"{where}: {error}.") from error
+    pair.count(counts)
+    return pair
+
+
+def name_of(row: Row, field: str, otherwise: object) -> str:
+    """A field as a name: a text or a number; something else where it is missing."""
+    value = row.get(field)
+    return str(otherwise if value is None else value)
+
+
+def one_of(row: Row, field: str, allowed: Sequence[Any], where: Location) -> Any:
+    """A field with one of a few values.
+
+    Raises:
+        DataError: It has another.
+    """
+    value = row.get(field)
+    found = [one for one in allowed if one == value and not isinstance(value, bool)]
+    if not found:
+        raise DataError(
+            f"{where}: field {field!r} is {value!r}; allowed are {', '.join(map(repr, allowed))}."
+        )
+    # As it is allowed: a file may spell a number 1 as 1.0.
+    return found[0]
+
+
+def _as_prose(text: str, field: str, where: Location) -> str:
+    """A text that does not spell messages: as an answer they would be scored like prose."""
+    try:
+        require_prose(text, field)
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+    return text
+
+
+def _of_another_type(field: str, value: Any, needed: str, where: Location) -> DataError:
+    return DataError(
+        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
+    )

@@ -1,0 +1,45 @@
+"""PPE's human preferences (lmarena-ai/PPE-Human-Preference-V1; Frick et al., arXiv 2410.14872).
+
+Votes on pairs of answers. Accuracy is over the votes that are no tie; those are left out and
+counted. What the official code makes of a tie in reward could not be read: here it is worth one
+half. The benchmark's other metrics rank the 20 models behind the answers and are not computed.
+"""
+
+from __future__ import annotations
+
+from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.choice import Choice
+from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of
+from ultrarm_eval.benchmarks.rewardbench import first_over_second
+from ultrarm_eval.sources.records import DataCounts, Location, Row
+
+_SIDES = {"model_a": (1, 2), "model_b": (2, 1)}
+
+
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+    """Reads a row of `prompt`, `response_1`, `response_2` and `winner`."""
+    counts.add("rows")
+    winner = text_of(row, "winner", where)
+    if winner not in _SIDES:
+        # By its name: how the data spell a tie could not be read, and a typo should show.
+        counts.add(f"rows_left_out_winner_{winner}")
+        return None
+    better, worse = _SIDES[winner]
+    return Choice(
+        id=name_of(row, "question_id", where.row),
+        subset=name_of(row, "language", ""),
+        prompt=prompt_of(row, "prompt", where),
+        completions=(
+            text_of(row, f"response_{better}", where),
+            text_of(row, f"response_{worse}", where),
+        ),
+    )
+
+
+PPE_HUMAN = Suite(
+    name="ppe_human",
+    describes="prompt, response_1, response_2, winner ('model_a', 'model_b' or a tie)",
+    read_row=read_row,
+    credit=first_over_second,
+    ties="half",
+)

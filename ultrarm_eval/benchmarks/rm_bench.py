@@ -1,0 +1,123 @@
+"""RM-Bench (THU-KEG/RM-Bench; Liu et al. 2024, arXiv 2410.16184).
+
+Three right and three wrong answers to a prompt, each concise, detailed, and detailed in markdown.
+Of the nine comparisons the three in which the right answer has the plainer style are hard, those of
+equal style normal, and the others easy; a tie is wrong. The scores are means over prompts, over the
+four domains, and over the three kinds (scripts/utils.py). Both safety subsets are one domain, as
+there.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.choice import Choice, Document
+from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
+from ultrarm_eval.benchmarks.credit import pair_credit
+from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of, texts_of
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.sources.records import DataCounts, Location, Row
+
+DOMAINS = ("chat", "math", "code", "safety")
+KINDS = ("easy", "normal", "hard")
+_STYLES = 3
+
+
+def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+    """Reads a row of `prompt`, `chosen` (three), `rejected` (three), `domain` and `id`."""
+    counts.add("rows")
+    chosen, rejected = texts_of(row, "chosen", where), texts_of(row, "rejected", where)
+    for field, texts in (("chosen", chosen), ("rejected", rejected)):
+        if len(texts) != _STYLES:
+            raise DataError(
+                f"{where}: field {field!r} has {len(texts)} texts; there are {_STYLES}, one in "
+                "each style (concise, detailed, markdown)."
+            )
+    domain = text_of(row, "domain", where)
+    if not domain.startswith(DOMAINS):
+        raise DataError(f"{where}: the domain {domain!r} is none of {', '.join(DOMAINS)}.")
+    return Choice(
+        id=name_of(row, "id", where.row),
+        subset=domain,
+        prompt=prompt_of(row, "prompt", where),
+        completions=(*chosen, *rejected),
+        correct=_STYLES,
+    )
+
+
+def by_kind(rewards: Sequence[float], tie: float) -> list[float]:
+    """The credit of the easy, the normal and the hard comparisons of a prompt."""
+    cells: dict[str, list[float]] = {kind: [] for kind in KINDS}
+    for right in range(_STYLES):
+        for wrong in range(_STYLES):
+            kind = "normal" if right == wrong else "hard" if right < wrong else "easy"
+            earned = pair_credit(rewards[right], rewards[_STYLES + wrong], tie)
+            cells[kind].append(earned)
+    return [sum(cells[kind]) / len(cells[kind]) for kind in KINDS]
+
+
+def credit(_: Document, rewards: Sequence[float], tie: float) -> float:
+    """The share of the nine comparisons."""
+    return sum(by_kind(rewards, tie)) / len(KINDS)
+
+
+def evidence(document: Document, rewards: Sequence[float], _: float) -> list[Any]:
+    """The domain, and the credit of each kind."""
+    return [document["subset"], *by_kind(rewards, 0.0)]
+
+
+def score(domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]) -> float | None:
+    """The mean over domains of the mean over their prompts; None where a domain does not occur."""
+    means: list[float] = []
+    for domain in domains:
+        rows = [value for value in values if value[0].startswith(domain)]
+        if not rows:
+            return None
+        places = [1 + KINDS.index(kind) for kind in kinds]
+        means.append(sum(sum(row[i] for i in places) / len(places) for row in rows) / len(rows))
+    return sum(means) / len(means)
+
+
+def domain_means(
+    domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]
+) -> list[WeightedMean]:
+    """The means that `score` is made of."""
+    columns = [1 + KINDS.index(kind) for kind in kinds]
+    found = []
+    for domain in domains:
+        places = [place for place, value in enumerate(values) if value[0].startswith(domain)]
+        if not places:
+            return []
+        credits_of = [sum(values[p][i] for i in columns) / len(columns) for p in places]
+        found.append(mean_of(places, credits_of, 1 / len(domains)))
+    return found
+
+
+def pair_tie(_: Document) -> float:
+    """What a tied pair is worth."""
+    return 0.0
+
+
+RM_BENCH = Suite(
+    name="rm_bench",
+    describes="prompt, chosen (three texts), rejected (three texts), domain, id",
+    read_row=read_row,
+    credit=credit,
+    ties=None,
+    figures={
+        **{domain: functools.partial(score, (domain,), KINDS) for domain in DOMAINS},
+        **{kind: functools.partial(score, DOMAINS, (kind,)) for kind in KINDS},
+        "overall": functools.partial(score, DOMAINS, KINDS),
+    },
+    evidence=evidence,
+    compositions={
+        **{domain: functools.partial(domain_means, (domain,), KINDS) for domain in DOMAINS},
+        **{kind: functools.partial(domain_means, DOMAINS, (kind,)) for kind in KINDS},
+        "overall": functools.partial(domain_means, DOMAINS, KINDS),
+    },
+    pair_tie=pair_tie,
+    file_names=("total_dataset",),
+)

@@ -1,0 +1,1 @@
+"""A checkpoint: configuration, weights and tokenizer, looked at before they are loaded."""

@@ -1,0 +1,315 @@
+"""A reward model's checkpoint, looked at before anything heavy is loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.adapters import refuse_adapter, refuse_adapter_weights
+from ultrarm_eval.checkpoints.architecture import ULTRARM, Architecture
+from ultrarm_eval.checkpoints.fields import require_config_values
+from ultrarm_eval.checkpoints.files import Fetch, fetcher, hub_commit, read_json
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.checkpoints.recognition import advice
+from ultrarm_eval.checkpoints.unread_weights import refuse_unread
+from ultrarm_eval.checkpoints.weight_files import WeightFiles, look_into, survey_weights
+from ultrarm_eval.checkpoints.weights import StoredWeight, is_zip, require_fitting, verify_checksums
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+# Besides the weights, what the ids and so the rewards depend on.
+_SMALL_FILES = (
+    "config.json",
+    "tokenizer.model",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "chat_template.jinja",
+    "spm.model",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+)
+# Numbers of parts, each of which is built: more than any model has, and hours of building.
+_MOST_PARTS = 100_000
+# Some families repeat a layer, so that it has fewer weights than layers.
+_PARTS_WITHOUT_WEIGHTS = 1_000
+_PARTS = re.compile(r"^(?!max_).*(layers?|experts|groups?|blocks?|stages)$")
+# The hub's cache names a large file by its SHA-256.
+_BLOB = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a checkpoint is and what its small files say.
+
+    Attributes:
+        name: The folder or hub id, as given.
+        revision: The hub revision, as given.
+        commit: The hub commit it resolved to; None for a folder.
+        architecture: The kind of model that it is.
+        config: Its configuration.
+        network: The network that it describes, without weights (on the device `meta`).
+        weights: Its weight files.
+        fetch: How to get its files by name.
+    """
+
+    name: str
+    revision: str | None
+    commit: str | None
+    architecture: Architecture
+    config: Any
+    network: nn.Module
+    weights: WeightFiles
+    fetch: Fetch
+
+    @property
+    def safetensors(self) -> bool:
+        """Whether the weights are safetensors (otherwise pickles, read weights-only)."""
+        return self.weights.safetensors
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the weights are stored quantised."""
+        return getattr(self.config, "quantization_config", None) is not None
+
+    @property
+    def stored_dtype(self) -> torch.dtype:
+        """The dtype the configuration says the weights have (float32 if it says nothing)."""
+        stored = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
+        if isinstance(stored, torch.dtype):
+            return stored
+        return DTYPES.get(str(stored).removeprefix("torch."), torch.float32)
+
+    def parameter_count(self) -> int:
+        """Number of weights that its configuration describes."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    def weight_bytes(self, dtype: torch.dtype) -> int:
+        """Memory of the weights in a dtype, from the index where there is one."""
+        if self.weights.total_size is not None:
+            return self.weights.total_size * dtype.itemsize // self.stored_dtype.itemsize
+        return self.parameter_count() * dtype.itemsize
+
+    def require_sound_weights(self) -> None:
+        """Refuses damaged weights, and such as do not fit the network, before they are loaded.
+
+        Raises:
+            CheckpointError: There are such.
+        """
+        if not self.safetensors:
+            for path in map(self.fetch, self.weights.files):
+                if path is not None:
+                    verify_checksums(self.name, path)
+        stored = look_into(self.name, self.weights, self.fetch)
+        refuse_unread_and_unfit(self.name, self.network, self.weights, stored, self.is_quantized)
+
+    def digest(self) -> str:
+        """Identifies the weights: the hub commit, or the SHA-256 of a folder's files."""
+        if self.commit:
+            return self.commit
+        small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
+        weights = [self.fetch(file) for file in sorted(self.weights.files)]
+        paths = [*small, *(path for path in weights if path is not None)]
+        if None in weights:
+            raise CheckpointError(f"{self.name}: a weight file disappeared.")
+        unreadable = as_checkpoint_error(f"{self.name}: a file cannot be read")
+        with unreadable, ThreadPoolExecutor() as threads:
+            digests = list(threads.map(_sha256, paths))
+        for path, digest in zip(paths, digests, strict=True):
+            _require_blob(self.name, path, digest)
+        lines = [f"{path.name} {digest}" for path, digest in zip(paths, digests, strict=True)]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
+    """A checkpoint's config.json: where it is, and what it says.
+
+    Args:
+        name: The checkpoint, for messages.
+        fetch: How to get its files.
+
+    Raises:
+        CheckpointError: There is none, it is an adapter's, or a value is none its field can have.
+    """
+    refuse_adapter(name, fetch)
+    path = fetch("config.json")
+    if path is None:
+        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
+    values = read_json(path)
+    require_config_values(name, values)
+    return path, values
+
+
+def open_checkpoint(
+    name: str, revision: str | None = None, architecture: Architecture = ULTRARM
+) -> Checkpoint:
+    """Finds a checkpoint and checks that it is a reward model of a kind.
+
+    Args:
+        name: A folder, or a hub id.
+        revision: Branch, tag or commit on the hub.
+        architecture: The kind.
+
+    Raises:
+        CheckpointError: Not found, not reachable, of another kind, or without its head.
+    """
+    fetch = fetcher(name, revision)
+    is_folder = Path(name).expanduser().is_dir()
+    if is_folder:
+        name = str(Path(name).expanduser())
+    config_path, values = read_config(name, fetch)
+    keys: Collection[str] = ()
+    try:
+        config = described(name, values, architecture)
+        weights = survey_weights(name, fetch, is_folder=is_folder)
+        keys = weights.keys
+        refuse_adapter_weights(name, keys)
+        network = built(name, config, values, keys, architecture)
+    except OtherKindError as error:
+        keys = keys or survey_weights(name, fetch, is_folder=is_folder).keys
+        refuse_adapter_weights(name, keys)
+        raise CheckpointError(f"{error} {advice(name, values, keys)}") from error
+    checkpoint = Checkpoint(
+        name=name,
+        revision=revision,
+        commit=None if is_folder else hub_commit(config_path),
+        architecture=architecture,
+        config=config,
+        network=network,
+        weights=weights,
+        fetch=fetch,
+    )
+    stored = _seen(checkpoint) if is_folder else weights.stored
+    refuse_unread_and_unfit(name, network, weights, stored or {}, checkpoint.is_quantized)
+    return checkpoint
+
+
+def described(name: str, values: Mapping[str, Any], architecture: Architecture) -> Any:
+    """The configuration that a config.json describes to a kind of model.
+
+    Args:
+        name: The checkpoint, for messages.
+        values: What its config.json says.
+        architecture: The kind.
+
+    Raises:
+        CheckpointError: It is of another kind, or describes nothing that could be built.
+    """
+    for field, count in _parts(values):
+        if count > _MOST_PARTS:
+            raise CheckpointError(
+                f"{name}: config.json: {field} is {quoted(count)}; no model has more than "
+                f"{_MOST_PARTS} of these. Correct the file, or take it from its source again."
+            )
+    with as_checkpoint_error(_not_to_be_built(name)):
+        return architecture.read_config(name, values)
+
+
+def built(
+    name: str,
+    config: Any,
+    values: Mapping[str, Any],
+    keys: Collection[str],
+    architecture: Architecture,
+) -> nn.Module:
+    """The network that a configuration describes, without weights.
+
+    Args:
+        name: The checkpoint, for messages.
+        config: Its configuration.
+        values: What its config.json says.
+        keys: The names of its weights: no network with more layers than these is built.
+        architecture: The kind.
+
+    Raises:
+        CheckpointError: The network cannot be built, or lacks its head.
+    """
+    most = max(len(keys), _PARTS_WITHOUT_WEIGHTS)
+    for field, count in _parts(values):
+        if count > most:
+            raise CheckpointError(
+                f"{name}: config.json: {field} is {quoted(count)}, and there are {len(keys)} "
+                "weights: its config.json does not belong to these weights."
+            )
+    with as_checkpoint_error(_not_to_be_built(name)), torch.device("meta"):
+        network = architecture.network(config)
+    architecture.require_weights(name, network, keys)
+    return network
+
+
+def refuse_unread_and_unfit(
+    name: str,
+    network: nn.Module,
+    weights: WeightFiles,
+    stored: Mapping[str, StoredWeight],
+    is_quantized: bool,
+) -> None:
+    """Refuses weights that the network would not read, or that are no numbers for it.
+
+    Args:
+        name: The checkpoint, for messages.
+        network: Its network, on any device.
+        weights: Its weight files.
+        stored: What is in them, as far as it was looked at.
+        is_quantized: Whether they are quantised; weights then have companions of other names.
+
+    Raises:
+        CheckpointError: There are such weights.
+    """
+    shapes = {key: weight.shape for key, weight in stored.items()}
+    keys = weights.keys | set(stored)
+    refuse_unread(name, network, keys, shapes, is_quantized=is_quantized)
+    require_fitting(name, network, stored, is_quantized=is_quantized)
+
+
+def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:
+    """What is in the files of a folder, but for old pickles, which are read once, when loaded."""
+    paths = [checkpoint.fetch(file) for file in checkpoint.weights.files]
+    if checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths):
+        return look_into(checkpoint.name, checkpoint.weights, checkpoint.fetch)
+    return checkpoint.weights.stored
+
+
+def _not_to_be_built(name: str) -> str:
+    return (
+        f"{name}: its config.json describes no model that transformers can make; correct it, or "
+        "take it from its source again"
+    )
+
+
+def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+    """The fields that say how many of a part there are, in the parts of a configuration, too."""
+    for field, value in values.items():
+        if isinstance(value, dict):
+            yield from _parts(value)
+        elif _PARTS.match(field) and isinstance(value, int):
+            yield field, value
+
+
+def _require_blob(name: str, path: Path, digest: str) -> None:
+    blob = path.resolve().name
+    if _BLOB.fullmatch(blob) and path.is_symlink() and blob != digest:
+        raise CheckpointError(
+            f"{name}: {path.name} is not what was downloaded: its SHA-256 is {digest[:12]}…, and "
+            f"the hub's was {blob[:12]}…. Delete it from the cache, and download it again."
+        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 24):
+            digest.update(block)
+    return digest.hexdigest()

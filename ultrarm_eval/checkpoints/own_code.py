@@ -1,0 +1,116 @@
+"""Code that comes with a checkpoint: never executed, and so what it would compute is refused.
+
+Weights with the names of transformers' own class load into that class without a word; what the
+checkpoint's own class does otherwise (gates, pooling, bidirectional attention) would be left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+_CONFIG_CLASS, _BODY_CLASS, _TOKENIZER_CLASS = "AutoConfig", "AutoModel", "AutoTokenizer"
+#: Entries for language models, which a reward model keeps of the model its training began with.
+_OF_LANGUAGE_MODELS = frozenset(
+    {"AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModelWithLMHead"}
+)
+
+
+def refuse_own_code(
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    own_classes: Collection[str],
+    auto_class: str,
+    is_known_code: bool = False,
+) -> None:
+    """Refuses a checkpoint whose config.json names code of its own for what a judge would load.
+
+    Args:
+        name: The checkpoint, for messages.
+        values: What its config.json says.
+        own_classes: The classes whose forward pass the judge runs.
+        auto_class: transformers' auto class by which the model would be loaded.
+        is_known_code: Whether code of those names is what the judge computes.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    classes = [str(one) for one in values.get("architectures") or ()]
+    # Checkpoints of 2023 write "LLaMA".
+    known = {one.lower() for one in own_classes}
+    foreign = next((one for one in classes if one.lower() not in known), None)
+    if foreign is not None:
+        raise OtherKindError(
+            f"{name}: its config.json names the class {foreign} (architectures); the judge would "
+            f"run the weights through {_named(own_classes)}, and its rewards would be others. Code "
+            "that comes with a checkpoint is never executed. If the weights are of that class, "
+            "correct architectures."
+        )
+    for auto, reference in (values.get("auto_map") or {}).items():
+        if not _is_in_the_way(auto, auto_class, is_named=bool(classes)):
+            continue
+        code = _class_of(reference)
+        if auto == _CONFIG_CLASS and code.rsplit(".", 1)[-1] == _config_class(values):
+            continue
+        if is_known_code and code.rsplit(".", 1)[-1] in own_classes:
+            continue
+        raise CheckpointError(
+            f"{name}: its config.json names code of its own, {code} (auto_map: {auto}), which is "
+            f"never executed; the judge would run the weights through {_named(own_classes)}, and "
+            "its rewards could be others. If that code computes the same, remove the entry "
+            "from auto_map in a copy of the checkpoint."
+        )
+
+
+def refuse_own_tokenizer(name: str, values: Mapping[str, Any], file: str) -> None:
+    """Refuses a tokenizer that needs code of the checkpoint's: its ids would be others.
+
+    Args:
+        name: The checkpoint, for messages.
+        values: What the file says.
+        file: config.json or tokenizer_config.json.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    auto_map = values.get("auto_map") or {}
+    reference = auto_map.get(_TOKENIZER_CLASS)
+    if reference in (None, [], [None, None]):
+        return
+    raise CheckpointError(
+        f"{name}: its {file} names a tokenizer of its own, {_class_of(reference)} (auto_map: "
+        f"{_TOKENIZER_CLASS}), which is never executed; the ids of another one could be others. If "
+        "its files give the same ids without that code, remove the entry from auto_map in a copy "
+        "of the checkpoint."
+    )
+
+
+def _is_in_the_way(auto: str, auto_class: str, *, is_named: bool) -> bool:
+    """Whether an entry is about what would be loaded."""
+    if auto in (_CONFIG_CLASS, _BODY_CLASS, auto_class):
+        return True
+    if not auto.startswith(_BODY_CLASS):
+        return False
+    # Left over from a language model, where the class of these weights is said to be another.
+    return not (is_named and auto in _OF_LANGUAGE_MODELS)
+
+
+def _class_of(reference: object) -> str:
+    parts = reference if isinstance(reference, list | tuple) else [reference]
+    named = [str(one).rsplit("--", 1)[-1] for one in parts if one]
+    return " and ".join(named) if named else quoted(reference)
+
+
+def _config_class(values: Mapping[str, Any]) -> str | None:
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    named: str | None = CONFIG_MAPPING_NAMES.get(str(values.get("model_type")))
+    return named
+
+
+def _named(own_classes: Collection[str]) -> str:
+    return " or ".join(sorted(own_classes)[:2]) or "a class of transformers"

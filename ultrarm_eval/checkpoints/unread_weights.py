@@ -1,0 +1,133 @@
+"""Weights of a checkpoint that its network would not read: refused, because rewards need them.
+
+transformers loads such a checkpoint and at most logs it: a gate, a second head, a bias of the head
+or an adapter that was not merged would be left out of the reward without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
+from ultrarm_eval.errors import CheckpointError
+
+#: Names that play no part in a reward, and why.
+HARMLESS = {
+    r"(^|\.)rotary_emb\.inv_freq$": "a buffer that is computed from the configuration",
+    r"(^|\.)position_ids$": "a buffer that counts from 0",
+    r"(^|\.)embeddings\.token_type_ids$": "a buffer of zeros",
+    r"\.(attn|attention)\.masked_bias$": "the constant of an attention mask",
+    r"^(transformer\.)?h\.\d+\.attn(\.attention)?\.bias$": "the causal mask of GPT-2, -J and -Neo",
+    r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never read",
+}
+#: The same for a model that is no language model: heads of one, kept from the training before.
+LANGUAGE_HEADS = {
+    r"^lm_head\.(weight|bias)$": "a decoder's",
+    r"^lm_head\.(dense|layer_norm|decoder)\.(weight|bias)$": "RoBERTa's",
+    r"^embed_out\.weight$": "GPT-NeoX's",
+    r"^cls\.(predictions|seq_relationship)\.": "BERT's",
+    r"^(lm|mask)_predictions\.": "DeBERTa's",
+    r"^(generator|discriminator)_(lm_head|predictions)\.": "ELECTRA's",
+    r"^vocab_(transform|layer_norm|projector)\.(weight|bias)$": "DistilBERT's",
+    r"^predictions\.(bias|(dense|LayerNorm|decoder)\.(weight|bias))$": "ALBERT's",
+    r"^sop_classifier\.classifier\.(weight|bias)$": "ALBERT's",
+    r"^decoder\.(weight|bias)$": "ModernBERT's",
+}
+# Of these, those with a row for each token.
+_LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
+_CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
+
+
+def refuse_unread(
+    name: str,
+    network: nn.Module,
+    keys: Collection[str],
+    shapes: Mapping[str, Sequence[int]],
+    *,
+    is_quantized: bool = False,
+) -> None:
+    """Refuses weights that are seen before loading to be read by nothing.
+
+    Where names of the network are not among them, transformers knows other names for some, and
+    what is left over is known when it has loaded them.
+
+    Args:
+        name: The checkpoint, for messages.
+        network: The network that its configuration describes, on any device.
+        keys: The names of its weights.
+        shapes: Their shapes, as far as they are known.
+        is_quantized: Whether they are quantised: then what is behind the body alone is looked at,
+            and a weight may have companions (`score.weight.absmax`).
+
+    Raises:
+        CheckpointError: There are such weights.
+    """
+    refuse_adapter_weights(name, keys)
+    known = set(network.state_dict(keep_vars=True))
+    left_over = set(keys) - known
+    if is_quantized:
+        body = f"{getattr(network, 'base_model_prefix', '')}."
+        companions = (body, *(f"{key}." for key in known), "lm_head.")
+        require_read(name, network, (key for key in left_over if not key.startswith(companions)))
+        return
+    if {key for key, _ in network.named_parameters()} <= set(keys):
+        require_read(name, network, left_over)
+    _refuse_head_of_another_kind(name, network, left_over, shapes)
+
+
+def _refuse_head_of_another_kind(
+    name: str, network: Any, left_over: Collection[str], shapes: Mapping[str, Sequence[int]]
+) -> None:
+    """Refuses what has a language head's name and gives other numbers than one for each token."""
+    tokens = getattr(getattr(network, "config", None), "vocab_size", 0)
+    for key in sorted(_LANGUAGE_HEAD_WEIGHTS & set(left_over)):
+        shape = shapes.get(key)
+        if shape is not None and len(shape) == 2 and shape[0] < tokens // 2:
+            raise CheckpointError(
+                f"{name}: its weight {key!r} has the shape {list(shape)}, so it is no language "
+                f"head of {tokens} tokens but a second head, and this model "
+                f"({type(network).__name__}) does not use it: its rewards would be others."
+            )
+
+
+def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> None:
+    """Refuses weights that nothing read, but for those that play no part in a reward.
+
+    Args:
+        name: The checkpoint, for messages.
+        network: The network.
+        left_over: Names of weights that it did not read.
+
+    Raises:
+        CheckpointError: There are such weights.
+    """
+    harmless = _harmless(network)
+    # Older versions of transformers saved buffers that are computed from the configuration.
+    computed = {key for key, _ in network.named_buffers()}
+    unread = sorted({*map(str, left_over)} - computed)
+    unread = [key for key in unread if not harmless.search(key)]
+    if not unread:
+        return
+    from ultrarm_eval.checkpoints.recognition import what_is_not_read
+
+    kind = what_is_not_read({}, unread)
+    hint = (
+        "Does its config.json belong to these weights?"
+        if kind is None
+        else f"This looks like {kind}. No judge here reads it yet."
+    )
+    raise CheckpointError(
+        f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
+        f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
+    )
+
+
+def _harmless(network: Any) -> re.Pattern[str]:
+    patterns = [*HARMLESS, *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ())]
+    if type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
+        patterns += LANGUAGE_HEADS
+    return re.compile("|".join(f"({pattern})" for pattern in patterns))

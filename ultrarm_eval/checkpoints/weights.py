@@ -1,0 +1,200 @@
+"""Weight files of a checkpoint: what is stored in them, without executing anything they contain."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.files import Fetch, read_json
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.errors import CheckpointError
+
+SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
+# safetensors' names of floating-point dtypes begin with these.
+_FLOATING = ("F", "BF")
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True)
+class StoredWeight:
+    """A weight as a file has it.
+
+    Attributes:
+        dtype: Its dtype in the file's words.
+        is_floating: Whether that is a real floating-point number.
+        shape: Its shape.
+    """
+
+    dtype: str
+    is_floating: bool
+    shape: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of its elements."""
+        return torch.Size(self.shape).numel()
+
+
+def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, StoredWeight]:
+    """The weights in a file, by name.
+
+    Args:
+        name: The checkpoint, for messages.
+        path: The file.
+        safetensors: Its format; otherwise a pickle.
+
+    Raises:
+        CheckpointError: The file is damaged, or holds more than plain tensors.
+    """
+    if not safetensors:
+        return {
+            key: StoredWeight(
+                str(tensor.dtype).removeprefix("torch."),
+                tensor.is_floating_point(),
+                tuple(tensor.shape),
+            )
+            for key, tensor in load_pickle(path).items()
+        }
+    from safetensors import safe_open
+
+    found = {}
+    with (
+        as_checkpoint_error(f"{name}: {path.name} is damaged"),
+        safe_open(path, framework="pt") as weights,
+    ):
+        for key in weights.keys():  # noqa: SIM118 - this is no mapping
+            part = weights.get_slice(key)
+            dtype = str(part.get_dtype())
+            is_floating = dtype.startswith(_FLOATING)
+            found[key] = StoredWeight(dtype, is_floating, tuple(part.get_shape()))
+    return found
+
+
+def load_pickle(path: Path) -> dict[str, torch.Tensor]:
+    """Reads a pickled state dict: tensors only, no code is ever executed.
+
+    Raises:
+        CheckpointError: It is no such dict.
+    """
+    what = (
+        f"{path}: these weights cannot be read as plain tensors; a file is damaged, or holds code, "
+        "and code in a checkpoint is never executed"
+    )
+    with as_checkpoint_error(what):
+        try:
+            state: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError:
+            # Files written before the zip format cannot be mapped.
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict):
+        raise CheckpointError(f"{what} (it holds a {type(state).__name__}, not weights by name).")
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+            raise CheckpointError(
+                f"{what} ({quoted(key)} is a {type(value).__name__}, not a tensor)."
+            )
+    return dict(state)
+
+
+def verify_checksums(name: str, path: Path) -> None:
+    """Compares a pickle in the zip format with the checksums that the format keeps of its parts.
+
+    torch does not look at them: a flipped bit would load as another weight. Files without
+    checksums (of torch before 1.6, or written without them) are left to what reads them.
+
+    Args:
+        name: The checkpoint, for messages.
+        path: The file.
+
+    Raises:
+        CheckpointError: A part is not what was written.
+    """
+    what = (
+        f"{name}: the weights cannot be loaded; a file is damaged: {path.name} is not what was "
+        "written. Copy or download it again"
+    )
+    with as_checkpoint_error(what):
+        if is_zip(path):
+            _read_all(path)
+
+
+def _read_all(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if any(part.CRC for part in parts):
+            for part in parts:
+                with archive.open(part) as content:
+                    while content.read(_BLOCK):
+                        pass
+
+
+def is_zip(path: Path) -> bool:
+    """Whether a file begins as zip files do."""
+    with path.open("rb") as file:
+        return file.read(4) == b"PK\x03\x04"
+
+
+def require_fitting(
+    name: str, network: nn.Module, stored: Mapping[str, StoredWeight], *, is_quantized: bool
+) -> None:
+    """Refuses weights that are no numbers for the network, or of another size.
+
+    Args:
+        name: The checkpoint, for messages.
+        network: The network that its configuration describes, on any device.
+        stored: Its weights.
+        is_quantized: Whether they are quantised, so that only the head's are plain numbers.
+
+    Raises:
+        CheckpointError: There are such weights.
+    """
+    body = f"{getattr(network, 'base_model_prefix', '')}."
+    for key, weight in network.named_parameters():
+        found = stored.get(key)
+        if found is None or (is_quantized and key.startswith(body)):
+            continue
+        if not found.is_floating:
+            raise CheckpointError(
+                f"{name}: its weight {key!r} is stored as {found.dtype}; a weight of this model is "
+                "a real floating-point number."
+            )
+        # transformers turns some weights of the same size into another shape.
+        if found.size != weight.numel():
+            raise CheckpointError(
+                f"{name}: its weight {key!r} has the shape {list(found.shape)}, and its "
+                f"config.json describes {list(weight.shape)}: they do not belong together."
+            )
+
+
+def read_weight(fetch: Fetch, key: str, *, safetensors: bool) -> torch.Tensor:
+    """Reads one weight as stored, without loading the others.
+
+    Raises:
+        CheckpointError: It is not there, or cannot be read.
+    """
+    name = SAFETENSORS_FILE if safetensors else PICKLE_FILE
+    path = fetch(name)
+    if path is None:
+        index_path = fetch(f"{name}.index.json")
+        name = read_json(index_path)["weight_map"][key] if index_path is not None else name
+        path = fetch(name)
+    if path is None:
+        raise CheckpointError(f"The checkpoint's index names {name}, and there is no such file.")
+    if safetensors:
+        from safetensors import safe_open
+
+        with (
+            as_checkpoint_error(f"{path}: {key} cannot be read"),
+            safe_open(path, framework="pt") as weights,
+        ):
+            return weights.get_tensor(key)  # type: ignore[no-any-return]
+    weight = load_pickle(path).get(key)
+    if weight is None:
+        raise CheckpointError(f"{path}: the index says that {key} is here, and it is not.")
+    return weight

@@ -1,0 +1,1 @@
+"""Runs side by side: differences told from chance, and agreement of judges."""

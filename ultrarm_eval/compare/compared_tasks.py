@@ -1,0 +1,225 @@
+"""Two runs on one task: what of it can be compared, and how it comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ultrarm_eval.compare.composites import benchmark_figures, composite_difference
+from ultrarm_eval.compare.difference import (
+    Difference,
+    Values,
+    paired_difference,
+    unpaired_difference,
+)
+from ultrarm_eval.report.slices import FEWEST_PROMPTS
+from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.matching import MatchedDocuments
+from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+
+#: What the documents of a task can be parted by.
+DIMENSIONS = ("source", "category", "aspect")
+#: What a benchmark's own figures are parts by.
+FIGURE = "figure"
+_WIN_RATE = "win_rate"
+_NOT_GIVEN = "not given"
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of two runs on a task.
+
+    Attributes:
+        letter: The run's letter.
+        result: What it says about the task.
+        observed: Its samples; None where there are none.
+    """
+
+    letter: str
+    result: TaskResult
+    observed: Observations | None
+
+    @property
+    def measure(self) -> tuple[str, str | None]:
+        """The metric of its documents' values and the filter, if the run says which."""
+        if self.observed is not None and self.observed.kind == REFERENCE:
+            return _WIN_RATE, None
+        main = self.result.main_metric
+        if main is None:
+            return MAIN_METRIC, None
+        metric, _, filter_name = main[0].partition(",")
+        return metric, filter_name
+
+    def higher_is_better(self, metric: str) -> bool | None:
+        """Whether a higher value is better; None where the run does not say."""
+        # Results of older versions do not hold it.
+        if metric in (MAIN_METRIC, _WIN_RATE):
+            return True
+        return self.result.higher_is_better(metric)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A difference on a task or a part of it.
+
+    Attributes:
+        metric: The metric.
+        are_shares: Whether its values are shares.
+        higher_is_better: Whether a higher value is better; None where the runs do not say.
+        dimension: What the part is one of (`source`); None for the whole task.
+        name: The part's name; None for the whole task.
+        difference: The difference.
+        members: Of a group its tasks.
+        weighting: How a group's figure is made of its tasks' figures; None for a task.
+    """
+
+    metric: str
+    are_shares: bool
+    higher_is_better: bool | None
+    dimension: str | None
+    name: str | None
+    difference: Difference
+    members: tuple[str, ...] = ()
+    weighting: str | None = None
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether it is a part of too few prompts to say anything of."""
+        is_part = self.dimension in DIMENSIONS
+        return is_part and (self.difference.prompts or 0) < FEWEST_PROMPTS
+
+
+def have_same_measure(a: Side, b: Side) -> bool:
+    """Whether the values of two runs' documents are of the same metric."""
+    (metric_a, filter_a), (metric_b, filter_b) = a.measure, b.measure
+    return metric_a == metric_b and (filter_a == filter_b or None in (filter_a, filter_b))
+
+
+def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str]) -> list[Part]:
+    """The differences on matched documents: of all, of a benchmark's figures, then of the parts.
+
+    Args:
+        a: The first run, with samples.
+        b: The second run, with samples.
+        matched: The documents they have in common.
+        by: Dimensions of parts.
+
+    Returns:
+        The differences; none where no document has a value in both runs.
+    """
+    if a.observed is None or b.observed is None or not len(matched):
+        return []
+    of_a, of_b = a.observed, b.observed
+    values = of_a.documents.values[matched.a], of_b.documents.values[matched.b]
+    have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
+    if not have_both.any():
+        return []
+    known = np.concatenate([column[have_both] for column in values])
+    are_single = _are_single(of_a, of_b, matched)
+    metric = a.measure[0]
+    # The documents of our own tasks have accuracies or win rates.
+    named = is_share(metric) or of_a.kind is not None
+    are_shares = named and bool(known.min() >= 0 and known.max() <= 1)
+    direction = direction_of(a, b, metric)
+
+    def part(mask: NDArray[np.bool_], pair: tuple[Numbers, Numbers]) -> Difference | None:
+        mask = mask & ~np.isnan(pair[0]) & ~np.isnan(pair[1])
+        if not mask.any():
+            return None
+        prompts = np.unique(matched.prompts[mask], return_inverse=True)[1]
+        single = are_single and pair is values
+        return paired_difference(Values(pair[0][mask], pair[1][mask], prompts, single, are_shares))
+
+    everything = np.ones(len(matched), np.bool_)
+    found: list[tuple[str | None, str | None, Difference | None]] = [
+        (None, None, part(everything, values))
+    ]
+    for dimension in by:
+        if dimension == "aspect":
+            for name, pair in _by_aspect(of_a, of_b, matched):
+                found.append((dimension, name, part(everything, pair)))
+        else:
+            for name, mask in _by_part(of_a, matched, dimension):
+                found.append((dimension, name, part(mask, values)))
+    whole, *parts = [
+        Part(metric, are_shares, direction, dimension, name, difference)
+        for dimension, name, difference in found
+        if difference is not None
+    ]
+    return [whole, *_of_figures(a, b, matched), *parts]
+
+
+def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
+    """A benchmark's own figures, such as its sections."""
+    if a.observed is None or b.observed is None:
+        return
+    for name, means in benchmark_figures(a.observed, b.observed, matched):
+        found = composite_difference(means, are_shares=True)
+        yield Part(name, True, direction_of(a, b, name), FIGURE, name, found)
+
+
+def unpaired_part(a: Side, b: Side) -> Part | None:
+    """The difference of the two runs' figures; None where they have none in common."""
+    results = a.result, b.result
+    common = [
+        key
+        for key in a.result.metrics
+        if key in b.result.metrics and all(np.isfinite(result.figure(key)[1]) for result in results)
+    ]
+    if not common:
+        return None
+    ours = [key for key in common if key.partition(",")[0] == MAIN_METRIC]
+    key = (ours or common)[0]
+    metric = key.partition(",")[0]
+    figures = [side.result.figure(key)[1:] for side in (a, b)]
+    counts = {side.result.documents for side in (a, b)}
+    return Part(
+        metric,
+        is_share(metric) and all(0 <= value <= 1 for value, _ in figures),
+        direction_of(a, b, metric),
+        None,
+        None,
+        unpaired_difference(figures[0], figures[1], counts.pop() if len(counts) == 1 else None),
+    )
+
+
+def direction_of(a: Side, b: Side, metric: str) -> bool | None:
+    """Whether a higher value of a metric is better; None where the runs do not say or differ."""
+    said = {side.higher_is_better(metric) for side in (a, b)} - {None}
+    return said.pop() if len(said) == 1 else None
+
+
+def _are_single(a: Observations, b: Observations, matched: MatchedDocuments) -> bool:
+    """Whether every matched document is one pair, or is right or wrong as a whole."""
+    for observed, numbers in ((a, matched.a), (b, matched.b)):
+        pairs = np.bincount(observed.pairs.document, minlength=len(observed.documents))
+        if observed.kind is not None and (pairs[numbers] != 1).any():
+            return False
+    return True
+
+
+def _by_aspect(
+    a: Observations, b: Observations, matched: MatchedDocuments
+) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:
+    of_a, of_b = a.documents.aspects, b.documents.aspects
+    for name, column in of_a.items():
+        if name in of_b:
+            yield name, (column[matched.a], of_b[name][matched.b])
+
+
+def _by_part(
+    observed: Observations, matched: MatchedDocuments, dimension: str
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    # The same document belongs to the same part in every run.
+    names = observed.documents.parts.get(dimension)
+    if names is None:
+        return
+    column = np.array(names, dtype=object)[matched.a]
+    for name in sorted(set(column)):
+        yield name or _NOT_GIVEN, column == name

@@ -1,0 +1,258 @@
+"""Compares runs: every two of them on every group and task that both have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+from ultrarm_eval.compare.cautions import (
+    Cautions,
+    SettingDifference,
+    caution_about_pairs,
+    caution_about_same_run,
+    caution_about_settings,
+    caution_about_side,
+    setting_differences,
+)
+from ultrarm_eval.compare.compared_groups import group_part
+from ultrarm_eval.compare.compared_runs import compared_run, letters, read_compared
+from ultrarm_eval.compare.compared_tasks import (
+    Part,
+    Side,
+    have_same_measure,
+    paired_parts,
+    unpaired_part,
+)
+from ultrarm_eval.compare.comparison import (
+    AgreementRow,
+    Comparison,
+    NotShared,
+    Row,
+    Unmatched,
+)
+from ultrarm_eval.compare.corrected import corrected
+from ultrarm_eval.compare.judges_agreement import judges_agreement
+from ultrarm_eval.compare.shared_groups import group_side, shared_groups
+from ultrarm_eval.compare.shared_tasks import SharedTask, shared_tasks
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.runs.columns import Indices
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.identity import member_tasks, task_settings
+from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
+from ultrarm_eval.runs.observations import Observations, observe
+from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.show.visible import visible_name
+
+# Of documents that only one run has, as many are named.
+_NAMED = 5
+
+
+def compare_runs(paths: Sequence[str | Path], *, by: Sequence[str] = ()) -> Comparison:
+    """Reads runs and compares them.
+
+    Args:
+        paths: Results files and folders; each model or judge with its settings that one is about
+            is a run of its own.
+        by: Also compares them on the parts of each task (`compared_tasks.DIMENSIONS`).
+
+    Raises:
+        DataError: Something cannot be read, there are fewer than two runs, or no two share a task.
+    """
+    evaluations, said = read_compared(paths)
+    return compare(evaluations, by=by, cautions=said)
+
+
+def compare(
+    evaluations: Sequence[Evaluation], *, by: Sequence[str] = (), cautions: Sequence[str] = ()
+) -> Comparison:
+    """Compares every two runs on every task that both have.
+
+    Args:
+        evaluations: The runs, with labels that tell them apart.
+        by: Also compares them on the parts of each task (`compared_tasks.DIMENSIONS`).
+        cautions: What is to be said already.
+
+    Raises:
+        DataError: There are fewer than two runs, or no two share a task.
+    """
+    if len(evaluations) < 2:
+        raise DataError("There is one run; a comparison needs two or more.")
+    tasks = shared_tasks(evaluations)
+    if not any(len(task.results) > 1 for task in tasks):
+        raise _nothing_shared(evaluations)
+    groups = shared_groups(evaluations)
+    work = _Work(evaluations, groups)
+    for caution in cautions:
+        work.cautions.add(caution)
+    for group in groups:
+        work.add_group(group)
+    for task in tasks:
+        if len(task.results) > 1:
+            work.add(task, by)
+    return work.finished(tasks, by)
+
+
+class _Work:
+    """Grows the parts of a comparison, task by task."""
+
+    def __init__(self, evaluations: Sequence[Evaluation], groups: Sequence[SharedTask]) -> None:
+        self._evaluations = evaluations
+        self._letters = letters(len(evaluations))
+        self._labels = dict(
+            zip(self._letters, (visible_name(e.label) for e in evaluations), strict=True)
+        )
+        self.cautions = Cautions()
+        # Samples of tasks that are in a group are needed twice, and read once.
+        self._in_groups = {
+            name
+            for group in groups
+            for result in group.results.values()
+            for name in member_tasks(result.run, result.task)
+        }
+        self._samples: dict[tuple[Path, str, str], Observations | None] = {}
+        self._rows: list[Row] = []
+        self._agreements: list[AgreementRow] = []
+        self._unmatched: list[Unmatched] = []
+        self._settings: list[SettingDifference] = []
+        of_judges = {letter: e.settings for letter, e in self._named()}
+        self._settings += setting_differences(None, of_judges)
+        for letter, evaluation in self._named():
+            for remark in evaluation.remarks:
+                self.cautions.add(f"{letter}: {remark}")
+
+    def add(self, task: SharedTask, by: Sequence[str]) -> None:
+        """Compares the runs on a task."""
+        sides = [
+            Side(self._letters[place], result, self._observe(result))
+            for place, result in sorted(task.results.items())
+        ]
+        evaluation_of = dict(self._named())
+        for side in sides:
+            caution_about_side(self.cautions, task.title, side, evaluation_of[side.letter])
+        caution_about_settings(self.cautions, task.title, sides)
+        self._settings += setting_differences(
+            task.title, {s.letter: task_settings(s.result.run, s.result.task) for s in sides}
+        )
+        for a, b in combinations(sides, 2):
+            caution_about_same_run(self.cautions, task.title, a, b)
+            self._rows += [
+                Row(task.title, a.letter, b.letter, part) for part in self._parts(task, a, b, by)
+            ]
+
+    def add_group(self, group: SharedTask) -> None:
+        """Compares the runs on a group of tasks, every two of which one at least has its figure."""
+        for first, second in combinations(range(len(self._evaluations)), 2):
+            if first in group.results or second in group.results:
+                a, b = (group_side(group, p, self._evaluations[p]) for p in (first, second))
+                letters = self._letters[first], self._letters[second]
+                part = group_part(group.title, letters, (a, b), self._observe, self.cautions)
+                if part is not None:
+                    self._rows.append(Row(group.title, *letters, part))
+
+    def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
+        main = result.main_metric
+        key = key or ("" if main is None else main[0])
+        known = result.run.path, result.task, key
+        if known in self._samples:
+            return self._samples[known]
+        found = observe(result, key)
+        if result.task in self._in_groups:
+            self._samples[known] = found
+        return found
+
+    def _parts(self, task: SharedTask, a: Side, b: Side, by: Sequence[str]) -> list[Part]:
+        if a.observed is not None and b.observed is not None:
+            matched = match_documents(a.observed, b.observed)
+            self._add_unmatched(task.title, a.letter, b.letter, a.observed, b.observed, matched)
+            if not len(matched):
+                self.cautions.add(
+                    f"No document of {a.letter} is one of {b.letter}: their data or settings "
+                    "differ, and nothing is compared.",
+                    task.title,
+                )
+                return []
+            agreement = judges_agreement(a.observed, b.observed, matched)
+            if agreement is not None:
+                self._agreements.append(AgreementRow(task.title, a.letter, b.letter, agreement))
+            caution_about_pairs(self.cautions, task.title, a, b, matched)
+            parts = paired_parts(a, b, matched, by) if have_same_measure(a, b) else []
+            if parts:
+                return parts
+            self.cautions.add(
+                f"{a.letter} and {b.letter} have no document with a value of the same metric.",
+                task.title,
+            )
+        part = unpaired_part(a, b)
+        if part is None:
+            self.cautions.add(f"{a.letter} and {b.letter} have no figure in common.", task.title)
+            return []
+        digests = {side.result.metadata.get("data_digest") for side in (a, b)}
+        if len(digests) > 1 and None not in digests:
+            self.cautions.add(
+                f"{a.letter} and {b.letter} are over different documents, and a difference may be "
+                "theirs.",
+                task.title,
+            )
+        return [part]
+
+    def _add_unmatched(
+        self,
+        title: str,
+        a: str,
+        b: str,
+        of_a: Observations,
+        of_b: Observations,
+        matched: MatchedDocuments,
+    ) -> None:
+        if len(matched.only_a) or len(matched.only_b):
+            self._unmatched.append(
+                Unmatched(
+                    title,
+                    a,
+                    b,
+                    len(matched),
+                    len(matched.only_a),
+                    len(matched.only_b),
+                    _first(of_a, matched.only_a),
+                    _first(of_b, matched.only_b),
+                )
+            )
+
+    def finished(self, tasks: Sequence[SharedTask], by: Sequence[str]) -> Comparison:
+        """The comparison, its p-values corrected and its sentences made."""
+        for dimension in by:
+            if not any(row.part.dimension == dimension for row in self._rows):
+                self.cautions.add(f"No task has parts by {dimension}.")
+        rows = corrected(self._rows, self._labels)
+        total = len(self._evaluations)
+        return Comparison(
+            tuple(compared_run(letter, e) for letter, e in self._named()),
+            sum(row.adjusted_p is not None for row in rows),
+            tuple(rows),
+            tuple(self._agreements),
+            tuple(self._unmatched),
+            tuple(
+                NotShared(task.title, tuple(self._letters[place] for place in sorted(task.results)))
+                for task in tasks
+                if len(task.results) < total
+            ),
+            tuple(self._settings),
+            self.cautions.listed(),
+        )
+
+    def _named(self) -> Iterator[tuple[str, Evaluation]]:
+        return zip(self._letters, self._evaluations, strict=True)
+
+
+def _first(observed: Observations, numbers: Indices) -> tuple[str, ...]:
+    names = [str(observed.documents.numbers[number]) for number in numbers]
+    # Numbers by their size, whatever the order of the samples.
+    return tuple(sorted(names, key=lambda name: (len(name), name))[:_NAMED])
+
+
+def _nothing_shared(evaluations: Sequence[Evaluation]) -> DataError:
+    each = "; ".join(
+        f"{visible_name(e.label)} has {', '.join(map(visible_name, e.tasks))}" for e in evaluations
+    )
+    return DataError(f"No two of the runs share a task: {each}. Give runs of the same task.")

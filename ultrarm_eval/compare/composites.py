@@ -1,0 +1,195 @@
+"""Two runs on a figure that is a weighted sum of means: a benchmark's section, a group of tasks."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ultrarm_eval.benchmarks.composition import Composition
+from ultrarm_eval.compare.difference import (
+    SIGN_FLIP,
+    Difference,
+    Values,
+    paired_difference,
+    without_rounding,
+)
+from ultrarm_eval.runs.columns import Indices, Numbers
+from ultrarm_eval.runs.judged_document import suite_of
+from ultrarm_eval.runs.matching import MatchedDocuments
+from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.stats.paired import sign_flip_test
+from ultrarm_eval.stats.stratified import Stratum, stratified_interval
+
+
+@dataclass(frozen=True)
+class PairedMean:
+    """What two runs have for the same items, and the weight of their mean.
+
+    Attributes:
+        weight: The weight in the figure.
+        a: The first run's values.
+        b: The second run's.
+        prompts: Of each item the prompts that it is of, see `DocumentColumns.prompt_keys`.
+        documents: How many documents the items are made of.
+    """
+
+    weight: float
+    a: Numbers
+    b: Numbers
+    prompts: Sequence[tuple[Hashable, ...]]
+    documents: int
+
+    def times(self, factor: float) -> PairedMean:
+        """The same with another weight."""
+        return dataclasses.replace(self, weight=self.weight * factor)
+
+
+def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Difference:
+    """The difference of two runs' figures, with an interval and a test over prompts.
+
+    The test is the sign-flip test on what each prompt adds to the difference, over all means: its
+    documents' differences, each times the weight of its mean over the number of that one's items.
+    Documents with one prompt are one cluster, whichever means they are of.
+
+    Args:
+        means: The means, at least one, each of at least one item, without NaN.
+        are_shares: Whether the figures go from 0 to 1.
+    """
+    clusters = _clusters([prompts for mean in means for prompts in mean.prompts])
+    starts = np.cumsum([0, *(len(mean.a) for mean in means)])
+    of_each = [clusters[start:stop] for start, stop in itertools.pairwise(starts)]
+    documents = sum(mean.documents for mean in means)
+    if len(means) == 1 and means[0].weight == 1:
+        (only,) = means
+        found = paired_difference(
+            Values(only.a, only.b, clusters, False, are_shares and _are_shares(only))
+        )
+        return dataclasses.replace(found, documents=documents)
+    differences = [without_rounding(mean.a, mean.b) for mean in means]
+    sums = np.zeros(int(clusters.max()) + 1)
+    size = 0.0
+    for mean, members, values in zip(means, of_each, differences, strict=True):
+        added = mean.weight / len(values) * values
+        sums += np.bincount(members, added, len(sums))
+        size += float(np.abs(added).sum())
+    sums[np.abs(sums) <= 1e-12 * size] = 0
+    figures = [
+        float(
+            sum(mean.weight * float(side.mean()) for mean, side in zip(means, sides, strict=True))
+        )
+        for sides in ([mean.a for mean in means], [mean.b for mean in means])
+    ]
+    strata = [
+        Stratum(mean.weight, values, members, (-1.0, 1.0) if _are_shares(mean) else None)
+        for mean, members, values in zip(means, of_each, differences, strict=True)
+    ]
+    return Difference(
+        figures[0],
+        figures[1],
+        float(sum(one.weight * one.mean for one in strata)),
+        stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None),
+        SIGN_FLIP,
+        sign_flip_test(sums),
+        documents,
+        len(sums),
+        int((sums < 0).sum()),
+        int((sums > 0).sum()),
+    )
+
+
+def benchmark_figures(
+    a: Observations, b: Observations, matched: MatchedDocuments
+) -> Iterator[tuple[str, list[PairedMean]]]:
+    """The figures of a benchmark beside its accuracy, with the means that each is made of.
+
+    Those that both runs have: a task that is one subset of its benchmark has none.
+    """
+    suite = suite_of(a.result.metadata)
+    if suite is None:
+        return
+    have = [{key.partition(",")[0] for key in one.result.metrics} for one in (a, b)]
+    for name, composition in suite.compositions.items():
+        if all(name in metrics for metrics in have):
+            means = _composed(a, b, matched, composition)
+            if means:
+                yield name, means
+
+
+def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> list[PairedMean]:
+    """The means that the main figure of a task is made of; none where it has none of both runs.
+
+    It is one, the mean of its documents' values, except for subsets whose own figure is no mean of
+    credits.
+    """
+    suite = suite_of(a.result.metadata)
+    subsets: Mapping[str, Composition] = {} if suite is None else suite.subset_compositions
+    known = [one for one in a.documents.evidence if one is not None]
+    if known and known[0][0] in subsets and np.isnan(a.documents.values).all():
+        return _composed(a, b, matched, subsets[known[0][0]])
+    values = a.documents.values[matched.a], b.documents.values[matched.b]
+    have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
+    if not have_both.any():
+        return []
+    prompts = [(key,) for key in _prompt_keys(a, matched.a[have_both])]
+    return [
+        PairedMean(1.0, values[0][have_both], values[1][have_both], prompts, int(have_both.sum()))
+    ]
+
+
+def _composed(
+    a: Observations, b: Observations, matched: MatchedDocuments, composition: Composition
+) -> list[PairedMean]:
+    if not a.documents.evidence or not b.documents.evidence:
+        return []
+    found: list[tuple[Any, Any, int]] = []
+    for number_a, number_b in zip(matched.a.tolist(), matched.b.tolist(), strict=True):
+        of_a, of_b = a.documents.evidence[number_a], b.documents.evidence[number_b]
+        if of_a is not None and of_b is not None:
+            found.append((of_a, of_b, number_a))
+    keys = _prompt_keys(a, np.array([number for _, _, number in found], np.int64))
+    means_a = composition([one for one, _, _ in found])
+    means_b = composition([one for _, one, _ in found])
+    if [one.items for one in means_a] != [one.items for one in means_b]:
+        return []
+    return [
+        PairedMean(
+            one.weight,
+            np.array(one.values, np.float64),
+            np.array(other.values, np.float64),
+            [tuple(keys[place] for place in item) for item in one.items],
+            sum(map(len, one.items)),
+        )
+        for one, other in zip(means_a, means_b, strict=True)
+    ]
+
+
+def _prompt_keys(observed: Observations, numbers: Indices) -> list[Hashable]:
+    keys = observed.documents.prompt_keys
+    return [keys[number] for number in observed.documents.prompts[numbers].tolist()]
+
+
+def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
+    """Numbers of items, equal where they share a prompt, directly or through others."""
+    parent: dict[Hashable, Hashable] = {}
+
+    def root(key: Hashable) -> Hashable:
+        while parent.setdefault(key, key) != key:
+            parent[key] = parent[parent[key]]
+            key = parent[key]
+        return key
+
+    for first, *others in prompts:
+        for other in others:
+            parent[root(other)] = root(first)
+    roots = [root(keys[0]) for keys in prompts]
+    numbers = {key: number for number, key in enumerate(dict.fromkeys(roots))}
+    return np.array([numbers[key] for key in roots], np.int64)
+
+
+def _are_shares(mean: PairedMean) -> bool:
+    return all(side.min() >= 0 and side.max() <= 1 for side in (mean.a, mean.b))

@@ -1,0 +1,156 @@
+"""How far two runs are apart on a task or a part of it, and whether that is chance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultrarm_eval.runs.columns import Indices, Numbers
+from ultrarm_eval.stats.checks import ROUNDING
+from ultrarm_eval.stats.clustered import clustered_interval
+from ultrarm_eval.stats.intervals import Interval, constant_interval
+from ultrarm_eval.stats.paired import mcnemar_exact, sign_flip_test
+
+MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"
+
+
+@dataclass(frozen=True)
+class Values:
+    """What two runs have for the same documents.
+
+    Attributes:
+        a: The first run's value of each.
+        b: The second run's.
+        prompts: Equal for documents with the same prompt.
+        are_single: Whether each is one pair, or right or wrong as a whole.
+        are_shares: Whether a value goes from 0 to 1.
+    """
+
+    a: Numbers
+    b: Numbers
+    prompts: Indices
+    are_single: bool
+    are_shares: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A difference between two runs, the second less the first.
+
+    Attributes:
+        figure_a: The first run's figure.
+        figure_b: The second run's.
+        value: The second less the first.
+        interval: Its 95 % interval; None where there is too little to say.
+        test: "mcnemar", "sign-flip" or "unpaired z"; None where there is nothing to test with.
+        p_value: The test's two-sided p-value of no difference.
+        documents: How many documents it is over; None where the runs do not say the same.
+        prompts: How many prompts these have; None for an unpaired difference.
+        a_higher: On how many prompts the first run is higher.
+        b_higher: On how many the second is.
+    """
+
+    figure_a: float
+    figure_b: float
+    value: float
+    interval: Interval | None
+    test: str | None
+    p_value: float | None
+    documents: int | None
+    prompts: int | None = None
+    a_higher: int | None = None
+    b_higher: int | None = None
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether it is over the same documents."""
+        return self.prompts is not None
+
+
+def paired_difference(values: Values) -> Difference:
+    """The mean difference over documents, with an interval and a test over prompts.
+
+    The test is McNemar's exact one where every document is one pair with a prompt of its own and no
+    half credit. Elsewhere it is the sign-flip test on the sums of the differences by prompt: their
+    sum is 0 exactly where the mean difference is.
+
+    Args:
+        values: Of at least one document, none NaN.
+    """
+    unit = _unit(values.a, values.b)
+    differences = without_rounding(values.a, values.b)
+    sums = np.bincount(values.prompts, differences)
+    sums[np.abs(sums) <= ROUNDING * unit * len(differences)] = 0
+    a_higher, b_higher = int((sums < 0).sum()), int((sums > 0).sum())
+    has_halves = not np.isin([values.a, values.b], (0, 1)).all()
+    if values.are_single and len(sums) == len(differences) and not has_halves:
+        test, p_value = MCNEMAR, mcnemar_exact(a_higher, b_higher)
+    else:
+        test, p_value = SIGN_FLIP, sign_flip_test(sums)
+    return Difference(
+        float(values.a.mean()),
+        float(values.b.mean()),
+        float(differences.mean()),
+        _interval(differences, values.prompts, values.are_shares),
+        test,
+        p_value,
+        len(differences),
+        len(sums),
+        a_higher,
+        b_higher,
+    )
+
+
+def without_rounding(a: Numbers, b: Numbers) -> Numbers:
+    """The second values less the first, 0 where rounding alone tells them apart.
+
+    Else values that only rounding tells apart would be all that a test looks at.
+    """
+    differences: Numbers = b - a
+    differences[np.abs(differences) <= ROUNDING * _unit(a, b)] = 0
+    return differences
+
+
+def _unit(a: Numbers, b: Numbers) -> float:
+    return max(float(np.abs(a).max()), float(np.abs(b).max()), 1.0)
+
+
+def unpaired_difference(
+    a: tuple[float, float | None], b: tuple[float, float | None], documents: int | None
+) -> Difference:
+    """The difference of two figures of which nothing but standard errors is known.
+
+    The runs are taken for independent. On the same documents they are not, and agree more than
+    that: the interval is then too wide, and the test finds too little.
+
+    Args:
+        a: The first run's figure and its standard error.
+        b: The second run's.
+        documents: How many documents both are over.
+    """
+    from scipy.stats import norm
+
+    (first, error_a), (second, error_b) = a, b
+    difference = second - first
+    error = 0.0 if error_a is None or error_b is None else float(np.hypot(error_a, error_b))
+    if not error > 0:
+        return Difference(first, second, difference, None, None, None, documents)
+    reach = float(norm.ppf(0.975)) * error
+    interval = Interval(difference - reach, difference + reach, 0.95, "normal, unpaired")
+    p_value = min(1.0, 2 * float(norm.sf(abs(difference) / error)))
+    return Difference(first, second, difference, interval, UNPAIRED, p_value, documents)
+
+
+def _interval(differences: Numbers, prompts: Indices, are_shares: bool) -> Interval | None:
+    if are_shares:
+        return clustered_interval(differences, prompts, bounds=(-1.0, 1.0))
+    if not differences.any():
+        return constant_interval(0.0, len(differences), bounds=None)
+    if differences.min() >= 0:
+        # Values from 0 to 1 would be taken for shares, which these are not.
+        turned = clustered_interval(-differences, prompts)
+        if turned is None:
+            return None
+        return Interval(-turned.high, -turned.low, turned.level, turned.method)
+    return clustered_interval(differences, prompts)

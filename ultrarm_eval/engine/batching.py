@@ -1,0 +1,91 @@
+"""The choice of how texts are batched."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.attention.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
+from ultrarm_eval.engine.plan import BATCHINGS, PADDED, SHARED
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
+
+logger = logging.getLogger(__name__)
+
+AUTO = "auto"
+# transformers chooses their frequencies by the longest text of a batch.
+_ROPES_OF_THE_BATCH = frozenset({"dynamic", "longrope", "su"})
+
+
+def resolve_batching(
+    requested: str, config: Any, attention: str = ANY_ATTENTION
+) -> tuple[str, bool]:
+    """The batching for a model.
+
+    Args:
+        requested: `auto` or one of `ultrarm_eval.engine.plan.BATCHINGS`.
+        config: The model's configuration.
+        attention: The attention that was asked for.
+
+    Returns:
+        The batching, `shared` for `auto`, and whether texts may be computed together at all.
+        Where they may not, a warning says why.
+
+    Raises:
+        ConfigurationError: There is no such batching, or the attention does not serve it.
+    """
+    if requested not in (AUTO, *BATCHINGS):
+        raise unknown_choice("batching", requested, (AUTO, *BATCHINGS))
+    obstacle = why_alone(config)
+    if obstacle is None:
+        if requested != AUTO:
+            _require_serving(requested, attention)
+            return requested, True
+        if attention == EAGER:
+            logger.warning("attn_implementation=%s cannot take packed rows: padding.", EAGER)
+            return PADDED, True
+        logger.info("batching=%s: each prompt is computed once, without padding.", SHARED)
+        return SHARED, True
+    logger.warning("Texts are computed one at a time and not batched: %s.", obstacle)
+    _require_serving(PADDED, attention)
+    return PADDED, False
+
+
+def _require_serving(batching: str, attention: str) -> None:
+    serving: tuple[str, ...] = PADDED_KERNELS if batching == PADDED else tuple(ROW_KERNELS)
+    if attention not in (ANY_ATTENTION, *serving):
+        raise ConfigurationError(
+            f"attn_implementation={attention} does not serve batching={batching}. "
+            f"Use one of {', '.join((ANY_ATTENTION, *serving))}, or another batching."
+        )
+
+
+def why_no_rows(config: Any, max_length: int) -> str | None:
+    """Why texts cannot share a row, or what is before them in it; None if they can."""
+    window = getattr(config, "sliding_window", None)
+    if window is not None and window < max_length and _slides(config):
+        return (
+            f"the model's attention looks back over {window} tokens, fewer than "
+            f"max_length={max_length}"
+        )
+    return None
+
+
+def _slides(config: Any) -> bool:
+    # A Qwen's configuration names a window that it does not use.
+    if getattr(config, "use_sliding_window", True) is False:
+        return False
+    kinds = getattr(config, "layer_types", None)
+    return kinds is None or any(kind != "full_attention" for kind in kinds)
+
+
+def why_alone(config: Any) -> str | None:
+    """Why a text's reward would depend on the texts beside it; None if it does not."""
+    for field in ("rope_parameters", "rope_scaling"):
+        rope = getattr(config, field, None) or {}
+        kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
+        if kind in _ROPES_OF_THE_BATCH:
+            return f"the model's rotary embedding ({kind}) depends on the longest text of a batch"
+    if getattr(config, "is_causal", True) is False:
+        return "the model's attention is bidirectional and sees padding"
+    return None

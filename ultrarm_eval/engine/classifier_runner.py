@@ -1,0 +1,76 @@
+"""Running a sequence classification model of any family through its own forward pass."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+import torch
+
+from ultrarm_eval.engine.padding import padded_right
+from ultrarm_eval.engine.runner import PaddedRunner
+from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.text_format.completion_tokens import completion_start
+
+
+class ClassifierRunner(PaddedRunner):
+    """A model with one label; where it reads, and how it pads, is its own."""
+
+    def __init__(self, model: Any, *, has_token_types: bool = False) -> None:
+        """Prepares the model.
+
+        Args:
+            model: The model, in evaluation mode.
+            has_token_types: Whether texts are a `PairEncoder`'s, and the model is told by token
+                types which tokens are of the second.
+        """
+        self.model = model
+        self._has_token_types = has_token_types
+        # A batch may set the model's padding token for as long as it is computed.
+        self._running = threading.Lock()
+
+    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+        """Rewards of texts padded on the right, under a mask.
+
+        Returns:
+            float32, shape (texts,).
+        """
+        starts: Sequence[int] | None = None
+        if self._has_token_types:
+            starts, texts = zip(*map(completion_start, texts), strict=True)
+        with self._running, torch.inference_mode(), self._padding(texts) as padding_id:
+            ids, mask = padded_right(texts, padding_id, self.model.device)
+            inputs = {"input_ids": ids, "attention_mask": mask}
+            if starts is not None:
+                inputs["token_type_ids"] = _token_types(starts, mask)
+            logits = self.model(**inputs).logits
+        return logits.float().reshape(len(texts))  # type: ignore[no-any-return]
+
+    @contextmanager
+    def _padding(self, texts: Sequence[TokenIds]) -> Iterator[int]:
+        """The model's padding token; where it has none, one that no text of the batch has.
+
+        A decoder's class looks for the last token that is no padding token, by its id.
+        """
+        config = self.model.config
+        configured = config.pad_token_id
+        if configured is not None and 0 <= configured < config.vocab_size:
+            yield configured
+            return
+        used = {int(token) for ids in texts for token in ids}
+        chosen = next(token for token in count() if token not in used)
+        config.pad_token_id = chosen
+        try:
+            yield chosen
+        finally:
+            config.pad_token_id = configured
+
+
+def _token_types(starts: Sequence[int], mask: torch.Tensor) -> torch.Tensor:
+    """0 for the first text and padding, 1 for the second, in the mask's shape."""
+    positions = torch.arange(mask.shape[1], device=mask.device)
+    second = torch.tensor(starts, device=mask.device)[:, None]
+    return (positions >= second).to(mask.dtype) * mask

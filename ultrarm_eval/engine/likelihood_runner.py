@@ -1,0 +1,135 @@
+"""Log-likelihoods of completions under causal language models."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ultrarm_eval.engine.padding import padded_right
+from ultrarm_eval.engine.runner import PaddedRunner
+from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.text_format.completion_tokens import completion_start
+
+SUM, MEAN = "sum", "mean"
+REDUCTIONS = (MEAN, SUM)
+
+_PADDING_ID = 0
+
+
+class LikelihoodRunner(PaddedRunner):
+    """A language model, and how its log-likelihoods become a reward."""
+
+    def __init__(self, model: Any, reduction: str) -> None:
+        """Prepares the model.
+
+        Args:
+            model: The language model, in evaluation mode.
+            reduction: `mean` over the completion's tokens, or `sum`.
+        """
+        self.model = model
+        self._reduction = reduction
+        self._running = threading.Lock()
+
+    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+        """Rewards of texts that a `CompletionEncoder` packed.
+
+        Returns:
+            float64, shape (texts,): a sum of hundreds of terms needs the digits.
+        """
+        with self._running, torch.inference_mode():
+            return summed_log_likelihoods(self.model, texts, mean=self._reduction == MEAN)
+
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """The sum, or the mean, so far after each token of a completion.
+
+        Args:
+            text: What a `CompletionEncoder` packed.
+
+        Returns:
+            float64, shape (the completion's tokens,).
+        """
+        with self._running, torch.inference_mode():
+            (found,) = log_likelihoods(self.model, [text])
+        sums = found.cumsum(0)
+        return sums / torch.arange(1, len(sums) + 1) if self._reduction == MEAN else sums
+
+
+class PreferenceRunner(PaddedRunner):
+    """A language model and its reference: the reward that direct preference optimisation implies.
+
+    beta * (log p(completion | prompt) - log p_reference(completion | prompt)), Rafailov et al.,
+    arXiv 2305.18290, equation 5 without the term that depends on the prompt alone.
+    """
+
+    def __init__(self, model: Any, reference: Any, beta: float) -> None:
+        """Prepares the models.
+
+        Args:
+            model: The language model, in evaluation mode.
+            reference: The reference model, in evaluation mode.
+            beta: The factor.
+        """
+        self.model, self._reference, self._beta = model, reference, beta
+        self._running = threading.Lock()
+
+    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+        """Rewards of texts that a `CompletionEncoder` packed, float64, shape (texts,)."""
+        with self._running, torch.inference_mode():
+            tuned = summed_log_likelihoods(self.model, texts)
+            return self._beta * (tuned - summed_log_likelihoods(self._reference, texts))
+
+    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+        """The reward so far after each token of a completion.
+
+        Args:
+            text: What a `CompletionEncoder` packed.
+
+        Returns:
+            float64, shape (the completion's tokens,).
+        """
+        with self._running, torch.inference_mode():
+            (tuned,) = log_likelihoods(self.model, [text])
+            (before,) = log_likelihoods(self._reference, [text])
+        return self._beta * (tuned - before).cumsum(0)
+
+
+def summed_log_likelihoods(
+    model: Any, texts: Sequence[TokenIds], *, mean: bool = False
+) -> torch.Tensor:
+    """Natural log-likelihoods of the completions' tokens.
+
+    Args:
+        model: The language model.
+        texts: What a `CompletionEncoder` packed.
+        mean: Divide by the number of the completion's tokens.
+
+    Returns:
+        float64 on the CPU, shape (texts,).
+    """
+    found = log_likelihoods(model, texts)
+    return torch.stack([terms.mean() if mean else terms.sum() for terms in found])
+
+
+def log_likelihoods(model: Any, texts: Sequence[TokenIds]) -> list[torch.Tensor]:
+    """Natural log-likelihoods of each token of the completions.
+
+    Args:
+        model: The language model.
+        texts: What a `CompletionEncoder` packed.
+
+    Returns:
+        For each text float64 on the CPU, shape (the completion's tokens,).
+    """
+    placed = [completion_start(numbers) for numbers in texts]
+    ids, mask = padded_right([tokens for _, tokens in placed], _PADDING_ID, model.device)
+    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
+    every = []
+    for row, (start, tokens) in enumerate(placed):
+        # The position before a token predicts it.
+        predicted = logits[row, start - 1 : len(tokens) - 1].float().log_softmax(-1)
+        targets = ids[row, start : len(tokens), None].to(predicted.device)
+        every.append(predicted.gather(-1, targets).cpu().double()[:, 0])
+    return every

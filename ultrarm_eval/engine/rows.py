@@ -1,0 +1,93 @@
+"""A batch as the model computes it: one row of tokens without padding, and who may see whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ultrarm_eval.engine.packing import Piece
+from ultrarm_eval.engine.token_ids import TokenIds
+
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class PackedRow:
+    """What the model computes at once.
+
+    Attributes:
+        ids: Token ids, shape (tokens,).
+        positions: Position of each token in its own text, shape (tokens,): they go on from the
+            shared prefix and start at 0 with the next tree.
+        spans: The row's slice (start, stop) of each segment, in order.
+        contexts: For each segment the slices that it sees before itself, from the root on.
+        read_at: Where the rewards are read, ascending, shape (texts,).
+        texts: Whose rewards they are.
+    """
+
+    ids: TokenIds
+    positions: npt.NDArray[np.int64]
+    spans: tuple[Span, ...]
+    contexts: tuple[tuple[Span, ...], ...]
+    read_at: npt.NDArray[np.int64]
+    texts: tuple[int, ...]
+
+
+def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
+    """Lays pieces of trees one behind the other.
+
+    Args:
+        pieces: The pieces, at least one.
+        texts: Token ids of all texts.
+    """
+    ids: list[TokenIds] = []
+    positions: list[npt.NDArray[np.int64]] = []
+    spans: list[Span] = []
+    contexts: list[tuple[Span, ...]] = []
+    read_at: list[int] = []
+    ends: list[int] = []
+    at = 0
+    for piece in pieces:
+        first = len(spans)
+        for segment in piece.segments:
+            ids.append(texts[segment.text][segment.start : segment.stop])
+            positions.append(np.arange(segment.start, segment.stop))
+            parent = first + segment.parent
+            contexts.append(() if segment.parent < 0 else _joined(contexts[parent], spans[parent]))
+            spans.append((at, at + segment.length))
+            at += segment.length
+            if segment.ends >= 0:
+                read_at.append(at - 1)
+                ends.append(segment.ends)
+    return PackedRow(
+        np.concatenate(ids),
+        np.concatenate(positions),
+        tuple(spans),
+        tuple(contexts),
+        np.array(read_at),
+        tuple(ends),
+    )
+
+
+def single_text(ids: TokenIds) -> PackedRow:
+    """A row of one text in one segment."""
+    length = len(ids)
+    return PackedRow(
+        # What was unpacked is read-only, and torch takes no such array.
+        ids.copy(),
+        np.arange(length),
+        ((0, length),),
+        ((),),
+        np.array([length - 1]),
+        (0,),
+    )
+
+
+def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:
+    """A context with one more span; what lies side by side in the row stays one span."""
+    if context and context[-1][1] == span[0]:
+        return (*context[:-1], (context[-1][0], span[1]))
+    return (*context, span)

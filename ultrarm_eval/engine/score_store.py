@@ -1,0 +1,296 @@
+"""Rewards on disk: what was scored before a run began is not scored again.
+
+A SQLite file with a row for each judge and each text it has scored. A judge is known by its
+fingerprint (weights, template, dtype, special_tokens, max_length), a text by the SHA-256 of its
+token ids, so a reward of another judge is never found. Every row has a checksum over all three and
+its value: a damaged one is no reward, but one that is computed anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import math
+import sqlite3
+import struct
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+from filelock import FileLock, Timeout
+
+from ultrarm_eval.engine.store_file import (
+    PATIENCE_S,
+    checked_store_path,
+    damage_as_such,
+    is_damage,
+    lock_of,
+    opened,
+    refuse_what_is_no_store,
+    set_aside,
+    transaction,
+)
+from ultrarm_eval.engine.token_ids import PackedIds
+from ultrarm_eval.errors import ScoreStoreError
+
+__all__ = ["ScoreStore", "checked_store_path"]
+
+logger = logging.getLogger(__name__)
+
+#: What is said of the first texts that are looked for: the store, how many it has, of how many.
+FOUND_IN_STORE = "score_store=%s: %d of %d texts were scored before."
+
+# A file that could not be written is not waited for again and again.
+_LITTLE_PATIENCE_S = 1.0
+# Older SQLite takes at most 999 parameters.
+_KEYS_AT_ONCE = 500
+_CHECKSUM_BYTES = 16
+
+T = TypeVar("T")
+
+
+class ScoreStore:
+    """The rewards of one judge in a file that other judges and processes may use as well.
+
+    Attributes:
+        path: The file.
+        damaged: Rows that were found damaged, and so taken for not there.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, settings: Mapping[str, Any]) -> None:
+        """Opens or makes the file.
+
+        Args:
+            path: The file.
+            fingerprint: The judge's fingerprint.
+            settings: The judge's settings, for people who look into the file.
+
+        Raises:
+            ScoreStoreError: The file cannot be opened, or is no score store.
+        """
+        self.path = path
+        self.damaged = 0
+        self._fingerprint, self._settings = fingerprint, dict(settings)
+        self._open()
+
+    def _open(self, damage: sqlite3.Error | None = None) -> None:
+        """Opens the file; a damaged one is set aside, and a new one is made.
+
+        Args:
+            damage: What was found wrong with it while it was open.
+        """
+        path = self.path
+        try:
+            refuse_what_is_no_store(path)
+            with FileLock(lock_of(path), timeout=PATIENCE_S):
+                if damage is not None and self._is_in_place():
+                    set_aside(path, damage)
+                try:
+                    self._connect()
+                except sqlite3.DatabaseError as error:
+                    if not is_damage(error):
+                        raise
+                    set_aside(path, error)
+                    self._connect()
+                self._file = path.stat().st_ino
+        except (OSError, sqlite3.Error, Timeout) as error:
+            raise ScoreStoreError(
+                f"score_store={path}: the file cannot be opened ({error}). Give a path in an "
+                "existing folder that can be written to."
+            ) from error
+
+    def _connect(self) -> None:
+        with damage_as_such():
+            self._connection = opened(self.path)
+        self.close = weakref.finalize(self, self._connection.close)
+        try:
+            self._judge = self._register(self._fingerprint, self._settings)
+        except sqlite3.Error:
+            self.close()
+            raise
+
+    def find(self, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+        """The rewards that are stored, by text.
+
+        Args:
+            texts: Token ids of each text.
+
+        Raises:
+            ScoreStoreError: The file cannot be read.
+        """
+        return self._find("rewards", "reward", texts, _finite)
+
+    def add(self, rewards: Mapping[PackedIds, float]) -> None:
+        """Stores finite rewards by text; they survive the process from then on.
+
+        Raises:
+            ScoreStoreError: They cannot be written, or one is not finite.
+        """
+        if not all(map(math.isfinite, rewards.values())):
+            raise ScoreStoreError(f"score_store={self.path}: a reward is a finite number.")
+        # SQLite has no negative zero.
+        self._insert("rewards", {ids: float(reward) + 0.0 for ids, reward in rewards.items()})
+
+    def add_critique(self, text: PackedIds, critique: str) -> None:
+        """Stores what a judge wrote about a text.
+
+        Raises:
+            ScoreStoreError: It cannot be written.
+        """
+        self._insert("critiques", {text: critique})
+
+    def find_critiques(self, texts: Sequence[PackedIds]) -> dict[PackedIds, str]:
+        """What a judge wrote about texts, where it is stored.
+
+        Raises:
+            ScoreStoreError: The file cannot be read.
+        """
+        return self._find("critiques", "critique", texts, _text)
+
+    def find_critique(self, text: PackedIds) -> str | None:
+        """What a judge wrote about a text, if it is stored.
+
+        Raises:
+            ScoreStoreError: The file cannot be read.
+        """
+        return self.find_critiques([text]).get(text)
+
+    def _find(
+        self,
+        table: str,
+        column: str,
+        texts: Sequence[PackedIds],
+        sound: Callable[[object], T | None],
+    ) -> dict[PackedIds, T]:
+        by_key = {_key(ids): ids for ids in texts}
+        found: dict[PackedIds, T] = {}
+        damaged = self.damaged
+        remaining = iter(by_key)
+        while keys := list(islice(remaining, _KEYS_AT_ONCE)):
+            for key, stored, checksum in self._rows(table, column, keys):
+                value = sound(stored)
+                ids = by_key.get(key)
+                if (
+                    ids is None
+                    or value is None
+                    or checksum != _checksum(self._fingerprint, table, key, value)
+                ):
+                    self.damaged += 1
+                else:
+                    found[ids] = value
+        if self.damaged > damaged:
+            logger.warning(
+                "score_store=%s: %d rows are damaged; what they held is computed anew.",
+                self.path,
+                self.damaged - damaged,
+            )
+        return found
+
+    def _rows(self, table: str, column: str, keys: Sequence[bytes]) -> list[tuple[Any, Any, Any]]:
+        marks = ",".join("?" * len(keys))
+        query = (
+            f"SELECT text, {column}, checksum FROM {table} "  # noqa: S608 - nothing of a user's
+            f"WHERE judge = ? AND text IN ({marks})"
+        )
+        try:
+            with damage_as_such():
+                return self._connection.execute(query, (self._judge, *keys)).fetchall()
+        except sqlite3.Error as error:
+            if is_damage(error):
+                self._begin_anew(error)
+                return []
+            raise ScoreStoreError(
+                f"score_store={self.path}: rewards cannot be read ({error}). Give another path, "
+                "or remove the file to begin anew."
+            ) from error
+
+    def _insert(
+        self, table: str, values: Mapping[PackedIds, float] | Mapping[PackedIds, str]
+    ) -> None:
+        if not self._is_in_place():
+            # Another process found the file damaged and set it aside.
+            self.close()
+            self._open()
+        try:
+            self._write(table, values)
+        except sqlite3.Error as error:
+            try:
+                if not is_damage(error):
+                    raise
+                self._begin_anew(error)
+                self._write(table, values)
+            except sqlite3.Error as failure:
+                self._wait_at_most(_LITTLE_PATIENCE_S)
+                raise ScoreStoreError(
+                    f"score_store={self.path}: rewards cannot be written ({failure}). What was "
+                    "stored before is kept; free the disk or unlock the file and start again."
+                ) from failure
+        self._wait_at_most(PATIENCE_S)
+
+    def _write(
+        self, table: str, values: Mapping[PackedIds, float] | Mapping[PackedIds, str]
+    ) -> None:
+        rows = [
+            (self._judge, key, value, _checksum(self._fingerprint, table, key, value))
+            for key, value in ((_key(ids), value) for ids, value in values.items())
+        ]
+        with damage_as_such(), transaction(self._connection):
+            self._connection.executemany(
+                f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)",  # noqa: S608 - ours
+                rows,
+            )
+
+    def _begin_anew(self, damage: sqlite3.Error) -> None:
+        """Goes on with a new file; what the damaged one held is computed anew."""
+        self.close()
+        self._open(damage)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        """How long a locked file is waited for from now on."""
+        self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
+
+    def _is_in_place(self) -> bool:
+        try:
+            return self.path.stat().st_ino == self._file
+        except FileNotFoundError:
+            return False
+
+    def _register(self, fingerprint: str, settings: Mapping[str, Any]) -> int:
+        with transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR IGNORE INTO judges (fingerprint, settings) VALUES (?, ?)",
+                (fingerprint, json.dumps(dict(settings), sort_keys=True, default=str)),
+            )
+        row = self._connection.execute(
+            "SELECT id FROM judges WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
+        if row is None or not isinstance(row[0], int):
+            raise sqlite3.DatabaseError("the table judges does not hold what was written to it")
+        return row[0]
+
+
+def _key(ids: PackedIds) -> bytes:
+    return hashlib.sha256(ids).digest()
+
+
+def _finite(value: object) -> float | None:
+    return value if isinstance(value, float) and math.isfinite(value) else None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _checksum(fingerprint: str, table: str, key: bytes, value: object) -> bytes:
+    """Of a row: of whom it is, what it is about, and its value."""
+    if isinstance(value, float):
+        written = struct.pack(">d", value)
+    else:
+        written = str(value).encode("utf-8", errors="surrogateescape")
+    digest = hashlib.blake2b(digest_size=_CHECKSUM_BYTES)
+    for part in (table.encode(), fingerprint.encode(), key, written):
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()

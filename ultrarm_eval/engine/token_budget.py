@@ -1,0 +1,71 @@
+"""How many tokens are computed at once, by the memory that is free."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import torch
+
+from ultrarm_eval.checkpoints.device import free_bytes
+
+logger = logging.getLogger(__name__)
+
+# On a CPU larger rows fall out of its caches.
+_CPU_TOKENS = 2048
+# A 13B model's products are at their full speed long before; a larger row only costs memory.
+_GPU_TOKENS = 32_768
+_LEAST_TOKENS = 256
+# The rest is for what is not counted here, fragments among it.
+_SHARE_OF_FREE = 0.5
+# Tensors of a layer that are alive together, as widths of the model and of its MLP: residual,
+# norm, queries, keys, values, their rotated copies and the output, and keys and values gathered
+# twice (`varlen.MOST_GATHERED`); gate, up, product.
+_WIDTHS, _MLP_WIDTHS = 14, 3
+# Where a configuration does not say how wide the MLP is.
+_MLP_SHARE = 4
+# Outputs in float32 and their logarithms.
+_OUTPUT_COPIES = 2
+
+
+def token_budget(
+    config: Any,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    bytes_to_load: int = 0,
+    outputs: int = 0,
+) -> int:
+    """The token budget of a batch whose user set none.
+
+    Args:
+        config: The model's configuration.
+        dtype: The body's dtype.
+        device: Where it computes.
+        bytes_to_load: Weights that are still to be loaded there.
+        outputs: Numbers that the model gives for a token, a language model's vocabulary.
+
+    Returns:
+        Tokens, at least 256.
+    """
+    most = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    free = free_bytes(device) - bytes_to_load
+    fits = int(free * _SHARE_OF_FREE) // bytes_per_token(config, dtype, outputs)
+    tokens = max(_LEAST_TOKENS, min(most, fits))
+    logger.info(
+        "At most %d tokens a batch: %.1f GiB are free on %s. max_batch_tokens sets another budget.",
+        tokens,
+        max(free, 0) / 1024**3,
+        device,
+    )
+    return tokens
+
+
+def bytes_per_token(config: Any, dtype: torch.dtype, outputs: int = 0) -> int:
+    """Memory of a token while a layer computes it, and of its outputs."""
+    width = int(config.hidden_size)
+    inner = int(getattr(config, "intermediate_size", None) or _MLP_SHARE * width)
+    in_dtype = _WIDTHS * width + _MLP_WIDTHS * inner
+    # The norms work in float32, twice the width at a time.
+    in_float32 = 2 * width + _OUTPUT_COPIES * outputs
+    return (in_dtype + outputs) * dtype.itemsize + in_float32 * torch.float32.itemsize

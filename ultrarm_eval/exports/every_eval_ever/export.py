@@ -1,0 +1,138 @@
+"""Writes records and samples where the database has them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.exports.every_eval_ever.checks import check_by_package, require_record
+from ultrarm_eval.exports.every_eval_ever.record import Evaluator, record_id, record_of
+from ultrarm_eval.exports.every_eval_ever.samples import sample_lines_of
+from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.files import placed, write_files
+
+logger = logging.getLogger(__name__)
+
+# Names that the database takes for no folder (validator/validation_core.py).
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?|data|unknown", re.IGNORECASE
+)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
+
+
+def write_every_eval_ever(
+    folder: Path,
+    model: str,
+    figures: Sequence[ReportedFigure],
+    evaluator: Evaluator,
+    *,
+    datasets: Mapping[str | None, str],
+    with_samples: bool = True,
+    overwrite: bool = True,
+) -> list[Path]:
+    """Writes `data/TASK/ORG/NAME/UUID.json` for each task, with its samples where there are some.
+
+    Args:
+        folder: The folder that gets `data`.
+        model: `ORG/NAME`.
+        figures: The figures.
+        evaluator: Who made the run.
+        datasets: The hub's name of a task's data, by task; under None for all tasks.
+        with_samples: Whether samples are written.
+        overwrite: Whether an export with another content is replaced.
+
+    Returns:
+        The files' paths.
+
+    Raises:
+        ConfigurationError: The model's name is none of the database, a data set none of the hub, or
+            an export with another content is there.
+        DataError: A run's samples are damaged, or the package every-eval-ever refuses a file.
+    """
+    _require_owner(model)
+    by_task: dict[str, list[ReportedFigure]] = {}
+    for figure in figures:
+        by_task.setdefault(figure.task, []).append(figure)
+
+    def fill(made: Path) -> list[str]:
+        names: list[str] = []
+        for of_task in by_task.values():
+            record = record_of(of_task, model, evaluator, datasets)
+            require_record(record)
+            name = f"data/{_collection(of_task[0].task)}/{model}/{record_id(record)}"
+            if f"{name}.json" in names:
+                raise DataError(f"Two tasks would be {name}.json: export them one by one, --task.")
+            if with_samples and not of_task[0].is_group:
+                samples = _write_samples(made, f"{name}_samples.jsonl", of_task, record)
+                if samples:
+                    record["detailed_evaluation_results"] = samples
+                    names.append(f"{name}_samples.jsonl")
+            text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+            placed(made, f"{name}.json").write_bytes(f"{text}\n".encode())
+            names.append(f"{name}.json")
+        check_by_package(made, names)
+        return names
+
+    paths = write_files(folder, fill, overwrite=overwrite)
+    for path in paths:
+        samples = path.with_name(f"{path.stem}_samples.jsonl")
+        if path.suffix == ".json" and samples not in paths:
+            # Those of an earlier export of the same record, which does not know them any more.
+            samples.unlink(missing_ok=True)
+    return paths
+
+
+def _require_owner(model: str) -> None:
+    parts = model.split("/")
+    if len(parts) != 2 or any(_RESERVED.fullmatch(part) for part in parts):
+        raise ConfigurationError(
+            f"Every Eval Ever has results under a model's developer and its name, and {model!r} "
+            "has not both in a form that it takes: name them, --model ORG/NAME."
+        )
+
+
+def _collection(task: str) -> str:
+    """The folder of a task's records: its name, made safe."""
+    name = _NO_NAME.sub("_", task).strip(".") or "_"
+    return f"_{name}" if _RESERVED.fullmatch(name) else name
+
+
+def _write_samples(
+    made: Path, name: str, figures: Sequence[ReportedFigure], record: Mapping[str, Any]
+) -> dict[str, Any] | None:
+    """Writes a task's samples; what the record says of them, or None where there are none."""
+    result = figures[0].result
+    if result.samples_path is None:
+        logger.warning(
+            "%s: there are no samples beside the results; its record has none.", result.task
+        )
+        return None
+    path, digest, rows = placed(made, name), hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for line in sample_lines_of(figures, record):
+            # ASCII alone: the database's check splits lines at every line break of Unicode.
+            encoded = json.dumps(line, ensure_ascii=True, allow_nan=False).encode() + b"\n"
+            digest.update(encoded)
+            file.write(encoded)
+            rows += 1
+    if not rows:
+        path.unlink()
+        logger.warning(
+            "%s: none of its figures is a mean of one number for each document, so its record has "
+            "no samples.",
+            result.task,
+        )
+        return None
+    return {
+        "format": "jsonl",
+        "file_path": name,
+        "hash_algorithm": "sha256",
+        "checksum": digest.hexdigest(),
+        "total_rows": rows,
+    }

@@ -1,0 +1,181 @@
+"""Which figures of an evaluation are exported."""
+
+from __future__ import annotations
+
+import logging
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.runs.task_result import TaskResult
+
+logger = logging.getLogger(__name__)
+
+#: The main metric of each task, which is `acc` wherever there is one, or every metric.
+METRICS = ("main", "all")
+
+
+@dataclass(frozen=True)
+class ReportedFigure:
+    """A figure that is exported.
+
+    Attributes:
+        result: What the run says about the task.
+        members: The results of a group's tasks; of a task its own.
+        key: The harness's key, metric and filter: `acc,none`.
+        value: The figure.
+        error: Its standard error, if it has one.
+        is_main: Whether it is the task's main metric.
+        data_digest: The digest of the documents, where the run says it or has samples.
+    """
+
+    result: TaskResult
+    members: tuple[TaskResult, ...]
+    key: str
+    value: float
+    error: float | None
+    is_main: bool
+    data_digest: str | None = None
+
+    @property
+    def task(self) -> str:
+        """The name of the task or group."""
+        return self.result.task
+
+    @property
+    def metric(self) -> str:
+        """The metric without its filter."""
+        return self.key.partition(",")[0]
+
+    @property
+    def filter_name(self) -> str:
+        """The filter of the answers; `none` where there is none."""
+        return self.key.partition(",")[2] or "none"
+
+    @property
+    def is_group(self) -> bool:
+        """Whether it is the figure of several tasks."""
+        return self.members != (self.result,)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What made the run see a part of the data alone, for any of the tasks."""
+        return {name: value for one in self.members for name, value in one.parts.items()}
+
+
+def reported_figures(
+    evaluation: Evaluation,
+    *,
+    tasks: Sequence[str] = (),
+    metrics: str = "main",
+    allow_partial: bool = False,
+) -> list[ReportedFigure]:
+    """The figures that are exported: of each task its main metric first.
+
+    Args:
+        evaluation: The results.
+        tasks: The tasks and groups to export, by name or title; all if empty.
+        metrics: One of `METRICS`.
+        allow_partial: Whether figures over a part of the data are exported.
+
+    Raises:
+        ConfigurationError: There is no such task, or metrics is unknown.
+        DataError: There is no figure, one is no finite number, two results have one name, or the
+            run saw a part of the data alone.
+    """
+    if metrics not in METRICS:
+        raise unknown_choice("metrics", metrics, METRICS)
+    found: list[ReportedFigure] = []
+    for result in _chosen(evaluation, tasks):
+        figures = _figures_of(result, _members(evaluation, result), metrics)
+        if not figures and result.task not in mapping(result.run.results.get("group_subtasks")):
+            # A group may have none: then it is a heading over its tasks.
+            logger.warning(
+                "%s is left out: its run was interrupted before it had figures.", result.task
+            )
+        found += figures
+    if not found:
+        raise DataError(
+            f"{evaluation.label}: there is no figure to export. The run was interrupted before it "
+            "had one, or what is asked for is a group without a figure of its own: run it again, "
+            "with --use_cache to take up what it had, or name the group's tasks."
+        )
+    _require_one_of_each(found)
+    for figure in found:
+        if figure.parts and not allow_partial:
+            raise DataError(
+                f"{figure.result.run.path}: {figure.task} was evaluated over a part of its data "
+                f"({spelled_out(figure.parts)}), and a leaderboard takes figures over all of it. "
+                "Run it whole, or export it with a remark that says so, --allow-partial."
+            )
+    return found
+
+
+def spelled_out(settings: Mapping[str, Any]) -> str:
+    """Settings as text; a long one, as a list of documents is, by its beginning."""
+    return ", ".join(
+        f"{name} {textwrap.shorten(str(value), 60)}" for name, value in settings.items()
+    )
+
+
+def _chosen(evaluation: Evaluation, tasks: Sequence[str]) -> list[TaskResult]:
+    titled = [*evaluation.groups.items(), *evaluation.tasks.items()]
+    if not tasks:
+        return [result for _, result in titled]
+    for name in tasks:
+        if not any(name in (title, result.task) for title, result in titled):
+            raise unknown_choice("task", name, [title for title, _ in titled])
+    return [result for title, result in titled if {title, result.task} & set(tasks)]
+
+
+def _members(evaluation: Evaluation, result: TaskResult) -> tuple[TaskResult, ...]:
+    """The tasks of a group, through the groups in it; of a task itself."""
+    of_group = mapping(result.run.results.get("group_subtasks"))
+    waiting, names = [result.task], dict[str, None]()
+    while waiting:
+        name = waiting.pop(0)
+        if name not in names:
+            names[name] = None
+            waiting += of_group.get(name) or []
+    tasks = [one for one in evaluation.tasks.values() if one.run.path == result.run.path]
+    return tuple(one for one in tasks if one.task in names and one.task != result.task) or (result,)
+
+
+def _figures_of(
+    result: TaskResult, members: tuple[TaskResult, ...], metrics: str
+) -> list[ReportedFigure]:
+    main = result.main_metric
+    if main is None:
+        return []
+    keys = [main[0]]
+    if metrics == "all":
+        keys += [key for key in result.metrics if key != main[0]]
+    # Of an older run it is made of the samples: once, and not for every figure.
+    digest = result.data_digest if members == (result,) else None
+    found = []
+    for key in keys:
+        _, value, error = result.figure(key)
+        if not math.isfinite(value):
+            raise DataError(
+                f"{result.run.path}: {result.task} has the figure {key} = {value}, which is no "
+                "number that a leaderboard takes. Leave the task out, --task of the others."
+            )
+        error = error if error is not None and math.isfinite(error) else None
+        found.append(ReportedFigure(result, members, key, value, error, key == main[0], digest))
+    return found
+
+
+def _require_one_of_each(figures: Sequence[ReportedFigure]) -> None:
+    first: dict[str, TaskResult] = {}
+    for figure in figures:
+        if first.setdefault(figure.task, figure.result) is not figure.result:
+            raise ConfigurationError(
+                f"There are several results of {figure.task}, with settings of their own "
+                f"({first[figure.task].run.path.name} and {figure.result.run.path.name}); an "
+                "export has one. Give the results file of one of them."
+            )

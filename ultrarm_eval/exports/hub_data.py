@@ -1,0 +1,149 @@
+"""Under which name the hub has the data of a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.exports.about import dataset_path
+from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.model_name import is_hub_name
+from ultrarm_eval.runs.identity import mapping
+
+# Of many tasks as many are spelled out.
+_NAMED = 12
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True)
+class HubData:
+    """A data set of the hub.
+
+    Attributes:
+        name: `ORG/NAME`.
+        revision: Its commit, where the run named one.
+    """
+
+    name: str
+    revision: str | None
+
+
+def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
+    """`TASK=VALUE` texts by task; a value alone stands under None, for all tasks.
+
+    Raises:
+        ConfigurationError: A task has two values, or a value is empty.
+    """
+    found: dict[str | None, str] = {}
+    for text in given:
+        task, sign, value = text.rpartition("=")
+        name = task if sign else None
+        if not value or name == "" or name in found:
+            raise ConfigurationError(
+                f"{option} {text!r}: give TASK=VALUE once for a task, or a VALUE once for all."
+            )
+        found[name] = value
+    return found
+
+
+def require_tasks(
+    named: Mapping[str | None, str], figures: Sequence[ReportedFigure], option: str
+) -> None:
+    """Refuses `TASK=VALUE` texts of tasks that are not exported: they would do nothing.
+
+    Args:
+        named: What the user says, by task; under None for all.
+        figures: The figures that are exported.
+        option: The option's name.
+
+    Raises:
+        ConfigurationError: A task is none of those that are exported.
+    """
+    tasks = _tasks(figures)
+    for task in named:
+        if task is not None and task not in tasks:
+            raise unknown_choice("task", task, tasks, where=f"{option} {task}={named[task]}")
+
+
+def require_dataset_of_each(
+    named: Mapping[str | None, str], figures: Sequence[ReportedFigure]
+) -> None:
+    """Refuses one data set for several tasks: a board would show all of them as its own.
+
+    Args:
+        named: What the user says, by task; under None for all.
+        figures: The figures that are exported.
+
+    Raises:
+        ConfigurationError: There is a name for all, and there are several tasks.
+    """
+    tasks = _tasks(figures)
+    if None not in named or len(tasks) == 1:
+        return
+    open_tasks = [task for task in tasks if task not in named] or tasks
+    raise ConfigurationError(
+        f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), and one "
+        "name would stand for the data of all of them. Name those of each, "
+        f"{named_datasets(open_tasks)}; or export one task, --task {tasks[0]}."
+    )
+
+
+def named_datasets(tasks: Sequence[str]) -> str:
+    """What a user types to name the data of tasks."""
+    typed = " ".join(f"--dataset {task}=ORG/NAME" for task in tasks[:_NAMED])
+    return typed + (f", and so on for all {len(tasks)}" if len(tasks) > _NAMED else "")
+
+
+def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData | None:
+    """The data set of the hub that a figure is about; None where the run does not say it.
+
+    Args:
+        figure: The figure.
+        named: What the user says, by task; under None for all.
+
+    Raises:
+        ConfigurationError: What the user says is no name of a data set.
+    """
+    given = named.get(figure.task, named.get(None))
+    if given is not None:
+        if not is_hub_name(given) or "/" not in given:
+            raise ConfigurationError(
+                f"--dataset {given!r}: a data set of the hub is called ORG/NAME, of letters, "
+                "digits, '-', '_' and '.'."
+            )
+        return HubData(given, None)
+    found = {_read_from_hub(figure, index) for index in range(len(figure.members))}
+    return found.pop() if len(found) == 1 else None
+
+
+def hub_split(figure: ReportedFigure, named: Mapping[str | None, str]) -> str | None:
+    """The split of the hub's data set that a figure is of.
+
+    None where the run read a file, or the user names another data set: the split that the task's
+    file names is one of the task's own.
+    """
+    data, read = hub_data(figure, named), hub_data(figure, {})
+    if data is None or read is None or data.name != read.name:
+        return None
+    found: set[str | None] = set()
+    for member in figure.members:
+        config = mapping(mapping(member.run.results.get("configs")).get(member.task))
+        split = config.get("test_split") or config.get("validation_split")
+        found.add(str(split) if split else None)
+    return found.pop() if len(found) == 1 else None
+
+
+def _tasks(figures: Sequence[ReportedFigure]) -> list[str]:
+    return list(dict.fromkeys(figure.task for figure in figures))
+
+
+def _read_from_hub(figure: ReportedFigure, index: int) -> HubData | None:
+    member = figure.members[index]
+    path = dataset_path(member)
+    # A file of one's own may hold anything, whatever the task reads by itself.
+    if path is None or "/" not in path or member.metadata.get("data_used", path) != path:
+        return None
+    revision = str(member.metadata.get("data_revision") or "")
+    return HubData(path, revision if _COMMIT.fullmatch(revision) else None)

@@ -1,0 +1,128 @@
+"""`model-index`: the results in the metadata of a model's card, the form before `.eval_results`.
+
+Written through huggingface_hub's `EvalResult` and `ModelCardData`, for the YAML block at the top of
+a model's README.md (modelcard.md in huggingface/hub-docs). Results that agree in task type, data
+set, configuration, split and revision are one to huggingface_hub (`EvalResult.unique_identifier`,
+2.4), which keeps the data set's name of the first alone; the task's name as the configuration
+keeps the parts of one data set apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.exports.about import (
+    answers_judge_of,
+    data_of,
+    remarks_on,
+    run_time,
+    settings_of_model,
+)
+from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.files import write_texts
+from ultrarm_eval.exports.hub_data import hub_data, hub_split
+from ultrarm_eval.exports.source import Source
+from ultrarm_eval.runs.identity import mapping
+
+#: Metrics that the hub has a word for (the ids of its metrics).
+_HUB_METRICS = {"acc": "accuracy", "exact_match": "exact_match", "f1": "f1"}
+# Reward models are sequence classifiers to the hub; what writes answers is asked for text.
+_COMPARES, _WRITES = "text-classification", "text-generation"
+
+
+def write_model_index(
+    folder: Path,
+    model: str,
+    figures: Sequence[ReportedFigure],
+    *,
+    datasets: Mapping[str | None, str],
+    source: Source,
+    overwrite: bool = True,
+) -> list[Path]:
+    """Writes `MODEL/model-index.yaml`, for the top of the model's README.md; its path.
+
+    Args:
+        folder: The folder that gets `MODEL`.
+        model: `ORG/NAME`, or a name alone.
+        figures: The figures.
+        datasets: The hub's name of a task's data, by task; under None for all tasks.
+        source: Where the results can be looked up.
+        overwrite: Whether an export with another content is replaced.
+
+    Raises:
+        ConfigurationError: A data set has no name of the hub's, or an export with another content
+            is there.
+        DataError: What would be written does not read back as it was.
+    """
+    from huggingface_hub import ModelCardData
+    from huggingface_hub.repocard_data import model_index_to_eval_results
+
+    name = model.rpartition("/")[2]
+    results = [_result(figure, model, datasets, source) for figure in figures]
+    text = ModelCardData(model_name=name, eval_results=results).to_yaml() + "\n"
+    if model_index_to_eval_results(yaml.safe_load(text)["model-index"]) != (name, results):
+        raise DataError("The model-index does not read back as it was written.")
+    return write_texts(folder, {f"{model}/model-index.yaml": text}, overwrite=overwrite)
+
+
+def _result(
+    figure: ReportedFigure, model: str, datasets: Mapping[str | None, str], source: Source
+) -> Any:
+    from huggingface_hub import EvalResult
+
+    result = figure.result
+    config = mapping(mapping(result.run.results.get("configs")).get(figure.members[0].task))
+    data = hub_data(figure, datasets)
+    writes = config.get("output_type") == "generate_until"
+    return EvalResult(
+        task_type=_WRITES if writes else _COMPARES,
+        task_name="Text generation" if writes else "Preference and choice",
+        dataset_type=data.name if data else figure.task,
+        dataset_name=figure.task,
+        dataset_config=figure.task,
+        dataset_split=hub_split(figure, datasets),
+        dataset_revision=data.revision if data else None,
+        dataset_args=_data_args(figure),
+        metric_type=_HUB_METRICS.get(figure.metric, figure.metric),
+        metric_value=figure.value,
+        metric_name=figure.key,
+        metric_args=_metric_args(figure, model),
+        source_url=source.url,
+        source_name=source.name,
+    )
+
+
+def _data_args(figure: ReportedFigure) -> dict[str, Any]:
+    result = figure.result
+    found: dict[str, Any] = {}
+    if figure.is_group:
+        found["tasks"] = [one.task for one in figure.members]
+    elif result.documents is not None:
+        found["documents"] = result.documents
+    shots = mapping(result.run.results.get("n-shot")).get(figure.members[0].task)
+    if isinstance(shots, int):
+        found["num_few_shot"] = shots
+    return {**found, **data_of(figure)}
+
+
+def _metric_args(figure: ReportedFigure, model: str) -> dict[str, Any]:
+    run = figure.result.run
+    found: dict[str, Any] = {"filter": figure.filter_name}
+    if figure.error is not None:
+        found["standard_error"] = figure.error
+    found |= settings_of_model(run)
+    judge = answers_judge_of(figure.members[0])
+    if judge:
+        found["answers_judge"] = judge
+    if run.results.get("lm_eval_version"):
+        found["lm_eval_version"] = str(run.results["lm_eval_version"])
+    found["date"] = run_time(run).strftime("%Y-%m-%dT%H:%M:%SZ")
+    remarks = remarks_on(figure, model)
+    if remarks:
+        found["remarks"] = remarks
+    return found

@@ -1,0 +1,227 @@
+"""Best-of-n in any task of the harness whose answers are right or wrong: the judge picks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import mean
+
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
+from ultrarm_eval.lm_eval_plugin.best_of_n_settings import behind, judging_settings, local_splits
+from ultrarm_eval.lm_eval_plugin.fresh_task import FreshTask
+from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
+from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
+from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
+from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
+from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
+from ultrarm_eval.lm_eval_plugin.votes import NO_ANSWER, Votes
+from ultrarm_eval.metrics.selection import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
+
+_SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
+_WAYS = ("first", "judge", "majority", "oracle")
+
+
+class BestOfNTask(FreshTask):
+    """The model answers n times; every metric is shown for the answer that is picked.
+
+    The YAML is that of any task of output_type generate_until. Its filters begin with `reward`,
+    which says how a document becomes the judge's prompt; those behind it take the answer out of
+    what the model wrote, and keep all of them.
+    """
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Loads the data.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: The metadata, the YAML or the data cannot be used.
+        """
+        given = {k: v for k, v in (config or {}).items() if k != "class"}
+        metadata = own_metadata(given)
+        self._options = read_options(metadata, str(given.get("task")))
+        options = read_judging(metadata)
+        # The harness's defaults, which YAMLs rely on, are greedy and stop at a blank line.
+        given["generation_kwargs"] = {**_SAMPLED, **(given.get("generation_kwargs") or {})}
+        given["repeats"] = options.n or int(given.get("repeats") or 1)
+        listed = given.get("filter_list") or [{"name": "none", "filter": []}]
+        self._judging = judging_settings(listed, options, given.get("task"))
+        given["filter_list"] = [{"name": e["name"], "filter": behind(e)} for e in listed]
+        self._votes = Votes(given.get("metric_list") or (), listed)
+        self._equal, self.abstentions = EqualAnswers(), Abstentions()
+        self._lacks_examples = False
+        super().__init__(given)
+
+    def download(self, *args: Any, **kwargs: Any) -> None:
+        """Opens the data the run asks for; the task's own data set if it asks for none."""
+        metadata = self._options.of_task(self.config.metadata or {})
+        path = self._options.data
+        if path is None:
+            if self._options.data_revision is not None:
+                chosen = {"revision": self._options.data_revision}
+                self.config.dataset_kwargs = {**(self.config.dataset_kwargs or {}), **chosen}
+            super().download(self.config.dataset_kwargs)
+        else:
+            self._lacks_examples = Path(path).expanduser().is_file()
+            self.dataset = local_splits(Path(path).expanduser(), self.config)
+            metadata["data_used"] = path
+        shard = self._options.shard
+        if shard is not None:
+            split = self.config.test_split or self.config.validation_split
+            rows = self.dataset[split]
+            self.dataset = {**self.dataset, split: rows.select(shard.rows(len(rows)))}
+        self.config.metadata = metadata
+
+    def before_writing(self, lm: Any, most: int | None) -> None:
+        """Looks at the judge, the filters and the metrics before the model writes.
+
+        Args:
+            lm: The model.
+            most: The most documents that are used; None for all.
+        """
+        require_sampling(self.config)
+        if self._lacks_examples and self.config.num_fewshot:
+            raise ConfigurationError(
+                f"{self.config.task}: its data are a file without examples, and num_fewshot is "
+                f"{self.config.num_fewshot}. Give --num_fewshot 0, or a folder saved by datasets "
+                f"with the splits {self.config.test_split} and {self.config.fewshot_split}."
+            )
+        if self.only_writes():
+            return
+        repeats = int(self.config.repeats)
+        for settings in self._judging.values():
+            TaskRewardFilter(**settings).check(islice(iter(self.eval_docs), most), repeats)
+        self._rehearse(repeats)
+
+    def _rehearse(self, repeats: int) -> None:
+        """Has answers that nobody wrote filtered and measured: what does not fit shows now."""
+        document = next(iter(self.eval_docs), None)
+        if document is None:
+            return
+        trial = Instance("generate_until", document, ("", {}), 0, (self.config.task, 0, repeats))
+        trial.resps = ["1"] * repeats
+        for ensemble in self._filters:
+            ensemble.apply([trial])
+            found = self._found(trial, ensemble.name, repeats)
+            for name, value in super().process_results(document, [_text(found[0])]).items():
+                _number(name, value, self.config.task)
+
+    def apply_filters(self) -> list[Instance] | None:
+        """Has all answers judged, and takes out what the YAML's filters look for."""
+        instances: list[Instance] = self.instances
+        self.drop_surplus_answers()
+        if self.only_writes():
+            for instance in instances:
+                instance.filtered_resps["none"] = list(instance.resps)
+            return None
+        super().apply_filters()
+        judged: dict[str, list[ScoredText]] = {}
+        for name, settings in self._judging.items():
+            written = json.dumps(settings, sort_keys=True, default=str)
+            if written not in judged:
+                scoring = TaskRewardFilter(**settings)
+                judged[written] = scoring.apply(
+                    [instance.resps for instance in instances],
+                    [instance.doc for instance in instances],
+                )
+            for instance, scored in zip(instances, judged[written], strict=True):
+                found = self._found(instance, name, len(scored.answers))
+                instance.filtered_resps[name] = [
+                    ScoredText(_text(text), whole.reward, critique=whole.critique, is_judged=True)
+                    for text, whole in zip(found, scored.answers, strict=True)
+                ]
+        return None
+
+    def _found(self, instance: Instance, name: str, answers: int) -> Sequence[Any]:
+        """What a filter has found in each answer."""
+        found = instance.filtered_resps[name]
+        if not isinstance(found, list | tuple) or len(found) != answers:
+            raise ConfigurationError(
+                f"{self.config.task}, filter {name!r}: it does not keep every answer. Remove "
+                "take_first, majority_vote and the like: this task picks by itself."
+            )
+        return found
+
+    def process_results(
+        self, doc: Mapping[str, Any], results: Sequence[Sequence[ScoredText]]
+    ) -> dict[str, Any]:
+        """The metrics of one prompt: each by the answer that is picked among k."""
+        if self.only_writes():
+            return {"bypass": None}
+        answers = results[0]
+        self._equal.look_at(answers)
+        values: dict[str, list[float]] = {}
+        for answer in answers:
+            for name, value in super().process_results(doc, [str(answer)]).items():
+                values.setdefault(name, []).append(_number(name, value, self.config.task))
+        rewards = [answer.reward for answer in answers if answer.reward is not None]
+        # The best of fewer is no pick among all; then no way of picking is shown, so that they are
+        # compared on the same prompts.
+        is_scored = len(rewards) == len(answers)
+        votes = [self._votes.of(str(answer)) for answer in answers]
+        metrics: dict[str, Any] = {}
+        for name, of_answers in values.items():
+            sign = 1.0 if super().higher_is_better().get(name, True) else -1.0
+            for k in sizes(len(answers)):
+                picked: dict[str, float | None] = dict.fromkeys(_WAYS)
+                if is_scored:
+                    best = oracle_at_k([sign * value for value in of_answers], k)
+                    picked = {
+                        "first": first_at_k(of_answers, k),
+                        "judge": judge_at_k(of_answers, rewards, k),
+                        "majority": majority_at_k(of_answers, votes, k),
+                        "oracle": sign * best,
+                    }
+                metrics |= {f"{name}_{way}@{k}": picked[way] for way in _WAYS}
+        return metrics
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The judge's settings and what it was given, for the task's metadata in the results."""
+        if self.only_writes():
+            return {}
+        self._equal.report(str(self.config.task))
+        name, settings = next(iter(self._judging.items()))
+        return judge_report(TaskRewardFilter(**settings).judge, samples, name)
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """The mean over prompts, for every metric."""
+        own = dict(super().aggregation())
+        if self.only_writes():
+            return own
+        means = dict.fromkeys(self._picked(own), mean)
+        judges = [TaskRewardFilter(**settings).judge for settings in self._judging.values()]
+        abstain = any(map(may_abstain, judges))
+        return self.abstentions.over_defined(means) if abstain else means
+
+    def higher_is_better(self) -> dict[str, bool]:
+        """As the YAML says of each metric."""
+        own = dict(super().higher_is_better())
+        if self.only_writes():
+            return own
+        return {picked: own[name] for name in own for picked in self._picked([name])}
+
+    def _picked(self, names: Any) -> list[str]:
+        at = sizes(int(self.config.repeats))
+        return [f"{name}_{way}@{k}" for name in names for k in at for way in _WAYS]
+
+
+def _text(found: Any) -> str:
+    """What a filter found, as text; filters of the harness may find None."""
+    return NO_ANSWER if found is None else str(found)
+
+
+def _number(name: str, value: Any, task: Any) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ScoringError(
+            f"{task}: the metric {name!r} gives no number for a single answer but a "
+            f"{type(value).__name__}; best-of-n needs one that does, such as exact_match."
+        ) from error

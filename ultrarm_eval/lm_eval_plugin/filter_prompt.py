@@ -1,0 +1,115 @@
+"""The prompt of a document, as a filter is told to write it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.text_format.bounded_jinja import column_environment
+
+#: Where a filter that names no prompt looks, in this order.
+USUAL_COLUMNS = ("prompt", "instruction", "question", "input")
+
+
+def prompt_writer(written: str | None) -> Callable[[Mapping[str, Any]], Prompt]:
+    """What gives a document's prompt.
+
+    Args:
+        written: A column's name, or a Jinja template over the document's columns; the first of
+            `USUAL_COLUMNS` that the document has if None.
+
+    Raises:
+        ConfigurationError: It is no text, or no template that can be read.
+    """
+    if written is None:
+        return _usual_prompt
+    write = _writer(written, "prompt")
+
+    def prompt(document: Mapping[str, Any]) -> Prompt:
+        found: Prompt = write(document)
+        as_messages(found)
+        return found
+
+    return prompt
+
+
+def _writer(written: str, setting: str) -> Callable[[Mapping[str, Any]], Any]:
+    if not isinstance(written, str) or not written.strip():
+        raise ConfigurationError(
+            f"{setting}={written!r} of a filter: give a column's name or a Jinja template."
+        )
+    if "{{" in written or "{%" in written:
+        return _rendered(written, setting)
+    return lambda document: _of_column(document, written, setting)
+
+
+def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
+    """What gives a document's reference answer; None where its column is empty (null).
+
+    Args:
+        written: A column's name, or a Jinja template over the document's columns.
+
+    Raises:
+        ConfigurationError: It is no text, or no template that can be read; from the function that
+            is returned, if a reference is no text.
+    """
+    write = _writer(written, "reference")
+
+    def reference(document: Mapping[str, Any]) -> str | None:
+        found = write(document)
+        if found is not None and not isinstance(found, str):
+            raise ConfigurationError(
+                f"reference={written!r} of a filter gives a {type(found).__name__}; a reference "
+                "answer is a text."
+            )
+        return found
+
+    return reference
+
+
+def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
+    try:
+        rendered = column_environment().template(written)
+    except Exception as error:
+        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
+        raise ConfigurationError(
+            f"{setting}={written!r} of a filter cannot be read: {error}"
+        ) from error
+
+    def render(document: Mapping[str, Any]) -> str:
+        try:
+            return rendered(dict(document))
+        except Exception as error:
+            # A template is a program; besides jinja2's errors it raises Python's.
+            raise ConfigurationError(
+                f"{setting}={written!r} of a filter fails ({error}); the document has the columns "
+                f"{', '.join(map(str, document))}."
+            ) from error
+
+    return render
+
+
+def _of_column(document: Mapping[str, Any], column: str, setting: str) -> Any:
+    if column not in document:
+        raise ConfigurationError(
+            f"{setting}={column!r} of a filter: the document has no such column; it has "
+            f"{', '.join(map(str, document))}."
+        )
+    return document[column]
+
+
+def _usual_prompt(document: Mapping[str, Any]) -> Prompt:
+    if document.get("instruction") and document.get("input"):
+        raise ConfigurationError(
+            "A filter has no prompt, and the document has an instruction and an input: say how "
+            "they become one prompt, for example prompt: '{{instruction}}\\n\\n{{input}}'."
+        )
+    for column in USUAL_COLUMNS:
+        if document.get(column) is not None:
+            return document[column]  # type: ignore[no-any-return]
+    raise ConfigurationError(
+        f"A filter has no prompt, and the document has none of {', '.join(USUAL_COLUMNS)}: give "
+        "prompt=, a column's name or a Jinja template."
+    )

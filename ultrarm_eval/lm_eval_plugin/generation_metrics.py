@@ -1,0 +1,101 @@
+"""The metrics `reward` and `win_rate` of generation tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+# The harness fills its registry of metrics on this import, and only while it is empty.
+import lm_eval.api.metrics  # noqa: F401
+from lm_eval.api.registry import register_metric
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
+from ultrarm_eval.metrics.win_rate import win_credit
+
+_LIST_TARGETS = (
+    "The metric 'reward' cannot be used where a task's target is a list (or is picked out of "
+    "doc_to_choice): the harness makes every reward 1.0 there. Write a file rewards.py beside the "
+    "task's YAML with the line 'from ultrarm_eval.lm_eval_plugin.generation_metrics import "
+    "process_results', and add to the YAML: process_results: !function rewards.process_results"
+)
+_NO_REWARD = (
+    "The metric 'reward' found an answer without a reward. Let the filter 'reward' or 'best_of_n' "
+    "be the last of its list: what comes behind it gets the text alone."
+)
+_NO_REFERENCE = (
+    "The metric 'win_rate' found no scored reference. Name the column of the reference answer in "
+    "the filter, as in: function: reward, reference: answer."
+)
+
+
+@register_metric(  # type: ignore[untyped-decorator, unused-ignore]
+    metric="reward", higher_is_better=True, output_type="generate_until", aggregation="mean"
+)
+def reward(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> float:
+    """The reward of an answer that the filter `reward` has scored.
+
+    Args:
+        references: The target, which the harness has cast to the type of the answer.
+        predictions: The answer.
+
+    Raises:
+        ConfigurationError: The answer has no reward, or the target is a list.
+    """
+    found = reward_of(predictions[0])
+    if not isinstance(references[0], ScoredText):
+        raise ConfigurationError(_LIST_TARGETS)
+    return found
+
+
+@register_metric(  # type: ignore[untyped-decorator, unused-ignore]
+    metric="win_rate", higher_is_better=True, output_type="generate_until", aggregation="mean"
+)
+def win_rate(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> float:
+    """Whether an answer beats the reference that its filter has scored: 1, 0.5 for a tie, or 0.
+
+    Of several answers the mean.
+
+    Args:
+        references: The target, which the harness has cast to the type of the answer.
+        predictions: The answer.
+
+    Raises:
+        ConfigurationError: The answer or its reference has no reward, or the target is a list.
+    """
+    found = _win_of(predictions[0])
+    if not isinstance(references[0], ScoredText):
+        raise ConfigurationError(_LIST_TARGETS)
+    return found
+
+
+def process_results(document: Any, results: Sequence[Any]) -> dict[str, float]:
+    """For tasks with list targets: names the reward itself, and the win where there is a reference.
+
+    Args:
+        document: The document.
+        results: What the filters returned.
+    """
+    found = {"reward": reward_of(results[0])}
+    return found if results[0].reference is None else {**found, "win_rate": _win_of(results[0])}
+
+
+def _win_of(answer: Any) -> float:
+    reward_of(answer)
+    reference = answer.reference
+    if reference is None or reference.reward is None:
+        raise ConfigurationError(_NO_REFERENCE)
+    counted = (answer,) if answer.is_pick else answer.answers
+    wins = [win_credit(reward_of(one), reference.reward) for one in counted]
+    return sum(wins) / len(wins)
+
+
+def reward_of(answer: Any) -> float:
+    """The reward of a scored answer.
+
+    Raises:
+        ConfigurationError: It has none.
+    """
+    if not isinstance(answer, ScoredText) or answer.reward is None:
+        raise ConfigurationError(_NO_REWARD)
+    return answer.reward

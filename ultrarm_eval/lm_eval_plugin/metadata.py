@@ -1,0 +1,229 @@
+"""The run's `--metadata`, as far as it is meant for our tasks."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrarm_eval.data.shards import Shard, read_shard
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.task_names import known_names
+from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+
+_OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
+# Of the tasks in which a judge looks at what a model wrote; one run may have both kinds.
+_JUDGING = ("judge", "judge_args", "reference", "n")
+# Of `preference_pairs`.
+_PAIRS = ("split", "category")
+_KNOWN = (*_OURS, *_JUDGING, *_PAIRS)
+# What people write for ours, and what is not close enough by its letters.
+_MISTAKEN = {
+    "dataset": "data",
+    "data_file": "data",
+    "data_files": "data",
+    "data_path": "data",
+    "dataset_revision": "data_revision",
+    "preferences": "preference",
+    "preferred": "preference",
+    "gap": "min_gap",
+    "min_margin": "min_gap",
+    "num_shards": "shard",
+    "shard_id": "shard",
+    "judge_model": "judge",
+    "judge_kwargs": "judge_args",
+    "judge_model_args": "judge_args",
+    "references": "reference",
+    "reference_file": "reference",
+    "best_of": "n",
+    "best_of_n": "n",
+    "num_samples": "n",
+    "n_samples": "n",
+    "repeats": "n",
+}
+# Arguments of models that arrive in the same place and look like ours.
+_OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
+_CLOSENESS = 0.75
+
+
+@dataclass(frozen=True)
+class JudgingOptions:
+    """Who judges what a model writes, and beside what.
+
+    Attributes:
+        judge: The judge's checkpoint; None for the task's own.
+        judge_args: The judge's settings.
+        reference: What answers are compared with; None for the task's own.
+        n: Answers for each prompt; None for the task's own number.
+    """
+
+    judge: str | None = None
+    judge_args: Mapping[str, Any] = field(default_factory=dict)
+    reference: str | None = None
+    n: int | None = None
+
+
+@dataclass(frozen=True)
+class TaskOptions:
+    """Which data a task reads, and how it compares completions.
+
+    Attributes:
+        data: A source's word, a file or a folder; None for the task's own data set.
+        data_revision: Hub revision of the task's own data set.
+        rules: How completions are compared.
+        shard: The part of the data to read; None for all of it.
+        named_as: The name under which a run that names data for each task has this task's: the
+            task's own, or that of a group or tag that has it.
+    """
+
+    data: str | None = None
+    data_revision: str | None = None
+    rules: ComparisonRules = field(default_factory=ComparisonRules)
+    shard: Shard | None = None
+    named_as: str | None = None
+
+    def of_task(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
+        """The run's metadata as this task's alone: of data for each task its own."""
+        if not isinstance(metadata.get("data"), Mapping):
+            return dict(metadata)
+        left_out = {"data"} if self.data is None else {"data", "data_revision"}
+        own = {name: value for name, value in metadata.items() if name not in left_out}
+        if self.data is not None:
+            own["data"] = self.data
+            own |= {} if self.data_revision is None else {"data_revision": self.data_revision}
+        return own
+
+
+def read_options(
+    metadata: Mapping[str, Any], task: str = "", *, data_may_be_on_hub: bool = False
+) -> TaskOptions:
+    """Takes our options out of a task's metadata.
+
+    The harness puts its own keys there, too (model arguments, version, ...): they are left alone.
+
+    Args:
+        metadata: The metadata.
+        task: The task's name, by which the metadata may name its data.
+        data_may_be_on_hub: Whether `data` may name a data set of the hub, which has revisions.
+
+    Raises:
+        ConfigurationError: A key is nearly one of ours, or a value is not allowed.
+    """
+    for key in metadata:
+        meant = _meant(str(key))
+        if meant is not None:
+            raise ConfigurationError(
+                f"--metadata has the key {key!r}; did you mean {meant!r}? "
+                f"Keys of this package's tasks: {', '.join(_KNOWN)}."
+            )
+    data, revision = metadata.get("data"), metadata.get("data_revision")
+    named_as = None
+    if isinstance(data, Mapping):
+        named_as, data = _data_of(task, data)
+        # It is for the tasks whose data are on the hub.
+        revision = revision if data is None or data_may_be_on_hub else None
+    if data is not None and (not isinstance(data, str) or not data.strip()):
+        where = "" if named_as is None else f" of {named_as!r}"
+        raise ConfigurationError(
+            f"--metadata data={data!r}{where}: give a file, a folder or the word of a source as "
+            'text, or for each task its own: {"data": {"TASK": "PATH"}}.'
+        )
+    if data is not None and revision is not None and not data_may_be_on_hub:
+        raise ConfigurationError(
+            f"--metadata has data={data!r} and data_revision={revision!r}: a revision belongs to "
+            "the data set on the hub. Leave one of them out."
+        )
+    shard = metadata.get("shard")
+    return TaskOptions(
+        data,
+        None if revision is None else str(revision),
+        _read_rules(metadata),
+        None if shard is None else read_shard(shard),
+        named_as,
+    )
+
+
+def _data_of(task: str, given: Mapping[Any, Any]) -> tuple[str | None, Any]:
+    """The name under which data for each task has a task's, and the data; None for its own.
+
+    Raises:
+        ConfigurationError: A name is no task's, group's or tag's, or nothing is named.
+    """
+    names = known_names()
+    known = names.tasks | names.members.keys() | {task}
+    if not given:
+        raise ConfigurationError(
+            '--metadata data={}: no task is named. Write {"data": {"TASK": "PATH"}}, or leave it '
+            "out."
+        )
+    for name in given:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), sorted(known), n=1)
+            hint = f"did you mean {close[0]!r}? " if close else ""
+            raise ConfigurationError(
+                f"--metadata data names {name!r}, which is no task of this package and no group or "
+                f"tag of its tasks; {hint}Groups and tags: {', '.join(sorted(names.members))}; "
+                "tasks: see lm_eval ls tasks."
+            )
+    having = [name for name in names.names_of(task) if name in given]
+    if not having:
+        return None, None
+    first = having[0]
+    size = len(names.members.get(first, ()))
+    for other in having[1:]:
+        # Neither is within the other.
+        if len(names.members[other]) == size and given[other] != given[first] and first != task:
+            raise ConfigurationError(
+                f"--metadata data: {task} is in {first!r} and in {other!r}, which name different "
+                "data. Name the task itself, too."
+            )
+    return first, given[first]
+
+
+def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:
+    """Takes the options of a task whose answers are judged out of its metadata.
+
+    Raises:
+        ConfigurationError: A value is not allowed.
+    """
+    for name in ("judge", "reference"):
+        value = metadata.get(name)
+        if value is not None and (not isinstance(value, str) or not value.strip()):
+            raise ConfigurationError(f"--metadata {name}={value!r}: give a text.")
+    judge_args = metadata.get("judge_args")
+    if judge_args is not None and not isinstance(judge_args, Mapping):
+        raise ConfigurationError(
+            f"--metadata judge_args={judge_args!r}: give the judge's settings by name, as in "
+            '{"dtype": "bfloat16", "device": "cuda:1"}.'
+        )
+    n = metadata.get("n")
+    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+        raise ConfigurationError(
+            f"--metadata n={n!r}: give the number of answers for each prompt, at least 1."
+        )
+    return JudgingOptions(metadata.get("judge"), judge_args or {}, metadata.get("reference"), n)
+
+
+def _read_rules(metadata: Mapping[str, Any]) -> ComparisonRules:
+    preference, ties = metadata.get("preference"), metadata.get("ties")
+    min_gap = metadata.get("min_gap")
+    defaults = ComparisonRules()
+    return ComparisonRules(
+        # Which preferences there are depends on the data.
+        None if preference is None else str(preference),
+        defaults.ties if ties is None else checked_ties(ties),
+        defaults.min_gap if min_gap is None else checked_min_gap(min_gap),
+    )
+
+
+def _meant(key: str) -> str | None:
+    if key in _KNOWN or key in _OTHERS:
+        return None
+    folded = key.lower().replace("-", "_")
+    if folded in _KNOWN:
+        return folded
+    if folded in _MISTAKEN:
+        return _MISTAKEN[folded]
+    close = difflib.get_close_matches(folded, _KNOWN, n=1, cutoff=_CLOSENESS)
+    return close[0] if close else None

@@ -1,0 +1,63 @@
+"""What a judge is asked: the harness's requests as prompts and completions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lm_eval.api.instance import Instance
+
+from ultrarm_eval.benchmarks.choice import is_choice
+from ultrarm_eval.documents.document import is_document
+from ultrarm_eval.messages import Message, Prompt
+
+#: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
+_CONVERSATION = "ultrarm_eval.conversation/1 "
+
+
+@dataclass
+class ConversationRequest(Instance):  # type: ignore[misc, unused-ignore]
+    """A request of our tasks, with the conversation that its context was written from.
+
+    The document is the data's own, whatever the run puts in front of it, so that documents of
+    different runs can be matched.
+    """
+
+    conversation: Prompt = None
+
+
+def as_context(messages: Sequence[Message]) -> str:
+    """Writes a conversation as text that `read_request` turns back into it.
+
+    No two conversations are written alike, and one user turn stands for itself.
+    """
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        content = messages[0]["content"]
+        if content and not content.startswith(_CONVERSATION):
+            return content
+    return _CONVERSATION + json.dumps(list(messages), ensure_ascii=False)
+
+
+def holds_completions(document: object) -> bool:
+    """Whether a document is one of ours, with its prompt and completions as they are."""
+    return is_document(document) or is_choice(document)
+
+
+def read_request(request: Any) -> tuple[Prompt, str]:
+    """The prompt and the completion of a log-likelihood request.
+
+    Requests of our own tasks hold messages and completions as they are. Elsewhere the context is
+    the user's turn and the continuation, less one leading space, the answer.
+    """
+    document = request.doc
+    if isinstance(request, ConversationRequest):
+        return request.conversation, document["completions"][request.idx]
+    if holds_completions(document):
+        return document["prompt"], document["completions"][request.idx]
+    context, continuation = request.args[0], request.args[1]
+    prompt: Prompt = context
+    if context.startswith(_CONVERSATION):
+        prompt = json.loads(context.removeprefix(_CONVERSATION))
+    return prompt, continuation.removeprefix(" ")

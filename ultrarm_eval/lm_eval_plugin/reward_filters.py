@@ -1,0 +1,259 @@
+"""Filters that have a judge score what a model wrote: `reward` and `best_of_n`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.filter import Filter
+
+from ultrarm_eval.errors import (
+    AnswersNotJudgedError,
+    ConfigurationError,
+    ScoringError,
+    UltrarmEvalError,
+    first_line,
+    unknown_choice,
+)
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.critique_text import CritiquedReward, is_unscored
+from ultrarm_eval.judges.equal_rewards import warn_if_all_equal
+from ultrarm_eval.judges.protocol import checked_scores
+from ultrarm_eval.judges.text_check import check_texts
+from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
+from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options, keep_answers
+from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
+from ultrarm_eval.lm_eval_plugin.shared_judges import shared_judge
+from ultrarm_eval.messages import Prompt
+
+_SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
+
+
+class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
+    """Scores every response of a task in one go; what it returns of them is the subclass's."""
+
+    is_judging = True
+    #: Whether an answer may stay without a score, for what counts it: a metric of the harness would
+    #: make a number of it.
+    keeps_unscored = False
+
+    def __init__(
+        self,
+        prompt: str | None = None,
+        judge: str = DEFAULT_CHECKPOINT,
+        judge_args: Mapping[str, Any] | None = None,
+        reference: str | None = None,
+        followed: bool = False,
+        repeats: int | None = None,
+        **unknown: Any,
+    ) -> None:
+        """Takes the settings of the task's YAML.
+
+        Args:
+            prompt: A column's name or a Jinja template: a filter sees documents and responses
+                only, not the context that the model was given.
+            judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+            judge_args: The judge's settings; `judge` among them names its kind.
+            reference: The reference answer, a column's name or a Jinja template: it is scored, too,
+                for the metric `win_rate`.
+            followed: Whether other filters come behind this one, which take lists of responses;
+                set by the bridge.
+            repeats: How many responses a document got; set by the bridge, for the harness gives
+                the last document of a process more where another process has more documents.
+            **unknown: Refused.
+
+        Raises:
+            ConfigurationError: A setting is not known or not allowed.
+        """
+        for name in unknown:
+            raise unknown_choice("setting of a filter:", name, _SETTINGS)
+        if judge_args is not None and not isinstance(judge_args, Mapping):
+            raise ConfigurationError(f"judge_args of a filter is a mapping, not {judge_args!r}.")
+        self._prompt = prompt_writer(prompt)
+        self._reference = None if reference is None else reference_writer(reference)
+        self._checkpoint, self._judge_args = str(judge), judge_args
+        self._followed, self._repeats = followed, repeats
+
+    @property
+    def judge(self) -> Judge:
+        """The judge."""
+        return shared_judge(self._checkpoint, self._judge_args)
+
+    def check(self, documents: Iterable[Mapping[str, Any]], repeats: int) -> None:
+        """Finds what is wrong with the settings before the model writes anything.
+
+        Args:
+            documents: The documents of the task.
+            repeats: How many responses each document gets.
+
+        Raises:
+            UltrarmEvalError: A setting or the judge cannot be used.
+        """
+        prompts = []
+        for index, document in enumerate(documents):
+            where = getattr(document, "where", None)
+            place = f"Document {index}" + ("" if where is None else f" ({where})")
+            prompts.append((self._prompt(document), "", place))
+            if self._reference is not None and self._reference(document) is None:
+                raise ConfigurationError(
+                    f"Document {index} has no reference answer, which the filter's setting "
+                    "reference asks for. Leave such documents out (process_docs)."
+                )
+        self.responses([""] * repeats)
+        check_texts(shared_judge(self._checkpoint, self._judge_args), prompts)
+
+    def apply(self, resps: Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Scores the responses, and the references where there are some.
+
+        Args:
+            resps: For each document its responses, or one response as a text.
+            docs: The documents.
+
+        Returns:
+            For each document what `chosen` makes of its scored responses; in a list of its own
+            where another filter follows.
+        """
+        answers = [self.responses(_texts(each)[: self._repeats]) for each in resps]
+        prompts = list(map(self._prompt, docs))
+        references = [self._reference(d) if self._reference else None for d in docs]
+        # A prompt's answers and its reference side by side: a judge computes the prompt once.
+        asked = [
+            (prompt, text)
+            for prompt, of_document, reference in zip(prompts, answers, references, strict=True)
+            for text in (*of_document, *([] if reference is None else [reference]))
+        ]
+        try:
+            scored = iter(self._scored(asked))
+        except Exception as error:
+            # Whatever it was: hours of writing are not to be lost with it.
+            command = keep_answers(prompts, answers, references)
+            options = judge_options(self._checkpoint, self._judge_args)
+            said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
+            failure = AnswersNotJudgedError(
+                f"{said} The model's answers are not judged; they are kept in a file. Judge them "
+                f"with: {command} {options}"
+            )
+            failure.kept = docs[0]
+            raise failure from error
+        chosen = []
+        for of_document, reference in zip(answers, references, strict=True):
+            judged = [next(scored) for _ in of_document]
+            of_reference = None if reference is None else next(scored)
+            chosen.append(self.chosen(judged, of_reference))
+        return [[one] for one in chosen] if self._followed else chosen
+
+    def responses(self, given: Sequence[str]) -> Sequence[str]:
+        """Which responses of a document are scored: all of them."""
+        return given
+
+    def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
+        """What stands for the scored answers of a document."""
+        raise NotImplementedError
+
+    def _scored(self, asked: Sequence[tuple[Prompt, str]]) -> list[ScoredText]:
+        texts = [text for _, text in asked]
+        rewards = checked_scores(self.judge, [prompt for prompt, _ in asked], texts)
+        self._check_rewards(rewards, len(texts))
+        warn_if_all_equal(zip(texts, rewards, strict=True))
+        return [_scored_text(text, reward) for text, reward in zip(texts, rewards, strict=True)]
+
+    def _check_rewards(self, rewards: Sequence[float], count: int) -> None:
+        abstains = may_abstain(self.judge)
+        unscored = sum(map(is_unscored, rewards)) if abstains else 0
+        if unscored and not self.keeps_unscored:
+            raise ScoringError(
+                f"{unscored} of {count} answers got no readable score from the judge "
+                f"{self._checkpoint}, and none is guessed. Use more samples: judge_args: "
+                "{samples: 4}."
+            )
+        if len(rewards) != count or not all(
+            math.isfinite(reward) or (abstains and is_unscored(reward)) for reward in rewards
+        ):
+            raise ScoringError(
+                f"The judge {self._checkpoint} gave {len(rewards)} rewards to {count} answers, or "
+                "one that is no finite number."
+            )
+
+
+class RewardFilter(JudgingFilter):
+    """Gives every response its reward; the metrics `reward` and `win_rate` read it."""
+
+    def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
+        """The answer, or of several the first with the mean of their rewards."""
+        rewards = [answer.reward for answer in answers if answer.reward is not None]
+        mean = sum(rewards) / len(rewards) if rewards else None
+        return ScoredText(answers[0], mean, answers, reference, answers[0].critique, is_judged=True)
+
+
+class TaskRewardFilter(RewardFilter):
+    """The filter of this package's own tasks, which count the answers without a score."""
+
+    keeps_unscored = True
+
+
+class BestOfNFilter(JudgingFilter):
+    """Keeps the response with the highest reward, the first of equals."""
+
+    def __init__(self, n: int | None = None, **settings: Any) -> None:
+        """Takes the settings of the task's YAML.
+
+        Args:
+            n: How many responses are looked at; all that there are if None.
+            **settings: As for the filter `reward`.
+
+        Raises:
+            ConfigurationError: A setting is not known or not allowed.
+        """
+        if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
+            raise ConfigurationError(f"n={n!r} of best_of_n is a whole number of at least 1.")
+        super().__init__(**settings)
+        self._n = n
+
+    def responses(self, given: Sequence[str]) -> Sequence[str]:
+        """The first n responses.
+
+        Raises:
+            ConfigurationError: There are fewer.
+        """
+        if self._n is not None and len(given) < self._n:
+            raise ConfigurationError(
+                f"n={self._n} of best_of_n, and a document has {len(given)} responses: set "
+                f"repeats: {self._n} in the task's YAML, and do_sample: true with a temperature "
+                "in its generation_kwargs, or a smaller n."
+            )
+        return given[: self._n]
+
+    def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
+        """The best answer."""
+        best = max(answers, key=_reward)
+        return ScoredText(best, best.reward, answers, reference, best.critique, is_pick=True)
+
+
+def _texts(responses: Any) -> list[str]:
+    """A document's responses; what an interface left out is an empty one."""
+    found = [responses] if isinstance(responses, str) else list(responses)
+    for response in found:
+        if response is not None and not isinstance(response, str):
+            raise ConfigurationError(
+                f"A response is of type {type(response).__name__}, and a judge scores texts: the "
+                "filters reward and best_of_n are for tasks of output_type generate_until."
+            )
+    return [response or "" for response in found]
+
+
+def _scored_text(text: str, reward: float) -> ScoredText:
+    return ScoredText(
+        text,
+        None if math.isnan(reward) else float(reward),
+        critique=reward.critique if isinstance(reward, CritiquedReward) else None,
+        is_judged=True,
+    )
+
+
+def _reward(answer: ScoredText) -> float:
+    if answer.reward is None:
+        raise ScoringError(f"The answer {str(answer)[:80]!r} has no reward.")
+    return answer.reward

@@ -1,0 +1,81 @@
+"""How a judge's ranking of a prompt's completions compares with that of their ratings."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from dataclasses import dataclass
+
+import numpy as np
+
+from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.observations import Observations
+
+
+@dataclass(frozen=True)
+class RankConfusion:
+    """Rank by rating against rank by reward.
+
+    Attributes:
+        completions: How many rated completions the prompts have that count here.
+        prompts: How many those prompts are.
+        others: Prompts with another number of rated completions, which do not count here.
+        shares: Row r, column c: of the completions at rank r by rating (the best is the first) the
+            share at rank c by reward. Completions of equal rating or reward are at each of the
+            ranks they share in equal parts, so that rows and columns add up to 1.
+    """
+
+    completions: int
+    prompts: int
+    others: int
+    shares: tuple[tuple[float, ...], ...]
+
+
+def rank_confusion(observations: Observations) -> RankConfusion | None:
+    """The confusion over the prompts with the most frequent number of rated completions.
+
+    Prompts whose ratings are all equal have no order to find, and are left out.
+
+    Returns:
+        The confusion; None where no prompt has three rated completions or more.
+    """
+    completions = observations.completions
+    rated = ~np.isnan(completions.rating)
+    documents, ratings = completions.document[rated], completions.rating[rated]
+    rewards = completions.reward[rated]
+    if not len(documents):
+        return None
+    bounds = np.flatnonzero(np.diff(documents, prepend=-1, append=-1))
+    groups = [
+        (ratings[start:stop], rewards[start:stop])
+        for start, stop in itertools.pairwise(bounds)
+        if len(np.unique(ratings[start:stop])) > 1
+    ]
+    # The larger number where two are equally frequent, whatever their order.
+    sizes = sorted(Counter(len(group) for group, _ in groups).items(), key=lambda x: (x[1], x[0]))
+    if not sizes or sizes[-1][0] < 3:
+        return None
+    size, prompts = sizes[-1]
+    total = np.zeros((size, size))
+    for of_ratings, of_rewards in groups:
+        if len(of_ratings) == size:
+            total += places(of_ratings).T @ places(of_rewards)
+    shares = tuple(tuple(float(x) for x in row) for row in total / prompts)
+    return RankConfusion(size, prompts, len(groups) - prompts, shares)
+
+
+def places(values: Numbers) -> Numbers:
+    """The ranks of values, the highest first, equal ones in equal parts at those they share.
+
+    Args:
+        values: Shape (n,).
+
+    Returns:
+        Shape (n, n): in row i the share of value i at each rank; rows and columns add up to 1.
+    """
+    first = (values[None, :] > values[:, None]).sum(axis=1)
+    equal = (values[None, :] == values[:, None]).sum(axis=1)
+    ranks = np.arange(len(values))
+    inside = (ranks >= first[:, None]) & (ranks < (first + equal)[:, None])
+    shares: Numbers = inside / equal[:, None]
+    return shares

@@ -1,0 +1,203 @@
+"""What tells runs apart: the model with its settings, and a task with its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.runs.judge_identity import (
+    FINGERPRINT,
+    OF_COMPUTING,
+    PARAMETERS,
+    arguments,
+    judge_settings,
+    stated,
+    without_fingerprints,
+)
+from ultrarm_eval.runs.run import Run
+
+_GENERATING = "generate_until"
+_MISSING = object()
+
+#: Settings that say which data a task read, and not how it looked at them.
+OF_DATA = ("data_used", "data_revision", "split")
+#: What the figures of a task of this package depend on, beside its name.
+_OF_TASK = (
+    "version",
+    "preference",
+    "ties",
+    "min_gap",
+    "category",
+    *OF_DATA,
+)
+# The same of a task whose answers are judged. Results of older versions hold them in the metadata
+# of every task, as the harness merges a run's --model_args into it.
+_OF_JUDGED_TASK = ("reference", "n")
+# What tells a task of this package by its metadata.
+_MARKS_OF_OURS = ("counts", "data_used", "judge_used", "suite", "preference", "ties", "min_gap")
+# What the metadata of others' tasks hold beside what these read there.
+_DESCRIBING = ("config_source", "data_digest", "in_sample_for", "shard", "undefined")
+_JUDGING_FILTERS = ("reward", "best_of_n")
+_OF_FILTER = ("n", "reference")
+
+
+def model_settings(run: Run) -> dict[str, Any]:
+    """What a run's results depend on beside the checkpoint, as far as the run says it."""
+    config = run.config
+    given = arguments(config.get("model_args"))
+    found: dict[str, Any]
+    if config.get("judge") is not None:
+        own = config.get("judge_settings")
+        reported = own if isinstance(own, Mapping) else config
+        about = {name: config.get(name) for name in ("judge", FINGERPRINT, PARAMETERS)}
+        found = judge_settings({**reported, **about}, given)
+        fingerprint = found.pop(FINGERPRINT, None)
+        found["model_sha"] = config.get("model_sha")
+        found["system_instruction"] = run.results.get("system_instruction_sha")
+        found[FINGERPRINT] = fingerprint
+    else:
+        found = {"model": config.get("model"), "revision": config.get("model_revision")}
+        known = {"pretrained", *OF_COMPUTING}
+        found |= {name: value for name, value in given.items() if name not in known}
+        found["model_sha"] = config.get("model_sha")
+        found["chat_template"] = run.results.get("chat_template_sha")
+        found["system_instruction"] = run.results.get("system_instruction_sha")
+    return stated(found)
+
+
+def task_settings(run: Run, task: str) -> dict[str, Any]:
+    """What a task's figures depend on, as far as the run says it; of a group those of its tasks."""
+    members = member_tasks(run, task)
+    if members:
+        return _of_all({member: task_settings(run, member) for member in members})
+    config = mapping(mapping(run.results.get("configs")).get(task))
+    metadata = mapping(config.get("metadata"))
+    found = _of_metadata(metadata, run, is_generating=config.get("output_type") == _GENERATING)
+    found |= _of_judge(metadata, config)
+    shots = mapping(run.results.get("n-shot")).get(task)
+    found["num_fewshot"] = shots or None
+    if shots:
+        found["fewshot_seed"] = run.config.get("fewshot_seed")
+    if config.get("output_type") == _GENERATING:
+        found |= _of_generation(config, run)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_metadata(metadata: Mapping[str, Any], run: Run, *, is_generating: bool) -> dict[str, Any]:
+    if any(name in metadata for name in _MARKS_OF_OURS):
+        is_judged = is_generating or "judge_used" in metadata
+        names = (*_OF_TASK, *(_OF_JUDGED_TASK if is_judged else ()))
+        return {name: metadata.get(name) for name in names}
+    # Others' tasks may read anything there, but what the harness put there for the model.
+    given = arguments(run.config.get("model_args"))
+    return {
+        str(name): value
+        for name, value in metadata.items()
+        if name not in _DESCRIBING and str(given.get(name, _MISSING)).lower() != str(value).lower()
+    }
+
+
+def _of_judge(metadata: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The judge of the answers that a model writes, and its settings."""
+    used = mapping(metadata.get("judge_used"))
+    given = mapping(metadata.get("judge_args"))
+    found: dict[str, Any] = {}
+    if used:
+        found["judge"] = used.get("pretrained") or used.get("name")
+    else:
+        settings = _judging_filter(config)
+        found = {name: settings[name] for name in ("judge", *_OF_FILTER) if name in settings}
+        given = mapping(settings.get("judge_args"))
+    of_judge = judge_settings(used, given)
+    return found | {f"judge_{name}": value for name, value in of_judge.items()}
+
+
+def _judging_filter(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of the filter that judges, of a task that has one."""
+    listed = config.get("filter_list")
+    for each in listed if isinstance(listed, list) else ():
+        functions = mapping(each).get("filter")
+        for function in functions if isinstance(functions, list) else ():
+            if mapping(function).get("function") in _JUDGING_FILTERS:
+                return mapping(function)
+    return {}
+
+
+def _of_generation(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
+    """How the model writes."""
+    given = mapping(config.get("generation_kwargs"))
+    found = {f"gen_{name}": value for name, value in given.items()}
+    if given.get("do_sample"):
+        found["torch_seed"] = run.config.get("torch_seed")
+    repeats = config.get("repeats")
+    if repeats != 1:
+        found["repeats"] = repeats
+    return found
+
+
+def member_tasks(run: Run, group: str) -> tuple[str, ...]:
+    """The tasks of a group, also those of groups in it, in the run's order; of a task none."""
+    members = mapping(run.results.get("group_subtasks"))
+    seen: dict[str, bool] = {}
+    waiting = [group]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in seen:
+            below = members.get(name)
+            below = [n for n in below if isinstance(n, str)] if isinstance(below, list) else []
+            seen[name] = not below
+            waiting += below
+    return tuple(name for name, is_task in seen.items() if is_task and name != group)
+
+
+def _of_all(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Settings of several tasks: one value where all have the same, else that of each."""
+    found: dict[str, Any] = {}
+    for name in dict.fromkeys(name for of_one in settings.values() for name in of_one):
+        values = {task: of_one.get(name) for task, of_one in settings.items()}
+        first = next(iter(values.values()))
+        found[name] = first if all(value == first for value in values.values()) else values
+    return found
+
+
+def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
+    """Labels that tell things of one name apart by the settings in which they differ.
+
+    Args:
+        named: Name and settings of each thing.
+
+    Returns:
+        A label each: the name alone where no other has it; else with the settings in brackets
+        that differ, and numbered where nothing else does.
+    """
+    labels = []
+    for name, settings in named:
+        same = [others for other, others in named if other == name]
+        differing = [
+            key
+            for key in dict.fromkeys(key for others in same for key in others)
+            if any(others.get(key) != settings.get(key) for others in same)
+        ]
+        # Only where nothing else tells them apart.
+        told = without_fingerprints(differing)
+        twins = [o for o in same if all(o.get(key) == settings.get(key) for key in told)]
+        # Of runs of older versions there is none, and that tells nothing.
+        known = [key for key in differing if settings.get(key) is not None]
+        if any(o.get(key) not in (None, settings[key]) for o in twins for key in known):
+            told = differing
+        said = ", ".join(f"{key}={_short(settings.get(key))}" for key in told)
+        labels.append(f"{name} ({said})" if said else name)
+    return [
+        f"{label} [{labels[: index + 1].count(label)}]" if labels.count(label) > 1 else label
+        for index, label in enumerate(labels)
+    ]
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A mapping, or an empty one in the place of anything else."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _short(value: Any) -> str:
+    text = "none" if value is None else str(value)
+    return text if len(text) <= 24 else f"{text[:12]}…{text[-8:]}"

@@ -1,0 +1,277 @@
+"""A document with its completions' rewards, as a sample of the harness holds it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.choice import is_choice
+from ultrarm_eval.benchmarks.known import find_suite, suite_names
+from ultrarm_eval.documents.document import is_document, ratings_of
+from ultrarm_eval.documents.reference_documents import FORMAT as REFERENCE_FORMAT
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.pairs import PreferencePair, preference_pairs
+from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
+from ultrarm_eval.runs.sample_values import (
+    count_in,
+    judged_reward,
+    name_in,
+    names_in,
+    rewards_in,
+    share_in,
+    shown,
+    texts_in,
+    turns_in,
+)
+
+#: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
+#: answer and the reference that it is compared with.
+PREFERENCE, REFERENCE = "preference", "reference"
+# Beyond it differences and their squares may be no finite numbers.
+_LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class JudgedDocument:
+    """A prompt with completions, their rewards, and the pairs among them.
+
+    Attributes:
+        kind: `PREFERENCE` or `REFERENCE`.
+        prompt: The conversation before the completions.
+        completions: Their texts.
+        names: Who wrote each; None where it is not known.
+        rewards: The reward of each; NaN where there is none.
+        ratings: The rating of each, higher is better; NaN where there is none.
+        pairs: The pairs; of a `REFERENCE` document the answer stands in the place of the chosen.
+        tie_credit: What a pair with equal rewards is worth.
+        parts: What the document belongs to, by dimension (`source`, `category`).
+        aspects: Accuracy by aspect; None where the document has no pair for it.
+        evidence: What its benchmark's figures need of it; None where it has none.
+    """
+
+    kind: str
+    prompt: Sequence[Mapping[str, Any]]
+    completions: Sequence[str]
+    names: Sequence[str | None]
+    rewards: Sequence[float]
+    ratings: Sequence[float]
+    pairs: Sequence[PreferencePair]
+    tie_credit: float
+    parts: Mapping[str, str] = field(default_factory=dict)
+    aspects: Mapping[str, float | None] = field(default_factory=dict)
+    evidence: Any = None
+
+    @property
+    def prompt_length(self) -> int:
+        """Characters of the conversation before the completions."""
+        return sum(len(str(message.get("content", ""))) for message in self.prompt)
+
+    @property
+    def prompt_key(self) -> str | None:
+        """Equal for documents with the same prompt; None where there is no prompt."""
+        if not self.prompt:
+            return None
+        text = json.dumps([dict(m) for m in self.prompt], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_sample(
+    sample: Mapping[str, Any], metadata: Mapping[str, Any], where: str
+) -> JudgedDocument | None:
+    """Reads a sample of one of our tasks.
+
+    Args:
+        sample: The sample.
+        metadata: The task's metadata in the results: the rules of the comparison.
+        where: Where the sample stands, for messages.
+
+    Returns:
+        The document; None for a sample of another kind of task.
+
+    Raises:
+        DataError: It is of one of our tasks and does not hold what such a sample has.
+    """
+    document: Any = sample.get("doc")
+    found: JudgedDocument | None = None
+    try:
+        if is_document(document):
+            found = _of_ratings(sample, document, metadata)
+        elif is_choice(document):
+            found = _of_choice(sample, document, metadata)
+        elif isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
+            found = _of_reference(sample, document)
+        if found is None:
+            _require_of_others(document, metadata)
+        else:
+            _require_texts(found)
+    except (
+        ArithmeticError,
+        AttributeError,
+        DataError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise DataError(
+            f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
+            "the file is damaged or was edited."
+        ) from error
+    if found is not None:
+        _require_finite(found, where)
+    return found
+
+
+def _require_finite(document: JudgedDocument, where: str) -> None:
+    for what, values in (("reward", document.rewards), ("rating", document.ratings)):
+        for value in values:
+            if abs(value) > _LARGEST:
+                raise DataError(
+                    f"{where}: a completion has the {what} {value}; at most {_LARGEST:g} can be "
+                    "compared."
+                )
+
+
+def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
+    """Refuses a document without rewards where the task's are all judged.
+
+    Raises:
+        ValueError: It is one.
+    """
+    is_asked = isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT
+    # With --predict_only nothing is judged.
+    may_be = is_asked and "preference" not in metadata
+    is_ours = isinstance(metadata.get("suite"), str) or "data_schema" in metadata
+    if is_ours and not may_be:
+        raise ValueError("its document is none of this task's")
+
+
+def _require_texts(document: JudgedDocument) -> None:
+    """Refuses what is no conversation with texts, as a file that was edited may hold.
+
+    Raises:
+        ValueError: Something is no text, or there are more or fewer rewards than completions.
+    """
+    turns_in(document.prompt)
+    texts_in(document.completions, "completions")
+    names_in(document.names, "models")
+    if not len(document.completions) == len(document.names) == len(document.rewards):
+        raise ValueError(f"{len(document.rewards)} rewards of {len(document.completions)} answers")
+
+
+def _of_ratings(
+    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> JudgedDocument:
+    rules = ComparisonRules(min_gap=checked_min_gap(metadata.get("min_gap", 0.0)))
+    answers = rewards_in(sample["filtered_resps"])
+    given = dict(zip(completions_to_score(document, rules), answers, strict=True))
+    rewards = [given.get(i, math.nan) for i in range(len(document["completions"]))]
+    exact = [
+        None if math.isnan(reward) else rating
+        for rating, reward in zip(ratings_of(document), rewards, strict=True)
+    ]
+    source = name_in(document["source"], "source")
+    share_in(sample.get("acc"), "acc")
+    return JudgedDocument(
+        PREFERENCE,
+        document["prompt"],
+        document["completions"],
+        document["models"],
+        rewards,
+        [math.nan if rating is None else float(rating) for rating in exact],
+        preference_pairs(exact, rules.min_gap),
+        TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
+        {} if source is None else {"source": source},
+        {name: share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document["aspects"]},
+    )
+
+
+def _of_choice(
+    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> JudgedDocument:
+    correct, total = count_in(document["correct"], "correct"), len(document["completions"])
+    # Benchmarks without subsets call it by an empty text.
+    subset = name_in(document["subset"], "subset")
+    rewards = rewards_in(sample["filtered_resps"])
+    _require_accuracy(sample)
+    if not 0 < correct < total:
+        raise ValueError(f"{shown(correct)} right ones of {total} completions")
+    # As in its task's metrics, an item with a completion that has no score counts in nothing.
+    is_scored = not any(map(math.isnan, rewards))
+    pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
+    suite = suite_of(metadata)
+    named = metadata.get("ties") or (None if suite is None else suite.ties)
+    tie = TIE_CREDITS.get(str(named))
+    evidence = None
+    if suite is not None:
+        tie = suite.pair_tie(dict(document)) if tie is None else tie
+        if is_scored and suite.compositions:
+            credit = suite.credit(dict(document), rewards, tie)
+            evidence = suite.evidence(dict(document), rewards, credit)
+    return JudgedDocument(
+        PREFERENCE,
+        document["prompt"],
+        document["completions"],
+        [None] * total,
+        rewards,
+        [1.0] * correct + [0.0] * (total - correct),
+        pairs if is_scored else [],
+        0.5 if tie is None else tie,
+        {"category": subset} if subset else {},
+        evidence=evidence,
+    )
+
+
+def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
+    """The benchmark that a task is of, by its metadata; None where it is of none that is known."""
+    name = metadata.get("suite")
+    return find_suite(name) if isinstance(name, str) and name in suite_names() else None
+
+
+def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:
+    if not isinstance(sample["resps"], list):
+        raise TypeError(f"resps is no list: {shown(sample['resps'])}")
+    answers = texts_in(_flat(sample["resps"]), "resps")
+    if "judged" not in sample or "judged_reference" not in sample:
+        return None
+    judged, reference = sample["judged"], sample["judged_reference"]
+    if judged == []:
+        return None
+    if not isinstance(judged, list) or len(judged) != len(answers):
+        raise ValueError(f"{len(answers)} answers were judged as {shown(judged)}")
+    rewards = [judged_reward(one) for one in (*judged, reference)]
+    last = len(answers)
+    # As in the task's win rate: with one text without a score there is no comparison.
+    is_scored = not any(map(math.isnan, rewards))
+    source = name_in(document.get("source"), "source")
+    return JudgedDocument(
+        REFERENCE,
+        document["prompt"],
+        [*answers, document["reference"]],
+        [
+            *[None] * last,
+            name_in(document.get("reference_model"), "reference_model") or "reference",
+        ],
+        rewards,
+        [math.nan] * len(rewards),
+        [PreferencePair(i, last) for i in range(last)] if is_scored else [],
+        0.5,
+        {} if source is None else {"source": source},
+    )
+
+
+def _require_accuracy(sample: Mapping[str, Any]) -> None:
+    """Refuses what is no accuracy; that of a composed figure is made of several numbers."""
+    if not isinstance(sample.get("acc"), list | tuple):
+        share_in(sample.get("acc"), "acc")
+
+
+def _flat(values: Any) -> list[Any]:
+    if isinstance(values, list):
+        return [item for value in values for item in _flat(value)]
+    return [values]

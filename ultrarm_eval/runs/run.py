@@ -1,0 +1,156 @@
+"""A run as the harness wrote it: `results_*.json` and `samples_TASK_*.jsonl`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.runs.plain import is_too_deep
+from ultrarm_eval.runs.sample_lines import sample_lines
+
+#: The time in a file's name.
+STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
+# `--output_path FILE.json` gives FILE in the place of `results`.
+_RESULTS = re.compile(rf".+_({STAMP})\.json")
+# Arguments of a model that the harness takes for its name; without any it draws one.
+_NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+_DRAWN = re.compile(r"[a-z0-9]{8}")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run.
+
+    Attributes:
+        path: Its results file.
+        stamp: When it was written, as it stands in the files' names.
+        results: The file's content.
+    """
+
+    path: Path
+    stamp: str
+    results: dict[str, Any]
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """How the run was made: the model's or the judge's settings, and the harness's own."""
+        config = self.results.get("config")
+        return config if isinstance(config, Mapping) else {}
+
+    @property
+    def model(self) -> str:
+        """What was evaluated: the judge's checkpoint or name, or the model's name."""
+        config, named = self.config, self.results.get("model_name")
+        # The harness always writes the arguments, if only that there are none.
+        is_unnamed = "model_args" in config and not names_model(config["model_args"])
+        if is_unnamed and _DRAWN.fullmatch(str(named)):
+            named = None
+        kind = config.get("judge") or config.get("model")
+        return str(config.get("pretrained") or named or kind or self.path.parent.name)
+
+    def samples_path(self, task: str) -> Path:
+        """Where the harness writes the samples of a task, whether they are there or not."""
+        return self.path.parent / f"samples_{task}_{self.stamp}.jsonl"
+
+    def samples(self, task: str) -> Iterator[dict[str, Any]]:
+        """Yields the samples of a task.
+
+        Raises:
+            DataError: There is no file of them, or a line is damaged.
+        """
+        path = self.samples_path(task)
+        if not path.is_file():
+            raise DataError(
+                f"{path}: there are no samples of {task} beside the results. Run lm_eval with "
+                "--log_samples."
+            )
+        for line in sample_lines(path):
+            if isinstance(line.content, DataError):
+                raise line.content
+            yield line.content
+
+
+def find_runs(given: str, task: str) -> list[Run]:
+    """The runs of a task, in the order of their paths.
+
+    Args:
+        given: A results file, or a folder that holds some at any depth.
+        task: The task that the run has to have.
+
+    Raises:
+        DataError: There is none, runs of several models have the task, or a file cannot be read.
+    """
+    path = Path(given).expanduser()
+    if not path.is_dir():
+        run = read_run(path)
+        if task not in run.results["results"]:
+            raise _without_task(path, task, [run])
+        return [run]
+    runs = [read_run(p) for p in results_files(path)]
+    if not runs:
+        raise DataError(
+            f"{path}: there is no results_*.json in this folder. Give the folder that lm_eval "
+            "--output_path wrote to, or a results file."
+        )
+    having = [run for run in runs if task in run.results["results"]]
+    if not having:
+        raise _without_task(path, task, runs)
+    models = sorted({run.model for run in having})
+    if len(models) > 1:
+        raise DataError(
+            f"{path}: runs of several models have {task}: {', '.join(models)}. Give the folder or "
+            "the results file of one of them."
+        )
+    return having
+
+
+def results_files(folder: Path) -> list[Path]:
+    """The results files of a folder, at any depth, in the order of their paths."""
+    return sorted(p for p in folder.rglob("*.json") if _RESULTS.fullmatch(p.name))
+
+
+def _without_task(path: Path, task: str, runs: Sequence[Run]) -> DataError:
+    tasks = sorted({name for run in runs for name in run.results["results"]})
+    return DataError(
+        f"{path}: there is no run of {task}; tasks here: {', '.join(tasks) or 'none'}. Run "
+        "lm_eval --tasks rewardbench --log_samples."
+    )
+
+
+def read_run(path: Path) -> Run:
+    """Reads a results file.
+
+    Raises:
+        DataError: It is none, or cannot be read.
+    """
+    named = _RESULTS.fullmatch(path.name)
+    if not path.is_file() or named is None:
+        raise DataError(
+            f"{path}: this is no results file of lm_eval (results_TIME.json), nor a folder of them."
+        )
+    try:
+        results = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read ({error.strerror}).") from error
+    # A number of thousands of digits is a ValueError and no JSONDecodeError.
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
+        ) from error
+    if is_too_deep(results):
+        raise DataError(f"{path}: this JSON is nested too deeply; the file is damaged.")
+    if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
+        raise DataError(f"{path}: this JSON has no 'results' of lm_eval.")
+    return Run(path, named[1], results)
+
+
+def names_model(given: Any) -> bool:
+    """Whether a model's arguments, a mapping or a text, say what the harness calls the model."""
+    if isinstance(given, Mapping):
+        return any(name in given for name in _NAMING)
+    return isinstance(given, str) and any(f"{name}=" in given for name in _NAMING)

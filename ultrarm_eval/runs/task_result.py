@@ -1,0 +1,181 @@
+"""What a run says about one task."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.runs.digest import samples_digest
+from ultrarm_eval.runs.identity import mapping, member_tasks
+from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.run import Run
+from ultrarm_eval.runs.sample_lines import sample_lines
+
+#: The metric that leaderboards read.
+MAIN_METRIC = "acc"
+_MAIN_KEY = f"{MAIN_METRIC},none"
+# What is written where a figure is not defined.
+_NOT_DEFINED = ("N/A", "", " ")
+_SHOWN = 40
+# What a float still counts exactly; more is no count of documents.
+_MOST_DOCUMENTS = 2**53
+_NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """What a run says about a task.
+
+    Attributes:
+        task: The task's name.
+        run: The run it is from.
+        figures: The harness's figures, by metric and filter (`acc,none`, `acc_stderr,none`); empty
+            where the run was interrupted before they were written.
+    """
+
+    task: str
+    run: Run
+    figures: Mapping[str, Any]
+
+    @property
+    def samples_path(self) -> Path | None:
+        """The file of its samples; None where there is none."""
+        path = self.run.samples_path(self.task)
+        return path if path.is_file() else None
+
+    @property
+    def metadata(self) -> Mapping[str, Any]:
+        """What the task says about itself and its data."""
+        found = mapping(mapping(self.run.results.get("configs")).get(self.task)).get("metadata")
+        return mapping(found)
+
+    @property
+    def data_digest(self) -> str | None:
+        """Equal for runs over the same documents; None for a run without samples.
+
+        Results of older versions do not hold it: then the samples are read.
+        """
+        stored = self.metadata.get("data_digest")
+        if stored is not None or self.samples_path is None:
+            return None if stored is None else str(stored)
+        lines = (line.content for line in sample_lines(self.samples_path))
+        return samples_digest(line for line in lines if isinstance(line, dict))
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The keys of its figures, without those of the standard errors."""
+        return tuple(
+            key
+            for key, value in self.figures.items()
+            if key not in _NO_METRICS
+            and "_stderr," not in key
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+            # JSON has integers that no float can hold.
+            and (isinstance(value, float) or finite(value) is not None)
+        )
+
+    @property
+    def damaged_figures(self) -> dict[str, str]:
+        """What stands in the place of a figure that the harness writes, by its key."""
+        written: dict[str, Any] = {
+            key: value
+            for key, value in self.figures.items()
+            # Others' metrics may be lists and mappings.
+            if isinstance(value, str | int)
+            and "," in key
+            and key not in self.metrics
+            and value not in _NOT_DEFINED
+        }
+        main = finite(self.figures.get(_MAIN_KEY), spelled=False)
+        # Those of others may go from 0 to 100.
+        if "counts" in self.metadata and main is not None and not 0 <= main <= 1:
+            written[_MAIN_KEY] = main
+        # A standard error may be missing, and a deviation of nothing is no number.
+        return {k: _shown(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
+
+    @property
+    def main_metric(self) -> tuple[str, float, float | None] | None:
+        """The figure to quote: its key, its value and its standard error.
+
+        `acc,none` if there is one, else the first. None where there are no figures.
+        """
+        keys = self.metrics
+        if not keys:
+            return None
+        ours = [key for key in keys if key.partition(",")[0] == MAIN_METRIC]
+        return self.figure((ours or list(keys))[0])
+
+    def figure(self, key: str) -> tuple[str, float, float | None]:
+        """A figure by its key, with its value and its standard error, if it has one."""
+        metric, _, filter_name = key.partition(",")
+        error = self.figures.get(f"{metric}_stderr,{filter_name}")
+        known = finite(error) if isinstance(error, int | float) else None
+        return key, float(self.figures[key]), known
+
+    def higher_is_better(self, metric: str) -> bool | None:
+        """Whether a higher value of a metric is better; None where neither is."""
+        directions = mapping(mapping(self.run.results.get("higher_is_better")).get(self.task))
+        value = directions.get(metric.partition(",")[0])
+        return value if isinstance(value, bool) else None
+
+    @property
+    def documents(self) -> int | None:
+        """How many documents were evaluated, if the run says so."""
+        counted = mapping(mapping(self.run.results.get("n-samples")).get(self.task))
+        value = counted.get("effective", self.figures.get("sample_len"))
+        is_count = isinstance(value, int) and not isinstance(value, bool)
+        return value if is_count and 0 <= value <= _MOST_DOCUMENTS else None
+
+    @property
+    def in_sample(self) -> bool:
+        """Whether the judge was trained on the task's data.
+
+        Where a model writes and a judge scores, it is that judge which may know the data.
+        """
+        named = self.metadata.get("in_sample_for")
+        judge = mapping(self.metadata.get("judge_used")).get("pretrained", self.run.model)
+        return isinstance(named, list | tuple) and judge in named
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What made the run see a part of the data alone: `--limit`, `--samples`, a shard.
+
+        Of a group, what made it see a part of any of its tasks' data.
+        """
+        tasks = member_tasks(self.run, self.task) or (self.task,)
+        samples = self.run.config.get("samples")
+        given = {
+            "limit": self.run.config.get("limit"),
+            # A judge that writes critiques has a setting of that name, how many of each answer.
+            "samples": samples if isinstance(samples, Mapping) else None,
+            "shard": _first(TaskResult(one, self.run, {}).metadata.get("shard") for one in tasks),
+        }
+        found = {name: value for name, value in given.items() if value is not None}
+        # The harness does not write down `--samples`; what it counted tells.
+        counted = _first(self._counted_part(task) for task in tasks)
+        return found if found or counted is None else {"documents": counted}
+
+    def _counted_part(self, task: str) -> str | None:
+        counted = mapping(mapping(self.run.results.get("n-samples")).get(task))
+        seen, all_of_them = counted.get("effective"), counted.get("original")
+        if isinstance(seen, int) and isinstance(all_of_them, int) and seen < all_of_them:
+            return f"{seen} of {all_of_them}"
+        return None
+
+
+def _is_odd(stderr: Any) -> bool:
+    return isinstance(stderr, bool) or not isinstance(stderr, int | float) or stderr < 0
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+
+
+def _first(values: Iterable[Any]) -> Any:
+    """The first of some values that is not None."""
+    return next((value for value in values if value is not None), None)

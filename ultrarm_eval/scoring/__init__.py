@@ -1,1 +1,0 @@
-"""Turning texts into rewards: encoding, batches, and the run over the model."""

@@ -1,0 +1,151 @@
+"""A page as one file: styles and script inside, nothing loaded, nothing of the data's run."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup, escape
+
+from ultrarm_eval.show.visible import visible, visible_name
+
+# What would end a script element, or begin a comment or a character reference, in HTML.
+_IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
+_NONE = "\N{EN DASH}"
+_BREAKS = re.compile(r"[_/]+")
+
+
+def render_page(
+    template: str, *, scripts: Sequence[str] = (), data: Any = None, **context: Any
+) -> str:
+    """Renders a page.
+
+    Everything that is not `Markup` is escaped. The policy in the page allows no connection, no
+    script but the page's own (by its digest) and no form.
+
+    Args:
+        template: Name of the template in `templates/`.
+        scripts: Names of the scripts in `templates/`, in their order.
+        data: What the scripts read, as JSON values.
+        **context: What the template shows.
+    """
+    code = "\n".join(map(_asset, scripts))
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            **context,
+            policy=_policy(code),
+            style=Markup(_asset("page.css")),  # noqa: S704 - our own file
+            script=Markup(code),  # noqa: S704 - our own file
+            data=None if data is None else Markup(_script_data(data)),  # noqa: S704 - escaped
+        )
+    )
+
+
+def size_in_page(text: str) -> int:
+    """Bytes that a text takes in a page's data."""
+    return len(_script_data(text).encode("utf-8", errors="replace"))
+
+
+def _policy(code: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+    scripts = f"'sha256-{digest}'" if code else "'none'"
+    # Charts carry their colours in style attributes; a style cannot reach the network here.
+    return (
+        f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _script_data(data: Any) -> str:
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.translate(_IN_SCRIPT)
+
+
+@functools.cache
+def _asset(name: str) -> str:
+    return (resources.files("ultrarm_eval.show") / "templates" / name).read_text("utf-8")
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FunctionLoader(_asset),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_shown,
+    )
+    environment.filters |= {
+        "name": visible_name,
+        "breakable": breakable_name,
+        "percent": percent,
+        "number": number,
+        "count": count,
+        "p_value": p_value,
+    }
+    environment.globals["place"] = interval_bar
+    return environment
+
+
+def _shown(value: Any) -> Any:
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def breakable_name(name: object) -> Markup:
+    """A name on one line, that may be broken behind an underscore or a slash."""
+    return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(visible_name(name)))))  # noqa: S704 - escaped
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A share in percent; a dash where there is none."""
+    return _NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number; a dash where there is none."""
+    return _NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def count(value: object) -> str:
+    """A count with thousands apart; a dash where there is none, and what is no number as it is."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return _NONE
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    spelled = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
+    return spelled.replace(",", "\u202f")
+
+
+def p_value(value: float | None) -> str:
+    """A p-value, to the precision that means something."""
+    if value is None:
+        return _NONE
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
+
+
+def interval_bar(
+    low: float, value: float, high: float, span: tuple[float, float]
+) -> Mapping[str, str]:
+    """Where an interval's ends and its value lie within a span, in percent of it."""
+    start, stop = span
+    width = (stop - start) or 1.0
+
+    def place(x: float) -> float:
+        return min(1.0, max(0.0, (x - start) / width)) * 100
+
+    return {
+        "low": f"{place(low):.2f}",
+        "value": f"{place(value):.2f}",
+        "width": f"{max(0.4, place(high) - place(low)):.2f}",
+    }

@@ -1,0 +1,93 @@
+"""AlpacaEval's prompts and the reference answers it publishes (tatsu-lab/alpaca_eval on the hub).
+
+The evaluation set has 805 prompts; the first version of the benchmark compares with
+text_davinci_003 (`alpaca_eval.json`), the second with GPT-4 Turbo
+(`alpaca_eval_gpt4_baseline.json`; github.com/tatsu-lab/alpaca_eval).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ultrarm_eval.data.hub_cache import cache_problem
+from ultrarm_eval.errors import DataError, first_line
+from ultrarm_eval.messages import as_messages
+from ultrarm_eval.sources.answers import FORMS, read_answer
+from ultrarm_eval.sources.records import (
+    DataCounts,
+    Location,
+    PromptRecord,
+    RatedCompletion,
+    Row,
+    read_name,
+)
+from ultrarm_eval.sources.source import PairSource
+
+DATASET = "tatsu-lab/alpaca_eval"
+#: The hub's file by the name of the model whose answers it holds.
+PUBLISHED = {
+    "text_davinci_003": "alpaca_eval.json",
+    "gpt4_1106_preview": "alpaca_eval_gpt4_baseline.json",
+}
+
+
+def published_answers(reference: str, revision: str | None = None) -> Path:
+    """Fetches a published file of reference answers.
+
+    Args:
+        reference: A name of `PUBLISHED`.
+        revision: The hub revision.
+
+    Raises:
+        DataError: There is none of that name, or the hub cannot be reached and it is not cached.
+    """
+    from huggingface_hub import hf_hub_download
+
+    help_ = (
+        'Give a file of answers: --metadata \'{"reference": "FILE"}\', in AlpacaEval\'s form of '
+        "outputs (rows with 'instruction' and 'output'); or, for prompts of your own (data), ask "
+        'for rewards alone, \'{"reference": "none"}\'.'
+    )
+    if reference not in PUBLISHED:
+        raise DataError(
+            f"reference={reference!r}: AlpacaEval publishes the answers of "
+            f"{', '.join(PUBLISHED)}. {help_}"
+        )
+    try:
+        path = hf_hub_download(
+            DATASET, PUBLISHED[reference], repo_type="dataset", revision=revision
+        )
+    except Exception as error:
+        # The hub's client raises its own, requests', httpx' and OS errors.
+        raise DataError(
+            f"{DATASET}: {PUBLISHED[reference]} cannot be had from the hub and is not cached "
+            f"({cache_problem(error) or first_line(error)}). {help_}"
+        ) from error
+    return Path(path)
+
+
+def _recognises(columns: frozenset[str]) -> bool:
+    return any(set(form) <= columns for form in FORMS)
+
+
+def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord:
+    """Reads one prompt with its reference answer."""
+    counts.add("rows")
+    prompt, answer = read_answer(row, where)
+    return PromptRecord(
+        prompt=as_messages(prompt),
+        completions=(
+            RatedCompletion(answer, {}, read_name(row.get("generator"), "models_not_text", counts)),
+        ),
+        source=read_name(row.get("dataset"), "sources_not_text", counts),
+    )
+
+
+#: Not among the sources of preference data: it has no preferences.
+OUTPUTS = PairSource(
+    name="alpaca_eval",
+    describes="instruction, output (AlpacaEval's outputs); or prompt, completion",
+    recognises=_recognises,
+    read_row=_read_row,
+    origin_column="dataset",
+)

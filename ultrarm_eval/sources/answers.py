@@ -1,0 +1,162 @@
+"""Answers in a file: one prompt and one text a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ultrarm_eval.data.files import open_file
+from ultrarm_eval.data.jsonl import JsonLines
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
+from ultrarm_eval.sources.records import Location, Row
+
+#: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
+FORMS = (("instruction", "output"), ("prompt", "completion"))
+_ALLOWED = "A row has " + ", or ".join(f"{prompt!r} and {answer!r}" for prompt, answer in FORMS)
+# Where one field of a form is there, its partner is the one that is missing.
+_PARTNERS = {name: other for form in FORMS for name, other in (form, form[::-1])}
+_SHOWN_CHARACTERS = 60
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer to a prompt.
+
+    Attributes:
+        prompt: The prompt: a text, messages, or None.
+        text: The answer.
+        where: The row it stands in.
+        row: The row's further fields.
+    """
+
+    prompt: Prompt
+    text: str
+    where: Location
+    row: Row
+
+    @property
+    def key(self) -> str:
+        """What tells prompts apart."""
+        return prompt_key(as_messages(self.prompt))
+
+
+def prompt_key(messages: Sequence[Message]) -> str:
+    """A prompt as one text that no other prompt has: one user turn as it is, else as JSON."""
+    if len(messages) == 1 and messages[0]["role"] == "user":
+        return messages[0]["content"]
+    return json.dumps([dict(message) for message in messages])
+
+
+def read_answers(path: Path) -> list[Answer]:
+    """Reads a file of answers, of which a prompt may have several.
+
+    Args:
+        path: A JSON, JSON Lines or Parquet file in AlpacaEval's form of outputs, rows with
+            `instruction` and `output`, or with `prompt` and `completion`. Further fields are
+            ignored; in a row with all four, AlpacaEval's count.
+
+    Raises:
+        DataError: The file cannot be read or is empty, or a field is missing or no text.
+    """
+    answers = list(_read(path))
+    if not answers:
+        raise DataError(f"{path}: there are no rows. {_ALLOWED}.")
+    return answers
+
+
+def read_references(path: Path) -> dict[str, str]:
+    """Reads a file of reference answers.
+
+    Args:
+        path: As for `read_answers`.
+
+    Returns:
+        The answer by `prompt_key`, in the file's order. Halves of surrogate pairs are replaced, as
+        they are in the prompts of preference data.
+
+    Raises:
+        DataError: The file cannot be read or is empty, a field is missing or no text, or a prompt
+            has two answers that differ.
+    """
+    first: dict[str, Answer] = {}
+    for answer in read_answers(path):
+        known = first.setdefault(answer.key, answer)
+        if known.text != answer.text:
+            raise DataError(
+                f"{answer.where}: the prompt {_shown(answer.key)} has another answer here than "
+                f"in {known.where.place}. A prompt has one reference: remove one of the two rows."
+            )
+    return {prompt: answer.text for prompt, answer in first.items()}
+
+
+def _read(path: Path) -> Iterator[Answer]:
+    rows = _open(path)
+    for index, row in enumerate(rows):
+        line = rows.line(index) if isinstance(rows, JsonLines) else None
+        where = Location(str(path), index, line)
+        yield Answer(*read_answer(row, where), where, row)
+
+
+def _open(path: Path) -> Sequence[Row]:
+    if not path.is_file():
+        problem = "this is a folder" if path.is_dir() else "there is no such file"
+        raise DataError(f"{path}: {problem}. Give a file of answers. {_ALLOWED}.")
+    try:
+        rows: Sequence[Row] = open_file(path)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be read: {error}") from error
+    return rows
+
+
+def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
+    """The prompt and the answer of a row.
+
+    Raises:
+        DataError: A field is missing, or no text or messages, fields contradict each other, or the
+            row has an input beside its instruction.
+    """
+    form = next((form for form in FORMS if set(form) <= set(row)), None)
+    if form is None:
+        missing = next(
+            (f"field {other!r} is missing" for name, other in _PARTNERS.items() if name in row),
+            "prompt and answer are missing",
+        )
+        fields = ", ".join(map(repr, row)) or "none"
+        raise DataError(f"{where}: {missing}. {_ALLOWED}; this one has the fields: {fields}.")
+    prompt_field, answer_field = form
+    if form == FORMS[0] and not isinstance(row[prompt_field], str):
+        # Conversations, and answers to nothing, in the plain form alone.
+        raise _no_text(where, prompt_field, row[prompt_field], "a text")
+    if form == FORMS[0] and row.get("input"):
+        raise DataError(
+            f"{where}: beside 'instruction' there is an 'input'. Write both into 'instruction', as "
+            "the model was given them."
+        )
+    try:
+        read = read_answered_prompt(row, prompt_field, (answer_field,))
+    except UnusableRowError as error:
+        raise DataError(f"{where}: {error}.") from error
+    conversation = [Message(role=m["role"], content=well_formed(m["content"])) for m in read.prompt]
+    return _plain(conversation), well_formed(read.answers[0])
+
+
+def _plain(conversation: Sequence[Message]) -> Prompt:
+    """A conversation in its plainest form: one user turn is a text, no turn is None."""
+    if len(conversation) == 1 and conversation[0]["role"] == "user":
+        return conversation[0]["content"]
+    return [dict(message) for message in conversation] or None
+
+
+def _no_text(where: Location, field: str, value: object, needed: str) -> DataError:
+    return DataError(
+        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
+    )
+
+
+def _shown(prompt: str) -> str:
+    short = prompt if len(prompt) <= _SHOWN_CHARACTERS else prompt[:_SHOWN_CHARACTERS] + "..."
+    return repr(short)

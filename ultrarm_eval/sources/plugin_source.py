@@ -1,0 +1,131 @@
+"""A pair source of another package: what fails in it is called by its name."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_line
+from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
+from ultrarm_eval.sources.source import PairSource
+
+
+def of_plugin(source: object, plugin: str) -> PairSource:
+    """A source whose errors name the source and its plugin, and whose records are checked.
+
+    Args:
+        source: What the plugin registered.
+        plugin: The plugin, for messages.
+
+    Raises:
+        PluginError: It is no pair source.
+    """
+    if not isinstance(source, PairSource):
+        raise PluginError(
+            f"{plugin}: a pair source is an ultrarm_eval.PairSource, and not of type "
+            f"{type(source).__name__}."
+        )
+    who = f"Pair source {source.name!r} ({plugin})"
+    if not isinstance(source.name, str) or not source.name:
+        raise PluginError(f"{who}: its name has to be a text.")
+    for name in ("recognises", "read_row"):
+        if not callable(getattr(source, name)):
+            raise PluginError(f"{who}: {name} has to be a function.")
+    if source.open_rows is not None and not callable(source.open_rows):
+        raise PluginError(f"{who}: open_rows has to be a function, or None.")
+    if not source.preferences:
+        raise PluginError(f"{who}: preferences are empty; name the ratings of its completions.")
+    return replace(
+        source,
+        recognises=_recognises(source, who),
+        read_row=_read_row(source, who),
+        open_rows=None if source.open_rows is None else _open_rows(source.open_rows, who),
+    )
+
+
+def _recognises(source: PairSource, who: str) -> Callable[[frozenset[str]], bool]:
+    def recognises(columns: frozenset[str]) -> bool:
+        try:
+            return bool(source.recognises(columns))
+        except Exception as error:
+            raise DataError(
+                f"{who} fails to say whether it knows the columns {', '.join(sorted(columns))}: "
+                f"{first_line(error)}. Mend its recognises, or uninstall the package."
+            ) from error
+
+    return recognises
+
+
+def _read_row(
+    source: PairSource, who: str
+) -> Callable[[Row, Location, DataCounts], PromptRecord | None]:
+    def read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | None:
+        try:
+            record = source.read_row(row, where, counts)
+        except KeyError as error:
+            if error.args and error.args[0] not in row:
+                # Whoever asked says that the row has no such field.
+                raise
+            raise _failure(who, where, error) from error
+        except UltrarmEvalError:
+            raise
+        except Exception as error:
+            raise _failure(who, where, error) from error
+        problem = None if record is None else _problem(record, source.preferences)
+        if problem is not None:
+            raise DataError(f"{where}: {who} made {problem}.")
+        return record
+
+    return read_row
+
+
+def _open_rows(open_rows: Callable[[], Sequence[Row]], who: str) -> Callable[[], Sequence[Row]]:
+    def opened() -> Sequence[Row]:
+        try:
+            rows = open_rows()
+        except UltrarmEvalError:
+            raise
+        except Exception as error:
+            raise DataError(f"{who} cannot open its data: {first_line(error)}") from error
+        if not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
+            raise DataError(
+                f"{who} opened a value of type {type(rows).__name__}, and it has to be a list of "
+                "rows."
+            )
+        return rows
+
+    return opened
+
+
+def _failure(who: str, where: Location, error: Exception) -> DataError:
+    return DataError(f"{where}: {who} fails on this row: {first_line(error)}")
+
+
+def _problem(record: Any, preferences: Sequence[str]) -> str | None:
+    """What is wrong with a record; a wrong rating would be a wrong figure."""
+    if not isinstance(record, PromptRecord):
+        return f"a value of type {type(record).__name__} of this row, and no PromptRecord"
+    for message in record.prompt:
+        if not isinstance(message, Mapping) or not all(
+            isinstance(message.get(name), str) for name in ("role", "content")
+        ):
+            return f"the message {message!r:.60} of this row, without role and content as texts"
+    for completion in record.completions:
+        if not isinstance(completion, RatedCompletion):
+            return f"a completion of type {type(completion).__name__} of this row"
+        if not isinstance(completion.text, str):
+            return (
+                f"a completion of this row whose text is of type {type(completion.text).__name__}"
+            )
+        for name, rating in completion.ratings.items():
+            if name not in preferences:
+                allowed = ", ".join(preferences)
+                return f"a rating {name!r} of this row, and its preferences are {allowed}"
+            if not isinstance(rating, numbers.Rational) or isinstance(rating, bool):
+                return (
+                    f"the rating {name}={rating!r:.40} of this row, of type "
+                    f"{type(rating).__name__}: ratings are exact (fractions.Fraction)"
+                )
+    return None

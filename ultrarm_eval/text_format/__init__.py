@@ -1,0 +1,1 @@
+"""How a prompt and a completion become the token ids that a model reads."""

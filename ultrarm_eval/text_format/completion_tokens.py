@@ -1,0 +1,104 @@
+"""Token ids of a text, and where in them the completion begins.
+
+Prompt and completion are never tokenised apart: what their ids have in common with those of the
+rendered prompt alone is the prompt's. The place travels with the ids as a first number, so that a
+store and a set of distinct texts tell apart texts that differ in it alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ultrarm_eval.engine.token_ids import TokenIds, packed
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
+from ultrarm_eval.text_format.template import Template, template_for
+
+
+def completion_start(numbers: TokenIds) -> tuple[int, TokenIds]:
+    """Where the completion begins, and the token ids, of what a `CompletionEncoder` packed."""
+    return int(numbers[0]), numbers[1:]
+
+
+class CompletionEncoder(TextEncoder):
+    """Encodes texts for a language model that predicts the completion's tokens."""
+
+    def __init__(self, tokenizer: Any, template: Template, *, max_length: int, **options: Any):
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            max_length: The most tokens a text may have, BOS and EOS included.
+            **options: As for `TextEncoder`.
+
+        Raises:
+            ConfigurationError: A setting is not allowed, or the template does not write the
+                completion.
+        """
+        super().__init__(tokenizer, template, max_length=max_length, **options)
+        # Private use characters and a secret: no text has them.
+        self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
+        self._prompt_alone(template, as_messages("question"))
+
+    def _encode_batch(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
+    ) -> Any:
+        conversations = [self._messages(prompt) for prompt in prompts]
+        templates = [template_for(self.template, messages) for messages in conversations]
+        # Whole here: where the completion begins is known before anything is cut.
+        wholes = list(super()._encode_batch(prompts, completions, numbers))
+        alone = [
+            self._prompt_alone(template, messages)
+            for template, messages in zip(templates, conversations, strict=True)
+        ]
+        for number, whole, ids in zip(numbers, wholes, self._tokenise(alone), strict=True):
+            yield self._placed(whole, self._behind_bos(ids), number)
+
+    def _prompt_alone(self, template: Template, messages: Sequence[Message]) -> str:
+        """What the template writes before the completion."""
+        before, found, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
+        if not found:
+            raise ConfigurationError(
+                f"template={template.name} does not write the completion as it is, so the "
+                "completion's tokens are not known. Use another template."
+            )
+        return well_formed(before)
+
+    def _most_tokens(self) -> int | None:
+        return None
+
+    def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
+        ids = list(whole.ids)
+        start = 0
+        while start < min(len(prompt), len(ids)) and prompt[start] == ids[start]:
+            start += 1
+        if start == 0 and self._eos is not None:
+            # Something has to predict the first token; EOS stands before it, as in lm-eval, where
+            # there is neither a prompt nor a BOS token.
+            ids = [self._eos, *ids]
+        if start == 0 and self._eos is None:
+            raise ScoringError(
+                f"Completion {number} has no prompt, and the tokenizer neither a BOS nor an EOS "
+                "token, so nothing predicts its first token. Give it a prompt."
+            )
+        start = max(start, 1)
+        if start >= len(ids):
+            if self._eos is None:
+                raise ScoringError(
+                    f"Completion {number} has no token of its own and the tokenizer no EOS token, "
+                    "so it has no likelihood. Leave the empty completion out."
+                )
+            # An empty completion is as likely as ending at once.
+            ids = [*ids[:start], self._eos]
+            start = len(ids) - 1
+        cut = max(0, len(ids) - self.max_length)
+        if cut:
+            prefix = ids[:1] if self.bos_id is not None else []
+            ids = prefix + ids[len(ids) - self.max_length + len(prefix) :]
+            start = max(start - cut, 1)
+        return replace(whole, packed_ids=packed([start, *ids]), truncated=cut > 0)

@@ -1,0 +1,353 @@
+"""From prompt and completion to token ids, the same ids on every transformers version.
+
+With ``special_tokens="text"`` (the default) the ids are those of sentencepiece itself behind one
+BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the published tutorial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ultrarm_eval.engine.token_ids import PackedIds, packed, unpacked
+from ultrarm_eval.errors import (
+    ConfigurationError,
+    ScoringError,
+    UnwritableTextError,
+    unknown_choice,
+)
+from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.text_format.contents_as_text import ContentsAsText
+from ultrarm_eval.text_format.special_literals import SpecialLiterals
+from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_system, without_system
+from ultrarm_eval.text_format.template import Template, template_for
+from ultrarm_eval.text_format.template_probes import check_template, probe_turns
+from ultrarm_eval.text_format.textual_tokenizer import (
+    backend_unknown_id,
+    closing_id,
+    opening_id,
+    textual_backend,
+)
+from ultrarm_eval.text_format.turn_check import TurnCheck
+
+SPECIAL_TOKEN_MODES = ("text", "parse")
+#: What else can happen to a text, by the names of the counts: see `text_counts`.
+CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
+SPELLED_ADDED = "spelled_added"
+SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
+_BATCH = 2048
+
+
+@dataclass(frozen=True)
+class EncodedText:
+    """A text as the model reads it.
+
+    Attributes:
+        packed_ids: Token ids, BOS first where the tokenizer uses one.
+        truncated: Whether tokens were cut off on the left.
+        spells_special_tokens: Whether prompt or completion spell a special token, so that
+            ``special_tokens="text"`` and ``"parse"`` differ.
+        remarks: What else happened to it, by the names of the counts.
+    """
+
+    packed_ids: PackedIds
+    truncated: bool
+    spells_special_tokens: bool
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The token ids as numbers."""
+        return tuple(unpacked(self.packed_ids).tolist())
+
+
+class TextEncoder:
+    """Renders and tokenises prompts and completions for one model and one set of settings.
+
+    Attributes:
+        template: How prompt and completion become one text.
+        max_length: The most tokens of a text.
+        special_tokens: "text" or "parse".
+        system: What is done with system turns.
+        bos_id: The token that every text begins with; None if there is none.
+        closing_id: The token that closes texts; None if there is none.
+        unread_id: The token that is not read at the end of a text; None if all are.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Any,
+        template: Template,
+        *,
+        max_length: int,
+        special_tokens: str = "text",
+        system: str = KEEP,
+        vocabulary_size: int | None = None,
+        is_sentencepiece: bool = False,
+        eos_id: int | None = None,
+        closes_texts: bool = False,
+        unread_id: int | None = None,
+    ) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            max_length: The most tokens a text may have, BOS and EOS included.
+            special_tokens: "text" or "parse", see the module's description.
+            system: See `ultrarm_eval.text_format.system_turns`.
+            vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
+            is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
+            eos_id: The EOS token; the tokenizer's own if None.
+            closes_texts: Whether the token that the tokenizer puts behind a text by itself, if it
+                has one, follows what a template without special tokens writes.
+            unread_id: Left out at the end of a text, where the model does not read it.
+
+        Raises:
+            ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
+        """
+        if special_tokens not in SPECIAL_TOKEN_MODES:
+            raise unknown_choice("special_tokens", special_tokens, SPECIAL_TOKEN_MODES)
+        if not getattr(tokenizer, "is_fast", False):
+            raise ConfigurationError(
+                f"The tokenizer is a {type(tokenizer).__name__} without a fast backend; it needs "
+                "a tokenizer.json, or a tokenizer.model that transformers can convert."
+            )
+        self.template = template
+        self.max_length = max_length
+        self.special_tokens = special_tokens
+        self.system = checked_system(system)
+        self._vocabulary_size = vocabulary_size
+        backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        backend.no_truncation()
+        backend.no_padding()
+        self._parsing = backend
+        added = backend.get_added_tokens_decoder().values()
+        self._literals = SpecialLiterals(token.content for token in added if token.special)
+        # Runs of spaces, which some tokenizers add, are spelled by every indented line.
+        self._added = SpecialLiterals(
+            token.content for token in added if not token.special and token.content.strip()
+        )
+        self._textual, self._alias_ids = textual_backend(
+            backend,
+            self._literals,
+            restore_prefix=is_sentencepiece and not template.writes_special_tokens,
+        )
+        # What a text contains must not reach these; an unknown character may reach <unk>.
+        self._control_ids = set(self._alias_ids.values()) - {backend_unknown_id(backend)}
+        self.bos_id = opening_id(backend)
+        self.closing_id = closing_id(backend) if closes_texts else None
+        self.unread_id = unread_id
+        self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
+        if template.append_eos and self._eos is None:
+            raise ConfigurationError(
+                f"template={template.name} appends an EOS token, and the tokenizer has none."
+            )
+        self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
+        self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
+        # A template that cannot be rendered, or ignores what it is given, is found now.
+        check_template(template, self._rendered)
+        if max_length < 2 + template.append_eos:
+            raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
+
+    def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
+        """Refuses what cannot be written, before any time is spent on the rest.
+
+        Every sequence of roles is rendered once.
+
+        Raises:
+            ConfigurationError: A prompt is no text, message list or None.
+            ScoringError: A completion is no string.
+            UnwritableTextError: The template refuses the turns of a prompt.
+        """
+        for number, prompt in enumerate(prompts):
+            messages = self._messages(prompt)
+            if not self.template.ignores_prompt:
+                self._turns.check(messages, number)
+        for number, completion in enumerate(completions):
+            if not isinstance(completion, str):
+                raise ScoringError(
+                    f"Completion {number} is of type {type(completion).__name__}; "
+                    "only a text can be scored."
+                )
+
+    def encode(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        numbers: Sequence[int] | None = None,
+    ) -> Iterator[EncodedText]:
+        """Encodes prompt and completion pairs, in order.
+
+        Args:
+            prompts: Prompts.
+            completions: Completions, one for each prompt.
+            numbers: What messages call them, where they were checked; from 0 on if None.
+
+        Raises:
+            ScoringError: A completion is no string, or a text has no token at all.
+        """
+        if numbers is None:
+            self.check(prompts, completions)
+            numbers = range(len(completions))
+        for start in range(0, len(completions), _BATCH):
+            some = slice(start, start + _BATCH)
+            yield from self._encode_batch(prompts[some], completions[some], numbers[some])
+
+    def _encode_batch(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
+    ) -> Iterator[EncodedText]:
+        texts, templates, found = [], [], []
+        for prompt, completion, number in zip(prompts, completions, numbers, strict=True):
+            given = as_messages(prompt)
+            messages = without_system(given, self.system)
+            template = template_for(self.template, messages)
+            written = () if template.ignores_prompt else messages
+            contents = [completion, *(message["content"] for message in written)]
+            spells = any(map(self._literals.occur_in, contents))
+            try:
+                text, of_text = self._write(template, messages, completion, spells)
+            except ConfigurationError as error:
+                raise UnwritableTextError(number, str(error)) from error
+            remarks = [*of_text, *self._turns.remarks(written)]
+            if any(map(self._added.occur_in, contents)):
+                remarks.append(SPELLED_ADDED)
+            if messages is not given:
+                remarks.append(SYSTEM_COUNTS[self.system])
+            texts.append(well_formed(text))
+            templates.append(template)
+            found.append((spells, tuple(remarks)))
+        for ids, template, number, (spells, said) in zip(
+            self._tokenise(texts), templates, numbers, found, strict=True
+        ):
+            yield self._finish(ids, template, spells, said, number)
+
+    def _messages(self, prompt: Prompt) -> tuple[Message, ...]:
+        """A conversation as the template gets it."""
+        return without_system(as_messages(prompt), self.system)
+
+    def _write(
+        self,
+        template: Template,
+        messages: Sequence[Message],
+        completion: str,
+        spells: bool | None = None,
+    ) -> tuple[str, tuple[str, ...]]:
+        """The text to tokenise.
+
+        Args:
+            template: What writes it.
+            messages: The turns before the completion.
+            completion: The completion.
+            spells: Whether one of them spells a special token; looked for if None.
+
+        Returns:
+            The text, and what is to be counted of it.
+        """
+        if self.special_tokens == "parse" or not template.writes_special_tokens:
+            text = template.render(messages, completion)
+            return text, _what_is_missing(completion, text)
+        if spells is None:
+            contents = [completion, *(message["content"] for message in messages)]
+            spells = any(map(self._literals.occur_in, contents))
+        if not spells:
+            text = template.render(messages, completion)
+            return self._literals.alias_structure(text), _what_is_missing(completion, text)
+        written = self._contents.write(template, messages, completion)
+        missing = _what_is_missing(completion, written.plain)
+        return written.aliased, missing if written.remark is None else (*missing, written.remark)
+
+    def _rendered(self, messages: Sequence[Message], completion: str) -> str:
+        return self._write(template_for(self.template, messages), messages, completion)[0]
+
+    def _structural(self, tokenizer: Any) -> frozenset[str]:
+        """The special tokens that hold texts and turns together."""
+        named = getattr(tokenizer, "special_tokens_map", {}).values()
+        found = {str(token) for token in named if not isinstance(token, list)}
+        if self.template.writes_special_tokens:
+            turns, completion = probe_turns(["user"])
+            before, _, behind = self.template.render(turns, completion).partition(
+                turns[0]["content"]
+            )
+            closing = self._literals.first_in(behind)
+            found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
+        return frozenset(found)
+
+    def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        if self.special_tokens == "parse":
+            # The tutorial tokenises as the tokenizer does by itself; a template that writes
+            # special tokens has written its own BOS.
+            as_is = not self.template.writes_special_tokens
+            for encoding in self._parsing.encode_batch_fast(list(texts), add_special_tokens=as_is):
+                yield list(encoding.ids)
+            return
+        for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
+            if not self._control_ids.isdisjoint(encoding.ids):
+                raise ScoringError(
+                    "The tokenizer reads a special token that a text spells as a control token, "
+                    "whatever it is told. Use special_tokens=parse, and mind such texts."
+                )
+            yield [self._alias_ids.get(i, i) for i in encoding.ids]
+
+    def _finish(
+        self,
+        ids: list[int],
+        template: Template,
+        spells: bool,
+        remarks: tuple[str, ...],
+        position: int,
+    ) -> EncodedText:
+        ids = self._behind_bos(ids)
+        suffix = self._suffix(ids, template)
+        most = self._most_tokens()
+        truncated = most is not None and len(ids) + len(suffix) > most
+        if most is not None and truncated:
+            prefix = ids[:1] if self.bos_id is not None else []
+            kept = most - len(prefix) - len(suffix)
+            ids = prefix + ids[-kept:]
+        ids = self._read_part(ids + suffix)
+        if not ids:
+            raise ScoringError(
+                f"Text {position} is empty and the tokenizer has no BOS token, so there is no "
+                "position to read a reward at. Leave the empty completion out."
+            )
+        if self._vocabulary_size is not None and max(ids) >= self._vocabulary_size:
+            raise ScoringError(
+                f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
+                f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
+            )
+        return EncodedText(packed(ids), truncated, spells, remarks)
+
+    def _behind_bos(self, ids: list[int]) -> list[int]:
+        if self.bos_id is not None and ids[:1] != [self.bos_id]:
+            return [self.bos_id, *ids]
+        if self.bos_id is not None and self.special_tokens == "text" and ids[1:2] == [self.bos_id]:
+            # A chat template that writes BOS behind a BOS: exactly one is kept.
+            return ids[1:]
+        return ids
+
+    def _most_tokens(self) -> int | None:
+        """How many tokens are kept; all if None."""
+        return self.max_length
+
+    def _suffix(self, ids: list[int], template: Template) -> list[int]:
+        if template.append_eos:
+            return [self._eos]
+        closed = template.writes_special_tokens or ids[-1:] == [self.closing_id]
+        return [] if closed or self.closing_id is None else [self.closing_id]
+
+    def _read_part(self, ids: list[int]) -> list[int]:
+        stop = len(ids)
+        while stop > 1 and ids[stop - 1] == self.unread_id:
+            stop -= 1
+        return ids[:stop]
+
+
+def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:
+    """What a template did to a completion, if it is not in the text as it is."""
+    if completion in text:
+        return ()
+    return (TRIMMED_BY_TEMPLATE if completion.strip() in text else CUT_BY_TEMPLATE,)

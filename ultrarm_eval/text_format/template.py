@@ -1,0 +1,270 @@
+"""How a prompt and a completion become the one text a reward model reads.
+
+The reward depends on the template, so it is a named setting and is recorded with every result.
+Sources: the model card of openbmb/UltraRM-13b (`ultrarm`, `ultrarm-one-newline`), RewardBench's
+run of UltraRM (`rewardbench`), the published tutorial, which scores bare texts (`raw`), that
+of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed example).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+
+from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
+from ultrarm_eval.messages import Message
+from ultrarm_eval.text_format.bounded_jinja import (
+    BoundedEnvironment,
+    chat_environment,
+    file_environment,
+)
+from ultrarm_eval.text_format.template_budget import TemplateLimitError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_TEMPLATE = "ultrarm"
+RAW_TEMPLATE = "raw"
+CHAT_TEMPLATE = "chat"
+
+Renderer = Callable[[Sequence[Message], str], str]
+
+
+@dataclass(frozen=True)
+class Template:
+    """A way to write a conversation and its completion as one text.
+
+    Attributes:
+        name: The name under which it is recorded.
+        render: Maps the messages before the completion, and the completion, to the text.
+        append_eos: Whether the tokenizer's EOS follows the text.
+        writes_special_tokens: Whether the template itself writes special tokens (such as
+            ``<s>`` in a chat template) that must be parsed as such, unlike those in the contents.
+        source: What the template writes, where its name alone does not say it.
+        ignores_prompt: Whether the prompt is not written at all.
+    """
+
+    name: str
+    render: Renderer
+    append_eos: bool = False
+    writes_special_tokens: bool = False
+    source: str = ""
+    ignores_prompt: bool = False
+
+
+@dataclass(frozen=True)
+class _Labels:
+    """Role labels and separators of a plain-text template."""
+
+    user: str
+    assistant: str
+    separator: str
+    closing: str = ""
+
+    def __call__(self, messages: Sequence[Message], completion: str) -> str:
+        turns: list[str] = []
+        for message in messages:
+            match message["role"]:
+                case "system":
+                    turns.append(message["content"])
+                case "user":
+                    turns.append(f"{self.user}: {message['content']}")
+                case "assistant":
+                    turns.append(f"{self.assistant}: {message['content']}")
+                case role:
+                    raise ConfigurationError(
+                        f"A message has the role {role!r}; this template knows system, user and "
+                        "assistant. Use template=chat or a Jinja file for other roles."
+                    )
+        turns.append(f"{self.assistant}: {completion}")
+        # RewardBench's templates close no empty turn.
+        return self.separator.join(turns) + (self.closing if completion else "")
+
+
+@dataclass(frozen=True)
+class _Instruction:
+    """Mistral-Instruct's form of a single turn, without special tokens."""
+
+    closing: str
+
+    def __call__(self, messages: Sequence[Message], completion: str) -> str:
+        match [message["role"] for message in messages]:
+            case ["user"] | ["system", "user"]:
+                instruction = "\n\n".join(message["content"] for message in messages)
+                return f"[INST] {instruction} {self.closing} {completion}"
+            case roles:
+                raise ConfigurationError(
+                    f"A conversation has the turns {', '.join(roles)}; this template knows one "
+                    "user turn, with or without a system message before it. Use template=chat or "
+                    "a Jinja file for others."
+                )
+
+
+def _raw(messages: Sequence[Message], completion: str) -> str:
+    return completion
+
+
+RAW = Template(RAW_TEMPLATE, _raw, ignores_prompt=True)
+
+_PLAIN_TEMPLATES = {
+    template.name: template
+    for template in (
+        Template(DEFAULT_TEMPLATE, _Labels("Human", "Assistant", "\n\n")),
+        Template("ultrarm-one-newline", _Labels("Human", "Assistant", "\n")),
+        Template(
+            "rewardbench", _Labels("User", "Assistant", "\n\n", closing="\n\n"), append_eos=True
+        ),
+        Template("mistral", _Instruction("[/INST]")),
+        Template("eurus-card", _Instruction("[\\INST]")),
+        RAW,
+    )
+}
+TEMPLATE_NAMES = (*_PLAIN_TEMPLATES, CHAT_TEMPLATE)
+
+
+def get_template(name: str, tokenizer: Any = None) -> Template:
+    """Finds a template by name, or reads it from a Jinja file.
+
+    Args:
+        name: One of `TEMPLATE_NAMES`, or the path of a Jinja file. A file sees ``messages`` (all
+            turns, the completion last), ``prompt`` (the turns before it), ``completion``,
+            ``bos_token`` and ``eos_token``.
+        tokenizer: Needed for `chat` and for files: it has the chat template and the tokens.
+
+    Raises:
+        ConfigurationError: No such template, or the tokenizer has no chat template.
+    """
+    if name in _PLAIN_TEMPLATES:
+        return _PLAIN_TEMPLATES[name]
+    if name == CHAT_TEMPLATE:
+        return _chat_template(tokenizer)
+    path = Path(name)
+    if path.is_file():
+        return _jinja_template(path, tokenizer)
+    if path.suffix in {".jinja", ".jinja2", ".j2"} or len(path.parts) > 1:
+        raise ConfigurationError(
+            f"The template file {name!r} does not exist. Name a Jinja file, or one of: "
+            f"{', '.join(TEMPLATE_NAMES)}."
+        )
+    raise unknown_choice("template", name, TEMPLATE_NAMES, otherwise="or give a Jinja file")
+
+
+def template_for(template: Template, messages: Sequence[Message]) -> Template:
+    """The template that writes a conversation: without a prompt, the completion stands alone."""
+    return template if messages else RAW
+
+
+def _chat_template(tokenizer: Any) -> Template:
+    if not getattr(tokenizer, "chat_template", None):
+        raise ConfigurationError(
+            "template=chat needs a tokenizer with a chat template; this one has none. "
+            f"Use one of: {', '.join(_PLAIN_TEMPLATES)}, or a Jinja file."
+        )
+    what = "The tokenizer's chat template"
+    try:
+        # A tokenizer may have several by name; this is the one that it takes itself.
+        source = str(tokenizer.get_chat_template())
+    except ValueError as error:
+        raise ConfigurationError(f"{what} cannot be used: {first_line(error)}") from error
+    compiled = _compiled(chat_environment(), source, what)
+    tokens = dict(tokenizer.special_tokens_map)
+
+    def render_chat(messages: Sequence[Message], completion: str) -> str:
+        return compiled(
+            {
+                "messages": [*map(dict, messages), {"role": "assistant", "content": completion}],
+                "tools": None,
+                "documents": None,
+                "add_generation_prompt": False,
+                **tokens,
+            }
+        )
+
+    if "strftime_now" in source:
+        logger.warning("%s can write today's date: rewards may depend on the day.", what)
+    as_theirs = _as_transformers(render_chat, tokenizer)
+    return Template(CHAT_TEMPLATE, as_theirs, writes_special_tokens=True, source=source)
+
+
+def _as_transformers(render: Renderer, tokenizer: Any) -> Renderer:
+    """The renderer, if it writes what transformers writes; else transformers'."""
+
+    def render_theirs(messages: Sequence[Message], completion: str) -> str:
+        conversation = [*messages, Message(role="assistant", content=completion)]
+        try:
+            return str(
+                tokenizer.apply_chat_template(
+                    conversation, tokenize=False, add_generation_prompt=False
+                )
+            )
+        except Exception as error:
+            raise ConfigurationError(
+                f"The tokenizer's chat template failed: {first_line(error)}"
+            ) from error
+
+    probe = [Message(role="user", content="question")]
+    try:
+        ours = render(probe, "answer")
+    except ConfigurationError:
+        # It is said where the template is checked, with what can be done.
+        return render
+    # What ended here ends there, too.
+    if ours == render_theirs(probe, "answer"):
+        return render
+    logger.warning(
+        "This version of transformers renders the tokenizer's chat template in a way of its own: "
+        "it is left to it, without a limit on the template's work."
+    )
+    return render_theirs
+
+
+def _jinja_template(path: Path, tokenizer: Any) -> Template:
+    what = f"The template file {path}"
+    try:
+        source = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{what} cannot be read: {error}") from error
+    compiled = _compiled(file_environment(), source, what)
+
+    def render_file(messages: Sequence[Message], completion: str) -> str:
+        return compiled(
+            {
+                "messages": [*messages, Message(role="assistant", content=completion)],
+                "prompt": list(messages),
+                "completion": completion,
+                "bos_token": getattr(tokenizer, "bos_token", None) or "",
+                "eos_token": getattr(tokenizer, "eos_token", None) or "",
+            }
+        )
+
+    return Template(str(path), render_file, writes_special_tokens=True, source=source)
+
+
+def _compiled(
+    environment: BoundedEnvironment, source: str, what: str
+) -> Callable[[Mapping[str, Any]], str]:
+    """What renders a Jinja template, with errors of ours alone."""
+    try:
+        render = environment.template(source)
+    except TemplateLimitError as error:
+        raise ConfigurationError(f"{what} cannot be used: {error}") from error
+    except Exception as error:
+        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
+        said = str(error) if isinstance(error, TemplateError) else first_line(error)
+        raise ConfigurationError(f"{what} cannot be read: {said}") from error
+
+    def render_or_say(names: Mapping[str, Any]) -> str:
+        try:
+            return render(names)
+        except TemplateLimitError as error:
+            raise ConfigurationError(f"{what} cannot be used: {error}") from error
+        except Exception as error:
+            # A template is a program; besides jinja2's errors it raises Python's.
+            said = str(error) if isinstance(error, TemplateError) else first_line(error)
+            raise ConfigurationError(f"{what} failed: {said}") from error
+
+    return render_or_say

@@ -1,0 +1,120 @@
+"""A tokenizer that reads spelled-out special tokens as text, as sentencepiece does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from ultrarm_eval.text_format.special_literals import SpecialLiterals
+
+
+def textual_backend(
+    backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
+) -> tuple[Tokenizer, dict[int, int]]:
+    """A copy of the tokenizer that reads spelled-out special tokens as text.
+
+    Returns:
+        The copy, and a map from the ids of the template's aliases to the real special ids.
+    """
+    description = json.loads(backend.to_str())
+    if restore_prefix:
+        _restore_dummy_prefix(description)
+    _drop_merges_into(description, set(literals.tokens))
+    _rename_pieces(description, literals)
+    added = description["added_tokens"]
+    special = {token["content"]: token for token in added if token["special"]}
+    first_free = 1 + max(
+        [backend.get_vocab_size(with_added_tokens=True) - 1, *(t["id"] for t in added)]
+    )
+    for offset, (content, alias) in enumerate(literals.aliases.items()):
+        added.append(
+            {**special[content], "id": first_free + offset, "content": alias, "special": False}
+        )
+    textual = Tokenizer.from_str(json.dumps(description))
+    # Asked of the copy, because it may number added tokens itself.
+    alias_ids = {
+        int(textual.token_to_id(alias) or 0): int(special[content]["id"])
+        for content, alias in literals.aliases.items()
+    }
+    textual.encode_special_tokens = True
+    return textual, alias_ids
+
+
+def backend_unknown_id(backend: Tokenizer) -> int | None:
+    """The id of the token for what the vocabulary lacks."""
+    model = json.loads(backend.to_str())["model"]
+    if isinstance(model.get("unk_id"), int):
+        return int(model["unk_id"])
+    unknown = model.get("unk_token")
+    return backend.token_to_id(unknown) if isinstance(unknown, str) else None
+
+
+def opening_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts before a text by itself.
+
+    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
+    is there.
+    """
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None
+
+
+def closing_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts behind a text by itself."""
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[-1] if plain and whole[-1 - len(plain) : -1] == plain else None
+
+
+def _restore_dummy_prefix(description: dict[str, Any]) -> None:
+    """Restores sentencepiece's dummy prefix where transformers converted it to a Metaspace step.
+
+    That step puts no prefix before a text that starts with a space; sentencepiece always does.
+    """
+    step = description.get("pre_tokenizer") or {}
+    converted = (
+        step.get("type") == "Metaspace"
+        and step.get("prepend_scheme") in {"always", "first"}
+        and not step.get("split", True)
+        and description.get("normalizer") is None
+    )
+    if not converted:
+        return
+    mark = step["replacement"]
+    description["pre_tokenizer"] = None
+    description["normalizer"] = {
+        "type": "Sequence",
+        "normalizers": [
+            {"type": "Prepend", "prepend": mark},
+            {"type": "Replace", "pattern": {"String": " "}, "content": mark},
+        ],
+    }
+
+
+def _rename_pieces(description: dict[str, Any], literals: SpecialLiterals) -> None:
+    """Renames a unigram model's pieces that are special tokens: sentencepiece never matches those.
+
+    Their places, and with them all ids, stay.
+    """
+    model = description["model"]
+    if model.get("type") != "Unigram":
+        return
+    model["vocab"] = [
+        [f"{literals.aliases[piece]}p" if piece in literals.aliases else piece, score]
+        for piece, score in model["vocab"]
+    ]
+
+
+def _drop_merges_into(description: dict[str, Any], special: set[str]) -> None:
+    """Removes merges that would spell a special token: sentencepiece never matches those."""
+    merges = description["model"].get("merges")
+    if not merges:
+        return
+
+    def result(merge: Any) -> str:
+        return "".join(merge) if isinstance(merge, list) else str(merge).replace(" ", "", 1)
+
+    description["model"]["merges"] = [m for m in merges if result(m) not in special]

@@ -17,7 +17,7 @@ from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.compare.comparing import compare_runs
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.sources.records import DataCounts, Location
-from ultrarm_eval.stats.multiplicity import holm
+from ultrarm_eval.stats.significance import holm
 
 GROUP = {"all": ["one", "two", "three"]}
 

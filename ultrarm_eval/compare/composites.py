@@ -22,8 +22,8 @@ from ultrarm_eval.runs.columns import Indices, Numbers
 from ultrarm_eval.runs.judged_document import suite_of
 from ultrarm_eval.runs.matching import MatchedDocuments
 from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.stats.paired import sign_flip_test
-from ultrarm_eval.stats.stratified import Stratum, stratified_interval
+from ultrarm_eval.stats.clustered import Stratum, stratified_interval
+from ultrarm_eval.stats.significance import sign_flip_test
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from ultrarm_eval.compare.comparison import Row
 from ultrarm_eval.compare.conclusions import Named, conclusion
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.visible import visible_name
-from ultrarm_eval.stats.multiplicity import holm
+from ultrarm_eval.stats.significance import holm
 
 
 def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:

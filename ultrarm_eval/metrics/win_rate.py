@@ -31,19 +31,6 @@ def win_credit(reward: float, reference: float) -> float:
     return TIE_CREDITS["half"] if reward == reference else float(reward > reference)
 
 
-def win_rate(win_credits: Sequence[float]) -> float:
-    """The mean credit.
-
-    Args:
-        win_credits: The credit of each prompt, from 0 to 1.
-
-    Raises:
-        ScoringError: There is none, or one is not from 0 to 1.
-    """
-    _check_credits(win_credits)
-    return math.fsum(win_credits) / len(win_credits)
-
-
 def length_controlled_win_rate(
     win_credits: Sequence[float], length_differences: Sequence[float]
 ) -> float:

@@ -96,9 +96,7 @@ def length_report(observations: Observations) -> LengthReport | None:
 
 
 def _length_controlled_interval(splits: NDArray[Any]) -> Interval | None:
-    found = bootstrap_statistic(
-        lambda weights: length_controlled_accuracy([(weights @ splits).tolist()]), len(splits)
-    )
+    found = bootstrap_statistic(lambda sums: length_controlled_accuracy([sums.tolist()]), splits)
     if found is not None and found.low == found.high:
         # No prompt differs from the others: other prompts still may.
         return constant_interval(found.low, len(splits), level=found.level, bounds=(0.0, 1.0))

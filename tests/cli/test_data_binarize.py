@@ -208,10 +208,8 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
             prompt_metrics(
                 document,
                 {
-                    i: len(
-                        hashlib.sha256(document["completions"][i].encode()).hexdigest().strip("0")
-                    )
-                    + int(hashlib.sha256(document["completions"][i].encode()).hexdigest()[:4], 16)
+                    i: len(hashlib.sha256(document.completions[i].encode()).hexdigest().strip("0"))
+                    + int(hashlib.sha256(document.completions[i].encode()).hexdigest()[:4], 16)
                     for i in completions_to_score(document, rules)
                 },
                 rules,

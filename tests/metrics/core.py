@@ -12,6 +12,7 @@ from lm_eval.api.metrics import stderr_for_metric
 
 from tests.metrics.reference import ASPECTS, RewardOf, Row
 from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregations
 from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
@@ -40,11 +41,14 @@ def measure(
     rules = ComparisonRules(preference, checked_ties(ties), checked_min_gap(min_gap))
     documents = PromptDocuments(OpenedData(rows, RAW, "rows"), rules)
     by_row, values = {}, defaultdict(list)
-    for document in json.loads(json.dumps(list(documents))):
-        prompt, texts = document["prompt"][0]["content"], document["completions"]
+    for written in documents:
+        # As a sample holds it.
+        document = Document.from_json(json.loads(json.dumps(written.to_json())))
+        assert document == written
+        prompt, texts = document.prompt[0]["content"], document.completions
         scored = completions_to_score(document, rules)
         metrics = prompt_metrics(document, {i: reward(prompt, texts[i]) for i in scored}, rules)
-        by_row[document["row"]] = metrics
+        by_row[document.row] = metrics
         for name, value in metrics.items():
             values[name].append(value)
     aggregations = Aggregations()

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 
 from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import FIELDS, Document, make_document
 from ultrarm_eval.data.opened import OpenedRows
 from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.documents.document import LABELLED, Document
 from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.sources.records import DataCounts, Row
@@ -18,10 +18,9 @@ class ChoiceDocuments(DocumentsOfRows):
 
     Attributes:
         counts: What is used, and what is left out and why.
-        features: The fields of a document, as the harness asks for them.
     """
 
-    features = dict.fromkeys(FIELDS)
+    form = LABELLED
 
     def __init__(
         self,
@@ -48,7 +47,7 @@ class ChoiceDocuments(DocumentsOfRows):
         total = len(rows.rows)
         self._usable: list[int] = []
         seen: Counter[str] = Counter()
-        ids: set[str] = set()
+        ids: set[str | None] = set()
         for index, row in rows.read(shard.rows(total) if shard else range(total)):
             self.counts.where = rows.where(index)
             try:
@@ -57,7 +56,7 @@ class ChoiceDocuments(DocumentsOfRows):
                 raise DataError(f"{error} Rows of {suite.name} have: {suite.describes}.") from error
             if choice is None:
                 continue
-            seen[choice.subset] += 1
+            seen[choice.subset or ""] += 1
             if subset is not None and choice.subset != subset:
                 self.counts.add("rows_of_other_subsets")
                 continue
@@ -78,7 +77,7 @@ class ChoiceDocuments(DocumentsOfRows):
         choice = self._suite.read_row(row, self._rows.where(index), DataCounts())
         if choice is None:
             raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
-        return make_document(index, choice)
+        return choice
 
     def _without_items(self, subset: str | None, seen: Counter[str]) -> DataError:
         if subset is None or not seen:

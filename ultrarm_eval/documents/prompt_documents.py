@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.shards import Shard
-from ultrarm_eval.documents.document import FIELDS, Document, make_document
+from ultrarm_eval.documents.document import RATED, Document
 from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError
@@ -22,10 +21,9 @@ class PromptDocuments(DocumentsOfRows):
     Attributes:
         counts: What is used, and what is left out and why.
         preference: The rating that orders the pairs.
-        features: The fields of a document, as the harness asks for them.
     """
 
-    features = dict.fromkeys(FIELDS)
+    form = RATED
 
     def __init__(
         self,
@@ -97,8 +95,9 @@ class PromptDocuments(DocumentsOfRows):
         record = self._data.record(index, row, DataCounts())
         if record is None:
             raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
-        record = dataclasses.replace(record, completions=record.usable_by(self.preference))
-        return make_document(index, record, self.preference, self._data.source.aspects)
+        return Document.of_record(
+            record, self.preference, self._data.source.aspects, where=self._data.where(index)
+        )
 
     def _where(self) -> str:
         return f"{self._data.origin}, shard {self._shard}" if self._shard else self._data.origin

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ultrarm_eval.board.ranking import Spread, rank_ranges, spread_of
+from ultrarm_eval.board.ranking import Spread, rank_ranges
 
 ENDS = st.tuples(st.floats(0, 1), st.floats(0, 0.3)).map(lambda x: Spread(x[0], x[0] + x[1]))
 
@@ -19,17 +19,3 @@ def test_they_are_what_counting_gives(spreads):
         assert first == 1 + sum(other.low > one.high for other in spreads)
         assert last == len(spreads) - sum(other.high < one.low for other in spreads)
         assert 1 <= first <= last <= len(spreads)
-
-
-def test_an_interval_is_1_96_standard_errors_within_what_a_share_can_be():
-    assert spread_of(0.5, 0.1, 25, "acc") == Spread(0.5 - 0.196, 0.5 + 0.196)
-    assert spread_of(0.99, 0.1, 25, "acc").high == 1.0
-    assert spread_of(0.99, 0.1, 25, "margin").high == 0.99 + 0.196
-    assert spread_of(0.5, None, 25, "acc") is None
-
-
-def test_a_perfect_row_is_not_certain():
-    spread = spread_of(1.0, 0.0, 10, "acc")
-    # Wilson's lower end of 10 of 10: 10 / (10 + 1.96 ** 2).
-    assert abs(spread.low - 10 / (10 + 1.959964**2)) < 1e-6
-    assert spread.high == 1.0

@@ -6,6 +6,7 @@ from tests.board.written_results import OfTask, results_of, write_results
 from ultrarm_eval.board.making import make_board
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import read_evaluations
+from ultrarm_eval.runs.figure import TWO_SIDED_95
 
 
 @pytest.fixture
@@ -160,7 +161,7 @@ def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
     assert values == [0.85, 0.65, None]
     assert [figure.rank for figure in board.mean.figures[:2]] == [(1, 1), (2, 2)]
     # However the errors hang together: the mean of both half widths.
-    halves = [1.96 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
+    halves = [TWO_SIDED_95 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
     assert board.mean.figures[0].high - 0.85 == pytest.approx(sum(halves) / 2)
 
 

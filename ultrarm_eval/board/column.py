@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ultrarm_eval.board.documents import Documents
 from ultrarm_eval.board.entry import Entry
 from ultrarm_eval.board.matched import MatchedTask
-from ultrarm_eval.board.ranking import Spread, rank_ranges, spread_of
+from ultrarm_eval.board.ranking import Spread, rank_ranges
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 
 
@@ -92,8 +92,8 @@ def columns_of(key: str, matched: MatchedTask, documents: Documents, rows: int) 
         rows: The number of the board's rows.
     """
     entries = [matched.entries[row] for row in sorted(matched.entries)]
-    quoted = [entry.result.main_metric for entry in entries]
-    mains = dict.fromkeys(figure[0] for figure in quoted if figure is not None)
+    quoted = [entry.result.main_figure for entry in entries]
+    mains = dict.fromkeys(figure.key for figure in quoted if figure is not None)
     keys = dict.fromkeys([*mains, *(k for entry in entries for k in entry.result.metrics)])
     columns = []
     for metric in keys:
@@ -132,13 +132,11 @@ def ranked(
 def _figure(entry: Entry, metric: str, marks: tuple[str, ...]) -> Figure | None:
     if metric not in entry.result.metrics:
         return None
-    _, value, stderr = entry.result.figure(metric)
-    if not math.isfinite(value):
+    found = entry.result.figure(metric)
+    if not math.isfinite(found.value):
         return None
-    stderr = stderr if stderr is not None and math.isfinite(stderr) else None
-    spread = spread_of(value, stderr, entry.documents, metric.partition(",")[0])
-    low, high = (None, None) if spread is None else (spread.low, spread.high)
-    return Figure(value, stderr, low, high, marks)
+    low, high = (None, None) if found.interval is None else found.interval.ends
+    return Figure(found.value, found.stderr, low, high, marks)
 
 
 def _direction(entries: Sequence[Entry], metric: str) -> bool | None:

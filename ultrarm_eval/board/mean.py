@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.board.column import IN_SAMPLE, Column, Figure, ranked
-from ultrarm_eval.board.ranking import TWO_SIDED_95, Spread, spread_of
-from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.figure import TWO_SIDED_95, harness_interval, is_share
 from ultrarm_eval.runs.task_result import MAIN_METRIC
+from ultrarm_eval.stats.intervals import Interval
 
 _FEWEST = 2
 
@@ -70,12 +70,12 @@ def _mean(figures: Sequence[Figure | None]) -> Figure | None:
         return None
     value = sum(figure.value for figure in of_all) / len(of_all)
     marks = (IN_SAMPLE,) if any(figure.marks for figure in of_all) else ()
-    spread = _spread(value, of_all)
-    low, high = (None, None) if spread is None else (spread.low, spread.high)
+    found = _interval(value, of_all)
+    low, high = (None, None) if found is None else found.ends
     return Figure(value, None, low, high, marks)
 
 
-def _spread(value: float, figures: Sequence[Figure]) -> Spread | None:
+def _interval(value: float, figures: Sequence[Figure]) -> Interval | None:
     """An interval that is wide enough however much the tasks have in common.
 
     Tasks may share documents, and their errors hang together in ways that figures do not tell. The
@@ -90,4 +90,5 @@ def _spread(value: float, figures: Sequence[Figure]) -> Spread | None:
     ]
     if len(halves) < len(figures):
         return None
-    return spread_of(value, sum(halves) / len(halves) / TWO_SIDED_95, None, MAIN_METRIC)
+    stderr = sum(halves) / len(halves) / TWO_SIDED_95
+    return harness_interval(MAIN_METRIC, value, stderr, None)

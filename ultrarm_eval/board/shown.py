@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ultrarm_eval.board.board import Board, Task
 from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Column, Figure
 from ultrarm_eval.board.mean import Mean
-from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.show.page import count
 from ultrarm_eval.show.visible import visible_name
 

@@ -151,8 +151,8 @@ class _Work:
                     self._rows.append(Row(group.title, *letters, part))
 
     def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
-        main = result.main_metric
-        key = key or ("" if main is None else main[0])
+        main = result.main_figure
+        key = key or ("" if main is None else main.key)
         known = result.run.path, result.task, key
         if known in self._samples:
             return self._samples[known]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ultrarm_eval.report.contents import JudgeReport
 from ultrarm_eval.report.facts import Fact
-from ultrarm_eval.report.task_report import Figure, TaskReport
-from ultrarm_eval.report.wording import about, between, harness_interval, headline, worded
-from ultrarm_eval.runs.shares import is_share
+from ultrarm_eval.report.task_report import TaskReport
+from ultrarm_eval.report.wording import about, between, headline, worded
+from ultrarm_eval.runs.figure import Figure, is_share
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.stats.intervals import Interval
 
@@ -117,7 +117,7 @@ def _groups(judge: JudgeReport) -> Iterator[OverviewRow]:
     for title, figures in judge.groups.items():
         main = _main(figures)
         if main is not None:
-            found = quoted(main.metric, main.value, harness_interval(main))
+            found = quoted(main.metric, main.value, main.interval)
             yield OverviewRow(title, "group", found)
 
 

@@ -23,29 +23,11 @@ from ultrarm_eval.report.slices import (
     all_pairs,
     slices,
 )
+from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.judged_document import PREFERENCE
 from ultrarm_eval.runs.observations import Observations
 from ultrarm_eval.runs.task_result import TaskResult
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as the harness wrote it.
-
-    Attributes:
-        metric: Its name.
-        filter: The harness's filter.
-        value: The figure.
-        stderr: Its standard error; None where the harness gives none.
-        higher_is_better: Which way it gets better; None where neither is.
-    """
-
-    metric: str
-    filter: str
-    value: float
-    stderr: float | None
-    higher_is_better: bool | None
 
 
 @dataclass(frozen=True)
@@ -125,14 +107,12 @@ def report_task(title: str, result: TaskResult, observations: Observations | Non
         result: The harness's figures.
         observations: Its samples, if they are there.
     """
-    figures = tuple(_figure(result, key) for key in result.metrics)
-    main = result.main_metric
     metadata = result.metadata
     about: dict[str, Any] = {
         "title": title,
         "task": result.task,
-        "main": None if main is None else _figure(result, main[0]),
-        "figures": figures,
+        "main": result.main_figure,
+        "figures": tuple(map(result.figure, result.metrics)),
         "settings": {
             name: metadata[name]
             for name in ("preference", "ties", "min_gap", "reference", "n", "version")
@@ -190,12 +170,6 @@ def _without_samples(result: TaskResult) -> str:
         f"There are no samples of {result.task} beside the results, so there is nothing to say "
         "beyond its figures. Run lm_eval with --log_samples."
     )
-
-
-def _figure(result: TaskResult, key: str) -> Figure:
-    _, value, stderr = result.figure(key)
-    metric, _, filter_name = key.partition(",")
-    return Figure(metric, filter_name, value, stderr, result.higher_is_better(metric))
 
 
 def _remarks(result: TaskResult) -> list[str]:

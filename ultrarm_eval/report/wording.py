@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ultrarm_eval.report.task_report import Figure, TaskReport
+from ultrarm_eval.report.task_report import TaskReport
+from ultrarm_eval.runs.figure import Figure, is_share
 from ultrarm_eval.runs.judged_document import REFERENCE
-from ultrarm_eval.runs.shares import is_share
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.page import count, number, percent
 from ultrarm_eval.stats.intervals import Interval
@@ -15,8 +15,6 @@ from ultrarm_eval.stats.intervals import Interval
 _SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}
 # Between the same figure added up in another order.
 _ROUNDING = 1e-9
-# Of the normal distribution: the harness's standard errors are of means over many documents.
-_TWO_SIDED_95 = 1.959963984540054
 
 
 def value_name(task: TaskReport) -> str:
@@ -38,20 +36,6 @@ def between(interval: Interval | None, metric: str) -> str:
     if interval is None:
         return "\N{EN DASH}"
     return f"{worded(interval.low, metric)} to {worded(interval.high, metric)}"
-
-
-def harness_interval(figure: Figure) -> Interval | None:
-    """The 95 % interval from the harness's standard error; None where it says nothing.
-
-    A standard error of 0 says that all documents came out alike, and not that others would.
-    """
-    if figure.stderr is None or figure.stderr <= 0:
-        return None
-    half = _TWO_SIDED_95 * figure.stderr
-    low, high = figure.value - half, figure.value + half
-    if is_share(figure.metric):
-        low, high = max(0.0, low), min(1.0, high)
-    return Interval(low, high, 0.95, "standard error of the harness")
 
 
 def distinct_figures(task: TaskReport) -> list[tuple[str, Figure]]:
@@ -83,7 +67,7 @@ def headline(task: TaskReport) -> tuple[str, float, Interval | None] | None:
     if task.main is None:
         return None
     same = task.overall is not None and abs(task.overall.accuracy - task.main.value) < 1e-9
-    interval = task.overall.interval if same and task.overall else harness_interval(task.main)
+    interval = task.overall.interval if same and task.overall else task.main.interval
     return task.main.metric, task.main.value, interval
 
 

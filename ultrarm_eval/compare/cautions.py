@@ -122,8 +122,8 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             "compared, which may be the easier ones.",
             task,
         )
-    keys = zip(observed.documents.keys, observed.documents.numbers, strict=True)
-    if all(digest == str(number) for (digest, _), number in keys):
+    documents = observed.documents
+    if (documents.hash == documents.number.map(str)).all():
         cautions.add(
             f"The samples of {letter} have no hashes of documents: they are matched by the "
             "harness's number, which is right for the same data in the same order alone.",
@@ -164,7 +164,7 @@ def _caution_about_weights(cautions: Cautions, task: str, side: Side) -> None:
     observed, main = side.observed, side.result.main_figure
     if observed is None or main is None or main.metric != side.measure[0]:
         return
-    values = observed.documents.values
+    values = observed.documents.value.to_numpy()
     known = values[~np.isnan(values)]
     if len(known) != side.result.documents or observed.counts:
         return

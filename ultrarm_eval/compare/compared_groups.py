@@ -10,13 +10,13 @@ from ultrarm_eval.compare.composites import PairedMean, composite_difference, ow
 from ultrarm_eval.compare.shared_groups import BY_SIZE, GroupSide, weighting
 from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.runs.matching import match_documents
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import TaskResult
 
 # Of the tasks that a run lacks, as many are named.
 _NAMED = 4
 #: Reads the samples of a task for a metric and filter.
-Observe = Callable[[TaskResult, str], Observations | None]
+Observe = Callable[[TaskResult, str], Samples | None]
 
 
 def group_part(

@@ -36,11 +36,10 @@ from ultrarm_eval.compare.judges_agreement import judges_agreement
 from ultrarm_eval.compare.shared_groups import group_side, shared_groups
 from ultrarm_eval.compare.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.runs.columns import Indices
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import member_tasks, task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
-from ultrarm_eval.runs.observations import Observations, observe
+from ultrarm_eval.runs.samples import Indices, Samples, read_samples
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.visible import visible_name
 
@@ -110,7 +109,7 @@ class _Work:
             for result in group.results.values()
             for name in member_tasks(result.run, result.task)
         }
-        self._samples: dict[tuple[Path, str, str], Observations | None] = {}
+        self._samples: dict[tuple[Path, str, str], Samples | None] = {}
         self._rows: list[Row] = []
         self._agreements: list[AgreementRow] = []
         self._unmatched: list[Unmatched] = []
@@ -150,13 +149,13 @@ class _Work:
                 if part is not None:
                     self._rows.append(Row(group.title, *letters, part))
 
-    def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
+    def _observe(self, result: TaskResult, key: str | None = None) -> Samples | None:
         main = result.main_figure
         key = key or ("" if main is None else main.key)
         known = result.run.path, result.task, key
         if known in self._samples:
             return self._samples[known]
-        found = observe(result, key)
+        found = read_samples(result, key)
         if result.task in self._in_groups:
             self._samples[known] = found
         return found
@@ -201,8 +200,8 @@ class _Work:
         title: str,
         a: str,
         b: str,
-        of_a: Observations,
-        of_b: Observations,
+        of_a: Samples,
+        of_b: Samples,
         matched: MatchedDocuments,
     ) -> None:
         if len(matched.only_a) or len(matched.only_b):
@@ -245,8 +244,8 @@ class _Work:
         return zip(self._letters, self._evaluations, strict=True)
 
 
-def _first(observed: Observations, numbers: Indices) -> tuple[str, ...]:
-    names = [str(observed.documents.numbers[number]) for number in numbers]
+def _first(observed: Samples, numbers: Indices) -> tuple[str, ...]:
+    names = observed.documents.number[numbers].map(str)
     # Numbers by their size, whatever the order of the samples.
     return tuple(sorted(names, key=lambda name: (len(name), name))[:_NAMED])
 

@@ -18,10 +18,9 @@ from ultrarm_eval.compare.difference import (
     paired_difference,
     without_rounding,
 )
-from ultrarm_eval.runs.columns import Indices, Numbers
-from ultrarm_eval.runs.judged_document import suite_of
 from ultrarm_eval.runs.matching import MatchedDocuments
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.sample import suite_of
+from ultrarm_eval.runs.samples import Indices, Numbers, Samples
 from ultrarm_eval.stats.clustered import Stratum, stratified_interval
 from ultrarm_eval.stats.significance import sign_flip_test
 
@@ -34,7 +33,7 @@ class PairedMean:
         weight: The weight in the figure.
         a: The first run's values.
         b: The second run's.
-        prompts: Of each item the prompts that it is of, see `DocumentColumns.prompt_keys`.
+        prompts: Of each item the prompts that it is of, see `Samples.prompt_keys`.
         documents: How many documents the items are made of.
     """
 
@@ -103,7 +102,7 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
 
 
 def benchmark_figures(
-    a: Observations, b: Observations, matched: MatchedDocuments
+    a: Samples, b: Samples, matched: MatchedDocuments
 ) -> Iterator[tuple[str, list[PairedMean]]]:
     """The figures of a benchmark beside its accuracy, with the means that each is made of.
 
@@ -120,7 +119,7 @@ def benchmark_figures(
                 yield name, means
 
 
-def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> list[PairedMean]:
+def own_means(a: Samples, b: Samples, matched: MatchedDocuments) -> list[PairedMean]:
     """The means that the main figure of a task is made of; none where it has none of both runs.
 
     It is one, the mean of its documents' values, except for subsets whose own figure is no mean of
@@ -128,10 +127,10 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
     """
     suite = suite_of(a.result.metadata)
     subsets: Mapping[str, Composition] = {} if suite is None else suite.subset_compositions
-    known = [one for one in a.documents.evidence if one is not None]
-    if known and known[0][0] in subsets and np.isnan(a.documents.values).all():
+    known = [one for one in a.evidence if one is not None]
+    if known and known[0][0] in subsets and a.documents.value.isna().all():
         return _composed(a, b, matched, subsets[known[0][0]])
-    values = a.documents.values[matched.a], b.documents.values[matched.b]
+    values = a.documents.value.to_numpy()[matched.a], b.documents.value.to_numpy()[matched.b]
     have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
     if not have_both.any():
         return []
@@ -142,13 +141,13 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
 
 
 def _composed(
-    a: Observations, b: Observations, matched: MatchedDocuments, composition: Composition
+    a: Samples, b: Samples, matched: MatchedDocuments, composition: Composition
 ) -> list[PairedMean]:
-    if not a.documents.evidence or not b.documents.evidence:
+    if not a.evidence or not b.evidence:
         return []
     found: list[tuple[Any, Any, int]] = []
     for number_a, number_b in zip(matched.a.tolist(), matched.b.tolist(), strict=True):
-        of_a, of_b = a.documents.evidence[number_a], b.documents.evidence[number_b]
+        of_a, of_b = a.evidence[number_a], b.evidence[number_b]
         if of_a is not None and of_b is not None:
             found.append((of_a, of_b, number_a))
     keys = _prompt_keys(a, np.array([number for _, _, number in found], np.int64))
@@ -168,9 +167,9 @@ def _composed(
     ]
 
 
-def _prompt_keys(observed: Observations, numbers: Indices) -> list[Hashable]:
-    keys = observed.documents.prompt_keys
-    return [keys[number] for number in observed.documents.prompts[numbers].tolist()]
+def _prompt_keys(observed: Samples, numbers: Indices) -> list[Hashable]:
+    keys = observed.prompt_keys
+    return [keys[number] for number in observed.documents.prompt.to_numpy()[numbers].tolist()]
 
 
 def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from ultrarm_eval.runs.columns import Indices, Numbers
+from ultrarm_eval.runs.samples import Indices, Numbers
 from ultrarm_eval.stats.checks import ROUNDING
 from ultrarm_eval.stats.clustered import clustered_interval
 from ultrarm_eval.stats.intervals import Interval, constant_interval

@@ -17,7 +17,7 @@ from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.tiles import tiles
 from ultrarm_eval.report.wording import distinct_figures, value_name, warnings
 from ultrarm_eval.report.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
-from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.page import count, render_page
 
 # A chart of fewer pairs shows accidents.

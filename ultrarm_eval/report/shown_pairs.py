@@ -17,7 +17,7 @@ from ultrarm_eval.report.worth_reading import (
     choose_pairs,
     read_texts,
 )
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.show.page import size_in_page
 from ultrarm_eval.show.visible import visible_name
 
@@ -71,7 +71,7 @@ class ShownPair:
     Attributes:
         judge: Label of the judge whose report it is in.
         task: Title of its task.
-        kind: What its sides are, see `ultrarm_eval.runs.judged_document`.
+        kind: What its sides are, see `ultrarm_eval.runs.sample`.
         reason: Why it is shown.
         document: The harness's number of its document.
         parts: What the document belongs to.
@@ -115,25 +115,23 @@ class Candidate:
     Attributes:
         judge: Label of the judge.
         task: Title of the task.
-        observations: The task's samples.
+        samples: The task's samples.
         chosen: The pair, and why.
         others: Rewards of the same pair by other judges.
     """
 
     judge: str
     task: str
-    observations: Observations
+    samples: Samples
     chosen: ChosenPair
     others: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def candidates(judge: str, task: str, observations: Observations, each: int) -> list[Candidate]:
+def candidates(judge: str, task: str, samples: Samples, each: int) -> list[Candidate]:
     """The pairs of a task that are worth reading, for each reason the worst first."""
-    if not len(observations.pairs):
+    if not len(samples.pairs):
         return []
-    return [
-        Candidate(judge, task, observations, chosen) for chosen in choose_pairs(observations, each)
-    ]
+    return [Candidate(judge, task, samples, chosen) for chosen in choose_pairs(samples, each)]
 
 
 def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
@@ -172,24 +170,23 @@ def _in_turns(given: Sequence[Candidate]) -> Iterator[int]:
 
 
 def _shown(candidate: Candidate) -> ShownPair:
-    observations, pair = candidate.observations, candidate.chosen.pair
-    pairs, documents = observations.pairs, observations.documents
-    document = int(pairs.document[pair])
-    texts = read_texts(observations, pair)
-    gap = float(pairs.gap[pair])
-    number = documents.numbers[document]
+    samples, pair = candidate.samples, candidate.chosen.pair
+    of_pair = samples.pairs.iloc[pair]
+    document, gap = int(of_pair.document), float(of_pair.gap)
+    texts = read_texts(samples, pair)
+    number = samples.documents.number[document]
     number = number if isinstance(number, int | str) else None
-    own = float(pairs.chosen_reward[pair]), float(pairs.rejected_reward[pair])
+    own = float(of_pair.chosen_reward), float(of_pair.rejected_reward)
     return ShownPair(
         candidate.judge,
         candidate.task,
-        str(observations.kind),
+        str(samples.kind),
         candidate.chosen.reason,
         visible_name(number) if isinstance(number, str) else number,
         {
-            visible_name(name): visible_name(column[document])
-            for name, column in documents.parts.items()
-            if column[document]
+            visible_name(name): visible_name(part)
+            for name, part in samples.parts.iloc[document].items()
+            if part
         },
         None if gap != gap else round(gap, 6),
         {candidate.judge: own, **candidate.others},

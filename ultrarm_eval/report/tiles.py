@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ultrarm_eval.report.overview import quoted_of
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.report.wording import between
-from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.page import count, percent
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.figure import Figure, is_share
-from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.page import count, number, percent
 from ultrarm_eval.stats.intervals import Interval

@@ -25,13 +25,14 @@ from ultrarm_eval.cli.export import (
     export_model_index,
     export_rewardbench,
 )
-from ultrarm_eval.compare import comparison_data, comparison_text
+from ultrarm_eval.compare import data as comparison_data
+from ultrarm_eval.compare import text as comparison_text
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.compare.comparison_page import comparison_page
+from ultrarm_eval.compare.page import as_page as comparison_page
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
-from ultrarm_eval.report.as_markdown import as_markdown
-from ultrarm_eval.report.as_page import as_page as report_page
-from ultrarm_eval.report.contents import make_report
+from ultrarm_eval.report.page import as_page as report_page
+from ultrarm_eval.report.report import make_report
+from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
 from ultrarm_eval.runs.plain import as_plain
 from ultrarm_eval.runs.samples import read_samples

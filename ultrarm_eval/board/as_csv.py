@@ -10,7 +10,7 @@ from typing import Any
 
 from ultrarm_eval.board.board import Board, Result, Task
 from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, Column
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 _LEFT = ("model", "label")
 _RIGHT = (

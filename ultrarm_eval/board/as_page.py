@@ -11,8 +11,9 @@ from ultrarm_eval.board.board import Board, Row
 from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL
 from ultrarm_eval.board.published import PublishedBenchmark
 from ultrarm_eval.board.shown import MARKS, ShownColumn, ShownFigure, marks_found, shown_columns
-from ultrarm_eval.show.page import count, render_page
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.formats import count
+from ultrarm_eval.show.page import render_page
+from ultrarm_eval.show.text import visible_name
 
 _MEANINGS = {
     PARTIAL: "the run saw a part of the data alone (--limit, --samples or a shard); not ranked",

@@ -10,8 +10,8 @@ from ultrarm_eval.board.board import Board, Task
 from ultrarm_eval.board.column import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Column, Figure
 from ultrarm_eval.board.mean import Mean
 from ultrarm_eval.runs.figure import is_share
-from ultrarm_eval.show.page import count
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.formats import count
+from ultrarm_eval.show.text import visible_name
 
 #: Marks in the order of the bits that stand for them in a page's data.
 MARKS = (PARTIAL, OTHER_DOCUMENTS, IN_SAMPLE)

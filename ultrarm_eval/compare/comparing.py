@@ -41,7 +41,7 @@ from ultrarm_eval.runs.identity import member_tasks, task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
 from ultrarm_eval.runs.samples import Indices, Samples, read_samples
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 # Of documents that only one run has, as many are named.
 _NAMED = 5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,12 @@ from ultrarm_eval.report.slices import (
 )
 from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import mapping
-from ultrarm_eval.runs.sample import PREFERENCE
+from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE
 from ultrarm_eval.runs.samples import Samples
-from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+
+# Between the same figure added up in another order.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,43 @@ class TaskReport:
     ranks: RankConfusion | None = None
     remarks: tuple[str, ...] = ()
     are_pairs: bool = False
+
+    @property
+    def value_name(self) -> str:
+        """What the values of its documents are."""
+        return self._value_names[1]
+
+    @property
+    def headline(self) -> Figure | None:
+        """The figure to quote; None where there is none."""
+        if self.overall is not None and (self.main is None or self.kind == REFERENCE):
+            return self.figure_of(self.overall)
+        if self.main is None or self.overall is None:
+            return self.main
+        # That of the samples knows which documents share a prompt.
+        is_same = abs(self.overall.accuracy - self.main.value) < _ROUNDING
+        return replace(self.main, interval=self.overall.interval) if is_same else self.main
+
+    def figure_of(self, part: Slice) -> Figure:
+        """The figure of a part of the task."""
+        metric, label = self._value_names
+        return Figure(
+            metric,
+            "none",
+            part.accuracy,
+            documents=part.documents,
+            interval=part.interval,
+            label=label,
+        )
+
+    @property
+    def _value_names(self) -> tuple[str, str]:
+        """The metric of its documents' values, and what the report calls it."""
+        if self.kind == REFERENCE:
+            return "win_rate", "win rate"
+        if self.kind is not None or self.main is None:
+            return MAIN_METRIC, "accuracy"
+        return self.main.metric, self.main.metric
 
     @property
     def shown_slices(self) -> tuple[Slice, ...]:

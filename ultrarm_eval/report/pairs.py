@@ -1,9 +1,13 @@
-"""The pairs that a report shows with their texts."""
+"""The pairs that a report shows, with their texts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
 
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.report.worth_reading import (
@@ -15,11 +19,16 @@ from ultrarm_eval.report.worth_reading import (
     ChosenPair,
     PairTexts,
     choose_pairs,
+    first_of_each,
     read_texts,
 )
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.matching import match_documents, match_pairs
 from ultrarm_eval.runs.samples import Samples
+from ultrarm_eval.runs.shared_tasks import shared_tasks
+from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.page import size_in_page
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 #: Why pairs are shown, in the order in which they are.
 REASONS = (DISAGREEMENT, MISTAKE, LOSS, CLOSE, ANY)
@@ -134,6 +143,36 @@ def candidates(judge: str, task: str, samples: Samples, each: int) -> list[Candi
     return [Candidate(judge, task, samples, chosen) for chosen in choose_pairs(samples, each)]
 
 
+def disagreements(
+    evaluations: Sequence[Evaluation], samples: Mapping[str, Mapping[str, Samples]], each: int
+) -> list[Candidate]:
+    """The pairs that one judge orders one way and another the other, the surest first.
+
+    Rewards of different judges have different scales: a margin counts in units of the root mean
+    square of its judge's margins in the task.
+
+    Args:
+        evaluations: The judges' results.
+        samples: Their samples by label and title of the task.
+        each: The most pairs of each task and two judges; of one document at most one.
+    """
+    found = []
+    for both in itertools.combinations(evaluations, 2):
+        results = [
+            (place, result) for place, one in enumerate(both) for result in one.tasks.values()
+        ]
+        for task in shared_tasks(results, by_name=True):
+            titles = [_title(both[place], result) for place, result in task.results.items()]
+            of_both = [
+                known
+                for place, title in zip(task.results, titles, strict=True)
+                if (known := samples[both[place].label].get(title)) is not None and known.digest
+            ]
+            if len(of_both) == 2:
+                found += _of_two(titles[0], both, of_both, each)
+    return found
+
+
 def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
     """Reads the texts of as many pairs as a page holds.
 
@@ -202,3 +241,39 @@ def _sides(texts: PairTexts) -> tuple[ShownText, ShownText]:
 def _cut(text: str, name: str | None) -> ShownText:
     shown = well_formed(text[:LONGEST_TEXT])
     return ShownText(shown, len(text), None if name is None else visible_name(name))
+
+
+def _title(evaluation: Evaluation, result: TaskResult) -> str:
+    return next(title for title, one in evaluation.tasks.items() if one is result)
+
+
+def _of_two(
+    task: str, judges: Sequence[Evaluation], samples: Sequence[Samples], each: int
+) -> list[Candidate]:
+    first, second = samples
+    matched = match_pairs(first, second, match_documents(first, second))
+    if not len(matched):
+        return []
+    of_first, of_second = first.pairs.iloc[matched.a], second.pairs.iloc[matched.b]
+    own, theirs = (
+        (of_one.margin / _size(one.pairs.margin)).to_numpy()
+        for of_one, one in ((of_first, first), (of_second, second))
+    )
+    opposed = np.flatnonzero(own * theirs < 0)
+    order = matched.a[opposed[np.argsort(-np.abs(own - theirs)[opposed], kind="stable")]]
+    rewards = of_second.set_axis(matched.a)
+    return [
+        Candidate(
+            judges[0].label,
+            task,
+            first,
+            ChosenPair(DISAGREEMENT, pair),
+            {judges[1].label: (rewards.chosen_reward[pair], rewards.rejected_reward[pair])},
+        )
+        for pair in first_of_each(order, first.pairs.document.to_numpy(), each)
+    ]
+
+
+def _size(margins: pd.Series) -> float:
+    """The unit of a judge's margins."""
+    return float(np.sqrt(np.mean(margins**2))) or 1.0

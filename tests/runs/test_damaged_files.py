@@ -27,7 +27,7 @@ from ultrarm_eval.cli.export import (
 )
 from ultrarm_eval.compare import data as comparison_data
 from ultrarm_eval.compare import text as comparison_text
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.compare.page import as_page as comparison_page
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
 from ultrarm_eval.report.page import as_page as report_page

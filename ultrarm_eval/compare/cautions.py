@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.compare.compared_tasks import Side
+from ultrarm_eval.compare.parts import Side
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
@@ -123,7 +124,7 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             task,
         )
     documents = observed.documents
-    if (documents.hash == documents.number.map(str)).all():
+    if all(map(operator.eq, documents.hash, map(str, documents.number))):
         cautions.add(
             f"The samples of {letter} have no hashes of documents: they are matched by the "
             "harness's number, which is right for the same data in the same order alone.",

@@ -174,20 +174,19 @@ def _prompt_keys(observed: Samples, numbers: Indices) -> list[Hashable]:
 
 def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
     """Numbers of items, equal where they share a prompt, directly or through others."""
-    parent: dict[Hashable, Hashable] = {}
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(key: Hashable) -> Hashable:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for first, *others in prompts:
-        for other in others:
-            parent[root(other)] = root(first)
-    roots = [root(keys[0]) for keys in prompts]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(roots))}
-    return np.array([numbers[key] for key in roots], np.int64)
+    numbers: dict[Hashable, int] = {}
+    items = [item for item, keys in enumerate(prompts) for _ in keys]
+    # After the items come the prompts.
+    others = [
+        len(prompts) + numbers.setdefault(key, len(numbers)) for keys in prompts for key in keys
+    ]
+    total = len(prompts) + len(numbers)
+    links = coo_array((np.ones(len(items)), (items, others)), shape=(total, total))
+    clusters = connected_components(links, directed=False)[1][: len(prompts)]
+    return np.asarray(clusters, np.int64)
 
 
 def _are_shares(mean: PairedMean) -> bool:

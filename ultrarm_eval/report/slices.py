@@ -17,9 +17,6 @@ from ultrarm_eval.stats.intervals import Interval
 
 Mask = NDArray[np.bool_]
 
-#: Parts of fewer prompts have no row: of five that all differ alike, a sign-flip test gives 0.0625,
-#: and the interval of a share takes up half of what there is.
-FEWEST_PROMPTS = 6
 # Ranges of a measured thing, as many as can be told apart in a table.
 _RANGES = 5
 _MOST_PARTS = 50

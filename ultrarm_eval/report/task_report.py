@@ -17,7 +17,6 @@ from ultrarm_eval.report.margins import (
 )
 from ultrarm_eval.report.ranks import RankConfusion, rank_confusion
 from ultrarm_eval.report.slices import (
-    FEWEST_PROMPTS,
     Slice,
     all_documents,
     all_pairs,
@@ -28,6 +27,7 @@ from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 # Between the same figure added up in another order.
 _ROUNDING = 1e-9

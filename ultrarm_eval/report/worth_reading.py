@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.runs.sample import REFERENCE
-from ultrarm_eval.runs.samples import Samples, sample_at
+from ultrarm_eval.runs.samples import Numbers, Samples, sample_at
 
 #: Why a pair is shown.
 MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
@@ -19,6 +19,8 @@ MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
     "judges disagree",
     "random",
 )
+# A margin is small up to this share of the median one, without its sign.
+_SMALL = 0.5
 # A drawn pair shows what is usual beside the extremes.
 _SEED = 0
 
@@ -76,12 +78,18 @@ def choose_pairs(samples: Samples, each: int) -> list[ChosenPair]:
             LOSS if samples.kind == REFERENCE else MISTAKE,
             wrong[np.argsort(margin[wrong], kind="stable")],
         ),
-        (CLOSE, np.argsort(np.abs(margin), kind="stable")),
+        (CLOSE, _smallest(np.abs(margin))),
         (ANY, drawn),
     ):
         for pair in first_of_each(order, document, each, found):
             found[pair] = reason
     return [ChosenPair(reason, pair) for pair, reason in found.items()]
+
+
+def _smallest(sizes: Numbers) -> NDArray[np.intp]:
+    """The pairs of small margins, the smallest first: more of them would be no small ones."""
+    order = np.argsort(sizes, kind="stable")
+    return order[sizes[order] <= _SMALL * np.median(sizes)] if len(sizes) else order
 
 
 def first_of_each(

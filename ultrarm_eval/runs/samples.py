@@ -24,6 +24,12 @@ Numbers = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 _DOCUMENT = ("hash", "occurrence", "number", "start", "value", "prompt", "prompt_length")
+_TYPES = {
+    "occurrence": np.int64,
+    "start": np.int64,
+    "value": np.float64,
+    "prompt_length": np.float64,
+}
 _PAIR = (
     "document",
     "chosen",
@@ -255,10 +261,10 @@ class _Reading:
         """The tables; None where there is no document."""
         if not self._documents:
             return None
-        documents = pd.DataFrame(self._documents, columns=_DOCUMENT).astype(
-            {"hash": object, "number": object, "prompt": object}
-        )
-        documents["prompt"], prompt_keys = pd.factorize(documents.prompt, sort=True)
+        # Objects: texts of damaged files may hold what no UTF-8 can, as pandas keeps texts.
+        documents = pd.DataFrame(self._documents, columns=_DOCUMENT, dtype=object)
+        documents["prompt"], prompt_keys = pd.factorize(documents.prompt.to_numpy(), sort=True)
+        documents = documents.astype(_TYPES)
         pairs = _table(self._pairs)
         # Equal infinities have no difference of their own.
         with np.errstate(invalid="ignore"):
@@ -270,7 +276,7 @@ class _Reading:
             self._result,
             self._kind,
             documents,
-            pd.DataFrame(self._parts).fillna("").astype(object),
+            pd.DataFrame(self._parts, dtype=object).fillna(""),
             pd.DataFrame(self._aspects).astype(np.float64),
             pairs,
             _table(self._completions),

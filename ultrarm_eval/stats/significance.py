@@ -23,6 +23,9 @@ from ultrarm_eval.stats.checks import (
     numbers_within,
 )
 
+#: Parts of fewer prompts have no row: of five that all differ alike, a sign-flip test gives 0.0625,
+#: and the interval of a share takes up half of what there is.
+FEWEST_PROMPTS = 6
 _MOST_ENUMERATED = 16
 # Credits are multiples of one over twice the number of pairs; nothing finer is looked for.
 _FINEST_LATTICE = 1000

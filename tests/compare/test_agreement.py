@@ -3,7 +3,7 @@ import pytest
 from scipy import stats
 
 from tests.compare.written_runs import choice, foreign, judged, rated, write_run
-from ultrarm_eval.compare.judges_agreement import judges_agreement
+from ultrarm_eval.compare.agreement import judges_agreement
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.matching import match_documents
 from ultrarm_eval.runs.samples import read_samples

@@ -15,12 +15,12 @@ from ultrarm_eval.compare.difference import (
     paired_difference,
     unpaired_difference,
 )
-from ultrarm_eval.report.slices import FEWEST_PROMPTS
 from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.runs.matching import MatchedDocuments
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 #: What the documents of a task can be parted by.
 DIMENSIONS = ("source", "category", "aspect")

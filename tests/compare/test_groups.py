@@ -13,7 +13,7 @@ from tests.compare.written_runs import foreign, rated, write_run
 from tests.report.written_runs import choice as benchmark_item
 from tests.report.written_runs import choice_sample
 from ultrarm_eval.benchmarks.known import find_suite
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.sources.records import DataCounts, Location
 from ultrarm_eval.stats.significance import holm

@@ -86,8 +86,8 @@ LM = f"pretrained={MODELS}/causal-lm,dtype=float32"
 DEMO = {"judge": "demo", "judge_args": {"device": "cpu"}}
 
 RUNS = [
-    _run("run-demo", "ultrarm", "pretrained=demo", "ultrafeedback_pairs_demo", None, "--limit", "40"),
-    _run("run-demo-raw", "ultrarm", "pretrained=demo,template=raw", "ultrafeedback_pairs_demo", None, "--limit", "40"),
+    _run("run-demo", "ultrarm", "pretrained=demo", "ultrafeedback_pairs_demo", None, "--limit", "20"),
+    _run("run-demo-raw", "ultrarm", "pretrained=demo,template=raw", "ultrafeedback_pairs_demo", None, "--limit", "20"),
     _run("run-ultrafeedback", "ultrarm", f"pretrained={MODELS}/ultrarm", "ultrafeedback_pairs,ultrafeedback_by_source", {"data": RAW}),
     _run("run-preference", "reward-model", f"pretrained={MODELS}/eurus,max_length=48,score_store=store.sqlite", "ultrafeedback_pairs", {"data": RAW, "preference": "overall", "min_gap": 2, "ties": "wrong", "shard": "1/2"}, "--system_instruction", "You are terse."),
     _run("run-schemas", "reward-model", f"pretrained={MODELS}/llama-classifier", "ultrafeedback_binarized,preference_pairs", {"data": {"ultrafeedback_binarized": f"{DATA}/binarized.jsonl", "preference_pairs": f"{DATA}/pairs.jsonl"}, "category": "category"}),

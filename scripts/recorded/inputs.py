@@ -48,7 +48,7 @@ TASKS = {
 
 
 def make(folder: Path) -> None:
-    """Writes everything; the same each time with the same versions."""
+    """Writes everything; once for both versions, as a tokenizer may be trained otherwise."""
     folder.mkdir(parents=True, exist_ok=True)
     preference_data.write(folder / "data")
     benchmark_data.write(folder / "data")

@@ -90,7 +90,7 @@ def values(before: Any, after: Any, tolerance: float, path: str = "$") -> Iterat
             else:
                 yield from values(before[name], after[name], tolerance, inner)
         if [*before] != [*after] and set(before) == set(after):
-            yield path, _shown([*before]), f"{_shown([*after])} (order of fields)"
+            yield f"{path} (order of fields)", _shown([*before]), _shown([*after])
     elif isinstance(before, list) and isinstance(after, list):
         if len(before) != len(after):
             yield f"{path} (length)", str(len(before)), str(len(after))

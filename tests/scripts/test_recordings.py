@@ -111,7 +111,7 @@ def test_texts_kinds_order_and_fields_count(compared, before, after, fields):
         ("command.json", ": 0}", ": 1}", "exit code:$"),
     ],
 )
-def test_every_file_is_compared(before, after, file, old, new, shown):
+def test_every_file_counts(compared, before, after, file, old, new, shown):
     path = after / "run" / file
     text = path.read_text()
     assert old in text

@@ -101,13 +101,10 @@ def _run(command: Command, venv: Path, inputs: Path, output: Path, timeout: floa
     shutil.rmtree(folder, ignore_errors=True)
     files = folder / "files"
     files.mkdir(parents=True)
-    links = {"inputs": inputs}
-    for name, target in links.items():
-        (files / name).symlink_to(target)
-    if command.needs:
-        (files / "runs").mkdir()
-        for need in command.needs:
-            (files / "runs" / need).symlink_to(output / need / "files")
+    (files / "inputs").symlink_to(inputs)
+    # Copies: what looks for results in a folder follows no links.
+    for need in command.needs:
+        shutil.copytree(output / need / "files", files / "runs" / need)
     began = time.monotonic()
     # A cache that an earlier command has filled would have this one say less.
     with tempfile.TemporaryDirectory() as scratch:
@@ -122,10 +119,8 @@ def _run(command: Command, venv: Path, inputs: Path, output: Path, timeout: floa
         (folder / "scratch").write_text(scratch)
         code = _call(command, venv, folder, environment, timeout)
     seconds = time.monotonic() - began
-    for link in [*files.glob("runs/*"), *(files / name for name in links)]:
-        link.unlink()
-    if command.needs:
-        (files / "runs").rmdir()
+    (files / "inputs").unlink()
+    shutil.rmtree(files / "runs", ignore_errors=True)
     told = {"line": command.line, "exit_code": code, "seconds": round(seconds, 1)}
     told["scratch"] = (folder / "scratch").read_text()
     (folder / "scratch").unlink()

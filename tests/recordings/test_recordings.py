@@ -25,6 +25,10 @@ OF_VERSIONS = [
     ("run-*", "stderr:*"),
     ("run-*", "stdout:line 1"),
     ("run-*", "out/*/results_*:$.*_version"),
+    ("run-*", "out/*/results_*:$.results.*.name"),
+    ("run-*", "out/*/results_*:$.results.*.sample_len"),
+    ("run-*", "out/*/results_*:$.group_subtasks*"),
+    ("run-*", "out/*/results_*:$.configs.*.metadata.config_source"),
     ("run-*", "out/*/results_*:$* (order of fields)"),
 ]
 

@@ -72,6 +72,10 @@ class Normaliser:
 
     def output(self, text: str) -> str:
         """What a command wrote to a terminal: without what it wrote over."""
-        lines = re.split(r"[\r\n]", text.replace("\r\n", "\n"))
-        shown = [line.rstrip(" ") for line in lines if not _PROGRESS.search(line)]
+        shown = []
+        for line in text.replace("\r\n", "\n").split("\n"):
+            parts = [line]
+            if "\r" in line or _PROGRESS.search(line):
+                parts = [p for p in line.split("\r") if p.strip() and not _PROGRESS.search(p)]
+            shown += [part.rstrip(" ") for part in parts]
         return self.text("\n".join(shown))

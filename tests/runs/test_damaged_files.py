@@ -14,10 +14,9 @@ import huggingface_hub
 import pytest
 
 from tests.runs.written_by_harness import TASKS, lines_of, write_runs
-from ultrarm_eval.board.as_csv import as_csv
-from ultrarm_eval.board.as_json import as_json
-from ultrarm_eval.board.as_page import as_page as board_page
-from ultrarm_eval.board.making import make_board
+from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.page import as_page as board_page
+from ultrarm_eval.board.table import as_csv, as_json
 from ultrarm_eval.cli.export import (
     ExportOptions,
     export_eval_results,

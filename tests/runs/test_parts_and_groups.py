@@ -86,7 +86,8 @@ def test_a_number_of_too_many_digits_is_a_damaged_file(tmp_path):
         read_run(path)
     (tmp_path / "samples.jsonl").write_text('{"acc": ' + digits + "}\n")
     (line,) = json_lines(tmp_path / "samples.jsonl")
-    assert isinstance(line.content, DataError)
+    with pytest.raises(DataError, match="no readable JSON"):
+        line.parsed()
 
 
 @pytest.mark.parametrize(

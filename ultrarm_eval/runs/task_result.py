@@ -141,14 +141,14 @@ class TaskResult:
             harness_interval(metric, value, known, documents),
         )
 
-    @property
+    @cached_property
     def members(self) -> tuple[TaskResult, ...]:
         """What the run says about each task of a group; of a task this result alone."""
         names = member_tasks(self.run, self.task)
         figures = {name: mapping(self.run.results["results"].get(name)) for name in names}
         return tuple(TaskResult(name, self.run, figures[name]) for name in names) or (self,)
 
-    @property
+    @cached_property
     def all_documents(self) -> int | None:
         """How many documents were evaluated, of a group in all its tasks; None if not known."""
         counts = [one.documents for one in self.members]

@@ -1,0 +1,199 @@
+"""The tasks and groups on a board, and what each evaluation says about them."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.plain import NOT_WRITTEN
+from ultrarm_eval.runs.run import Run
+from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
+from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.show.formats import iso_date
+
+#: Marks of figures that are not compared with others.
+PARTIAL, OTHER_DOCUMENTS, IN_SAMPLE = "partial", "other documents", "in-sample"
+_STAMP = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2})-(\d{2})-(\d{2}).*")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What one evaluation says about one task or group.
+
+    Attributes:
+        task: The task's key on the board.
+        file: The results file, from the folder of all on.
+        date: When the run was made, in ISO 8601.
+        lm_eval_version: The harness's version.
+        documents: How many documents were evaluated, where it is known.
+        data_digest: Their digest, where it is known.
+        partial: What made the run see a part of the data alone.
+        marks: Why its figures are not ranked among the others.
+        figures: The harness's figures as it wrote them.
+        row: The evaluation's place among all.
+        result: The result.
+    """
+
+    task: str
+    file: str
+    date: str
+    lm_eval_version: str | None
+    documents: int | None
+    data_digest: str | None
+    partial: Mapping[str, Any]
+    marks: tuple[str, ...]
+    figures: Mapping[str, Any]
+    row: int = field(metadata=NOT_WRITTEN)
+    result: TaskResult = field(metadata=NOT_WRITTEN)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task or a group of tasks on the board.
+
+    Attributes:
+        key: Tells it apart from others of the board.
+        title: Its name, and where there are several of one name the settings in which they differ.
+        task: Its name.
+        is_group: Whether it is a group; its figures are the harness's own.
+        members: Names of a group's tasks.
+        settings: What its figures depend on.
+        documents: How many documents its results are compared over, where it is known.
+        data_digest: The digest of these documents, where it is known.
+        is_shared: Whether all whole rows have its main metric over the same documents.
+        notes: What has to be known before its figures are compared.
+        entries: What each evaluation says, by the evaluation's place.
+        set_aside: Places and results that are not shown, as their evaluation has a newer or whole
+            one.
+    """
+
+    key: str
+    title: str
+    task: str
+    is_group: bool
+    members: tuple[str, ...]
+    settings: Mapping[str, Any]
+    documents: int | None
+    data_digest: str | None
+    is_shared: bool
+    notes: tuple[str, ...]
+    entries: Mapping[int, Entry] = field(metadata=NOT_WRITTEN)
+    set_aside: tuple[tuple[int, TaskResult], ...] = field(metadata=NOT_WRITTEN)
+
+
+def tasks_of(evaluations: Sequence[Evaluation], folder: Path) -> list[Task]:
+    """The groups and tasks of all evaluations: groups first, then by how many have them.
+
+    Args:
+        evaluations: The evaluations; results without figures have no part in it.
+        folder: The folder of all.
+    """
+    found: list[Task] = []
+    for is_group in (True, False):
+        results = [
+            (row, result)
+            for row, one in enumerate(evaluations)
+            for result in (one.groups if is_group else one.tasks).values()
+            if result.metrics
+        ]
+        shared = sorted(shared_tasks(results), key=lambda task: -len(task.results))
+        for task in shared:
+            found.append(_task(f"t{len(found)}", task, is_group, folder))
+    return found
+
+
+def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
+    results = list(task.results.values())
+    digest, documents = _compared_documents(results)
+    entries = {
+        row: _entry(key, row, result, digest, documents, folder)
+        for row, result in task.results.items()
+    }
+    members = (member.task for one in results for member in one.members)
+    return Task(
+        key=key,
+        title=task.title,
+        task=task.task,
+        is_group=is_group,
+        members=tuple(dict.fromkeys(members)) if is_group else (),
+        settings=task.settings,
+        documents=documents,
+        data_digest=digest,
+        is_shared=False,
+        notes=tuple(_notes(list(entries.values()), digest, documents)),
+        entries=entries,
+        set_aside=task.set_aside,
+    )
+
+
+def _entry(
+    key: str, row: int, result: TaskResult, digest: str | None, documents: int | None, folder: Path
+) -> Entry:
+    run = result.run
+    version = run.results.get("lm_eval_version")
+    return Entry(
+        task=key,
+        file=run.path.relative_to(folder).as_posix(),
+        date=_date(run),
+        lm_eval_version=None if version is None else str(version),
+        documents=result.all_documents,
+        data_digest=result.data_digest,
+        partial=result.parts,
+        marks=tuple(_marks(result, digest, documents)),
+        figures=result.figures,
+        row=row,
+        result=result,
+    )
+
+
+def _compared_documents(results: Sequence[TaskResult]) -> tuple[str | None, int | None]:
+    """Digest and number of the documents that most whole results are over; of several, of more.
+
+    A result over other documents answers another question, and is not ranked among these.
+    """
+    of_all = Counter((one.data_digest, one.all_documents) for one in results if not one.parts)
+    # Without any digest their number is all that tells.
+    known = {pair: n for pair, n in of_all.items() if pair[0] is not None} or of_all
+    if not known:
+        return None, None
+    return max(known.items(), key=lambda item: (item[1], item[0][1] or 0, str(item)))[0]
+
+
+def _marks(result: TaskResult, digest: str | None, documents: int | None) -> Iterator[str]:
+    own, number = result.data_digest, result.all_documents
+    by_digest = None not in (digest, own) and digest != own
+    by_number = None not in (documents, number) and documents != number
+    if result.parts:
+        yield PARTIAL
+    # A part of the documents is no other data.
+    elif by_digest or by_number:
+        yield OTHER_DOCUMENTS
+    if result.in_sample:
+        yield IN_SAMPLE
+
+
+def _notes(entries: Sequence[Entry], digest: str | None, documents: int | None) -> Iterator[str]:
+    others = sum(OTHER_DOCUMENTS in entry.marks for entry in entries)
+    if others:
+        which = f" (digest {digest[:12]})" if digest else ""
+        number = "" if documents is None else f"{documents} "
+        yield (
+            f"The rows are not all over the same documents. Those over the {number}documents that "
+            f"most have{which} are ranked; {others} over others are marked and are not."
+        )
+    unknown = sum(not entry.partial and entry.data_digest is None for entry in entries)
+    if digest is not None and unknown:
+        yield (
+            f"{unknown} of {len(entries)} runs do not say which documents they are over; only "
+            "their number was compared."
+        )
+
+
+def _date(run: Run) -> str:
+    """When a run was made, in ISO 8601: in UTC, or as its file's name has it."""
+    return _STAMP.sub(r"\1:\2:\3", run.stamp) if run.started is None else iso_date(run.started)

@@ -215,7 +215,6 @@ def _shown(candidate: Candidate) -> ShownPair:
     texts = read_texts(samples, pair)
     number = samples.documents.number[document]
     number = number if isinstance(number, int | str) else None
-    own = float(of_pair.chosen_reward), float(of_pair.rejected_reward)
     return ShownPair(
         candidate.judge,
         candidate.task,
@@ -228,10 +227,14 @@ def _shown(candidate: Candidate) -> ShownPair:
             if part
         },
         None if gap != gap else round(gap, 6),
-        {candidate.judge: own, **candidate.others},
+        {candidate.judge: _rewards(of_pair), **candidate.others},
         tuple(_cut(content, role) for role, content in texts.prompt),
         *_sides(texts),
     )
+
+
+def _rewards(pair: pd.Series) -> tuple[float, float]:
+    return float(pair.chosen_reward), float(pair.rejected_reward)
 
 
 def _sides(texts: PairTexts) -> tuple[ShownText, ShownText]:
@@ -268,7 +271,7 @@ def _of_two(
             task,
             first,
             ChosenPair(DISAGREEMENT, pair),
-            {judges[1].label: (rewards.chosen_reward[pair], rewards.rejected_reward[pair])},
+            {judges[1].label: _rewards(rewards.loc[pair])},
         )
         for pair in first_of_each(order, first.pairs.document.to_numpy(), each)
     ]

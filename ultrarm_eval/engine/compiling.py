@@ -9,7 +9,7 @@ import torch
 from ultrarm_eval.errors import DeviceError, first_line
 
 if TYPE_CHECKING:
-    from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
+    from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 
 _TRIAL_TOKENS = 8
 

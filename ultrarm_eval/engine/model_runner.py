@@ -20,7 +20,7 @@ from ultrarm_eval.engine.rows import PackedRow, single_text
 from ultrarm_eval.engine.token_ids import TokenIds
 
 if TYPE_CHECKING:
-    from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
+    from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 
 logger = logging.getLogger(__name__)
 

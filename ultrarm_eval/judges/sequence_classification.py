@@ -14,9 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.checkpoints.classifier import HEAD, SequenceClassification
-from ultrarm_eval.checkpoints.decoder_families import DECODER_FAMILIES, decoder_class
-from ultrarm_eval.checkpoints.own_forward import load_own_forward
+from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
+from ultrarm_eval.checkpoints.decoder_reward_model import (
+    DECODER_FAMILIES,
+    DecoderRewardModel,
+    decoder_class,
+)
+from ultrarm_eval.checkpoints.model_loading import load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
 from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
@@ -28,7 +32,6 @@ from ultrarm_eval.engine.token_ids import TokenIds, unpacked
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.completion_place import PlacedText
 from ultrarm_eval.text_format.completion_tokens import completion_start

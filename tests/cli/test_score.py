@@ -463,7 +463,6 @@ class TestOutputAndStore:
 KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
-from ultrarm_eval.judges.protocol import settings_of
 from ultrarm_eval.engine import scorer
 real, stop, computed = scorer._score_batch, int(sys.argv[1]), 0
 

@@ -14,8 +14,6 @@ import torch
 
 from ultrarm_eval.engine.runner import PaddedRunner
 from ultrarm_eval.engine.token_ids import TokenIds
-from ultrarm_eval.judges.critique_score import read_score
-from ultrarm_eval.judges.critique_text import Critique
 
 _SEED_BYTES = 7
 
@@ -45,7 +43,7 @@ class CritiqueRunner(PaddedRunner):
         model: Any,
         tokenizer: Any,
         sampling: Sampling,
-        keep: Callable[[TokenIds, Critique], None],
+        read: Callable[[TokenIds, Sequence[str]], float],
     ) -> None:
         """Prepares the model.
 
@@ -53,22 +51,18 @@ class CritiqueRunner(PaddedRunner):
             model: The language model, in evaluation mode.
             tokenizer: Its tokenizer.
             sampling: How critiques are written.
-            keep: Called with each text that is scored and its critique.
+            read: The reward of a text, of what was written about it.
         """
         self.model, self._tokenizer, self._sampling = model, tokenizer, sampling
-        self._keep = keep
+        self._read = read
         self._running = threading.Lock()
 
     def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
         """The mean score of each text's critiques, float64; not a number where none is readable."""
-        rewards = []
-        for ids in texts:
-            critique = self.critique(ids)
-            self._keep(ids, critique)
-            rewards.append(critique.reward)
+        rewards = [self._read(ids, self.write(ids)) for ids in texts]
         return torch.tensor(rewards, dtype=torch.float64)
 
-    def critique(self, ids: TokenIds) -> Critique:
+    def write(self, ids: TokenIds) -> list[str]:
         """Writes the critiques of one text."""
         sampling = self._sampling
         given = torch.from_numpy(ids.astype(np.int64)).to(self.model.device)[None]
@@ -84,10 +78,9 @@ class CritiqueRunner(PaddedRunner):
                 pad_token_id=self._tokenizer.eos_token_id,
                 **how,
             )
-        texts = tuple(
+        return list(
             self._tokenizer.batch_decode(written[:, given.shape[1] :], skip_special_tokens=True)
         )
-        return Critique(texts, tuple(map(read_score, texts)))
 
     @contextmanager
     def _seeded(self, ids: TokenIds) -> Iterator[None]:

@@ -34,6 +34,7 @@ from ultrarm_eval.judges.settings import (
     max_texts,
 )
 from ultrarm_eval.judges.text_scoring import TextScoring
+from ultrarm_eval.settings import identifying
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.system_turns import KEEP, checked_system
 from ultrarm_eval.text_format.template import Template, get_template
@@ -314,6 +315,16 @@ class CheckpointJudge(TextScoring):
             "counts": self._counts.as_dict(),
             "scoring_seconds": round(self._counts.seconds, 3),
         }
+
+    def identifies(self) -> dict[str, Any]:
+        """What the rewards depend on beside the weights, as results report it."""
+        reported = {"judge": self.name, **self.settings()}
+        return {n: reported[n] for n in identifying() if reported.get(n) is not None}
+
+    def describes(self) -> dict[str, Any]:
+        """How and where the rewards are computed."""
+        happened = {"counts", "scoring_seconds", *self.identifies()}
+        return {n: value for n, value in self.settings().items() if n not in happened}
 
     def _attention_used(self) -> str | None:
         """The attention that computed, once something was computed."""

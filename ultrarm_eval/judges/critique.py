@@ -6,8 +6,10 @@ is a Jinja file that a user can replace.
 
 from __future__ import annotations
 
+import json
 import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,10 +21,10 @@ from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, packed
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
-from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
+from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.language_model import LanguageModelJudge
+from ultrarm_eval.judges.loading import no_token_rewards
 from ultrarm_eval.judges.settings import checked_count
-from ultrarm_eval.judges.token_judge import no_token_rewards
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template
@@ -31,6 +33,16 @@ logger = logging.getLogger(__name__)
 
 _PROMPT = Path(__file__).with_name("critique_prompt.jinja")
 _MAX_NEW_TOKENS = 512
+
+LOWEST, HIGHEST = 1.0, 10.0
+
+_NUMBER = r"\[?\s*(\d+(?:\.\d+)?)(?!\d)(?:\s*/\s*(\d+))?"
+# The prompt may end where the score begins; what comes after the line is a critique of its own.
+_AT_START = re.compile(rf"\s*\**{_NUMBER}[\]*.]*[ \t]*(?=\n|$)")
+_BEGINS = re.compile(rf"\s*{_NUMBER}")
+_NAMED = re.compile(rf"overall\s+score\W{{0,4}}?\s*{_NUMBER}", re.IGNORECASE)
+# "[1-10]" is the format, repeated, and no score.
+_RANGE = re.compile(r"[ \t]*(?:-|–|to\b)[ \t]*\d")  # noqa: RUF001
 
 
 class CritiqueJudge(LanguageModelJudge):
@@ -69,22 +81,29 @@ class CritiqueJudge(LanguageModelJudge):
         if not str(seed).isdecimal():
             raise ConfigurationError(f"seed is a whole number of at least 0, not {seed!r}.")
         self._sampling = Sampling(count, heat, tokens, int(seed))
-        self._written: dict[PackedIds, Critique] = {}
+        self._written: dict[PackedIds, Judgement] = {}
         super().__init__(pretrained, **settings)
 
     def score_stream(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> Iterator[tuple[int, float]]:
-        """Yields (index, reward) as they come, each a `CritiquedReward`.
+        """Yields (index, reward) as they come; not a number where no score is readable."""
+        for index, judgement in self.judgements(prompts, completions):
+            yield index, judgement.reward
 
-        Where no critique has a readable score it is not a number, and is counted.
+    def judgements(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[tuple[int, Judgement]]:
+        """Yields (index, judgement) as they come, each with the critiques it was read from.
+
+        Where no critique has a readable score it is unscored, and counted.
         """
         given = prompts if isinstance(prompts, str) else _asked(prompts)
         unreadable = 0
         for index, reward in super().score_stream(given, completions):
             unreadable += math.isnan(reward)
             (encoded,) = self._encoder.encode([given[index]], [completions[index]])
-            yield index, CritiquedReward(reward, self._written.get(encoded.packed_ids))
+            yield index, self._written.get(encoded.packed_ids, Judgement(reward))
         if unreadable:
             self._counts.add_unreadable(unreadable)
             logger.warning(
@@ -103,22 +122,23 @@ class CritiqueJudge(LanguageModelJudge):
         """
         raise no_token_rewards(self.name, "a critique is of a whole answer")
 
-    def _keep(self, ids: TokenIds, critique: Critique) -> None:
+    def _keep(self, ids: TokenIds, texts: Sequence[str]) -> float:
+        judgement = judgement_of(texts)
         text = packed(ids)
-        self._written[text] = critique
+        self._written[text] = judgement
         store = self._opened_store()
-        if store is None:
-            return
         try:
-            store.add_critique(text, critique.as_json())
+            if store is not None:
+                store.add_critique(text, _as_json(judgement))
         except ScoreStoreError as error:
             # The run has it; a later one writes it anew.
             logger.warning("%s The run goes on without it.", error)
+        return judgement.reward
 
     def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
         """The rewards that a store holds with the critiques that they were read from."""
         written = store.find_critiques(texts)
-        self._written.update((ids, Critique.from_json(text)) for ids, text in written.items())
+        self._written.update((ids, _from_json(text)) for ids, text in written.items())
         return {ids: reward for ids, reward in store.find(texts).items() if ids in written}
 
     def _keeps_unreadable(self) -> bool:
@@ -176,3 +196,43 @@ def _checked_temperature(temperature: object, samples: int) -> float:
             "at least 0, and above 0 for several samples, which would be all the same."
         )
     return heat
+
+
+def read_score(critique: str) -> float | None:
+    """The score of a critique; None if there is no readable one.
+
+    Args:
+        critique: What the model wrote behind its prompt.
+    """
+    found = _AT_START.match(critique) or _NAMED.search(critique) or _BEGINS.match(critique)
+    if found is None or _RANGE.match(critique, found.end()):
+        return None
+    score, out_of = float(found[1]), found[2]
+    if out_of not in (None, "10") or not LOWEST <= score <= HIGHEST:
+        return None
+    return score
+
+
+def judgement_of(texts: Sequence[str]) -> Judgement:
+    """The mean of the readable scores in critiques; unscored if there is none.
+
+    Args:
+        texts: The critiques of one answer.
+    """
+    return _mean(texts, [read_score(text) for text in texts])
+
+
+def _mean(texts: Sequence[str], scores: Sequence[float | None]) -> Judgement:
+    read = [score for score in scores if score is not None]
+    value = sum(read) / len(read) if read else None
+    return Judgement(value, tuple(texts), {"scores": list(scores)})
+
+
+def _as_json(judgement: Judgement) -> str:
+    """A judgement as a line of a score store."""
+    return json.dumps({"texts": judgement.explanation, **judgement.extra})
+
+
+def _from_json(line: str) -> Judgement:
+    values = json.loads(line)
+    return _mean(values["texts"], values["scores"])

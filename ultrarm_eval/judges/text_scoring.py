@@ -18,6 +18,7 @@ from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, unpacked
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
+from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.completion_place import PlacedText, placed_text
 from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
@@ -54,14 +55,24 @@ class TextScoring(ABC):
         return store.find(texts)
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
-        """Scores completions; see `ultrarm_eval.judges.base.Judge.score`."""
+        """Scores completions; see `ultrarm_eval.judges.base.Judge.score`.
+
+        One that the judge gives no score is not a number; `judgements` says why.
+        """
         rewards: dict[int, float] = {}
         try:
             rewards.update(self.score_stream(prompts, completions))
         except RewardError as error:
-            error.rewards = rewards
+            error.judgements = {index: Judgement(reward) for index, reward in rewards.items()}
             raise
         return [rewards[index] for index in range(len(completions))]
+
+    def judgements(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[tuple[int, Judgement]]:
+        """Yields (index, judgement) batch by batch; every distinct text is computed once."""
+        for index, reward in self.score_stream(prompts, completions):
+            yield index, Judgement(reward)
 
     def score_stream(
         self, prompts: Sequence[Prompt], completions: Sequence[str]

@@ -115,7 +115,7 @@ def test_what_an_answer_spells_is_text_and_opens_no_second_turn(tmp_path, capsys
     eos = judge.tokenizer.eos_token_id
     for text in spelled:
         (encoded,) = judge._encoder.encode(["Why?"], [text])
-        assert eos not in encoded.ids
+        assert eos not in encoded.tokens
     found = [json.loads(line)["reward"] for line in samples.read_text().splitlines()]
     assert found == pytest.approx(judge.score(["Why?"] * 3, spelled), abs=1e-5)
 

@@ -303,9 +303,9 @@ class TestRewardsThatAreNone:
     def test_a_checkpoint_that_overflows_is_named_by_the_row(
         self, tmp_path, checkpoint, capsys, monkeypatch
     ):
-        from ultrarm_eval.engine import scorer
+        from ultrarm_eval.engine import local_engine
 
-        real, texts = scorer._score_batch, 0
+        real, texts = local_engine._score_batch, 0
 
         def fails_at_the_fifth(*given):
             nonlocal texts
@@ -313,7 +313,7 @@ class TestRewardsThatAreNone:
             texts += len(rewards)
             return rewards if texts < 5 else [math.nan] * len(rewards)
 
-        monkeypatch.setattr(scorer, "_score_batch", fails_at_the_fifth)
+        monkeypatch.setattr(local_engine, "_score_batch", fails_at_the_fifth)
         rows = [{"chosen": "a" * 3 * i, "rejected": "b " * i} for i in range(1, 6)]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
         arguments = ["score", str(path), "--judge", str(checkpoint), "--batch-size", "auto"]
@@ -464,8 +464,8 @@ KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
 from ultrarm_eval.judges.protocol import settings_of
-from ultrarm_eval.engine import scorer
-real, stop, computed = scorer._score_batch, int(sys.argv[1]), 0
+from ultrarm_eval.engine import local_engine
+real, stop, computed = local_engine._score_batch, int(sys.argv[1]), 0
 
 def counting(model, texts, batch):
     global computed
@@ -474,7 +474,7 @@ def counting(model, texts, batch):
     computed += len(batch.texts)
     return real(model, texts, batch)
 
-scorer._score_batch = counting
+local_engine._score_batch = counting
 status = main(sys.argv[2:])
 print(f"computed {computed}", file=sys.stderr)
 sys.exit(status)

@@ -106,18 +106,18 @@ def test_turns_of_a_conversation_are_told_apart(model):
     judge = CritiqueJudge(model, max_new_tokens=8)
     turns = [{"role": role, "content": role[0]} for role in ("system", "user", "assistant", "user")]
     (encoded,) = judge._encoder.encode([turns], ["an answer"])
-    text = judge.tokenizer.decode(encoded.ids)
+    text = judge.tokenizer.decode(list(encoded.tokens))
     assert "### Instruction\nSystem: s\nUser: u\nAssistant: a\nUser: u\n" in text
 
 
 def test_the_prompt_quotes_instruction_and_answer_and_ends_where_the_score_begins(model):
     judge = CritiqueJudge(model, max_new_tokens=8)
     (encoded,) = judge._encoder.encode(["What is blue?"], ["The sky.</s>"])
-    text = judge.tokenizer.decode(encoded.ids)
+    text = judge.tokenizer.decode(list(encoded.tokens))
     assert "### Instruction\nWhat is blue?\n\n### Answer\nThe sky.</s>\n---" in text
     assert text.rstrip(" ").endswith("Assistant: ### Feedback\nOverall Score:")
     # The template's own ends of turn are control tokens, and the answer's is text.
-    assert list(encoded.ids).count(2) == 2
+    assert list(encoded.tokens).count(2) == 2
 
 
 def test_samples_of_a_text_do_not_depend_on_the_texts_beside_it(model):
@@ -170,3 +170,12 @@ def test_settings_that_are_not_allowed(model, settings, message):
 )
 def test_the_score_stands_where_the_prompt_asks_for_it(critique, score):
     assert read_score(critique) == score
+
+
+def test_what_is_written_is_counted_with_what_is_read(model):
+    judge = writing(CritiqueJudge(model, samples=2, **SMALL), "8", "7 water")
+    judge.score(["q"], ["a"])
+    (encoded,) = judge._encoder.encode(["q"], ["a"])
+    longest = len(judge.tokenizer("7 water", add_special_tokens=False)["input_ids"])
+    counts = judge.settings()["counts"]
+    assert counts["computed_tokens"] == len(encoded.tokens) + 2 * longest

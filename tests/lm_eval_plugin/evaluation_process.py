@@ -107,9 +107,9 @@ def writer() -> Any:
 
 def watch_batches(order: dict[str, Any]) -> list[int]:
     """The sizes of the batches that are computed; blocks in the one after `block_after`."""
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
-    real, sizes = scorer._score_batch, []
+    real, sizes = local_engine._score_batch, []
     block_after = order.get("block_after")
 
     def score_batch(model: Any, texts: Any, batch: Any) -> list[float]:
@@ -120,7 +120,7 @@ def watch_batches(order: dict[str, Any]) -> list[int]:
         sizes.append(len(batch.texts))
         return rewards
 
-    scorer._score_batch = score_batch
+    local_engine._score_batch = score_batch
     return sizes
 
 

@@ -14,12 +14,13 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.engine.attention.choice import Place, checked_attention
 from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.counts import TextCounts
+from ultrarm_eval.engine.kernels.choice import Place, checked_attention
+from ultrarm_eval.engine.local_engine import BatchLimits
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
-from ultrarm_eval.engine.scorer import BatchLimits
 from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.fingerprint import Fingerprint
@@ -36,7 +37,6 @@ from ultrarm_eval.judges.text_scoring import TextScoring
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.system_turns import KEEP, checked_system
 from ultrarm_eval.text_format.template import Template, get_template
-from ultrarm_eval.text_format.text_counts import TextCounts
 
 
 class CheckpointJudge(TextScoring):

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.critique_runner import CritiqueRunner, Sampling
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.generation_runner import GenerationRunner, Sampling
 from ultrarm_eval.engine.score_store import ScoreStore
-from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, packed
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
+from ultrarm_eval.judges.critique_score import read_score
 from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.judges.settings import checked_count
@@ -26,6 +27,7 @@ from ultrarm_eval.judges.token_judge import no_token_rewards
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -69,7 +71,7 @@ class CritiqueJudge(LanguageModelJudge):
         if not str(seed).isdecimal():
             raise ConfigurationError(f"seed is a whole number of at least 0, not {seed!r}.")
         self._sampling = Sampling(count, heat, tokens, int(seed))
-        self._written: dict[PackedIds, Critique] = {}
+        self._written: dict[bytes, Critique] = {}
         super().__init__(pretrained, **settings)
 
     def score_stream(
@@ -84,7 +86,7 @@ class CritiqueJudge(LanguageModelJudge):
         for index, reward in super().score_stream(given, completions):
             unreadable += math.isnan(reward)
             (encoded,) = self._encoder.encode([given[index]], [completions[index]])
-            yield index, CritiquedReward(reward, self._written.get(encoded.packed_ids))
+            yield index, CritiquedReward(reward, self._written.get(encoded.tokens.identity))
         if unreadable:
             self._counts.add_unreadable(unreadable)
             logger.warning(
@@ -103,19 +105,20 @@ class CritiqueJudge(LanguageModelJudge):
         """
         raise no_token_rewards(self.name, "a critique is of a whole answer")
 
-    def _keep(self, ids: TokenIds, critique: Critique) -> None:
-        text = packed(ids)
-        self._written[text] = critique
+    def _read(self, text: Tokens, written: tuple[str, ...]) -> float:
+        """The reward of a text; what was written is kept."""
+        critique = Critique(written, tuple(map(read_score, written)))
+        self._written[text.identity] = critique
         store = self._opened_store()
-        if store is None:
-            return
         try:
-            store.add_critique(text, critique.as_json())
+            if store is not None:
+                store.add_critique(text.identity, critique.as_json())
         except ScoreStoreError as error:
             # The run has it; a later one writes it anew.
             logger.warning("%s The run goes on without it.", error)
+        return critique.reward
 
-    def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+    def _stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
         """The rewards that a store holds with the critiques that they were read from."""
         written = store.find_critiques(texts)
         self._written.update((ids, Critique.from_json(text)) for ids, text in written.items())
@@ -145,13 +148,16 @@ class CritiqueJudge(LanguageModelJudge):
     def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
         return TextEncoder(loaded.tokenizer, self._template, **options)
 
+    def _capabilities(self) -> Capabilities:
+        return Capabilities()
+
     def _identifying(self) -> dict[str, Any]:
         sampling = {**vars(self._sampling)}
         return {**super()._identifying(), "judge": self.name, **sampling}
 
-    def _load_runner(self) -> CritiqueRunner:
+    def _load_runner(self) -> GenerationRunner:
         model = self._load_language_model(self._checkpoint)
-        return CritiqueRunner(model, self._tokenizer, self._sampling, self._keep)
+        return GenerationRunner(model, self._tokenizer, self._sampling, self._read)
 
     def settings(self) -> dict[str, Any]:
         """The settings the rewards depend on, and what happened to the texts."""

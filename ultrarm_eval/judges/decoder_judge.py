@@ -10,17 +10,14 @@ import torch
 from ultrarm_eval.checkpoints.architecture import ScalarHead
 from ultrarm_eval.checkpoints.model_loading import load_model
 from ultrarm_eval.engine.batching import AUTO, why_alone, why_no_rows
-from ultrarm_eval.engine.compiling import compile_layers
-from ultrarm_eval.engine.model_runner import ModelRunner
-from ultrarm_eval.engine.plan import PADDED
-from ultrarm_eval.engine.prefixes import read_positions
+from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.plan import PADDED, SHARED
 from ultrarm_eval.engine.runner import Runner
-from ultrarm_eval.engine.scorer import score_after_tokens
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.completion_place import PlacedText
 
 logger = logging.getLogger(__name__)
 
@@ -59,19 +56,17 @@ class DecoderJudge(CheckpointJudge):
         )
         if self._compiled:
             compile_layers(model)
-        return ModelRunner(
+        return DecoderRunner(
             model,
             attn_implementation=self._attention,
             compiled=self._compiled,
             padded=self._batching == PADDED,
         )
 
-    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
-        if why_alone(self._checkpoint.config) is not None:
-            # What is computed of a token depends on the length, or on what follows it.
-            return super()._after_tokens(text)
-        rewards = score_after_tokens(self._loaded(), text.ids)
-        return [rewards[at] for at in read_positions(text.ids, self._encoder.unread_id)]
+    def _capabilities(self) -> Capabilities:
+        # Else what is computed of a token depends on the length, or on what follows it.
+        in_one_pass = why_alone(self._checkpoint.config) is None
+        return Capabilities(self._batching == SHARED, token_rewards=in_one_pass)
 
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
@@ -83,6 +78,6 @@ class DecoderJudge(CheckpointJudge):
         model = self.load()
         with torch.inference_mode():
             return [
-                float(model(torch.tensor([encoded.ids], device=model.device)))
+                float(model(torch.tensor([list(encoded.tokens)], device=model.device)))
                 for encoded in self._encoder.encode(prompts, completions)
             ]

@@ -10,13 +10,13 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
-from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
 from ultrarm_eval.judges.checkpoint_judge import positions_of
 from ultrarm_eval.judges.language_model import LanguageModelJudge
-from ultrarm_eval.text_format.completion_tokens import CompletionEncoder, completion_start
-from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
+from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
+from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.tokens import EncodedText
 
 
 class PreferenceJudge(LanguageModelJudge):
@@ -130,8 +130,7 @@ class SharedVocabularyEncoder(CompletionEncoder):
 
     def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
         found = super()._placed(whole, prompt, number)
-        _, ids = completion_start(unpacked(found.packed_ids))
-        for index in self._unshared.keys() & set(ids.tolist()):
+        for index in self._unshared.keys() & set(found.tokens):
             raise ScoringError(
                 f"Completion {number}: its text has the token {quoted(self._unshared[index])}, "
                 "which the reference's tokenizer does not have, so the reference cannot say how "

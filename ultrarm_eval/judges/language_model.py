@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from ultrarm_eval.checkpoints.architecture import class_names
@@ -15,17 +14,14 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
 from ultrarm_eval.checkpoints.own_forward import load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
 from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.kernels.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
-from ultrarm_eval.engine.scorer import score_after_tokens
-from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.completion_place import PlacedText
-from ultrarm_eval.text_format.completion_tokens import CompletionEncoder, completion_start
+from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
@@ -126,15 +122,8 @@ class LanguageModelJudge(CheckpointJudge):
             )
         return resolve_batching(PADDED, self._checkpoint.config)
 
-    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
-        (encoded,) = self._encoder.encode([prompt], [completion])
-        start, ids = completion_start(unpacked(encoded.packed_ids))
-        return PlacedText(ids, start, encoded.truncated)
-
-    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
-        packed = np.concatenate([np.array([text.completion_start], dtype=text.ids.dtype), text.ids])
-        rewards = score_after_tokens(self._loaded(), packed)
-        return [*([None] * text.completion_start), *rewards]
+    def _capabilities(self) -> Capabilities:
+        return Capabilities(token_rewards=True, likelihoods=True)
 
     def _load_language_model(self, checkpoint: Checkpoint) -> Any:
         from transformers import AutoModelForCausalLM

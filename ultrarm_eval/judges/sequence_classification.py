@@ -12,30 +12,30 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ultrarm_eval.checkpoints.classifier import HEAD, SequenceClassification
 from ultrarm_eval.checkpoints.decoder_families import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.checkpoints.own_forward import load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
 from ultrarm_eval.engine.batching import AUTO, resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.kernels.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.engine.runner import Runner
-from ultrarm_eval.engine.token_ids import TokenIds, unpacked
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
 from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.completion_place import PlacedText
-from ultrarm_eval.text_format.completion_tokens import completion_start
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE, pair_template, reads_token_types
-from ultrarm_eval.text_format.paired_texts import PairedText, PairEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.text_pair import (
+    PAIR_TEMPLATE,
+    PairEncoder,
+    pair_template,
+    reads_token_types,
+)
 from ultrarm_eval.text_format.textual_tokenizer import closing_id
 
 logger = logging.getLogger(__name__)
@@ -135,26 +135,8 @@ class SequenceClassificationJudge(DecoderJudge):
         )
         return ClassifierRunner(model, has_token_types=self._has_token_types)
 
-    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
-        if not self._has_token_types:
-            return super()._placed(prompt, completion)
-        (encoded,) = self._encoder.encode([prompt], [completion])
-        second, ids = completion_start(unpacked(encoded.packed_ids))
-        # Without a prompt there is one text, behind the opening token.
-        start = second if second < len(ids) else int(self._encoder.bos_id is not None)
-        return PairedText(ids, start, encoded.truncated, second)
-
-    def _prefixes(self, text: PlacedText) -> list[TokenIds]:
-        found = super()._prefixes(text)
-        if not isinstance(text, PairedText):
-            return found
-        place = np.array([text.second_start], dtype=text.ids.dtype)
-        return [np.concatenate([place, ids]) for ids in found]
-
-    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
-        if self._is_decoder:
-            return super()._after_tokens(text)
-        return CheckpointJudge._after_tokens(self, text)
+    def _capabilities(self) -> Capabilities:
+        return super()._capabilities() if self._is_decoder else Capabilities()
 
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]

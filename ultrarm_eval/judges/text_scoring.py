@@ -8,21 +8,20 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from ultrarm_eval.engine.encoding_ahead import encoded_ahead
-from ultrarm_eval.engine.plan import Plan, joined, make_plan
-from ultrarm_eval.engine.prefixes import each_once, prefixes
+from ultrarm_eval.engine.counts import TextCounts
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
+from ultrarm_eval.engine.plan import Plan, joined
+from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.reward_stream import RewardStream, Scoring
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore
-from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
-from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, unpacked
-from ultrarm_eval.engine.token_rewards import TokenRewards
+from ultrarm_eval.engine.token_rewards import TokenRewards, prefixes, read_positions
 from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.completion_place import PlacedText, placed_text
-from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
-from ultrarm_eval.text_format.text_counts import TextCounts
+from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.token_texts import TokenTexts
+from ultrarm_eval.text_format.tokens import Tokens
 
 
 class TextScoring(ABC):
@@ -49,7 +48,15 @@ class TextScoring(ABC):
         """Whether a reward that is not a number is handed out and not an error."""
         return False
 
-    def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+    def _capabilities(self) -> Capabilities:
+        """What the model can do."""
+        return Capabilities()
+
+    @cached_property
+    def _engine(self) -> LocalEngine:
+        return LocalEngine(self._loaded, self._batch_limits, self._batching, self._capabilities())
+
+    def _stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
         """The rewards that a store holds."""
         return store.find(texts)
 
@@ -77,19 +84,19 @@ class TextScoring(ABC):
         if not completions:
             return
         scoring = Scoring(
-            self._loaded,
-            self._batch_limits,
-            self._batching,
+            self._encoder,
+            self._engine,
+            self._counts,
             self._opened_store,
             self._keeps_unreadable(),
             self._stored,
         )
-        yield from RewardStream(scoring, self._encoder, self._counts, prompts, completions)
+        yield from RewardStream(scoring, prompts, completions)
 
     def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
         """Whether a completion has the same text behind every one of these prompts."""
         texts = self._encoder.encode(prompts, [completion] * len(prompts))
-        return len({encoded.packed_ids for encoded in texts}) <= 1
+        return len({encoded.tokens for encoded in texts}) <= 1
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
         """Refuses what cannot be scored, before the weights are loaded and anything is scored.
@@ -110,21 +117,11 @@ class TextScoring(ABC):
         Returns:
             The plan for the distinct texts, and how many of those are cut to `max_length`.
         """
-        limits = self._batch_limits()
-        seen: dict[PackedIds, EncodedText] = {}
-        plans = []
-        for portion in encoded_ahead(self._encoder, prompts, completions):
-            new = {e.packed_ids: e for e in portion.texts if e.packed_ids not in seen}
-            seen.update(new)
-            plans.append(
-                make_plan(
-                    [unpacked(ids) for ids in sorted(new)],
-                    batching=self._batching,
-                    max_tokens=limits.max_tokens,
-                    max_texts=limits.max_texts,
-                )
-            )
-        return joined(plans), sum(encoded.truncated for encoded in seen.values())
+        plans, cut = [], 0
+        for portion in portions(self._encoder, prompts, completions):
+            cut += len({t.tokens for t in portion.texts if t.truncated and t.tokens in portion.new})
+            plans.append(self._engine.plan(sorted(portion.new, key=lambda t: t.identity)))
+        return joined(plans), cut
 
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
@@ -135,7 +132,7 @@ class TextScoring(ABC):
         """
         runner = self._loaded()
         return [
-            float(runner.score_padded([unpacked(encoded.packed_ids)])[0])
+            float(runner.score_padded([encoded.tokens])[0])
             for encoded in self._encoder.encode(prompts, completions)
         ]
 
@@ -153,37 +150,35 @@ class TextScoring(ABC):
             UltrarmEvalError: The text cannot be encoded, or does not fit into memory, or a reward
                 is not finite.
         """
-        text = self._placed(prompt, completion)
-        rewards = self._after_tokens(text)
+        encoded, completion_start = self._encoder.place(prompt, completion)
+        rewards = self._after_tokens(encoded.tokens)
         for number, reward in enumerate(rewards, start=1):
             if reward is not None and not math.isfinite(reward):
                 raise ScoringError(
                     f"The reward after token {number} is {reward}. Weights or activations "
                     "overflowed: use dtype=bfloat16 or float32 rather than float16."
                 )
-        ids = tuple(text.ids.tolist())
+        ids = tuple(encoded.tokens)
         return TokenRewards(
-            self._token_texts(ids), ids, tuple(rewards), text.completion_start, text.truncated
+            self._token_texts(ids), ids, tuple(rewards), completion_start, encoded.truncated
         )
 
     @cached_property
     def _token_texts(self) -> TokenTexts:
         return TokenTexts(self._tokenizer.backend_tokenizer)
 
-    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
-        return placed_text(self._encoder, prompt, completion)
-
-    def _prefixes(self, text: PlacedText) -> list[TokenIds]:
-        """The texts that end after each of its tokens, as the model is given them."""
-        encoder = self._encoder
-        return prefixes(text.ids, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
-
-    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
-        """The reward after each token; here of each prefix in a forward pass of its own."""
-        texts, which = each_once(self._prefixes(text))
-        found = [0.0] * len(texts)
-        batches = score_token_ids(self._loaded(), texts, self._batch_limits(), self._batching)
-        for indices, rewards in batches:
-            for index, reward in zip(indices, rewards, strict=True):
-                found[index] = reward
-        return [found[index] for index in which]
+    def _after_tokens(self, text: Tokens) -> Sequence[float | None]:
+        """The reward after each token."""
+        encoder, engine = self._encoder, self._engine
+        if engine.capabilities.likelihoods:
+            return [*([None] * (text.start or 0)), *engine.compute_after_tokens(text)]
+        if engine.capabilities.token_rewards:
+            rewards = engine.compute_after_tokens(text)
+            return [rewards[at] for at in read_positions(text, encoder.unread_id)]
+        # Each prefix in a forward pass of its own.
+        every = prefixes(text, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
+        texts = list(dict.fromkeys(every))
+        found: dict[Tokens, float] = {}
+        for batch in engine.compute(texts):
+            found.update(zip((texts[i] for i in batch.texts), batch.values, strict=True))
+        return [found[prefix] for prefix in every]

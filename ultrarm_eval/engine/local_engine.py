@@ -1,19 +1,20 @@
-"""The run over the model: every distinct text once, batch by batch."""
+"""The engine in this process: a loaded model, run batch by batch under a budget of tokens."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
-from ultrarm_eval.engine.plan import PADDED, Batch, make_plan
+from ultrarm_eval._version import __version__
+from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
+from ultrarm_eval.engine.plan import PADDED, Batch, Plan, make_plan
 from ultrarm_eval.engine.rows import make_row
 from ultrarm_eval.engine.runner import Runner
-from ultrarm_eval.engine.token_ids import TokenIds
 from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -60,70 +61,84 @@ class BatchLimits:
     max_texts: int | None = None
 
 
-def score_token_ids(
-    runner: Runner,
-    texts: Sequence[Sequence[int] | TokenIds],
-    limits: BatchLimits,
-    batching: str = PADDED,
-) -> Iterator[tuple[list[int], list[float]]]:
-    """Scores texts and hands the rewards out batch by batch, so that none is lost on a crash.
+class LocalEngine:
+    """Computes texts with a model of this process.
 
-    Args:
-        runner: The model.
-        texts: Token ids of each text, at least one each, no two the same.
-        limits: Batch size; `limits.max_tokens` shrinks when the device's memory runs out.
-        batching: See `ultrarm_eval.engine.plan`.
-
-    Yields:
-        Indices into `texts` and their rewards, float32 values as Python floats.
-
-    Raises:
-        TextDoesNotFitError: A single text does not fit into the device's memory.
+    Attributes:
+        capabilities: What it can do.
     """
-    arrays = [np.asarray(ids, dtype=np.int32) for ids in texts]
-    waiting = list(range(len(texts)))
-    while waiting:
-        remaining = [arrays[i] for i in waiting]
-        plan = make_plan(
-            remaining,
-            batching=batching,
+
+    name = "local"
+    version = __version__
+
+    def __init__(
+        self,
+        runner: Callable[[], Runner],
+        limits: Callable[[], BatchLimits],
+        batching: str = PADDED,
+        capabilities: Capabilities | None = None,
+    ) -> None:
+        """Prepares the engine; the model is loaded by `prepare`, or when it is first needed.
+
+        Args:
+            runner: The model; asked for again and again, and loaded the first time.
+            limits: Batch size; `max_tokens` shrinks when the device's memory runs out.
+            batching: See `ultrarm_eval.engine.plan`.
+            capabilities: What the model can do; values of whole texts alone if None.
+        """
+        self._runner, self._limits, self._batching = runner, limits, batching
+        self.capabilities = capabilities or Capabilities()
+
+    def prepare(self) -> None:
+        """Loads the model, once."""
+        self._runner()
+
+    def plan(self, texts: Sequence[Tokens]) -> Plan:
+        """The batches for texts; the model need not be loaded.
+
+        Args:
+            texts: Texts of at least one token, no two the same.
+        """
+        limits = self._limits()
+        return make_plan(
+            texts,
+            batching=self._batching,
             max_tokens=limits.max_tokens,
             max_texts=limits.max_texts,
         )
-        done: set[int] = set()
-        for batch in plan.batches:
-            indices = [waiting[position] for position in batch.texts]
-            rewards, reason = _try_batch(runner, remaining, batch)
-            if rewards is None:
-                # Outside the handler: the error would hold on to everything the batch allocated.
-                _shrink(limits, batch, indices, reason)
-                break
-            done.update(indices)
-            yield indices, rewards
-        waiting = [index for index in waiting if index not in done]
+
+    def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
+        """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""
+        runner = self._runner()
+        waiting = list(range(len(texts)))
+        while waiting:
+            remaining = [texts[i] for i in waiting]
+            done: set[int] = set()
+            for batch in self.plan(remaining).batches:
+                indices = [waiting[position] for position in batch.texts]
+                written = runner.written
+                rewards, reason = _try_batch(runner, remaining, batch)
+                if rewards is None:
+                    # Outside the handler: the error would hold on to all that the batch allocated.
+                    _shrink(self._limits(), batch, indices, reason)
+                    break
+                done.update(indices)
+                yield ComputedBatch(indices, rewards, batch.tokens + runner.written - written)
+            waiting = [index for index in waiting if index not in done]
+
+    def compute_after_tokens(self, text: Tokens) -> list[float]:
+        """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`."""
+        try:
+            return [float(reward) for reward in self._runner().score_after_tokens(text).cpu()]
+        except (RuntimeError, MemoryError) as error:
+            if not _may_be_out_of_memory(error):
+                raise
+            raise TextDoesNotFitError(_too_long(len(text), error), 0) from error
+        except _NOT_COMPUTED as error:
+            raise _not_computed(error) from error
 
 
-def score_after_tokens(runner: Runner, text: TokenIds) -> list[float]:
-    """Rewards of a text that ends after each of its tokens, in one pass.
-
-    Args:
-        runner: The model.
-        text: Token ids, at least one.
-
-    Raises:
-        TextDoesNotFitError: The text does not fit into the device's memory.
-    """
-    try:
-        return [float(reward) for reward in runner.score_after_tokens(text).cpu()]
-    except (RuntimeError, MemoryError) as error:
-        if not _may_be_out_of_memory(error):
-            raise
-        raise TextDoesNotFitError(_too_long(len(text), error), 0) from error
-    except _NOT_COMPUTED as error:
-        raise _not_computed(error) from error
-
-
-def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> list[float]:
+def _score_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> list[float]:
     if batch.pieces:
         rewards = runner.score_row(make_row(batch.pieces, texts))
     else:
@@ -132,7 +147,7 @@ def _score_batch(runner: Runner, texts: Sequence[TokenIds], batch: Batch) -> lis
 
 
 def _try_batch(
-    runner: Runner, texts: Sequence[TokenIds], batch: Batch
+    runner: Runner, texts: Sequence[Tokens], batch: Batch
 ) -> tuple[list[float] | None, str]:
     """The rewards; None, and what was said, where the device's memory may have run out."""
     try:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping
 
-from ultrarm_eval.engine.token_ids import PackedIds, unpacked
-from ultrarm_eval.text_format.contents_as_text import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
-from ultrarm_eval.text_format.encoder import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE, EncodedText
-from ultrarm_eval.text_format.turn_check import TURNS_LEFT_OUT
+from ultrarm_eval.engine.portions import Portion
+from ultrarm_eval.text_format.encoder import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE
+from ultrarm_eval.text_format.special_tokens import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
+from ultrarm_eval.text_format.template_check import TURNS_LEFT_OUT
 
 logger = logging.getLogger(__name__)
 
@@ -55,21 +54,16 @@ class TextCounts:
         self._remarks: Counter[str] = Counter()
         self._warned_of: set[str] = set()
 
-    def add(self, places: Mapping[EncodedText, list[int]], new: Collection[PackedIds]) -> None:
-        """Adds texts.
-
-        Args:
-            places: For each text, where it was asked for.
-            new: The token ids that did not occur before.
-        """
-        added = [encoded for encoded in places if encoded.packed_ids in new]
-        self._counts["texts"] += sum(len(indices) for indices in places.values())
-        self._counts["distinct_texts"] += len(new)
-        self._counts["truncated"] += sum(encoded.truncated for encoded in added)
-        self._counts["spelled_special"] += sum(e.spells_special_tokens for e in added)
-        for encoded, indices in places.items():
-            for remark in encoded.remarks:
-                self._remarks[remark] += len(indices)
+    def add(self, portion: Portion) -> None:
+        """Adds texts that were asked for."""
+        new = [text for text in portion.texts if text.tokens in portion.new]
+        self._counts["texts"] += len(portion.texts)
+        self._counts["distinct_texts"] += len(portion.new)
+        self._counts["truncated"] += len({text.tokens for text in new if text.truncated})
+        self._counts["spelled_special"] += len(
+            {text.tokens for text in new if text.spells_special_tokens}
+        )
+        self._remarks.update(remark for text in portion.texts for remark in text.remarks)
 
     def report(self) -> None:
         """Says how many texts were cut, by max_length or the template, once there are any."""
@@ -93,9 +87,9 @@ class TextCounts:
                     remark,
                 )
 
-    def add_computed(self, texts: Collection[PackedIds], seconds: float) -> None:
-        """Adds texts that the model computed: their tokens, also those that texts share."""
-        self._counts["computed_tokens"] += sum(len(unpacked(ids)) for ids in texts)
+    def add_computed(self, tokens: int, seconds: float) -> None:
+        """Adds tokens that the model computed, what texts share once, and how long that took."""
+        self._counts["computed_tokens"] += tokens
         self.seconds += seconds
 
     @property
@@ -107,17 +101,15 @@ class TextCounts:
         """Adds texts whose rewards were in the score store."""
         self._counts["from_store"] = self._counts.get("from_store", 0) + found
 
-    def add_damaged(self, found: int) -> None:
-        """Adds rows of the score store that were damaged, and so computed anew."""
-        self._add_if_any("store_rows_damaged", found)
+    def note_damaged(self, rows: int) -> None:
+        """Notes how many rows of the score store were damaged so far, and so computed anew."""
+        if rows:
+            self._counts["store_rows_damaged"] = rows
 
     def add_not_stored(self, rewards: int) -> None:
         """Adds rewards that the score store could not take."""
-        self._add_if_any("store_rows_not_written", rewards)
-
-    def _add_if_any(self, name: str, found: int) -> None:
-        if found:
-            self._counts[name] = self._counts.get(name, 0) + found
+        name = "store_rows_not_written"
+        self._counts[name] = self._counts.get(name, 0) + rewards
 
     def add_unreadable(self, found: int) -> None:
         """Adds completions about which nothing readable was written."""

@@ -1,13 +1,8 @@
-import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.text_format.token_texts import distinct_texts
-from ultrarm_eval.engine.prefix_forest import prefix_forest
-
-
-def arrays(texts):
-    return [np.array(text, dtype=np.int32) for text in texts]
+from tests.text_format.token_texts import as_tokens, distinct_texts
+from ultrarm_eval.engine.tree import prefix_forest
 
 
 def path_of(tree, index, texts):
@@ -22,7 +17,7 @@ def path_of(tree, index, texts):
 
 @given(distinct_texts(), st.integers(1, 6))
 def test_every_text_is_the_path_to_the_one_segment_it_ends_in(texts, least_shared):
-    forest = prefix_forest(arrays(texts), least_shared=least_shared)
+    forest = prefix_forest(as_tokens(texts), least_shared=least_shared)
     found = {
         segment.ends: path_of(tree, index, texts)
         for tree in forest
@@ -36,20 +31,20 @@ def test_every_text_is_the_path_to_the_one_segment_it_ends_in(texts, least_share
 
 @given(distinct_texts())
 def test_sharing_everything_leaves_as_many_tokens_as_there_are_prefixes(texts):
-    forest = prefix_forest(arrays(texts), least_shared=1)
+    forest = prefix_forest(as_tokens(texts), least_shared=1)
     prefixes = {text[: end + 1] for text in texts for end in range(len(text))}
     assert sum(segment.length for tree in forest for segment in tree) == len(prefixes)
 
 
 def test_a_short_common_start_is_not_worth_a_segment():
-    texts = arrays([(1, 2, 3, 4), (1, 2, 5, 6)])
+    texts = as_tokens([(1, 2, 3, 4), (1, 2, 5, 6)])
     assert len(prefix_forest(texts, least_shared=3)) == 2
     (tree,) = prefix_forest(texts, least_shared=2)
     assert [segment.length for segment in tree] == [2, 2, 2]
 
 
 def test_a_text_that_begins_another_ends_where_it_ends():
-    (tree,) = prefix_forest(arrays([(1, 2, 3), (1, 2)]), least_shared=2)
+    (tree,) = prefix_forest(as_tokens([(1, 2, 3), (1, 2)]), least_shared=2)
     assert [(s.length, s.parent, s.ends) for s in tree] == [(2, -1, 1), (1, 0, 0)]
 
 

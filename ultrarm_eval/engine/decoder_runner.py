@@ -1,4 +1,8 @@
-"""Running a model over batches, through the pieces that transformers itself is made of."""
+"""Running a decoder of Llama's make over batches, through the pieces of transformers itself.
+
+A reward needs the last layer's output at one position a text: that layer runs, as it is, on the few
+positions that are read, with keys and values of the whole row.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from ultrarm_eval.engine.attention.choice import AUTO, Place, choose_kernel
-from ultrarm_eval.engine.attention.interface import NAME, register
-from ultrarm_eval.engine.attention.row_attention import Kernel, RowAttention, TreeLayout
 from ultrarm_eval.engine.cpu_layers import CpuLayers
-from ultrarm_eval.engine.last_layer import LastLayerAtEnds
-from ultrarm_eval.engine.rows import PackedRow, single_text
-from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.engine.kernels.choice import AUTO, Place, choose_kernel
+from ultrarm_eval.engine.kernels.tree_attention import (
+    NAME,
+    Kernel,
+    RowAttention,
+    TreeLayout,
+    register,
+)
+from ultrarm_eval.engine.rows import PackedRow, padded_right, single_text
+from ultrarm_eval.errors import DeviceError, first_line
+from ultrarm_eval.text_format.tokens import Tokens
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
@@ -25,10 +33,13 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PADDING_ID = 0
+_TRIAL_TOKENS = 8
 
 
-class ModelRunner:
-    """A model, and how it is run on its device."""
+class DecoderRunner:
+    """A decoder, and how it is run on its device."""
+
+    written = 0
 
     def __init__(
         self,
@@ -43,7 +54,7 @@ class ModelRunner:
         Args:
             model: The reward model, in evaluation mode.
             attn_implementation: The kernel for rows without padding; see
-                `ultrarm_eval.engine.attention.choice`.
+                `ultrarm_eval.engine.kernels.choice`.
             compiled: Whether the model's layers were compiled.
             padded: Whether texts are padded, so that a single one attends as those do.
         """
@@ -79,7 +90,7 @@ class ModelRunner:
             rewards: torch.Tensor = model.reward_head(hidden)
         return rewards[0, : len(row.texts), 0]
 
-    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+    def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """Rewards of a text that ends after each of its tokens, in one pass.
 
         Returns:
@@ -88,7 +99,7 @@ class ModelRunner:
         model = self.model
         with self._running, torch.inference_mode(), self._layers:
             if self._padded:
-                ids = torch.from_numpy(text.astype(np.int64)).to(model.device)[None]
+                ids, _ = padded_right([text], _PADDING_ID, model.device)
                 return model.rewards_after_tokens(ids)[0]
             row = single_text(text)
             tree = self._row_kernel()(TreeLayout.of(row))
@@ -103,21 +114,17 @@ class ModelRunner:
             "tree": tree,
         }
 
-    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
         """Rewards of texts padded on the right to the longest.
 
         Returns:
             float32, shape (texts,).
         """
-        padded = np.full((len(texts), max(len(ids) for ids in texts)), _PADDING_ID, dtype=np.int64)
-        for row, ids in zip(padded, texts, strict=True):
-            row[: len(ids)] = ids
         device = self.model.device
+        ids, _ = padded_right(texts, _PADDING_ID, device)
         with self._running, torch.inference_mode(), self._layers:
-            return self.model.rewards_at(
-                torch.from_numpy(padded).to(device),
-                torch.tensor([len(ids) - 1 for ids in texts], device=device),
-            )
+            last = torch.tensor([len(text) - 1 for text in texts], device=device)
+            return self.model.rewards_at(ids, last)
 
     def _row_kernel(self) -> Kernel:
         if self._kernel is None:
@@ -143,3 +150,70 @@ class ModelRunner:
             yield
         finally:
             config._attn_implementation = before
+
+
+class LastLayerAtEnds:
+    """A hook before a model's last layer, for as long as the context lasts."""
+
+    def __init__(self, layer: Any, tree: RowAttention) -> None:
+        """Prepares the hook.
+
+        Args:
+            layer: The last decoder layer, of Llama's make.
+            tree: The attention of the row that will be computed.
+        """
+        self._layer, self._tree = layer, tree
+        self._handle: Any = None
+
+    def __enter__(self) -> None:
+        self._handle = self._layer.register_forward_pre_hook(self._narrow, with_kwargs=True)
+
+    def __exit__(self, *_: object) -> None:
+        self._handle.remove()
+
+    def _narrow(self, layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        from transformers.models.llama.modeling_llama import apply_rotary_pos_emb
+
+        hidden, *rest = args
+        cosine, sine = kwargs["position_embeddings"]
+        attention = layer.self_attn
+        normed = layer.input_layernorm(hidden)
+        shape = (*normed.shape[:-1], -1, attention.head_dim)
+        key = attention.k_proj(normed).view(shape)
+        # Qwen3 norms its keys.
+        key_norm = getattr(attention, "k_norm", None)
+        key = (key if key_norm is None else key_norm(key)).transpose(1, 2)
+        value = attention.v_proj(normed).view(shape).transpose(1, 2)
+        key, _ = apply_rotary_pos_emb(key, key, cosine, sine)
+        self._tree.last = (key, value)
+        read_at = torch.tensor(self._tree.layout.read_at, device=hidden.device)
+        narrowed = {**kwargs, "position_embeddings": (cosine[:, read_at], sine[:, read_at])}
+        return (hidden[:, read_at], *rest), narrowed
+
+
+def compile_layers(model: DecoderRewardModel) -> None:
+    """Compiles every layer's norms and MLP for rows of any length.
+
+    Attention stays as it is: its shapes are another tree's in every row.
+
+    Args:
+        model: The loaded model, changed in place.
+
+    Raises:
+        DeviceError: torch.compile does not work here.
+    """
+    for layer in model.model.layers:
+        for part in (layer.input_layernorm, layer.post_attention_layernorm, layer.mlp):
+            part.compile(dynamic=True)
+    first = model.model.layers[0]
+    trial = torch.zeros(
+        1, _TRIAL_TOKENS, model.config.hidden_size, dtype=model.dtype, device=model.device
+    )
+    try:
+        with torch.inference_mode():
+            first.mlp(first.input_layernorm(trial))
+    except Exception as error:
+        # A missing compiler, headers or a card it does not know: each raises something else.
+        raise DeviceError(
+            f"torch_compile=True does not work here ({first_line(error)}). Leave it out."
+        ) from error

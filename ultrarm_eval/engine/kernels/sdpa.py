@@ -9,7 +9,7 @@ import torch
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.functional import scaled_dot_product_attention
 
-from ultrarm_eval.engine.attention.row_attention import RowAttention
+from ultrarm_eval.engine.kernels.tree_attention import RowAttention
 from ultrarm_eval.engine.rows import Span
 
 

@@ -9,7 +9,6 @@ from tokenizers import Tokenizer
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.text_format.completion_place import placed_text
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import get_template
 from ultrarm_eval.text_format.token_texts import TokenTexts
@@ -37,10 +36,10 @@ def place(loaded):
             get_template(template, tokenizer),
             **{"max_length": 256, "is_sentencepiece": True, **options},
         )
-        text = placed_text(encoder, prompt, completion)
-        assert text.ids.tolist() == list(next(encoder.encode([prompt], [completion])).ids)
-        tokens = TokenTexts(tokenizer.backend_tokenizer)(text.ids.tolist())
-        before, behind = tokens[: text.completion_start], tokens[text.completion_start :]
+        text, start = encoder.place(prompt, completion)
+        assert text == next(encoder.encode([prompt], [completion]))
+        tokens = TokenTexts(tokenizer.backend_tokenizer)(list(text.tokens))
+        before, behind = tokens[:start], tokens[start:]
         return "".join(before), "".join(behind), text.truncated
 
     return place_one

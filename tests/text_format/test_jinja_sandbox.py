@@ -10,7 +10,7 @@ from tests.chatml import (
     chatml_tokenizer,
 )
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.text_format.bounded_jinja import chat_environment, file_environment
+from ultrarm_eval.text_format.jinja_sandbox import chat_environment, file_environment
 from ultrarm_eval.text_format.template import get_template
 from ultrarm_eval.text_format.template_budget import TemplateLimitError
 

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
-from ultrarm_eval.engine.attention.by_segment import AttentionBySegment
-from ultrarm_eval.engine.attention.row_attention import TreeLayout
+from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
+from ultrarm_eval.engine.kernels.tree_attention import TreeLayout
 
 # Blocks of the mask, and the least length: few lengths mean few compiled kernels.
 _BLOCK, _LEAST = 128, 1024

@@ -1,27 +1,20 @@
-"""Token ids of a text, and where in them the completion begins.
+"""Encoding for language models that predict a completion: token ids, and where it begins in them.
 
 Prompt and completion are never tokenised apart: what their ids have in common with those of the
-rendered prompt alone is the prompt's. The place travels with the ids as a first number, so that a
-store and a set of distinct texts tell apart texts that differ in it alone.
+rendered prompt alone is the prompt's.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ultrarm_eval.engine.token_ids import TokenIds, packed
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
-from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
+from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.text_format.encoder import TextEncoder, common_prefix
 from ultrarm_eval.text_format.template import Template, template_for
-
-
-def completion_start(numbers: TokenIds) -> tuple[int, TokenIds]:
-    """Where the completion begins, and the token ids, of what a `CompletionEncoder` packed."""
-    return int(numbers[0]), numbers[1:]
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 
 class CompletionEncoder(TextEncoder):
@@ -41,13 +34,11 @@ class CompletionEncoder(TextEncoder):
                 completion.
         """
         super().__init__(tokenizer, template, max_length=max_length, **options)
-        # Private use characters and a secret: no text has them.
-        self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
         self._prompt_alone(template, as_messages("question"))
 
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
-    ) -> Any:
+    ) -> Iterator[EncodedText]:
         conversations = [self._messages(prompt) for prompt in prompts]
         templates = [template_for(self.template, messages) for messages in conversations]
         # Whole here: where the completion begins is known before anything is cut.
@@ -59,24 +50,26 @@ class CompletionEncoder(TextEncoder):
         for number, whole, ids in zip(numbers, wholes, self._tokenise(alone), strict=True):
             yield self._placed(whole, self._behind_bos(ids), number)
 
+    def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
+        """See `TextEncoder.place`."""
+        (encoded,) = self.encode([prompt], [completion])
+        return encoded, encoded.tokens.start or 0
+
     def _prompt_alone(self, template: Template, messages: Sequence[Message]) -> str:
-        """What the template writes before the completion."""
-        before, found, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
-        if not found:
+        before, is_written = self._before(template, messages)
+        if not is_written:
             raise ConfigurationError(
                 f"template={template.name} does not write the completion as it is, so the "
                 "completion's tokens are not known. Use another template."
             )
-        return well_formed(before)
+        return before
 
     def _most_tokens(self) -> int | None:
         return None
 
     def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
-        ids = list(whole.ids)
-        start = 0
-        while start < min(len(prompt), len(ids)) and prompt[start] == ids[start]:
-            start += 1
+        ids = list(whole.tokens)
+        start = common_prefix(prompt, ids)
         if start == 0 and self._eos is not None:
             # Something has to predict the first token; EOS stands before it, as in lm-eval, where
             # there is neither a prompt nor a BOS token.
@@ -96,9 +89,6 @@ class CompletionEncoder(TextEncoder):
             # An empty completion is as likely as ending at once.
             ids = [*ids[:start], self._eos]
             start = len(ids) - 1
-        cut = max(0, len(ids) - self.max_length)
-        if cut:
-            prefix = ids[:1] if self.bos_id is not None else []
-            ids = prefix + ids[len(ids) - self.max_length + len(prefix) :]
-            start = max(start - cut, 1)
-        return replace(whole, packed_ids=packed([start, *ids]), truncated=cut > 0)
+        kept = self._cut(ids, self.max_length)
+        start = max(start - len(ids) + len(kept), 1)
+        return replace(whole, tokens=Tokens.of(kept, start), truncated=len(kept) < len(ids))

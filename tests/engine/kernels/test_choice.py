@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from tests.engine.attention.test_kernels import variable_length
-from ultrarm_eval.engine.attention import choice
-from ultrarm_eval.engine.attention.by_segment import AttentionBySegment
-from ultrarm_eval.engine.attention.choice import (
+from tests.engine.kernels.test_kernels import variable_length
+from ultrarm_eval.engine.batching import resolve_batching
+from ultrarm_eval.engine.kernels import choice
+from ultrarm_eval.engine.kernels.choice import (
     ROW_KERNELS,
     Place,
     checked_attention,
@@ -18,8 +18,8 @@ from ultrarm_eval.engine.attention.choice import (
     largest_difference,
     why_not,
 )
-from ultrarm_eval.engine.attention.varlen import VarlenAttention, flash_attn_kernel
-from ultrarm_eval.engine.batching import resolve_batching
+from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
+from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel
 from ultrarm_eval.errors import ConfigurationError, DeviceError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 

@@ -1,14 +1,17 @@
-"""How an encoder's tokenizer writes two texts: prompt and completion, with its own separators."""
+"""Prompt and completion as two texts, as an encoder's tokenizer writes and tells them apart."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.messages import Message, as_plain_text
+from ultrarm_eval.messages import Message, Prompt, as_plain_text
+from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 PAIR_TEMPLATE = "pair"
 _TWO = 2
@@ -69,6 +72,41 @@ def reads_token_types(tokenizer: Any, network: Any) -> bool:
             "serves this model."
         )
     return True
+
+
+class PairEncoder(TextEncoder):
+    """Encodes prompt and completion as two texts; a completion without a prompt is one text."""
+
+    def _encode_batch(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
+    ) -> Iterator[EncodedText]:
+        # Whole here: where the second text begins is known before anything is cut.
+        wholes = list(super()._encode_batch(prompts, completions, numbers))
+        conversations = [self._messages(prompt) for prompt in prompts]
+        before = [self._before(self.template, turns)[0] for turns in conversations if turns]
+        lengths = iter([len(self._behind_bos(ids)) for ids in self._tokenise(before)])
+        for whole, messages in zip(wholes, conversations, strict=True):
+            yield self._paired(whole, next(lengths) if messages else len(whole.tokens))
+
+    def _most_tokens(self) -> int | None:
+        return None
+
+    def _paired(self, whole: EncodedText, start: int) -> EncodedText:
+        ids = list(whole.tokens)
+        kept = self._cut(ids, self.max_length)
+        cut = len(ids) - len(kept)
+        if cut:
+            start = max(start - cut, int(self.bos_id is not None))
+        return replace(whole, tokens=Tokens.of(kept, start), truncated=cut > 0)
+
+    def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
+        """See `TextEncoder.place`."""
+        (encoded,) = self.encode([prompt], [completion])
+        start = encoded.tokens.start
+        if start is None or start >= len(encoded.tokens):
+            # Without a prompt there is one text, behind the opening token.
+            start = int(self.bos_id is not None)
+        return encoded, start
 
 
 def _places(tokenizer: Any) -> tuple[list[int], int, int, int, int]:

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.engine.attention.by_segment import AttentionBySegment
-from ultrarm_eval.engine.attention.flex import FlexAttention
-from ultrarm_eval.engine.attention.row_attention import Kernel, RowAttention, TreeLayout
-from ultrarm_eval.engine.attention.varlen import VarlenAttention, flash_attn_kernel, torch_kernel
+from ultrarm_eval.engine.kernels.flex import FlexAttention
+from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
+from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention, TreeLayout
+from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel, torch_kernel
 from ultrarm_eval.errors import DeviceError, first_line, unknown_choice
 
 logger = logging.getLogger(__name__)

@@ -15,14 +15,14 @@ from hypothesis import strategies as st
 from transformers import LlamaConfig
 
 from tests.conftest import TINY_LLAMA
-from tests.text_format.token_texts import distinct_texts
+from tests.text_format.token_texts import as_tokens, distinct_texts
 from ultrarm_eval import LlamaRewardModel
-from ultrarm_eval.engine.attention.interface import tree_attention
 from ultrarm_eval.engine.batching import resolve_batching
-from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.decoder_runner import DecoderRunner
+from ultrarm_eval.engine.kernels.tree_attention import tree_attention
+from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
 from ultrarm_eval.engine.plan import make_plan
 from ultrarm_eval.engine.rows import make_row
-from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
@@ -34,13 +34,12 @@ def one_at_a_time(model, texts):
 
 def scored(model, texts, batching, max_tokens=60, max_texts=None):
     """Rewards by a runner, or by a new one for a model."""
-    runner = model if isinstance(model, ModelRunner) else ModelRunner(model)
+    runner = model if isinstance(model, DecoderRunner) else DecoderRunner(model)
+    limits = BatchLimits(max_tokens, max_texts)
     rewards = {}
-    for indices, values in score_token_ids(
-        runner, texts, BatchLimits(max_tokens, max_texts), batching
-    ):
-        assert not rewards.keys() & set(indices)
-        rewards.update(zip(indices, values, strict=True))
+    for batch in LocalEngine(lambda: runner, lambda: limits, batching).compute(as_tokens(texts)):
+        assert not rewards.keys() & set(batch.texts)
+        rewards.update(zip(batch.texts, batch.values, strict=True))
     return [rewards[i] for i in range(len(texts))]
 
 
@@ -130,7 +129,7 @@ def test_an_error_in_the_middle_leaves_the_model_as_it_was(reward_model, monkeyp
 
     before = reward_model.model.config._attn_implementation
     with monkeypatch.context() as patch:
-        patch.setattr("ultrarm_eval.engine.attention.by_segment.AttentionBySegment.attend", broken)
+        patch.setattr("ultrarm_eval.engine.kernels.sdpa.AttentionBySegment.attend", broken)
         with pytest.raises(RuntimeError, match="no"):
             scored(reward_model, [(5, 6, 7), (5, 6, 8)], "shared")
     assert reward_model.model.config._attn_implementation == before
@@ -163,7 +162,7 @@ def test_threads_take_turns(reward_model):
     draw = np.random.default_rng(3)
     texts = [tuple(ids) for ids in draw.integers(3, 400, (12, 20)).tolist()]
     expected = one_at_a_time(reward_model, texts)
-    runner = ModelRunner(reward_model)
+    runner = DecoderRunner(reward_model)
     with ThreadPoolExecutor(3) as pool:
         found = list(pool.map(lambda _: scored(runner, texts, "shared"), range(12)))
     for rewards in found:
@@ -177,7 +176,7 @@ def test_the_attention_without_a_row_is_an_error():
 
 
 def test_a_chain_of_prefixes_sees_one_stretch_of_the_row():
-    texts = [np.arange(1, n + 1, dtype=np.int32) for n in (20, 40, 60)]
+    texts = as_tokens(range(1, n + 1) for n in (20, 40, 60))
     (batch,) = make_plan(texts, batching="shared", max_tokens=100).batches
     row = make_row(batch.pieces, texts)
     assert row.contexts == ((), ((0, 20),), ((0, 40),))

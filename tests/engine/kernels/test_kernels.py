@@ -8,15 +8,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.text_format.token_texts import distinct_texts
-from ultrarm_eval.engine.attention import flex
-from ultrarm_eval.engine.attention.by_segment import AttentionBySegment
-from ultrarm_eval.engine.attention.flex import FlexAttention, seen_until_position
-from ultrarm_eval.engine.attention.row_attention import TreeLayout
-from ultrarm_eval.engine.attention.varlen import MOST_GATHERED, VarlenAttention
-from ultrarm_eval.engine.packing import cut
-from ultrarm_eval.engine.prefix_forest import prefix_forest
+from tests.text_format.token_texts import as_tokens, distinct_texts
+from ultrarm_eval.engine.kernels import flex
+from ultrarm_eval.engine.kernels.flex import FlexAttention, seen_until_position
+from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
+from ultrarm_eval.engine.kernels.tree_attention import TreeLayout
+from ultrarm_eval.engine.kernels.varlen import MOST_GATHERED, VarlenAttention
 from ultrarm_eval.engine.rows import make_row
+from ultrarm_eval.engine.tree import cut, prefix_forest
 
 HEADS, SIZE = 4, 8
 
@@ -55,13 +54,13 @@ pytestmark = pytest.mark.filterwarnings("ignore:flex_attention called without to
 
 
 def layout_of(texts, least_shared):
-    arrays = [np.array(ids, dtype=np.int32) for ids in texts]
+    tokens = as_tokens(texts)
     pieces = [
         piece
-        for tree in prefix_forest(arrays, least_shared=least_shared)
+        for tree in prefix_forest(tokens, least_shared=least_shared)
         for piece in cut(tree, 10**6, None)
     ]
-    return TreeLayout.of(make_row(pieces, arrays))
+    return TreeLayout.of(make_row(pieces, tokens))
 
 
 def expected_of(layout, query, key, value, scale):

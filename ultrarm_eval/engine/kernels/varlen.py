@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ultrarm_eval.engine.attention.row_attention import RowAttention, TreeLayout
+from ultrarm_eval.engine.kernels.tree_attention import RowAttention, TreeLayout
 from ultrarm_eval.engine.rows import Span
 
 #: A call gathers at most this many times the row's tokens: many answers of one long prompt would

@@ -32,8 +32,7 @@ from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.device import resolve_device
 from ultrarm_eval.checkpoints.model_loading import load_decoder
-from ultrarm_eval.engine.compiling import compile_layers
-from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
 from ultrarm_eval.engine.token_budget import token_budget
 
 PLAIN = "float32"
@@ -63,7 +62,7 @@ def usable_settings(device: torch.device) -> list[str]:
     return usable
 
 
-def runner_of(folder: Path, name: str, device: torch.device) -> ModelRunner:
+def runner_of(folder: Path, name: str, device: torch.device) -> DecoderRunner:
     """The model as a setting loads it."""
     dtype, compiled, quantization = SETTINGS[name]
     model = load_decoder(
@@ -76,7 +75,7 @@ def runner_of(folder: Path, name: str, device: torch.device) -> ModelRunner:
     )
     if compiled:
         compile_layers(model)
-    return ModelRunner(model, compiled=compiled)
+    return DecoderRunner(model, compiled=compiled)
 
 
 def measure(

@@ -9,7 +9,7 @@ import torch
 from ultrarm_eval.checkpoints import quantization
 from ultrarm_eval.checkpoints.quantization import checked_quantization, require_quantized
 from ultrarm_eval.cli.main import main
-from ultrarm_eval.engine.compiling import compile_layers
+from ultrarm_eval.engine.decoder_runner import compile_layers
 from ultrarm_eval.errors import ConfigurationError, DeviceError, UltrarmEvalError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from ultrarm_eval.engine.token_rewards import TokenRewards
 
 
-@dataclass(frozen=True)
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What a judge says of a completion.
 
@@ -27,7 +30,7 @@ class Judgement:
 
     value: float | None
     explanation: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Any] = field(default_factory=lambda: _NOTHING)
 
     @property
     def unscored(self) -> bool:

@@ -100,7 +100,7 @@ def test_float8_needs_a_card_and_a_dtype_that_know_it(monkeypatch, capability, d
 def test_what_stands_behind_the_body_keeps_its_weights(auto, family, heads):
     import transformers
 
-    from ultrarm_eval.checkpoints.own_forward import _heads
+    from ultrarm_eval.checkpoints.model_loading import _heads
 
     small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.AutoConfig.for_model(family, **small)

@@ -145,13 +145,11 @@ class TestPrecision:
     def test_offloaded_final_norm_and_head_are_float32_too(
         self, checkpoint, reward_model, tmp_path, monkeypatch
     ):
-        from ultrarm_eval.checkpoints import model_loading
-
         real = LlamaRewardModel.from_pretrained
         spread = dict.fromkeys(("model.embed_tokens", "model.layers", "model.rotary_emb"), "cpu")
         offloaded = {**spread, "model.norm": "disk", "regression_head": "disk"}
         monkeypatch.setattr(
-            model_loading.LlamaRewardModel,
+            LlamaRewardModel,
             "from_pretrained",
             lambda *a, **o: real(
                 *a, **{**o, "device_map": offloaded, "offload_folder": str(tmp_path)}

@@ -27,7 +27,7 @@ from ultrarm_eval.errors import DeviceError, first_line
 from ultrarm_eval.text_format.tokens import Tokens
 
 if TYPE_CHECKING:
-    from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
+    from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 
 logger = logging.getLogger(__name__)
 

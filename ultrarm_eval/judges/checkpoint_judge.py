@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 import torch
 
 from ultrarm_eval.checkpoints.architecture import Architecture
-from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
 from ultrarm_eval.checkpoints.device import check_memory, resolve_device
+from ultrarm_eval.checkpoints.fingerprint import Fingerprint
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
@@ -23,7 +24,7 @@ from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.fingerprint import Fingerprint
+from ultrarm_eval.judges.auto import open_for
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
 from ultrarm_eval.judges.settings import (
     DEFAULT_SPECIAL_TOKENS,
@@ -124,7 +125,7 @@ class CheckpointJudge(TextScoring):
             )
         source = str(demo_judge_path()) if pretrained == DEMO_NAME else str(pretrained)
         self._pretrained = str(pretrained)
-        self._checkpoint = open_checkpoint(
+        self._checkpoint = open_for(
             source, None if revision is None else str(revision), self.architecture
         )
         self._dtype = DTYPES.get(dtype_name, self._checkpoint.stored_dtype)

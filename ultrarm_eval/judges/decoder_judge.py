@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 
 from ultrarm_eval.checkpoints.architecture import ScalarHead
-from ultrarm_eval.checkpoints.model_loading import load_model
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.model_loading import load_decoder
 from ultrarm_eval.engine.batching import AUTO, why_alone, why_no_rows
 from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
 from ultrarm_eval.engine.engine import Capabilities
@@ -16,7 +17,6 @@ from ultrarm_eval.engine.plan import PADDED, SHARED
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.messages import Prompt
 
 logger = logging.getLogger(__name__)
@@ -45,14 +45,14 @@ class DecoderJudge(CheckpointJudge):
 
     def _load_runner(self) -> Runner:
         padded = self._batching == PADDED and self._attention != AUTO
-        model = load_model(
+        model = load_decoder(
             self._checkpoint,
+            self._model_class(),
             self._dtype,
             self._device,
             parallelize=self._parallelize,
             attention=self._attention if padded else None,
             quantization=self._quantization,
-            model_class=self._model_class(),
         )
         if self._compiled:
             compile_layers(model)

@@ -6,11 +6,12 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
+from ultrarm_eval.judges.auto import open_for
 from ultrarm_eval.judges.checkpoint_judge import positions_of
 from ultrarm_eval.judges.language_model import LanguageModelJudge
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
@@ -54,7 +55,7 @@ class PreferenceJudge(LanguageModelJudge):
                 "judge's setting reference=DIR (ultrarm-eval: --judge-args reference=DIR)."
             )
         self._beta = _checked_beta(beta)
-        self._reference = open_checkpoint(str(reference), reference_revision, self.architecture)
+        self._reference = open_for(str(reference), reference_revision, self.architecture)
         super().__init__(pretrained, **settings)
 
     def _bytes_to_load(self) -> int:

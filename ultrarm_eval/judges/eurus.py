@@ -11,7 +11,7 @@ The card's printed example writes ``[\INST]`` with a backslash; `eurus-card` giv
 from __future__ import annotations
 
 from ultrarm_eval.checkpoints.architecture import ScalarHead
-from ultrarm_eval.checkpoints.decoder_families import decoder_class
+from ultrarm_eval.checkpoints.decoder_reward_model import decoder_class
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
 
 

@@ -12,9 +12,13 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.checkpoints.classifier import HEAD, SequenceClassification
-from ultrarm_eval.checkpoints.decoder_families import DECODER_FAMILIES, decoder_class
-from ultrarm_eval.checkpoints.own_forward import load_own_forward
+from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
+from ultrarm_eval.checkpoints.decoder_reward_model import (
+    DECODER_FAMILIES,
+    DecoderRewardModel,
+    decoder_class,
+)
+from ultrarm_eval.checkpoints.model_loading import load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import AUTO, resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
@@ -26,7 +30,6 @@ from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.decoder_judge import DecoderJudge
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template

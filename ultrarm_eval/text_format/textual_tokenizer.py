@@ -36,8 +36,9 @@ class ParsingTokenizer:
             list(texts), add_special_tokens=self._is_bare
         ):
             ids = list(encoding.ids)
-            is_open = self.bos_id is None or ids[:1] == [self.bos_id]
-            yield ids if is_open else [self.bos_id, *ids]
+            if self.bos_id is not None and ids[:1] != [self.bos_id]:
+                ids = [self.bos_id, *ids]
+            yield ids
 
 
 class TextualTokenizer:

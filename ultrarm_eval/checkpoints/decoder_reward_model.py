@@ -1,23 +1,31 @@
 """A decoder and one bias-free linear layer to a scalar, whatever the family and the head's name.
 
 The families are of one make: a backbone ``model`` with ``layers`` and a final RMS norm ``norm``.
-Nothing from a checkpoint's repository is executed.
+UltraRM's layout is that of the public checkpoint `openbmb/UltraRM-13b`: the backbone's weights
+start with ``model.``, the head is ``regression_head.weight``. The class follows its model card;
+nothing from a checkpoint's repository is executed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
-from transformers import PreTrainedModel
+from transformers import LlamaConfig, LlamaModel, LlamaPreTrainedModel, PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
 from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.errors import CheckpointError
 
 FINAL_NORM_WEIGHT = "model.norm.weight"
+#: transformers' model_type and the beginning of its classes' names, of the families whose reward
+#: models are run over rows without padding. Each is tested to be of Llama's make: norms, rotary
+#: embedding, gated MLP, and what the last layer's hook takes for granted.
+DECODER_FAMILIES = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3"}
 
 
 def require_family(name: str, config: Mapping[str, Any], model_type: str) -> None:
@@ -207,3 +215,39 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
         last_positions = attention_mask.to(hidden.device).cumsum(dim=1).argmax(dim=1)
         rows = torch.arange(hidden.shape[0], device=hidden.device)
         return self.reward_head(hidden[rows, last_positions])  # type: ignore[no-any-return]
+
+
+class LlamaRewardModel(DecoderRewardModel, LlamaPreTrainedModel):  # type: ignore[misc, unused-ignore]
+    """Scalar reward model on a Llama backbone (UltraRM)."""
+
+    config_class = LlamaConfig
+    backbone_class = LlamaModel
+    head_name = "regression_head"
+    # The final norm cannot stand here: some versions of transformers know "norm", others
+    # "model.norm", and others would take the layers' own norms too. The judge's loader does it.
+    _keep_in_fp32_modules_strict = ("regression_head",)
+
+
+@cache
+def decoder_class(model_type: str, head_name: str) -> type[DecoderRewardModel]:
+    """The network of a family with a head.
+
+    Args:
+        model_type: One of `DECODER_FAMILIES`.
+        head_name: The attribute, and so the weight, of the head.
+    """
+    beginning = DECODER_FAMILIES[model_type]
+    module = import_module(f"transformers.models.{model_type}.modeling_{model_type}")
+    backbone = getattr(module, f"{beginning}Model")
+    return type(
+        f"{beginning}RewardModel",
+        (DecoderRewardModel, getattr(module, f"{beginning}PreTrainedModel")),
+        {
+            "__module__": __name__,
+            "__doc__": f"Scalar reward model on a {beginning} backbone.",
+            "config_class": backbone.config_class,
+            "backbone_class": backbone,
+            "head_name": head_name,
+            "_keep_in_fp32_modules_strict": (head_name,),
+        },
+    )

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ultrarm_eval.demo import DEMO_NAME
-from ultrarm_eval.exports.figures import ReportedFigure, spelled_out
+from ultrarm_eval.exports.figures import ExportedFigure, spelled_out
 from ultrarm_eval.exports.hub_names import dataset_path, is_hub_name
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.runs.identity import mapping
@@ -74,7 +74,7 @@ def settings_of_model(run: Run) -> dict[str, str]:
     return found
 
 
-def data_of(figure: ReportedFigure) -> dict[str, str]:
+def data_of(figure: ExportedFigure) -> dict[str, str]:
     """Which data a figure is of, by what is known of them; of a group what all its tasks share."""
     described = [_described_data(one) for one in figure.members]
     shared = described[0].items()
@@ -100,7 +100,7 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
     return found
 
 
-def remarks_on(figure: ReportedFigure, model: str) -> list[str]:
+def remarks_on(figure: ExportedFigure, model: str) -> list[str]:
     """What a reader of the figure has to know.
 
     Args:
@@ -131,7 +131,7 @@ def remarks_on(figure: ReportedFigure, model: str) -> list[str]:
     return said
 
 
-def note_on(figure: ReportedFigure, model: str) -> str:
+def note_on(figure: ExportedFigure, model: str) -> str:
     """One line about a figure: what it is, how it was made, and the remarks on it."""
     result = figure.result
     first = f"{figure.key} = {figure.value:.4f}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.metrics.pairwise import compare
+from ultrarm_eval.metrics.within_prompt import compare
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.sources.records import PromptRecord, RatedCompletion
 

@@ -31,6 +31,32 @@ def win_credit(reward: float, reference: float) -> float:
     return TIE_CREDITS["half"] if reward == reference else float(reward > reference)
 
 
+def answer_metrics(
+    answer: str, reward: float | None, reference: str, reference_reward: float | None
+) -> dict[str, object]:
+    """The metrics of a prompt with one answer.
+
+    Args:
+        answer: The answer.
+        reward: Its reward; None where the judge gave none.
+        reference: What it is compared with.
+        reference_reward: The reference's reward, or None.
+
+    Returns:
+        `reward`, `win_rate` (1, one half for a tie, or 0) and `win_rate_length_controlled` (that
+        with the difference in characters, which is pooled over prompts); without a reward none of
+        them, and without the reference's only the first.
+    """
+    if reward is None:
+        return {}
+    metrics: dict[str, object] = {"reward": reward}
+    if reference_reward is not None:
+        credit = win_credit(reward, reference_reward)
+        metrics["win_rate"] = credit
+        metrics["win_rate_length_controlled"] = (credit, len(answer) - len(reference))
+    return metrics
+
+
 def length_controlled_win_rate(
     win_credits: Sequence[float], length_differences: Sequence[float]
 ) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.metrics.length import length_controlled_accuracy
+from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios, bootstrap_statistic

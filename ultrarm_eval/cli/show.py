@@ -12,8 +12,6 @@ from typing import Any
 
 from ultrarm_eval.cli.inspect import aligned
 from ultrarm_eval.cli.printable import printable, shortened
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.documents.left_out import reason_in_words
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.inspection.disagreement import find_disagreements
@@ -24,6 +22,7 @@ from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 # Characters of a text that are shown where not all are asked for, and of a name or value.
 _MOST_CHARACTERS, _MOST_OF_VALUE = 1000, 120
@@ -60,7 +59,7 @@ class _Shown:
         remarks: What has to be said beside.
     """
 
-    data: OpenedData
+    data: PreferenceData
     views: Sequence[RowView]
     total: int
     kind: str
@@ -108,7 +107,7 @@ def show_data(
 
 
 def _chosen(
-    data: OpenedData,
+    data: PreferenceData,
     rules: ComparisonRules,
     choice: Choice,
     load_judge: Callable[[], Judge] | None,
@@ -136,7 +135,7 @@ def _chosen(
 
 
 def _disagreeing(
-    data: OpenedData,
+    data: PreferenceData,
     rules: ComparisonRules,
     choice: Choice,
     results: str,

@@ -4,7 +4,8 @@ from fractions import Fraction
 
 import pytest
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.data.rows import ListedRows, Location
 from ultrarm_eval.errors import ConfigurationError, DataError, PluginError
 from ultrarm_eval.hookspecs import hookimpl

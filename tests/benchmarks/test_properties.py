@@ -6,11 +6,10 @@ from hypothesis import strategies as st
 
 from tests.benchmarks import reference, rows
 from tests.benchmarks.conftest import random_reward
-from ultrarm_eval.benchmarks.choice import make_document
 from ultrarm_eval.benchmarks.credit import best_of_k_credit
 from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.benchmarks.rewardbench2_ties import ties_score
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 
 quick = settings(max_examples=60, deadline=None)
@@ -38,9 +37,8 @@ def evidence_of(suite_name, content, reward):
     suite = find_suite(suite_name)
     evidence = []
     for number, row in enumerate(content):
-        choice = suite.read_row(row, Location("rows", number), DataCounts())
-        document = make_document(number, choice)
-        given_rewards = [reward(text) for text in document["completions"]]
+        document = suite.read_row(row, Location("rows", number), DataCounts())
+        given_rewards = [reward(text) for text in document.completions]
         earned = suite.credit(document, given_rewards, 0.0)
         evidence.append(suite.evidence(document, given_rewards, earned))
     return evidence

@@ -12,10 +12,9 @@ from tests.compare.compared import OTHER
 from tests.compare.written_runs import foreign, rated, write_run
 from tests.report.written_runs import choice as benchmark_item
 from tests.report.written_runs import choice_sample
-from ultrarm_eval.benchmarks.choice import make_document
 from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.stats.multiplicity import holm
@@ -219,9 +218,9 @@ def benchmark_run(folder, suite_name, content, reward, **options):
     metadata = {"suite": suite_name, "ties": suite.ties or "the benchmark's own rule"}
     samples, evidence = [], []
     for number, row in enumerate(content):
-        document = make_document(number, suite.read_row(row, Location("x", number), DataCounts()))
-        rewards = [reward(text) for text in document["completions"]]
-        samples.append(choice_sample(number, document, rewards, metadata))
+        document = suite.read_row(row, Location("x", number), DataCounts())
+        rewards = [reward(text) for text in document.completions]
+        samples.append(choice_sample(number, document.to_json(), rewards, metadata))
         earned = suite.credit(document, rewards, 0.0)
         evidence.append(suite.evidence(document, rewards, earned))
     figures = {f"{name},none": figure(evidence) for name, figure in suite.figures.items()}

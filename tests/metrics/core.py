@@ -12,7 +12,8 @@ from lm_eval.api.metrics import stderr_for_metric
 
 from tests.metrics.reference import ASPECTS, RewardOf, Row
 from ultrarm_eval.data.rows import ListedRows
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregations
 from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
@@ -39,13 +40,16 @@ def measure(
 ) -> Measured:
     """Measures a judge on rows of the raw schema."""
     rules = ComparisonRules(preference, checked_ties(ties), checked_min_gap(min_gap))
-    documents = PromptDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
+    documents = PreferenceDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
     by_row, values = {}, defaultdict(list)
-    for document in json.loads(json.dumps(list(documents))):
-        prompt, texts = document["prompt"][0]["content"], document["completions"]
+    for written in documents:
+        # As a sample holds it.
+        document = Document.from_json(json.loads(json.dumps(written.to_json())))
+        assert document == written
+        prompt, texts = document.prompt[0]["content"], document.completions
         scored = completions_to_score(document, rules)
         metrics = prompt_metrics(document, {i: reward(prompt, texts[i]) for i in scored}, rules)
-        by_row[document["row"]] = metrics
+        by_row[document.row] = metrics
         for name, value in metrics.items():
             values[name].append(value)
     aggregations = Aggregations()

@@ -4,7 +4,7 @@ import datasets
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.sources.preference_data import open_hub, open_named_or_local

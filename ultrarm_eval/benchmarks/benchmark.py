@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import Composition
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
@@ -26,7 +26,7 @@ def half(_: Document) -> float:
 
 def subset_and_credit(document: Document, _: Sequence[float], credit: float) -> list[Any]:
     """The evidence of figures that are made of the credits in each subset."""
-    return [document["subset"], credit]
+    return [document.subset, credit]
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Suite:
     Attributes:
         name: Its name in task files.
         describes: The columns of its rows, in words, for messages.
-        read_row: Turns a row into an item, or returns None and counts why not.
+        read_row: Turns a row into a document, or returns None and counts why not.
         credit: What a judge earns on an item, from 0 to 1; the mean over items is `acc`.
         ties: What equal rewards are worth officially: `half` or `wrong`, or None where the
             benchmark has a rule of its own that no option replaces.
@@ -52,7 +52,7 @@ class Suite:
 
     name: str
     describes: str
-    read_row: Callable[[Row, Location, DataCounts], Choice | None]
+    read_row: Callable[[Row, Location, DataCounts], Document | None]
     credit: Credit
     ties: str | None
     figures: Mapping[str, Figure] = field(default_factory=dict)

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections import Counter
 
 from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import FIELDS, Document, make_document
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Row, Rows, Shard
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.documents.document import LABELLED, Document
 from ultrarm_eval.errors import DataError
 
 
-class ChoiceDocuments(DocumentsOfRows):
-    """The items of a benchmark, made from its rows when asked for.
+class ChoiceDocuments(Documents):
+    """The items of a benchmark."""
 
-    Attributes:
-        counts: What is used, and what is left out and why.
-        features: The fields of a document, as the harness asks for them.
-    """
-
-    features = dict.fromkeys(FIELDS)
+    form = LABELLED
 
     def __init__(
         self,
@@ -30,7 +25,7 @@ class ChoiceDocuments(DocumentsOfRows):
         subset: str | None = None,
         shard: Shard | None = None,
     ) -> None:
-        """Reads the data once.
+        """Reads the data; see `Documents`.
 
         Args:
             rows: The data.
@@ -42,51 +37,40 @@ class ChoiceDocuments(DocumentsOfRows):
             DataError: A row is malformed, an id that has to be there once is not, or nothing is
                 left.
         """
-        self._rows, self._suite = rows, suite
-        self.counts = DataCounts()
-        total = len(rows)
-        self._usable: list[int] = []
-        seen: Counter[str] = Counter()
-        ids: set[str] = set()
-        for index, row in rows.read(shard.rows(total) if shard else range(total)):
-            self.counts.where = rows.where(index)
-            try:
-                choice = suite.read_row(row, rows.where(index), self.counts)
-            except DataError as error:
-                raise DataError(f"{error} Rows of {suite.name} have: {suite.describes}.") from error
-            if choice is None:
-                continue
-            seen[choice.subset] += 1
-            if subset is not None and choice.subset != subset:
-                self.counts.add("rows_of_other_subsets")
-                continue
-            if choice.subset in suite.subset_figures:
-                if choice.id in ids:
-                    raise DataError(
-                        f"{rows.where(index)}: the id {choice.id!r} occurs twice; the score of the "
-                        f"subset {choice.subset!r} joins rows by their ids."
-                    )
-                ids.add(choice.id)
-            self._usable.append(index)
-        self.counts.where = None
-        if not self._usable:
-            raise self._without_items(subset, seen)
-        self.counts.add("documents", len(self._usable))
+        self._suite, self._subset = suite, subset
+        self._found: Counter[str] = Counter()
+        # By id: the row that has it.
+        self._ids: dict[str | None, int] = {}
+        super().__init__(rows, shard)
 
-    def _document(self, index: int, row: Row) -> Document:
-        choice = self._suite.read_row(row, self._rows.where(index), DataCounts())
+    def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
+        where, suite = self._rows.where(index), self._suite
+        try:
+            choice = suite.read_row(row, where, counts)
+        except DataError as error:
+            raise DataError(f"{error} Rows of {suite.name} have: {suite.describes}.") from error
         if choice is None:
-            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
-        return make_document(index, choice)
-
-    def _without_items(self, subset: str | None, seen: Counter[str]) -> DataError:
-        if subset is None or not seen:
-            left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
-            only = self.counts.only_reason() or ""
-            return DataError(
-                f"{self._rows.origin}: no row is left to compare ({left_out}). {only}".rstrip()
+            return None
+        self._found[choice.subset or ""] += 1
+        if self._subset is not None and choice.subset != self._subset:
+            counts.add("rows_of_other_subsets")
+            return None
+        is_joined = choice.subset in suite.subset_figures
+        if is_joined and self._ids.setdefault(choice.id, index) != index:
+            raise DataError(
+                f"{where}: the id {choice.id!r} occurs twice; the score of the subset "
+                f"{choice.subset!r} joins rows by their ids."
             )
-        found = ", ".join(f"{name!r} ({count})" for name, count in sorted(seen.items()))
+        return choice
+
+    def _without_documents(self) -> DataError:
+        if self._subset is None or not self._found:
+            only = self.counts.only_reason() or ""
+            left_out = self.counts.listed()
+            return DataError(
+                f"{self._origin}: no row is left to compare ({left_out}). {only}".rstrip()
+            )
+        found = ", ".join(f"{name!r} ({count})" for name, count in sorted(self._found.items()))
         return DataError(
-            f"{self._rows.origin}: there is no row of the subset {subset!r}. Its subsets: {found}."
+            f"{self._origin}: there is no row of the subset {self._subset!r}. Its subsets: {found}."
         )

@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
 from ultrarm_eval.benchmarks.credit import pair_credit
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 #: The beginning of a row's `source`, by category.
 CATEGORIES = {
@@ -30,7 +30,7 @@ CATEGORIES = {
 _SPLITS = ("gpt", "claude")
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row: `question`, two responses, `label`, `source` and `response_model`."""
     counts.add("rows")
     label = one_of(row, "label", ("A>B", "B>A"), where)
@@ -38,11 +38,13 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
     model = name_of(row, "response_model", "")
     split = next((split for split in _SPLITS if split in model.lower()), "other")
     counts.add(f"rows_by_{split}")
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "question", where),
+        [text_of(row, f"response_{better}", where)],
+        [text_of(row, f"response_{worse}", where)],
+        where=where,
         id=name_of(row, "pair_id", where.row),
         subset=text_of(row, "source", where),
-        prompt=prompt_of(row, "question", where),
-        completions=tuple(text_of(row, f"response_{side}", where) for side in (better, worse)),
         labels={"right": better, "split": split},
     )
 
@@ -55,7 +57,7 @@ def credit(document: Document, rewards: Sequence[float], _: float) -> float:
 
 def evidence(document: Document, _: Sequence[float], earned: float) -> list[Any]:
     """Source, credit and split."""
-    return [document["subset"], earned, document["labels"]["split"]]
+    return [document.subset, earned, document.labels["split"]]
 
 
 def accuracy(split: str, source: str, values: Sequence[Any]) -> float | None:
@@ -78,7 +80,7 @@ def accuracy_means(split: str, source: str, values: Sequence[Any]) -> list[Weigh
 
 def pair_tie(document: Document) -> float:
     """What a tied pair is worth."""
-    return float(document["labels"]["right"] == "B")
+    return float(document.labels["right"] == "B")
 
 
 _FIGURES = {

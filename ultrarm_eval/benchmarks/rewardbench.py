@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Suite, mean_by_subset
-from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.benchmarks.credit import pair_credit
 from ultrarm_eval.benchmarks.fields import name_of, one_of, pair_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 #: The weight of each subset in its section.
 SECTIONS = {
@@ -96,17 +96,19 @@ def overall_means(evidence: Sequence[Any]) -> list[WeightedMean]:
     return mean_of_figures((functools.partial(section_means, s) for s in SECTIONS), evidence)
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
     pair = pair_of(row, where, counts)
     if pair is None:
         return None
-    return Choice(
+    return Document.of_choice(
+        pair.prompt,
+        pair.answers[:1],
+        pair.answers[1:],
+        where=where,
         id=name_of(row, "id", where.row),
         subset=one_of(row, "subset", SUBSETS, where),
-        prompt=pair.prompt,
-        completions=pair.answers,
     )
 
 

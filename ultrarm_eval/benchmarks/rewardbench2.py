@@ -11,13 +11,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Suite, mean_by_subset
-from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.benchmarks.credit import best_of_k_credit
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, texts_of
 from ultrarm_eval.benchmarks.rewardbench2_ties import parse_id, ties_means, ties_score
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
 
 TIES = "Ties"
@@ -32,7 +32,7 @@ SUBSETS = {
 }
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
     chosen, rejected = texts_of(row, "chosen", where), texts_of(row, "rejected", where)
@@ -47,29 +47,30 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
             f"{where}: it has {len(chosen)} chosen completions; in every subset but {TIES} there "
             "is one."
         )
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "prompt", where),
+        chosen,
+        rejected,
+        where=where,
         id=name,
         subset=subset,
-        prompt=prompt_of(row, "prompt", where),
-        completions=(*chosen, *rejected),
-        correct=len(chosen),
     )
 
 
 def credit(document: Document, rewards: Sequence[float], _: float) -> float:
     """The credit of an item; in Ties whether every right completion beats every wrong one."""
-    correct = document["correct"]
-    if document["subset"] == TIES:
+    correct = document.correct
+    if document.subset == TIES:
         return float(min(rewards[:correct]) > max(rewards[correct:]))
     return best_of_k_credit(rewards)
 
 
 def evidence(document: Document, rewards: Sequence[float], earned: float) -> list[Any]:
     """Subset, credit, and what the formula of Ties needs."""
-    correct = document["correct"]
-    if document["subset"] != TIES:
-        return [document["subset"], earned]
-    return [TIES, earned, document["id"], list(rewards[:correct]), list(rewards[correct:])]
+    correct = document.correct
+    if document.subset != TIES:
+        return [document.subset, earned]
+    return [TIES, earned, document.id, list(rewards[:correct]), list(rewards[correct:])]
 
 
 def subset_score(name: str, values: Sequence[Any]) -> float | None:
@@ -101,7 +102,7 @@ def overall_means(values: Sequence[Any]) -> list[WeightedMean]:
 
 def pair_tie(document: Document) -> float:
     """What a tied pair is worth: in Ties nothing, else half as two that share the maximum."""
-    return 0.0 if document["subset"] == TIES else 0.5
+    return 0.0 if document.subset == TIES else 0.5
 
 
 REWARDBENCH2 = Suite(

@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
 from ultrarm_eval.benchmarks.credit import pair_credit
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of, texts_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
 
 DOMAINS = ("chat", "math", "code", "safety")
@@ -27,7 +27,7 @@ KINDS = ("easy", "normal", "hard")
 _STYLES = 3
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row of `prompt`, `chosen` (three), `rejected` (three), `domain` and `id`."""
     counts.add("rows")
     chosen, rejected = texts_of(row, "chosen", where), texts_of(row, "rejected", where)
@@ -40,12 +40,13 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
     domain = text_of(row, "domain", where)
     if not domain.startswith(DOMAINS):
         raise DataError(f"{where}: the domain {domain!r} is none of {', '.join(DOMAINS)}.")
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "prompt", where),
+        chosen,
+        rejected,
+        where=where,
         id=name_of(row, "id", where.row),
         subset=domain,
-        prompt=prompt_of(row, "prompt", where),
-        completions=(*chosen, *rejected),
-        correct=_STYLES,
     )
 
 
@@ -67,7 +68,7 @@ def credit(_: Document, rewards: Sequence[float], tie: float) -> float:
 
 def evidence(document: Document, rewards: Sequence[float], _: float) -> list[Any]:
     """The domain, and the credit of each kind."""
-    return [document["subset"], *by_kind(rewards, 0.0)]
+    return [document.subset, *by_kind(rewards, 0.0)]
 
 
 def score(domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]) -> float | None:

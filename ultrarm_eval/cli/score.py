@@ -9,9 +9,8 @@ from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
 from ultrarm_eval.data.rows import Location, Row
-from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
 from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.judges.text_check import texts_from

@@ -12,7 +12,7 @@ from typing import Any
 
 from ultrarm_eval.cli.inspect import aligned
 from ultrarm_eval.cli.printable import printable, shortened
-from ultrarm_eval.documents.left_out import reason_in_words
+from ultrarm_eval.data.counts import reason_in_words
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ultrarm_eval.documents.prompt_documents import is_from
+from ultrarm_eval.documents.preference import is_from
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.sources.preference_data import PreferenceData
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from copy import copy
 from typing import Any
 
 from lm_eval.api.instance import Instance
@@ -47,7 +46,7 @@ class ComparedTask(DocumentTask):
         return [
             ConversationRequest(
                 request_type="loglikelihood",
-                doc=copy(doc),
+                doc=doc,
                 arguments=(context, answers[i]),
                 idx=i,
                 conversation=[dict(message) for message in conversation],

@@ -10,11 +10,12 @@ from typing import Any
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.documents.reference_documents import ReferenceDocuments
+from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
 from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
 from ultrarm_eval.lm_eval_plugin.document_task import DocumentTask
 from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import (
@@ -107,7 +108,7 @@ class JudgingTask(DocumentTask):
             "shard": None if options.shard is None else str(options.shard),
             "counts": counts,
         }
-        self.dataset = {self.config.test_split: documents}
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
     def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; the task's own data set if it names none.

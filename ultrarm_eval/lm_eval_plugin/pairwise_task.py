@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.demo import DEMO_NAME
-from ultrarm_eval.documents.document import ratings_of, without_ratings_of
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 from ultrarm_eval.lm_eval_plugin.aggregations import Aggregations, directions
 from ultrarm_eval.lm_eval_plugin.compared_task import ComparedTask
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.reward import Reward
 from ultrarm_eval.metrics.of_prompt import (
@@ -64,7 +64,7 @@ class PairwiseTask(ComparedTask):
         task = str(self.config.task)
         self._options = options = read_options(metadata, task, data_may_be_on_hub=on_hub)
         data = self.open_data(options)
-        documents = PromptDocuments(
+        documents = PreferenceDocuments(
             data, options.rules, origin=self._wanted_source(), shard=options.shard
         )
         self._aspects = data.source.aspects
@@ -79,7 +79,7 @@ class PairwiseTask(ComparedTask):
             "shard": None if options.shard is None else str(options.shard),
             "counts": counts,
         }
-        self.dataset = {self.config.test_split: documents}
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
     def open_data(self, options: TaskOptions) -> PreferenceData:
         """Opens the data the run asks for; the task's own data set if it asks for none."""
@@ -101,13 +101,13 @@ class PairwiseTask(ComparedTask):
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> int:
         """The first of the best rated completions."""
-        ratings = ratings_of(doc)
+        ratings = document_of(doc).main_ratings
         best = max(rating for rating in ratings if rating is not None)
         return ratings.index(best)
 
     def completions_asked(self, doc: Mapping[str, Any]) -> Sequence[int]:
         """The completions that a metric needs."""
-        return completions_to_score(doc, self._options.rules)
+        return completions_to_score(document_of(doc), self._options.rules)
 
     def process_results(
         self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]
@@ -122,25 +122,26 @@ class PairwiseTask(ComparedTask):
         if "bypass" in self._metric_fn_list:
             return {"bypass": None}
         rules = self._options.rules
-        asked = completions_to_score(doc, rules)
+        document = document_of(doc)
+        asked = completions_to_score(document, rules)
         unscored = {i for i, result in zip(asked, results, strict=True) if is_unscored(result[0])}
         if unscored:
-            doc = without_ratings_of(doc, unscored)
-            if not preference_pairs(ratings_of(doc), rules.min_gap):
+            document = document.without_ratings_of(unscored)
+            if not preference_pairs(document.main_ratings, rules.min_gap):
                 return dict.fromkeys(metric_names(self._aspects))
         scores = {
             i: float(result[0])
             for i, result in zip(asked, results, strict=True)
             if i not in unscored
         }
-        metrics = prompt_metrics(doc, scores, rules)
+        metrics = prompt_metrics(document, scores, rules)
         self._by_likelihood = not all(isinstance(result, Reward) for result in results)
         if self._by_likelihood:
             per_byte = {
-                i: score / max(1, len(doc["completions"][i].encode("utf-8")))
+                i: score / max(1, len(document.completions[i].encode("utf-8")))
                 for i, score in scores.items()
             }
-            pairs = preference_pairs(ratings_of(doc), rules.min_gap)
+            pairs = preference_pairs(document.main_ratings, rules.min_gap)
             metrics[_ACCURACY_PER_BYTE] = compare(pairs, per_byte, rules.tie_credit).accuracy
         return metrics
 

@@ -36,7 +36,7 @@ class PreferencePairsTask(PairwiseTask):
         column = (self.config.metadata or {}).get("category")
         if column is not None:
             documents = self.dataset[self.config.test_split]
-            self._categories = self._read_categories(str(column), documents.rows_used())
+            self._categories = self._read_categories(str(column), documents.documents.rows_used())
             self._accuracies = self._named(str(column))
 
     def open_data(self, options: TaskOptions) -> PreferenceData:

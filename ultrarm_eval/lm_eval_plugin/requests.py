@@ -9,8 +9,7 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
-from ultrarm_eval.benchmarks.choice import is_choice
-from ultrarm_eval.documents.document import is_document
+from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.messages import Message, Prompt
 
 #: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
@@ -40,11 +39,6 @@ def as_context(messages: Sequence[Message]) -> str:
     return _CONVERSATION + json.dumps(list(messages), ensure_ascii=False)
 
 
-def holds_completions(document: object) -> bool:
-    """Whether a document is one of ours, with its prompt and completions as they are."""
-    return is_document(document) or is_choice(document)
-
-
 def read_request(request: Any) -> tuple[Prompt, str]:
     """The prompt and the completion of a log-likelihood request.
 
@@ -54,7 +48,7 @@ def read_request(request: Any) -> tuple[Prompt, str]:
     document = request.doc
     if isinstance(request, ConversationRequest):
         return request.conversation, document["completions"][request.idx]
-    if holds_completions(document):
+    if is_comparison(document):
         return document["prompt"], document["completions"][request.idx]
     context, continuation = request.args[0], request.args[1]
     prompt: Prompt = context

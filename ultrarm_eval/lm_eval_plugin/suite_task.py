@@ -16,11 +16,13 @@ from ultrarm_eval.data.benchmark_files import is_called, open_rows
 from ultrarm_eval.data.files import saved_splits
 from ultrarm_eval.data.hub import load_hub
 from ultrarm_eval.data.rows import Rows
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE
 from ultrarm_eval.lm_eval_plugin.compared_task import ComparedTask
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.reward import Reward
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
@@ -67,7 +69,7 @@ class SuiteTask(ComparedTask):
             "shard": None if options.shard is None else str(options.shard),
             "counts": counts,
         }
-        self.dataset = {self.config.test_split: documents}
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
     def _checked_ties(self, metadata: Mapping[str, Any]) -> str | None:
         """The rule for ties: the benchmark's, unless the run names another."""
@@ -145,15 +147,15 @@ class SuiteTask(ComparedTask):
             return dict.fromkeys((_ACCURACY, _TIES, _LONGEST, *self._figures()))
         rewards = [float(result[0]) for result in results]
         require_finite(rewards)
-        document = dict(doc)
+        document = document_of(doc)
         metrics = {
             _ACCURACY: self._accuracy(document, rewards),
-            _TIES: tie_share(rewards, document["correct"]),
-            _LONGEST: self._accuracy(document, [float(n) for n in document["lengths"]]),
+            _TIES: tie_share(rewards, document.correct or 0),
+            _LONGEST: self._accuracy(document, [float(n) for n in document.lengths]),
         }
         self._by_likelihood = not all(isinstance(result, Reward) for result in results)
         if self._by_likelihood:
-            sizes = [max(1, len(text.encode("utf-8"))) for text in document["completions"]]
+            sizes = [max(1, len(text.encode("utf-8"))) for text in document.completions]
             per_byte = [reward / size for reward, size in zip(rewards, sizes, strict=True)]
             metrics[_PER_BYTE] = self._accuracy(document, per_byte)
         evidence = self._evidence(document, rewards)
@@ -191,13 +193,13 @@ class SuiteTask(ComparedTask):
         names = [name for name in self.aggregation() if name != _LONGEST]
         return {name: name != _TIES for name in names if name != _PER_BYTE or self._by_likelihood}
 
-    def _credit(self, document: dict[str, Any], rewards: Sequence[float]) -> float:
+    def _credit(self, document: Document, rewards: Sequence[float]) -> float:
         return self._suite.credit(document, rewards, TIE_CREDITS.get(self._ties or "", 0.0))
 
-    def _evidence(self, document: dict[str, Any], rewards: Sequence[float]) -> Any:
+    def _evidence(self, document: Document, rewards: Sequence[float]) -> Any:
         return self._suite.evidence(document, rewards, self._credit(document, rewards))
 
-    def _accuracy(self, document: dict[str, Any], rewards: Sequence[float]) -> Any:
+    def _accuracy(self, document: Document, rewards: Sequence[float]) -> Any:
         if self._own_figure() is not None:
             return self._evidence(document, rewards)
         return self._credit(document, rewards)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ultrarm_eval.documents.document import aspect_ratings_of, ratings_of
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.metrics.length import pick_longest, split_by_length
 from ultrarm_eval.metrics.pairwise import compare
@@ -27,19 +27,19 @@ _NAMES = (
 )
 
 
-def completions_to_score(document: Mapping[str, Any], rules: ComparisonRules) -> tuple[int, ...]:
+def completions_to_score(document: Document, rules: ComparisonRules) -> tuple[int, ...]:
     """The completions whose rewards the metrics need, ascending.
 
     The rated ones, and those that occur in a pair of an aspect.
     """
-    rated = {i for i, rating in enumerate(ratings_of(document)) if rating is not None}
-    for ratings in aspect_ratings_of(document).values():
+    rated = {i for i, rating in enumerate(document.main_ratings) if rating is not None}
+    for ratings in document.aspect_ratings.values():
         rated.update(compared_completions(preference_pairs(ratings, rules.min_gap)))
     return tuple(sorted(rated))
 
 
 def prompt_metrics(
-    document: Mapping[str, Any], rewards: Mapping[int, float], rules: ComparisonRules
+    document: Document, rewards: Mapping[int, float], rules: ComparisonRules
 ) -> dict[str, Any]:
     """The metrics of one prompt, by name.
 
@@ -58,15 +58,15 @@ def prompt_metrics(
     for index, reward in rewards.items():
         if math.isnan(reward):
             raise ScoringError(
-                f"Row {document['row']}: completion {index} has the reward NaN; a judge has to "
+                f"Row {document.row}: completion {index} has the reward NaN; a judge has to "
                 "give every completion a number."
             )
-    ratings = ratings_of(document)
+    ratings = document.main_ratings
     pairs = preference_pairs(ratings, rules.min_gap)
     outcome = compare(pairs, rewards, rules.tie_credit)
     rated = [(rating, rewards[i]) for i, rating in enumerate(ratings) if rating is not None]
     rated_ratings, rated_rewards = [rating for rating, _ in rated], [reward for _, reward in rated]
-    lengths = document["lengths"]
+    lengths = document.lengths
     metrics = {
         "acc": outcome.accuracy,
         "acc_pairs": (outcome.credit, outcome.pairs),
@@ -78,7 +78,7 @@ def prompt_metrics(
         "acc_longest": pick_longest(pairs, lengths),
         "acc_length_controlled": split_by_length(pairs, lengths, rewards, rules.tie_credit),
     }
-    for aspect, aspect_ratings in aspect_ratings_of(document).items():
+    for aspect, aspect_ratings in document.aspect_ratings.items():
         aspect_pairs = preference_pairs(aspect_ratings, rules.min_gap)
         metrics[accuracy_of(aspect)] = (
             compare(aspect_pairs, rewards, rules.tie_credit).accuracy if aspect_pairs else None

@@ -4,7 +4,7 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 
 ROWS = [
@@ -24,8 +24,8 @@ def test_documents_come_with_their_counts(path, caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("ultrarm_eval"), "propagate", True)
     with caplog.at_level(logging.WARNING, logger="ultrarm_eval"):
         documents = load_documents(path)
-    assert isinstance(documents, PromptDocuments)
-    assert [document["row"] for document in documents] == [0, 2]
+    assert isinstance(documents, PreferenceDocuments)
+    assert [document.row for document in documents] == [0, 2]
     assert documents[0]["ratings"] == ["5", "1", "3"]
     assert (documents.counts["documents"], documents.counts["pairs"]) == (2, 4)
     assert documents.counts["rows_left_out_without_pairs"] == 1
@@ -47,7 +47,7 @@ def test_documents_come_with_their_counts(path, caplog, monkeypatch):
 )
 def test_options_choose_as_metadata_do(path, options, rows):
     documents = load_documents(str(path), **options)
-    assert [document["row"] for document in documents] == rows
+    assert [document.row for document in documents] == rows
 
 
 @pytest.mark.parametrize(

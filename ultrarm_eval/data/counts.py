@@ -105,6 +105,11 @@ class DataCounts:
         return dict(self.counts)
 
 
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 row", "1,200 rows"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def is_left_out(name: str) -> bool:
     """Whether a count is of something that was left out."""
     return _NAME.fullmatch(name) is not None
@@ -132,9 +137,9 @@ def left_out_remarks(counts: DataCounts, told: Collection[str] = ()) -> list[str
         match = _NAME.fullmatch(name)
         if match is None or name in BY_RULE or name in told:
             continue
-        what = match["what"][:-1] if count == 1 else match["what"]
         first = f"; the first: {counts.first[name]}" if name in counts.first else ""
         why = f": {counts.why[name].rstrip('.')}" if name in counts.why else ""
-        said = f"{count:,} {what} left out ({name}): {reason_in_words(name)}"
+        amount = counted(count, match["what"][:-1])
+        said = f"{amount} left out ({name}): {reason_in_words(name)}"
         remarks.append(f"{said}{first}{why}.")
     return remarks

@@ -6,7 +6,7 @@ import logging
 import os
 from typing import Any
 
-from ultrarm_eval.data.counts import DataCounts, left_out_remarks
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Row, Shard, read_shard
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.census import Census
@@ -59,8 +59,7 @@ class PreferenceDocuments(Documents):
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
-        source = self._data.source
-        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
+        return self._data.remarks(self.counts)
 
     def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
         source = self._data.source

@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.counts import DataCounts, left_out_remarks
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.documents.census import Census
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
@@ -95,8 +95,7 @@ class BinarizedRows:
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
-        source = self._data.source
-        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
+        return self._data.remarks(self.counts)
 
     def _taken(
         self, index: int, completions: Sequence[RatedCompletion]

@@ -7,22 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import raw_row, write_jsonl
+from tests.conftest import opened, raw_row, write_jsonl
 from ultrarm_eval.data.rows import Shard
 from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.binarization import BinarizedRows
 from ultrarm_eval.inspection.inspection import Inspection
-from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.preference_data import open_named_or_local
 
 FOUR = (("a", 5), ("b", 1), ("c", 3), ("d", 2))
-
-
-def opened(path):
-    sources = PluginRegistry(make_plugin_manager(load_entry_points=False)).sources()
-    return open_named_or_local(str(path), "train", sources)
 
 
 def with_completion(number, **fields):

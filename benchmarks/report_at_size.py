@@ -106,8 +106,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
 
 
 def _sample(number: int, document: Document, rng: random.Random) -> tuple[dict[str, Any], int]:
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
-    from ultrarm_eval.metrics.pairwise import compare
+    from ultrarm_eval.metrics.within_prompt import compare, completions_to_score
     from ultrarm_eval.pairs import preference_pairs
     from ultrarm_eval.rules import ComparisonRules
 

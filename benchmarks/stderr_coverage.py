@@ -29,7 +29,7 @@ from scipy.special import ndtr
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.metrics.of_prompt import prompt_metrics
+from ultrarm_eval.metrics.within_prompt import prompt_metrics
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.ultrafeedback import ASPECTS, FINE_GRAINED, NOT_APPLICABLE, read_row
 

@@ -313,7 +313,7 @@ def scan(path: Path, clock: Clock) -> dict[str, Any]:
 def requests(path: Path, clock: Clock) -> dict[str, Any]:
     """Our own way to requests: prompt and completion of each, one at a time."""
     from ultrarm_eval.documents.preference import PreferenceDocuments
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
+    from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
     from ultrarm_eval.sources.preference_data import open_named_or_local
@@ -354,7 +354,7 @@ def metrics(path: Path, clock: Clock) -> dict[str, Any]:
     from lm_eval.api.metrics import stderr_for_metric
 
     from ultrarm_eval.lm_eval_plugin.reward import Reward
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
+    from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.rules import ComparisonRules
 
     task = _load_task(path, clock)
@@ -391,7 +391,7 @@ def _import_for(path: Path) -> None:
 def _load_task(path: Path, clock: Clock) -> Any:
     from lm_eval.tasks import TaskManager, get_task_dict
 
-    import ultrarm_eval.lm_eval_plugin.pairwise_task  # noqa: F401
+    import ultrarm_eval.lm_eval_plugin.comparison_task  # noqa: F401
 
     clock.lap("imports")
     manager = TaskManager(include_defaults=False, metadata={"data": str(path)})

@@ -12,7 +12,7 @@ from typing import Any
 
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.metrics.pairwise import compare
+from ultrarm_eval.metrics.within_prompt import compare
 from ultrarm_eval.pairs import preference_pairs
 
 STAMP = "2026-03-04T05-06-07.890123"

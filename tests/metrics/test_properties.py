@@ -22,9 +22,13 @@ from tests.metrics.rows import (
 )
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ScoringError
-from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
-from ultrarm_eval.metrics.pairwise import bradley_terry_loss
-from ultrarm_eval.metrics.ranking import best_of_n, kendall_tau
+from ultrarm_eval.metrics.within_prompt import (
+    best_of_n,
+    bradley_terry_loss,
+    completions_to_score,
+    kendall_tau,
+    prompt_metrics,
+)
 from ultrarm_eval.rules import ComparisonRules
 
 quick = settings(max_examples=50, deadline=None)

@@ -14,11 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.benchmarks.credit import tie_share
-from ultrarm_eval.benchmarks.known import find_suite
+from ultrarm_eval.benchmarks.figures import tie_share
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
-from ultrarm_eval.metrics.of_prompt import completions_to_score, metric_names, prompt_metrics
+from ultrarm_eval.metrics.best_of_k import samples_metrics
+from ultrarm_eval.metrics.win_rate import answer_metrics
+from ultrarm_eval.metrics.within_prompt import completions_to_score, metric_names, prompt_metrics
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
 STAMP = "2026-03-04T05-06-07.890123"
@@ -118,7 +119,7 @@ def choice_sample(
     number: int, doc: dict[str, Any], rewards: Sequence[float], metadata: Mapping[str, Any]
 ) -> Sample:
     """The sample of a benchmark's task."""
-    suite, document = find_suite(metadata["suite"]), Document.from_json(doc)
+    suite, document = registry().benchmark(metadata["suite"]), Document.from_json(doc)
     tie = TIE_CREDITS.get(metadata["ties"], 0.0)
     names = ("acc", "tie_rate", "acc_longest")
     if any(map(math.isnan, rewards)):

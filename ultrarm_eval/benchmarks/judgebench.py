@@ -12,10 +12,9 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
-from ultrarm_eval.benchmarks.credit import pair_credit
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
+from ultrarm_eval.benchmarks.figures import WeightedMean, mean_of, pair_credit
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
@@ -60,14 +59,8 @@ def evidence(document: Document, _: Sequence[float], earned: float) -> list[Any]
     return [document.subset, earned, document.labels["split"]]
 
 
-def accuracy(split: str, source: str, values: Sequence[Any]) -> float | None:
-    """The accuracy over the pairs of a split whose source begins in a way; None without any."""
-    earned = [c for subset, c, of in values if of == split and subset.startswith(source)]
-    return sum(earned) / len(earned) if earned else None
-
-
-def accuracy_means(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
-    """The mean that `accuracy` is."""
+def accuracy(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
+    """The accuracy over the pairs of a split whose source begins in a way."""
     found = [
         (place, credit)
         for place, (subset, credit, of) in enumerate(values)
@@ -90,7 +83,7 @@ _FIGURES = {
 }
 
 
-JUDGEBENCH = Suite(
+JUDGEBENCH = Benchmark(
     name="judgebench",
     describes="question, response_A, response_B, label ('A>B' or 'B>A'), source, response_model",
     read_row=read_row,
@@ -98,6 +91,5 @@ JUDGEBENCH = Suite(
     ties=None,
     figures={name: functools.partial(accuracy, *of) for name, of in _FIGURES.items()},
     evidence=evidence,
-    compositions={name: functools.partial(accuracy_means, *of) for name, of in _FIGURES.items()},
     pair_tie=pair_tie,
 )

@@ -7,10 +7,10 @@ adversarial average is the plain mean of the four sets.
 
 from __future__ import annotations
 
-from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
+from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
@@ -33,7 +33,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     )
 
 
-LLMBAR = Suite(
+LLMBAR = Benchmark(
     name="llmbar",
     describes="input, output_1, output_2, label; or prompt, chosen, rejected",
     read_row=read_row,

@@ -10,10 +10,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
+from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
@@ -140,7 +140,7 @@ _READERS: dict[str, tuple[Callable[[Row, Location, DataCounts], Document | None]
     "shp": (read_replies, "history, human_ref_A, human_ref_B, labels"),
 }
 PAPER_SETS = {
-    f"ultrarm_paper_{name}": Suite(
+    f"ultrarm_paper_{name}": Benchmark(
         name=f"ultrarm_paper_{name}",
         describes=f"{describes}; or prompt, chosen, rejected",
         read_row=read,

@@ -7,9 +7,9 @@ half. The benchmark's other metrics rank the 20 models behind the answers and ar
 
 from __future__ import annotations
 
-from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
+from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
@@ -36,7 +36,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     )
 
 
-PPE_HUMAN = Suite(
+PPE_HUMAN = Benchmark(
     name="ppe_human",
     describes="prompt, response_1, response_2, winner ('model_a', 'model_b' or a tie)",
     read_row=read_row,

@@ -6,9 +6,9 @@ analysis/get_benchmark_results.py). All turns of a conversation are kept.
 
 from __future__ import annotations
 
-from ultrarm_eval.benchmarks.benchmark import Suite
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, pair_of
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
+from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
@@ -30,7 +30,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     )
 
 
-PREFERENCE_TEST_SETS = Suite(
+PREFERENCE_TEST_SETS = Benchmark(
     name="preference_test_sets",
     describes="prompt (messages or a text), chosen, rejected, id",
     read_row=read_row,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ultrarm_eval.documents.preference import load_documents
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.rules import ComparisonRules
 

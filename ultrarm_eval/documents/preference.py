@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+from dataclasses import replace
 from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
-from ultrarm_eval.data.rows import Row, Shard, read_shard
+from ultrarm_eval.data.rows import Location, Row, Shard, read_shard
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.census import Census
 from ultrarm_eval.documents.document import RATED, Document
@@ -18,12 +19,15 @@ from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 logger = logging.getLogger(__name__)
 
+_NAMED = 10
+
 
 class PreferenceDocuments(Documents):
     """The prompts of a data set that have a pair.
 
     Attributes:
         preference: The rating that orders the pairs.
+        categories: The documents' categories, in the order of their first rows.
     """
 
     form = RATED
@@ -34,6 +38,7 @@ class PreferenceDocuments(Documents):
         rules: ComparisonRules | None = None,
         *,
         origin: str | None = None,
+        category: str | None = None,
         shard: Shard | None = None,
     ) -> None:
         """Reads the data; see `Documents`.
@@ -44,18 +49,22 @@ class PreferenceDocuments(Documents):
             origin: Reads the prompts of one collection alone: rows whose label is this word, or
                 starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
                 `flan_v2_cot`, `flan_v2_niv2`, ...).
+            category: The column that says which category a document belongs to.
             shard: Reads a part of the rows alone.
 
         Raises:
             ConfigurationError: The data has no such preference.
-            DataError: A row is malformed, there is no such collection, or no pair is left.
+            DataError: A row is malformed or lacks the column, there is no such collection, or no
+                pair is left.
         """
-        self._data, self._collection = data, origin
+        self._data, self._collection, self._category = data, origin, category
         self._labels: set[str] = set()
         self._rules = rules or ComparisonRules()
         self.preference = data.source.checked_preference(self._rules, data.origin)
         self._census = Census(self._rules, self.preference, data.source.aspects)
+        self._categories: dict[str, None] = {}
         super().__init__(data.rows, shard)
+        self.categories = tuple(self._categories)
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
@@ -73,7 +82,12 @@ class PreferenceDocuments(Documents):
         if record is None or not self._census.count(record, counts):
             return None
         where = self._rows.where(index)
-        return Document.of_record(record, self.preference, source.aspects, where=where)
+        document = Document.of_record(record, self.preference, source.aspects, where=where)
+        if self._category is None:
+            return document
+        category = _category(row, self._category, where)
+        self._categories[category] = None
+        return replace(document, category=category)
 
     def _without_documents(self) -> DataError:
         left_out = self.counts.listed()
@@ -98,6 +112,16 @@ class PreferenceDocuments(Documents):
 def is_from(label: object, origin: str) -> bool:
     """Whether a row's label is a collection's name, or starts with it and an underscore."""
     return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))
+
+
+def _category(row: Row, column: str, where: Location) -> str:
+    if column not in row:
+        columns = ", ".join(sorted(map(str, row))[:_NAMED])
+        raise DataError(
+            f"{where}: there is no column {column!r} (category); the row has {columns}."
+        )
+    value = row[column]
+    return "none" if value is None else str(value)
 
 
 def load_documents(

@@ -10,6 +10,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 
 from ultrarm_eval.documents.document import is_comparison
+from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.messages import Message, Prompt
 
 #: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
@@ -18,13 +19,18 @@ _CONVERSATION = "ultrarm_eval.conversation/1 "
 
 @dataclass
 class ConversationRequest(Instance):  # type: ignore[misc, unused-ignore]
-    """A request of our tasks, with the conversation that its context was written from.
+    """A request of our tasks: the document's, and the conversation its context was written from.
 
     The document is the data's own, whatever the run puts in front of it, so that documents of
     different runs can be matched.
     """
 
     conversation: Prompt = None
+
+    @property
+    def completion(self) -> str:
+        """The completion that is asked about."""
+        return document_of(self.doc).completions[self.idx]
 
 
 def as_context(messages: Sequence[Message]) -> str:
@@ -47,7 +53,7 @@ def read_request(request: Any) -> tuple[Prompt, str]:
     """
     document = request.doc
     if isinstance(request, ConversationRequest):
-        return request.conversation, document["completions"][request.idx]
+        return request.conversation, request.completion
     if is_comparison(document):
         return document["prompt"], document["completions"][request.idx]
     context, continuation = request.args[0], request.args[1]

@@ -9,12 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.known import find_suite, suite_names
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.documents.document import FIELDS, OPEN, Document
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
 from ultrarm_eval.runs.sample_values import (
     judged_reward,
@@ -188,7 +188,7 @@ def _of_choice(
     evidence = None
     if suite is not None:
         tie = suite.pair_tie(document) if tie is None else tie
-        if is_scored and suite.compositions:
+        if is_scored and suite.figures:
             credit = suite.credit(document, rewards, tie)
             evidence = suite.evidence(document, rewards, credit)
     return JudgedDocument(
@@ -206,10 +206,11 @@ def _of_choice(
     )
 
 
-def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
+def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
     """The benchmark that a task is of, by its metadata; None where it is of none that is known."""
     name = metadata.get("suite")
-    return find_suite(name) if isinstance(name, str) and name in suite_names() else None
+    known = registry().benchmarks
+    return known[name].item if isinstance(name, str) and name in known else None
 
 
 def _of_reference(sample: Mapping[str, Any], document: Document) -> JudgedDocument | None:

@@ -1,22 +1,29 @@
-"""What every task class of ours does around the harness's requests."""
+"""What every task of ours does around the harness's requests."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
-from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
+from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
+from ultrarm_eval.messages import Message, as_plain_text
 
 logger = logging.getLogger(__name__)
 
+_SYSTEM = "system"
+# Keys of a task's YAML that say how a document is written.
+_WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
 
-class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
+
+class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
     """Builds its requests afresh in each run, and reads as many answers as it asked for."""
 
     #: Gets the run's `--metadata` from the bridge, in releases that pass task classes none.
@@ -35,6 +42,8 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         """
         show_as_harness_does()
         given = {k: v for k, v in (config or {}).items() if k != "class"}
+        #: Folders of the user's own task files.
+        self.task_folders = task_folders(given)
         # A function of the YAML's that makes the data may ask for the model's arguments.
         if "metadata" in given and given.get("custom_dataset") is None:
             given["metadata"] = own_metadata(given)
@@ -125,6 +134,116 @@ class FreshTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
                 f"{self.config.task}: {world_size} processes are too many for its documents "
                 f"({documents}); start at most as many processes as there are documents."
             )
+
+
+class ConversationTask(OwnTask):
+    """What preference tasks and judged tasks have in common."""
+
+    #: Asked for examples, the run is refused: a conversation is scored, or answered, as it is.
+    takes_shots = False
+    #: The run's `--system_instruction`.
+    system_instruction: str | None = None
+    _own_system_turns = 0
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """See `OwnTask`.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: A key of the YAML has no effect here; the metadata or the data cannot
+                be used.
+        """
+        given = dict(config or {})
+        for key in _WITHOUT_EFFECT:
+            if given.get(key):
+                raise ConfigurationError(
+                    f"{given.get('task')}: its YAML has {key}, which this class of task does not "
+                    "read: its conversations come from the data as they are. Remove it; a system "
+                    "turn for all of them is --system_instruction."
+                )
+        super().__init__(config)
+
+    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
+        """Builds the requests; a system instruction stands in front of every conversation."""
+        self.system_instruction = system_instruction or None
+        self._own_system_turns = 0
+        super().build_all_requests(system_instruction=system_instruction, **kwargs)
+        if self._own_system_turns:
+            logger.warning(
+                "%s: %d documents have a system turn of their own; --system_instruction stands "
+                "before its text, in the same turn.",
+                self.config.task,
+                self._own_system_turns,
+            )
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known once everything is computed, for the task's metadata in the results.
+
+        Args:
+            samples: The samples of all processes; none where they are not logged.
+        """
+        if not self.system_instruction:
+            return {}
+        own = (
+            sum(_has_system_turn(s["doc"]) for s in samples) if samples else self._own_system_turns
+        )
+        return {"documents_with_own_system_turn": own} if own else {}
+
+    def conversation(self, doc: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The turns before the answer, the run's system instruction in front."""
+        return _instructed(document_of(doc).prompt, self.system_instruction)
+
+    def fewshot_docs(self) -> None:
+        """There are no examples: these tasks have no shots."""
+        return
+
+    def doc_to_text(self, doc: Mapping[str, Any], *_: Any) -> str:
+        """The conversation before the answer, as text."""
+        return as_plain_text(document_of(doc).prompt)
+
+    def apply_filters(self) -> list[Instance] | None:
+        """Filters the answers, as many as were asked for."""
+        self.drop_surplus_answers()
+        filtered: list[Instance] | None = super().apply_filters()
+        return filtered
+
+    def fewshot_context(
+        self,
+        doc: Mapping[str, Any],
+        num_fewshot: int = 0,
+        *,
+        system_instruction: str | None = None,
+        apply_chat_template: bool = False,
+        chat_template: Callable[..., str] | None = None,
+        **_: Any,
+    ) -> str:
+        """The conversation as a language model reads it; a judge reads its turns."""
+        messages = _instructed(document_of(doc).prompt, system_instruction)
+        self._own_system_turns += bool(system_instruction) and _has_system_turn(doc)
+        if apply_chat_template and chat_template is not None:
+            return chat_template([dict(m) for m in messages]) if messages else ""
+        return as_plain_text(messages)
+
+
+def _instructed(messages: Sequence[Message], instruction: str | None) -> tuple[Message, ...]:
+    """A conversation under a system instruction.
+
+    As the harness joins it with a task's description, it is joined with a system turn that is there
+    already: templates know one system turn, at the start.
+    """
+    if not instruction:
+        return tuple(messages)
+    if messages and messages[0]["role"] == _SYSTEM:
+        joined = f"{instruction}\n\n{messages[0]['content']}"
+        return (Message(role=_SYSTEM, content=joined), *messages[1:])
+    return (Message(role=_SYSTEM, content=instruction), *messages)
+
+
+def _has_system_turn(doc: Mapping[str, Any]) -> bool:
+    messages = document_of(doc).prompt
+    return bool(messages) and messages[0]["role"] == _SYSTEM
 
 
 def _shortened(values: list[Any]) -> str:

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.metrics.win_rate import win_credit
 
 #: Up to so many subsets, majority votes are taken in all of them; else in so many drawn ones.
 MAX_SUBSETS = 10_000
@@ -136,6 +137,30 @@ def majority_at_k(
     taken = np.where(wins, votes, 0.0).sum(axis=1)
     sums = np.where(wins, worth, 0.0).sum(axis=1)
     return float(np.mean(sums / np.maximum(taken, 1.0)))
+
+
+def samples_metrics(
+    rewards: Sequence[float | None], reference_reward: float | None
+) -> dict[str, float]:
+    """The metrics of a prompt with several answers of which a judge picks the best.
+
+    Args:
+        rewards: The reward of each answer; None where the judge gave none.
+        reference_reward: The reward of what the pick is compared with, or None.
+
+    Returns:
+        For k = 1, 2, 4, ... and all answers `reward@k`, the expected reward of the pick among k of
+        them, and `win_rate@k`, how often it wins; none where an answer has no reward, for the
+        others' best would be the best of fewer.
+    """
+    given = [reward for reward in rewards if reward is not None]
+    if len(given) < len(rewards):
+        return {}
+    metrics = {f"reward@{k}": judge_at_k(given, given, k) for k in sizes(len(given))}
+    if reference_reward is not None:
+        wins = [win_credit(reward, reference_reward) for reward in given]
+        metrics |= {f"win_rate@{k}": judge_at_k(wins, given, k) for k in sizes(len(given))}
+    return metrics
 
 
 @functools.lru_cache(maxsize=32)

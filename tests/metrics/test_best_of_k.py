@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.metrics.selection import (
+from ultrarm_eval.metrics.best_of_k import (
     MAX_SUBSETS,
     first_at_k,
     judge_at_k,

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrarm_eval.errors import ScoringError
-from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
+from ultrarm_eval.metrics.best_of_k import samples_metrics
+from ultrarm_eval.metrics.win_rate import answer_metrics
 
 REWARDS = st.integers(-3, 3).map(float)
 

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.exports.model_name import is_hub_name, model_name
+from ultrarm_eval.exports.hub_names import is_hub_name, model_name
 
 HOSTILE = [
     "../x",

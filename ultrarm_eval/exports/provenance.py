@@ -14,7 +14,7 @@ from typing import Any
 
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.exports.figures import ReportedFigure, spelled_out
-from ultrarm_eval.exports.model_name import is_hub_name
+from ultrarm_eval.exports.hub_names import dataset_path, is_hub_name
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.run import Run
@@ -120,12 +120,6 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
     if isinstance(checkpoint, str) and is_hub_name(checkpoint):
         found["pretrained"] = checkpoint if is_of_hub else _public(checkpoint)
     return found
-
-
-def dataset_path(result: TaskResult) -> str | None:
-    """The data set that the task's file names, if it can be one of the hub."""
-    path = mapping(mapping(result.run.results.get("configs")).get(result.task)).get("dataset_path")
-    return path if isinstance(path, str) and is_hub_name(path) else None
 
 
 def remarks_on(figure: ReportedFigure, model: str) -> list[str]:

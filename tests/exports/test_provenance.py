@@ -3,7 +3,8 @@ from datetime import datetime, timezone
 import pytest
 
 from tests.exports.runs import group_results, results_of, sample_of, written_run
-from ultrarm_eval.exports.about import (
+from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.provenance import (
     answers_judge_of,
     data_of,
     note_on,
@@ -12,7 +13,6 @@ from ultrarm_eval.exports.about import (
     run_time,
     settings_of_model,
 )
-from ultrarm_eval.exports.figures import reported_figures
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.run import Run
 

@@ -1,16 +1,104 @@
-"""Under which name the hub has the data of a task."""
+"""Names on the hub: of a model, of a task's data, and of the page of the results."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
 
+from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.exports.about import dataset_path
 from ultrarm_eval.exports.figures import ReportedFigure
-from ultrarm_eval.exports.model_name import is_hub_name
 from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.runs.task_result import TaskResult
+
+# The hub's rule for the names of repositories (huggingface_hub 2.4, utils/_validators.py).
+_PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
+_NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
+_LONGEST = 96
+_ALLOWED = (
+    "ORG/NAME, or NAME alone, of letters, digits, '-', '_' and '.', beginning and ending with a "
+    f"letter, digit or '_', without '--' and '..', at most {_LONGEST} characters"
+)
+
+
+def is_hub_name(name: str) -> bool:
+    """Whether a model or a data set of the hub can have this name; then it is safe in a path."""
+    return (
+        len(name) <= _LONGEST
+        and _NAME.fullmatch(name) is not None
+        and "--" not in name
+        and ".." not in name
+    )
+
+
+def model_name(found: str, given: str | None, run: Path | None = None) -> str:
+    """The name of the model in an export.
+
+    Args:
+        found: What the run calls its model.
+        given: What the user calls it, if anything.
+        run: The run's results file: a folder of that name beside it, or above, is the model.
+
+    Returns:
+        `ORG/NAME`, or a name alone.
+
+    Raises:
+        ConfigurationError: What is given is no name, or the run knows a path alone.
+    """
+    if given is not None:
+        if not is_hub_name(given):
+            raise ConfigurationError(f"--model {given!r}: a model is called {_ALLOWED}.")
+        return given
+    if not is_hub_name(found):
+        what = "a path" if re.search(r"[/\\~]|^\.", found) else "no name that is taken there"
+    elif found != DEMO_NAME and _is_there(found, run):
+        what = "a path"
+    else:
+        return found
+    raise ConfigurationError(
+        f"The run calls its model {found!r}, which is {what}: name it, --model ORG/NAME. A model "
+        f"is called {_ALLOWED}."
+    )
+
+
+def _is_there(name: str, run: Path | None) -> bool:
+    """Whether a name is one of a file or folder, from here or from where a run was made."""
+    above = [] if run is None else run.resolve().parents
+    return any((folder / name).exists() for folder in (Path(), *above))
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where results can be looked up.
+
+    Attributes:
+        url: A page, over http or https.
+        name: What the link is called.
+    """
+
+    url: str | None = None
+    name: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuses what no board can show.
+
+        Raises:
+            ConfigurationError: The address is none of a page, or there is a name without one.
+        """
+        if self.url is None:
+            if self.name is not None:
+                raise ConfigurationError("--source-name is the name of a --source-url; give both.")
+            return
+        parts = urlsplit(self.url)
+        is_plain = self.url.isprintable() and " " not in self.url
+        if parts.scheme not in ("http", "https") or not parts.netloc or not is_plain:
+            raise ConfigurationError(
+                f"--source-url {self.url!r}: give the address of a page, https://…"
+            )
+
 
 # Of many tasks as many are spelled out.
 _NAMED = 12
@@ -94,6 +182,12 @@ def named_datasets(tasks: Sequence[str]) -> str:
     """What a user types to name the data of tasks."""
     typed = " ".join(f"--dataset {task}=ORG/NAME" for task in tasks[:_NAMED])
     return typed + (f", and so on for all {len(tasks)}" if len(tasks) > _NAMED else "")
+
+
+def dataset_path(result: TaskResult) -> str | None:
+    """The data set that the task's file names, if it can be one of the hub."""
+    path = mapping(mapping(result.run.results.get("configs")).get(result.task)).get("dataset_path")
+    return path if isinstance(path, str) and is_hub_name(path) else None
 
 
 def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData | None:

@@ -1,4 +1,4 @@
-"""A batch as the model computes it: one row of tokens without padding, and who may see whom."""
+"""A batch as a model computes it: one row without padding and who may see whom, or padded rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,41 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from ultrarm_eval.engine.packing import Piece
-from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.engine.tree import Piece, Segment
+from ultrarm_eval.text_format.tokens import TokenIds, Tokens
 
 Span = tuple[int, int]
+
+
+# Positions that are read together: see `TreeLayout.read_at`.
+_READ_TOGETHER = 8
+
+
+@dataclass(frozen=True)
+class TreeLayout:
+    """Who sees whom in a row.
+
+    A segment's tokens see the segments before it on its path and, causally, their own; never a
+    neighbour.
+
+    Attributes:
+        spans: The row's slice of each segment, side by side from 0 on.
+        contexts: For each segment the slices before it on its path.
+        read_at: Where the rewards are read, ascending: each is the last position of a segment. The
+            last one is repeated until there are a multiple of eight, because the products of
+            fewer rows round otherwise and a reward would depend on the texts beside it.
+    """
+
+    spans: Sequence[Span]
+    contexts: Sequence[Sequence[Span]]
+    read_at: Sequence[int]
+
+    def read_segments(self) -> list[int]:
+        """The segment of each position that is read."""
+        last = {stop - 1: segment for segment, (_, stop) in enumerate(self.spans)}
+        return [last[position] for position in self.read_at]
 
 
 @dataclass(frozen=True)
@@ -22,38 +52,33 @@ class PackedRow:
         ids: Token ids, shape (tokens,).
         positions: Position of each token in its own text, shape (tokens,): they go on from the
             shared prefix and start at 0 with the next tree.
-        spans: The row's slice (start, stop) of each segment, in order.
-        contexts: For each segment the slices that it sees before itself, from the root on.
-        read_at: Where the rewards are read, ascending, shape (texts,).
-        texts: Whose rewards they are.
+        layout: Who sees whom, and where rewards are read.
+        texts: Whose rewards they are, in the order in which they are read.
     """
 
     ids: TokenIds
     positions: npt.NDArray[np.int64]
-    spans: tuple[Span, ...]
-    contexts: tuple[tuple[Span, ...], ...]
-    read_at: npt.NDArray[np.int64]
+    layout: TreeLayout
     texts: tuple[int, ...]
 
 
-def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
+def make_row(pieces: Sequence[Piece], texts: Sequence[Tokens]) -> PackedRow:
     """Lays pieces of trees one behind the other.
 
     Args:
         pieces: The pieces, at least one.
-        texts: Token ids of all texts.
+        texts: All texts.
     """
     ids: list[TokenIds] = []
     positions: list[npt.NDArray[np.int64]] = []
     spans: list[Span] = []
     contexts: list[tuple[Span, ...]] = []
     read_at: list[int] = []
-    ends: list[int] = []
     at = 0
     for piece in pieces:
         first = len(spans)
         for segment in piece.segments:
-            ids.append(texts[segment.text][segment.start : segment.stop])
+            ids.append(texts[segment.text].ids[segment.start : segment.stop])
             positions.append(np.arange(segment.start, segment.stop))
             parent = first + segment.parent
             contexts.append(() if segment.parent < 0 else _joined(contexts[parent], spans[parent]))
@@ -61,29 +86,32 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
             at += segment.length
             if segment.ends >= 0:
                 read_at.append(at - 1)
-                ends.append(segment.ends)
+    read_at += read_at[-1:] * (-len(read_at) % _READ_TOGETHER)
     return PackedRow(
         np.concatenate(ids),
         np.concatenate(positions),
-        tuple(spans),
-        tuple(contexts),
-        np.array(read_at),
-        tuple(ends),
+        TreeLayout(spans, contexts, read_at),
+        tuple(text for piece in pieces for text in piece.ends),
     )
 
 
-def single_text(ids: TokenIds) -> PackedRow:
+def single_text(text: Tokens) -> PackedRow:
     """A row of one text in one segment."""
-    length = len(ids)
-    return PackedRow(
-        # What was unpacked is read-only, and torch takes no such array.
-        ids.copy(),
-        np.arange(length),
-        ((0, length),),
-        ((),),
-        np.array([length - 1]),
-        (0,),
-    )
+    segment = Segment(0, 0, len(text), -1, 0)
+    return make_row([Piece((segment,), len(text), (0,))], [text])
+
+
+def padded_right(
+    texts: Sequence[Tokens], padding_id: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and the mask of what is no padding, each of shape (texts, longest), int64."""
+    shape = (len(texts), max(len(text) for text in texts))
+    ids = np.full(shape, padding_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)] = text.ids
+        mask[row, : len(text)] = 1
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
 
 def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:

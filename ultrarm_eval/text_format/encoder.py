@@ -6,13 +6,14 @@ BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the pu
 
 from __future__ import annotations
 
+import copy
+import secrets
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from ultrarm_eval.engine.token_ids import PackedIds, packed, unpacked
 from ultrarm_eval.errors import (
     ConfigurationError,
     ScoringError,
@@ -20,48 +21,23 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
-from ultrarm_eval.text_format.contents_as_text import ContentsAsText
-from ultrarm_eval.text_format.special_literals import SpecialLiterals
+from ultrarm_eval.text_format.special_tokens import ContentsAsText, SpecialLiterals
 from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_system, without_system
 from ultrarm_eval.text_format.template import Template, template_for
-from ultrarm_eval.text_format.template_probes import check_template, probe_turns
+from ultrarm_eval.text_format.template_check import TurnCheck, check_template, probe_turns
 from ultrarm_eval.text_format.textual_tokenizer import (
-    backend_unknown_id,
+    ParsingTokenizer,
+    TextualTokenizer,
     closing_id,
-    opening_id,
-    textual_backend,
 )
-from ultrarm_eval.text_format.turn_check import TurnCheck
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 SPECIAL_TOKEN_MODES = ("text", "parse")
-#: What else can happen to a text, by the names of the counts: see `text_counts`.
+#: What else can happen to a text, by the names of the counts: see `ultrarm_eval.engine.counts`.
 CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
 SPELLED_ADDED = "spelled_added"
 SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
-
-
-@dataclass(frozen=True)
-class EncodedText:
-    """A text as the model reads it.
-
-    Attributes:
-        packed_ids: Token ids, BOS first where the tokenizer uses one.
-        truncated: Whether tokens were cut off on the left.
-        spells_special_tokens: Whether prompt or completion spell a special token, so that
-            ``special_tokens="text"`` and ``"parse"`` differ.
-        remarks: What else happened to it, by the names of the counts.
-    """
-
-    packed_ids: PackedIds
-    truncated: bool
-    spells_special_tokens: bool
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The token ids as numbers."""
-        return tuple(unpacked(self.packed_ids).tolist())
 
 
 class TextEncoder:
@@ -124,21 +100,25 @@ class TextEncoder:
         backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         backend.no_truncation()
         backend.no_padding()
-        self._parsing = backend
         added = backend.get_added_tokens_decoder().values()
         self._literals = SpecialLiterals(token.content for token in added if token.special)
         # Runs of spaces, which some tokenizers add, are spelled by every indented line.
         self._added = SpecialLiterals(
             token.content for token in added if not token.special and token.content.strip()
         )
-        self._textual, self._alias_ids = textual_backend(
-            backend,
-            self._literals,
-            restore_prefix=is_sentencepiece and not template.writes_special_tokens,
+        writes_special_tokens = template.writes_special_tokens
+        self._tokens = (
+            # The tutorial tokenises as the tokenizer does by itself; a template that writes
+            # special tokens has written its own BOS.
+            ParsingTokenizer(backend, is_bare=not writes_special_tokens)
+            if special_tokens == "parse"
+            else TextualTokenizer(
+                backend,
+                self._literals,
+                restore_prefix=is_sentencepiece and not writes_special_tokens,
+            )
         )
-        # What a text contains must not reach these; an unknown character may reach <unk>.
-        self._control_ids = set(self._alias_ids.values()) - {backend_unknown_id(backend)}
-        self.bos_id = opening_id(backend)
+        self.bos_id = self._tokens.bos_id
         self.closing_id = closing_id(backend) if closes_texts else None
         self.unread_id = unread_id
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
@@ -146,6 +126,8 @@ class TextEncoder:
             raise ConfigurationError(
                 f"template={template.name} appends an EOS token, and the tokenizer has none."
             )
+        # Private use characters and a secret: no text has them.
+        self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
         self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
         self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
         # A template that cannot be rendered, or ignores what it is given, is found now.
@@ -197,6 +179,43 @@ class TextEncoder:
             some = slice(start, start + _BATCH)
             yield from self._encode_batch(prompts[some], completions[some], numbers[some])
 
+    def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
+        """Encodes a text and finds its completion.
+
+        The completion begins where the ids part from those of what the template writes before it.
+
+        Args:
+            prompt: The prompt.
+            completion: The completion.
+
+        Returns:
+            The text, and the index of the first token that the completion has a part in.
+
+        Raises:
+            ConfigurationError: The prompt is no text, message list or None.
+            ScoringError: The completion is no string, or the text has no token at all.
+        """
+        (encoded,) = self.encode([prompt], [completion])
+        whole = encoded
+        if encoded.truncated:
+            uncut = copy.copy(self)
+            uncut.max_length = sys.maxsize
+            (whole,) = uncut.encode([prompt], [completion])
+        messages = self._messages(prompt)
+        # A template that changes the completion writes another mark: ids part there as well.
+        before, _ = self._before(template_for(self.template, messages), messages)
+        (ids,) = self._tokens.encode([before])
+        start = common_prefix(list(whole.tokens), ids)
+        cut = len(whole.tokens) - len(encoded.tokens)
+        if cut:
+            start = max(start - cut, int(self.bos_id is not None))
+        return encoded, start
+
+    def _before(self, template: Template, messages: Sequence[Message]) -> tuple[str, bool]:
+        """What a template writes before the completion, and whether it writes that as it is."""
+        before, mark, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
+        return well_formed(before), bool(mark)
+
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
@@ -221,7 +240,7 @@ class TextEncoder:
             templates.append(template)
             found.append((spells, tuple(remarks)))
         for ids, template, number, (spells, said) in zip(
-            self._tokenise(texts), templates, numbers, found, strict=True
+            self._tokens.encode(texts), templates, numbers, found, strict=True
         ):
             yield self._finish(ids, template, spells, said, number)
 
@@ -276,22 +295,6 @@ class TextEncoder:
             found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
         return frozenset(found)
 
-    def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        if self.special_tokens == "parse":
-            # The tutorial tokenises as the tokenizer does by itself; a template that writes
-            # special tokens has written its own BOS.
-            as_is = not self.template.writes_special_tokens
-            for encoding in self._parsing.encode_batch_fast(list(texts), add_special_tokens=as_is):
-                yield list(encoding.ids)
-            return
-        for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
-            if not self._control_ids.isdisjoint(encoding.ids):
-                raise ScoringError(
-                    "The tokenizer reads a special token that a text spells as a control token, "
-                    "whatever it is told. Use special_tokens=parse, and mind such texts."
-                )
-            yield [self._alias_ids.get(i, i) for i in encoding.ids]
-
     def _finish(
         self,
         ids: list[int],
@@ -300,14 +303,11 @@ class TextEncoder:
         remarks: tuple[str, ...],
         position: int,
     ) -> EncodedText:
-        ids = self._behind_bos(ids)
         suffix = self._suffix(ids, template)
         most = self._most_tokens()
         truncated = most is not None and len(ids) + len(suffix) > most
-        if most is not None and truncated:
-            prefix = ids[:1] if self.bos_id is not None else []
-            kept = most - len(prefix) - len(suffix)
-            ids = prefix + ids[-kept:]
+        if most is not None:
+            ids = self._cut(ids, most - len(suffix))
         ids = self._read_part(ids + suffix)
         if not ids:
             raise ScoringError(
@@ -319,19 +319,18 @@ class TextEncoder:
                 f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
-        return EncodedText(packed(ids), truncated, spells, remarks)
-
-    def _behind_bos(self, ids: list[int]) -> list[int]:
-        if self.bos_id is not None and ids[:1] != [self.bos_id]:
-            return [self.bos_id, *ids]
-        if self.bos_id is not None and self.special_tokens == "text" and ids[1:2] == [self.bos_id]:
-            # A chat template that writes BOS behind a BOS: exactly one is kept.
-            return ids[1:]
-        return ids
+        return EncodedText(Tokens.of(ids), truncated, spells, remarks)
 
     def _most_tokens(self) -> int | None:
         """How many tokens are kept; all if None."""
         return self.max_length
+
+    def _cut(self, ids: list[int], most: int) -> list[int]:
+        """So many of a text's last tokens, behind its BOS."""
+        if len(ids) <= most:
+            return ids
+        prefix = ids[:1] if self.bos_id is not None else []
+        return prefix + ids[len(ids) - most + len(prefix) :]
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
@@ -344,6 +343,12 @@ class TextEncoder:
         while stop > 1 and ids[stop - 1] == self.unread_id:
             stop -= 1
         return ids[:stop]
+
+
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many numbers two sequences begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:

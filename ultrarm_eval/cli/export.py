@@ -10,22 +10,19 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError, first_line
 from ultrarm_eval.exports.figures import ReportedFigure, reported_figures, spelled_out
-from ultrarm_eval.exports.hub_data import assignments, require_tasks
-from ultrarm_eval.exports.model_name import model_name
+from ultrarm_eval.exports.hub_names import Source, assignments, model_name, require_tasks
 from ultrarm_eval.exports.rewardbench import (
     OVERALL_TASK,
     Render,
     scores_file,
     write_files,
 )
-from ultrarm_eval.exports.source import Source
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.identity import distinguishing, model_settings
 from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.run import Run, find_runs
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE
 from ultrarm_eval.text_format.system_turns import checked_system, without_system
 from ultrarm_eval.text_format.template import (
     CHAT_TEMPLATE,
@@ -33,6 +30,7 @@ from ultrarm_eval.text_format.template import (
     get_template,
     template_for,
 )
+from ultrarm_eval.text_format.text_pair import PAIR_TEMPLATE
 
 logger = logging.getLogger(__name__)
 

@@ -23,7 +23,6 @@ from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_any, open_hub, open_named_or_local
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import (
     NOT_AVAILABLE,
     Abstentions,
@@ -35,7 +34,7 @@ from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
 from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 from ultrarm_eval.plugins import registry

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
+    from ultrarm_eval.documents.document import Document
     from ultrarm_eval.documents.loading import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.sources.source import PairSource
 
 __all__ = [
+    "Document",
     "Judge",
     "LlamaRewardModel",
     "PairSource",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Document": "ultrarm_eval.documents.document",
     "Judge": "ultrarm_eval.judges.base",
     "LlamaRewardModel": "ultrarm_eval.checkpoints.decoder_reward_model",
     "PairSource": "ultrarm_eval.sources.source",

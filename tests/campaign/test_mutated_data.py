@@ -74,17 +74,14 @@ def check(path: Path) -> str:
         number
         for name, number in counts.items()
         if name.startswith("rows_left_out")
-        or (
-            ("aspects" not in read[0] or not read[0]["aspects"])
-            and name.startswith("pairs_left_out")
-        )
+        or ((not read[0].aspects) and name.startswith("pairs_left_out"))
     )
     assert counts["rows"] == len(read) + left_out, counts
     for document in read:
-        json.dumps(document)
-        assert len(document["completions"]) == len(document["ratings"]) >= 2
-        assert all(isinstance(text, str) for text in document["completions"])
-        assert all(isinstance(m["content"], str) for m in document["prompt"])
+        json.dumps(document.to_json())
+        assert len(document.completions) == len(document.main_ratings) >= 2
+        assert all(isinstance(text, str) for text in document.completions)
+        assert all(isinstance(m["content"], str) for m in document.prompt)
     return "read"
 
 

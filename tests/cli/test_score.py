@@ -325,15 +325,14 @@ class TestRewardsThatAreNone:
     def test_an_answer_without_a_score_has_none_and_is_counted(
         self, file, capsys, monkeypatch, form
     ):
-        from ultrarm_eval.judges.critique_text import CritiquedReward
+        from ultrarm_eval.judges.base import Judgement
         from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
-        def score(_, prompts, completions):
-            return [
-                CritiquedReward(math.nan if "sky" in text else 7.0, None) for text in completions
-            ]
+        def judgements(_, prompts, completions):
+            for index, text in enumerate(completions):
+                yield index, Judgement(None if "sky" in text else 7.0)
 
-        monkeypatch.setattr(UltraRMJudge, "score", score)
+        monkeypatch.setattr(UltraRMJudge, "judgements", judgements)
         assert main(["score", file, "--judge", "demo", "--format", form]) == 0
         out, error = capsys.readouterr()
         assert "1 of 4 answers got no readable score" in error
@@ -463,7 +462,6 @@ class TestOutputAndStore:
 KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
-from ultrarm_eval.judges.protocol import settings_of
 from ultrarm_eval.engine import local_engine
 real, stop, computed = local_engine._score_batch, int(sys.argv[1]), 0
 

@@ -138,7 +138,7 @@ def test_a_defect_is_counted_once_and_the_whole_row_beside_it_is_used(tmp_path, 
     inspection = Inspection(opened(path))
     assert documents.counts[count] >= 1
     assert documents.counts.first[count].line == 2
-    assert documents[0]["prompt"][0]["content"] == "whole"
+    assert documents[0].prompt[0]["content"] == "whole"
     assert inspection.counts.as_dict() == documents.counts.as_dict()
     assert inspection.as_dict()["odd"][count]["first"] == "line 2"
 
@@ -298,7 +298,7 @@ class TestTables:
         data = datasets.Dataset.from_list([raw_row("p", FOUR)])
         data.with_format("numpy").save_to_disk(str(tmp_path / "saved"))
         (document,) = PromptDocuments(opened(tmp_path / "saved"))
-        assert document["completions"] == ["a", "b", "c", "d"]
+        assert document.completions == ("a", "b", "c", "d")
 
 
 class TestJson:

@@ -25,7 +25,7 @@ def test_documents_come_with_their_counts(path, caplog, monkeypatch):
     with caplog.at_level(logging.WARNING, logger="ultrarm_eval"):
         documents = load_documents(path)
     assert isinstance(documents, PromptDocuments)
-    assert [document["row"] for document in documents] == [0, 2]
+    assert [document.row for document in documents] == [0, 2]
     assert documents[0]["ratings"] == ["5", "1", "3"]
     assert (documents.counts["documents"], documents.counts["pairs"]) == (2, 4)
     assert documents.counts["rows_left_out_without_pairs"] == 1
@@ -47,7 +47,7 @@ def test_documents_come_with_their_counts(path, caplog, monkeypatch):
 )
 def test_options_choose_as_metadata_do(path, options, rows):
     documents = load_documents(str(path), **options)
-    assert [document["row"] for document in documents] == rows
+    assert [document.row for document in documents] == rows
 
 
 @pytest.mark.parametrize(

@@ -116,14 +116,14 @@ def test_what_is_shown_is_what_the_task_scores(opened):
         raw_row("r", (("x", 2), ("y", 2))),
     ]
     data = opened(*rows)
-    documents = {document["row"]: document for document in PromptDocuments(data)}
+    documents = {document.row: document for document in PromptDocuments(data)}
     for index in range(3):
         view = seen(data, index)
         assert bool(view.left_out) is (index not in documents)
         if index in documents:
             document = documents[index]
-            assert [dict(turn) for turn in view.prompt] == document["prompt"]
-            assert [c.text for c in view.completions] == document["completions"]
+            assert tuple(dict(turn) for turn in view.prompt) == document.prompt
+            assert tuple(c.text for c in view.completions) == document.completions
             assert [str(c.rating) for c in view.completions] == document["ratings"]
     (pair,) = seen(data, 1).pairs
     assert pair.identical

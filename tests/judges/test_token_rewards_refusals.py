@@ -9,8 +9,9 @@ from tests.judges.test_token_rewards import LANGUAGE_MODEL, of
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.errors import ConfigurationError, DeviceError, ScoringError
 from ultrarm_eval.judges import AUTO_JUDGE
+from ultrarm_eval.judges.base import TokenJudge
 from ultrarm_eval.judges.critique import CritiqueJudge
-from ultrarm_eval.judges.token_judge import TOKEN_JUDGES, TokenJudge, require_token_judge
+from ultrarm_eval.judges.loading import TOKEN_JUDGES, require_token_judge
 from ultrarm_eval.plugins import registry
 
 

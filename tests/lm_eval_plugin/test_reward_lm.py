@@ -314,10 +314,10 @@ def test_a_judge_that_does_not_say_that_it_abstains_has_to_score_everything(
 ):
     from tests.conftest import raw_row, write_jsonl
     from ultrarm_eval.errors import ScoringError
-    from ultrarm_eval.judges.critique_text import CritiquedReward
+    from ultrarm_eval.judges.base import Judgement
 
     model = model_of(lambda *_: 0.0)
-    model.judge.score = lambda p, c: [CritiquedReward(float("nan"), None)] * len(c)
+    model.judge.score = lambda p, c: [Judgement(None)] * len(c)
     data = str(write_jsonl(tmp_path / "d.jsonl", [raw_row()]))
     with pytest.raises(ScoringError, match="a reward is a finite number"):
         run(model, ["ultrafeedback_pairs"], {"data": data})

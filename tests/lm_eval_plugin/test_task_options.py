@@ -83,13 +83,13 @@ class TestShards:
                 part = list(documents_of(rows, Shard(number, of)))
             except DataError:
                 continue  # a part without any pair
-            assert {document["row"] % of for document in part} == {number - 1}
+            assert {document.row % of for document in part} == {number - 1}
             parts.extend(part)
         try:
             whole = list(documents_of(rows))
         except DataError:
             whole = []
-        assert sorted(parts, key=lambda document: document["row"]) == whole
+        assert sorted(parts, key=lambda document: document.row) == whole
 
     @given(st.integers(1, 40), st.integers(0, 200))
     def test_they_partition_the_rows_and_are_of_one_size(self, of, total):

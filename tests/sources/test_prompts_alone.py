@@ -53,7 +53,7 @@ def test_a_prompt_is_read_from_any_of_its_columns(opened, row, turns):
 )
 def test_a_row_without_a_prompt_is_left_out_with_what_it_needs(opened, row, reason, why):
     documents = ReferenceDocuments(opened({"prompt": "p"}, row), None, "none")
-    assert [document["row"] for document in documents] == [0]
+    assert [document.row for document in documents] == [0]
     assert documents.counts[reason] == 1
     (remark,) = documents.remarks()
     assert f"({reason})" in remark

@@ -10,7 +10,7 @@ import torch
 from ultrarm_eval.cli.made_judge import checkpoint_judge
 from ultrarm_eval.cli.requests import read_requests
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.judges.judgements import texts_from
 
 _PROBE_SECONDS = 0.5
 _PROBE_ROWS = 2048

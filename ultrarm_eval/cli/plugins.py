@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrarm_eval._startup import SWITCH, is_switched_off
@@ -20,7 +20,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     package_folder,
 )
 from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
-from ultrarm_eval.plugins import ENTRY_POINT_GROUP, registry
+from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
 
 # The harness's module that fills the registry of a group.
 _FILLED_BY = {
@@ -33,7 +33,7 @@ _HEADER = ("kind", "name", "package", "found by", "state")
 
 
 def list_plugins() -> str:
-    """A table of models, filters, metrics, tasks, judges and pair sources that packages add.
+    """A table of what packages add to the harness and to this package.
 
     Raises:
         ConfigurationError: What is called lm_eval here is not the harness, or does not import.
@@ -134,9 +134,15 @@ def _ours() -> Iterator[tuple[str, ...]]:
     }
     own = f"ultrarm-eval {importlib.metadata.version('ultrarm-eval')}"
     plugins = registry()
-    for kind, registered in (("judge", plugins.judges), ("pair source", plugins.pair_sources)):
+    kinds: tuple[tuple[str, Mapping[str, Registration[Any]]], ...] = (
+        ("judge", plugins.judges),
+        ("pair source", plugins.pair_sources),
+        ("benchmark", plugins.benchmarks),
+        ("template", plugins.templates),
+    )
+    for kind, registered in kinds:
         for name, registration in registered.items():
-            # A pair source is there already; a judge's factory is imported when it is used.
+            # What else there is, is there already; a judge's factory is imported when it is used.
             state = _factory_problem(name) if kind == "judge" else None
             package = packages.get(registration.plugin, own)
             yield kind, name, package, "ultrarm-eval", state or "ok"

@@ -15,13 +15,12 @@ from ultrarm_eval.cli.printable import printable, shortened
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.documents.left_out import reason_in_words
-from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import CompletionView, PairView, RowView, judge_rows, view_row
-from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.critique_text import is_unscored
-from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.judges.base import Judge, judge_name
+from ultrarm_eval.judges.judgements import judgements_of, texts_from
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 
@@ -168,21 +167,13 @@ def _disagreeing(
 
 
 def _scored(judge: Judge, prompts: Sequence[Any], texts: Sequence[str]) -> list[float]:
-    rewards = list(judge.score(prompts, texts))
-    if len(rewards) != len(texts) or any(
-        not math.isfinite(reward) and not is_unscored(reward) for reward in rewards
-    ):
-        raise ScoringError(
-            f"The judge gave {len(rewards)} rewards to {len(texts)} completions, or one that is no "
-            "finite number."
-        )
-    return rewards
+    return [judgement.reward for judgement in judgements_of(judge, prompts, texts)]
 
 
 def _said_of(judge: Judge | None) -> dict[str, Any] | None:
     if judge is None:
         return None
-    return {"name": str(getattr(judge, "name", type(judge).__name__)), **judge.settings()}
+    return {"name": judge_name(judge), **judge.settings()}
 
 
 def _columns(shown: _Shown) -> list[str]:

@@ -83,8 +83,7 @@ def add_tokens(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _run_tokens(options: argparse.Namespace) -> int:
-    from ultrarm_eval.judges.loading import make_judge
-    from ultrarm_eval.judges.token_judge import require_token_judge
+    from ultrarm_eval.judges.loading import make_judge, require_token_judge
 
     output = None if options.output is None else _checked(Path(options.output))
     given = {name: getattr(options, name) for name in _SETTINGS}

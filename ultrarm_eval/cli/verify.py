@@ -12,7 +12,7 @@ import torch
 from ultrarm_eval.cli.made_judge import checkpoint_judge
 from ultrarm_eval.cli.requests import read_requests
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.judges.judgements import texts_from
 
 #: The largest drift that passes, by dtype, where the user sets none. Rewards of a body in half
 #: precision move with the layout of a batch.

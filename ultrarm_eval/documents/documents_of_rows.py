@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import Any, overload
+from typing import overload
 
 from ultrarm_eval.data.opened import OpenedData, OpenedRows
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.documents.left_out import left_out_remarks
-from ultrarm_eval.sources.records import DataCounts, Location, Row
-
-Document = dict[str, Any]
-
-
-class PlacedDocument(Document):
-    """A document that knows where its row stands, for messages; it is written without.
-
-    Attributes:
-        where: The file and the row.
-    """
-
-    def __init__(self, document: Document, where: Location) -> None:
-        """Takes a document and the place of its row."""
-        super().__init__(document)
-        self.where = where
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles and copies with its place."""
-        return PlacedDocument, (dict(self), self.where)
+from ultrarm_eval.sources.records import DataCounts, Row
 
 
 class DocumentsOfRows(Sequence[Document]):
@@ -35,8 +17,10 @@ class DocumentsOfRows(Sequence[Document]):
 
     Attributes:
         counts: What is used, and what is left out and why.
+        form: The form in which a harness carries its documents.
     """
 
+    form: str
     _rows: OpenedData | OpenedRows
     #: The numbers of the rows that documents are made of, ascending.
     _usable: list[int]
@@ -63,14 +47,11 @@ class DocumentsOfRows(Sequence[Document]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = self._usable[index]
-        return self._placed(row, self._rows.read_one(row))
+        return self._document(row, self._rows.read_one(row))
 
     def __iter__(self) -> Iterator[Document]:
         for index, row in self._rows.read(self._usable):
-            yield self._placed(index, row)
-
-    def _placed(self, index: int, row: Row) -> Document:
-        return PlacedDocument(self._document(index, row), self._rows.where(index))
+            yield self._document(index, row)
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""

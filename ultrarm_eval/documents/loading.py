@@ -40,8 +40,7 @@ def load_documents(
         shard: Reads a part of the rows alone, such as `3/16`.
 
     Returns:
-        A sequence of documents, made when asked for: `prompt` (messages), `completions`,
-        `models`, `ratings` and `aspects` (exact, as texts), `source`, `row`.
+        A sequence of documents, made when asked for.
 
     Raises:
         UltrarmEvalError: The data or an option cannot be used.

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.shards import Shard
-from ultrarm_eval.documents.document import FIELDS, Document, make_document
+from ultrarm_eval.documents.document import RATED, Document
 from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.census import Census
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.records import DataCounts, Row
+
+_NAMED = 10
 
 
 class PromptDocuments(DocumentsOfRows):
@@ -22,10 +24,10 @@ class PromptDocuments(DocumentsOfRows):
     Attributes:
         counts: What is used, and what is left out and why.
         preference: The rating that orders the pairs.
-        features: The fields of a document, as the harness asks for them.
+        categories: The documents' categories, in the order of their first rows.
     """
 
-    features = dict.fromkeys(FIELDS)
+    form = RATED
 
     def __init__(
         self,
@@ -34,6 +36,7 @@ class PromptDocuments(DocumentsOfRows):
         *,
         origin: str | None = None,
         shard: Shard | None = None,
+        category: str | None = None,
     ) -> None:
         """Reads the data once to find the prompts with at least one pair.
 
@@ -44,13 +47,16 @@ class PromptDocuments(DocumentsOfRows):
                 starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
                 `flan_v2_cot`, `flan_v2_niv2`, ...).
             shard: Reads a part of the rows alone.
+            category: The column that says which category a document belongs to.
 
         Raises:
             ConfigurationError: The data has no such preference.
-            DataError: A row is malformed, there is no such collection, or no pair is left.
+            DataError: A row is malformed or lacks the column, there is no such collection, or no
+                pair is left.
         """
         self._data = self._rows = data
-        self._origin, self._shard = origin, shard
+        self._origin, self._shard, self._category = origin, shard, category
+        self.categories: tuple[str, ...] = ()
         self._rules = rules or ComparisonRules()
         self.preference = data.source.checked_preference(self._rules, data.origin)
         self.counts = DataCounts()
@@ -66,7 +72,7 @@ class PromptDocuments(DocumentsOfRows):
         return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
 
     def _find_usable(self) -> list[int]:
-        usable, labels = [], set[str]()
+        usable, labels, categories = [], set[str](), dict[str, None]()
         census = Census(self.counts, self._rules, self.preference, self._data.source.aspects)
         total = len(self._data.rows)
         indices: Sequence[int] = self._shard.rows(total) if self._shard else range(total)
@@ -85,6 +91,9 @@ class PromptDocuments(DocumentsOfRows):
             record = self._data.record(index, row, self.counts)
             if record is not None and census.count(record):
                 usable.append(index)
+                if self._category is not None:
+                    categories[self._category_of(index, row, self._category)] = None
+        self.categories = tuple(categories)
         if self._origin is not None and self.counts["rows_of_other_sources"] == len(indices):
             raise DataError(
                 f"{self._where()}: there are no prompts of the source {self._origin!r}. Its "
@@ -97,8 +106,22 @@ class PromptDocuments(DocumentsOfRows):
         record = self._data.record(index, row, DataCounts())
         if record is None:
             raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
-        record = dataclasses.replace(record, completions=record.usable_by(self.preference))
-        return make_document(index, record, self.preference, self._data.source.aspects)
+        document = Document.of_record(
+            record, self.preference, self._data.source.aspects, where=self._data.where(index)
+        )
+        if self._category is None:
+            return document
+        return replace(document, category=self._category_of(index, row, self._category))
+
+    def _category_of(self, index: int, row: Row, column: str) -> str:
+        if column not in row:
+            columns = ", ".join(sorted(map(str, row))[:_NAMED])
+            raise DataError(
+                f"{self._data.where(index)}: there is no column {column!r} (category); the row has "
+                f"{columns}."
+            )
+        value = row[column]
+        return "none" if value is None else str(value)
 
     def _where(self) -> str:
         return f"{self._data.origin}, shard {self._shard}" if self._shard else self._data.origin

@@ -8,13 +8,11 @@ from typing import TypeAlias
 
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.shards import Shard
-from ultrarm_eval.documents.documents_of_rows import Document, DocumentsOfRows
+from ultrarm_eval.documents.document import OPEN, Document
+from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.sources.records import DataCounts, PromptRecord, Row
 
-FORMAT = "ultrarm_eval.prompt/1"
-#: The fields of a document, in their order.
-FIELDS = ("format", "row", "source", "prompt", "reference", "reference_model")
 _MODELS_NAMED = 20
 
 #: Gives a prompt's reference: the answer and who wrote it; None where there is none.
@@ -26,10 +24,9 @@ class ReferenceDocuments(DocumentsOfRows):
 
     Attributes:
         counts: What is used, and what is left out and why.
-        features: The fields of a document, as the harness asks for them.
     """
 
-    features = dict.fromkeys(FIELDS)
+    form = OPEN
 
     def __init__(
         self,
@@ -80,8 +77,15 @@ class ReferenceDocuments(DocumentsOfRows):
             found = self._reference(record)
         if record is None or found is None:
             raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
-        prompt = [dict(message) for message in record.prompt]
-        return dict(zip(FIELDS, (FORMAT, index, record.source, prompt, *found), strict=True))
+        reference, model = found
+        return Document(
+            record.prompt,
+            row=index,
+            source=record.source,
+            reference=reference,
+            reference_model=model,
+            where=self._data.where(index),
+        )
 
     def _without_prompts(self) -> DataError:
         left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())

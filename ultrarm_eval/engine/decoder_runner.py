@@ -105,6 +105,12 @@ class DecoderRunner:
             with self._tree_attention():
                 return model.rewards_after_tokens(**self._row_inputs(row, tree))[0]
 
+    def score_alone(self, text: Tokens) -> float:
+        """The reward of a text through the whole model as transformers runs it."""
+        ids = torch.tensor([list(text)], device=self.model.device)
+        with torch.inference_mode():
+            return float(self.model(ids))
+
     def _row_inputs(self, row: PackedRow, tree: RowAttention) -> dict[str, Any]:
         device = self.model.device
         return {

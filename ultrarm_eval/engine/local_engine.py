@@ -126,6 +126,10 @@ class LocalEngine:
                 yield ComputedBatch(indices, rewards, batch.tokens + runner.written - written)
             waiting = [index for index in waiting if index not in done]
 
+    def compute_alone(self, text: Tokens) -> float:
+        """The value of a text in a forward pass of its own, as every faster way is measured by."""
+        return self._runner().score_alone(text)
+
     def compute_after_tokens(self, text: Tokens) -> list[float]:
         """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`."""
         try:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ultrarm_eval.engine.counts import TextCounts
 from ultrarm_eval.engine.engine import ComputedBatch, Engine
@@ -35,6 +35,7 @@ class Scoring:
         store: The score store, if there is one; opened when it is first needed.
         keeps_unreadable: Whether a reward that is not a number is handed out and not an error.
         stored: Finds the rewards that a store holds, with all that belongs to them.
+        judged: What is handed out of a text and its reward; the reward if None.
     """
 
     encoder: TextEncoder
@@ -43,6 +44,7 @@ class Scoring:
     store: Callable[[], ScoreStore | None]
     keeps_unreadable: bool = False
     stored: Callable[[ScoreStore, Sequence[bytes]], dict[bytes, float]] = ScoreStore.find
+    judged: Callable[[Tokens, float], Any] | None = None
 
 
 class RewardStream:
@@ -60,13 +62,13 @@ class RewardStream:
         """
         self._scoring, self._counts = scoring, scoring.counts
         self._prompts, self._completions = prompts, completions
-        # By where a text was first asked for.
-        self._rewards = array("d", [math.nan]) * len(completions)
+        # What was handed out of a text, by where it was first asked for.
+        self._found: dict[int, Any] = {}
         # That the store could not take yet.
         self._not_stored: dict[bytes, float] = {}
 
-    def __iter__(self) -> Iterator[tuple[int, float]]:
-        """Yields (index, reward).
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """Yields (index, what is handed out of it).
 
         Raises:
             RewardError: A reward is not finite; the finite ones of its batch came before.
@@ -76,18 +78,18 @@ class RewardStream:
         self._store_the_rest()
         self._counts.report()
 
-    def _score(self, portion: Portion) -> Iterator[tuple[int, float]]:
+    def _score(self, portion: Portion) -> Iterator[tuple[int, Any]]:
         self._counts.add(portion)
         for index, first in portion.again:
-            yield index, self._rewards[first]
+            yield index, self._found[first]
         stored = self._stored(portion.new)
         for tokens, reward in stored.items():
-            yield from self._hand_out(portion.new[tokens], reward)
+            yield from self._hand_out(tokens, portion.new[tokens], reward)
         missing = {t: indices for t, indices in portion.new.items() if t not in stored}
         if missing:
             yield from self._compute(missing)
 
-    def _compute(self, places: Mapping[Tokens, list[int]]) -> Iterator[tuple[int, float]]:
+    def _compute(self, places: Mapping[Tokens, list[int]]) -> Iterator[tuple[int, Any]]:
         """Computes texts and hands their rewards out.
 
         Args:
@@ -102,10 +104,10 @@ class RewardStream:
             if store is not None:
                 self._store(store, {text.identity: reward for text, reward in finite.items()})
             for text, reward in finite.items():
-                yield from self._hand_out(places[text], reward)
+                yield from self._hand_out(text, places[text], reward)
             for text, reward in by_text.items():
                 if math.isnan(reward) and self._scoring.keeps_unreadable:
-                    yield from self._hand_out(places[text], reward)
+                    yield from self._hand_out(text, places[text], reward)
                 elif text not in finite:
                     index = places[text][0]
                     raise _not_finite(index, self._completions[index], reward)
@@ -156,10 +158,13 @@ class RewardStream:
             self._counts.add_computed(batch.tokens, time.perf_counter() - started)
             yield batch
 
-    def _hand_out(self, indices: Sequence[int], reward: float) -> Iterator[tuple[int, float]]:
-        self._rewards[indices[0]] = reward
+    def _hand_out(
+        self, text: Tokens, indices: Sequence[int], reward: float
+    ) -> Iterator[tuple[int, Any]]:
+        judged = self._scoring.judged
+        found = self._found[indices[0]] = reward if judged is None else judged(text, reward)
         for index in indices:
-            yield index, reward
+            yield index, found
 
     def _stored(self, texts: Iterable[Tokens]) -> dict[Tokens, float]:
         """The rewards that the score store holds, if there is one."""

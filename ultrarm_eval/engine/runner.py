@@ -38,6 +38,10 @@ class Runner(Protocol):
         """Rewards of a text that ends after each of its tokens, in one pass, shape (tokens,)."""
         ...
 
+    def score_alone(self, text: Tokens) -> float:
+        """The reward of a text in a forward pass of its own, the plain way."""
+        ...
+
 
 class PaddedRunner:
     """The part of a runner whose model takes padded batches alone."""
@@ -54,6 +58,14 @@ class PaddedRunner:
             f"A row of {len(row.texts)} texts was given to a model that takes padded batches "
             "alone: use batching=padded."
         )
+
+    def score_alone(self, text: Tokens) -> float:
+        """See `Runner.score_alone`."""
+        return float(self.score_padded([text])[0])
+
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
+        """See `Runner.score_padded`."""
+        raise NotImplementedError
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """Refused: this model gives one reward to a text.

@@ -1,0 +1,139 @@
+"""A report: all that it says, before it is a page, Markdown or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ultrarm_eval.report.facts import Fact, facts_of
+from ultrarm_eval.report.pairs import (
+    Candidate,
+    ShownPair,
+    candidates,
+    disagreements,
+    show_pairs,
+)
+from ultrarm_eval.report.task_report import TaskReport, report_task
+from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.figure import Figure
+from ultrarm_eval.runs.observations import Observations, observe
+
+FORMAT = "ultrarm_eval.report/1"
+
+
+@dataclass(frozen=True)
+class JudgeReport:
+    """What is known of a judge, or of a model.
+
+    Attributes:
+        label: Its name among others.
+        facts: How its results were made.
+        tasks: What each task says, the one with most documents first.
+        groups: The harness's figures of groups of tasks.
+        remarks: What was left out or is missing.
+    """
+
+    label: str
+    facts: tuple[Fact, ...]
+    tasks: tuple[TaskReport, ...]
+    groups: Mapping[str, tuple[Figure, ...]]
+    remarks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report.
+
+    Attributes:
+        format: Its format and version.
+        title: What it is about.
+        judges: What each judge's results say.
+        pairs: Pairs worth reading.
+        pairs_left_out: How many more there would be, had the page room for them.
+    """
+
+    title: str
+    judges: tuple[JudgeReport, ...]
+    pairs: tuple[ShownPair, ...]
+    pairs_left_out: int
+    format: str = field(default=FORMAT)
+
+
+def make_report(evaluations: Sequence[Evaluation], *, pairs: int) -> Report:
+    """Reports on the results of one or several judges.
+
+    Args:
+        evaluations: The results, with labels that tell them apart.
+        pairs: The most pairs of each task and reason that are shown with their texts.
+
+    Raises:
+        DataError: A file of samples was changed while it was read.
+    """
+    reports: list[JudgeReport] = []
+    samples: dict[str, dict[str, Observations]] = {}
+    for evaluation in evaluations:
+        of_tasks = {title: observe(result) for title, result in evaluation.tasks.items()}
+        samples[evaluation.label] = {t: o for t, o in of_tasks.items() if o is not None}
+        reports.append(_report_judge(evaluation, of_tasks))
+    worth = [
+        candidate
+        for report in reports
+        for task in report.tasks
+        if task.title in samples[report.label]
+        for candidate in candidates(
+            report.label, task.title, samples[report.label][task.title], pairs
+        )
+    ]
+    worth = _without_repetitions([*disagreements(samples, pairs), *worth])
+    shown, left_out = show_pairs(worth)
+    return Report(_title(reports), tuple(reports), tuple(shown), left_out)
+
+
+def _report_judge(
+    evaluation: Evaluation, samples: Mapping[str, Observations | None]
+) -> JudgeReport:
+    tasks = [
+        report_task(title, result, samples[title]) for title, result in evaluation.tasks.items()
+    ]
+    # A stable order: the task's title decides where sizes are equal.
+    tasks.sort(key=lambda task: -(task.data["documents"] or 0))
+    return JudgeReport(
+        evaluation.label,
+        facts_of(evaluation),
+        tuple(tasks),
+        {
+            title: report_task(title, result, None).figures
+            for title, result in evaluation.groups.items()
+        },
+        evaluation.remarks,
+    )
+
+
+def _without_repetitions(found: Sequence[Candidate]) -> list[Candidate]:
+    """Each document's pair once: a benchmark's task holds what its subsets' tasks hold."""
+    seen: set[Any] = set()
+    kept = []
+    for one in found:
+        documents, pairs = one.observations.documents, one.observations.pairs
+        pair = one.chosen.pair
+        # Without hashes, documents are known by their numbers, which every task has from 0 on.
+        key = (
+            one.judge,
+            one.task if one.observations.digest is None else None,
+            documents.keys[pairs.document[pair]],
+            int(pairs.chosen[pair]),
+            int(pairs.rejected[pair]),
+        )
+        if key not in seen:
+            seen.add(key)
+            kept.append(one)
+    return kept
+
+
+def _title(reports: Sequence[JudgeReport]) -> str:
+    if len(reports) == 1:
+        return reports[0].label
+    named = ", ".join(report.label for report in reports[:3])
+    more = len(reports) - 3
+    return f"{named} and {more} more" if more > 0 else named

@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
+from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
@@ -66,7 +66,7 @@ class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         self._refuse_idle_processes(**kwargs)
         super().build_all_requests(cache_requests=False, **kwargs)
 
-    def tell_counts(self, documents: DocumentsOfRows) -> dict[str, int]:
+    def tell_counts(self, documents: Documents) -> dict[str, int]:
         """Says what is used of the data, and warns of what is left out.
 
         Returns:

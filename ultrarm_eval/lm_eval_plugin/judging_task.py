@@ -15,7 +15,7 @@ from ultrarm_eval.data.opening import open_hub, open_named_or_local
 from ultrarm_eval.documents.reference_documents import Reference, ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
+from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
@@ -66,7 +66,6 @@ class JudgingTask(ConversationTask):
         """
         given = dict(config or {})
         self._judging = read_judging(own_metadata(given))
-        self.abstentions = Abstentions()
         self._equal = EqualAnswers()
         self._compares = True
         self._tokens: TokenCounter = token_counter(None)
@@ -152,7 +151,7 @@ class JudgingTask(ConversationTask):
         """Whether a reference is found elsewhere than in the data."""
         return is_file(reference)
 
-    def before_writing(self, lm: Any, most: int | None) -> None:
+    def before_requests(self, lm: Any, most: int | None) -> None:
         """Looks at the judge and at the generation's arguments before the model writes.
 
         Args:
@@ -168,6 +167,10 @@ class JudgingTask(ConversationTask):
                 judge,
                 self.config.task,
             )
+
+    def has_answers_judged(self) -> bool:
+        """Yes, unless only they are asked for (`--predict_only`)."""
+        return not self.only_writes()
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
         """The reference; nothing where there is none."""
@@ -261,9 +264,9 @@ class BestOfNJudgingTask(JudgingTask):
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
 
-    def before_writing(self, lm: Any, most: int | None) -> None:
-        """See `JudgingTask.before_writing`."""
-        super().before_writing(lm, most)
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """See `JudgingTask.before_requests`."""
+        super().before_requests(lm, most)
         require_sampling(self.config)
 
     def _judged(

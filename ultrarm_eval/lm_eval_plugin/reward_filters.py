@@ -31,7 +31,6 @@ _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
     """Scores every response of a task in one go; what it returns of them is the subclass's."""
 
-    is_judging = True
     #: Whether an answer may stay without a score, for what counts it: a metric of the harness would
     #: make a number of it.
     keeps_unscored = False

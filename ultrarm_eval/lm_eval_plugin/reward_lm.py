@@ -47,7 +47,6 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     request, so that wrong data or tasks are reported before they are.
     """
 
-    is_reward_judge = True
     _counts_of_all: dict[str, int] | None = None
     _seconds_of_each: Sequence[float] = ()
 

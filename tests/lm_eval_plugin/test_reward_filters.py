@@ -11,10 +11,11 @@ from tests.conftest import write_jsonl
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli.judge import judge_answers
 from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.reward_filters import RewardFilter
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 
 QUESTIONS = ["What is blue?", "What is a horse?", "Why?"]
 ANSWERS = {q: [f"the sky {i} {q}", f"nothing {i}", "a horse " * (i + 1)] for i, q in enumerate(QUESTIONS)}  # fmt: skip
@@ -266,11 +267,11 @@ def test_too_few_rewards_are_an_error(monkeypatch, tmp_path):
 
 
 def test_a_scored_text_goes_between_processes_whole():
-    single = ScoredText("a", 1.5)
-    several = ScoredText(single, 2.0, [single, ScoredText("b", 2.5)])
+    single = ScoredText("a", Judgement(1.5, ("good",)))
+    several = ScoredText(single, Judgement(2.0), [single, ScoredText("b", Judgement(2.5))])
     for text in (single, several, ScoredText(3)):
         again = pickle.loads(pickle.dumps(text))
-        assert (again, again.reward) == (text, text.reward)
+        assert (again, again.judgement) == (text, text.judgement)
         assert [(a, a.reward) for a in again.answers] == [(a, a.reward) for a in text.answers]
     assert json.dumps(several) == '"a"'
     assert ScoredText("only").answers[0] == "only"

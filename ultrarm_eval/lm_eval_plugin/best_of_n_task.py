@@ -15,11 +15,11 @@ from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import OwnTask
 from ultrarm_eval.lm_eval_plugin.best_of_n_settings import behind, judging_settings, local_splits
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 from ultrarm_eval.lm_eval_plugin.votes import NO_ANSWER, Votes
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
@@ -138,7 +138,7 @@ class BestOfNTask(OwnTask):
             for instance, scored in zip(instances, judged[written], strict=True):
                 found = self._found(instance, name, len(scored.answers))
                 instance.filtered_resps[name] = [
-                    ScoredText(_text(text), whole.reward, judgement=whole.judgement, is_judged=True)
+                    ScoredText(_text(text), whole.judgement)
                     for text, whole in zip(found, scored.answers, strict=True)
                 ]
         return None

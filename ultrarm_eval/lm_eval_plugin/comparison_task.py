@@ -32,10 +32,10 @@ from ultrarm_eval.lm_eval_plugin.abstentions import (
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
-from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
 from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 from ultrarm_eval.plugins import registry

@@ -19,6 +19,7 @@ from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
@@ -28,7 +29,6 @@ from ultrarm_eval.lm_eval_plugin.metadata import (
 )
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 from ultrarm_eval.plugins import registry

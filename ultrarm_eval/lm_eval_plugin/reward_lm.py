@@ -19,6 +19,7 @@ from ultrarm_eval.judges.base import Judgement, statement
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
 from ultrarm_eval.lm_eval_plugin.processes import device_of_process, gather_object, join_processes
 from ultrarm_eval.lm_eval_plugin.requests import as_context, read_request
@@ -27,7 +28,6 @@ from ultrarm_eval.lm_eval_plugin.response_cache import (
     check_responses,
     refuse_damaged,
 )
-from ultrarm_eval.lm_eval_plugin.reward import Reward, as_reward
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.runs.judge_identity import OF_COMPUTING
 

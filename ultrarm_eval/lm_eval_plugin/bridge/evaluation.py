@@ -179,11 +179,12 @@ def _add_results(results: Mapping[str, Any], tasks: Mapping[str, BridgedTask]) -
     """
     samples = results.get("samples") or {}
     if any(samples.values()):
-        from ultrarm_eval.lm_eval_plugin.judged import judged
+        from ultrarm_eval.lm_eval_plugin.harness_values import sample_judgements
 
         for of_task in samples.values():
             for sample in of_task:
-                sample.update(judged(sample.get("resps"), sample.get("filtered_resps")))
+                responses, filtered = sample.get("resps"), sample.get("filtered_resps")
+                sample.update(sample_judgements(responses, filtered))
     for name, task in tasks.items():
         of_task = samples.get(name) or ()
         digest = {"data_digest": samples_digest(of_task)} if of_task else {}

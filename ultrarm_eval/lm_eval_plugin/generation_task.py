@@ -5,22 +5,22 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
+from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_hub, open_named_or_local
 from ultrarm_eval.documents.reference_documents import Reference, ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
-from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
-from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
     TaskOptions,
@@ -29,12 +29,22 @@ from ultrarm_eval.lm_eval_plugin.metadata import (
 )
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
+from ultrarm_eval.lm_eval_plugin.sampling import (
+    EqualAnswers,
+    TokenCounter,
+    is_truncated,
+    require_sampling,
+    token_counter,
+)
+from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.alpaca_eval import OUTPUTS
+from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
+from ultrarm_eval.sources.answers import read_answers
 from ultrarm_eval.sources.prompts_alone import PROMPTS
+from ultrarm_eval.sources.records import PromptRecord
 from ultrarm_eval.sources.reference_answers import (
     NO_REFERENCE,
     AnswersOfFile,
@@ -284,5 +294,43 @@ class BestOfNJudgingTask(JudgingTask):
         return {}
 
 
+class AlpacaEvalTask(JudgingTask):
+    """AlpacaEval's prompts; without data of one's own, those of the reference file."""
+
+    default_reference = "text_davinci_003"
+
+    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+        """Opens the prompts the run names; those of the references if it names none."""
+        if options.data is not None:
+            return super().open_prompts(options, reference)
+        # The prompts are the same whoever answered them.
+        named = self.default_reference if reference == NO_REFERENCE else reference
+        path = _answers_file(str(named), options)
+        # Every row with its own answer, also where two rows have one prompt.
+        read_answers(path)
+        return OpenedData(open_file(path), OUTPUTS, str(path))
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """They always come from a file."""
+        return True
+
+    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+        """The answers of the reference's file."""
+        if options.data is None:
+            return _own_answer
+        return AnswersOfFile(str(_answers_file(reference, options)))
+
+
 def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
     return length_controlled_win_rate([w for w, _ in values], [d for _, d in values])
+
+
+def _answers_file(reference: str, options: TaskOptions) -> Path:
+    if is_file(reference):
+        return Path(reference).expanduser()
+    return published_answers(reference, options.data_revision)
+
+
+def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
+    (answer,) = record.completions
+    return answer.text, answer.model

@@ -209,7 +209,7 @@ def test_a_judge_that_fails_keeps_the_answers_in_a_file(
         raise error
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(UltraRMJudge, "score", broken)
+    monkeypatch.setattr(UltraRMJudge, "judgements", broken)
     with pytest.raises(
         ScoringError,
         match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --judge demo",
@@ -260,9 +260,9 @@ def test_responses_are_texts(monkeypatch, given, rewards):
 
 def test_too_few_rewards_are_an_error(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(UltraRMJudge, "score", lambda *_: [1.0])
+    monkeypatch.setattr(UltraRMJudge, "judgements", lambda *_: iter([(0, Judgement(1.0))]))
     one = RewardFilter(prompt="question", judge="demo", judge_args={"device": "cpu"})
-    with pytest.raises(ScoringError, match="gave 1 rewards to 2 answers"):
+    with pytest.raises(ScoringError, match="gave no reward to 1 of 2 completions"):
         one.apply([["a", "b"]], [{"question": "Why?"}])
 
 
@@ -407,7 +407,7 @@ def test_the_command_for_kept_answers_has_the_judges_settings_and_whole_conversa
     answers = [["a"], ["b"], ["c"], ["d"]]
     expected = plain.apply(answers, documents)
     monkeypatch.setattr(UltraRMJudge, "load", lambda _: None)
-    monkeypatch.setattr(UltraRMJudge, "score", lambda *_: 1 / 0)
+    monkeypatch.setattr(UltraRMJudge, "judgements", lambda *_: 1 / 0)
     with pytest.raises(ScoringError, match="division by zero") as caught:
         plain.apply(answers, documents)
     monkeypatch.undo()
@@ -432,7 +432,7 @@ def test_when_judging_fails_the_other_tasks_answers_are_kept_too(
     own_task(name="first")
     plain = [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}]
     folder = own_task([{"function": "take_first"}], name="second", metric_list=plain)
-    monkeypatch.setattr(UltraRMJudge, "score", interrupted)
+    monkeypatch.setattr(UltraRMJudge, "judgements", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(writer, ["first", "second"], include_path=folder)
     kept = []

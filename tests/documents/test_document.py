@@ -7,6 +7,7 @@ import pytest
 from ultrarm_eval.sources.records import Location
 
 from ultrarm_eval import Document
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError
 
 TURN = {"role": "user", "content": "p"}

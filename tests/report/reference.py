@@ -243,13 +243,17 @@ def confident_mistakes(documents: Sequence[Document]) -> list[tuple[int, float]]
 def smallest_margins(documents: Sequence[Document]) -> list[tuple[int, float]]:
     """(document, margin) of the margin nearest to 0 of each document, in order.
 
-    Each document's surest mistake is not among them: it is shown as that.
+    Each document's surest mistake is not among them: it is shown as that. Nor is what is more than
+    half the median of all margins, without their signs.
     """
     found = []
+    middle = (
+        median([abs(pair.margin) for pair in all_pairs(documents)]) if all_pairs(documents) else 0
+    )
     for number, document in enumerate(documents):
         margins = [pair.margin for pair in document.pairs]
         if margins and min(margins) < 0:
             margins.remove(min(margins))
-        if margins:
+        if margins and abs(min(margins, key=abs)) <= middle / 2:
             found.append((number, min(margins, key=abs)))
     return sorted(found, key=lambda one: abs(one[1]))

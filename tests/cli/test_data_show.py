@@ -281,7 +281,7 @@ class TestJudge:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--judge", "demo", "--pretrained", "demo"], "name two checkpoints"),
+            (["--judge", "demo", "--pretrained", "other"], "Unknown judge 'demo'"),
             (["--judge", "ultrarm", "--kind", "eurus"], "name two kinds of judge"),
             (["--template", "raw"], "--template: this is for a judge"),
             (["--judge-args", "beta=2"], "--judge-args: this is for a judge"),

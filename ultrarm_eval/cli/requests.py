@@ -1,7 +1,8 @@
-"""What a run on some data would ask a judge."""
+"""What `plan` and `verify` ask a judge: the completions of a data set that a run would score."""
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ class Requests:
     completions: Sequence[str]
     pairs: Sequence[tuple[int, int]]
     places: Sequence[object]
+
+
+def add_data_revision(command: argparse.ArgumentParser) -> None:
+    """Adds `--split` and `--data-revision`; `--revision` is the checkpoint's."""
+    command.add_argument("--split", help="of a hub data set, or of a folder with several")
+    command.add_argument("--data-revision", help="hub revision of the data")
 
 
 def read_requests(

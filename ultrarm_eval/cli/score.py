@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from itertools import count, islice, takewhile
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TextIO
 
-from ultrarm_eval.cli.scoring import StoredScoring
+from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
+from ultrarm_eval.cli.output import RowOutput, form_of
+from ultrarm_eval.cli.stored_judge import StoredJudge
 from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.documents.left_out import left_out_remarks
@@ -30,41 +35,50 @@ logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
+_FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
 
-class Output(Protocol):
-    """Where rows go."""
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Scores each {chosen, rejected[, prompt]} of a file and prints both rewards and their "
+        "difference. Rows without a prompt are scored as bare texts (template raw)."
+    )
+    command.add_argument("pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file, or folder")
+    add_judge_options(command, SCORING)
+    command.add_argument(
+        "--format", choices=list(_FORMS), help="by the file's ending; text if there is none"
+    )
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="write there as rewards come, not to the terminal"
+    )
+    command.set_defaults(run=_run)
 
-    def write(self, rows: str, /) -> object:
-        """Writes rows."""
-        ...
 
-    def flush(self) -> None:
-        """Hands them on."""
-        ...
+def _run(options: argparse.Namespace) -> int:
+    form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    judge = chosen_judge(options)
+    if options.output is None:
+        _score(options.pairs, judge, form, sys.stdout)
+        return 0
+    with RowOutput(Path(options.output), [options.pairs]) as output:
+        _score(options.pairs, judge, form, output)
+    sys.stdout.write(f"{options.output}\n")
+    return 0
 
 
-def score_file(
-    data: str, pretrained: str | None, settings: dict[str, Any], *, form: str, output: Output
-) -> None:
+def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput) -> None:
     """Scores the pairs of a file, in order, and writes them as text or JSON lines.
 
     An answer that the judge has no score for has none in the output, and is counted in the log;
     so is a row that tasks leave out because its columns contradict each other, or because its
     answers depend on what a judge of texts does not see.
 
-    Args:
-        data: A file, a folder or the word of a source with `chosen` and `rejected`.
-        pretrained: The checkpoint; None for a judge without one.
-        settings: Settings of the judge; `judge` among them is its kind.
-        form: `text` or `jsonl`.
-        output: Where to write.
-
     Raises:
         UltrarmEvalError: The data, the judge or a setting cannot be used, or a reward is no finite
             number; the pairs before it are written.
     """
-    scoring = StoredScoring(pretrained, settings)
+    scoring = StoredJudge(judge)
     opened = open_named_or_local(data, "test", registry().sources())
     pairs = _Pairs(opened)
     scoring.check(
@@ -72,7 +86,7 @@ def score_file(
     )
     scoring.load()
     unscored = _Unscored()
-    write = _write_json if form == "jsonl" else _write_text
+    row_of = _json_row if form == "jsonl" else _text_row
     rows = iter(pairs)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         sides = [side for _, both in chunk for side in both]
@@ -88,7 +102,7 @@ def score_file(
             rewards = _whole_pairs(error)
         # Of a chunk that fails, the pairs before the first without both of its rewards.
         for index, chosen, rejected in zip(indices, rewards[::2], rewards[1::2], strict=False):
-            write(output, index, unscored.seen(chosen), unscored.seen(rejected))
+            output.write(row_of(index, unscored.seen(chosen), unscored.seen(rejected)))
         output.flush()
         if failure is not None:
             raise failure
@@ -199,22 +213,22 @@ def _difference(chosen: float | None, rejected: float | None) -> float | None:
     return None if chosen is None or rejected is None else chosen - rejected
 
 
-def _write_text(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
+def _text_row(index: int, chosen: float | None, rejected: float | None) -> str:
     first, second, difference = (
         "no score" if value is None else float(value)
         for value in (chosen, rejected, _difference(chosen, rejected))
     )
-    output.write(
+    return (
         f"Pair {index + 1}: reward of chosen: {first}, reward of rejected: {second}\n"
         f"Difference in rewards: {difference}\n"
     )
 
 
-def _write_json(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
-    line = {
+def _json_row(index: int, chosen: float | None, rejected: float | None) -> str:
+    row = {
         "row": index,
         "reward_chosen": chosen,
         "reward_rejected": rejected,
         "difference": _difference(chosen, rejected),
     }
-    output.write(json.dumps(line) + "\n")
+    return json.dumps(row) + "\n"

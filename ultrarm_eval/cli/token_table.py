@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ultrarm_eval.cli.printable import fitted, printable, width
 from ultrarm_eval.engine.token_rewards import TokenRewards
+from ultrarm_eval.terminal import fitted, printable, width
 
 _DIGITS = 4
 _HALF = 10

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ultrarm_eval.cli.printable import fitted, printable, shortened, width
 from ultrarm_eval.compare.comparison import Comparison
 from ultrarm_eval.compare.comparison_tables import Table, tables_of
 from ultrarm_eval.compare.statements import statements
 from ultrarm_eval.show.markdown import escaped, table
+from ultrarm_eval.terminal import fitted, printable, shortened, width
 
 # Names longer than this would leave no room for the figures.
 _LONGEST_CELL = 60

@@ -8,7 +8,7 @@ from types import ModuleType, TracebackType
 from typing import Any
 
 from ultrarm_eval.errors import TRACEBACK_SWITCH, UltrarmEvalError, wants_traceback
-from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+from ultrarm_eval.terminal import escape_what_cannot_be_encoded
 
 _MARK = "_ultrarm_eval_shows_messages"
 

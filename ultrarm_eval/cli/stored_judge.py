@@ -6,15 +6,16 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
+from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 from ultrarm_eval.errors import RewardError, ScoreStoreError, UnwritableTextError
-from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.equal_rewards import EqualRewards
-from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
+from ultrarm_eval.judges.loading import load_weights, takes_setting
 from ultrarm_eval.judges.protocol import checked_scores, settings_of
 from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
@@ -26,7 +27,7 @@ logger = logging.getLogger(__name__)
 _STORED_AT_ONCE = 32
 
 
-class StoredScoring:
+class StoredJudge:
     """A judge, and the file that keeps its rewards.
 
     A judge that has the setting `score_store` keeps its own; for any other the rewards are kept
@@ -36,24 +37,20 @@ class StoredScoring:
         judge: The judge.
     """
 
-    def __init__(self, pretrained: str | None, settings: Mapping[str, Any]) -> None:
+    def __init__(self, choice: JudgeChoice) -> None:
         """Makes the judge; its weights are loaded by `load`.
-
-        Args:
-            pretrained: Its checkpoint; None for a judge without one.
-            settings: Its settings; `judge` among them is its kind.
 
         Raises:
             UltrarmEvalError: The judge, the store or a setting cannot be used.
         """
-        given = dict(settings)
-        kind = given.pop("judge", DEFAULT_JUDGE)
-        self._has_store = given.get("score_store") is not None
+        store = choice.settings.get("score_store")
+        self._has_store = store is not None
         path = None
-        if self._has_store and not takes_setting(kind, "score_store"):
-            path = checked_store_path(given.pop("score_store"))
-        named = {} if pretrained is None else {"pretrained": pretrained}
-        self.judge: Judge = make_judge(kind, {**named, **given})
+        if self._has_store and not takes_setting(choice.kind, "score_store"):
+            path = checked_store_path(store)
+            others = {n: v for n, v in choice.settings.items() if n != "score_store"}
+            choice = replace(choice, settings=others)
+        self.judge: Judge = choice.make()
         self._watched = EqualRewards()
         self._counts = Counter[str]()
         self._store = None

@@ -215,7 +215,7 @@ class TestOneAnswer:
         monkeypatch.chdir(tmp_path)
         scripted(fails)
         with pytest.raises(
-            ScoringError, match=r"ultrarm-eval judge .* --reference-field reference --judge"
+            ScoringError, match=r"ultrarm-eval judge .* --reference-field reference --pretrained"
         ):
             run(writer(answer), [TASK], {"data": data})
         (answers,) = tmp_path.glob("answers-not-judged-*")

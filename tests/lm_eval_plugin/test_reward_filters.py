@@ -212,7 +212,7 @@ def test_a_judge_that_fails_keeps_the_answers_in_a_file(
     monkeypatch.setattr(UltraRMJudge, "score", broken)
     with pytest.raises(
         ScoringError,
-        match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --judge demo",
+        match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --pretrained demo",
     ):
         run(writer, ["own"], include_path=own_task())
     (kept,) = tmp_path.glob("answers-not-judged-*.jsonl")

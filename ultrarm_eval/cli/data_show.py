@@ -94,7 +94,9 @@ def _judge_loader(options: argparse.Namespace) -> Callable[[], Judge] | None:
         given = [name for name in _SETTINGS if getattr(options, name) is not None]
         if given or options.judge_args:
             named = ", ".join(f"--{name.replace('_', '-')}" for name in given) or "--judge-args"
-            raise ConfigurationError(f"{named}: this is for a judge; name one with --judge.")
+            raise ConfigurationError(
+                f"{named}: this is for a judge; name one with --pretrained or --judge."
+            )
         return None
 
     def load() -> Judge:

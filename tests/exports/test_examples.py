@@ -11,7 +11,7 @@ from huggingface_hub import ModelCard
 from tests.exports.published_schema import problems_of
 from ultrarm_eval.benchmarks.rewardbench import SUBSETS
 
-EXAMPLES = Path(__file__).parents[3] / "results" / "examples"
+EXAMPLES = Path(__file__).parents[2] / "results" / "examples"
 FILES = [path for path in sorted(EXAMPLES.rglob("*")) if path.is_file()]
 
 

@@ -76,9 +76,9 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     Returns:
         Prompts, pairs and bytes of the samples.
     """
-    from ultrarm_eval.data.opening import open_named_or_local
     from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.plugins import registry
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data.jsonl"

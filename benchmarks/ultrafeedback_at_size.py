@@ -297,9 +297,9 @@ def _peak_gb() -> float:
 
 def scan(path: Path, clock: Clock) -> dict[str, Any]:
     """Opens a file and finds its usable prompts."""
-    from ultrarm_eval.data.opening import open_named_or_local
     from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.plugins import registry
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     _import_for(path)
     clock.lap("imports")
@@ -312,12 +312,12 @@ def scan(path: Path, clock: Clock) -> dict[str, Any]:
 
 def requests(path: Path, clock: Clock) -> dict[str, Any]:
     """Our own way to requests: prompt and completion of each, one at a time."""
-    from ultrarm_eval.data.opening import open_named_or_local
     from ultrarm_eval.documents.prompt_documents import PromptDocuments
     from ultrarm_eval.messages import as_messages
     from ultrarm_eval.metrics.of_prompt import completions_to_score
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     _import_for(path)
     clock.lap("imports")

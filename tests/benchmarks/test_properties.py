@@ -10,7 +10,8 @@ from ultrarm_eval.benchmarks.choice import make_document
 from ultrarm_eval.benchmarks.credit import best_of_k_credit
 from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.benchmarks.rewardbench2_ties import ties_score
-from ultrarm_eval.sources.records import DataCounts, Location
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location
 
 quick = settings(max_examples=60, deadline=None)
 # Whole numbers: sums and differences of them are exact.

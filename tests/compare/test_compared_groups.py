@@ -15,8 +15,9 @@ from tests.report.written_runs import choice_sample
 from ultrarm_eval.benchmarks.choice import make_document
 from ultrarm_eval.benchmarks.known import find_suite
 from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.sources.records import DataCounts, Location
 from ultrarm_eval.stats.multiplicity import holm
 
 GROUP = {"all": ["one", "two", "three"]}

@@ -12,10 +12,10 @@ from typing import Any
 
 from ultrarm_eval.benchmarks.choice import Choice
 from ultrarm_eval.benchmarks.choice import make_document as make_choice
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.documents.document import make_document, ratings_of
 from ultrarm_eval.metrics.pairwise import compare
 from ultrarm_eval.pairs import preference_pairs
-from ultrarm_eval.sources.records import PromptRecord, RatedCompletion
 
 STAMP = "2026-03-04T05-06-07.890123"
 TASK = "pairs"

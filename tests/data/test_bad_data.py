@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.rows import Shard
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.binarizing import BinarizedRows
+from ultrarm_eval.inspection.binarization import BinarizedRows
 from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 FOUR = (("a", 5), ("b", 1), ("c", 3), ("d", 2))
 
@@ -167,10 +167,10 @@ def test_all_defects_in_one_file_are_all_counted(tmp_path):
         (b'{"completions": []}', "line 2: field 'instruction' is missing"),
         (b'{"instruction": "x"}', "line 2: field 'completions' is missing"),
         (b'{"instruction": "\xc3\x28", "completions": []}', "line 2: this is not UTF-8"),
-        (b'{"instruction": "x", "complet', "line 2: this is no complete JSON object"),
+        (b'{"instruction": "x", "complet', "line 2: this is no readable JSON"),
         (b"[]", "line 2: this is a JSON list"),
         (b'{"a":' * 100_000, "line 2: this JSON is nested too deeply"),
-        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no complete JSON object"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no readable JSON"),
         (b"null", "line 2: this is a JSON NoneType"),
     ],
 )
@@ -307,11 +307,17 @@ class TestJson:
         path.write_text(json.dumps([raw_row("p", FOUR)]), encoding="utf-8-sig")
         assert len(PromptDocuments(opened(path))) == 1
 
-    @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "1" * 5000 + "]"])
-    def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text):
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("[" * 100_000, "this JSON is nested too deeply"),
+            ("[" + "1" * 5000 + "]", "this is no readable JSON"),
+        ],
+    )
+    def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text, problem):
         path = tmp_path / "d.json"
         path.write_text(text)
-        with pytest.raises(DataError, match="d.json: this JSON cannot be read"):
+        with pytest.raises(DataError, match=f"d.json: {problem}"):
             opened(path)
 
 

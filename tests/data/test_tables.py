@@ -14,11 +14,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import write_jsonl
-from ultrarm_eval.data.opening import load_hub, open_named_or_local
+from ultrarm_eval.data.hub import load_hub
 from ultrarm_eval.data.tables import ParquetRows, as_rows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.sources.answers import read_answers
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 MESSAGES = [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]
 COLUMNS = {
@@ -115,8 +116,8 @@ def test_a_text_that_is_no_utf8_is_our_error_whichever_way_rows_are_read(tmp_pat
     opened = open_named_or_local(str(path), "train", sources())
     read = {
         "iterated": iter(opened.rows),
-        "asked for": (row for _, row in opened.read(range(4))),
-        "one by one": (opened.read_one(i) for i in range(4)),
+        "asked for": (row for _, row in opened.rows.read(range(4))),
+        "one by one": (opened.rows[i] for i in range(4)),
     }[way]
     assert [next(read)["prompt"] for _ in range(2)] == ["p0", "p1"]
     with pytest.raises(DataError, match=r"t.*, row 2: fields 'prompt', 'rejected' are not UTF-8"):
@@ -179,9 +180,11 @@ def test_columns_that_are_not_selected_are_not_read(tmp_path, save):
     assert as_rows(rows, "x") is rows
 
 
-def test_other_rows_stay_as_they_are():
-    rows = [{"a": 1}]
-    assert as_rows(rows, "x") is rows
+def test_a_list_of_rows_is_read_as_files_are():
+    rows = as_rows([{"a": 1}, {"b": 2}], "x")
+    assert list(rows) == [{"a": 1}, {"b": 2}]
+    assert rows.column_names == ("a", "b")
+    assert str(rows.where(1)) == "x, row 1"
 
 
 def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
@@ -192,7 +195,7 @@ def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
     datasets.Dataset.from_list([row]).save_to_disk(str(tmp_path / "folder"))
     write_jsonl(tmp_path / "t.jsonl", [row])
     code = (
-        "import sys, json; from ultrarm_eval.data.opening import open_named_or_local as o;"
+        "import sys, json; from ultrarm_eval.sources.preference_data import open_named_or_local as o;"
         "from ultrarm_eval.sources.binarized import PLAIN;"
         "print(json.dumps([list(map(dict, o(p, 'x', [PLAIN]).rows)) for p in sys.argv[1:]]))"
     )

@@ -3,11 +3,11 @@ import json
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_named_or_local
 from ultrarm_eval.documents.document import is_document, ratings_of
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@ from fractions import Fraction
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.inspection.row_choice import numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import judge_rows, view_row
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import open_any
 
 SCORED = {"prompt": "p", "chosen": "a", "rejected": "b", "score_chosen": 8, "score_rejected": 5}
 

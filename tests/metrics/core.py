@@ -11,11 +11,12 @@ from typing import Any
 from lm_eval.api.metrics import stderr_for_metric
 
 from tests.metrics.reference import ASPECTS, RewardOf, Row
-from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.rows import ListedRows
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregations
 from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.sources.ultrafeedback import RAW
 
 
@@ -38,7 +39,7 @@ def measure(
 ) -> Measured:
     """Measures a judge on rows of the raw schema."""
     rules = ComparisonRules(preference, checked_ties(ties), checked_min_gap(min_gap))
-    documents = PromptDocuments(OpenedData(rows, RAW, "rows"), rules)
+    documents = PromptDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
     by_row, values = {}, defaultdict(list)
     for document in json.loads(json.dumps(list(documents))):
         prompt, texts = document["prompt"][0]["content"], document["completions"]

@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 
 from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import Composition
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]

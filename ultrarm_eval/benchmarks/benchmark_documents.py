@@ -6,11 +6,10 @@ from collections import Counter
 
 from ultrarm_eval.benchmarks.benchmark import Suite
 from ultrarm_eval.benchmarks.choice import FIELDS, Document, make_document
-from ultrarm_eval.data.opened import OpenedRows
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Row, Rows, Shard
 from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, Row
 
 
 class ChoiceDocuments(DocumentsOfRows):
@@ -25,7 +24,7 @@ class ChoiceDocuments(DocumentsOfRows):
 
     def __init__(
         self,
-        rows: OpenedRows,
+        rows: Rows,
         suite: Suite,
         *,
         subset: str | None = None,
@@ -45,7 +44,7 @@ class ChoiceDocuments(DocumentsOfRows):
         """
         self._rows, self._suite = rows, suite
         self.counts = DataCounts()
-        total = len(rows.rows)
+        total = len(rows)
         self._usable: list[int] = []
         seen: Counter[str] = Counter()
         ids: set[str] = set()

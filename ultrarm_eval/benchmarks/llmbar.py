@@ -12,7 +12,8 @@ from ultrarm_eval.benchmarks.choice import Choice
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
 from ultrarm_eval.benchmarks.rewardbench import first_over_second
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 
 
 def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:

@@ -11,7 +11,8 @@ from ultrarm_eval.benchmarks.benchmark import Suite
 from ultrarm_eval.benchmarks.choice import Choice
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.rewardbench import first_over_second
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 
 _SIDES = {"model_a": (1, 2), "model_b": (2, 1)}
 

@@ -10,7 +10,8 @@ from ultrarm_eval.benchmarks.benchmark import Suite
 from ultrarm_eval.benchmarks.choice import Choice
 from ultrarm_eval.benchmarks.fields import name_of, pair_of
 from ultrarm_eval.benchmarks.rewardbench import first_over_second
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 
 
 def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:

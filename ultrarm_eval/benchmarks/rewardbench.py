@@ -18,7 +18,8 @@ from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, weighted_subsets
 from ultrarm_eval.benchmarks.credit import pair_credit
 from ultrarm_eval.benchmarks.fields import name_of, one_of, pair_of
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 
 #: The weight of each subset in its section.
 SECTIONS = {

@@ -16,8 +16,9 @@ from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, w
 from ultrarm_eval.benchmarks.credit import best_of_k_credit
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, texts_of
 from ultrarm_eval.benchmarks.rewardbench2_ties import parse_id, ties_means, ties_score
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 TIES = "Ties"
 #: The data's names of the subsets, by their figures'.

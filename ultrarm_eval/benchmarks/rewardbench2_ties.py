@@ -25,8 +25,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from ultrarm_eval.benchmarks.composition import WeightedMean
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError, ScoringError
-from ultrarm_eval.sources.records import Location
 
 _REFERENCE, _TIED = "ref", "tied"
 #: Id, rewards of the right answers, rewards of the wrong ones.

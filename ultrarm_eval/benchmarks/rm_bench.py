@@ -18,8 +18,9 @@ from ultrarm_eval.benchmarks.choice import Choice, Document
 from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
 from ultrarm_eval.benchmarks.credit import pair_credit
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of, texts_of
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 DOMAINS = ("chat", "math", "code", "safety")
 KINDS = ("easy", "normal", "hard")

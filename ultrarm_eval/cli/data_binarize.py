@@ -8,9 +8,8 @@ from pathlib import Path
 
 import ultrarm_eval
 from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
-from ultrarm_eval.data.writing import write_rows
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.binarizing import BinarizedRows
+from ultrarm_eval.inspection.binarization import BinarizedRows, write_rows
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
+from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
@@ -40,7 +39,7 @@ def rules_of(options: argparse.Namespace) -> ComparisonRules:
     return ComparisonRules(options.preference, min_gap=checked_min_gap(options.min_gap))
 
 
-def open_data(options: argparse.Namespace) -> OpenedData:
+def open_data(options: argparse.Namespace) -> PreferenceData:
     """Opens the data that a command line names.
 
     Raises:

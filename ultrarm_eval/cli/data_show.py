@@ -13,7 +13,6 @@ from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
 from ultrarm_eval.cli.judge_options import SCORING, add_judge_options, judge_if_any
 from ultrarm_eval.cli.output import write_to_terminal
 from ultrarm_eval.cli.row_text import ShownRows, as_number, judged, plain, rows_as_text
-from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
@@ -22,6 +21,7 @@ from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.judges.loading import load_weights
 from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.base import Judge
@@ -108,7 +108,7 @@ def _judge_loader(options: argparse.Namespace) -> Callable[[], Judge] | None:
 
 
 def _chosen(
-    data: OpenedData,
+    data: PreferenceData,
     rules: ComparisonRules,
     options: argparse.Namespace,
     load_judge: Callable[[], Judge] | None,
@@ -136,7 +136,7 @@ def _chosen(
     return ShownRows(data, views, chosen.total, kind, _said_of(judge), remarks)
 
 
-def _disagreeing(data: OpenedData, results: str, limit: int) -> ShownRows:
+def _disagreeing(data: PreferenceData, results: str, limit: int) -> ShownRows:
     """The rows that the judge of some results orders most wrongly, with its rewards."""
     found = find_disagreements(data, results)
     worst = found.found[:limit]

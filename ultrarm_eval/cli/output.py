@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.io import write_whole
 from ultrarm_eval.messages import well_formed
 
 # What tells our own files of any version: those of JSON, CSV and Markdown, pages, and texts.
@@ -89,19 +89,10 @@ def write_output(path: Path, text: str) -> Path:
     Raises:
         ConfigurationError: It cannot be written.
     """
-    data = well_formed(text).encode("utf-8")
-    unfinished = path.parent / f"{path.name}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            # A folder is refused here; a device or pipe is written to, never replaced.
-            path.write_bytes(data)
-            return path
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        write_whole(path, well_formed(text))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise ConfigurationError(
             f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
             "folder that you may write to with -o."

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
 from ultrarm_eval.documents.left_out import reason_in_words
 from ultrarm_eval.inspection.row_view import RowView
+from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.terminal import aligned, printable, shortened
 
 # Characters of a name or value.
@@ -32,7 +32,7 @@ class ShownRows:
         remarks: What has to be said beside.
     """
 
-    data: OpenedData
+    data: PreferenceData
     views: Sequence[RowView]
     total: int
     kind: str

@@ -14,8 +14,8 @@ from typing import TextIO
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput, form_of
 from ultrarm_eval.cli.stored_judge import StoredJudge
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_named_or_local
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
 from ultrarm_eval.judges.critique_text import is_unscored
@@ -29,7 +29,7 @@ from ultrarm_eval.sources.conversations import (
     UnusableRowError,
     read_pair,
 )
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +82,7 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
     opened = open_named_or_local(data, "test", registry().sources())
     pairs = _Pairs(opened)
     scoring.check(
-        (prompt, text, opened.where(index)) for index, sides in pairs for prompt, text in sides
+        (prompt, text, opened.rows.where(index)) for index, sides in pairs for prompt, text in sides
     )
     scoring.load()
     unscored = _Unscored()
@@ -93,12 +93,14 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
         indices = [index for index, _ in chunk]
         failure = None
         try:
-            with texts_from([_field(opened.where(i), side) for i in indices for side in (0, 1)]):
+            with texts_from(
+                [_field(opened.rows.where(i), side) for i in indices for side in (0, 1)]
+            ):
                 rewards = scoring.score(
                     [prompt for prompt, _ in sides], [text for _, text in sides]
                 )
         except RewardError as error:
-            failure = _placed(error, opened.where(indices[error.completion // 2]))
+            failure = _placed(error, opened.rows.where(indices[error.completion // 2]))
             rewards = _whole_pairs(error)
         # Of a chunk that fails, the pairs before the first without both of its rewards.
         for index, chosen, rejected in zip(indices, rewards[::2], rewards[1::2], strict=False):
@@ -116,7 +118,7 @@ class _Pairs:
     Every row is read before the weights are: a bad last line must not show after hours.
     """
 
-    def __init__(self, opened: OpenedData) -> None:
+    def __init__(self, opened: PreferenceData) -> None:
         """Reads all rows, and warns of those that tasks leave out.
 
         Raises:
@@ -126,7 +128,7 @@ class _Pairs:
         self._left_out = set[int]()
         counts = DataCounts()
         for index, row in enumerate(opened.rows):
-            counts.where = opened.where(index)
+            counts.where = opened.rows.where(index)
             try:
                 _read(counts.where, row).count(counts)
             except UnusableRowError as error:
@@ -142,7 +144,7 @@ class _Pairs:
         """Yields the number of each row that is a pair, and its two sides."""
         for index, row in enumerate(self._opened.rows):
             if index not in self._left_out:
-                pair = _read(self._opened.where(index), row)
+                pair = _read(self._opened.rows.where(index), row)
                 yield index, [(pair.prompt, answer) for answer in pair.answers]
 
 

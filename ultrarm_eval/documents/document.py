@@ -11,9 +11,9 @@ from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_fraction
-from ultrarm_eval.sources.records import PromptRecord
 
 FORMAT = "ultrarm_eval.document/2"
 #: The fields of a document, in their order.

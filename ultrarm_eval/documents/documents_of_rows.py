@@ -6,9 +6,9 @@ from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, overload
 
-from ultrarm_eval.data.opened import OpenedData, OpenedRows
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Location, Row, Rows
 from ultrarm_eval.documents.left_out import left_out_remarks
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 Document = dict[str, Any]
 
@@ -37,7 +37,7 @@ class DocumentsOfRows(Sequence[Document]):
         counts: What is used, and what is left out and why.
     """
 
-    _rows: OpenedData | OpenedRows
+    _rows: Rows
     #: The numbers of the rows that documents are made of, ascending.
     _usable: list[int]
     counts: DataCounts
@@ -63,7 +63,7 @@ class DocumentsOfRows(Sequence[Document]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         row = self._usable[index]
-        return self._placed(row, self._rows.read_one(row))
+        return self._placed(row, self._rows[row])
 
     def __iter__(self) -> Iterator[Document]:
         for index, row in self._rows.read(self._usable):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-from ultrarm_eval.sources.records import DataCounts
+from ultrarm_eval.data.records import DataCounts
 
 _NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>\w+)")
 #: Pairs of a prompt that do not count while others of it may: rules of the comparison, no faults.

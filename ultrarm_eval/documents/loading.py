@@ -6,11 +6,11 @@ import logging
 import os
 from typing import Any
 
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.data.shards import read_shard
+from ultrarm_eval.data.rows import read_shard
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
+from ultrarm_eval.sources.preference_data import open_any
 
 logger = logging.getLogger(__name__)
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Row, Shard
+from ultrarm_eval.documents.census import Census
 from ultrarm_eval.documents.document import FIELDS, Document, make_document
 from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.census import Census
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Row
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 
 class PromptDocuments(DocumentsOfRows):
@@ -29,7 +29,7 @@ class PromptDocuments(DocumentsOfRows):
 
     def __init__(
         self,
-        data: OpenedData,
+        data: PreferenceData,
         rules: ComparisonRules | None = None,
         *,
         origin: str | None = None,
@@ -49,7 +49,7 @@ class PromptDocuments(DocumentsOfRows):
             ConfigurationError: The data has no such preference.
             DataError: A row is malformed, there is no such collection, or no pair is left.
         """
-        self._data = self._rows = data
+        self._data, self._rows = data, data.rows
         self._origin, self._shard = origin, shard
         self._rules = rules or ComparisonRules()
         self.preference = data.source.checked_preference(self._rules, data.origin)
@@ -74,8 +74,8 @@ class PromptDocuments(DocumentsOfRows):
             raise DataError(
                 f"{self._where()}: there are no rows in this part of {total}. Make fewer shards."
             )
-        for index, row in self._data.read(indices):
-            self.counts.where = self._data.where(index)
+        for index, row in self._rows.read(indices):
+            self.counts.where = self._rows.where(index)
             if self._origin is not None:
                 label = self._data.source.label_of(row)
                 labels.add(str(label))
@@ -96,7 +96,7 @@ class PromptDocuments(DocumentsOfRows):
     def _document(self, index: int, row: Row) -> Document:
         record = self._data.record(index, row, DataCounts())
         if record is None:
-            raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
+            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
         record = dataclasses.replace(record, completions=record.usable_by(self.preference))
         return make_document(index, record, self.preference, self._data.source.aspects)
 

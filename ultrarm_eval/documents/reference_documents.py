@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.records import DataCounts, PromptRecord
+from ultrarm_eval.data.rows import Row, Shard
 from ultrarm_eval.documents.documents_of_rows import Document, DocumentsOfRows
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, PromptRecord, Row
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 FORMAT = "ultrarm_eval.prompt/1"
 #: The fields of a document, in their order.
@@ -33,7 +33,7 @@ class ReferenceDocuments(DocumentsOfRows):
 
     def __init__(
         self,
-        data: OpenedData,
+        data: PreferenceData,
         reference: Reference | None,
         name: str,
         *,
@@ -50,14 +50,14 @@ class ReferenceDocuments(DocumentsOfRows):
         Raises:
             DataError: A row is malformed, or no prompt has the reference.
         """
-        self._data = self._rows = data
+        self._data, self._rows = data, data.rows
         self._reference = reference
         self.counts = DataCounts()
         models: Counter[str] = Counter()
         total = len(data.rows)
         self._usable: list[int] = []
-        for index, row in data.read(shard.rows(total) if shard else range(total)):
-            self.counts.where = data.where(index)
+        for index, row in data.rows.read(shard.rows(total) if shard else range(total)):
+            self.counts.where = data.rows.where(index)
             record = data.record(index, row, self.counts)
             if record is None:
                 continue
@@ -79,7 +79,7 @@ class ReferenceDocuments(DocumentsOfRows):
         if record is not None and self._reference is not None:
             found = self._reference(record)
         if record is None or found is None:
-            raise DataError(f"{self._data.where(index)}: the data changed while they were read.")
+            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
         prompt = [dict(message) for message in record.prompt]
         return dict(zip(FIELDS, (FORMAT, index, record.source, prompt, *found), strict=True))
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.rows import Row
+from ultrarm_eval.documents.census import Census, Repetitions
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.census import Census, Repetitions
 from ultrarm_eval.inspection.tallies import ModelTally, RatingTally, SourceTally
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Row
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 #: What a row is filed under whose data name no source.
 UNNAMED = "(none named)"
@@ -51,7 +52,7 @@ class Inspection:
         errors: What is wrong with the first of those.
     """
 
-    def __init__(self, data: OpenedData, rules: ComparisonRules | None = None) -> None:
+    def __init__(self, data: PreferenceData, rules: ComparisonRules | None = None) -> None:
         """Reads all rows; one that cannot be read is noted and does not end it.
 
         Raises:
@@ -71,9 +72,9 @@ class Inspection:
         repetitions = Repetitions()
         for index in range(len(data.rows)):
             try:
-                row = _AskedRow(data.read_one(index), self._asked)
+                row = _AskedRow(data.rows[index], self._asked)
                 self._columns |= dict.fromkeys(row)
-                counts = DataCounts(where=data.where(index))
+                counts = DataCounts(where=data.rows.where(index))
                 self._read(index, row, counts, repetitions)
             except DataError as error:
                 self._note(error)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.documents.reference_documents import Reference
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.lm_eval_plugin.judging_task import JudgingTask
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions
 from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
 from ultrarm_eval.sources.answers import read_answers
-from ultrarm_eval.sources.records import PromptRecord
-from ultrarm_eval.sources.reference_answers import NO_REFERENCE, AnswersOfFile, is_file
+from ultrarm_eval.sources.preference_data import PreferenceData
+from ultrarm_eval.sources.references import NO_REFERENCE, AnswersOfFile, Reference, is_file
 
 
 class AlpacaEvalTask(JudgingTask):
@@ -20,7 +19,7 @@ class AlpacaEvalTask(JudgingTask):
 
     default_reference = "text_davinci_003"
 
-    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; those of the references if it names none."""
         if options.data is not None:
             return super().open_prompts(options, reference)
@@ -29,13 +28,15 @@ class AlpacaEvalTask(JudgingTask):
         path = _answers_file(str(named), options)
         # Every row with its own answer, also where two rows have one prompt.
         read_answers(path)
-        return OpenedData(open_file(path), OUTPUTS, str(path))
+        return PreferenceData(open_file(path), OUTPUTS)
 
     def finds_elsewhere(self, reference: str) -> bool:
         """They always come from a file."""
         return True
 
-    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+    def find_references(
+        self, data: PreferenceData, options: TaskOptions, reference: str
+    ) -> Reference:
         """The answers of the reference's file."""
         if options.data is None:
             return _own_answer

@@ -10,9 +10,7 @@ from typing import Any
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_hub, open_named_or_local
-from ultrarm_eval.documents.reference_documents import Reference, ReferenceDocuments
+from ultrarm_eval.documents.reference_documents import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
@@ -34,10 +32,12 @@ from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.alpaca_eval import OUTPUTS
-from ultrarm_eval.sources.prompts_alone import PROMPTS
-from ultrarm_eval.sources.reference_answers import (
+from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
+from ultrarm_eval.sources.prompts import PROMPTS
+from ultrarm_eval.sources.references import (
     NO_REFERENCE,
     AnswersOfFile,
+    Reference,
     is_file,
     stored_answer,
 )
@@ -109,7 +109,7 @@ class JudgingTask(DocumentTask):
         }
         self.dataset = {self.config.test_split: documents}
 
-    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; the task's own data set if it names none.
 
         Args:
@@ -122,13 +122,15 @@ class JudgingTask(DocumentTask):
             return open_named_or_local(options.data, split, [*sources, OUTPUTS, PROMPTS])
         return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
 
-    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+    def find_references(
+        self, data: PreferenceData, options: TaskOptions, reference: str
+    ) -> Reference:
         """What gives a prompt's reference: a file, or the data's own answers."""
         if is_file(reference):
             return AnswersOfFile(reference)
         return stored_answer(reference, ComparisonRules(options.rules.preference), data)
 
-    def _checked_reference(self, name: str, data: OpenedData) -> str:
+    def _checked_reference(self, name: str, data: PreferenceData) -> str:
         """The reference that these data can have; none for prompts alone that need none."""
         if data.source is not PROMPTS or name == NO_REFERENCE or self.finds_elsewhere(name):
             return name

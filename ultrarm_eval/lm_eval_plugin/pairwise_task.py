@@ -6,8 +6,6 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_hub, open_named_or_local
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.documents.document import ratings_of, without_ratings_of
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
@@ -27,6 +25,7 @@ from ultrarm_eval.metrics.of_prompt import (
 from ultrarm_eval.metrics.pairwise import compare
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
 
 logger = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class PairwiseTask(ComparedTask):
         }
         self.dataset = {self.config.test_split: documents}
 
-    def open_data(self, options: TaskOptions) -> OpenedData:
+    def open_data(self, options: TaskOptions) -> PreferenceData:
         """Opens the data the run asks for; the task's own data set if it asks for none."""
         sources, split = registry().sources(), str(self.config.test_split)
         if options.data is not None:
@@ -187,7 +186,7 @@ class PairwiseTask(ComparedTask):
 class DemoTask(PairwiseTask):
     """A preference task on the bundled data, whatever data the run's other tasks read."""
 
-    def open_data(self, options: TaskOptions) -> OpenedData:
+    def open_data(self, options: TaskOptions) -> PreferenceData:
         """Opens the bundled data."""
         if options.data not in (None, DEMO_NAME) and options.named_as == self.config.task:
             raise ConfigurationError(

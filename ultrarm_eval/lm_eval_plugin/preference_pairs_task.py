@@ -7,12 +7,11 @@ from typing import Any
 
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions
 from ultrarm_eval.lm_eval_plugin.pairwise_task import PairwiseTask
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 _NAMED = 10
 _MOST_CATEGORIES = 200
@@ -40,7 +39,7 @@ class PreferencePairsTask(PairwiseTask):
             self._categories = self._read_categories(str(column), documents.rows_used())
             self._accuracies = self._named(str(column))
 
-    def open_data(self, options: TaskOptions) -> OpenedData:
+    def open_data(self, options: TaskOptions) -> PreferenceData:
         """Opens the data the run names; there are none otherwise."""
         if options.data is None:
             raise ConfigurationError(
@@ -103,12 +102,12 @@ class PreferencePairsTask(PairwiseTask):
 
     def _read_categories(self, column: str, rows: Sequence[int]) -> dict[int, str]:
         found: dict[int, str] = {}
-        for index, row in self._data.read(rows):
+        for index, row in self._data.rows.read(rows):
             if column not in row:
                 columns = ", ".join(sorted(map(str, row))[:_NAMED])
                 raise DataError(
-                    f"{self._data.where(index)}: there is no column {column!r} (category); the "
-                    f"row has {columns}."
+                    f"{self._data.rows.where(index)}: there is no column {column!r} (category); "
+                    f"the row has {columns}."
                 )
             value = row[column]
             found[index] = "none" if value is None else str(value)

@@ -12,9 +12,10 @@ from ultrarm_eval.benchmarks.benchmark import Figure, Suite
 from ultrarm_eval.benchmarks.benchmark_documents import ChoiceDocuments
 from ultrarm_eval.benchmarks.credit import require_finite, tie_share
 from ultrarm_eval.benchmarks.known import find_suite
-from ultrarm_eval.data.benchmark_files import is_called, open_rows, saved_splits
-from ultrarm_eval.data.opened import OpenedRows
-from ultrarm_eval.data.opening import load_hub
+from ultrarm_eval.data.benchmark_files import is_called, open_rows
+from ultrarm_eval.data.files import saved_splits
+from ultrarm_eval.data.hub import load_hub
+from ultrarm_eval.data.rows import Rows
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
@@ -80,7 +81,7 @@ class SuiteTask(ComparedTask):
             )
         return str(named)
 
-    def _open(self, options: TaskOptions, given: Mapping[str, Any]) -> OpenedRows:
+    def _open(self, options: TaskOptions, given: Mapping[str, Any]) -> Rows:
         split = str(self.config.test_split)
         files = list(given.get("files") or ())
         if options.data is not None:
@@ -96,17 +97,17 @@ class SuiteTask(ComparedTask):
         load = {"name": self.config.dataset_name, **(given.get("load") or {})}
         revision = options.data_revision or load.pop("revision", None)
         load.pop("revision", None)
-        return OpenedRows(load_hub(dataset, split, revision, **load), dataset)
+        return load_hub(dataset, split, revision, **load)
 
     def _subset_of_file(
-        self, rows: OpenedRows, files: Sequence[str], hub_subset: str | None, *, is_meant: bool
+        self, rows: Rows, files: Sequence[str], hub_subset: str | None, *, is_meant: bool
     ) -> None:
         """Sees to it that a file holds the rows of this task and not those of its neighbours."""
         path = Path(rows.origin).expanduser()
         named = path.name.lower() in files or set(saved_splits(path)) & set(files)
         if named if path.is_dir() else is_called(path, files):
             return
-        if hub_subset is not None and "subset" in rows.read_one(0):
+        if hub_subset is not None and "subset" in rows[0]:
             self._rows_of = hub_subset
             return
         # The run named this file for this part alone; one that is called like another part is a

@@ -4,10 +4,10 @@ import datasets
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_hub, open_named_or_local
+from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
-from ultrarm_eval.sources.records import DataCounts
+from ultrarm_eval.sources.preference_data import open_hub, open_named_or_local
 
 ROWS = [{"prompt": "q", "chosen": "good", "rejected": "bad"}, {"prompt": "p", "chosen": "a", "rejected": "b"}]  # fmt: skip
 
@@ -91,7 +91,7 @@ def test_nested_rows_survive_tables(tmp_path, open_data, form):
     assert opened.source.name == "ultrafeedback"
     counts = DataCounts()
     for index, row in enumerate(opened.rows):
-        record = opened.source.read_row(row, opened.where(index), counts)
+        record = opened.source.read_row(row, opened.rows.where(index), counts)
         assert [c.text for c in record.completions] == [
             c["response"] for c in rows[index]["completions"]
         ]
@@ -147,10 +147,10 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path, open_data):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"chosen": "a", "rejected": "b"}\n{"chosen": "a', "line 2: this is no complete JSON"),
+        (b'{"chosen": "a", "rejected": "b"}\n{"chosen": "a', "line 2: this is no readable JSON"),
         (b'{"chosen": "a", "rejected": "b"}\n\n{"chosen": "\xff"}\n', "line 3: this is not UTF-8"),
         (b'["a"]\n', "line 1: this is a JSON list"),
-        (b'{"chosen": 1' + b"0" * 5000 + b"}", "line 1: this is no complete JSON object"),
+        (b'{"chosen": 1' + b"0" * 5000 + b"}", "line 1: this is no readable JSON"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, open_data, content, message):

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
 from ultrarm_eval.pairs import BELOW_MIN_GAP, EQUAL_RATINGS, preference_pairs, why_no_pair
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, PromptRecord, RatedCompletion
 
 
 def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]) -> bytes:

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any
 
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.messages import Message
+
+# With the place and the type of a row: what a plugin's source is written with.
+__all__ = ["DataCounts", "Location", "PromptRecord", "RatedCompletion", "Row", "read_name"]
 
 
 @dataclass(frozen=True)
@@ -47,29 +50,6 @@ class PromptRecord:
     def usable_by(self, preference: str) -> tuple[RatedCompletion, ...]:
         """The completions that can be compared by a preference at all."""
         return tuple(c for c in self.completions if preference not in c.unusable_for)
-
-
-@dataclass(frozen=True)
-class Location:
-    """Where a row stands, for messages about it.
-
-    Attributes:
-        origin: The file, folder or hub id.
-        row: The row's number, from 0.
-        line: The line in the file, from 1, where rows are lines.
-    """
-
-    origin: str
-    row: int
-    line: int | None = None
-
-    @property
-    def place(self) -> str:
-        """The place within the data."""
-        return f"line {self.line}" if self.line is not None else f"row {self.row}"
-
-    def __str__(self) -> str:
-        return f"{self.origin}, {self.place}"
 
 
 @dataclass
@@ -132,9 +112,6 @@ class DataCounts:
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""
         return dict(self.counts)
-
-
-Row = Mapping[str, Any]
 
 
 def read_name(value: object, otherwise: str, counts: DataCounts) -> str | None:

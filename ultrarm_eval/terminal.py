@@ -62,18 +62,18 @@ def width(text: str) -> int:
 
 
 def aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
-    """A table as text, its cells one below the other.
+    """A table of printable texts, its cells one below the other.
 
     Args:
         rows: The lines, the headers among them; all of one length.
         texts: The columns that are set to the left.
     """
     lines = list(rows)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    rooms = [max(map(width, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if column in texts else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+            fitted(cell, room) if column in texts else " " * (room - width(cell)) + cell
+            for column, (cell, room) in enumerate(zip(line, rooms, strict=True))
         ).rstrip()
         for line in lines
     )
@@ -92,7 +92,7 @@ def escape_what_cannot_be_encoded(stream: Any) -> None:
 
 
 def _cells(character: str) -> int:
-    if _category(character) in _COMBINING:
+    if _category(character) in _COMBINING or character == _LEFT_TO_RIGHT_MARK:
         return 0
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 

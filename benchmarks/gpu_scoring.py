@@ -34,6 +34,7 @@ from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.checkpoints.device import resolve_device
 from ultrarm_eval.engine.plan import make_plan
 from ultrarm_eval.engine.token_budget import token_budget
+from ultrarm_eval.text_format.tokens import Tokens
 
 GPU_SHAPES = {
     "13b": {
@@ -137,8 +138,8 @@ def measure(
                 memory[way] = max(memory[way], torch.cuda.max_memory_allocated(device))
     # Before and after: a card that is warm is slower.
     peaks.append(best_flops(products, device, DTYPES[dtype], _PEAK_REPEATS))
-    arrays = [np.array(ids, dtype=np.int32) for ids in load.texts]
-    plan = make_plan(arrays, batching=SHARED, max_tokens=budget)
+    texts = [Tokens.of(ids) for ids in load.texts]
+    plan = make_plan(texts, batching=SHARED, max_tokens=budget)
     operations = 2 * layer_parameters(model) * plan.distinct_tokens
     measured: dict[str, Any] = {
         **versions(),

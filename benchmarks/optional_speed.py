@@ -28,11 +28,11 @@ from scoring_loads import Load, ultrafeedbacks_lengths
 from scoring_speed import in_order_of, versions
 from scoring_ways import SHAPES, reward_model, score_by_us
 
+from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.device import resolve_device
-from ultrarm_eval.checkpoints.model_loading import load_model
-from ultrarm_eval.engine.compiling import compile_layers
-from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.checkpoints.model_loading import load_decoder
+from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
 from ultrarm_eval.engine.token_budget import token_budget
 
 PLAIN = "float32"
@@ -62,15 +62,20 @@ def usable_settings(device: torch.device) -> list[str]:
     return usable
 
 
-def runner_of(folder: Path, name: str, device: torch.device) -> ModelRunner:
+def runner_of(folder: Path, name: str, device: torch.device) -> DecoderRunner:
     """The model as a setting loads it."""
     dtype, compiled, quantization = SETTINGS[name]
-    model = load_model(
-        open_checkpoint(str(folder)), dtype, device, parallelize=False, quantization=quantization
+    model = load_decoder(
+        open_checkpoint(str(folder)),
+        LlamaRewardModel,
+        dtype,
+        device,
+        parallelize=False,
+        quantization=quantization,
     )
     if compiled:
         compile_layers(model)
-    return ModelRunner(model, compiled=compiled)
+    return DecoderRunner(model, compiled=compiled)
 
 
 def measure(

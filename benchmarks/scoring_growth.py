@@ -242,9 +242,8 @@ def _stages(judge: UltraRMJudge, texts: Texts) -> dict[str, Any]:
     start = time.perf_counter()
     encoded = list(encoder.encode(*texts))
     tokenised = time.perf_counter()
-    distinct = {text.ids for text in encoded}
-    arrays = [np.array(ids, dtype=np.int32) for ids in distinct]
-    plan = make_plan(arrays, batching="shared", max_tokens=_GPU_BUDGET)
+    distinct = {text.tokens for text in encoded}
+    plan = make_plan(list(distinct), batching="shared", max_tokens=_GPU_BUDGET)
     return {
         "texts": len(encoded),
         "batches": len(plan.batches),

@@ -23,7 +23,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from matrix_peak import best_flops, best_onednn_flops, models_products
 from scoring_loads import Load, load_from_file, ultrafeedbacks_lengths
@@ -40,6 +39,7 @@ from scoring_ways import (
 )
 
 from ultrarm_eval.engine.plan import make_plan
+from ultrarm_eval.text_format.tokens import Tokens
 
 #: How many times as fast as each baseline our shared batching is to be, by load; for the shape
 #: below, since a smaller model pays more for everything that is no matrix product.
@@ -129,8 +129,8 @@ def measure(
                 differences[way] = max(differences.get(way, 0.0), difference)
     # Before and after, since other work on the machine slows either.
     peaks.append(_peaks(shape))
-    arrays = [np.array(ids, dtype=np.int32) for ids in load.texts]
-    plan = make_plan(arrays, batching=SHARED, max_tokens=budget)
+    texts = [Tokens.of(ids) for ids in load.texts]
+    plan = make_plan(texts, batching=SHARED, max_tokens=budget)
     operations = 2 * layer_parameters(model) * plan.distinct_tokens
     measured: dict[str, Any] = {
         **versions(),

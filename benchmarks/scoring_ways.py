@@ -16,9 +16,10 @@ from scoring_loads import Load, TextIds
 from transformers import LlamaConfig
 
 from ultrarm_eval import LlamaRewardModel
-from ultrarm_eval.engine.batches import plan_batches
-from ultrarm_eval.engine.model_runner import ModelRunner
-from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
+from ultrarm_eval.engine.decoder_runner import DecoderRunner
+from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
+from ultrarm_eval.engine.plan import pad
+from ultrarm_eval.text_format.tokens import Tokens
 
 SHAPES: dict[str, dict[str, int]] = {
     "40m": {
@@ -104,7 +105,7 @@ def sorted_padded_batches(model: LlamaRewardModel, budget: int) -> Score:
     def score(load: Load) -> dict[int, float]:
         rewards: dict[int, float] = {}
         lengths = [len(ids) for ids in load.texts]
-        for some in plan_batches(lengths, max_tokens=budget):
+        for some in pad(lengths, max_tokens=budget):
             ids, _ = _padded([load.texts[i] for i in some], model.device)
             ends = torch.tensor([lengths[i] - 1 for i in some], device=model.device)
             with torch.inference_mode():
@@ -151,19 +152,21 @@ def ours(batching: str) -> Callable[[LlamaRewardModel, int], Score]:
     """Every distinct text once, by one of our batchings."""
 
     def prepare(model: LlamaRewardModel, budget: int) -> Score:
-        runner = ModelRunner(model)
+        runner = DecoderRunner(model)
         return lambda load: score_by_us(runner, load.texts, budget, batching)
 
     return prepare
 
 
 def score_by_us(
-    runner: ModelRunner, texts: list[TextIds], budget: int, batching: str
+    runner: DecoderRunner, texts: list[TextIds], budget: int, batching: str
 ) -> dict[int, float]:
-    """The one place where the benchmarks call the package's scorer."""
+    """The one place where the benchmarks call the package's engine."""
+    limits = BatchLimits(budget)
+    engine = LocalEngine(lambda: runner, lambda: limits, batching)
     rewards: dict[int, float] = {}
-    for indices, values in score_token_ids(runner, texts, BatchLimits(budget), batching):
-        rewards.update(zip(indices, values, strict=True))
+    for batch in engine.compute([Tokens.of(ids) for ids in texts]):
+        rewards.update(zip(batch.texts, batch.values, strict=True))
     return rewards
 
 

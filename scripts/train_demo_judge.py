@@ -27,7 +27,7 @@ from demo_judge.tokenizer import train_tokenizer
 from demo_judge.training import TrainingSettings, make_deterministic, new_judge, score, train
 from transformers import AutoTokenizer
 
-from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
 
 # As many as the steps take: no prompt is seen twice, so there is nothing to learn by heart.
 TRAIN_PROMPTS = TrainingSettings.steps * TrainingSettings.prompts_per_step

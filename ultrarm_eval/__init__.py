@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
     from ultrarm_eval.documents.loading import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
     from ultrarm_eval.judges.base import Judge
-    from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
     from ultrarm_eval.judges.loading import load_judge
     from ultrarm_eval.sources.source import PairSource
 
@@ -28,7 +28,7 @@ __all__ = [
 
 _LAZY = {
     "Judge": "ultrarm_eval.judges.base",
-    "LlamaRewardModel": "ultrarm_eval.judges.llama_reward_model",
+    "LlamaRewardModel": "ultrarm_eval.checkpoints.decoder_reward_model",
     "PairSource": "ultrarm_eval.sources.source",
     "UltrarmEvalError": "ultrarm_eval.errors",
     "hookimpl": "ultrarm_eval.hookspecs",

@@ -13,7 +13,7 @@ from transformers import LlamaConfig
 from demo_judge.accuracy import accuracy
 from demo_judge.preferences import RatedPrompt
 from demo_judge.tokenizer import BOS_ID, EOS_ID, VOCABULARY_SIZE
-from ultrarm_eval.judges.llama_reward_model import LlamaRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
 
 Tokenize = Callable[[str], list[int]]
 LogEntry = dict[str, int | float]

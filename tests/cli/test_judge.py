@@ -115,7 +115,7 @@ def test_what_an_answer_spells_is_text_and_opens_no_second_turn(tmp_path, capsys
     eos = judge.tokenizer.eos_token_id
     for text in spelled:
         (encoded,) = judge._encoder.encode(["Why?"], [text])
-        assert eos not in encoded.ids
+        assert eos not in encoded.tokens
     found = [json.loads(line)["reward"] for line in samples.read_text().splitlines()]
     assert found == pytest.approx(judge.score(["Why?"] * 3, spelled), abs=1e-5)
 
@@ -148,17 +148,15 @@ def test_settings_of_one_kind_of_judge_are_named(answers, capsys):
 
 
 def test_answers_without_a_score_are_counted(answers, reference, tmp_path, capsys, monkeypatch):
-    from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
+    from ultrarm_eval.judges.base import Judgement
     from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
-    def score(_, prompts, completions):
-        readable = ["The" in text for text in completions]
-        return [
-            CritiquedReward(len(text) if read else float("nan"), Critique((text,), (None,)))
-            for text, read in zip(completions, readable, strict=True)
-        ]
+    def judgements(_, prompts, completions):
+        for index, text in enumerate(completions):
+            value = len(text) if "The" in text else None
+            yield index, Judgement(value, (text,), {"scores": [None]})
 
-    monkeypatch.setattr(UltraRMJudge, "score", score)
+    monkeypatch.setattr(UltraRMJudge, "judgements", judgements)
     path = tmp_path / "o.jsonl"
     shown = judged(capsys, answers, "--reference", reference, "--format", "json", "-o", str(path))
     found = json.loads(shown)
@@ -168,7 +166,7 @@ def test_answers_without_a_score_are_counted(answers, reference, tmp_path, capsy
     assert ["reward" in row for row in rows] == [True, False, False, False]
     assert rows[1]["critiques"] == [OUTPUTS[1]]
     monkeypatch.setattr(
-        UltraRMJudge, "score", lambda _, p, c: [CritiquedReward(float("nan"), None)] * len(c)
+        UltraRMJudge, "judgements", lambda _, p, c: enumerate([Judgement(None)] * len(c))
     )
     assert main(["judge", answers, "--pretrained", "demo"]) == 2
     assert "No answer got a readable score" in capsys.readouterr().err

@@ -269,9 +269,9 @@ class TestRewardsThatAreNone:
     def test_a_checkpoint_that_overflows_is_named_by_the_row(
         self, tmp_path, checkpoint, capsys, monkeypatch
     ):
-        from ultrarm_eval.engine import scorer
+        from ultrarm_eval.engine import local_engine
 
-        real, texts = scorer._score_batch, 0
+        real, texts = local_engine._score_batch, 0
 
         def fails_at_the_fifth(*given):
             nonlocal texts
@@ -279,7 +279,7 @@ class TestRewardsThatAreNone:
             texts += len(rewards)
             return rewards if texts < 5 else [math.nan] * len(rewards)
 
-        monkeypatch.setattr(scorer, "_score_batch", fails_at_the_fifth)
+        monkeypatch.setattr(local_engine, "_score_batch", fails_at_the_fifth)
         rows = [{"chosen": "a" * 3 * i, "rejected": "b " * i} for i in range(1, 6)]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
         arguments = ["score", str(path), "--pretrained", str(checkpoint), "--batch-size", "auto"]
@@ -291,15 +291,14 @@ class TestRewardsThatAreNone:
     def test_an_answer_without_a_score_has_none_and_is_counted(
         self, file, capsys, monkeypatch, form
     ):
-        from ultrarm_eval.judges.critique_text import CritiquedReward
+        from ultrarm_eval.judges.base import Judgement
         from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
-        def score(_, prompts, completions):
-            return [
-                CritiquedReward(math.nan if "sky" in text else 7.0, None) for text in completions
-            ]
+        def judgements(_, prompts, completions):
+            for index, text in enumerate(completions):
+                yield index, Judgement(None if "sky" in text else 7.0)
 
-        monkeypatch.setattr(UltraRMJudge, "score", score)
+        monkeypatch.setattr(UltraRMJudge, "judgements", judgements)
         assert main(["score", file, "--pretrained", "demo", "--format", form]) == 0
         out, error = capsys.readouterr()
         assert "1 of 4 answers got no readable score" in error
@@ -429,9 +428,8 @@ class TestOutputAndStore:
 KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
-from ultrarm_eval.judges.protocol import settings_of
-from ultrarm_eval.engine import scorer
-real, stop, computed = scorer._score_batch, int(sys.argv[1]), 0
+from ultrarm_eval.engine import local_engine
+real, stop, computed = local_engine._score_batch, int(sys.argv[1]), 0
 
 def counting(model, texts, batch):
     global computed
@@ -440,7 +438,7 @@ def counting(model, texts, batch):
     computed += len(batch.texts)
     return real(model, texts, batch)
 
-scorer._score_batch = counting
+local_engine._score_batch = counting
 status = main(sys.argv[2:])
 print(f"computed {computed}", file=sys.stderr)
 sys.exit(status)

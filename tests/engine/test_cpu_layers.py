@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 import torch
 
+from tests.text_format.token_texts import as_tokens
 from ultrarm_eval.engine import cpu_layers
 from ultrarm_eval.engine.cpu_layers import CpuLayers, chosen_product
-from ultrarm_eval.engine.model_runner import ModelRunner
-from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
+from ultrarm_eval.engine.decoder_runner import DecoderRunner
+from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
 
 
 def rewards(runner, texts):
     found = {}
-    for indices, values in score_token_ids(runner, texts, BatchLimits(200), "shared"):
-        found.update(zip(indices, values, strict=True))
+    for batch in LocalEngine(lambda: runner, lambda: BatchLimits(200), "shared").compute(
+        as_tokens(texts)
+    ):
+        found.update(zip(batch.texts, batch.values, strict=True))
     return [found[i] for i in range(len(texts))]
 
 
@@ -45,7 +48,7 @@ def of_onednn(monkeypatch):
 def test_onednns_products_give_the_loops_rewards(reward_model, texts, of_onednn):
     with torch.inference_mode():
         expected = [float(reward_model(torch.tensor([text]))) for text in texts]
-    runner = ModelRunner(reward_model)
+    runner = DecoderRunner(reward_model)
     of_onednn.clear()
     assert rewards(runner, texts) == pytest.approx(expected, abs=5e-5)
     # Seven products a layer, and in the last one keys and values before the layer itself.
@@ -53,7 +56,7 @@ def test_onednns_products_give_the_loops_rewards(reward_model, texts, of_onednn)
 
 
 def test_the_layers_are_left_as_they_were(reward_model, texts):
-    rewards(ModelRunner(reward_model), texts)
+    rewards(DecoderRunner(reward_model), texts)
     assert not [m for m in reward_model.modules() if "forward" in vars(m)]
 
 
@@ -93,4 +96,4 @@ def test_another_activation_than_silu_is_computed(reward_model, texts):
         layer.mlp.act_fn = torch.nn.GELU()
     with torch.inference_mode():
         expected = [float(other(torch.tensor([text]))) for text in texts]
-    assert rewards(ModelRunner(other), texts) == pytest.approx(expected, abs=5e-5)
+    assert rewards(DecoderRunner(other), texts) == pytest.approx(expected, abs=5e-5)

@@ -3,15 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.text_format.token_texts import distinct_texts
-from ultrarm_eval.engine.packing import Piece, pack
-from ultrarm_eval.engine.plan import BATCHINGS, PACKED, PADDED, SHARED, make_plan
-from ultrarm_eval.engine.prefix_forest import Segment
+from tests.text_format.token_texts import as_tokens, distinct_texts
+from ultrarm_eval.engine.plan import BATCHINGS, PACKED, PADDED, SHARED, make_plan, pack, pad
+from ultrarm_eval.engine.tree import Piece, Segment
 from ultrarm_eval.errors import ConfigurationError
-
-
-def arrays(texts):
-    return [np.array(text, dtype=np.int32) for text in texts]
 
 
 @given(
@@ -21,7 +16,9 @@ def arrays(texts):
     st.one_of(st.none(), st.integers(1, 5)),
 )
 def test_every_text_stands_in_one_batch_within_the_limits(texts, batching, max_tokens, max_texts):
-    plan = make_plan(arrays(texts), batching=batching, max_tokens=max_tokens, max_texts=max_texts)
+    plan = make_plan(
+        as_tokens(texts), batching=batching, max_tokens=max_tokens, max_texts=max_texts
+    )
     assert sorted(i for batch in plan.batches for i in batch.texts) == list(range(len(texts)))
     for batch in plan.batches:
         assert batch.tokens <= max_tokens or len(batch.texts) == 1
@@ -32,11 +29,11 @@ def test_every_text_stands_in_one_batch_within_the_limits(texts, batching, max_t
 
 def four_completions(prompts=6, prompt_length=40, answer_length=25):
     draw = np.random.default_rng(0)
-    return [
-        np.concatenate([prompt, draw.integers(0, 1000, answer_length)]).astype(np.int32)
+    return as_tokens(
+        [*prompt, *draw.integers(0, 1000, answer_length)]
         for prompt in (draw.integers(0, 1000, prompt_length) for _ in range(prompts))
         for _ in range(4)
-    ]
+    )
 
 
 def test_a_prompt_with_four_completions_is_computed_once():
@@ -51,7 +48,7 @@ def test_packed_rows_have_no_padding_and_share_nothing():
 
 
 def test_padded_batches_are_counted_with_their_padding():
-    texts = arrays([(1,) * 10, (2,) * 4, (3,) * 3])
+    texts = as_tokens([(1,) * 10, (2,) * 4, (3,) * 3])
     plan = make_plan(texts, batching=PADDED, max_tokens=8)
     assert [(batch.texts, batch.tokens) for batch in plan.batches] == [((0,), 10), ((1, 2), 8)]
 
@@ -70,8 +67,8 @@ def test_batches_are_full_at_ultrafeedbacks_lengths():
         prompt = draw.integers(0, 9999, int(np.clip(draw.lognormal(4.7, 1), 8, 600)))
         for _ in range(4):
             answer = draw.integers(0, 9999, int(np.clip(draw.lognormal(5.4, 0.8), 4, 1000)))
-            texts.append(np.concatenate([prompt, answer]).astype(np.int32))
-    plan = make_plan(texts, batching=SHARED, max_tokens=16384)
+            texts.append([*prompt, *answer])
+    plan = make_plan(as_tokens(texts), batching=SHARED, max_tokens=16384)
     assert plan.computed_tokens / plan.distinct_tokens <= 1.03
     assert len(plan.batches) <= plan.computed_tokens / 16384 * 1.03 + 1
 
@@ -88,3 +85,21 @@ def test_a_limit_of_texts_does_not_end_a_batch_that_a_smaller_piece_fits_into():
 
     pieces = [piece(3, 30), piece(2, 20), piece(1, 10)]
     assert pack(pieces, max_tokens=100, max_texts=4) == [[0, 2], [1]]
+
+
+@given(
+    st.lists(st.integers(1, 300), max_size=60),
+    st.integers(1, 600),
+    st.one_of(st.none(), st.integers(1, 9)),
+)
+def test_every_text_stands_in_one_padded_batch_within_the_limits(lengths, max_tokens, max_texts):
+    batches = pad(lengths, max_tokens=max_tokens, max_texts=max_texts)
+    assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
+    for batch in batches:
+        padded = len(batch) * max(lengths[i] for i in batch)
+        assert padded <= max_tokens or len(batch) == 1
+        assert max_texts is None or len(batch) <= max_texts
+
+
+def test_longest_texts_come_first():
+    assert pad([1, 9, 5], max_tokens=10) == [[1], [2, 0]]

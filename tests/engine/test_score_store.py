@@ -13,12 +13,17 @@ import pytest
 
 from ultrarm_eval.engine import score_store
 from ultrarm_eval.engine.score_store import ScoreStore
-from ultrarm_eval.engine.token_ids import packed
 from ultrarm_eval.errors import ScoreStoreError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
+from ultrarm_eval.text_format.tokens import Tokens
 
-TEXTS = [packed((1, 2, 3)), packed((1, 2)), packed((4,))]
-ONE, TWO, OTHER = packed((1,)), packed((2,)), packed((9,))
+
+def identity(ids):
+    return Tokens.of(ids).identity
+
+
+TEXTS = [identity((1, 2, 3)), identity((1, 2)), identity((4,))]
+ONE, TWO, OTHER = identity((1,)), identity((2,)), identity((9,))
 PROMPTS = [f"question {i}" for i in range(12)]
 ANSWERS = [f"answer {i}" for i in range(12)]
 
@@ -39,7 +44,7 @@ def test_what_was_added_is_found_to_the_last_bit(path):
 
 
 def test_more_texts_than_sqlite_takes_at_once_are_found(path):
-    rewards = {packed((i, i + 1)): float(i) for i in range(2500)}
+    rewards = {identity((i, i + 1)): float(i) for i in range(2500)}
     opened(path).add(rewards)
     assert opened(path).find(list(rewards)) == rewards
 
@@ -66,7 +71,7 @@ def test_a_database_of_another_program_is_refused_and_left_alone(path, made_by):
 @pytest.mark.parametrize("damage", ["cut", "overwritten", "header", "first byte"])
 def test_a_damaged_file_is_set_aside_and_a_new_one_begun(path, damage, caplog):
     store = opened(path)
-    store.add({packed((i,)): 0.0 for i in range(3000)})
+    store.add({identity((i,)): 0.0 for i in range(3000)})
     store.close()
     content = path.read_bytes()
     damaged = {
@@ -300,6 +305,30 @@ def test_a_reward_that_is_not_finite_is_not_stored(path, reward):
     assert store.find([ONE, TWO]) == {}
 
 
+@pytest.mark.parametrize("column", ["text", "reward", "checksum"])
+def test_a_row_with_a_flipped_bit_is_counted_once_whichever_column_it_is_in(path, column):
+    store = opened(path)
+    store.add({ONE: 1.0, TWO: 2.0})
+    store.add_critique(OTHER, "good")
+    store.close()
+    with sqlite3.connect(path) as connection:
+        (key, value) = connection.execute(
+            f"SELECT text, {column} FROM rewards WHERE reward = 1"
+        ).fetchone()
+        other = 3.0 if column == "reward" else bytes([value[0] ^ 1]) + value[1:]
+        connection.execute(f"UPDATE rewards SET {column} = ? WHERE text = ?", (other, key))
+    connection.close()
+    store = opened(path)
+    assert store.damaged == 1
+    assert store.find([ONE, TWO]) == {TWO: 2.0}
+    assert store.find_critique(OTHER) == "good"
+    assert store.damaged == 1
+    store.add({ONE: 1.0})
+    store.close()
+    again = opened(path)
+    assert (again.damaged, again.find([ONE, TWO])) == (0, {ONE: 1.0, TWO: 2.0})
+
+
 def test_zeros_and_whole_numbers_are_sound(path):
     rewards = {ONE: -0.0, TWO: 3.0, OTHER: 5e-324}
     opened(path).add(rewards)
@@ -319,7 +348,7 @@ def flips(content, number):
     "number", [250, pytest.param(4000, marks=[pytest.mark.slow, pytest.mark.campaign])]
 )
 def test_one_flipped_bit_anywhere_gives_the_right_rewards_or_an_error(tmp_path, number):
-    rewards = {packed((i, i + 1)): (i - 20) / 7 for i in range(40)}
+    rewards = {identity((i, i + 1)): (i - 20) / 7 for i in range(40)}
     made = opened(tmp_path / "made")
     opened(tmp_path / "made", "b").add({text: -reward for text, reward in rewards.items()})
     made.add(rewards)
@@ -451,11 +480,13 @@ def test_a_path_where_no_file_can_be_is_refused_when_the_judge_is_made(checkpoin
 
 
 def test_finite_rewards_of_a_batch_are_kept_when_one_is_not(checkpoint, path, monkeypatch):
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
     from ultrarm_eval.errors import ScoringError
 
-    real = scorer._score_batch
-    monkeypatch.setattr(scorer, "_score_batch", lambda *given: [float("nan"), *real(*given)[1:]])
+    real = local_engine._score_batch
+    monkeypatch.setattr(
+        local_engine, "_score_batch", lambda *given: [float("nan"), *real(*given)[1:]]
+    )
     judge = UltraRMJudge(str(checkpoint), score_store=str(path))
     with pytest.raises(ScoringError):
         judge.score(PROMPTS, ANSWERS)
@@ -551,11 +582,11 @@ ADDING = """
 import sys
 from pathlib import Path
 from ultrarm_eval.engine.score_store import ScoreStore
-from ultrarm_eval.engine.token_ids import packed
+from ultrarm_eval.text_format.tokens import Tokens
 path, life, size = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 store = ScoreStore(path, "a", {"template": "raw"})
 for batch in range(10**9):
-    store.add({packed((life, batch, text)): batch + text / 8 for text in range(size)})
+    store.add({Tokens.of((life, batch, text)).identity: batch + text / 8 for text in range(size)})
     print(batch, flush=True)
 """
 
@@ -577,10 +608,12 @@ def test_a_store_killed_at_any_moment_holds_what_was_added_before(path):
         added = (first + rest).count("\n")
         assert added > 0
         found = opened(path).find(
-            [packed((life, i, j)) for i in range(added + 2) for j in range(size)]
+            [identity((life, i, j)) for i in range(added + 2) for j in range(size)]
         )
         whole = {
-            packed((life, i, j)): i + j / 8 for i in range(len(found) // size) for j in range(size)
+            identity((life, i, j)): i + j / 8
+            for i in range(len(found) // size)
+            for j in range(size)
         }
         assert found == whole
         # The batch whose end was not told may be there, but no later one.

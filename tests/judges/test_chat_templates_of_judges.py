@@ -59,7 +59,7 @@ def test_answers_that_differ_in_blanks_that_are_trimmed_tie_and_it_is_said(judge
 
 def test_turns_that_are_refused_are_found_before_the_weights_are_loaded(judge_of):
     judge = judge_of(USER_AND_ASSISTANT_IN_TURN)
-    judge._load_runner = None
+    judge._head.runner = None
     with pytest.raises(UnwritableTextError, match="Completion 2: .*system=fold"):
         judge.score(["p", "q", SYSTEM], ["a", "b", "c"])
     with pytest.raises(UnwritableTextError, match="Completion 0: "):

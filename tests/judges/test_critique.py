@@ -1,14 +1,11 @@
 """Critiques: the score that is read in them, and the judge that writes them."""
 
-import pickle
-
 import pytest
 import torch
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.critique import CritiqueJudge
-from ultrarm_eval.judges.critique_score import read_score
-from ultrarm_eval.judges.critique_text import Critique, CritiquedReward, is_unscored
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.critique import CritiqueJudge, read_score
 
 SMALL = {"max_new_tokens": 8, "device": "cpu"}
 
@@ -75,12 +72,11 @@ def test_the_reward_is_the_mean_of_the_readable_scores(model):
 
 def test_answers_without_a_readable_score_are_counted_and_none_is_guessed(model, caplog):
     judge = writing(CritiqueJudge(model, **SMALL), "nothing", "7", "nothing")
-    rewards = judge.score(["q", None, "q"], ["a", "b", "c"])
-    assert sorted(map(str, rewards)) == ["7.0", "nan", "nan"]
-    assert [is_unscored(reward) for reward in rewards].count(True) == 2
+    found = dict(judge.judgements(["q", None, "q"], ["a", "b", "c"]))
+    assert sorted(str(judgement.value) for judgement in found.values()) == ["7.0", "None", "None"]
+    assert sum(judgement.unscored for judgement in found.values()) == 2
     assert judge.settings()["counts"]["unreadable"] == 2
     assert "2 of 3 answers have no critique with a readable overall score" in caplog.text
-    assert not is_unscored(float("nan"))
 
 
 def test_the_store_keeps_critiques_beside_rewards_and_asks_again_for_the_others(model, tmp_path):
@@ -88,51 +84,49 @@ def test_the_store_keeps_critiques_beside_rewards_and_asks_again_for_the_others(
     judge = writing(CritiqueJudge(model, **SMALL, **store), "nothing", "7 good", "nothing")
     judge.score(["q", None, "q"], ["a", "b", "c"])
     again = writing(CritiqueJudge(model, **SMALL, **store), "5", "6")
-    rewards = again.score(["q", None, "q"], ["a", "b", "c"])
-    assert sorted(rewards) == [5.0, 6.0, 7.0]
-    by_score = {float(reward): reward.critique for reward in rewards}
-    assert by_score[7.0] == Critique(("7 good",), (7.0,))
-    assert by_score[5.0].texts == ("5",)
-
-
-def test_a_reward_with_its_critique_goes_between_processes():
-    reward = CritiquedReward(3.5, Critique(("fair",), (3.5,)))
-    again = pickle.loads(pickle.dumps(reward))
-    assert (again, again.critique) == (3.5, reward.critique)
-    assert Critique.from_json(reward.critique.as_json()) == reward.critique
+    found = dict(again.judgements(["q", None, "q"], ["a", "b", "c"]))
+    by_score = {judgement.value: judgement for judgement in found.values()}
+    assert sorted(by_score) == [5.0, 6.0, 7.0]
+    assert by_score[7.0] == Judgement(7.0, ("7 good",), {"scores": [7.0]})
+    assert by_score[5.0].explanation == ("5",)
+    assert sorted(again.score(["q", None, "q"], ["a", "b", "c"])) == [5.0, 6.0, 7.0]
 
 
 def test_turns_of_a_conversation_are_told_apart(model):
     judge = CritiqueJudge(model, max_new_tokens=8)
     turns = [{"role": role, "content": role[0]} for role in ("system", "user", "assistant", "user")]
     (encoded,) = judge._encoder.encode([turns], ["an answer"])
-    text = judge.tokenizer.decode(encoded.ids)
+    text = judge.tokenizer.decode(list(encoded.tokens))
     assert "### Instruction\nSystem: s\nUser: u\nAssistant: a\nUser: u\n" in text
 
 
 def test_the_prompt_quotes_instruction_and_answer_and_ends_where_the_score_begins(model):
     judge = CritiqueJudge(model, max_new_tokens=8)
     (encoded,) = judge._encoder.encode(["What is blue?"], ["The sky.</s>"])
-    text = judge.tokenizer.decode(encoded.ids)
+    text = judge.tokenizer.decode(list(encoded.tokens))
     assert "### Instruction\nWhat is blue?\n\n### Answer\nThe sky.</s>\n---" in text
     assert text.rstrip(" ").endswith("Assistant: ### Feedback\nOverall Score:")
     # The template's own ends of turn are control tokens, and the answer's is text.
-    assert list(encoded.ids).count(2) == 2
+    assert list(encoded.tokens).count(2) == 2
+
+
+def said(judge, prompts, answers):
+    return [judgement for _, judgement in sorted(judge.judgements(prompts, answers))]
 
 
 def test_samples_of_a_text_do_not_depend_on_the_texts_beside_it(model):
     judge = CritiqueJudge(model, samples=2, **SMALL)
     prompts, answers = ["q", "q", "r"], ["a", "b", "c"]
-    together = [reward.critique for reward in judge.score(prompts, answers)]
+    together = said(judge, prompts, answers)
     torch.rand(3)
     alone = [
-        CritiqueJudge(model, samples=2, **SMALL).score([p], [a])[0].critique
+        said(CritiqueJudge(model, samples=2, **SMALL), [p], [a])[0]
         for p, a in zip(prompts, answers, strict=True)
     ]
     assert together == alone
-    assert len(set(together[0].texts)) == 2
+    assert len(set(together[0].explanation)) == 2
     other = CritiqueJudge(model, samples=2, seed=1, **SMALL)
-    assert other.score(["q"], ["a"])[0].critique != together[0]
+    assert said(other, ["q"], ["a"])[0] != together[0]
     assert other.fingerprint() != judge.fingerprint()
 
 
@@ -170,3 +164,12 @@ def test_settings_that_are_not_allowed(model, settings, message):
 )
 def test_the_score_stands_where_the_prompt_asks_for_it(critique, score):
     assert read_score(critique) == score
+
+
+def test_what_is_written_is_counted_with_what_is_read(model):
+    judge = writing(CritiqueJudge(model, samples=2, **SMALL), "8", "7 water")
+    judge.score(["q"], ["a"])
+    (encoded,) = judge._encoder.encode(["q"], ["a"])
+    longest = len(judge.tokenizer("7 water", add_special_tokens=False)["input_ids"])
+    counts = judge.settings()["counts"]
+    assert counts["computed_tokens"] == len(encoded.tokens) + 2 * longest

@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from ultrarm_eval.judges.equal_rewards import warn_if_all_equal
+from ultrarm_eval.judges.judgements import warn_if_all_equal
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,9 @@ import pytest
 import torch
 
 from ultrarm_eval import load_judge
-from ultrarm_eval.engine.token_ids import unpacked
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, UltrarmEvalError
 from ultrarm_eval.judges.dpo import PreferenceJudge
 from ultrarm_eval.judges.likelihood import LikelihoodJudge
-from ultrarm_eval.text_format.completion_tokens import completion_start
 
 AUTO = "AutoModelForCausalLM"
 PROMPTS = ["the question", "the question", "a word list", None]
@@ -87,7 +85,7 @@ def test_the_completion_begins_where_the_ids_part(model):
     judge = judge_of(model, template="ultrarm")
     encoder = judge._encoder
     (encoded,) = encoder.encode(["the question"], ["answer"])
-    start, ids = completion_start(unpacked(encoded.packed_ids))
+    start, ids = encoded.tokens.start, encoded.tokens.ids
     text = judge.tokenizer.decode(list(ids[start:]))
     assert text.strip() == "answer"
     assert judge.tokenizer.decode(list(ids[:start])).endswith("Assistant:")
@@ -96,7 +94,7 @@ def test_the_completion_begins_where_the_ids_part(model):
 def test_an_empty_completion_is_as_likely_as_ending_at_once(model):
     judge = judge_of(model, template="ultrarm", reduction="sum")
     (encoded,) = judge._encoder.encode(["q"], [""])
-    start, ids = completion_start(unpacked(encoded.packed_ids))
+    start, ids = encoded.tokens.start, encoded.tokens.ids
     assert (start, int(ids[-1])) == (len(ids) - 1, 2)
     assert judge.score(["q"], [""])[0] < 0
 
@@ -109,8 +107,8 @@ def test_a_text_that_is_too_long_loses_its_beginning_and_not_the_place(model):
         judge_of(model)._encoder.encode(prompts, completions),
         strict=True,
     ):
-        start, ids = completion_start(unpacked(encoded.packed_ids))
-        all_start, all_ids = completion_start(unpacked(whole.packed_ids))
+        start, ids = encoded.tokens.start, encoded.tokens.ids
+        all_start, all_ids = whole.tokens.start, whole.tokens.ids
         assert (len(ids), encoded.truncated) == (20, True)
         assert list(ids[1:]) == list(all_ids[-19:])
         kept = min(len(all_ids) - all_start, 19)
@@ -260,9 +258,22 @@ def test_without_prompt_and_bos_every_token_of_the_completion_counts(write_model
     texts = ["the", "the sky is"]
     encoded = list(judge._encoder.encode([None, None], texts))
     for one, text in zip(encoded, texts, strict=True):
-        start, ids = completion_start(unpacked(one.packed_ids))
+        start, ids = one.tokens.start, one.tokens.ids
         # As lm-eval does: EOS stands where BOS would.
         assert (start, int(ids[0])) == (1, 2)
         expected = judge.tokenizer(text, add_special_tokens=False)["input_ids"]
         assert list(ids[1:]) == list(expected)
     assert len(set(judge.score([None] * 2, texts))) == 2
+
+
+def test_the_tokens_of_a_text_are_counted_and_nothing_else(model, reference):
+    for judge in (
+        judge_of(model),
+        judge_of(model, PreferenceJudge, reference=str(reference)),
+    ):
+        judge.score(["the question"], ["the answer"])
+        (encoded,) = judge._encoder.encode(["the question"], ["the answer"])
+        turns = [{"role": "user", "content": "the question"}]
+        turns.append({"role": "assistant", "content": "the answer"})
+        ids = judge.tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
+        assert judge.settings()["counts"]["computed_tokens"] == len(encoded.tokens) == len(ids)

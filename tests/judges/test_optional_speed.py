@@ -9,7 +9,7 @@ import torch
 from ultrarm_eval.checkpoints import quantization
 from ultrarm_eval.checkpoints.quantization import checked_quantization, require_quantized
 from ultrarm_eval.cli.main import main
-from ultrarm_eval.engine.compiling import compile_layers
+from ultrarm_eval.engine.decoder_runner import compile_layers
 from ultrarm_eval.errors import ConfigurationError, DeviceError, UltrarmEvalError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
@@ -100,7 +100,7 @@ def test_float8_needs_a_card_and_a_dtype_that_know_it(monkeypatch, capability, d
 def test_what_stands_behind_the_body_keeps_its_weights(auto, family, heads):
     import transformers
 
-    from ultrarm_eval.checkpoints.own_forward import _heads
+    from ultrarm_eval.checkpoints.model_loading import _heads
 
     small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.AutoConfig.for_model(family, **small)

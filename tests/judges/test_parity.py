@@ -10,7 +10,8 @@ from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 def decoded(judge, prompt, completion):
     (encoded,) = judge._encoder.encode([prompt], [completion])
-    return encoded.ids, judge.tokenizer.decode(list(encoded.ids))
+    ids = tuple(encoded.tokens)
+    return ids, judge.tokenizer.decode(list(ids))
 
 
 def test_ultrarm_reads_rewardbenchs_turns_between_bos_and_eos(checkpoint):

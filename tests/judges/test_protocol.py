@@ -10,11 +10,21 @@ import torch
 from ultrarm_eval import load_judge, plugins
 from ultrarm_eval.errors import ConfigurationError, PluginError, RewardError, ScoringError
 from ultrarm_eval.hookspecs import hookimpl
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.judgements import judgement_stream, judgements_of
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
-from ultrarm_eval.judges.protocol import checked_scores, checked_stream, settings_of
 
 WHO = re.escape("Judge 'mine' (plugin 'third-party')")
 PROMPTS, TEXTS = ["a"] * 4, ["one", "two", "three", "four"]
+
+
+def checked_scores(judge, prompts, texts):
+    return [judgement.value for judgement in judgements_of(judge, prompts, texts)]
+
+
+def checked_stream(judge, prompts, texts):
+    for index, judgement in judgement_stream(judge, prompts, texts):
+        yield index, judgement.value
 
 
 class Whole:
@@ -153,7 +163,8 @@ def test_what_is_sound_is_not_lost_with_what_is_not(registered):
     judge = make_judge("mine", {})
     with pytest.raises(RewardError) as caught:
         checked_scores(judge, PROMPTS, TEXTS)
-    assert (caught.value.completion, caught.value.rewards) == (1, {0: 1.0, 2: 2.0})
+    assert caught.value.completion == 1
+    assert caught.value.judgements == {0: Judgement(1.0), 2: Judgement(2.0)}
     got = []
     with pytest.raises(ScoringError, match="completion 3 None"):
         got.extend(checked_stream(judge, PROMPTS, TEXTS))
@@ -225,8 +236,8 @@ def test_what_another_packages_judge_raises_is_called_by_its_name(registered, me
 def test_settings_that_fail_at_the_end_lose_no_run(registered, caplog):
     registered(Whole)
     judge = make_judge("mine", {})
-    judge.settings = lambda: 1 / 0
-    assert settings_of(judge) == Whole().settings()
+    judge.judge.settings = lambda: 1 / 0
+    assert judge.settings() == Whole().settings()
     assert "ZeroDivisionError" in caplog.text
     assert "third-party" in caplog.text
 
@@ -240,7 +251,8 @@ def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered
     model._request_counts, model._counts_of_all, model._seconds_of_each = {}, {"texts": 1}, [1.0]
     whole = model.get_model_info()
     assert whole["judge_parameters"] == ["size"]
-    type(model.judge).settings = type(model.judge).fingerprint = fails
+    made = type(model.judge.judge)
+    made.settings = made.fingerprint = fails
     assert model.get_model_info() == whole
     assert "The results show what it said when it was made." in caplog.text
 

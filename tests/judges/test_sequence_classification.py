@@ -6,8 +6,8 @@ import logging
 import pytest
 import torch
 
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.judges.sequence_classification import SequenceClassificationJudge
 
 AUTO = "AutoModelForSequenceClassification"

@@ -8,8 +8,8 @@ import torch
 
 from tests.judges.test_encoder_judge import SMALL, tokenizer  # noqa: F401
 from ultrarm_eval import load_judge
-from ultrarm_eval.engine.attention.by_segment import AttentionBySegment
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.judges.dpo import PreferenceJudge
 from ultrarm_eval.judges.likelihood import LikelihoodJudge
 from ultrarm_eval.judges.sequence_classification import SequenceClassificationJudge

@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from tests.judges.test_token_rewards import LANGUAGE_MODEL, of
-from ultrarm_eval.engine.model_runner import ModelRunner
+from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.errors import ConfigurationError, DeviceError, ScoringError
 from ultrarm_eval.judges import AUTO_JUDGE
+from ultrarm_eval.judges.base import TokenJudge
 from ultrarm_eval.judges.critique import CritiqueJudge
-from ultrarm_eval.judges.token_judge import TOKEN_JUDGES, TokenJudge, require_token_judge
+from ultrarm_eval.judges.loading import TOKEN_JUDGES, require_token_judge
 from ultrarm_eval.plugins import registry
 
 
@@ -45,7 +46,7 @@ def test_a_judge_that_can_is_handed_back(checkpoint):
 
 def test_a_reward_that_is_no_number_is_an_error(checkpoint, monkeypatch):
     rewards = torch.tensor([0.5, math.nan])
-    monkeypatch.setattr(ModelRunner, "score_after_tokens", lambda self, text: rewards)
+    monkeypatch.setattr(DecoderRunner, "score_after_tokens", lambda self, text: rewards)
     with pytest.raises(ScoringError, match="after token 2 is nan.*bfloat16"):
         of(checkpoint, template="raw").rewards_after_tokens(None, "the")
 
@@ -54,7 +55,7 @@ def test_a_text_that_does_not_fit_into_memory(checkpoint, monkeypatch):
     def full(self, text):
         raise torch.OutOfMemoryError("CUDA out of memory. Tried")
 
-    monkeypatch.setattr(ModelRunner, "score_after_tokens", full)
+    monkeypatch.setattr(DecoderRunner, "score_after_tokens", full)
     with pytest.raises(DeviceError, match="single text of 2 tokens.*smaller max_length"):
         of(checkpoint, template="raw").rewards_after_tokens(None, "the")
 
@@ -63,6 +64,6 @@ def test_any_other_error_stays_what_it_is(checkpoint, monkeypatch):
     def broken(self, text):
         raise RuntimeError("no")
 
-    monkeypatch.setattr(ModelRunner, "score_after_tokens", broken)
+    monkeypatch.setattr(DecoderRunner, "score_after_tokens", broken)
     with pytest.raises(RuntimeError, match="^no$"):
         of(checkpoint).rewards_after_tokens(None, "the")

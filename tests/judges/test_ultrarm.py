@@ -145,13 +145,11 @@ class TestPrecision:
     def test_offloaded_final_norm_and_head_are_float32_too(
         self, checkpoint, reward_model, tmp_path, monkeypatch
     ):
-        from ultrarm_eval.checkpoints import model_loading
-
         real = LlamaRewardModel.from_pretrained
         spread = dict.fromkeys(("model.embed_tokens", "model.layers", "model.rotary_emb"), "cpu")
         offloaded = {**spread, "model.norm": "disk", "regression_head": "disk"}
         monkeypatch.setattr(
-            model_loading.LlamaRewardModel,
+            LlamaRewardModel,
             "from_pretrained",
             lambda *a, **o: real(
                 *a, **{**o, "device_map": offloaded, "offload_folder": str(tmp_path)}
@@ -183,12 +181,12 @@ class TestRealPairs:
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, monkeypatch, caplog):
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
     expected = judge.score(PROMPTS, COMPLETIONS)
     other = UltraRMJudge(str(checkpoint), max_batch_tokens=10_000)
     other._runner = judge._loaded()
-    real, computed = scorer._score_batch, []
+    real, computed = local_engine._score_batch, []
 
     def small_memory(model, texts, batch):
         if len(batch.texts) > 2:
@@ -196,7 +194,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
         computed.extend(tuple(texts[i]) for i in batch.texts)
         return real(model, texts, batch)
 
-    monkeypatch.setattr(scorer, "_score_batch", small_memory)
+    monkeypatch.setattr(local_engine, "_score_batch", small_memory)
     with caplog.at_level(logging.WARNING):
         assert other.score(PROMPTS, COMPLETIONS) == pytest.approx(expected, abs=TOLERANCE)
     assert len(computed) == len(set(computed)) == 5
@@ -204,14 +202,14 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
 
 
 def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkpoint, monkeypatch):
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
     def no_memory(model, texts, batch):
         raise torch.OutOfMemoryError
 
     other = UltraRMJudge(str(checkpoint))
     other._runner = judge._loaded()
-    monkeypatch.setattr(scorer, "_score_batch", no_memory)
+    monkeypatch.setattr(local_engine, "_score_batch", no_memory)
     with pytest.raises(
         DeviceError,
         match=r"Completion 0, which starts 'sky': .*single text of \d+ tokens.*smaller max_length",
@@ -222,7 +220,7 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
 def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     judge, checkpoint, monkeypatch
 ):
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
     tried = []
 
@@ -232,7 +230,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
 
     other = UltraRMJudge(str(checkpoint))
     other._runner = judge._loaded()
-    monkeypatch.setattr(scorer, "_score_batch", failing)
+    monkeypatch.setattr(local_engine, "_score_batch", failing)
     said = (
         r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
     )
@@ -270,9 +268,9 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
 def test_memory_that_ran_out_is_told_from_other_errors(
     judge, checkpoint, monkeypatch, error, is_memory
 ):
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
-    real, failed = scorer._score_batch, []
+    real, failed = local_engine._score_batch, []
 
     def failing_once(runner, texts, batch):
         if not failed:
@@ -282,7 +280,7 @@ def test_memory_that_ran_out_is_told_from_other_errors(
 
     other = UltraRMJudge(str(checkpoint))
     other._runner = judge._loaded()
-    monkeypatch.setattr(scorer, "_score_batch", failing_once)
+    monkeypatch.setattr(local_engine, "_score_batch", failing_once)
     if is_memory:
         assert other.score(PROMPTS, COMPLETIONS) == pytest.approx(
             judge.score(PROMPTS, COMPLETIONS), abs=TOLERANCE

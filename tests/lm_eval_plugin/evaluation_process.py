@@ -52,23 +52,21 @@ def main(order: dict[str, Any]) -> None:
 
 def watch_scores(unscored: Any) -> None:
     """Has the demo judge find no score for the answers to some documents."""
-    from ultrarm_eval.judges.critique_text import CritiquedReward
+    from ultrarm_eval.judges.base import Judgement
     from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
     if not unscored:
         return
-    real = UltraRMJudge.score
+    real = UltraRMJudge.judgements
 
-    def score(self: Any, prompts: Any, completions: Any) -> list[float]:
-        rewards = real(self, prompts, completions)
-        for i, (prompt, text) in enumerate(zip(prompts, completions, strict=True)):
-            number = int(prompt[0]["content"].split()[3])
-            if number in unscored and text.endswith(("word ", " ")):
-                rewards[i] = CritiquedReward(float("nan"), None)
-        return rewards
+    def judgements(self: Any, prompts: Any, completions: Any) -> Any:
+        for i, judgement in real(self, prompts, completions):
+            number = int(prompts[i][0]["content"].split()[3])
+            lacks = number in unscored and completions[i].endswith(("word ", " "))
+            yield i, Judgement(None) if lacks else judgement
 
     UltraRMJudge.may_abstain = True  # type: ignore[attr-defined]
-    UltraRMJudge.score = score  # type: ignore[method-assign]
+    UltraRMJudge.judgements = judgements  # type: ignore[method-assign]
 
 
 def writer() -> Any:
@@ -107,9 +105,9 @@ def writer() -> Any:
 
 def watch_batches(order: dict[str, Any]) -> list[int]:
     """The sizes of the batches that are computed; blocks in the one after `block_after`."""
-    from ultrarm_eval.engine import scorer
+    from ultrarm_eval.engine import local_engine
 
-    real, sizes = scorer._score_batch, []
+    real, sizes = local_engine._score_batch, []
     block_after = order.get("block_after")
 
     def score_batch(model: Any, texts: Any, batch: Any) -> list[float]:
@@ -120,7 +118,7 @@ def watch_batches(order: dict[str, Any]) -> list[int]:
         sizes.append(len(batch.texts))
         return rewards
 
-    scorer._score_batch = score_batch
+    local_engine._score_batch = score_batch
     return sizes
 
 

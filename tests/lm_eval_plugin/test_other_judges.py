@@ -54,14 +54,12 @@ def test_eurus(run, pairs, checkpoint, tmp_path):
 
 
 def test_critique(run, pairs, write_model, monkeypatch):  # noqa: F811
-    from ultrarm_eval.engine.critique_runner import CritiqueRunner
-    from ultrarm_eval.judges.critique_text import Critique
+    from ultrarm_eval.engine.generation_runner import GenerationRunner
 
-    def longer_is_better(self, ids):
-        score = min(10.0, len(ids) / 100)
-        return Critique((str(score),), (score,))
+    def longer_is_better(self, text):
+        return (f"{min(10.0, len(text) / 100)}",)
 
-    monkeypatch.setattr(CritiqueRunner, "critique", longer_is_better)
+    monkeypatch.setattr(GenerationRunner, "write", longer_is_better)
     model = str(write_model(LANGUAGE_MODEL, "llama", max_position_embeddings=2048))
     config = evaluated(run, pairs, judge="critique", pretrained=model, samples=2)
     assert (config["judge"], config["samples"], config["temperature"]) == ("critique", 2, 1.0)
@@ -102,8 +100,7 @@ def test_completions_without_a_readable_critique_are_left_out_and_counted(
     write_model,  # noqa: F811
     monkeypatch,
 ):
-    from ultrarm_eval.engine.critique_runner import CritiqueRunner
-    from ultrarm_eval.judges.critique_text import Critique
+    from ultrarm_eval.engine.generation_runner import GenerationRunner
 
     rows = [
         raw_row(instruction=f"p{i}", answers=((f"good {i}", 5), (f"fair {i}", 3), (f"bad {i}", 1)))
@@ -113,9 +110,9 @@ def test_completions_without_a_readable_critique_are_left_out_and_counted(
     model = str(write_model(LANGUAGE_MODEL, "llama", max_position_embeddings=2048))
     args = {"judge": "critique", "pretrained": model}
 
-    def critique(self, ids):
+    def write(self, tokens):
         # The prompt ends in the answer: which of them it is decides.
-        text = self._tokenizer.decode(ids)
+        text = self._tokenizer.decode(list(tokens))
         scores = {
             "good 0": 9.0,
             "fair 0": None,
@@ -125,9 +122,9 @@ def test_completions_without_a_readable_critique_are_left_out_and_counted(
             "bad 1": None,
         }
         score = next((s for name, s in scores.items() if name in text), 5.0)
-        return Critique((f"about {score}",), (score,))
+        return (f"{score}",)
 
-    monkeypatch.setattr(CritiqueRunner, "critique", critique)
+    monkeypatch.setattr(GenerationRunner, "write", write)
     results = run("reward-model", ["ultrafeedback_pairs"], {"data": str(path)}, model_args=args)
     first, second, third = results["samples"]["ultrafeedback_pairs"]
     # Good against bad alone; one completion is no pair; equal scores are ties.
@@ -139,7 +136,7 @@ def test_completions_without_a_readable_critique_are_left_out_and_counted(
     assert (metadata["completions_without_score"], metadata["documents_without_score"]) == (3, 1)
     assert results["config"]["judge_counts"]["unreadable"] == 3
     assert first["judged"] == [
-        {"reward": 9.0, "critiques": ["about 9.0"], "scores": [9.0]},
-        {"reward": None, "critiques": ["about None"], "scores": [None]},
-        {"reward": 2.0, "critiques": ["about 2.0"], "scores": [2.0]},
+        {"reward": 9.0, "critiques": ["9.0"], "scores": [9.0]},
+        {"reward": None, "critiques": ["None"], "scores": [None]},
+        {"reward": 2.0, "critiques": ["2.0"], "scores": [2.0]},
     ]

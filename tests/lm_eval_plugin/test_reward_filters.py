@@ -321,12 +321,12 @@ def test_a_win_needs_a_reference_that_is_text(run, writer, own_task):
 def test_an_answer_without_a_score_is_refused_in_tasks_that_would_count_it(
     run, writer, own_task, monkeypatch, tmp_path
 ):
-    from ultrarm_eval.judges.critique_text import CritiquedReward
+    from ultrarm_eval.judges.base import Judgement
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(UltraRMJudge, "may_abstain", True, raising=False)
     monkeypatch.setattr(
-        UltraRMJudge, "score", lambda _, p, c: [CritiquedReward(float("nan"), None)] * len(c)
+        UltraRMJudge, "judgements", lambda _, p, c: enumerate([Judgement(None)] * len(c))
     )
     with pytest.raises(ScoringError, match=r"3 of 3 answers got no readable score.*samples: 4"):
         run(writer, ["own"], include_path=own_task())

@@ -98,8 +98,8 @@ def test_what_the_model_computed_and_how_long_it_took_stand_in_the_results(
     judge = load_judge(str(checkpoint), device="cpu")
     # Each prompt has answers of its own here: no text is there twice.
     texts = [(f"p{i}", text) for i in range(6) for text in ("the sky", str(i))]
-    tokens = [len(e.ids) for e in judge._encoder.encode(*zip(*texts, strict=True))]
-    assert first["judge_counts"]["computed_tokens"] == sum(tokens)
+    plan, _ = judge.plan(*zip(*texts, strict=True))
+    assert first["judge_counts"]["computed_tokens"] == plan.computed_tokens
     assert first["scoring_seconds"] > 0
     assert first["ultrarm_eval_version"] == __version__
     # What the store holds is not computed, and takes the model no time.
@@ -167,10 +167,10 @@ class TestResponseCache:
         )
 
     def test_a_killed_run_goes_on_where_it_was(self, run, checkpoint, pairs, tmp_path, monkeypatch):
-        from ultrarm_eval.engine import scorer
+        from ultrarm_eval.engine import local_engine
 
         uninterrupted = self.run_cached(run, checkpoint, pairs, tmp_path / "other")
-        real, computed = scorer._score_batch, []
+        real, computed = local_engine._score_batch, []
 
         def counting(model, texts, batch):
             computed.extend(tuple(texts[i]) for i in batch.texts)
@@ -181,10 +181,10 @@ class TestResponseCache:
                 raise KeyboardInterrupt
             return counting(model, texts, batch)
 
-        monkeypatch.setattr(scorer, "_score_batch", dies_after_three)
+        monkeypatch.setattr(local_engine, "_score_batch", dies_after_three)
         with pytest.raises(KeyboardInterrupt):
             self.run_cached(run, checkpoint, pairs, tmp_path / "cache", max_batch_tokens=1)
-        monkeypatch.setattr(scorer, "_score_batch", counting)
+        monkeypatch.setattr(local_engine, "_score_batch", counting)
         resumed = self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
         assert len(computed) == len(set(computed)) == 12
         for name in ("acc,none", "margin,none"):
@@ -314,10 +314,10 @@ def test_a_judge_that_does_not_say_that_it_abstains_has_to_score_everything(
 ):
     from tests.conftest import raw_row, write_jsonl
     from ultrarm_eval.errors import ScoringError
-    from ultrarm_eval.judges.critique_text import CritiquedReward
+    from ultrarm_eval.judges.base import Judgement
 
     model = model_of(lambda *_: 0.0)
-    model.judge.score = lambda p, c: [CritiquedReward(float("nan"), None)] * len(c)
+    model.judge.score = lambda p, c: [Judgement(None)] * len(c)
     data = str(write_jsonl(tmp_path / "d.jsonl", [raw_row()]))
     with pytest.raises(ScoringError, match="a reward is a finite number"):
         run(model, ["ultrafeedback_pairs"], {"data": data})

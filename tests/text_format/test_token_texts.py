@@ -26,7 +26,7 @@ def llama(checkpoint, _write_checkpoint):
     texts = TokenTexts(loaded.tokenizer.backend_tokenizer)
 
     def ids_of(text):
-        return next(encoder.encode([None], [text])).ids
+        return tuple(next(encoder.encode([None], [text])).tokens)
 
     return ids_of, texts
 

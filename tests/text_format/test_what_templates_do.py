@@ -22,7 +22,7 @@ def encoder_of(source, *, reasoning_is_special=False, **options):
     tokenizer = chatml_tokenizer(source, reasoning_is_special=reasoning_is_special)
     template = get_template("chat", tokenizer)
     encoder = TextEncoder(tokenizer, template, **{"max_length": 4096, **options})
-    encoder.decode = lambda text: tokenizer.decode(list(text.ids))
+    encoder.decode = lambda text: tokenizer.decode(list(text.tokens))
     return encoder
 
 
@@ -102,7 +102,7 @@ class TestAnAnswerThatIsNotWhollyInTheText:
             WITHOUT_REASONING, reasoning_is_special=is_special, special_tokens=special_tokens
         )
         found = encoded(encoder, "q", self.THOUGHT)
-        assert found.ids == encoded(encoder, "q", "Water.").ids
+        assert found.tokens == encoded(encoder, "q", "Water.").tokens
         assert "cut_by_template" in found.remarks
         assert "cut_by_template" not in encoded(encoder, "q", "Water.").remarks
 
@@ -143,14 +143,16 @@ class TestSpecialTokensInContents:
             found = encoded(encoder, f"q{END}", answer)
             turns = encoded(encoder, "q", "a")
             control = {encoder._parsing.token_to_id(token) for token in (START, END)}
-            assert [i for i in found.ids if i in control] == [i for i in turns.ids if i in control]
+            assert [i for i in found.tokens if i in control] == [
+                i for i in turns.tokens if i in control
+            ]
 
     def test_one_that_a_template_puts_together_is_text_or_counted(self):
         # What is joined here is no token that the template wrote.
         source = CHATML.replace("m.content", "m.content.replace('</think>', '')")
         encoder = encoder_of(source, reasoning_is_special=True)
         found = encoded(encoder, "q", "<|im_</think>end|>")
-        assert found.ids.count(encoder._parsing.token_to_id(END)) == 2
+        assert list(found.tokens).count(encoder._parsing.token_to_id(END)) == 2
 
     def test_what_no_marking_can_keep_apart_is_counted(self):
         source = (
@@ -166,7 +168,7 @@ class TestSpecialTokensInContents:
         for special_tokens in ("text", "parse"):
             encoder = encoder_of(CHATML, special_tokens=special_tokens)
             found = encoded(encoder, "q", "<think>a</think>")
-            assert found.ids.count(encoder._parsing.token_to_id("<think>")) == 1
+            assert list(found.tokens).count(encoder._parsing.token_to_id("<think>")) == 1
             assert found.remarks == ("spelled_added",)
             assert not found.spells_special_tokens
 
@@ -220,7 +222,7 @@ class TestSystemTurns:
     def test_are_folded_or_dropped_and_counted(self, system, expected, count):
         encoder = encoder_of(USER_AND_ASSISTANT_IN_TURN, system=system)
         found = encoded(encoder, [SYSTEM, USER], "a")
-        assert found.ids == encoded(encoder, expected, "a").ids
+        assert found.tokens == encoded(encoder, expected, "a").tokens
         assert found.remarks == (count,)
         assert encoded(encoder, "q", "a").remarks == ()
 

@@ -2,6 +2,12 @@
 
 from hypothesis import strategies as st
 
+from ultrarm_eval.text_format.tokens import Tokens
+
+
+def as_tokens(texts):
+    return [Tokens.of(ids) for ids in texts]
+
 
 @st.composite
 def distinct_texts(draw, max_token=4, max_texts=10):

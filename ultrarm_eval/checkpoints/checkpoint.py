@@ -18,10 +18,16 @@ from ultrarm_eval.checkpoints.architecture import ULTRARM, Architecture
 from ultrarm_eval.checkpoints.fields import require_config_values
 from ultrarm_eval.checkpoints.files import Fetch, fetcher, hub_commit, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
-from ultrarm_eval.checkpoints.recognition import advice
 from ultrarm_eval.checkpoints.unread_weights import refuse_unread
-from ultrarm_eval.checkpoints.weight_files import WeightFiles, look_into, survey_weights
-from ultrarm_eval.checkpoints.weights import StoredWeight, is_zip, require_fitting, verify_checksums
+from ultrarm_eval.checkpoints.weights import (
+    StoredWeight,
+    WeightFiles,
+    is_zip,
+    look_into,
+    require_fitting,
+    survey_weights,
+    verify_checksums,
+)
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -177,10 +183,11 @@ def open_checkpoint(
         keys = weights.keys
         refuse_adapter_weights(name, keys)
         network = built(name, config, values, keys, architecture)
-    except OtherKindError as error:
+    except OtherKindError:
+        # An adapter within its model can look like another kind.
         keys = keys or survey_weights(name, fetch, is_folder=is_folder).keys
         refuse_adapter_weights(name, keys)
-        raise CheckpointError(f"{error} {advice(name, values, keys)}") from error
+        raise
     checkpoint = Checkpoint(
         name=name,
         revision=revision,

@@ -40,6 +40,28 @@ LANGUAGE_HEADS = {
 # Of these, those with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
+#: Reward models that no judge here reads, by the class that their config.json names.
+_NOT_READ = {
+    "RewardModel": "a reward model of OpenRLHF",
+    "LlamaForRewardModelWithGating": "a reward model with gated objectives (ArmoRM, QRM)",
+    "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
+    "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
+    "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
+    "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
+    "InternLM2ForRewardModel": "InternLM2's reward model",
+    "Qwen2ForRewardModel": "a reward model with two layers behind the body (Qwen2.5-Math-RM)",
+    "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
+    "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
+}
+#: The same by the beginning of a weight's name.
+_NOT_READ_HEADS = {
+    "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",
+    "value_head.": "a value head, as of OpenRLHF's older reward models",
+    "regression_layer.": "a head of several objectives, as of ArmoRM or QRM",
+    "gating.": "a gate over several objectives, as of ArmoRM or QRM",
+    "score_head.": "a head of Safe-RLHF",
+    "score.0.": "two layers behind the body, as of Qwen2.5-Math-RM or INF-ORM",
+}
 
 
 def refuse_unread(
@@ -112,8 +134,6 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     unread = [key for key in unread if not harmless.search(key)]
     if not unread:
         return
-    from ultrarm_eval.checkpoints.recognition import what_is_not_read
-
     kind = what_is_not_read({}, unread)
     hint = (
         "Does its config.json belong to these weights?"
@@ -131,3 +151,15 @@ def _harmless(network: Any) -> re.Pattern[str]:
     if type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
         patterns += LANGUAGE_HEADS
     return re.compile("|".join(f"({pattern})" for pattern in patterns))
+
+
+def what_is_not_read(values: Mapping[str, Any], keys: Collection[str]) -> str | None:
+    """What a reward model is that no judge here reads; None if it is none that is known."""
+    for one in values.get("architectures") or ():
+        if str(one) in _NOT_READ:
+            return f"{_NOT_READ[str(one)]}: its config.json names the class {one}"
+    for beginning, what in _NOT_READ_HEADS.items():
+        key = next((key for key in sorted(keys) if key.startswith(beginning)), None)
+        if key is not None:
+            return f"a model with {what}: it has {key}"
+    return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,13 +12,13 @@ from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
 from ultrarm_eval.cli.judge_options import SCORING, add_judge_options, judge_if_any
 from ultrarm_eval.cli.output import write_to_terminal
 from ultrarm_eval.cli.row_text import ShownRows, as_number, judged, plain, rows_as_text
-from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import CompletionView, PairView, RowView, judge_rows, view_row
-from ultrarm_eval.judges.critique_text import is_unscored
+from ultrarm_eval.judges.base import judge_name
+from ultrarm_eval.judges.judgements import judgements_of, texts_from
 from ultrarm_eval.judges.loading import load_weights
-from ultrarm_eval.judges.text_check import texts_from
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.preference_data import PreferenceData
 
@@ -154,21 +153,11 @@ def _disagreeing(data: PreferenceData, results: str, limit: int) -> ShownRows:
 
 
 def _scored(judge: Judge, prompts: Sequence[Any], texts: Sequence[str]) -> list[float]:
-    rewards = list(judge.score(prompts, texts))
-    if len(rewards) != len(texts) or any(
-        not math.isfinite(reward) and not is_unscored(reward) for reward in rewards
-    ):
-        raise ScoringError(
-            f"The judge gave {len(rewards)} rewards to {len(texts)} completions, or one that is no "
-            "finite number."
-        )
-    return rewards
+    return [judgement.reward for judgement in judgements_of(judge, prompts, texts)]
 
 
 def _said_of(judge: Judge | None) -> dict[str, Any] | None:
-    if judge is None:
-        return None
-    return {"name": str(getattr(judge, "name", type(judge).__name__)), **judge.settings()}
+    return None if judge is None else {"name": judge_name(judge), **judge.settings()}
 
 
 def _as_json(shown: ShownRows) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_optio
 from ultrarm_eval.cli.output import RowOutput
 from ultrarm_eval.cli.stored_judge import StoredJudge
 from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
-from ultrarm_eval.judges.critique_text import CritiquedReward, is_unscored
-from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.judgements import texts_from
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
@@ -116,7 +116,7 @@ def _judged(
         ScoringError: A reward is no finite number; the rows before it came.
     """
     # A prompt's reference is asked for once, whatever number of answers is compared with it.
-    of_references: dict[tuple[str, str], float] = {}
+    of_references: dict[tuple[str, str], Judgement] = {}
     for start in range(0, len(given), _ROWS_AT_ONCE):
         part = given[start : start + _ROWS_AT_ONCE]
         compared: dict[tuple[str, str], Answer] = {}
@@ -129,24 +129,24 @@ def _judged(
         try:
             with texts_from([a.where for a, _ in asked]):
                 scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
-            rewards = dict(enumerate(scores))
+            found = dict(enumerate(scores))
         except RewardError as error:
             which = ", its reference" if error.completion >= len(part) else ""
             where = asked[error.completion][0].where
             failure = ScoringError(f"{where}{which}: {error.problem}")
             failure.__cause__ = error
-            rewards = dict(error.rewards)
+            found = dict(error.judgements)
         of_references |= {
-            pair: rewards[place]
+            pair: found[place]
             for place, pair in enumerate(compared, start=len(part))
-            if place in rewards
+            if place in found
         }
         rows = []
         for place, (answer, text) in enumerate(part):
             of_reference = None if text is None else of_references.get((answer.key, text))
-            if place not in rewards or (text is not None and of_reference is None):
+            if place not in found or (text is not None and of_reference is None):
                 break
-            rows.append(_row(answer, rewards[place], text, of_reference))
+            rows.append(_row(answer, found[place], text, of_reference))
         yield rows
         if failure is not None:
             raise failure
@@ -186,18 +186,17 @@ def _as_text(figures: Mapping[str, Any]) -> str:
 
 
 def _row(
-    answer: Answer, reward: float, reference: str | None, of_reference: float | None
+    answer: Answer, judgement: Judgement, reference: str | None, of_reference: Judgement | None
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"row": answer.where.row, "length": len(answer.text)}
-    if isinstance(reward, CritiquedReward) and reward.critique is not None:
-        row |= {"critiques": reward.critique.texts, "scores": reward.critique.scores}
-    if is_unscored(reward):
+    row: dict[str, Any] = {"row": answer.where.row, "length": len(answer.text), **judgement.told()}
+    if judgement.value is None:
         return row
-    row["reward"] = float(reward)
-    if reference is not None and of_reference is not None and not is_unscored(of_reference):
+    row["reward"] = judgement.value
+    other = None if of_reference is None else of_reference.value
+    if reference is not None and other is not None:
         row |= {
-            "reward_of_reference": float(of_reference),
-            "win": win_credit(reward, of_reference),
+            "reward_of_reference": other,
+            "win": win_credit(judgement.value, other),
             "length_difference": len(answer.text) - len(reference),
         }
     return row

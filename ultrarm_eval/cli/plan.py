@@ -32,7 +32,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ultrarm_eval.judges.text_check import texts_from
+    from ultrarm_eval.judges.judgements import texts_from
 
     judge = chosen_judge(options).make_batched()
     requests = read_requests(options.data, options.split, options.data_revision)

@@ -14,7 +14,7 @@ from ultrarm_eval.cli.output import form_of, require_replaceable, write_result
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from ultrarm_eval.judges.token_judge import TokenJudge
+    from ultrarm_eval.judges.base import TokenJudge
     from ultrarm_eval.runs.evaluation import Evaluation
 
 logger = logging.getLogger(__name__)

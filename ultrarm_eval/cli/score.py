@@ -18,8 +18,8 @@ from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
-from ultrarm_eval.judges.critique_text import is_unscored
-from ultrarm_eval.judges.text_check import texts_from
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.judgements import texts_from
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.sources.conversations import (
@@ -96,14 +96,16 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
             with texts_from(
                 [_field(opened.rows.where(i), side) for i in indices for side in (0, 1)]
             ):
-                rewards = scoring.score(
+                judgements = scoring.score(
                     [prompt for prompt, _ in sides], [text for _, text in sides]
                 )
         except RewardError as error:
             failure = _placed(error, opened.rows.where(indices[error.completion // 2]))
-            rewards = _whole_pairs(error)
+            judgements = _whole_pairs(error)
         # Of a chunk that fails, the pairs before the first without both of its rewards.
-        for index, chosen, rejected in zip(indices, rewards[::2], rewards[1::2], strict=False):
+        for index, chosen, rejected in zip(
+            indices, judgements[::2], judgements[1::2], strict=False
+        ):
             output.write(row_of(index, unscored.seen(chosen), unscored.seen(rejected)))
         output.flush()
         if failure is not None:
@@ -154,13 +156,11 @@ class _Unscored:
     def __init__(self) -> None:
         self._answers = self._without = 0
 
-    def seen(self, reward: float) -> float | None:
+    def seen(self, judgement: Judgement) -> float | None:
         """A reward; None where there is none."""
         self._answers += 1
-        if not is_unscored(reward):
-            return reward
-        self._without += 1
-        return None
+        self._without += judgement.unscored
+        return judgement.value
 
     def report(self) -> None:
         """Says how many there were."""
@@ -183,10 +183,10 @@ def _field(where: Location, side: int) -> str:
     return f"{where}, field {('chosen', 'rejected')[side]!r}"
 
 
-def _whole_pairs(error: RewardError) -> list[float]:
-    known = takewhile(error.rewards.__contains__, count())
-    rewards = [error.rewards[index] for index in known]
-    return rewards[: len(rewards) // 2 * 2]
+def _whole_pairs(error: RewardError) -> list[Judgement]:
+    known = takewhile(error.judgements.__contains__, count())
+    judgements = [error.judgements[index] for index in known]
+    return judgements[: len(judgements) // 2 * 2]
 
 
 def _read(where: Location, row: Row) -> AnsweredPrompt:

@@ -13,11 +13,9 @@ from typing import Any
 from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 from ultrarm_eval.errors import RewardError, ScoreStoreError, UnwritableTextError
-from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.equal_rewards import EqualRewards
+from ultrarm_eval.judges.base import Judge, Judgement
+from ultrarm_eval.judges.judgements import EqualRewards, check_texts, judgements_of
 from ultrarm_eval.judges.loading import load_weights, takes_setting
-from ultrarm_eval.judges.protocol import checked_scores, settings_of
-from ultrarm_eval.judges.text_check import check_texts
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.runs.identity import mapping
 
@@ -76,25 +74,26 @@ class StoredJudge:
 
     def settings(self) -> dict[str, Any]:
         """The judge's settings."""
-        return settings_of(self.judge)
+        return dict(self.judge.settings())
 
-    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
-        """The rewards of completions, in order.
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Judgement]:
+        """What the judge says of completions, in order.
 
         Raises:
             RewardError: One is no finite number; the error has those that are.
             ScoringError: The judge fails.
         """
-        rewards = self._scores(prompts, completions)
-        for prompt, text, reward in zip(prompts, completions, rewards, strict=True):
-            self._watched.add((repr(prompt), text), reward)
-        return rewards
+        found = self._judgements(prompts, completions)
+        for prompt, text, judgement in zip(prompts, completions, found, strict=True):
+            self._watched.add((repr(prompt), text), judgement.value)
+        return found
 
-    def _scores(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
+    def _judgements(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Judgement]:
         if self._store is None:
-            return checked_scores(self.judge, prompts, completions)
+            return judgements_of(self.judge, prompts, completions)
         keys = [_key(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]
-        known = self._store.find(list(dict.fromkeys(keys)))
+        stored = self._store.find(list(dict.fromkeys(keys)))
+        known = {key: Judgement(reward) for key, reward in stored.items()}
         if not self._counts:
             logger.info(FOUND_IN_STORE, self._store.path, len(known), len(set(keys)))
         self._counts.update(texts=len(keys), from_store=len(known))
@@ -103,28 +102,34 @@ class StoredJudge:
         for start in range(0, len(missing), _STORED_AT_ONCE):
             part = missing[start : start + _STORED_AT_ONCE]
             try:
-                scores = checked_scores(
+                found = judgements_of(
                     self.judge, [prompts[i] for i in part], [completions[i] for i in part]
                 )
             except RewardError as error:
-                known |= self._kept({keys[part[i]]: r for i, r in error.rewards.items()})
+                known |= self._kept({keys[part[i]]: j for i, j in error.judgements.items()})
                 error.completion = part[error.completion]
-                error.rewards = {i: known[key] for i, key in enumerate(keys) if key in known}
+                error.judgements = {i: known[key] for i, key in enumerate(keys) if key in known}
                 raise
             except UnwritableTextError as error:
                 raise UnwritableTextError(part[error.text], error.reason) from error
-            known |= self._kept({keys[i]: r for i, r in zip(part, scores, strict=True)})
+            known |= self._kept({keys[i]: j for i, j in zip(part, found, strict=True)})
         return [known[key] for key in keys]
 
-    def _kept(self, rewards: dict[bytes, float]) -> dict[bytes, float]:
+    def _kept(self, judgements: dict[bytes, Judgement]) -> dict[bytes, Judgement]:
         # What a judge wrote has no place in the store, and its reward is not kept without it.
-        plain = {k: r for k, r in rewards.items() if type(r) is float and math.isfinite(r)}
+        plain = {
+            key: judgement.value
+            for key, judgement in judgements.items()
+            if judgement == Judgement(judgement.value)
+            and judgement.value is not None
+            and math.isfinite(judgement.value)
+        }
         try:
             if self._store is not None:
                 self._store.add(plain)
         except ScoreStoreError as error:
             logger.warning("%s The run goes on without it.", error)
-        return rewards
+        return judgements
 
 
 def _key(prompt: Prompt, completion: str) -> bytes:

@@ -48,7 +48,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ultrarm_eval.judges.token_judge import require_token_judge
+    from ultrarm_eval.judges.loading import require_token_judge
 
     if options.output is not None:
         _require_folder(Path(options.output))

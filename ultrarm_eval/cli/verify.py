@@ -46,7 +46,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     import torch
 
-    from ultrarm_eval.judges.text_check import texts_from
+    from ultrarm_eval.judges.judgements import texts_from
 
     if options.n < 1:
         raise ConfigurationError(f"n={options.n}: at least one prompt is needed.")

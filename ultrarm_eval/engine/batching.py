@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.engine.attention.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
+from ultrarm_eval.engine.kernels.choice import AUTO as ANY_ATTENTION
+from ultrarm_eval.engine.kernels.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
 from ultrarm_eval.engine.plan import BATCHINGS, PADDED, SHARED
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 

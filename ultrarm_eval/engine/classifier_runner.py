@@ -10,10 +10,9 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.engine.padding import padded_right
+from ultrarm_eval.engine.rows import padded_right
 from ultrarm_eval.engine.runner import PaddedRunner
-from ultrarm_eval.engine.token_ids import TokenIds
-from ultrarm_eval.text_format.completion_tokens import completion_start
+from ultrarm_eval.text_format.tokens import Tokens
 
 
 class ClassifierRunner(PaddedRunner):
@@ -24,33 +23,30 @@ class ClassifierRunner(PaddedRunner):
 
         Args:
             model: The model, in evaluation mode.
-            has_token_types: Whether texts are a `PairEncoder`'s, and the model is told by token
-                types which tokens are of the second.
+            has_token_types: Whether the model is told by token types which tokens are of the second
+                text, and texts say where that starts.
         """
         self.model = model
         self._has_token_types = has_token_types
         # A batch may set the model's padding token for as long as it is computed.
         self._running = threading.Lock()
 
-    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
         """Rewards of texts padded on the right, under a mask.
 
         Returns:
             float32, shape (texts,).
         """
-        starts: Sequence[int] | None = None
-        if self._has_token_types:
-            starts, texts = zip(*map(completion_start, texts), strict=True)
         with self._running, torch.inference_mode(), self._padding(texts) as padding_id:
             ids, mask = padded_right(texts, padding_id, self.model.device)
             inputs = {"input_ids": ids, "attention_mask": mask}
-            if starts is not None:
-                inputs["token_type_ids"] = _token_types(starts, mask)
+            if self._has_token_types:
+                inputs["token_type_ids"] = _token_types([text.start or 0 for text in texts], mask)
             logits = self.model(**inputs).logits
         return logits.float().reshape(len(texts))  # type: ignore[no-any-return]
 
     @contextmanager
-    def _padding(self, texts: Sequence[TokenIds]) -> Iterator[int]:
+    def _padding(self, texts: Sequence[Tokens]) -> Iterator[int]:
         """The model's padding token; where it has none, one that no text of the batch has.
 
         A decoder's class looks for the last token that is no padding token, by its id.
@@ -60,7 +56,7 @@ class ClassifierRunner(PaddedRunner):
         if configured is not None and 0 <= configured < config.vocab_size:
             yield configured
             return
-        used = {int(token) for ids in texts for token in ids}
+        used = {token for text in texts for token in text}
         chosen = next(token for token in count() if token not in used)
         config.pad_token_id = chosen
         try:

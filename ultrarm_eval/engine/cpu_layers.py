@@ -18,7 +18,7 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP
 from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP
 
 if TYPE_CHECKING:
-    from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
+    from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 
 logger = logging.getLogger(__name__)
 

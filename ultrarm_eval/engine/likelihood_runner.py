@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.engine.padding import padded_right
+from ultrarm_eval.engine.rows import padded_right
 from ultrarm_eval.engine.runner import PaddedRunner
-from ultrarm_eval.engine.token_ids import TokenIds
-from ultrarm_eval.text_format.completion_tokens import completion_start
+from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.text_format.tokens import Tokens
 
 SUM, MEAN = "sum", "mean"
 REDUCTIONS = (MEAN, SUM)
@@ -33,8 +33,8 @@ class LikelihoodRunner(PaddedRunner):
         self._reduction = reduction
         self._running = threading.Lock()
 
-    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
-        """Rewards of texts that a `CompletionEncoder` packed.
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
+        """Rewards of texts that say where the completion starts.
 
         Returns:
             float64, shape (texts,): a sum of hundreds of terms needs the digits.
@@ -42,11 +42,11 @@ class LikelihoodRunner(PaddedRunner):
         with self._running, torch.inference_mode():
             return summed_log_likelihoods(self.model, texts, mean=self._reduction == MEAN)
 
-    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+    def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """The sum, or the mean, so far after each token of a completion.
 
         Args:
-            text: What a `CompletionEncoder` packed.
+            text: A text that says where the completion starts.
 
         Returns:
             float64, shape (the completion's tokens,).
@@ -75,17 +75,17 @@ class PreferenceRunner(PaddedRunner):
         self.model, self._reference, self._beta = model, reference, beta
         self._running = threading.Lock()
 
-    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
-        """Rewards of texts that a `CompletionEncoder` packed, float64, shape (texts,)."""
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
+        """Rewards of texts that say where the completion starts, float64, shape (texts,)."""
         with self._running, torch.inference_mode():
             tuned = summed_log_likelihoods(self.model, texts)
             return self._beta * (tuned - summed_log_likelihoods(self._reference, texts))
 
-    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+    def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """The reward so far after each token of a completion.
 
         Args:
-            text: What a `CompletionEncoder` packed.
+            text: A text that says where the completion starts.
 
         Returns:
             float64, shape (the completion's tokens,).
@@ -97,13 +97,13 @@ class PreferenceRunner(PaddedRunner):
 
 
 def summed_log_likelihoods(
-    model: Any, texts: Sequence[TokenIds], *, mean: bool = False
+    model: Any, texts: Sequence[Tokens], *, mean: bool = False
 ) -> torch.Tensor:
     """Natural log-likelihoods of the completions' tokens.
 
     Args:
         model: The language model.
-        texts: What a `CompletionEncoder` packed.
+        texts: Texts that say where the completion starts.
         mean: Divide by the number of the completion's tokens.
 
     Returns:
@@ -113,23 +113,25 @@ def summed_log_likelihoods(
     return torch.stack([terms.mean() if mean else terms.sum() for terms in found])
 
 
-def log_likelihoods(model: Any, texts: Sequence[TokenIds]) -> list[torch.Tensor]:
+def log_likelihoods(model: Any, texts: Sequence[Tokens]) -> list[torch.Tensor]:
     """Natural log-likelihoods of each token of the completions.
 
     Args:
         model: The language model.
-        texts: What a `CompletionEncoder` packed.
+        texts: Texts that say where the completion starts.
 
     Returns:
         For each text float64 on the CPU, shape (the completion's tokens,).
     """
-    placed = [completion_start(numbers) for numbers in texts]
-    ids, mask = padded_right([tokens for _, tokens in placed], _PADDING_ID, model.device)
+    ids, mask = padded_right(texts, _PADDING_ID, model.device)
     logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     every = []
-    for row, (start, tokens) in enumerate(placed):
+    for row, text in enumerate(texts):
+        start, stop = text.start, len(text)
+        if start is None:
+            raise ScoringError("A text does not say where its completion starts.")
         # The position before a token predicts it.
-        predicted = logits[row, start - 1 : len(tokens) - 1].float().log_softmax(-1)
-        targets = ids[row, start : len(tokens), None].to(predicted.device)
+        predicted = logits[row, start - 1 : stop - 1].float().log_softmax(-1)
+        targets = ids[row, start:stop, None].to(predicted.device)
         every.append(predicted.gather(-1, targets).cpu().double()[:, 0])
     return every

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.engine.batches import plan_batches
-from ultrarm_eval.engine.packing import Piece, cut, pack
-from ultrarm_eval.engine.prefix_forest import LEAST_SHARED, prefix_forest
-from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.engine.tree import LEAST_SHARED, Piece, cut, prefix_forest
 from ultrarm_eval.errors import unknown_choice
+from ultrarm_eval.text_format.tokens import Tokens
 
 SHARED, PACKED, PADDED = "shared", "packed", "padded"
 #: How texts are batched: rows without padding whose common prefixes stand once, rows without
 #: padding, or one row a text, padded to the longest.
 BATCHINGS = (SHARED, PACKED, PADDED)
+
+# Pieces that are tried for a batch that may hold few more texts.
+_LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ class Plan:
 
 
 def make_plan(
-    texts: Sequence[TokenIds],
+    texts: Sequence[Tokens],
     *,
     batching: str,
     max_tokens: int,
@@ -63,7 +65,7 @@ def make_plan(
     """Plans the batches.
 
     Args:
-        texts: Token ids of each text, at least one each, no two the same.
+        texts: Texts of at least one token, no two the same.
         batching: One of `BATCHINGS`.
         max_tokens: The most tokens of a batch, padding included. A longer text stands alone.
         max_texts: The most texts of a batch; no limit if None.
@@ -78,7 +80,7 @@ def make_plan(
         lengths = [len(ids) for ids in texts]
         batches = tuple(
             Batch(tuple(group), (), len(group) * max(lengths[i] for i in group))
-            for group in plan_batches(lengths, max_tokens=max_tokens, max_texts=max_texts)
+            for group in pad(lengths, max_tokens=max_tokens, max_texts=max_texts)
         )
         return Plan(batches, text_tokens, text_tokens)
     # Nothing is shared where more tokens than any text has would have to be.
@@ -111,3 +113,65 @@ def joined(plans: Sequence[Plan]) -> Plan:
 def _row(pieces: Sequence[Piece]) -> Batch:
     texts = tuple(text for piece in pieces for text in piece.ends)
     return Batch(texts, tuple(pieces), sum(piece.tokens for piece in pieces))
+
+
+def pad(
+    lengths: Sequence[int], *, max_tokens: int, max_texts: int | None = None
+) -> list[list[int]]:
+    """Groups texts of similar length under a token budget.
+
+    Long texts come first: of the texts at hand, what does not fit into memory fails at once.
+
+    Args:
+        lengths: Number of tokens of each text.
+        max_tokens: The most tokens of a batch, padding included. A longer text stands alone.
+        max_texts: The most texts of a batch; no limit if None.
+
+    Returns:
+        Indices into `lengths`, each exactly once.
+    """
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lambda i: -lengths[i]):
+        widest = lengths[batch[0]] if batch else lengths[index]
+        over_budget = widest * (len(batch) + 1) > max_tokens
+        over_count = max_texts is not None and len(batch) >= max_texts
+        if batch and (over_budget or over_count):
+            batches.append(batch)
+            batch = []
+        batch.append(index)
+    if batch:
+        batches.append(batch)
+    return batches
+
+
+def pack(pieces: Sequence[Piece], max_tokens: int, max_texts: int | None) -> list[list[int]]:
+    """Fills batches with pieces: the largest that is left, then the largest that still fits.
+
+    Returns:
+        Indices into `pieces`, each exactly once.
+    """
+    order = sorted(range(len(pieces)), key=lambda i: pieces[i].tokens)
+    sizes = [pieces[i].tokens for i in order]
+    batches = []
+    while order:
+        first = order.pop()
+        room = max_tokens - sizes.pop()
+        texts = len(pieces[first].ends)
+        batch = [first]
+        while order and room >= sizes[0] and (max_texts is None or texts < max_texts):
+            place = bisect.bisect_right(sizes, room) - 1
+            if max_texts is not None:
+                # The largest are looked at, not all: a batch is found in bounded time.
+                near = range(place, max(-1, place - _LOOKED_AT), -1)
+                fitting = (i for i in near if texts + len(pieces[order[i]].ends) <= max_texts)
+                place = next(fitting, -1)
+                if place < 0:
+                    break
+            candidate = order[place]
+            del order[place], sizes[place]
+            batch.append(candidate)
+            room -= pieces[candidate].tokens
+            texts += len(pieces[candidate].ends)
+        batches.append(batch)
+    return batches

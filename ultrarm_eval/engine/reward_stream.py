@@ -2,128 +2,117 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ultrarm_eval.engine.encoding_ahead import Portion, encoded_ahead
-from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.counts import TextCounts
+from ultrarm_eval.engine.engine import ComputedBatch, Engine
+from ultrarm_eval.engine.portions import Portion, portions
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore
-from ultrarm_eval.engine.scorer import BatchLimits, score_token_ids
-from ultrarm_eval.engine.token_ids import PackedIds, unpacked
 from ultrarm_eval.errors import DeviceError, RewardError, ScoreStoreError, TextDoesNotFitError
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
-from ultrarm_eval.text_format.text_counts import TextCounts
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
 # Characters of a text that a message quotes.
 _QUOTED = 80
-# Bytes that tell texts of earlier portions apart: their token ids need not be kept.
-_DIGEST = 16
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """What rewards are made with; what is costly is made when it is first needed.
+    """What a judge makes rewards with.
 
     Attributes:
-        runner: The loaded model.
-        limits: How much is computed at once.
-        batching: See `ultrarm_eval.engine.plan`.
-        store: The score store, if there is one.
+        encoder: Makes token ids.
+        engine: Computes.
+        counts: Where it is counted what happened to the texts.
+        store: The score store, if there is one; opened when it is first needed.
         keeps_unreadable: Whether a reward that is not a number is handed out and not an error.
         stored: Finds the rewards that a store holds, with all that belongs to them.
+        judged: What is handed out of a text and its reward; the reward if None.
     """
 
-    runner: Callable[[], Runner]
-    limits: Callable[[], BatchLimits]
-    batching: str
+    encoder: TextEncoder
+    engine: Engine
+    counts: TextCounts
     store: Callable[[], ScoreStore | None]
     keeps_unreadable: bool = False
-    stored: Callable[[ScoreStore, Sequence[PackedIds]], dict[PackedIds, float]] = ScoreStore.find
+    stored: Callable[[ScoreStore, Sequence[bytes]], dict[bytes, float]] = ScoreStore.find
+    judged: Callable[[Tokens, float], Any] | None = None
 
 
 class RewardStream:
     """The rewards of one call, as they come."""
 
     def __init__(
-        self,
-        scoring: Scoring,
-        encoder: TextEncoder,
-        counts: TextCounts,
-        prompts: Sequence[Prompt],
-        completions: Sequence[str],
+        self, scoring: Scoring, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> None:
         """Takes what is to be scored.
 
         Args:
             scoring: What rewards are made with.
-            encoder: Makes token ids.
-            counts: Where it is counted what happened to the texts.
             prompts: Prompts.
             completions: Completions, one for each prompt.
         """
-        self._scoring, self._encoder, self._counts = scoring, encoder, counts
+        self._scoring, self._counts = scoring, scoring.counts
         self._prompts, self._completions = prompts, completions
-        # Of the portions before, by digest of the token ids.
-        self._known: dict[bytes, float] = {}
+        # What was handed out of a text, by where it was first asked for.
+        self._found: dict[int, Any] = {}
         # That the store could not take yet.
-        self._not_stored: dict[PackedIds, float] = {}
+        self._not_stored: dict[bytes, float] = {}
 
-    def __iter__(self) -> Iterator[tuple[int, float]]:
-        """Yields (index, reward).
+    def __iter__(self) -> Iterator[tuple[int, Any]]:
+        """Yields (index, what is handed out of it).
 
         Raises:
             RewardError: A reward is not finite; the finite ones of its batch came before.
         """
-        for portion in encoded_ahead(self._encoder, self._prompts, self._completions):
+        for portion in portions(self._scoring.encoder, self._prompts, self._completions):
             yield from self._score(portion)
         self._store_the_rest()
         self._counts.report()
 
-    def _score(self, portion: Portion) -> Iterator[tuple[int, float]]:
-        places: dict[EncodedText, list[int]] = {}
-        for index, encoded in zip(portion.indices, portion.texts, strict=True):
-            places.setdefault(encoded, []).append(index)
-        distinct: dict[PackedIds, list[int]] = {}
-        for encoded, indices in places.items():
-            distinct.setdefault(encoded.packed_ids, []).extend(indices)
-        before = self._before(distinct)
-        self._counts.add(places, distinct.keys() - before.keys())
-        stored = self._stored([ids for ids in distinct if ids not in before])
-        for ids, reward in (before | stored).items():
-            yield from self._hand_out(ids, distinct[ids], reward)
-        texts = [ids for ids in distinct if ids not in before and ids not in stored]
-        if texts:
-            yield from self._compute(texts, distinct)
+    def _score(self, portion: Portion) -> Iterator[tuple[int, Any]]:
+        self._counts.add(portion)
+        for index, first in portion.again:
+            yield index, self._found[first]
+        stored = self._stored(portion.new)
+        for tokens, reward in stored.items():
+            yield from self._hand_out(tokens, portion.new[tokens], reward)
+        missing = {t: indices for t, indices in portion.new.items() if t not in stored}
+        if missing:
+            yield from self._compute(missing)
 
-    def _compute(
-        self, texts: Sequence[PackedIds], places: Mapping[PackedIds, list[int]]
-    ) -> Iterator[tuple[int, float]]:
+    def _compute(self, places: Mapping[Tokens, list[int]]) -> Iterator[tuple[int, Any]]:
+        """Computes texts and hands their rewards out.
+
+        Args:
+            places: The texts, and where each was asked for.
+        """
         store = self._scoring.store()
-        runner = self._scoring.runner()
-        arrays = [unpacked(ids) for ids in texts]
-        batches = score_token_ids(runner, arrays, self._scoring.limits(), self._scoring.batching)
-        for batch, rewards in self._timed(self._named(batches, texts, places), texts):
-            by_text = {texts[i]: reward for i, reward in zip(batch, rewards, strict=True)}
-            finite = {ids: reward for ids, reward in by_text.items() if math.isfinite(reward)}
+        self._scoring.engine.prepare()
+        texts = list(places)
+        for batch in self._timed(texts, places):
+            by_text = {texts[i]: v for i, v in zip(batch.texts, batch.values, strict=True)}
+            finite = {text: reward for text, reward in by_text.items() if math.isfinite(reward)}
             if store is not None:
-                self._store(store, finite)
-            for ids, reward in finite.items():
-                yield from self._hand_out(ids, places[ids], reward)
-            for ids, reward in by_text.items():
+                self._store(store, {text.identity: reward for text, reward in finite.items()})
+            for text, reward in finite.items():
+                yield from self._hand_out(text, places[text], reward)
+            for text, reward in by_text.items():
                 if math.isnan(reward) and self._scoring.keeps_unreadable:
-                    yield from self._hand_out(ids, places[ids], reward)
-                elif ids not in finite:
-                    index = places[ids][0]
+                    yield from self._hand_out(text, places[text], reward)
+                elif text not in finite:
+                    index = places[text][0]
                     raise _not_finite(index, self._completions[index], reward)
 
-    def _store(self, store: ScoreStore, rewards: Mapping[PackedIds, float]) -> None:
+    def _store(self, store: ScoreStore, rewards: Mapping[bytes, float]) -> None:
         """Stores rewards; where that fails the run goes on, and the next batch takes them along."""
         failed_before = bool(self._not_stored)
         self._not_stored.update(rewards)
@@ -152,62 +141,44 @@ class RewardStream:
             )
 
     def _timed(
-        self, batches: Iterator[tuple[list[int], list[float]]], texts: Sequence[PackedIds]
-    ) -> Iterator[tuple[list[int], list[float]]]:
+        self, texts: Sequence[Tokens], places: Mapping[Tokens, list[int]]
+    ) -> Iterator[ComputedBatch]:
         """The batches; what each took is counted, without what is done with its rewards."""
+        batches = self._scoring.engine.compute(texts)
         while True:
             started = time.perf_counter()
-            found = next(batches, None)
-            if found is None:
+            try:
+                batch = next(batches, None)
+            except TextDoesNotFitError as error:
+                index = places[texts[error.text]][0]
+                start = _quoted(self._completions[index])
+                raise DeviceError(f"Completion {index}, which starts {start}: {error}") from error
+            if batch is None:
                 return
-            taken = time.perf_counter() - started
-            self._counts.add_computed([texts[i] for i in found[0]], taken)
-            yield found
-
-    def _named(
-        self,
-        batches: Iterator[tuple[list[int], list[float]]],
-        texts: Sequence[PackedIds],
-        places: Mapping[PackedIds, list[int]],
-    ) -> Iterator[tuple[list[int], list[float]]]:
-        """The batches; a text that does not fit is called by its place and its words."""
-        try:
-            yield from batches
-        except TextDoesNotFitError as error:
-            index = places[texts[error.text]][0]
-            start = _quoted(self._completions[index])
-            raise DeviceError(f"Completion {index}, which starts {start}: {error}") from error
+            self._counts.add_computed(batch.tokens, time.perf_counter() - started)
+            yield batch
 
     def _hand_out(
-        self, ids: PackedIds, indices: Sequence[int], reward: float
-    ) -> Iterator[tuple[int, float]]:
-        self._known[_digest(ids)] = reward
+        self, text: Tokens, indices: Sequence[int], reward: float
+    ) -> Iterator[tuple[int, Any]]:
+        judged = self._scoring.judged
+        found = self._found[indices[0]] = reward if judged is None else judged(text, reward)
         for index in indices:
-            yield index, reward
+            yield index, found
 
-    def _before(self, texts: Mapping[PackedIds, list[int]]) -> dict[PackedIds, float]:
-        if not self._known:
-            return {}
-        digests = ((ids, _digest(ids)) for ids in texts)
-        return {ids: self._known[d] for ids, d in digests if d in self._known}
-
-    def _stored(self, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+    def _stored(self, texts: Iterable[Tokens]) -> dict[Tokens, float]:
         """The rewards that the score store holds, if there is one."""
         store = self._scoring.store()
         if store is None:
             return {}
-        damaged_before = store.damaged
-        found = self._scoring.stored(store, texts)
+        by_identity = {tokens.identity: tokens for tokens in texts}
+        found = self._scoring.stored(store, list(by_identity))
         # A judge is asked many times; how many there were in all is in the counts.
         if not self._counts.has_asked_store:
-            logger.info(FOUND_IN_STORE, store.path, len(found), len(texts))
+            logger.info(FOUND_IN_STORE, store.path, len(found), len(by_identity))
         self._counts.add_stored(len(found))
-        self._counts.add_damaged(store.damaged - damaged_before)
-        return found
-
-
-def _digest(ids: PackedIds) -> bytes:
-    return hashlib.blake2b(ids, digest_size=_DIGEST).digest()
+        self._counts.note_damaged(store.damaged)
+        return {by_identity[identity]: reward for identity, reward in found.items()}
 
 
 def _quoted(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A batch as the model computes it: one row of tokens without padding, and who may see whom."""
+"""A batch as a model computes it: one row without padding and who may see whom, or padded rows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
-from ultrarm_eval.engine.packing import Piece
-from ultrarm_eval.engine.token_ids import TokenIds
+from ultrarm_eval.engine.tree import Piece
+from ultrarm_eval.text_format.tokens import TokenIds, Tokens
 
 Span = tuple[int, int]
 
@@ -36,12 +37,12 @@ class PackedRow:
     texts: tuple[int, ...]
 
 
-def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
+def make_row(pieces: Sequence[Piece], texts: Sequence[Tokens]) -> PackedRow:
     """Lays pieces of trees one behind the other.
 
     Args:
         pieces: The pieces, at least one.
-        texts: Token ids of all texts.
+        texts: All texts.
     """
     ids: list[TokenIds] = []
     positions: list[npt.NDArray[np.int64]] = []
@@ -53,7 +54,7 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
     for piece in pieces:
         first = len(spans)
         for segment in piece.segments:
-            ids.append(texts[segment.text][segment.start : segment.stop])
+            ids.append(texts[segment.text].ids[segment.start : segment.stop])
             positions.append(np.arange(segment.start, segment.stop))
             parent = first + segment.parent
             contexts.append(() if segment.parent < 0 else _joined(contexts[parent], spans[parent]))
@@ -72,18 +73,31 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[TokenIds]) -> PackedRow:
     )
 
 
-def single_text(ids: TokenIds) -> PackedRow:
+def single_text(text: Tokens) -> PackedRow:
     """A row of one text in one segment."""
-    length = len(ids)
+    length = len(text)
     return PackedRow(
-        # What was unpacked is read-only, and torch takes no such array.
-        ids.copy(),
+        # Tokens are read-only, and torch takes no such array.
+        text.ids.copy(),
         np.arange(length),
         ((0, length),),
         ((),),
         np.array([length - 1]),
         (0,),
     )
+
+
+def padded_right(
+    texts: Sequence[Tokens], padding_id: int, device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and the mask of what is no padding, each of shape (texts, longest), int64."""
+    shape = (len(texts), max(len(text) for text in texts))
+    ids = np.full(shape, padding_id, dtype=np.int64)
+    mask = np.zeros(shape, dtype=np.int64)
+    for row, text in enumerate(texts):
+        ids[row, : len(text)] = text.ids
+        mask[row, : len(text)] = 1
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
 
 
 def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:

@@ -8,12 +8,18 @@ from typing import Any, Protocol
 import torch
 
 from ultrarm_eval.engine.rows import PackedRow
-from ultrarm_eval.engine.token_ids import TokenIds
 from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.text_format.tokens import Tokens
 
 
 class Runner(Protocol):
-    """A loaded model, and how it is run on its device."""
+    """A loaded model, and how it is run on its device.
+
+    Attributes:
+        written: Tokens that it wrote so far, beside reading texts.
+    """
+
+    written: int
 
     @property
     def model(self) -> Any:
@@ -24,17 +30,23 @@ class Runner(Protocol):
         """Rewards of the texts of a row without padding, float32, shape (texts,)."""
         ...
 
-    def score_padded(self, texts: Sequence[TokenIds]) -> torch.Tensor:
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
         """Rewards of texts, each a row of its own, float32, shape (texts,)."""
         ...
 
-    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+    def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """Rewards of a text that ends after each of its tokens, in one pass, shape (tokens,)."""
+        ...
+
+    def score_alone(self, text: Tokens) -> float:
+        """The reward of a text in a forward pass of its own, the plain way."""
         ...
 
 
 class PaddedRunner:
     """The part of a runner whose model takes padded batches alone."""
+
+    written = 0
 
     def score_row(self, row: PackedRow) -> torch.Tensor:
         """Refused: this model would attend from one text to another.
@@ -47,7 +59,15 @@ class PaddedRunner:
             "alone: use batching=padded."
         )
 
-    def score_after_tokens(self, text: TokenIds) -> torch.Tensor:
+    def score_alone(self, text: Tokens) -> float:
+        """See `Runner.score_alone`."""
+        return float(self.score_padded([text])[0])
+
+    def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
+        """See `Runner.score_padded`."""
+        raise NotImplementedError
+
+    def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """Refused: this model gives one reward to a text.
 
         Raises:

@@ -15,10 +15,11 @@ import math
 import sqlite3
 import struct
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -33,7 +34,6 @@ from ultrarm_eval.engine.store_file import (
     set_aside,
     transaction,
 )
-from ultrarm_eval.engine.token_ids import PackedIds
 from ultrarm_eval.errors import ScoreStoreError
 
 __all__ = ["ScoreStore", "checked_store_path"]
@@ -48,8 +48,6 @@ _LITTLE_PATIENCE_S = 1.0
 # Older SQLite takes at most 999 parameters.
 _KEYS_AT_ONCE = 500
 _CHECKSUM_BYTES = 16
-
-T = TypeVar("T")
 
 
 class ScoreStore:
@@ -108,22 +106,67 @@ class ScoreStore:
         self.close = weakref.finalize(self, self._connection.close)
         try:
             self._judge = self._register(self._fingerprint, self._settings)
+            with damage_as_such():
+                self._take_out_damaged()
         except sqlite3.Error:
             self.close()
             raise
 
-    def find(self, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
+    def _take_out_damaged(self) -> None:
+        """Counts this judge's damaged rows, also those under a wrong key, which nobody asks for."""
+        damaged = 0
+        for table in _COLUMNS:
+            keys = [row[0] for row in self._stored(table) if self._value(table, *row) is None]
+            damaged += len(keys)
+            # On a disk that takes nothing they stay, and are no rewards there either.
+            if keys:
+                with suppress(sqlite3.OperationalError), transaction(self._connection):
+                    self._delete_damaged(table, {key for key in keys if isinstance(key, bytes)})
+        self._count_damaged(damaged)
+
+    def _stored(self, table: str, condition: str = "", *keys: bytes) -> sqlite3.Cursor:
+        """This judge's rows: key, value and checksum."""
+        query = f"SELECT text, {_COLUMNS[table][0]}, checksum FROM {table} WHERE judge = ?"  # noqa: S608 - ours
+        return self._connection.execute(query + condition, (self._judge, *keys))
+
+    def _delete_damaged(self, table: str, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            # Another process may have written it anew.
+            row = self._stored(table, " AND text = ?", key).fetchone()
+            if row is not None and self._value(table, *row) is None:
+                self._connection.execute(
+                    f"DELETE FROM {table} WHERE judge = ? AND text = ?",  # noqa: S608 - ours
+                    (self._judge, key),
+                )
+
+    def _value(self, table: str, key: object, stored: object, checksum: object) -> Any:
+        """The value of a row; None if the row is damaged."""
+        value = _COLUMNS[table][1](stored)
+        if value is None or not isinstance(key, bytes):
+            return None
+        return value if checksum == _checksum(self._fingerprint, table, key, value) else None
+
+    def _count_damaged(self, rows: int) -> None:
+        self.damaged += rows
+        if rows:
+            logger.warning(
+                "score_store=%s: %d rows are damaged; what they held is computed anew.",
+                self.path,
+                rows,
+            )
+
+    def find(self, texts: Sequence[bytes]) -> dict[bytes, float]:
         """The rewards that are stored, by text.
 
         Args:
-            texts: Token ids of each text.
+            texts: What each text is known by; see `Tokens.identity`.
 
         Raises:
             ScoreStoreError: The file cannot be read.
         """
-        return self._find("rewards", "reward", texts, _finite)
+        return self._find("rewards", texts)
 
-    def add(self, rewards: Mapping[PackedIds, float]) -> None:
+    def add(self, rewards: Mapping[bytes, float]) -> None:
         """Stores finite rewards by text; they survive the process from then on.
 
         Raises:
@@ -134,7 +177,7 @@ class ScoreStore:
         # SQLite has no negative zero.
         self._insert("rewards", {ids: float(reward) + 0.0 for ids, reward in rewards.items()})
 
-    def add_critique(self, text: PackedIds, critique: str) -> None:
+    def add_critique(self, text: bytes, critique: str) -> None:
         """Stores what a judge wrote about a text.
 
         Raises:
@@ -142,15 +185,15 @@ class ScoreStore:
         """
         self._insert("critiques", {text: critique})
 
-    def find_critiques(self, texts: Sequence[PackedIds]) -> dict[PackedIds, str]:
+    def find_critiques(self, texts: Sequence[bytes]) -> dict[bytes, str]:
         """What a judge wrote about texts, where it is stored.
 
         Raises:
             ScoreStoreError: The file cannot be read.
         """
-        return self._find("critiques", "critique", texts, _text)
+        return self._find("critiques", texts)
 
-    def find_critique(self, text: PackedIds) -> str | None:
+    def find_critique(self, text: bytes) -> str | None:
         """What a judge wrote about a text, if it is stored.
 
         Raises:
@@ -158,46 +201,26 @@ class ScoreStore:
         """
         return self.find_critiques([text]).get(text)
 
-    def _find(
-        self,
-        table: str,
-        column: str,
-        texts: Sequence[PackedIds],
-        sound: Callable[[object], T | None],
-    ) -> dict[PackedIds, T]:
-        by_key = {_key(ids): ids for ids in texts}
-        found: dict[PackedIds, T] = {}
-        damaged = self.damaged
+    def _find(self, table: str, texts: Sequence[bytes]) -> dict[bytes, Any]:
+        by_key = {_key(text): text for text in texts}
+        found: dict[bytes, Any] = {}
+        damaged = 0
         remaining = iter(by_key)
         while keys := list(islice(remaining, _KEYS_AT_ONCE)):
-            for key, stored, checksum in self._rows(table, column, keys):
-                value = sound(stored)
-                ids = by_key.get(key)
-                if (
-                    ids is None
-                    or value is None
-                    or checksum != _checksum(self._fingerprint, table, key, value)
-                ):
-                    self.damaged += 1
+            for key, stored, checksum in self._rows(table, keys):
+                value = self._value(table, key, stored, checksum)
+                if value is None or key not in by_key:
+                    damaged += 1
                 else:
-                    found[ids] = value
-        if self.damaged > damaged:
-            logger.warning(
-                "score_store=%s: %d rows are damaged; what they held is computed anew.",
-                self.path,
-                self.damaged - damaged,
-            )
+                    found[by_key[key]] = value
+        self._count_damaged(damaged)
         return found
 
-    def _rows(self, table: str, column: str, keys: Sequence[bytes]) -> list[tuple[Any, Any, Any]]:
+    def _rows(self, table: str, keys: Sequence[bytes]) -> list[tuple[Any, Any, Any]]:
         marks = ",".join("?" * len(keys))
-        query = (
-            f"SELECT text, {column}, checksum FROM {table} "  # noqa: S608 - nothing of a user's
-            f"WHERE judge = ? AND text IN ({marks})"
-        )
         try:
             with damage_as_such():
-                return self._connection.execute(query, (self._judge, *keys)).fetchall()
+                return self._stored(table, f" AND text IN ({marks})", *keys).fetchall()
         except sqlite3.Error as error:
             if is_damage(error):
                 self._begin_anew(error)
@@ -207,9 +230,7 @@ class ScoreStore:
                 "or remove the file to begin anew."
             ) from error
 
-    def _insert(
-        self, table: str, values: Mapping[PackedIds, float] | Mapping[PackedIds, str]
-    ) -> None:
+    def _insert(self, table: str, values: Mapping[bytes, float] | Mapping[bytes, str]) -> None:
         if not self._is_in_place():
             # Another process found the file damaged and set it aside.
             self.close()
@@ -230,9 +251,7 @@ class ScoreStore:
                 ) from failure
         self._wait_at_most(PATIENCE_S)
 
-    def _write(
-        self, table: str, values: Mapping[PackedIds, float] | Mapping[PackedIds, str]
-    ) -> None:
+    def _write(self, table: str, values: Mapping[bytes, float] | Mapping[bytes, str]) -> None:
         rows = [
             (self._judge, key, value, _checksum(self._fingerprint, table, key, value))
             for key, value in ((_key(ids), value) for ids, value in values.items())
@@ -272,8 +291,8 @@ class ScoreStore:
         return row[0]
 
 
-def _key(ids: PackedIds) -> bytes:
-    return hashlib.sha256(ids).digest()
+def _key(text: bytes) -> bytes:
+    return hashlib.sha256(text).digest()
 
 
 def _finite(value: object) -> float | None:
@@ -282,6 +301,13 @@ def _finite(value: object) -> float | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
+
+
+# The column of each table, and what makes a value of what stands in it.
+_COLUMNS: dict[str, tuple[str, Callable[[object], Any]]] = {
+    "rewards": ("reward", _finite),
+    "critiques": ("critique", _text),
+}
 
 
 def _checksum(fingerprint: str, table: str, key: bytes, value: object) -> bytes:

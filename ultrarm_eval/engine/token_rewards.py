@@ -1,10 +1,11 @@
-"""A text's tokens, and the reward after each of them."""
+"""A text's tokens and the reward after each, and the texts that end there."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.text_format.tokens import Tokens
 
 
 @dataclass(frozen=True)
@@ -55,3 +56,35 @@ class TokenRewards:
         """The reward of the whole text."""
         last = self.rewards[-1]
         return float("nan") if last is None else last
+
+
+def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
+    """Where the reward of a text is read that ends after each of the tokens.
+
+    Args:
+        text: The text.
+        unread_id: A token that is not read at the end of a text: the one before it is.
+    """
+    positions: list[int] = []
+    for position, token in enumerate(text):
+        is_read = token != unread_id or not positions
+        positions.append(position if is_read else positions[-1])
+    return positions
+
+
+def prefixes(text: Tokens, *, closing_id: int | None, unread_id: int | None) -> list[Tokens]:
+    """The texts that end after each of the tokens, as a model is given them.
+
+    Args:
+        text: The text.
+        closing_id: A token that closes texts: where it closes this one, it closes all.
+        unread_id: A token that is not read at the end of a text.
+    """
+    ids = list(text)
+    is_closed = len(ids) > 1 and ids[-1] == closing_id
+    found: list[Tokens] = []
+    for position in read_positions(text, unread_id):
+        prefix = ids[: position + 1]
+        closing = ids[-1:] if is_closed and prefix[-1] != closing_id else []
+        found.append(Tokens.of(prefix + closing, text.start))
+    return found

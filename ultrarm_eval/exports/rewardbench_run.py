@@ -16,7 +16,6 @@ from ultrarm_eval.runs.identity import distinguishing, model_settings
 from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.run import Run, find_runs
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE
 from ultrarm_eval.text_format.system_turns import checked_system, without_system
 from ultrarm_eval.text_format.template import (
     CHAT_TEMPLATE,
@@ -24,6 +23,7 @@ from ultrarm_eval.text_format.template import (
     get_template,
     template_for,
 )
+from ultrarm_eval.text_format.text_pair import PAIR_TEMPLATE
 
 logger = logging.getLogger(__name__)
 

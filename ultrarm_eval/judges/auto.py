@@ -1,19 +1,34 @@
-"""`judge=auto`: which judge takes a checkpoint, by its config.json and the names of its weights."""
+"""`judge=auto`: which judge takes a checkpoint, by its config.json and the names of its weights.
+
+A refusal names a judge only where that judge takes the checkpoint, so that no advice leads back.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
-from ultrarm_eval.checkpoints.checkpoint import read_config
-from ultrarm_eval.checkpoints.classifier import CLASS_ENDING
+from ultrarm_eval.checkpoints.architecture import (
+    CLASS_ENDING,
+    Architecture,
+    CausalLanguageModel,
+    SequenceClassification,
+)
+from ultrarm_eval.checkpoints.checkpoint import (
+    Checkpoint,
+    built,
+    described,
+    open_checkpoint,
+    read_config,
+)
 from ultrarm_eval.checkpoints.files import fetcher
-from ultrarm_eval.checkpoints.recognition import advice, what_is_not_read
-from ultrarm_eval.checkpoints.weight_files import survey_weights
+from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
+from ultrarm_eval.checkpoints.weights import survey_weights
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.plugins import registry
@@ -25,6 +40,7 @@ _BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": "eurus"}
 _CLASSIFIER = "sequence-classification"
 _OWN_JUDGES = ("ultrarm", "eurus", _CLASSIFIER, "likelihood", "dpo", "critique")
 _HEADS = (_REGRESSION_HEAD, "score.weight", "classifier.weight", "lm_head.weight")
+_LANGUAGE_MODEL = "likelihood"
 
 
 def auto_judge(
@@ -111,3 +127,96 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
     except (CheckpointError, ConfigurationError):
         return DEFAULT_JUDGE
     return AUTO_JUDGE
+
+
+def open_for(
+    name: str, revision: str | None = None, architecture: Architecture | None = None
+) -> Checkpoint:
+    """Opens a checkpoint of a kind; where it is of another, the refusal says which judge takes it.
+
+    Args:
+        name: A folder, or a hub id.
+        revision: Branch, tag or commit on the hub.
+        architecture: The kind; UltraRM's if None.
+
+    Raises:
+        CheckpointError: See `ultrarm_eval.checkpoints.checkpoint.open_checkpoint`.
+    """
+    try:
+        return open_checkpoint(name, revision, *([] if architecture is None else [architecture]))
+    except OtherKindError as error:
+        name = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
+        fetch = fetcher(name, revision)
+        _, values = read_config(name, fetch)
+        said = advice(name, values, survey_weights(name, fetch).keys)
+        raise CheckpointError(f"{error} {said}") from error
+
+
+def _architectures() -> dict[str, Architecture]:
+    from ultrarm_eval.judges.eurus import EurusJudge
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    return {
+        UltraRMJudge.name: UltraRMJudge.architecture,
+        EurusJudge.name: EurusJudge.architecture,
+        _CLASSIFIER: SequenceClassification(),
+        _LANGUAGE_MODEL: CausalLanguageModel(),
+    }
+
+
+def takers(name: str, values: Mapping[str, Any], keys: Collection[str]) -> list[str]:
+    """The judges of this package that take a checkpoint, `likelihood` for all of language models.
+
+    Args:
+        name: The checkpoint.
+        values: What its config.json says.
+        keys: The names of its weights.
+    """
+    found = []
+    for judge, architecture in _architectures().items():
+        try:
+            built(name, described(name, values, architecture), values, keys, architecture)
+        except CheckpointError:
+            continue
+        found.append(judge)
+    return found
+
+
+def advice(name: str, values: Mapping[str, Any], keys: Collection[str]) -> str:
+    """What a checkpoint is, and which judge takes it, in sentences.
+
+    Args:
+        name: The checkpoint.
+        values: What its config.json says.
+        keys: The names of its weights.
+    """
+    unread = what_is_not_read(values, keys)
+    if unread is not None:
+        return f"This is {unread}. No judge here reads it yet."
+    judges = takers(name, values, keys)
+    if judges and judges != [_LANGUAGE_MODEL]:
+        return f"judge={judges[0]} takes this checkpoint."
+    if not judges and "lm_head.weight" in keys and not any(head in keys for head in _HEADS[:-1]):
+        return (
+            "By its weights this is a language model, and no judge here takes it as its "
+            "config.json describes it."
+        )
+    if not judges:
+        heads = [head for head in _HEADS if head in keys]
+        holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
+        return f"It {holds}, and no judge here takes it."
+    if _is_called_reward_model(name, values):
+        return (
+            "By its weights this is a language model, and its name says that it is a reward model: "
+            "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
+            "its likelihoods would say nothing."
+        )
+    return (
+        "By its weights this is a language model, not a reward model, which judge=auto does not "
+        "choose by itself: name judge=likelihood, dpo (with reference=DIR) or critique."
+    )
+
+
+def _is_called_reward_model(name: str, values: Mapping[str, Any]) -> bool:
+    called = (name, values.get("_name_or_path") or "")
+    return any("reward" in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

@@ -6,85 +6,78 @@ is a Jinja file that a user can replace.
 
 from __future__ import annotations
 
+import json
 import logging
-import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.critique_runner import CritiqueRunner, Sampling
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.generation_runner import GenerationRunner, Sampling
 from ultrarm_eval.engine.score_store import ScoreStore
-from ultrarm_eval.engine.token_ids import PackedIds, TokenIds, packed
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
-from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
-from ultrarm_eval.judges.language_model import LanguageModelJudge
-from ultrarm_eval.judges.settings import checked_count
-from ultrarm_eval.judges.token_judge import no_token_rewards
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.loading import no_token_rewards
+from ultrarm_eval.judges.reward_head import Computing, LanguageModelHead
 from ultrarm_eval.messages import Prompt
+from ultrarm_eval.settings import CritiqueSettings
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
 _PROMPT = Path(__file__).with_name("critique_prompt.jinja")
-_MAX_NEW_TOKENS = 512
+
+LOWEST, HIGHEST = 1.0, 10.0
+
+_NUMBER = r"\[?\s*(\d+(?:\.\d+)?)(?!\d)(?:\s*/\s*(\d+))?"
+# The prompt may end where the score begins; what comes after the line is a critique of its own.
+_AT_START = re.compile(rf"\s*\**{_NUMBER}[\]*.]*[ \t]*(?=\n|$)")
+_BEGINS = re.compile(rf"\s*{_NUMBER}")
+_NAMED = re.compile(rf"overall\s+score\W{{0,4}}?\s*{_NUMBER}", re.IGNORECASE)
+# "[1-10]" is the format, repeated, and no score.
+_RANGE = re.compile(r"[ \t]*(?:-|–|to\b)[ \t]*\d")  # noqa: RUF001
 
 
-class CritiqueJudge(LanguageModelJudge):
+class CritiqueJudge(CheckpointJudge):
     """Scores completions by the overall score of critiques that a language model writes."""
 
     name = "critique"
     may_abstain = True
+    settings_class = CritiqueSettings
+    given: CritiqueSettings
+    architecture = CausalLanguageModel()
+    default_template = CHAT_TEMPLATE
     default_checkpoint = "openbmb/UltraCM-13b"
 
-    def __init__(
-        self,
-        pretrained: str | None = None,
-        *,
-        samples: int = 1,
-        temperature: float | None = None,
-        max_new_tokens: int = _MAX_NEW_TOKENS,
-        seed: int = 0,
-        **settings: Any,
-    ) -> None:
-        """Checks the settings and prepares the tokenizer.
+    def make_head(self, loaded: LoadedTokenizer) -> WrittenScore:
+        """See `CheckpointJudge.make_head`."""
+        given = self.given
+        sampling = Sampling(
+            given.samples, float(given.temperature or 0), given.max_new_tokens, given.seed
+        )
+        return WrittenScore(self.checkpoint, loaded.tokenizer, sampling, self.opened_store)
 
-        Args:
-            pretrained: A folder or a hub id.
-            samples: Critiques of each answer; the mean of their readable scores is the reward.
-            temperature: 0 (the likeliest tokens) for one sample and 1 for several if None.
-            max_new_tokens: The most tokens of a critique.
-            seed: Of the samples.
-            **settings: See `CheckpointJudge`; the template is the prompt, a Jinja file.
-
-        Raises:
-            UltrarmEvalError: A setting, the checkpoint or the device cannot be used.
-        """
-        count = checked_count("samples", samples) or 1
-        heat = _checked_temperature(temperature, count)
-        tokens = checked_count("max_new_tokens", max_new_tokens) or _MAX_NEW_TOKENS
-        if not str(seed).isdecimal():
-            raise ConfigurationError(f"seed is a whole number of at least 0, not {seed!r}.")
-        self._sampling = Sampling(count, heat, tokens, int(seed))
-        self._written: dict[PackedIds, Critique] = {}
-        super().__init__(pretrained, **settings)
-
-    def score_stream(
+    def judgements(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
-    ) -> Iterator[tuple[int, float]]:
-        """Yields (index, reward) as they come, each a `CritiquedReward`.
+    ) -> Iterator[tuple[int, Judgement]]:
+        """Yields (index, judgement) as they come, each with the critiques it was read from.
 
-        Where no critique has a readable score it is not a number, and is counted.
+        Where no critique has a readable score it is unscored, and counted.
         """
         given = prompts if isinstance(prompts, str) else _asked(prompts)
         unreadable = 0
-        for index, reward in super().score_stream(given, completions):
-            unreadable += math.isnan(reward)
-            (encoded,) = self._encoder.encode([given[index]], [completions[index]])
-            yield index, CritiquedReward(reward, self._written.get(encoded.packed_ids))
+        for index, judgement in super().judgements(given, completions):
+            unreadable += judgement.unscored
+            yield index, judgement
         if unreadable:
             self._counts.add_unreadable(unreadable)
             logger.warning(
@@ -103,59 +96,90 @@ class CritiqueJudge(LanguageModelJudge):
         """
         raise no_token_rewards(self.name, "a critique is of a whole answer")
 
-    def _keep(self, ids: TokenIds, critique: Critique) -> None:
-        text = packed(ids)
-        self._written[text] = critique
-        store = self._opened_store()
-        if store is None:
-            return
-        try:
-            store.add_critique(text, critique.as_json())
-        except ScoreStoreError as error:
-            # The run has it; a later one writes it anew.
-            logger.warning("%s The run goes on without it.", error)
 
-    def _stored(self, store: ScoreStore, texts: Sequence[PackedIds]) -> dict[PackedIds, float]:
-        """The rewards that a store holds with the critiques that they were read from."""
-        written = store.find_critiques(texts)
-        self._written.update((ids, Critique.from_json(text)) for ids, text in written.items())
-        return {ids: reward for ids, reward in store.find(texts).items() if ids in written}
+class WrittenScore(LanguageModelHead):
+    """The mean of the overall scores that are read in critiques."""
 
-    def _keeps_unreadable(self) -> bool:
-        return True
+    name = CritiqueJudge.name
+    may_lack = True
 
-    def _find_template(self, requested: str | None) -> Template:
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        tokenizer: Any,
+        sampling: Sampling,
+        store: Callable[[], ScoreStore | None],
+    ) -> None:
+        """Takes what writes.
+
+        Args:
+            checkpoint: The language model.
+            tokenizer: Its tokenizer.
+            sampling: How it writes.
+            store: Opens the store that keeps critiques, if there is one.
+        """
+        super().__init__(checkpoint)
+        self._tokenizer, self._sampling, self._store = tokenizer, sampling, store
+        self._written: dict[bytes, Judgement] = {}
+
+    def capabilities(self) -> Capabilities:
+        """See `RewardHead.capabilities`."""
+        return Capabilities()
+
+    def settings(self) -> dict[str, Any]:
+        """See `RewardHead.settings`."""
+        return {**vars(self._sampling)}
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
         if requested is not None:
-            return super()._find_template(requested)
+            return get_template(requested, tokenizer)
         # Its path says nothing about the rewards: its source does.
-        return replace(get_template(str(_PROMPT), self._tokenizer), name="critique")
+        return replace(get_template(str(_PROMPT), tokenizer), name=self.name)
 
-    def _positions(self) -> int | None:
-        positions = super()._positions()
+    def positions(self) -> int | None:
+        """See `RewardHead.positions`; what is written needs some of them."""
+        positions = super().positions()
         if positions is None:
             return None
         left = positions - self._sampling.max_new_tokens
         if left < 1:
             raise ConfigurationError(
                 f"max_new_tokens={self._sampling.max_new_tokens} leaves no room for a prompt: "
-                f"{self._checkpoint.name} has {positions} positions."
+                f"{self.checkpoint.name} has {positions} positions."
             )
         return left
 
-    def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
-        return TextEncoder(loaded.tokenizer, self._template, **options)
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        return TextEncoder(loaded.tokenizer, template, **options)
 
-    def _identifying(self) -> dict[str, Any]:
-        sampling = {**vars(self._sampling)}
-        return {**super()._identifying(), "judge": self.name, **sampling}
+    def runner(self, computing: Computing, batching: str) -> GenerationRunner:
+        """See `RewardHead.runner`."""
+        model = self.load(self.checkpoint, computing)
+        return GenerationRunner(model, self._tokenizer, self._sampling, self._read)
 
-    def _load_runner(self) -> CritiqueRunner:
-        model = self._load_language_model(self._checkpoint)
-        return CritiqueRunner(model, self._tokenizer, self._sampling, self._keep)
+    def judgement(self, text: Tokens, reward: float) -> Judgement:
+        """See `RewardHead.judgement`."""
+        return self._written[text.identity]
 
-    def settings(self) -> dict[str, Any]:
-        """The settings the rewards depend on, and what happened to the texts."""
-        return {**super().settings(), **vars(self._sampling)}
+    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
+        """See `RewardHead.stored`: only those with the critiques that they were read from."""
+        written = store.find_critiques(texts)
+        self._written.update((text, _from_json(line)) for text, line in written.items())
+        return {text: reward for text, reward in store.find(texts).items() if text in written}
+
+    def _read(self, text: Tokens, written: tuple[str, ...]) -> float:
+        """The reward of a text; what was written is kept."""
+        judgement = self._written[text.identity] = _mean(written, [*map(read_score, written)])
+        store = self._store()
+        try:
+            if store is not None:
+                store.add_critique(text.identity, _as_json(judgement))
+        except ScoreStoreError as error:
+            # The run has it; a later one writes it anew.
+            logger.warning("%s The run goes on without it.", error)
+        return judgement.reward
 
 
 def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
@@ -163,16 +187,33 @@ def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
     return ["" if prompt is None else prompt for prompt in prompts]
 
 
-def _checked_temperature(temperature: object, samples: int) -> float:
-    if temperature is None:
-        return 0.0 if samples == 1 else 1.0
-    try:
-        heat = float(str(temperature))
-    except ValueError:
-        heat = math.nan
-    if not 0 <= heat < math.inf or (heat == 0 and samples > 1):
-        raise ConfigurationError(
-            f"temperature={temperature!r} is not allowed with samples={samples}: it is a number of "
-            "at least 0, and above 0 for several samples, which would be all the same."
-        )
-    return heat
+def read_score(critique: str) -> float | None:
+    """The score of a critique; None if there is no readable one.
+
+    Args:
+        critique: What the model wrote behind its prompt.
+    """
+    found = _AT_START.match(critique) or _NAMED.search(critique) or _BEGINS.match(critique)
+    if found is None or _RANGE.match(critique, found.end()):
+        return None
+    score, out_of = float(found[1]), found[2]
+    if out_of not in (None, "10") or not LOWEST <= score <= HIGHEST:
+        return None
+    return score
+
+
+def _mean(texts: Sequence[str], scores: Sequence[float | None]) -> Judgement:
+    """The mean of the readable scores in critiques of one answer; unscored if there is none."""
+    read = [score for score in scores if score is not None]
+    value = sum(read) / len(read) if read else None
+    return Judgement(value, tuple(texts), {"scores": list(scores)})
+
+
+def _as_json(judgement: Judgement) -> str:
+    """A judgement as a line of a score store."""
+    return json.dumps({"texts": judgement.explanation, **judgement.extra})
+
+
+def _from_json(line: str) -> Judgement:
+    values = json.loads(line)
+    return _mean(values["texts"], values["scores"])

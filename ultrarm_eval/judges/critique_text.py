@@ -1,10 +1,11 @@
-"""What a judge wrote about an answer, and the reward that was read from it."""
+"""Rewards with critiques as they were before `Judgement`: taken from other packages and caches.
+
+Judges of other packages may give them, and response caches of earlier versions hold them.
+"""
 
 from __future__ import annotations
 
-import json
-import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 
@@ -19,22 +20,6 @@ class Critique:
 
     texts: tuple[str, ...]
     scores: tuple[float | None, ...]
-
-    @property
-    def reward(self) -> float:
-        """The mean of the readable scores; not a number if there is none."""
-        read = [score for score in self.scores if score is not None]
-        return sum(read) / len(read) if read else math.nan
-
-    def as_json(self) -> str:
-        """The critique as a line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, written: str) -> Critique:
-        """The critique of a line."""
-        values = json.loads(written)
-        return cls(tuple(values["texts"]), tuple(values["scores"]))
 
 
 class CritiquedReward(float):
@@ -53,13 +38,5 @@ class CritiquedReward(float):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles with the critique: response caches and processes do."""
+        """Pickles with the critique."""
         return CritiquedReward, (float(self), self.critique)
-
-
-def is_unscored(reward: float) -> bool:
-    """Whether a judge looked at an answer and gave no score: it is counted, and never guessed.
-
-    Any other reward that is not a number is an error of the judge.
-    """
-    return isinstance(reward, CritiquedReward) and math.isnan(reward)

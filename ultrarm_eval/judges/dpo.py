@@ -2,69 +2,86 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
-from ultrarm_eval.engine.token_ids import unpacked
-from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
-from ultrarm_eval.judges.checkpoint_judge import positions_of
-from ultrarm_eval.judges.language_model import LanguageModelJudge
-from ultrarm_eval.text_format.completion_tokens import CompletionEncoder, completion_start
-from ultrarm_eval.text_format.encoder import EncodedText, TextEncoder
-from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.errors import CheckpointError, ScoringError
+from ultrarm_eval.judges.auto import open_for
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.reward_head import Computing, LanguageModelHead, positions_of
+from ultrarm_eval.settings import PreferenceSettings
+from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+from ultrarm_eval.text_format.tokens import EncodedText
 
 
-class PreferenceJudge(LanguageModelJudge):
+class PreferenceJudge(CheckpointJudge):
     """Scores completions by beta times the difference of summed log-likelihoods to a reference.
 
     Both models lie on the device, and read the same token ids.
     """
 
     name = "dpo"
+    settings_class = PreferenceSettings
+    given: PreferenceSettings
+    architecture = CausalLanguageModel()
+    default_template = CHAT_TEMPLATE
 
-    def __init__(
-        self,
-        pretrained: str | None = None,
-        *,
-        reference: str | None = None,
-        reference_revision: str | None = None,
-        beta: float = 1.0,
-        **settings: Any,
-    ) -> None:
-        """Checks the settings and prepares the tokenizer.
+    def open_others(self) -> dict[str, Checkpoint]:
+        """See `CheckpointJudge.open_others`."""
+        reference, revision = str(self.given.reference), self.given.reference_revision
+        return {"reference": open_for(reference, revision, self.architecture)}
+
+    def make_head(self, loaded: LoadedTokenizer) -> ImpliedReward:
+        """See `CheckpointJudge.make_head`."""
+        return ImpliedReward(self.checkpoint, self.others["reference"], self.given.beta)
+
+
+class ImpliedReward(LanguageModelHead):
+    """The reward that direct preference optimisation implies."""
+
+    name = PreferenceJudge.name
+
+    def __init__(self, checkpoint: Checkpoint, reference: Checkpoint, beta: float) -> None:
+        """Takes the checkpoints.
 
         Args:
-            pretrained: The trained model: a folder or a hub id.
-            reference: The model that the training began with: a folder or a hub id.
-            reference_revision: Hub revision of the reference.
+            checkpoint: The trained model.
+            reference: The model that the training began with.
             beta: The factor of the difference.
-            **settings: See `CheckpointJudge`; the template is `chat` if none is named.
-
-        Raises:
-            UltrarmEvalError: A setting, a checkpoint or the device cannot be used.
         """
-        if reference is None:
-            raise ConfigurationError(
-                "judge=dpo compares with the model that the training began with: name it by the "
-                "judge's setting reference=DIR (ultrarm-eval: --judge-args reference=DIR)."
-            )
-        self._beta = _checked_beta(beta)
-        self._reference = open_checkpoint(str(reference), reference_revision, self.architecture)
-        super().__init__(pretrained, **settings)
+        super().__init__(checkpoint)
+        self._reference, self._beta = reference, beta
 
-    def _bytes_to_load(self) -> int:
-        return super()._bytes_to_load() + self._bytes_of(self._reference)
+    def settings(self) -> dict[str, Any]:
+        """See `RewardHead.settings`."""
+        return {
+            "beta": self._beta,
+            "reference": self._reference.name,
+            "reference_revision": self._reference.commit or self._reference.revision,
+        }
 
-    def _positions(self) -> int | None:
-        both = map(positions_of, (self._checkpoint.config, self._reference.config))
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`; the reference is known by its weights."""
+        return {"judge": self.name, "beta": self._beta}
+
+    def positions(self) -> int | None:
+        """See `RewardHead.positions`."""
+        both = map(positions_of, (self.checkpoint, self._reference))
         return min((positions for positions in both if positions is not None), default=None)
 
-    def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`; texts have the same tokens to both models.
+
+        Raises:
+            CheckpointError: The tokenizers have other vocabularies.
+        """
         reference = load_tokenizer(self._reference).tokenizer
         ours, theirs = loaded.tokenizer.get_vocab(), reference.get_vocab()
         # Texts do not contain these: templates write them, or nothing does, as padding tokens.
@@ -73,39 +90,25 @@ class PreferenceJudge(LanguageModelJudge):
         if token is not None:
             raise CheckpointError(
                 f"{self._reference.name}: its tokenizer has another vocabulary than "
-                f"{self._checkpoint.name}'s, so the two cannot be compared token by token: "
+                f"{self.checkpoint.name}'s, so the two cannot be compared token by token: "
                 f"{quoted(token)} has the id {theirs.get(token)} and {ours.get(token)}. "
                 "reference is the model that the training began with."
             )
         fewest = min(options["vocabulary_size"], self._reference.config.vocab_size)
         return SharedVocabularyEncoder(
             loaded.tokenizer,
-            self._template,
+            template,
             unshared={index: token for token, index in ours.items() if token not in theirs},
             **{**options, "vocabulary_size": fewest},
         )
 
-    def _other_checkpoints(self) -> dict[str, Checkpoint]:
-        return {"reference": self._reference}
-
-    def _identifying(self) -> dict[str, Any]:
-        return {**super()._identifying(), "judge": self.name, "beta": self._beta}
-
-    def _load_runner(self) -> PreferenceRunner:
+    def runner(self, computing: Computing, batching: str) -> PreferenceRunner:
+        """See `RewardHead.runner`."""
         return PreferenceRunner(
-            self._load_language_model(self._checkpoint),
-            self._load_language_model(self._reference),
+            self.load(self.checkpoint, computing),
+            self.load(self._reference, computing),
             self._beta,
         )
-
-    def settings(self) -> dict[str, Any]:
-        """The settings the rewards depend on, and what happened to the texts."""
-        return {
-            **super().settings(),
-            "beta": self._beta,
-            "reference": self._reference.name,
-            "reference_revision": self._reference.commit or self._reference.revision,
-        }
 
 
 class SharedVocabularyEncoder(CompletionEncoder):
@@ -130,8 +133,7 @@ class SharedVocabularyEncoder(CompletionEncoder):
 
     def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
         found = super()._placed(whole, prompt, number)
-        _, ids = completion_start(unpacked(found.packed_ids))
-        for index in self._unshared.keys() & set(ids.tolist()):
+        for index in self._unshared.keys() & set(found.tokens):
             raise ScoringError(
                 f"Completion {number}: its text has the token {quoted(self._unshared[index])}, "
                 "which the reference's tokenizer does not have, so the reference cannot say how "
@@ -156,13 +158,3 @@ def _differing_token(
         if not same_id or tokens.get(index, token) != token:
             return token
     return next((token for token in theirs if token not in ours and token not in special), None)
-
-
-def _checked_beta(beta: object) -> float:
-    try:
-        number = float(str(beta))
-    except ValueError:
-        number = math.nan
-    if not 0 < number < math.inf:
-        raise ConfigurationError(f"beta is a number above 0, not {beta!r}.")
-    return number

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from ultrarm_eval.engine.likelihood_runner import MEAN, REDUCTIONS, LikelihoodRunner
-from ultrarm_eval.errors import unknown_choice
-from ultrarm_eval.judges.language_model import LanguageModelJudge
+from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.likelihood_runner import LikelihoodRunner
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.reward_head import Computing, LanguageModelHead
+from ultrarm_eval.settings import LikelihoodSettings
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
 
-class LikelihoodJudge(LanguageModelJudge):
+class LikelihoodJudge(CheckpointJudge):
     """Scores completions by how likely a causal language model finds them, given the prompt.
 
     What the template writes behind the completion, a chat template's end of turn, is predicted
@@ -17,31 +22,35 @@ class LikelihoodJudge(LanguageModelJudge):
     """
 
     name = "likelihood"
+    settings_class = LikelihoodSettings
+    given: LikelihoodSettings
+    architecture = CausalLanguageModel()
+    default_template = CHAT_TEMPLATE
 
-    def __init__(
-        self, pretrained: str | None = None, *, reduction: str = MEAN, **settings: Any
-    ) -> None:
-        """Checks the settings and prepares the tokenizer.
+    def make_head(self, loaded: LoadedTokenizer) -> Likelihood:
+        """See `CheckpointJudge.make_head`."""
+        return Likelihood(self.checkpoint, self.given.reduction)
+
+
+class Likelihood(LanguageModelHead):
+    """The mean or the sum of the log-likelihoods of the completion's tokens."""
+
+    name = LikelihoodJudge.name
+
+    def __init__(self, checkpoint: Checkpoint, reduction: str) -> None:
+        """Takes the checkpoint.
 
         Args:
-            pretrained: A folder or a hub id.
-            reduction: `mean` over the completion's tokens, or `sum`.
-            **settings: See `CheckpointJudge`; the template is `chat` if none is named.
-
-        Raises:
-            UltrarmEvalError: A setting, the checkpoint or the device cannot be used.
+            checkpoint: The checkpoint.
+            reduction: `mean` or `sum`.
         """
-        if reduction not in REDUCTIONS:
-            raise unknown_choice("reduction", reduction, REDUCTIONS)
+        super().__init__(checkpoint)
         self._reduction = reduction
-        super().__init__(pretrained, **settings)
-
-    def _identifying(self) -> dict[str, Any]:
-        return {**super()._identifying(), "judge": self.name, "reduction": self._reduction}
-
-    def _load_runner(self) -> LikelihoodRunner:
-        return LikelihoodRunner(self._load_language_model(self._checkpoint), self._reduction)
 
     def settings(self) -> dict[str, Any]:
-        """The settings the rewards depend on, and what happened to the texts."""
-        return {**super().settings(), "reduction": self._reduction}
+        """See `RewardHead.settings`."""
+        return {"reduction": self._reduction}
+
+    def runner(self, computing: Computing, batching: str) -> LikelihoodRunner:
+        """See `RewardHead.runner`."""
+        return LikelihoodRunner(self.load(self.checkpoint, computing), self._reduction)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Collection
-from typing import Any
+from typing import Any, cast
 
 from ultrarm_eval.checkpoints.adapters import refuse_adapter_setting
 from ultrarm_eval.errors import (
@@ -12,12 +12,15 @@ from ultrarm_eval.errors import (
     PluginError,
     UltrarmEvalError,
     first_line,
-    unknown_choice,
 )
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
-from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.protocol import require_judge
+from ultrarm_eval.judges.base import Judge, TokenJudge
+from ultrarm_eval.judges.plugin_judge import PluginJudge
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.settings import require_known, settings_in
+
+#: Judges that come along and say what the reward is after each token, for messages.
+TOKEN_JUDGES = ("dpo", "eurus", "likelihood", "sequence-classification", "ultrarm")
 
 _ANY, _MANY = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
 
@@ -43,9 +46,7 @@ def make_judge(
         refuse_adapter_setting(settings.keys() - (names or set()))
     taken = dict(offered or {})
     if names is not None:
-        for name in settings:
-            if name not in names:
-                raise unknown_choice(f"setting of judge {judge!r}:", name, names)
+        require_known(settings, names, judge)
         taken = {name: value for name, value in taken.items() if name in names}
     if plugins.is_ours(judge):
         return factory(**{**taken, **settings})
@@ -56,8 +57,7 @@ def make_judge(
         raise
     except Exception as error:
         raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
-    require_judge(made, who, names or ())
-    return made
+    return PluginJudge(made, who, names or ())
 
 
 def judge_names() -> Collection[str]:
@@ -105,7 +105,8 @@ def load_judge(
         settings["pretrained"] = pretrained
     made = make_judge(judge, settings)
     load_weights(made)
-    return made
+    # What another package registered is handed out as that package made it.
+    return made.judge if isinstance(made, PluginJudge) else made
 
 
 def load_weights(judge: Judge) -> None:
@@ -124,6 +125,34 @@ def default_checkpoint(judge: str) -> str | None:
     return default
 
 
+def require_token_judge(judge: Judge, name: str) -> TokenJudge:
+    """The judge, if it can.
+
+    Args:
+        judge: Any judge.
+        name: What the user calls it.
+
+    Raises:
+        ConfigurationError: It has no method `rewards_after_tokens`.
+    """
+    if not callable(getattr(judge, "rewards_after_tokens", None)):
+        raise no_token_rewards(name, "it has no method rewards_after_tokens(prompt, completion)")
+    return cast(TokenJudge, judge)
+
+
+def no_token_rewards(name: str, why: str) -> ConfigurationError:
+    """The error for a judge that cannot.
+
+    Args:
+        name: What the user calls the judge.
+        why: Why it cannot.
+    """
+    return ConfigurationError(
+        f"judge={name} gives no reward after each token: {why}. These judges do: "
+        f"{', '.join(TOKEN_JUDGES)}."
+    )
+
+
 def _settings_of(factory: Any) -> set[str] | None:
     """Names of the settings a factory takes; None if it takes any."""
     initialisers = [factory]
@@ -131,6 +160,8 @@ def _settings_of(factory: Any) -> set[str] | None:
         # A judge that adds settings to another's hands the rest on to it.
         initialisers += [vars(k)["__init__"] for k in factory.__mro__[1:] if "__init__" in vars(k)]
     names: set[str] = set()
+    if (declared := getattr(factory, "settings_class", None)) is not None:
+        names |= settings_in(declared).keys()
     for initialiser in initialisers:
         try:
             parameters = inspect.signature(initialiser).parameters.values()
@@ -142,4 +173,4 @@ def _settings_of(factory: Any) -> set[str] | None:
         names |= {n for n, kind in kinds.items() if kind not in (_ANY, _MANY)}
         if _ANY not in kinds.values():
             return names - {"self"}
-    return None
+    return names - {"self"} if declared is not None else None

@@ -9,33 +9,27 @@ in its dtype.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ultrarm_eval.checkpoints.classifier import HEAD, SequenceClassification
-from ultrarm_eval.checkpoints.decoder_families import DECODER_FAMILIES, decoder_class
-from ultrarm_eval.checkpoints.own_forward import load_own_forward
+from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.attention.choice import AUTO as ANY_ATTENTION
-from ultrarm_eval.engine.attention.choice import PADDED_KERNELS
 from ultrarm_eval.engine.batching import AUTO, resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
+from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
-from ultrarm_eval.engine.runner import Runner
-from ultrarm_eval.engine.token_ids import TokenIds, unpacked
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.decoder_judge import DecoderJudge
-from ultrarm_eval.judges.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.messages import Prompt
-from ultrarm_eval.text_format.completion_place import PlacedText
-from ultrarm_eval.text_format.completion_tokens import completion_start
+from ultrarm_eval.judges.reward_head import Computing, DecoderHead, RewardHead, own_forward
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.pair_template import PAIR_TEMPLATE, pair_template, reads_token_types
-from ultrarm_eval.text_format.paired_texts import PairedText, PairEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.text_pair import (
+    PAIR_TEMPLATE,
+    PairEncoder,
+    pair_template,
+    reads_token_types,
+)
 from ultrarm_eval.text_format.textual_tokenizer import closing_id
 
 logger = logging.getLogger(__name__)
@@ -44,70 +38,85 @@ logger = logging.getLogger(__name__)
 _NO_LIMIT = 10**9
 
 
-class SequenceClassificationJudge(DecoderJudge):
+class SequenceClassificationJudge(CheckpointJudge):
     """Scores texts with a sequence classification model that has one label."""
 
     name = "sequence-classification"
     architecture = SequenceClassification()
     default_template = CHAT_TEMPLATE
-    _has_token_types = False
 
-    @property
-    def _is_decoder(self) -> bool:
-        return self._checkpoint.config.model_type in DECODER_FAMILIES
+    def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
+        """See `CheckpointJudge.make_head`."""
+        family = self.checkpoint.config.model_type
+        if family in DECODER_FAMILIES:
+            return DecoderLogit(self.checkpoint, family)
+        return Logit(self.checkpoint, loaded.tokenizer)
 
-    @property
-    def _is_encoder(self) -> bool:
-        """Whether the tokenizer closes texts, as encoders' do."""
-        closing = closing_id(self._tokenizer.backend_tokenizer)
-        return not self._is_decoder and closing is not None
 
-    def _model_class(self) -> type[DecoderRewardModel]:
-        return decoder_class(self._checkpoint.config.model_type, HEAD)
+class DecoderLogit(DecoderHead):
+    """The logit of a decoder that is run over rows without padding."""
 
-    def _find_template(self, requested: str | None) -> Template:
-        if requested is None and self._is_encoder and not self._tokenizer.chat_template:
+    def __init__(self, checkpoint: Checkpoint, family: str) -> None:
+        """Takes the checkpoint.
+
+        Args:
+            checkpoint: The checkpoint.
+            family: Its family, one of `DECODER_FAMILIES`.
+        """
+        unread = checkpoint.config.pad_token_id
+        super().__init__(
+            checkpoint, decoder_class(family, HEAD), closes_texts=True, unread_id=unread
+        )
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
+        return _template(requested or default, tokenizer)
+
+
+class Logit(RewardHead):
+    """The logit of a model of any other family, run padded through its own forward pass."""
+
+    def __init__(self, checkpoint: Checkpoint, tokenizer: Any) -> None:
+        """Takes the checkpoint and its tokenizer, which closes texts if it is an encoder's."""
+        super().__init__(checkpoint)
+        self._tokenizer = tokenizer
+        self._is_encoder = closing_id(tokenizer.backend_tokenizer) is not None
+        self._has_token_types = False
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
+        if requested is None and self._is_encoder and not tokenizer.chat_template:
             requested = PAIR_TEMPLATE
-        if requested == PAIR_TEMPLATE:
-            return pair_template(self._tokenizer)
-        return get_template(requested or self.default_template, self._tokenizer)
+        return _template(requested or default, tokenizer)
 
-    def _positions(self) -> int | None:
-        positions = super()._positions()
-        named = int(self._tokenizer.model_max_length)
+    def positions(self) -> int | None:
+        """See `RewardHead.positions`."""
+        positions, named = super().positions(), int(self._tokenizer.model_max_length)
         # An encoder's configuration may count positions that no token can have.
         if not self._is_encoder or named > _NO_LIMIT:
             return positions
         return named if positions is None else min(named, positions)
 
-    def _make_encoder(self, loaded: LoadedTokenizer, **options: Any) -> TextEncoder:
-        options = {**options, "closes_texts": True}
-        if self._is_decoder:
-            unread = self._checkpoint.config.pad_token_id
-            return super()._make_encoder(loaded, **options, unread_id=unread)
-        has_types = reads_token_types(self._tokenizer, self._checkpoint.network)
-        self._has_token_types = has_types and self._template.name == PAIR_TEMPLATE
-        if self._has_token_types:
-            return PairEncoder(loaded.tokenizer, self._template, **options)
-        return super()._make_encoder(loaded, **options)
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        has_types = reads_token_types(self._tokenizer, self.checkpoint.network)
+        self._has_token_types = has_types and template.name == PAIR_TEMPLATE
+        encoder_class = PairEncoder if self._has_token_types else TextEncoder
+        return encoder_class(loaded.tokenizer, template, closes_texts=True, **options)
 
-    def _resolve_batching(self, requested: str) -> tuple[str, bool]:
-        if self._is_decoder:
-            return super()._resolve_batching(requested)
-        family = self._checkpoint.config.model_type
-        if self._compiled:
+    def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
+        """See `RewardHead.batching`."""
+        family = self.checkpoint.config.model_type
+        if computing.compiled:
             raise ConfigurationError(
                 f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a {family} "
                 "model. Leave it out."
             )
-        if requested not in (AUTO, PADDED) or self._attention not in (
-            ANY_ATTENTION,
-            *PADDED_KERNELS,
-        ):
+        if requested not in (AUTO, PADDED) or computing.attention not in (AUTO, *PADDED_KERNELS):
             raise ConfigurationError(
-                f"batching={requested}, attn_implementation={self._attention}: a {family} model is "
-                f"run padded, through its own forward pass. Use batching={PADDED} and "
-                f"attn_implementation {ANY_ATTENTION} or one of {', '.join(PADDED_KERNELS)}."
+                f"batching={requested}, attn_implementation={computing.attention}: a {family} "
+                f"model is run padded, through its own forward pass. Use batching={PADDED} and "
+                f"attn_implementation {AUTO} or one of {', '.join(PADDED_KERNELS)}."
             )
         logger.info(
             "Texts are padded and not packed: rows without padding are exact for %s models, and "
@@ -115,51 +124,16 @@ class SequenceClassificationJudge(DecoderJudge):
             ", ".join(DECODER_FAMILIES),
             family,
         )
-        config = self._checkpoint.config
         # An encoder is bidirectional, and a mask keeps it from padding.
-        return PADDED, self._is_encoder or resolve_batching(PADDED, config)[1]
+        return PADDED, self._is_encoder or resolve_batching(PADDED, self.checkpoint.config)[1]
 
-    def _load_runner(self) -> Runner:
-        if self._is_decoder:
-            return super()._load_runner()
+    def runner(self, computing: Computing, batching: str) -> ClassifierRunner:
+        """See `RewardHead.runner`."""
         from transformers import AutoModelForSequenceClassification
 
-        model = load_own_forward(
-            AutoModelForSequenceClassification,
-            self._checkpoint,
-            self._dtype,
-            self._device,
-            parallelize=self._parallelize,
-            attention=None if self._attention == ANY_ATTENTION else self._attention,
-            quantization=self._quantization,
-        )
+        model = own_forward(AutoModelForSequenceClassification, self.checkpoint, computing)
         return ClassifierRunner(model, has_token_types=self._has_token_types)
 
-    def _placed(self, prompt: Prompt, completion: str) -> PlacedText:
-        if not self._has_token_types:
-            return super()._placed(prompt, completion)
-        (encoded,) = self._encoder.encode([prompt], [completion])
-        second, ids = completion_start(unpacked(encoded.packed_ids))
-        # Without a prompt there is one text, behind the opening token.
-        start = second if second < len(ids) else int(self._encoder.bos_id is not None)
-        return PairedText(ids, start, encoded.truncated, second)
 
-    def _prefixes(self, text: PlacedText) -> list[TokenIds]:
-        found = super()._prefixes(text)
-        if not isinstance(text, PairedText):
-            return found
-        place = np.array([text.second_start], dtype=text.ids.dtype)
-        return [np.concatenate([place, ids]) for ids in found]
-
-    def _after_tokens(self, text: PlacedText) -> Sequence[float | None]:
-        if self._is_decoder:
-            return super()._after_tokens(text)
-        return CheckpointJudge._after_tokens(self, text)
-
-    def score_one_at_a_time(
-        self, prompts: Sequence[Prompt], completions: Sequence[str]
-    ) -> list[float]:
-        """See `CheckpointJudge.score_one_at_a_time`."""
-        if self._is_decoder:
-            return super().score_one_at_a_time(prompts, completions)
-        return CheckpointJudge.score_one_at_a_time(self, prompts, completions)
+def _template(name: str, tokenizer: Any) -> Template:
+    return pair_template(tokenizer) if name == PAIR_TEMPLATE else get_template(name, tokenizer)

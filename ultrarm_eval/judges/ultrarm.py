@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from ultrarm_eval.checkpoints.architecture import ULTRARM
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
-from ultrarm_eval.judges.decoder_judge import DecoderJudge
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.text_format.template import DEFAULT_TEMPLATE
 
 
-class UltraRMJudge(DecoderJudge):
+class UltraRMJudge(CheckpointJudge):
     """Scores texts with a Llama reward model in UltraRM's layout."""
 
     name = DEFAULT_JUDGE
     architecture = ULTRARM
     default_template = DEFAULT_TEMPLATE
     default_checkpoint = DEFAULT_CHECKPOINT
+
+    def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
+        """See `CheckpointJudge.make_head`."""
+        return DecoderHead(self.checkpoint, self.architecture.model_class)

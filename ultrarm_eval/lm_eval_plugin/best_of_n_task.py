@@ -134,7 +134,7 @@ class BestOfNTask(FreshTask):
             for instance, scored in zip(instances, judged[written], strict=True):
                 found = self._found(instance, name, len(scored.answers))
                 instance.filtered_resps[name] = [
-                    ScoredText(_text(text), whole.reward, critique=whole.critique, is_judged=True)
+                    ScoredText(_text(text), whole.reward, judgement=whole.judgement, is_judged=True)
                     for text, whole in zip(found, scored.answers, strict=True)
                 ]
         return None

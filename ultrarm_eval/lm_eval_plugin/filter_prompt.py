@@ -7,7 +7,7 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Prompt, as_messages
-from ultrarm_eval.text_format.bounded_jinja import column_environment
+from ultrarm_eval.text_format.jinja_sandbox import column_environment
 
 #: Where a filter that names no prompt looks, in this order.
 USUAL_COLUMNS = ("prompt", "instruction", "question", "input")

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.protocol import fingerprint_of, parameters_of, settings_of
+from ultrarm_eval.judges.base import Judge, judge_name, statement
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 
 logger = logging.getLogger(__name__)
@@ -26,10 +25,10 @@ def judge_report(
     """
     report: dict[str, Any] = {
         "judge_used": {
-            "name": getattr(judge, "name", type(judge).__name__),
-            **settings_of(judge),
-            "judge_parameters": parameters_of(judge),
-            "fingerprint": fingerprint_of(judge),
+            "name": judge_name(judge),
+            **judge.settings(),
+            **statement(judge),
+            "fingerprint": judge.fingerprint(),
         },
     }
     if samples:

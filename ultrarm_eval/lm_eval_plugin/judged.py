@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.lm_eval_plugin.reward import Reward, judgement_in
 from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 
 
@@ -28,12 +27,9 @@ def judged(responses: Any, filtered: Any) -> dict[str, Any]:
         if texts[0].reference is not None:
             found["judged_reference"] = _of(texts[0].reference)
         return found
-    rewards = [
-        response.reward
-        for response in _flat(responses)
-        if isinstance(response, Reward) and isinstance(response.reward, CritiquedReward)
-    ]
-    return {"judged": [_entry(float(r), r.critique) for r in rewards]} if rewards else {}
+    said = [judgement_in(r.reward) for r in _flat(responses) if isinstance(r, Reward)]
+    judgements = [judgement for judgement in said if judgement is not None]
+    return {"judged": [_entry(judgement) for judgement in judgements]} if judgements else {}
 
 
 def _flat(values: Any) -> list[Any]:
@@ -43,11 +39,8 @@ def _flat(values: Any) -> list[Any]:
 
 
 def _of(answer: ScoredText) -> dict[str, Any]:
-    return _entry(math.nan if answer.reward is None else answer.reward, answer.critique)
+    return _entry(answer.judgement or Judgement(answer.reward))
 
 
-def _entry(reward: float, critique: Critique | None) -> dict[str, Any]:
-    entry: dict[str, Any] = {"reward": None if math.isnan(reward) else reward}
-    if critique is not None:
-        entry |= {"critiques": list(critique.texts), "scores": list(critique.scores)}
-    return entry
+def _entry(judgement: Judgement) -> dict[str, Any]:
+    return {"reward": judgement.value, **judgement.told()}

@@ -10,12 +10,11 @@ from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.documents.document import ratings_of, without_ratings_of
 from ultrarm_eval.documents.prompt_documents import PromptDocuments
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 from ultrarm_eval.lm_eval_plugin.aggregations import Aggregations, directions
 from ultrarm_eval.lm_eval_plugin.compared_task import ComparedTask
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 from ultrarm_eval.metrics.of_prompt import (
     accuracy_of,
     completions_to_score,

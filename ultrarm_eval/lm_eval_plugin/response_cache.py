@@ -19,8 +19,7 @@ from contextlib import closing
 from typing import Any
 
 from ultrarm_eval.errors import CacheMismatchError, ResponseCacheError, first_line
-from ultrarm_eval.judges.critique_text import is_unscored
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 
 _KEY = "ultrarm_eval.judge_fingerprint"
 _CHECKSUM_BYTES = 16

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,11 +16,8 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.judges.base import Judge
-from ultrarm_eval.judges.critique_text import CritiquedReward, is_unscored
-from ultrarm_eval.judges.equal_rewards import warn_if_all_equal
-from ultrarm_eval.judges.protocol import checked_scores
-from ultrarm_eval.judges.text_check import check_texts
+from ultrarm_eval.judges.base import Judge, Judgement
+from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
 from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options, keep_answers
@@ -155,26 +151,26 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
 
     def _scored(self, asked: Sequence[tuple[Prompt, str]]) -> list[ScoredText]:
         texts = [text for _, text in asked]
-        rewards = checked_scores(self.judge, [prompt for prompt, _ in asked], texts)
-        self._check_rewards(rewards, len(texts))
-        warn_if_all_equal(zip(texts, rewards, strict=True))
-        return [_scored_text(text, reward) for text, reward in zip(texts, rewards, strict=True)]
+        found = judgements_of(self.judge, [prompt for prompt, _ in asked], texts)
+        self._check(found)
+        warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
+        return [
+            ScoredText(text, one.value, judgement=one, is_judged=True)
+            for text, one in zip(texts, found, strict=True)
+        ]
 
-    def _check_rewards(self, rewards: Sequence[float], count: int) -> None:
-        abstains = may_abstain(self.judge)
-        unscored = sum(map(is_unscored, rewards)) if abstains else 0
+    def _check(self, judgements: Sequence[Judgement]) -> None:
+        unscored = sum(judgement.unscored for judgement in judgements)
+        if unscored and not may_abstain(self.judge):
+            raise ScoringError(
+                f"The judge {self._checkpoint} gave {unscored} of {len(judgements)} answers no "
+                "finite number."
+            )
         if unscored and not self.keeps_unscored:
             raise ScoringError(
-                f"{unscored} of {count} answers got no readable score from the judge "
+                f"{unscored} of {len(judgements)} answers got no readable score from the judge "
                 f"{self._checkpoint}, and none is guessed. Use more samples: judge_args: "
                 "{samples: 4}."
-            )
-        if len(rewards) != count or not all(
-            math.isfinite(reward) or (abstains and is_unscored(reward)) for reward in rewards
-        ):
-            raise ScoringError(
-                f"The judge {self._checkpoint} gave {len(rewards)} rewards to {count} answers, or "
-                "one that is no finite number."
             )
 
 
@@ -185,7 +181,9 @@ class RewardFilter(JudgingFilter):
         """The answer, or of several the first with the mean of their rewards."""
         rewards = [answer.reward for answer in answers if answer.reward is not None]
         mean = sum(rewards) / len(rewards) if rewards else None
-        return ScoredText(answers[0], mean, answers, reference, answers[0].critique, is_judged=True)
+        return ScoredText(
+            answers[0], mean, answers, reference, answers[0].judgement, is_judged=True
+        )
 
 
 class TaskRewardFilter(RewardFilter):
@@ -229,7 +227,7 @@ class BestOfNFilter(JudgingFilter):
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
         """The best answer."""
         best = max(answers, key=_reward)
-        return ScoredText(best, best.reward, answers, reference, best.critique, is_pick=True)
+        return ScoredText(best, best.reward, answers, reference, best.judgement, is_pick=True)
 
 
 def _texts(responses: Any) -> list[str]:
@@ -242,15 +240,6 @@ def _texts(responses: Any) -> list[str]:
                 "filters reward and best_of_n are for tasks of output_type generate_until."
             )
     return [response or "" for response in found]
-
-
-def _scored_text(text: str, reward: float) -> ScoredText:
-    return ScoredText(
-        text,
-        None if math.isnan(reward) else float(reward),
-        critique=reward.critique if isinstance(reward, CritiquedReward) else None,
-        is_judged=True,
-    )
 
 
 def _reward(answer: ScoredText) -> float:

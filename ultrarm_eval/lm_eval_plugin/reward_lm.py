@@ -14,16 +14,9 @@ from tqdm import tqdm
 from ultrarm_eval._version import __version__
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
-from ultrarm_eval.judges.critique_text import is_unscored
-from ultrarm_eval.judges.equal_rewards import warn_if_all_equal
+from ultrarm_eval.judges.base import Judgement, statement
+from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
-from ultrarm_eval.judges.protocol import (
-    checked_stream,
-    described,
-    fingerprint_of,
-    parameters_of,
-    settings_of,
-)
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
 from ultrarm_eval.lm_eval_plugin.processes import device_of_process, gather_object, join_processes
@@ -33,7 +26,7 @@ from ultrarm_eval.lm_eval_plugin.response_cache import (
     check_responses,
     refuse_damaged,
 )
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.reward import Reward, as_reward
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.runs.judge_identity import OF_COMPUTING
 
@@ -146,16 +139,17 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             len(askers),
         )
         rewards: list[Reward | None] = [None] * len(requests)
-        stream = self._named(checked_stream(self.judge, prompts, completions), requests, askers)
+        stream = self._named(judgement_stream(self.judge, prompts, completions), requests, askers)
         # Loading comes with the first reward; its lines stay out of the bar.
         started = [*islice(stream, 1)]
         silent = disable_tqdm or self.rank != 0
         with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
-            for distinct_index, reward in chain(started, stream):
+            for distinct_index, judgement in chain(started, stream):
                 for index in askers[distinct_index]:
-                    if not (math.isfinite(reward) or self._may_lack(reward, requests[index])):
-                        raise _no_number(described(self.judge), reward, requests[index])
-                    answer = rewards[index] = Reward(reward)
+                    self._require_reward(judgement, requests[index])
+                    answer = rewards[index] = as_reward(
+                        judgement, may_abstain=may_abstain(self.judge)
+                    )
                     self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
                     progress.update()
         answered = [
@@ -207,7 +201,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def get_model_info(self) -> dict[str, Any]:
         """The judge's settings, for the ``config`` section of the results."""
-        settings = settings_of(self.judge)
+        settings = dict(self.judge.settings())
         # The harness writes the device that was asked for under "device".
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
@@ -220,11 +214,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             "model_revision": settings.get("revision"),
             "model_sha": settings.pop("weights_digest", None),
         }
-        said = settings_of(self.judge)
+        said = self.judge.settings()
         own = {name: value for name, value in said.items() if name not in OF_COMPUTING}
         identity = {
             "judge_settings": own,
-            "judge_parameters": parameters_of(self.judge),
+            **statement(self.judge),
             "fingerprint": self._known_fingerprint(),
         }
         version = {"ultrarm_eval_version": __version__}
@@ -236,7 +230,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def _known_fingerprint(self) -> str | None:
         """What identifies the rewards; None where it would take reading many gigabytes."""
         known = getattr(self.judge, "known_fingerprint", None)
-        fingerprint = fingerprint_of(self.judge) if known is None else known()
+        fingerprint = self.judge.fingerprint() if known is None else known()
         return None if fingerprint is None else str(fingerprint)
 
     def _count_damaged_responses(self) -> None:
@@ -252,21 +246,28 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
                 found,
             )
 
-    def _may_lack(self, reward: float, request: Instance) -> bool:
-        """Our tasks leave out what a judge has no score for; others would take it for the best."""
-        is_ours = holds_completions(request.doc)
-        return may_abstain(self.judge) and is_unscored(reward) and is_ours
+    def _require_reward(self, judgement: Judgement, request: Instance) -> None:
+        """Refuses what is no finite number.
+
+        Our tasks leave out what a judge has no score for; others would take it for the best.
+        """
+        if judgement.value is None:
+            if may_abstain(self.judge) and holds_completions(request.doc):
+                return
+        elif math.isfinite(judgement.value):
+            return
+        raise _no_number(described(self.judge), judgement, request)
 
     def _own_counts(self) -> dict[str, int]:
         """What happened to the texts that this process was asked for."""
         # The judge is asked once for each text, and may find that some have the same tokens.
-        of_judge = dict(settings_of(self.judge).get("counts", {}))
+        of_judge = dict(self.judge.settings().get("counts", {}))
         of_judge.pop("texts", None)
         return {**self._request_counts, **of_judge}
 
     def _own_seconds(self) -> float:
         """What the model took for them."""
-        return float(settings_of(self.judge).get("scoring_seconds") or 0.0)
+        return float(self.judge.settings().get("scoring_seconds") or 0.0)
 
     def _count_all_processes(self) -> None:
         """Adds up the counts of every process on the first one, which writes the results."""
@@ -281,11 +282,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def _named(
         self,
-        stream: Iterator[tuple[int, float]],
+        stream: Iterator[tuple[int, Judgement]],
         requests: Sequence[Instance],
         askers: Sequence[Sequence[int]],
-    ) -> Iterator[tuple[int, float]]:
-        """The rewards; a text that cannot be written is called by its document."""
+    ) -> Iterator[tuple[int, Judgement]]:
+        """The judgements; a text that cannot be written is called by its document."""
         try:
             yield from stream
         except UnwritableTextError as error:
@@ -326,14 +327,14 @@ def _distinct(
     return askers, prompts, completions
 
 
-def _no_number(who: str, reward: float, request: Instance) -> ScoringError:
+def _no_number(who: str, judgement: Judgement, request: Instance) -> ScoringError:
     return ScoringError(
-        f"{who} gave the reward {reward} to document {request.doc_id} of {request.task_name}, "
-        f"answer {request.idx}; a reward is a finite number."
+        f"{who} gave the reward {judgement.reward} to document {request.doc_id} of "
+        f"{request.task_name}, answer {request.idx}; a reward is a finite number."
         + (
             " Nothing readable was written about it, and only the preference tasks leave such "
             "answers out: set samples=4 or more, so that one of them is readable."
-            if is_unscored(reward)
+            if judgement.unscored
             else ""
         )
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.judges.critique_text import Critique
+from ultrarm_eval.judges.base import Judgement
 
 
 class ScoredText(str):
@@ -19,7 +19,7 @@ class ScoredText(str):
             the judge gave none.
         answers: The answers it stands for, each with its own reward; itself alone for one.
         reference: The answer it is compared with, if there is one.
-        critique: What the judge wrote about it, if it writes.
+        judgement: What the judge said of it; None for what is no answer, and for several.
         is_judged: Whether a judge looked at it.
         is_pick: Whether it is the best of its answers, and not what stands for all of them.
     """
@@ -27,7 +27,7 @@ class ScoredText(str):
     reward: float | None
     answers: tuple[ScoredText, ...]
     reference: ScoredText | None
-    critique: Critique | None
+    judgement: Judgement | None
     is_judged: bool
     is_pick: bool
 
@@ -37,7 +37,7 @@ class ScoredText(str):
         reward: float | None = None,
         answers: Sequence[ScoredText] = (),
         reference: ScoredText | None = None,
-        critique: Critique | None = None,
+        judgement: Judgement | None = None,
         is_judged: bool | None = None,
         is_pick: bool = False,
     ) -> ScoredText:
@@ -45,7 +45,7 @@ class ScoredText(str):
         scored = super().__new__(cls, text)
         scored.reward = reward
         scored.answers = tuple(answers) or (scored,)
-        scored.reference, scored.critique = reference, critique
+        scored.reference, scored.judgement = reference, judgement
         scored.is_judged = reward is not None if is_judged is None else is_judged
         scored.is_pick = is_pick
         return scored
@@ -54,4 +54,4 @@ class ScoredText(str):
         """Pickles without the reference to itself: processes send their samples to the first."""
         others = self.answers if len(self.answers) > 1 or self.answers[0] is not self else ()
         marks = (self.is_judged, self.is_pick)
-        return ScoredText, (str(self), self.reward, others, self.reference, self.critique, *marks)
+        return ScoredText, (str(self), self.reward, others, self.reference, self.judgement, *marks)

@@ -17,12 +17,11 @@ from ultrarm_eval.data.files import saved_splits
 from ultrarm_eval.data.hub import load_hub
 from ultrarm_eval.data.rows import Rows
 from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.judges.critique_text import is_unscored
 from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE
 from ultrarm_eval.lm_eval_plugin.compared_task import ComparedTask
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
 from ultrarm_eval.rules import TIE_CREDITS
 

@@ -6,13 +6,14 @@ BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the pu
 
 from __future__ import annotations
 
+import copy
+import secrets
+import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
 
-from ultrarm_eval.engine.token_ids import PackedIds, packed, unpacked
 from ultrarm_eval.errors import (
     ConfigurationError,
     ScoringError,
@@ -20,48 +21,24 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
-from ultrarm_eval.text_format.contents_as_text import ContentsAsText
-from ultrarm_eval.text_format.special_literals import SpecialLiterals
+from ultrarm_eval.text_format.special_tokens import ContentsAsText, SpecialLiterals
 from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_system, without_system
 from ultrarm_eval.text_format.template import Template, template_for
-from ultrarm_eval.text_format.template_probes import check_template, probe_turns
+from ultrarm_eval.text_format.template_check import TurnCheck, check_template, probe_turns
 from ultrarm_eval.text_format.textual_tokenizer import (
     backend_unknown_id,
     closing_id,
     opening_id,
     textual_backend,
 )
-from ultrarm_eval.text_format.turn_check import TurnCheck
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 SPECIAL_TOKEN_MODES = ("text", "parse")
-#: What else can happen to a text, by the names of the counts: see `text_counts`.
+#: What else can happen to a text, by the names of the counts: see `ultrarm_eval.engine.counts`.
 CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
 SPELLED_ADDED = "spelled_added"
 SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
-
-
-@dataclass(frozen=True)
-class EncodedText:
-    """A text as the model reads it.
-
-    Attributes:
-        packed_ids: Token ids, BOS first where the tokenizer uses one.
-        truncated: Whether tokens were cut off on the left.
-        spells_special_tokens: Whether prompt or completion spell a special token, so that
-            ``special_tokens="text"`` and ``"parse"`` differ.
-        remarks: What else happened to it, by the names of the counts.
-    """
-
-    packed_ids: PackedIds
-    truncated: bool
-    spells_special_tokens: bool
-    remarks: tuple[str, ...] = ()
-
-    @property
-    def ids(self) -> tuple[int, ...]:
-        """The token ids as numbers."""
-        return tuple(unpacked(self.packed_ids).tolist())
 
 
 class TextEncoder:
@@ -146,6 +123,8 @@ class TextEncoder:
             raise ConfigurationError(
                 f"template={template.name} appends an EOS token, and the tokenizer has none."
             )
+        # Private use characters and a secret: no text has them.
+        self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
         self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
         self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
         # A template that cannot be rendered, or ignores what it is given, is found now.
@@ -196,6 +175,43 @@ class TextEncoder:
         for start in range(0, len(completions), _BATCH):
             some = slice(start, start + _BATCH)
             yield from self._encode_batch(prompts[some], completions[some], numbers[some])
+
+    def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
+        """Encodes a text and finds its completion.
+
+        The completion begins where the ids part from those of what the template writes before it.
+
+        Args:
+            prompt: The prompt.
+            completion: The completion.
+
+        Returns:
+            The text, and the index of the first token that the completion has a part in.
+
+        Raises:
+            ConfigurationError: The prompt is no text, message list or None.
+            ScoringError: The completion is no string, or the text has no token at all.
+        """
+        (encoded,) = self.encode([prompt], [completion])
+        whole = encoded
+        if encoded.truncated:
+            uncut = copy.copy(self)
+            uncut.max_length = sys.maxsize
+            (whole,) = uncut.encode([prompt], [completion])
+        messages = self._messages(prompt)
+        # A template that changes the completion writes another mark: ids part there as well.
+        before, _ = self._before(template_for(self.template, messages), messages)
+        (ids,) = self._tokenise([before])
+        start = common_prefix(list(whole.tokens), self._behind_bos(ids))
+        cut = len(whole.tokens) - len(encoded.tokens)
+        if cut:
+            start = max(start - cut, int(self.bos_id is not None))
+        return encoded, start
+
+    def _before(self, template: Template, messages: Sequence[Message]) -> tuple[str, bool]:
+        """What a template writes before the completion, and whether it writes that as it is."""
+        before, mark, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
+        return well_formed(before), bool(mark)
 
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
@@ -304,10 +320,8 @@ class TextEncoder:
         suffix = self._suffix(ids, template)
         most = self._most_tokens()
         truncated = most is not None and len(ids) + len(suffix) > most
-        if most is not None and truncated:
-            prefix = ids[:1] if self.bos_id is not None else []
-            kept = most - len(prefix) - len(suffix)
-            ids = prefix + ids[-kept:]
+        if most is not None:
+            ids = self._cut(ids, most - len(suffix))
         ids = self._read_part(ids + suffix)
         if not ids:
             raise ScoringError(
@@ -319,7 +333,7 @@ class TextEncoder:
                 f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
-        return EncodedText(packed(ids), truncated, spells, remarks)
+        return EncodedText(Tokens.of(ids), truncated, spells, remarks)
 
     def _behind_bos(self, ids: list[int]) -> list[int]:
         if self.bos_id is not None and ids[:1] != [self.bos_id]:
@@ -333,6 +347,13 @@ class TextEncoder:
         """How many tokens are kept; all if None."""
         return self.max_length
 
+    def _cut(self, ids: list[int], most: int) -> list[int]:
+        """So many of a text's last tokens, behind its BOS."""
+        if len(ids) <= most:
+            return ids
+        prefix = ids[:1] if self.bos_id is not None else []
+        return prefix + ids[len(ids) - most + len(prefix) :]
+
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
             return [self._eos]
@@ -344,6 +365,12 @@ class TextEncoder:
         while stop > 1 and ids[stop - 1] == self.unread_id:
             stop -= 1
         return ids[:stop]
+
+
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
+    """How many numbers two sequences begin with alike."""
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
 def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from jinja2 import TemplateError
 
 from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
-from ultrarm_eval.text_format.bounded_jinja import (
+from ultrarm_eval.text_format.jinja_sandbox import (
     BoundedEnvironment,
     chat_environment,
     file_environment,

@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from ultrarm_eval.text_format.special_literals import SpecialLiterals
+from ultrarm_eval.text_format.special_tokens import SpecialLiterals
 
 
 def textual_backend(

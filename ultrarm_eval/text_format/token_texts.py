@@ -38,7 +38,7 @@ class TokenTexts:
         self._going_on: str | None = model["continuing_subword_prefix"] if is_wordpiece else None
 
     def __call__(self, ids: Sequence[int]) -> tuple[str, ...]:
-        """The text of each token; see `ultrarm_eval.engine.token_rewards.TokenRewards`."""
+        """The text of each token; see `TokenRewards`."""
         texts = [""] * len(ids)
         run: list[tuple[int, bytes]] = []
         for index, token in enumerate(ids):

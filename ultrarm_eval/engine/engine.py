@@ -1,0 +1,90 @@
+"""What computes: token ids in, one value a text out.
+
+The engine in this process is `ultrarm_eval.engine.local_engine.LocalEngine`. Another one, on a
+server or in a library of its own, has the same methods.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ultrarm_eval.text_format.tokens import Tokens
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an engine can do beside giving a value to a whole text.
+
+    Attributes:
+        shared_prefixes: What texts have in common at their start is computed once.
+        token_rewards: The values after each token of a text come out of one pass.
+        likelihoods: The value is a likelihood of the tokens from `Tokens.start` on.
+    """
+
+    shared_prefixes: bool = False
+    token_rewards: bool = False
+    likelihoods: bool = False
+
+
+@dataclass(frozen=True)
+class ComputedBatch:
+    """Values that came at once.
+
+    Attributes:
+        texts: Indices into the texts that were asked for.
+        values: Their values.
+        tokens: Tokens that were computed for them: what they share once, padding and what a model
+            wrote as well.
+    """
+
+    texts: Sequence[int]
+    values: Sequence[float]
+    tokens: int
+
+
+class Engine(Protocol):
+    """Computes values of texts.
+
+    Attributes:
+        name: What it is called.
+        version: Its version; values of another one may be rounded in another way.
+        capabilities: What it can do.
+    """
+
+    name: str
+    version: str
+    capabilities: Capabilities
+
+    def prepare(self) -> None:
+        """Loads weights, or connects; once."""
+        ...
+
+    def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
+        """Computes the values of texts and hands them out as they come.
+
+        Args:
+            texts: Texts of at least one token, no two the same.
+
+        Yields:
+            Batches; each text stands in one, in any order.
+
+        Raises:
+            TextDoesNotFitError: A single text does not fit into memory.
+            ScoringError: The texts cannot be computed.
+        """
+        ...
+
+    def compute_after_tokens(self, text: Tokens) -> list[float]:
+        """The values of a text that ends after each of its tokens, in one pass.
+
+        Args:
+            text: The text. Where it has a `start`, the values are those after the tokens from
+                there on.
+
+        Raises:
+            TextDoesNotFitError: The text does not fit into memory.
+            ScoringError: This engine has no such values; see `Capabilities.token_rewards`.
+        """
+        ...

@@ -1,0 +1,215 @@
+"""The engine in this process: a loaded model, run batch by batch under a budget of tokens."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ultrarm_eval._version import __version__
+from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
+from ultrarm_eval.engine.plan import PADDED, Batch, Plan, make_plan
+from ultrarm_eval.engine.rows import make_row
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
+from ultrarm_eval.text_format.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+# What plain RuntimeErrors say on CUDA, ROCm, MPS and XPU, in cuBLAS, cuDNN and cuSOLVER, in torch's
+# allocator on the CPU (in every system's words), and in C++.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "alloc_failed",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "not enough memory",
+    "failed to allocate",
+    "unable to allocate",
+    "bad_alloc",
+    "bad allocation",
+)
+# What is said for want of memory and for other reasons alike: oneDNN has one message for every
+# status of a primitive ("could not create a primitive", "... a memory object"), and cuBLAS and
+# cuDNN fail to begin where nothing is left for their workspaces.
+_PERHAPS_OUT_OF_MEMORY = (
+    "could not create a primitive",
+    "could not create a descriptor",
+    "could not create a memory",
+    "could not create a brgemm",
+    "could not execute a primitive",
+    "cublas_status_not_initialized",
+    "cudnn_status_not_initialized",
+    "cudnn_status_internal_error",
+)
+# What a network raises that was built from a configuration with a wrong value.
+_NOT_COMPUTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+
+
+@dataclass
+class BatchLimits:
+    """How much is computed at once.
+
+    Attributes:
+        max_tokens: Token budget of a batch, padding included; halved when memory runs out.
+        max_texts: The most texts of a batch; no limit if None.
+    """
+
+    max_tokens: int
+    max_texts: int | None = None
+
+
+class LocalEngine:
+    """Computes texts with a model of this process.
+
+    Attributes:
+        capabilities: What it can do.
+    """
+
+    name = "local"
+    version = __version__
+
+    def __init__(
+        self,
+        runner: Callable[[], Runner],
+        limits: Callable[[], BatchLimits],
+        batching: str = PADDED,
+        capabilities: Capabilities | None = None,
+    ) -> None:
+        """Prepares the engine; the model is loaded by `prepare`, or when it is first needed.
+
+        Args:
+            runner: The model; asked for again and again, and loaded the first time.
+            limits: Batch size; `max_tokens` shrinks when the device's memory runs out.
+            batching: See `ultrarm_eval.engine.plan`.
+            capabilities: What the model can do; values of whole texts alone if None.
+        """
+        self._runner, self._limits, self._batching = runner, limits, batching
+        self.capabilities = capabilities or Capabilities()
+
+    def prepare(self) -> None:
+        """Loads the model, once."""
+        self._runner()
+
+    def plan(self, texts: Sequence[Tokens]) -> Plan:
+        """The batches for texts; the model need not be loaded.
+
+        Args:
+            texts: Texts of at least one token, no two the same.
+        """
+        limits = self._limits()
+        return make_plan(
+            texts,
+            batching=self._batching,
+            max_tokens=limits.max_tokens,
+            max_texts=limits.max_texts,
+        )
+
+    def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
+        """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""
+        runner = self._runner()
+        waiting = list(range(len(texts)))
+        while waiting:
+            remaining = [texts[i] for i in waiting]
+            done: set[int] = set()
+            for batch in self.plan(remaining).batches:
+                indices = [waiting[position] for position in batch.texts]
+                written = runner.written
+                rewards, reason = _try_batch(runner, remaining, batch)
+                if rewards is None:
+                    # Outside the handler: the error would hold on to all that the batch allocated.
+                    _shrink(self._limits(), batch, indices, reason)
+                    break
+                done.update(indices)
+                yield ComputedBatch(indices, rewards, batch.tokens + runner.written - written)
+            waiting = [index for index in waiting if index not in done]
+
+    def compute_alone(self, text: Tokens) -> float:
+        """The value of a text in a forward pass of its own, as every faster way is measured by."""
+        return self._runner().score_alone(text)
+
+    def compute_after_tokens(self, text: Tokens) -> list[float]:
+        """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`."""
+        try:
+            return [float(reward) for reward in self._runner().score_after_tokens(text).cpu()]
+        except (RuntimeError, MemoryError) as error:
+            if not _may_be_out_of_memory(error):
+                raise
+            raise TextDoesNotFitError(_too_long(len(text), error), 0) from error
+        except _NOT_COMPUTED as error:
+            raise _not_computed(error) from error
+
+
+def _score_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> list[float]:
+    if batch.pieces:
+        rewards = runner.score_row(make_row(batch.pieces, texts))
+    else:
+        rewards = runner.score_padded([texts[i] for i in batch.texts])
+    return [float(reward) for reward in rewards.cpu()]
+
+
+def _try_batch(
+    runner: Runner, texts: Sequence[Tokens], batch: Batch
+) -> tuple[list[float] | None, str]:
+    """The rewards; None, and what was said, where the device's memory may have run out."""
+    try:
+        return _score_batch(runner, texts, batch), ""
+    except (RuntimeError, MemoryError) as error:
+        if not _may_be_out_of_memory(error):
+            raise
+        return None, _too_long(batch.tokens, error) if len(batch.texts) == 1 else first_line(error)
+    except _NOT_COMPUTED as error:
+        raise _not_computed(error) from error
+
+
+def _not_computed(error: Exception) -> ScoringError:
+    return ScoringError(
+        f"The model cannot compute a text ({first_line(error)}): a value in its config.json is "
+        "none that this version of transformers computes with."
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        one in said for one in _OUT_OF_MEMORY
+    )
+
+
+def _may_be_out_of_memory(error: Exception) -> bool:
+    said = str(error).lower()
+    return _is_out_of_memory(error) or any(one in said for one in _PERHAPS_OUT_OF_MEMORY)
+
+
+def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], said: str) -> None:
+    # A failure that no smaller batch cures ends here, whatever its cause is.
+    if len(batch.texts) == 1:
+        raise TextDoesNotFitError(said, indices[0])
+    limits.max_tokens = max(1, batch.tokens // 2)
+    torch.cuda.empty_cache()
+    logger.warning(
+        "Out of memory on a batch of %d texts (%s); going on with at most %d tokens a batch. "
+        "Set max_batch_tokens=%d to start there.",
+        len(batch.texts),
+        said,
+        limits.max_tokens,
+        limits.max_tokens,
+    )
+
+
+def _too_long(tokens: int, error: Exception) -> str:
+    ways_out = (
+        "Set a smaller max_length, a smaller dtype (bfloat16), or spread the model with "
+        "parallelize=True."
+    )
+    if _is_out_of_memory(error):
+        return (
+            f"Out of memory on a single text of {tokens} tokens ({first_line(error)}). {ways_out}"
+        )
+    return (
+        f"A single text of {tokens} tokens cannot be computed ({first_line(error)}). This is said "
+        f"where memory runs out, and for other failures. If memory is short: {ways_out} Else "
+        "another dtype, or another device, may go."
+    )

@@ -1,0 +1,144 @@
+"""A judge of another package: checked when it is made, and asked with care from then on.
+
+Whoever lacks something is told so by the judge's name and its plugin's at once, not when a run is
+over; what it said when it was made stands in where it cannot say it any more.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.errors import PluginError, first_line
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.settings import identifying, known_settings
+
+logger = logging.getLogger(__name__)
+
+_METHODS = {
+    "score": "score(prompts, completions), one reward for each completion",
+    "settings": "settings(), a mapping of JSON values that the results show",
+    "fingerprint": "fingerprint(), a text that is equal only where all rewards are",
+}
+
+
+class PluginJudge:
+    """A judge of another package, with what it said when it was made.
+
+    Attributes:
+        judge: The judge.
+        who: The judge and its plugin, for messages.
+        parameters: The settings that a user can give it, among those it reports.
+    """
+
+    def __init__(self, judge: Any, who: str, given: Collection[str] = ()) -> None:
+        """Checks the judge.
+
+        Args:
+            judge: What its factory made.
+            who: The judge and its plugin, for messages.
+            given: The settings that its factory takes, as far as they have names.
+
+        Raises:
+            PluginError: A method is missing, fails, or gives something else than it has to.
+        """
+        self.judge, self.who = judge, who
+        _require_methods(judge, who)
+        self._settings = self._checked_settings()
+        self._fingerprint = self._called("fingerprint")
+        if not isinstance(self._fingerprint, str) or not self._fingerprint:
+            raise PluginError(
+                f"{who}: fingerprint() gives {self._fingerprint!r:.60}, and it has to be a text "
+                "that is not empty: caches and stores are kept apart by it."
+            )
+        self.parameters = sorted(set(given) & self._settings.keys())
+
+    def __getattr__(self, name: str) -> Any:
+        # What a judge has beside these methods: a device, a tokenizer, a name of its own.
+        return getattr(self.__dict__["judge"], name)
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
+        """See `ultrarm_eval.judges.base.Judge.score`."""
+        return self.judge.score(prompts, completions)  # type: ignore[no-any-return]
+
+    def settings(self) -> dict[str, Any]:
+        """The judge's settings; where it cannot say them any more, what it said at first."""
+        return dict(self._or_at_first(self._checked_settings, self._settings))
+
+    def fingerprint(self) -> str:
+        """The judge's fingerprint; where it cannot say it any more, what it said at first."""
+        return str(self._or_at_first(lambda: self._called("fingerprint"), self._fingerprint))
+
+    def identifies(self) -> dict[str, Any]:
+        """What its rewards depend on: what it says, or its parameters among its settings."""
+        if callable(getattr(self.judge, "identifies", None)):
+            return dict(self._called("identifies"))
+        known = known_settings()
+        told = {*identifying(), *(n for n in self.parameters if n not in known)}
+        return {name: value for name, value in self.settings().items() if name in told}
+
+    def describes(self) -> dict[str, Any]:
+        """What else it reports."""
+        if callable(getattr(self.judge, "describes", None)):
+            return dict(self._called("describes"))
+        identifies = self.identifies()
+        return {name: v for name, v in self.settings().items() if name not in identifies}
+
+    def _or_at_first(self, ask: Callable[[], Any], at_first: Any) -> Any:
+        try:
+            return ask()
+        except PluginError as error:
+            logger.warning("%s The results show what it said when it was made.", error)
+            return at_first
+
+    def _called(self, method: str) -> Any:
+        try:
+            return getattr(self.judge, method)()
+        except Exception as error:
+            raise PluginError(f"{self.who}: {method}() fails: {first_line(error)}") from error
+
+    def _checked_settings(self) -> dict[str, Any]:
+        settings, who = self._called("settings"), self.who
+        if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+            raise PluginError(
+                f"{who}: settings() gives a value of type {type(settings).__name__}, and it has to "
+                "be a mapping from names to JSON values."
+            )
+        for name, value in settings.items():
+            try:
+                json.dumps(value)
+            except (TypeError, ValueError, RecursionError) as error:  # noqa: PERF203 - few
+                raise PluginError(
+                    f"{who}: settings() gives {name}={value!r:.60}, which is no JSON value: make "
+                    "it a text, a number, a list or a mapping."
+                ) from error
+        counts = settings.get("counts", {})
+        if not isinstance(counts, Mapping) or not all(_is_number(n) for n in counts.values()):
+            raise PluginError(
+                f"{who}: settings() gives counts={counts!r:.60}, and they have to be a mapping "
+                "from names to numbers."
+            )
+        seconds = settings.get("scoring_seconds")
+        if seconds is not None and not _is_number(seconds):
+            raise PluginError(
+                f"{who}: settings() gives scoring_seconds={seconds!r:.60}, no number."
+            )
+        return dict(settings)
+
+
+def _require_methods(judge: Any, who: str) -> None:
+    missing = [said for name, said in _METHODS.items() if not callable(getattr(judge, name, None))]
+    if missing:
+        raise PluginError(
+            f"{who}: {type(judge).__name__} has no method {'; and no '.join(missing)}. A judge has "
+            "the methods of ultrarm_eval.judges.base.Judge."
+        )
+    stream = getattr(judge, "score_stream", None)
+    if stream is not None and not callable(stream):
+        raise PluginError(f"{who}: score_stream is no method. Leave it out, or make it one.")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -1,0 +1,260 @@
+"""How a reward is read from a network.
+
+A judge is a text format, an engine and a head: the text format makes tokens of prompt and
+completion (`ultrarm_eval.text_format`), the engine computes a value for them
+(`ultrarm_eval.engine`), and the head says what that value is: which encoder writes what it reads,
+and which network and runner give it. A new head is a `RewardHead`, here or beside its judge, which
+makes it in `make_head`.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forward
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.batching import AUTO, resolve_batching, why_alone, why_no_rows
+from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.score_store import ScoreStore
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How and where a network computes.
+
+    Attributes:
+        device: The device.
+        dtype: The body's dtype.
+        parallelize: Whether weights are spread over all GPUs and the CPU.
+        compiled: Whether norms and MLPs are compiled.
+        attention: The attention that was asked for.
+        quantization: The quantisation of the weights, if any.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    parallelize: bool
+    compiled: bool
+    attention: str
+    quantization: str | None
+
+    @property
+    def own_attention(self) -> str | None:
+        """Transformers' name of the attention of a padded batch; its own choice if None."""
+        return None if self.attention == AUTO else self.attention
+
+
+class RewardHead(ABC):
+    """How a reward is read from a checkpoint's network.
+
+    Attributes:
+        checkpoint: The checkpoint.
+        may_lack: Whether a text may stay without a reward.
+    """
+
+    may_lack = False
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Takes the checkpoint; its weights are not loaded."""
+        self.checkpoint = checkpoint
+
+    @abstractmethod
+    def runner(self, computing: Computing, batching: str) -> Runner:
+        """Loads the network, and prepares running it."""
+
+    @abstractmethod
+    def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
+        """The batching, and whether texts may be computed together.
+
+        Raises:
+            ConfigurationError: It does not serve the network.
+        """
+
+    def capabilities(self) -> Capabilities:
+        """What the network can do beside giving a value to a whole text."""
+        return Capabilities()
+
+    def settings(self) -> dict[str, Any]:
+        """The head's own settings, as results report them."""
+        return {}
+
+    def identity(self) -> dict[str, Any]:
+        """What rewards depend on beside weights and texts, for the fingerprint."""
+        return {}
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """How prompt and completion become one text.
+
+        Args:
+            requested: What the user named.
+            default: The judge's own.
+            tokenizer: The checkpoint's.
+        """
+        return get_template(requested or default, tokenizer)
+
+    def positions(self) -> int | None:
+        """The most tokens that the network can read; None for no limit."""
+        return positions_of(self.checkpoint)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """What makes the tokens that the head reads."""
+        return TextEncoder(loaded.tokenizer, template, **options)
+
+    def outputs_per_token(self) -> int:
+        """Numbers the network gives for a token, where that is what takes memory."""
+        return 0
+
+    def judgement(self, _: Tokens, reward: float) -> Judgement:
+        """What is said of a text."""
+        return Judgement(reward)
+
+    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
+        """The rewards that a store holds, by the identities of the texts."""
+        return store.find(texts)
+
+
+class DecoderHead(RewardHead):
+    """A linear layer behind a decoder of Llama's make, read at a text's last token."""
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        model_class: type[DecoderRewardModel],
+        **encoding: Any,
+    ) -> None:
+        """Takes the checkpoint.
+
+        Args:
+            checkpoint: The checkpoint.
+            model_class: The network's class.
+            **encoding: Further options of the encoder.
+        """
+        super().__init__(checkpoint)
+        self._model_class, self._encoding = model_class, encoding
+
+    def capabilities(self) -> Capabilities:
+        """See `RewardHead.capabilities`."""
+        # Else what is computed of a token depends on the length, or on what follows it.
+        in_one_pass = why_alone(self.checkpoint.config) is None
+        return Capabilities(shared_prefixes=True, token_rewards=in_one_pass)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        return super().encoder(loaded, template, **options, **self._encoding)
+
+    def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
+        """See `RewardHead.batching`."""
+        config = self.checkpoint.config
+        obstacle = why_no_rows(config, max_length)
+        if obstacle is None:
+            return resolve_batching(requested, config, computing.attention)
+        if requested not in (AUTO, PADDED):
+            raise ConfigurationError(
+                f"batching={requested} is not exact for {self.checkpoint.name}: {obstacle}. "
+                f"Leave it out, or use batching={PADDED}."
+            )
+        logger.info("Texts are padded and not packed: %s.", obstacle)
+        return resolve_batching(PADDED, config, computing.attention)
+
+    def runner(self, computing: Computing, batching: str) -> Runner:
+        """See `RewardHead.runner`."""
+        model = load_decoder(
+            self.checkpoint,
+            self._model_class,
+            computing.dtype,
+            computing.device,
+            parallelize=computing.parallelize,
+            attention=computing.own_attention if batching == PADDED else None,
+            quantization=computing.quantization,
+        )
+        if computing.compiled:
+            compile_layers(model)
+        return DecoderRunner(
+            model,
+            attn_implementation=computing.attention,
+            compiled=computing.compiled,
+            padded=batching == PADDED,
+        )
+
+
+class LanguageModelHead(RewardHead):
+    """What a causal language model says, run padded through its own forward pass.
+
+    Attributes:
+        name: The judge, for messages.
+    """
+
+    name: str
+
+    def capabilities(self) -> Capabilities:
+        """See `RewardHead.capabilities`."""
+        return Capabilities(token_rewards=True, likelihoods=True)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        return CompletionEncoder(loaded.tokenizer, template, **options)
+
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`."""
+        return {"judge": self.name, **self.settings()}
+
+    def outputs_per_token(self) -> int:
+        """See `RewardHead.outputs_per_token`."""
+        return int(self.checkpoint.config.vocab_size)
+
+    def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
+        """See `RewardHead.batching`."""
+        served = computing.attention in (AUTO, *PADDED_KERNELS)
+        if requested not in (AUTO, PADDED) or not served or computing.compiled:
+            raise ConfigurationError(
+                f"judge={self.name} runs texts padded: batching={PADDED}, attn_implementation "
+                f"{AUTO} or one of {', '.join(PADDED_KERNELS)}, and no torch_compile. "
+                f"It was given batching={requested}, attn_implementation={computing.attention}, "
+                f"torch_compile={computing.compiled}."
+            )
+        return resolve_batching(PADDED, self.checkpoint.config)
+
+    def load(self, checkpoint: Checkpoint, computing: Computing) -> Any:
+        """The language model of a checkpoint."""
+        from transformers import AutoModelForCausalLM
+
+        return own_forward(AutoModelForCausalLM, checkpoint, computing)
+
+
+def own_forward(auto_class: Any, checkpoint: Checkpoint, computing: Computing) -> Any:
+    """A model as one of transformers' auto classes loads it."""
+    return load_own_forward(
+        auto_class,
+        checkpoint,
+        computing.dtype,
+        computing.device,
+        parallelize=computing.parallelize,
+        attention=computing.own_attention,
+        quantization=computing.quantization,
+    )
+
+
+def positions_of(checkpoint: Checkpoint) -> int | None:
+    """The most positions of a network; None for no limit, which some configurations write as -1."""
+    positions = getattr(checkpoint.config, "max_position_embeddings", None)
+    return None if positions is None or positions < 1 else int(positions)

@@ -1,0 +1,191 @@
+"""A judge made of a text format, an engine and a head: from prompts and completions to rewards."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from ultrarm_eval.engine.counts import TextCounts
+from ultrarm_eval.engine.local_engine import LocalEngine
+from ultrarm_eval.engine.plan import Plan, joined
+from ultrarm_eval.engine.portions import portions
+from ultrarm_eval.engine.reward_stream import RewardStream, Scoring
+from ultrarm_eval.engine.score_store import ScoreStore
+from ultrarm_eval.engine.token_rewards import TokenRewards, prefixes, read_positions
+from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.reward_head import RewardHead
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.token_texts import TokenTexts
+from ultrarm_eval.text_format.tokens import Tokens
+
+
+class TextJudge:
+    """Scores texts with whatever encodes, computes and reads them."""
+
+    def __init__(
+        self,
+        encoder: TextEncoder,
+        engine: LocalEngine,
+        head: RewardHead,
+        tokenizer: Any,
+        store: Callable[[], ScoreStore | None],
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            encoder: The text format: makes tokens of prompts and completions.
+            engine: Computes a value for tokens.
+            head: How the value is read.
+            tokenizer: Names the tokens.
+            store: Opens the score store the first time, if there is one.
+        """
+        self._encoder, self._engine, self._head = encoder, engine, head
+        self._tokenizer, self._opened_store = tokenizer, store
+        self._counts = TextCounts(encoder.max_length)
+
+    @property
+    def tokenizer(self) -> Any:
+        """The tokenizer."""
+        return self._tokenizer
+
+    @property
+    def max_length(self) -> int:
+        """The most tokens of a text."""
+        return self._encoder.max_length
+
+    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
+        """Scores completions; see `ultrarm_eval.judges.base.Judge.score`.
+
+        What has no reward is not a number; see `judgements`.
+        """
+        found: dict[int, Judgement] = {}
+        try:
+            found.update(self.judgements(prompts, completions))
+        except RewardError as error:
+            error.judgements = found
+            raise
+        return [found[index].reward for index in range(len(completions))]
+
+    def score_stream(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[tuple[int, float]]:
+        """Yields (index, reward) batch by batch; see `judgements`."""
+        for index, judgement in self.judgements(prompts, completions):
+            yield index, judgement.reward
+
+    def judgements(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> Iterator[tuple[int, Judgement]]:
+        """Yields (index, judgement) batch by batch; every distinct text is computed once."""
+        if isinstance(prompts, str) or isinstance(completions, str):
+            raise ConfigurationError("Prompts and completions are lists, also of a single text.")
+        if len(prompts) != len(completions):
+            raise ConfigurationError(
+                f"{len(prompts)} prompts and {len(completions)} completions: each completion "
+                "needs its prompt (a text, a message list, or None)."
+            )
+        if not completions:
+            return
+        head = self._head
+        scoring = Scoring(
+            self._encoder,
+            self._engine,
+            self._counts,
+            self._opened_store,
+            keeps_unreadable=head.may_lack,
+            stored=head.stored,
+            judged=head.judgement,
+        )
+        yield from RewardStream(scoring, prompts, completions)
+
+    def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
+        """Whether a completion has the same text behind every one of these prompts."""
+        texts = self._encoder.encode(prompts, [completion] * len(prompts))
+        return len({encoded.tokens for encoded in texts}) <= 1
+
+    def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
+        """Refuses what cannot be scored, before the weights are loaded and anything is scored.
+
+        Args:
+            prompts: Prompts.
+            completions: Completions, one for each prompt.
+
+        Raises:
+            UnwritableTextError: The template refuses a prompt's turns; it says which prompt.
+            UltrarmEvalError: A prompt or a completion is none.
+        """
+        self._encoder.check(prompts, completions)
+
+    def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
+        """What scoring these completions would compute, without loading the weights.
+
+        Returns:
+            The plan for the distinct texts, and how many of those are cut to `max_length`.
+        """
+        plans, cut = [], 0
+        for portion in portions(self._encoder, prompts, completions):
+            cut += len({t.tokens for t in portion.texts if t.truncated and t.tokens in portion.new})
+            plans.append(self._engine.plan(sorted(portion.new, key=lambda t: t.identity)))
+        return joined(plans), cut
+
+    def score_one_at_a_time(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> list[float]:
+        """Scores each completion in a forward pass of its own, through the whole model.
+
+        The plain way that every faster one is measured against.
+        """
+        return [
+            self._engine.compute_alone(encoded.tokens)
+            for encoded in self._encoder.encode(prompts, completions)
+        ]
+
+    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
+        """What the reward would be if the text ended after each of its tokens.
+
+        Nothing follows the token that the text would end after, no EOS and no end of turn, but an
+        encoder's closing token. The last reward is that of `score`. Nothing is counted or stored.
+
+        Args:
+            prompt: A text, a message list, or None.
+            completion: The completion.
+
+        Raises:
+            UltrarmEvalError: The text cannot be encoded, or does not fit into memory, or a reward
+                is not finite.
+        """
+        encoded, completion_start = self._encoder.place(prompt, completion)
+        rewards = self._after_tokens(encoded.tokens)
+        for number, reward in enumerate(rewards, start=1):
+            if reward is not None and not math.isfinite(reward):
+                raise ScoringError(
+                    f"The reward after token {number} is {reward}. Weights or activations "
+                    "overflowed: use dtype=bfloat16 or float32 rather than float16."
+                )
+        ids = tuple(encoded.tokens)
+        texts = TokenTexts(self._tokenizer.backend_tokenizer)(ids)
+        return TokenRewards(texts, ids, tuple(rewards), completion_start, encoded.truncated)
+
+    @cached_property
+    def _token_texts(self) -> TokenTexts:
+        return TokenTexts(self._tokenizer.backend_tokenizer)
+
+    def _after_tokens(self, text: Tokens) -> Sequence[float | None]:
+        """The reward after each token."""
+        encoder, engine = self._encoder, self._engine
+        if engine.capabilities.likelihoods:
+            return [*([None] * (text.start or 0)), *engine.compute_after_tokens(text)]
+        if engine.capabilities.token_rewards:
+            rewards = engine.compute_after_tokens(text)
+            return [rewards[at] for at in read_positions(text, encoder.unread_id)]
+        # Each prefix in a forward pass of its own.
+        every = prefixes(text, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
+        texts = list(dict.fromkeys(every))
+        found: dict[Tokens, float] = {}
+        for batch in engine.compute(texts):
+            found.update(zip((texts[i] for i in batch.texts), batch.values, strict=True))
+        return [found[prefix] for prefix in every]

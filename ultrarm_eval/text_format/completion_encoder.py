@@ -1,0 +1,94 @@
+"""Encoding for language models that predict a completion: token ids, and where it begins in them.
+
+Prompt and completion are never tokenised apart: what their ids have in common with those of the
+rendered prompt alone is the prompt's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.text_format.encoder import TextEncoder, common_prefix
+from ultrarm_eval.text_format.template import Template, template_for
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
+
+
+class CompletionEncoder(TextEncoder):
+    """Encodes texts for a language model that predicts the completion's tokens."""
+
+    def __init__(self, tokenizer: Any, template: Template, *, max_length: int, **options: Any):
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            max_length: The most tokens a text may have, BOS and EOS included.
+            **options: As for `TextEncoder`.
+
+        Raises:
+            ConfigurationError: A setting is not allowed, or the template does not write the
+                completion.
+        """
+        super().__init__(tokenizer, template, max_length=max_length, **options)
+        self._prompt_alone(template, as_messages("question"))
+
+    def _encode_batch(
+        self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
+    ) -> Iterator[EncodedText]:
+        conversations = [self._messages(prompt) for prompt in prompts]
+        templates = [template_for(self.template, messages) for messages in conversations]
+        # Whole here: where the completion begins is known before anything is cut.
+        wholes = list(super()._encode_batch(prompts, completions, numbers))
+        alone = [
+            self._prompt_alone(template, messages)
+            for template, messages in zip(templates, conversations, strict=True)
+        ]
+        for number, whole, ids in zip(numbers, wholes, self._tokenise(alone), strict=True):
+            yield self._placed(whole, self._behind_bos(ids), number)
+
+    def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
+        """See `TextEncoder.place`."""
+        (encoded,) = self.encode([prompt], [completion])
+        return encoded, encoded.tokens.start or 0
+
+    def _prompt_alone(self, template: Template, messages: Sequence[Message]) -> str:
+        before, is_written = self._before(template, messages)
+        if not is_written:
+            raise ConfigurationError(
+                f"template={template.name} does not write the completion as it is, so the "
+                "completion's tokens are not known. Use another template."
+            )
+        return before
+
+    def _most_tokens(self) -> int | None:
+        return None
+
+    def _placed(self, whole: EncodedText, prompt: list[int], number: int) -> EncodedText:
+        ids = list(whole.tokens)
+        start = common_prefix(prompt, ids)
+        if start == 0 and self._eos is not None:
+            # Something has to predict the first token; EOS stands before it, as in lm-eval, where
+            # there is neither a prompt nor a BOS token.
+            ids = [self._eos, *ids]
+        if start == 0 and self._eos is None:
+            raise ScoringError(
+                f"Completion {number} has no prompt, and the tokenizer neither a BOS nor an EOS "
+                "token, so nothing predicts its first token. Give it a prompt."
+            )
+        start = max(start, 1)
+        if start >= len(ids):
+            if self._eos is None:
+                raise ScoringError(
+                    f"Completion {number} has no token of its own and the tokenizer no EOS token, "
+                    "so it has no likelihood. Leave the empty completion out."
+                )
+            # An empty completion is as likely as ending at once.
+            ids = [*ids[:start], self._eos]
+            start = len(ids) - 1
+        kept = self._cut(ids, self.max_length)
+        start = max(start - len(ids) + len(kept), 1)
+        return replace(whole, tokens=Tokens.of(kept, start), truncated=len(kept) < len(ids))

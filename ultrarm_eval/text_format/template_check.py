@@ -1,0 +1,166 @@
+"""What a template does with a prompt and a completion, and which turns it can write.
+
+Found before any text is scored, by texts that show it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+
+from ultrarm_eval.errors import ConfigurationError, UnwritableTextError
+from ultrarm_eval.messages import Message, as_messages
+from ultrarm_eval.text_format.special_tokens import SpecialLiterals
+from ultrarm_eval.text_format.system_turns import DROP, FOLD, without_system
+from ultrarm_eval.text_format.template import RAW_TEMPLATE, Template
+
+logger = logging.getLogger(__name__)
+
+#: Of texts of which a template writes no word of some turn.
+TURNS_LEFT_OUT = "turns_left_out"
+
+_FILLING = " and then the river goes on past the old mill to the sea" * 16
+_PARTS = ("beginning", "middle", "end")
+
+
+def _probe(first: str, middle: str, last: str) -> str:
+    # Longer than what a template could be meant to quote of an answer, and of one length; what
+    # differs is the first letter, one in the middle, or the last.
+    return f"{first} water{_FILLING} with ten {middle}{_FILLING} until it is {last}"
+
+
+_COMPLETION = _probe("Cold", "boats", "calm")
+_OTHERS = (
+    _probe("Bold", "boats", "calm"),
+    _probe("Cold", "boots", "calm"),
+    _probe("Cold", "boats", "call"),
+)
+_PROMPT, _OTHER_PROMPT = "Where does it flow", "Tell me how it ends"
+
+Write = Callable[[Sequence[Message], str], str]
+
+
+def check_template(template: Template, write: Write) -> None:
+    """Refuses a template for which the completion, or a part of it, makes no difference.
+
+    Args:
+        template: The template.
+        write: Renders it as it is in use.
+
+    Raises:
+        ConfigurationError: It writes two different completions alike, or cannot be rendered.
+    """
+    asked = as_messages(_PROMPT)
+    text = write(asked, _COMPLETION)
+    same = [
+        part for part, other in zip(_PARTS, _OTHERS, strict=True) if write(asked, other) == text
+    ]
+    if same:
+        what = "" if len(same) == len(_PARTS) else f"the {' and the '.join(same)} of "
+        raise ConfigurationError(
+            f"template={template.name} does not write {what}the completion: completions that "
+            "differ there would all have the same reward. A template file writes it as "
+            "{{ completion }}, or as the last of messages."
+        )
+    if not template.ignores_prompt and write(as_messages(_OTHER_PROMPT), _COMPLETION) == text:
+        logger.warning(
+            "template=%s does not write the prompt: completions are scored as if they were answers "
+            "to nothing, as template=%s does by name.",
+            template.name,
+            RAW_TEMPLATE,
+        )
+
+
+def probe_turns(roles: Sequence[str]) -> tuple[list[Message], str]:
+    """A conversation of these roles, each turn with words of its own, and a completion."""
+    turns = [
+        Message(role=role, content=f"This is what is said in turn {number:04d} of them.")
+        for number, role in enumerate(roles)
+    ]
+    return turns, _PROMPT
+
+
+class TurnCheck:
+    """Renders every sequence of roles once."""
+
+    def __init__(self, write: Write, literals: SpecialLiterals, *, name: str) -> None:
+        """Takes a template in use.
+
+        Args:
+            write: Renders it.
+            literals: The special tokens that no role may spell.
+            name: The template, for messages.
+        """
+        self._write, self._literals, self._name = write, literals, name
+        self._known: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._warned = False
+
+    def check(self, messages: Sequence[Message], number: int) -> None:
+        """Renders turns of the same roles, unless that was done.
+
+        Args:
+            messages: The turns before a completion.
+            number: The text that they belong to.
+
+        Raises:
+            UnwritableTextError: The template refuses them, or a role spells a special token.
+        """
+        roles = _roles(messages)
+        if roles not in self._known:
+            self._known[roles] = self._checked(roles, number)
+
+    def remarks(self, messages: Sequence[Message]) -> tuple[str, ...]:
+        """What is to be counted of a text of these turns, which were checked."""
+        return self._known.get(_roles(messages), ())
+
+    def _checked(self, roles: Sequence[str], number: int) -> tuple[str, ...]:
+        for role in roles:
+            # Whatever special_tokens is: a control token there is nobody's wish.
+            if self._literals.occur_in(role):
+                raise UnwritableTextError(
+                    number,
+                    f"its prompt has the role {role!r}, which spells a special token of the "
+                    "tokenizer. A role is a word such as 'user'.",
+                )
+        turns, completion = probe_turns(roles)
+        try:
+            text = self._write(turns, completion)
+        except ConfigurationError as error:
+            raise UnwritableTextError(
+                number,
+                f"its turns are {', '.join(roles)}, then the completion. "
+                f"{str(error).rstrip('.')}.{self._way_out(turns, completion)}",
+            ) from error
+        left_out = [turn["role"] for turn in turns if turn["content"] not in text]
+        if left_out and not self._warned:
+            self._warned = True
+            logger.warning(
+                "template=%s leaves out turns that prompts have: of %s it does not write %s. "
+                "Such texts are counted in the results.",
+                self._name,
+                ", ".join(roles),
+                ", ".join(left_out),
+            )
+        return (TURNS_LEFT_OUT,) if left_out else ()
+
+    def _way_out(self, turns: Sequence[Message], completion: str) -> str:
+        """What can be done about turns that a template refuses."""
+        for system in (FOLD, DROP):
+            other = without_system(tuple(turns), system)
+            try:
+                self._write(other, completion)
+            except ConfigurationError:
+                continue
+            return (
+                " Set system=fold, which writes the system turn in front of the user's, or "
+                "system=drop, which leaves it out and counts it."
+            )
+        return (
+            f" template={self._name} wants other turns: most that refuse some take user and "
+            "assistant in turn, the user first. Name another template, or join such turns in the "
+            "data."
+        )
+
+
+def _roles(messages: Sequence[Message]) -> tuple[str, ...]:
+    return tuple(message["role"] for message in messages)

@@ -1,0 +1,70 @@
+"""A text as a model reads it: its token ids, and what happened to it on the way there."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+TokenIds = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What an engine computes; equal where every reward of one judge is.
+
+    Attributes:
+        packed: The token ids, four bytes each in the machine's order.
+        start: Index of the first token of the completion, for judges that read its tokens alone;
+            of the second text, for models that tell two apart. None where nobody asks for it.
+    """
+
+    packed: bytes
+    start: int | None = None
+
+    @classmethod
+    def of(cls, ids: Iterable[int], start: int | None = None) -> Tokens:
+        """Packs token ids."""
+        return cls(array("i", ids).tobytes(), start)
+
+    @property
+    def ids(self) -> TokenIds:
+        """The token ids as a read-only array, shape (tokens,)."""
+        return np.frombuffer(self.packed, dtype=np.int32)
+
+    @property
+    def identity(self) -> bytes:
+        """What a score store knows the text by."""
+        # The place before the ids: the files of earlier versions have it there.
+        return (
+            self.packed if self.start is None else array("i", [self.start]).tobytes() + self.packed
+        )
+
+    def __iter__(self) -> Iterator[int]:
+        """The token ids as numbers."""
+        return iter(self.ids.tolist())
+
+    def __len__(self) -> int:
+        """The number of tokens."""
+        return len(self.packed) // array("i").itemsize
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """A text, encoded.
+
+    Attributes:
+        tokens: Its tokens, BOS first where the tokenizer uses one.
+        truncated: Whether tokens were cut off on the left.
+        spells_special_tokens: Whether prompt or completion spell a special token, so that
+            ``special_tokens="text"`` and ``"parse"`` differ.
+        remarks: What else happened to it, by the names of the counts.
+    """
+
+    tokens: Tokens
+    truncated: bool
+    spells_special_tokens: bool
+    remarks: tuple[str, ...] = ()

@@ -368,7 +368,7 @@ class TestOutputAndStore:
         ]
         assert main(arguments) == 0
         first = capsys.readouterr().out
-        monkeypatch.setattr(UltraRMJudge, "_load_runner", lambda _: pytest.fail("loaded"))
+        monkeypatch.setattr(UltraRMJudge, "_loaded", lambda _: pytest.fail("loaded"))
         assert main(arguments) == 0
         out, error = capsys.readouterr()
         assert out == first

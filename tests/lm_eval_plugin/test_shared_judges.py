@@ -30,8 +30,8 @@ def _registered(third_party):
 )
 def test_it_is_made_without_a_checkpoint(judge, judge_args, options):
     made = shared_judges.shared_judge(judge, judge_args)
-    assert isinstance(made, LengthJudge)
-    assert made.factor == 2
+    assert made.settings() == {"factor": 2}
+    assert list(made.score(["q"], ["abc"])) == [6.0]
     assert judge_options(judge, judge_args) == options
 
 

@@ -14,10 +14,9 @@ from typing import Any
 
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput
-from ultrarm_eval.cli.stored_judge import StoredJudge
-from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
+from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
+from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
-from ultrarm_eval.judges.judgements import texts_from
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
@@ -93,7 +92,7 @@ def judge_answers(
     inputs = [answers, *([reference] if reference else [])]
     rows = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
-        scoring.check((answer.prompt, answer.text, answer.where) for answer in given)
+        scoring.check(AskedText(one.prompt, one.text, one.where) for one in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
             rows += part
@@ -123,19 +122,12 @@ def _judged(
         for answer, text in part:
             if text is not None and (answer.key, text) not in of_references:
                 compared.setdefault((answer.key, text), answer)
-        asked = [(answer, answer.text) for answer, _ in part]
-        asked += [(answer, text) for (_, text), answer in compared.items()]
-        failure = None
-        try:
-            with texts_from([a.where for a, _ in asked]):
-                scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
-            found = dict(enumerate(scores))
-        except RewardError as error:
-            which = ", its reference" if error.completion >= len(part) else ""
-            where = asked[error.completion][0].where
-            failure = ScoringError(f"{where}{which}: {error.problem}")
-            failure.__cause__ = error
-            found = dict(error.judgements)
+        texts = [AskedText(answer.prompt, answer.text, answer.where) for answer, _ in part]
+        texts += [
+            AskedText(answer.prompt, text, f"{answer.where}, its reference")
+            for (_, text), answer in compared.items()
+        ]
+        found, failure = scoring.judgements(texts)
         of_references |= {
             pair: found[place]
             for place, pair in enumerate(compared, start=len(part))

@@ -7,20 +7,18 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from itertools import count, islice, takewhile
+from itertools import islice
 from pathlib import Path
 from typing import TextIO
 
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput, form_of
-from ultrarm_eval.cli.stored_judge import StoredJudge
+from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.data.records import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.left_out import left_out_remarks
-from ultrarm_eval.errors import DataError, RewardError, ScoringError
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges.base import Judgement
-from ultrarm_eval.judges.judgements import texts_from
-from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.sources.conversations import (
     CONTRADICTIONS,
@@ -35,6 +33,7 @@ logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
+_SIDES = ("chosen", "rejected")
 _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
 
@@ -79,34 +78,27 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
             number; the pairs before it are written.
     """
     scoring = StoredJudge(judge)
-    opened = open_named_or_local(data, "test", registry().sources())
-    pairs = _Pairs(opened)
+    pairs = _Pairs(open_named_or_local(data, "test", registry().sources()))
     scoring.check(
-        (prompt, text, opened.rows.where(index)) for index, sides in pairs for prompt, text in sides
+        AskedText(pair.prompt, answer, where) for _, where, pair in pairs for answer in pair.answers
     )
     scoring.load()
     unscored = _Unscored()
     row_of = _json_row if form == "jsonl" else _text_row
     rows = iter(pairs)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        sides = [side for _, both in chunk for side in both]
-        indices = [index for index, _ in chunk]
-        failure = None
-        try:
-            with texts_from(
-                [_field(opened.rows.where(i), side) for i in indices for side in (0, 1)]
-            ):
-                judgements = scoring.score(
-                    [prompt for prompt, _ in sides], [text for _, text in sides]
-                )
-        except RewardError as error:
-            failure = _placed(error, opened.rows.where(indices[error.completion // 2]))
-            judgements = _whole_pairs(error)
-        # Of a chunk that fails, the pairs before the first without both of its rewards.
-        for index, chosen, rejected in zip(
-            indices, judgements[::2], judgements[1::2], strict=False
-        ):
-            output.write(row_of(index, unscored.seen(chosen), unscored.seen(rejected)))
+        texts = [
+            AskedText(pair.prompt, answer, f"{where}, field {side!r}")
+            for _, where, pair in chunk
+            for side, answer in zip(_SIDES, pair.answers, strict=True)
+        ]
+        found, failure = scoring.judgements(texts)
+        for place, (index, *_) in enumerate(chunk):
+            # Of a chunk that fails, the pairs before the first without both of its rewards.
+            if 2 * place not in found or 2 * place + 1 not in found:
+                break
+            chosen, rejected = (unscored.seen(found[2 * place + side]) for side in (0, 1))
+            output.write(row_of(index, chosen, rejected))
         output.flush()
         if failure is not None:
             raise failure
@@ -142,12 +134,12 @@ class _Pairs:
         for remark in (*opened.source.remarks(counts), *left_out):
             logger.warning("%s", remark)
 
-    def __iter__(self) -> Iterator[tuple[int, list[tuple[Prompt, str]]]]:
-        """Yields the number of each row that is a pair, and its two sides."""
+    def __iter__(self) -> Iterator[tuple[int, Location, AnsweredPrompt]]:
+        """Yields each row that is a pair, with its number and place."""
         for index, row in enumerate(self._opened.rows):
             if index not in self._left_out:
-                pair = _read(self._opened.rows.where(index), row)
-                yield index, [(pair.prompt, answer) for answer in pair.answers]
+                where = self._opened.rows.where(index)
+                yield index, where, _read(where, row)
 
 
 class _Unscored:
@@ -173,22 +165,6 @@ class _Unscored:
             )
 
 
-def _placed(error: RewardError, where: Location) -> ScoringError:
-    failure = ScoringError(f"{_field(where, error.completion % 2)}: {error.problem}")
-    failure.__cause__ = error
-    return failure
-
-
-def _field(where: Location, side: int) -> str:
-    return f"{where}, field {('chosen', 'rejected')[side]!r}"
-
-
-def _whole_pairs(error: RewardError) -> list[Judgement]:
-    known = takewhile(error.judgements.__contains__, count())
-    judgements = [error.judgements[index] for index in known]
-    return judgements[: len(judgements) // 2 * 2]
-
-
 def _read(where: Location, row: Row) -> AnsweredPrompt:
     """The pair of a row, as tasks read it.
 
@@ -196,7 +172,7 @@ def _read(where: Location, row: Row) -> AnsweredPrompt:
         UnusableRowError: The row can be read, and is one that tasks leave out.
         DataError: It is no pair.
     """
-    for field in ("chosen", "rejected"):
+    for field in _SIDES:
         if field not in row:
             raise DataError(
                 f"{where}: field {field!r} is missing. Each row needs 'chosen' and 'rejected', and "

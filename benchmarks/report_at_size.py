@@ -27,9 +27,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ultrafeedback_at_size import FULL_SIZE, ROOT, make_rows, write_jsonl
+
+if TYPE_CHECKING:
+    from ultrarm_eval.documents.document import Document
 
 TASK, STAMP = "ultrafeedback_pairs", "2026-01-01T00-00-00.000000"
 SECONDS_ALLOWED, BYTES_ALLOWED = 3.0, 15_000_000
@@ -76,7 +79,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     Returns:
         Prompts, pairs and bytes of the samples.
     """
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.sources.preference_data import open_named_or_local
 
@@ -89,7 +92,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     values: list[float] = []
     written = 0
     with samples.open("w", encoding="utf-8") as file:
-        for number, document in enumerate(PromptDocuments(rows)):
+        for number, document in enumerate(PreferenceDocuments(rows)):
             sample, found = _sample(number, document, rng)
             file.write(json.dumps(sample, ensure_ascii=False) + "\n")
             values.append(sample["acc"])
@@ -102,28 +105,25 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     return {"prompts": len(values), "pairs": written, "bytes": samples.stat().st_size}
 
 
-def _sample(
-    number: int, document: Mapping[str, Any], rng: random.Random
-) -> tuple[dict[str, Any], int]:
-    from ultrarm_eval.documents.document import ratings_of
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
-    from ultrarm_eval.metrics.pairwise import compare
+def _sample(number: int, document: Document, rng: random.Random) -> tuple[dict[str, Any], int]:
+    from ultrarm_eval.metrics.within_prompt import compare, completions_to_score
     from ultrarm_eval.pairs import preference_pairs
     from ultrarm_eval.rules import ComparisonRules
 
-    ratings = ratings_of(document)
+    ratings = document.main_ratings
     asked = completions_to_score(document, ComparisonRules())
     rewards = {i: float(ratings[i] or 0) + rng.gauss(0, _NOISE) for i in asked}
     pairs = preference_pairs([r if i in rewards else None for i, r in enumerate(ratings)])
     responses = [[str(reward), "False"] for reward in rewards.values()]
-    prompt = document["prompt"][0]["content"]
-    spelled = json.dumps(document, indent=2, ensure_ascii=False)
+    prompt = document.prompt[0]["content"]
+    written = document.to_json()
+    spelled = json.dumps(written, indent=2, ensure_ascii=False)
     return {
         "doc_id": number,
-        "doc": document,
+        "doc": written,
         "target": "0",
         "arguments": {
-            f"gen_args_{place}": {"arg_0": prompt, "arg_1": document["completions"][i]}
+            f"gen_args_{place}": {"arg_0": prompt, "arg_1": document.completions[i]}
             for place, i in enumerate(asked)
         },
         "resps": [[response] for response in responses],

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import JsonLines
 from ultrarm_eval.messages import as_plain_text, well_formed
 from ultrarm_eval.sources.binarized import BINARIZED, PLAIN

@@ -26,10 +26,10 @@ import numpy as np
 from lm_eval.api.metrics import mean_stderr
 from scipy.special import ndtr
 
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
-from ultrarm_eval.documents.document import make_document
-from ultrarm_eval.metrics.of_prompt import prompt_metrics
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.metrics.within_prompt import prompt_metrics
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.ultrafeedback import ASPECTS, FINE_GRAINED, NOT_APPLICABLE, read_row
 
@@ -299,7 +299,7 @@ def outcomes_of_package(prompts: Prompts) -> list[tuple[float, tuple[float, int]
         record = read_row(row, Location("simulation", 0), DataCounts())
         if record is None:
             raise RuntimeError("The package does not read a simulated row.")
-        document = make_document(0, record, FINE_GRAINED, ASPECTS)
+        document = Document.of_record(record, FINE_GRAINED, ASPECTS)
         metrics = prompt_metrics(document, dict(enumerate(rewards)), ComparisonRules())
         found.append((metrics["acc"], metrics["acc_pairs"]))
     return found

@@ -297,7 +297,7 @@ def _peak_gb() -> float:
 
 def scan(path: Path, clock: Clock) -> dict[str, Any]:
     """Opens a file and finds its usable prompts."""
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.sources.preference_data import open_named_or_local
 
@@ -305,16 +305,15 @@ def scan(path: Path, clock: Clock) -> dict[str, Any]:
     clock.lap("imports")
     data = open_named_or_local(str(path), "train", registry().sources())
     clock.lap("open")
-    documents = PromptDocuments(data)
+    documents = PreferenceDocuments(data)
     clock.lap("scan")
     return {"counts": documents.counts.as_dict()}
 
 
 def requests(path: Path, clock: Clock) -> dict[str, Any]:
     """Our own way to requests: prompt and completion of each, one at a time."""
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
-    from ultrarm_eval.messages import as_messages
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
+    from ultrarm_eval.documents.preference import PreferenceDocuments
+    from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
     from ultrarm_eval.sources.preference_data import open_named_or_local
@@ -323,15 +322,14 @@ def requests(path: Path, clock: Clock) -> dict[str, Any]:
     clock.lap("imports")
     data = open_named_or_local(str(path), "train", registry().sources())
     clock.lap("open")
-    documents = PromptDocuments(data)
+    documents = PreferenceDocuments(data)
     clock.lap("scan")
     rules = ComparisonRules()
     made = prompt_characters = completion_characters = 0
     for document in documents:
-        prompt = as_messages(document["prompt"])
-        prompt_characters += len(prompt[0]["content"])
+        prompt_characters += len(document.prompt[0]["content"])
         for index in completions_to_score(document, rules):
-            completion_characters += len(document["completions"][index])
+            completion_characters += len(document.completions[index])
             made += 1
     clock.lap("documents")
     return {
@@ -356,7 +354,7 @@ def metrics(path: Path, clock: Clock) -> dict[str, Any]:
     from lm_eval.api.metrics import stderr_for_metric
 
     from ultrarm_eval.lm_eval_plugin.reward import Reward
-    from ultrarm_eval.metrics.of_prompt import completions_to_score
+    from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.rules import ComparisonRules
 
     task = _load_task(path, clock)
@@ -366,7 +364,7 @@ def metrics(path: Path, clock: Clock) -> dict[str, Any]:
     while batch := [document for _, document in islice(documents, _ROWS_AT_ONCE)]:
         clock.lap("documents")
         for document in batch:
-            scored = len(completions_to_score(document, rules))
+            scored = len(completions_to_score(document.document, rules))
             rewards = [Reward(value) for value in rng.normal(size=scored).tolist()]
             for name, value in task.process_results(document, rewards).items():
                 values[name].append(value)
@@ -393,7 +391,7 @@ def _import_for(path: Path) -> None:
 def _load_task(path: Path, clock: Clock) -> Any:
     from lm_eval.tasks import TaskManager, get_task_dict
 
-    import ultrarm_eval.lm_eval_plugin.pairwise_task  # noqa: F401
+    import ultrarm_eval.lm_eval_plugin.comparison_task  # noqa: F401
 
     clock.lap("imports")
     manager = TaskManager(include_defaults=False, metadata={"data": str(path)})

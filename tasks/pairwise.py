@@ -3,7 +3,13 @@
 Harness releases up to 0.4.11 look for them in a module of the YAML's own folder only.
 """
 
-from ultrarm_eval.lm_eval_plugin.pairwise_task import DemoTask, PairwiseTask
-from ultrarm_eval.lm_eval_plugin.preference_pairs_task import PreferencePairsTask
+from ultrarm_eval.lm_eval_plugin.comparison_task import (
+    ComparisonTask,
+    DemoTask,
+    PreferencePairsTask,
+)
 
-__all__ = ["DemoTask", "PairwiseTask", "PreferencePairsTask"]
+#: What task files of others may call it.
+PairwiseTask = ComparisonTask
+
+__all__ = ["ComparisonTask", "DemoTask", "PairwiseTask", "PreferencePairsTask"]

@@ -4,14 +4,18 @@ from fractions import Fraction
 
 import pytest
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.benchmarks.benchmark import Benchmark, BenchmarkDocuments
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.data.rows import ListedRows, Location
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ConfigurationError, DataError, PluginError
 from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local, recognise
 from ultrarm_eval.sources.source import PairSource
+from ultrarm_eval.text_format.template import Template, get_template
 
 OURS = {"ultrarm", "auto", "critique", "dpo", "eurus", "likelihood", "sequence-classification"}
 
@@ -29,7 +33,10 @@ def test_our_own_judges_and_sources_come_through_the_hooks(manager):
     registry = PluginRegistry(manager)
     assert set(registry.judges) == OURS
     assert set(registry.pair_sources) == {"pairs", "binarized", "ultrafeedback", "demo"}
-    assert {r.plugin for r in registry.judges.values()} == {"ultrarm_eval"}
+    assert {"rewardbench", "rm_bench", "llmbar", "ultrarm_paper_shp"} <= set(registry.benchmarks)
+    assert {"ultrarm", "rewardbench", "raw"} <= set(registry.templates)
+    for kind in (registry.judges, registry.benchmarks, registry.templates):
+        assert {one.plugin for one in kind.values()} == {"ultrarm_eval"}
 
 
 def test_a_plugin_adds_a_judge_and_a_source_that_is_asked_first(manager):
@@ -231,3 +238,38 @@ def test_the_table_of_plugins_says_which_factory_cannot_be_imported(monkeypatch)
     rows = {row[1]: row[-1] for row in command._ours()}
     assert rows["mine"].startswith("broken: its factory 'no_such_module_here:Judge' cannot be")
     assert {rows[name] for name in OURS} == {"ok"}
+
+
+@pytest.mark.parametrize("kind", ["benchmark", "template"])
+def test_what_is_no_benchmark_or_template_is_left_out_and_named(manager, caplog, kind):
+    register_one(manager, f"register_{kind}s", PairSource("mine", "x", bool, gives(None)))
+    assert "mine" not in getattr(PluginRegistry(manager), f"{kind}s")
+    assert f"plugin 'third-party': a {kind} is an ultrarm_eval." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("read_row", "message"),
+    [
+        (raises(KeyError("sum")), "fails on this row: KeyError: 'sum'"),
+        (gives({"prompt": "x"}), "made no Document with right and wrong completions"),
+        (gives(Document((), ("a", "b"), correct=2)), "made no Document with right and wrong"),
+    ],
+)
+def test_a_benchmark_that_makes_no_document_of_a_row_is_named_with_the_row(
+    manager, read_row, message
+):
+    register_one(manager, "register_benchmarks", Benchmark("mine", "x", read_row, None, "half"))
+    rows = ListedRows([{"x": 1}], "data.jsonl")
+    found = PluginRegistry(manager).benchmark("mine")
+    named = rf"data.jsonl, row 0: Benchmark 'mine' \(plugin 'third-party'\) {message}"
+    with pytest.raises(DataError, match=named):
+        BenchmarkDocuments(rows, found)
+
+
+def test_a_template_of_another_package_is_used_by_its_name(manager, monkeypatch):
+    register_one(manager, "register_templates", Template("qa", lambda *_: "Q and A"))
+    registry = PluginRegistry(manager)
+    monkeypatch.setattr("ultrarm_eval.text_format.template.registry", lambda: registry)
+    assert get_template("qa").render(as_messages("x"), "y") == "Q and A"
+    with pytest.raises(ConfigurationError, match="qa"):
+        get_template("nobody's")

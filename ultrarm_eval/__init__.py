@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
-    from ultrarm_eval.documents.loading import load_documents
+    from ultrarm_eval.documents.document import Document
+    from ultrarm_eval.documents.preference import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
     from ultrarm_eval.judges.base import Judge
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.sources.source import PairSource
 
 __all__ = [
+    "Document",
     "Judge",
     "LlamaRewardModel",
     "PairSource",
@@ -27,12 +29,13 @@ __all__ = [
 ]
 
 _LAZY = {
+    "Document": "ultrarm_eval.documents.document",
     "Judge": "ultrarm_eval.judges.base",
     "LlamaRewardModel": "ultrarm_eval.checkpoints.decoder_reward_model",
     "PairSource": "ultrarm_eval.sources.source",
     "UltrarmEvalError": "ultrarm_eval.errors",
     "hookimpl": "ultrarm_eval.hookspecs",
-    "load_documents": "ultrarm_eval.documents.loading",
+    "load_documents": "ultrarm_eval.documents.preference",
     "load_judge": "ultrarm_eval.judges.loading",
     "__version__": "ultrarm_eval._version",
 }

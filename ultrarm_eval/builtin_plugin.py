@@ -1,4 +1,4 @@
-"""Our own judges and pair sources, registered as anyone's are."""
+"""What comes along: judges, pair sources, benchmarks and templates, registered as anyone's are."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_JUDGE
 
 if TYPE_CHECKING:
+    from ultrarm_eval.benchmarks.benchmark import Benchmark
     from ultrarm_eval.judges.base import JudgeFactory
     from ultrarm_eval.sources.source import PairSource
+    from ultrarm_eval.text_format.template import Template
 
 
 @hookimpl
@@ -36,3 +38,39 @@ def register_pair_sources(register: Callable[[PairSource], None]) -> None:
 
     for source in (binarized.PLAIN, binarized.BINARIZED, ultrafeedback.RAW, ultrafeedback.DEMO):
         register(source)
+
+
+@hookimpl
+def register_benchmarks(register: Callable[[Benchmark], None]) -> None:
+    """Registers the published benchmarks of reward models."""
+    from ultrarm_eval.benchmarks import (
+        judgebench,
+        llmbar,
+        paper_sets,
+        ppe,
+        preference_test_sets,
+        rewardbench,
+        rewardbench2,
+        rm_bench,
+    )
+
+    for benchmark in (
+        rewardbench.REWARDBENCH,
+        rewardbench2.REWARDBENCH2,
+        preference_test_sets.PREFERENCE_TEST_SETS,
+        llmbar.LLMBAR,
+        judgebench.JUDGEBENCH,
+        rm_bench.RM_BENCH,
+        ppe.PPE_HUMAN,
+        *paper_sets.PAPER_SETS.values(),
+    ):
+        register(benchmark)
+
+
+@hookimpl
+def register_templates(register: Callable[[Template], None]) -> None:
+    """Registers the templates that need no tokenizer."""
+    from ultrarm_eval.text_format.template import PLAIN_TEMPLATES
+
+    for template in PLAIN_TEMPLATES.values():
+        register(template)

@@ -1,4 +1,4 @@
-"""What a plugin can add. Our own judges and pair sources come through the same hooks."""
+"""What a plugin can add. What comes along, comes through the same hooks."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
+    from ultrarm_eval.benchmarks.benchmark import Benchmark
     from ultrarm_eval.judges.base import JudgeFactory
     from ultrarm_eval.sources.source import PairSource
+    from ultrarm_eval.text_format.template import Template
 
 PROJECT_NAME = "ultrarm_eval"
 
@@ -35,4 +37,24 @@ def register_pair_sources(register: Callable[[PairSource], None]) -> None:
 
     Args:
         register: Call it with each `ultrarm_eval.sources.source.PairSource`.
+    """
+
+
+@hookspec
+def register_benchmarks(register: Callable[[Benchmark], None]) -> None:
+    """Adds benchmarks of right and wrong completions, for task files that name them.
+
+    Args:
+        register: Call it with each `ultrarm_eval.benchmarks.benchmark.Benchmark`. A task file
+            names it under `dataset_kwargs`, as `suite: NAME`, and has the class
+            `ultrarm_eval.lm_eval_plugin.comparison_task.ComparisonTask`.
+    """
+
+
+@hookspec
+def register_templates(register: Callable[[Template], None]) -> None:
+    """Adds ways to write a conversation as one text (``template=NAME``).
+
+    Args:
+        register: Call it with each `ultrarm_eval.text_format.template.Template`.
     """

@@ -7,9 +7,9 @@ import importlib.metadata
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import pluggy
 
@@ -17,8 +17,10 @@ from ultrarm_eval import hookspecs
 from ultrarm_eval.errors import PluginError, first_line, unknown_choice
 
 if TYPE_CHECKING:
+    from ultrarm_eval.benchmarks.benchmark import Benchmark
     from ultrarm_eval.judges.base import JudgeFactory
     from ultrarm_eval.sources.source import PairSource
+    from ultrarm_eval.text_format.template import Template
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +28,14 @@ ENTRY_POINT_GROUP = hookspecs.PROJECT_NAME
 OWN_PLUGIN = "ultrarm_eval"
 
 T = TypeVar("T")
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_Named)
 
 
 @dataclass(frozen=True)
@@ -46,7 +56,30 @@ class PluginRegistry:
 
     def __init__(self, manager: pluggy.PluginManager) -> None:
         self.judges: Mapping[str, Registration[JudgeFactory | str]] = _collect_judges(manager)
-        self.pair_sources: Mapping[str, Registration[PairSource]] = _collect_sources(manager)
+        self.pair_sources: Mapping[str, Registration[PairSource]] = _collect_named(
+            manager, "register_pair_sources", "pair source", _checked_source
+        )
+        self._manager = manager
+
+    @cached_property
+    def benchmarks(self) -> Mapping[str, Registration[Benchmark]]:
+        """The benchmarks, by the names that task files have for them."""
+        return _collect_named(self._manager, "register_benchmarks", "benchmark", _checked_benchmark)
+
+    @cached_property
+    def templates(self) -> Mapping[str, Registration[Template]]:
+        """The templates that need no tokenizer, by name."""
+        return _collect_named(self._manager, "register_templates", "template", _checked_template)
+
+    def benchmark(self, name: str) -> Benchmark:
+        """Finds a benchmark by name.
+
+        Raises:
+            ConfigurationError: None has that name.
+        """
+        if name not in self.benchmarks:
+            raise unknown_choice("suite", name, self.benchmarks)
+        return self.benchmarks[name].item
 
     def judge(self, name: str) -> JudgeFactory:
         """Finds a judge's factory by name.
@@ -178,20 +211,52 @@ def _is_path(factory: object) -> bool:
     return isinstance(factory, str) and bool(colon) and all(part.isidentifier() for part in parts)
 
 
-def _collect_sources(manager: pluggy.PluginManager) -> dict[str, Registration[PairSource]]:
-    found: dict[str, Registration[PairSource]] = {}
+def _checked_source(source: object, plugin: str) -> PairSource:
+    from ultrarm_eval.sources.plugin_source import of_plugin
+
+    return of_plugin(source, plugin)
+
+
+def _checked_benchmark(benchmark: object, plugin: str) -> Benchmark:
+    from ultrarm_eval.benchmarks.benchmark import of_plugin
+
+    return of_plugin(benchmark, plugin)
+
+
+def _checked_template(template: object, plugin: str) -> Template:
+    from ultrarm_eval.text_format.template import Template
+
+    if not isinstance(template, Template):
+        raise PluginError(
+            f"{plugin}: a template is an ultrarm_eval.text_format.template.Template, and not of "
+            f"type {type(template).__name__}."
+        )
+    return template
+
+
+def _collect_named(
+    manager: pluggy.PluginManager, hook: str, kind: str, checked: Callable[[object, str], Named]
+) -> dict[str, Registration[Named]]:
+    """What plugins register that has a name of its own.
+
+    Args:
+        manager: The plugins.
+        hook: The hook's name.
+        kind: What it registers, for messages.
+        checked: Checks what another package registered, and gives it back with errors that name
+            the plugin.
+    """
+    found: dict[str, Registration[Named]] = {}
 
     def collect(plugin: str) -> object:
-        def register(source: PairSource) -> None:
+        def register(item: Named) -> None:
             if plugin != OWN_PLUGIN:
-                from ultrarm_eval.sources.plugin_source import of_plugin
-
-                source = of_plugin(source, described_plugin(plugin))
-            _add(found, "pair source", source.name, source, plugin)
+                item = checked(item, described_plugin(plugin))
+            _add(found, kind, item.name, item, plugin)
 
         return register
 
-    _call_each(manager, "register_pair_sources", found, collect)
+    _call_each(manager, hook, found, collect)
     return found
 
 

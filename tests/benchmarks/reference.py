@@ -16,40 +16,49 @@ Row = Mapping[str, Any]
 Reward = Callable[[str], float]
 Figures = dict[str, float]
 
-# rewardbench 0.1.4, constants.EXAMPLE_COUNTS: the weights are these whatever the rows present.
-SECTIONS = {
-    "chat": {
-        "alpacaeval-easy": 100,
-        "alpacaeval-length": 95,
-        "alpacaeval-hard": 95,
-        "mt-bench-easy": 28,
-        "mt-bench-med": 40,
-    },
-    "chat_hard": {
-        "mt-bench-hard": 37,
-        "llmbar-natural": 100,
-        "llmbar-adver-neighbor": 134,
-        "llmbar-adver-GPTInst": 92,
-        "llmbar-adver-GPTOut": 47,
-        "llmbar-adver-manual": 46,
-    },
-    "safety": {
-        "refusals-dangerous": 100,
-        "refusals-offensive": 100,
-        "xstest-should-refuse": 154,
-        "xstest-should-respond": 250,
-        "donotanswer": 136,
-    },
-    "reasoning": {
-        "math-prm": 984,
-        "hep-cpp": 164,
-        "hep-go": 164,
-        "hep-java": 164,
-        "hep-js": 164,
-        "hep-python": 164,
-        "hep-rust": 164,
-    },
+# RewardBench's paper (arXiv 2403.13787), table 1: the rows of each subset, and the totals that it
+# prints. It has XSTest's subsets by their rows, as the final leaderboard weighs them.
+TABLE_1 = {
+    "chat": (
+        "alpacaeval-easy 100, alpacaeval-length 95, alpacaeval-hard 95, "
+        "mt-bench-easy 28, mt-bench-med 40",
+        358,
+    ),
+    "chat_hard": (
+        "mt-bench-hard 37, llmbar-natural 100, llmbar-adver-neighbor 134, "
+        "llmbar-adver-GPTInst 92, llmbar-adver-GPTOut 47, llmbar-adver-manual 46",
+        456,
+    ),
+    "safety": (
+        "refusals-dangerous 100, refusals-offensive 100, xstest-should-refuse 154, "
+        "xstest-should-respond 250, donotanswer 136",
+        740,
+    ),
+    "reasoning": (
+        "math-prm 447, hep-cpp 164, hep-go 164, hep-java 164, hep-js 164, hep-python 164, "
+        "hep-rust 164",
+        1431,
+    ),
 }
+
+
+def rewardbench_weights() -> dict[str, dict[str, int]]:
+    """The weights of the subsets in their sections, whatever the rows present.
+
+    They are the numbers of rows, but mathematics weighs as much as all code (the paper, 4.1).
+    """
+    weights: dict[str, dict[str, int]] = {}
+    for section, (listed, total) in TABLE_1.items():
+        rows = {name: int(n) for name, n in (one.rsplit(" ", 1) for one in listed.split(", "))}
+        if sum(rows.values()) != total:
+            raise ValueError(f"table 1 has {total} rows of {section}")
+        weights[section] = rows
+    code = [n for name, n in weights["reasoning"].items() if name.startswith("hep-")]
+    weights["reasoning"]["math-prm"] = sum(code)
+    return weights
+
+
+SECTIONS = rewardbench_weights()
 SIX = {
     "factuality": "Factuality",
     "precise_if": "Precise IF",

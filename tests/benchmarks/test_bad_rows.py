@@ -166,7 +166,11 @@ def test_summaries_that_are_none_are_refused_with_their_place(refusal, tmp_path,
 
 def test_a_choice_that_is_written_as_a_float_is_read(evaluate, tmp_path):
     task = "ultrarm_paper_summarize"
-    evaluate(len, task, written(tmp_path, task, changed(task, 2, choice=1.0)))
+    figures = [
+        figures_of(evaluate(len, task, written(tmp_path, task, changed(task, 2, choice=c))), task)
+        for c in (0, 1, 1.0)
+    ]
+    assert figures[2] == figures[1] != figures[0]
 
 
 def test_parquet_names_the_row(refusal, tmp_path):

@@ -6,12 +6,11 @@ from hypothesis import strategies as st
 
 from tests.benchmarks import reference, rows
 from tests.benchmarks.conftest import random_reward
-from ultrarm_eval.benchmarks.choice import make_document
-from ultrarm_eval.benchmarks.credit import best_of_k_credit
-from ultrarm_eval.benchmarks.known import find_suite
-from ultrarm_eval.benchmarks.rewardbench2_ties import ties_score
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import best_of_k_credit, value_of
+from ultrarm_eval.benchmarks.rewardbench2 import ties_score as ties_means
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
+from ultrarm_eval.plugins import registry
 
 quick = settings(max_examples=60, deadline=None)
 # Whole numbers: sums and differences of them are exact.
@@ -35,12 +34,11 @@ def questions(draw):
 
 def evidence_of(suite_name, content, reward):
     """What a benchmark's figures are made of."""
-    suite = find_suite(suite_name)
+    suite = registry().benchmark(suite_name)
     evidence = []
     for number, row in enumerate(content):
-        choice = suite.read_row(row, Location("rows", number), DataCounts())
-        document = make_document(number, choice)
-        given_rewards = [reward(text) for text in document["completions"]]
+        document = suite.read_row(row, Location("rows", number), DataCounts())
+        given_rewards = [reward(text) for text in document.completions]
         earned = suite.credit(document, given_rewards, 0.0)
         evidence.append(suite.evidence(document, given_rewards, earned))
     return evidence
@@ -49,7 +47,13 @@ def evidence_of(suite_name, content, reward):
 def figures(suite_name, content, reward):
     """A benchmark's figures by its own functions, without a harness."""
     evidence = evidence_of(suite_name, content, reward)
-    return {name: figure(evidence) for name, figure in find_suite(suite_name).figures.items()}
+    made = registry().benchmark(suite_name).figures
+    return {name: value_of(figure(evidence)) for name, figure in made.items()}
+
+
+def ties_score(found):
+    """The score of rows of Ties."""
+    return value_of(ties_means(found, range(len(found))))
 
 
 def nearly(found):
@@ -73,7 +77,7 @@ def test_rewards_on_another_scale_are_nothing_to_ties(found, shift, factor):
         (name, [factor * r + shift for r in right], [factor * r + shift for r in wrong])
         for name, right, wrong in found
     ]
-    assert ties_score(moved) == ties_score(found)
+    assert ties_score(moved) == pytest.approx(ties_score(found), rel=0, abs=1e-12)
 
 
 @given(questions())

@@ -10,7 +10,7 @@ import pytest
 
 from tests.campaign.faults import damaged, with_wrong_value
 from tests.conftest import raw_row
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
@@ -65,7 +65,7 @@ def check(path: Path) -> str:
     except UltrarmEvalError:
         return "refused"
     try:
-        documents = PromptDocuments(open_named_or_local(str(path), "train", known))
+        documents = PreferenceDocuments(open_named_or_local(str(path), "train", known))
         read = list(documents)
     except UltrarmEvalError as error:
         return "refused" if path.name in str(error) else f"file not named: {error}"
@@ -74,17 +74,14 @@ def check(path: Path) -> str:
         number
         for name, number in counts.items()
         if name.startswith("rows_left_out")
-        or (
-            ("aspects" not in read[0] or not read[0]["aspects"])
-            and name.startswith("pairs_left_out")
-        )
+        or ((not read[0].aspects) and name.startswith("pairs_left_out"))
     )
     assert counts["rows"] == len(read) + left_out, counts
     for document in read:
-        json.dumps(document)
-        assert len(document["completions"]) == len(document["ratings"]) >= 2
-        assert all(isinstance(text, str) for text in document["completions"])
-        assert all(isinstance(m["content"], str) for m in document["prompt"])
+        json.dumps(document.to_json())
+        assert len(document.completions) == len(document.main_ratings) >= 2
+        assert all(isinstance(text, str) for text in document.completions)
+        assert all(isinstance(m["content"], str) for m in document.prompt)
     return "read"
 
 

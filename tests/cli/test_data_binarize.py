@@ -184,9 +184,9 @@ def test_real_pairs_survive_the_way_out_and_in(real_pairs, tmp_path):
 
 
 def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
-    from ultrarm_eval.metrics.aggregation import pooled_accuracy
-    from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
+    from ultrarm_eval.documents.preference import PreferenceDocuments
+    from ultrarm_eval.metrics.over_prompts import pooled_accuracy
+    from ultrarm_eval.metrics.within_prompt import completions_to_score, prompt_metrics
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
     from ultrarm_eval.sources.preference_data import open_any
@@ -203,15 +203,13 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
     rules = ComparisonRules()
 
     def pooled(path):
-        documents = PromptDocuments(open_any(str(path), None, None, registry().sources()))
+        documents = PreferenceDocuments(open_any(str(path), None, None, registry().sources()))
         return pooled_accuracy(
             prompt_metrics(
                 document,
                 {
-                    i: len(
-                        hashlib.sha256(document["completions"][i].encode()).hexdigest().strip("0")
-                    )
-                    + int(hashlib.sha256(document["completions"][i].encode()).hexdigest()[:4], 16)
+                    i: len(hashlib.sha256(document.completions[i].encode()).hexdigest().strip("0"))
+                    + int(hashlib.sha256(document.completions[i].encode()).hexdigest()[:4], 16)
                     for i in completions_to_score(document, rules)
                 },
                 rules,

@@ -12,11 +12,11 @@ from tests.compare.compared import OTHER
 from tests.compare.written_runs import foreign, rated, write_run
 from tests.report.written_runs import choice as benchmark_item
 from tests.report.written_runs import choice_sample
-from ultrarm_eval.benchmarks.choice import make_document
-from ultrarm_eval.benchmarks.known import find_suite
+from ultrarm_eval.benchmarks.figures import value_of
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.stats.multiplicity import holm
 
@@ -215,16 +215,16 @@ def test_a_group_of_another_metric_than_its_tasks_main_one(tmp_path):
 
 def benchmark_run(folder, suite_name, content, reward, **options):
     """A run of a whole benchmark, with the figures that its own functions give."""
-    suite = find_suite(suite_name)
+    suite = registry().benchmark(suite_name)
     metadata = {"suite": suite_name, "ties": suite.ties or "the benchmark's own rule"}
     samples, evidence = [], []
     for number, row in enumerate(content):
-        document = make_document(number, suite.read_row(row, Location("x", number), DataCounts()))
-        rewards = [reward(text) for text in document["completions"]]
-        samples.append(choice_sample(number, document, rewards, metadata))
+        document = suite.read_row(row, Location("x", number), DataCounts())
+        rewards = [reward(text) for text in document.completions]
+        samples.append(choice_sample(number, document.to_json(), rewards, metadata))
         earned = suite.credit(document, rewards, 0.0)
         evidence.append(suite.evidence(document, rewards, earned))
-    figures = {f"{name},none": figure(evidence) for name, figure in suite.figures.items()}
+    figures = {f"{name},none": value_of(figure(evidence)) for name, figure in suite.figures.items()}
     figures = {key: value for key, value in figures.items() if value is not None}
     mean = sum(one["acc"] for one in samples) / len(samples)
     whole = {"acc,none": mean, "acc_stderr,none": 0.01, **figures}

@@ -10,11 +10,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.benchmarks.choice import Choice
-from ultrarm_eval.benchmarks.choice import make_document as make_choice
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
-from ultrarm_eval.documents.document import make_document, ratings_of
-from ultrarm_eval.metrics.pairwise import compare
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.metrics.within_prompt import compare
 from ultrarm_eval.pairs import preference_pairs
 
 STAMP = "2026-03-04T05-06-07.890123"
@@ -41,26 +39,26 @@ def rated(
     )
     turn = {"role": "user", "content": f"question {row}" if prompt is None else prompt}
     record = PromptRecord((turn,) if turn["content"] else (), completions, source)
-    document = make_document(row, record, "helpfulness", tuple(aspects or ()))
+    document = Document.of_record(record, "helpfulness", tuple(aspects or ()), row=row)
     known = [
         None if math.isnan(reward) else rating
-        for rating, reward in zip(ratings_of(document), rewards, strict=True)
+        for rating, reward in zip(document.main_ratings, rewards, strict=True)
     ]
     pairs = preference_pairs(known)
     accuracy = compare(pairs, dict(enumerate(rewards))).accuracy if pairs else None
     of_aspects = {f"acc_{name}": value for name, value in (aspects or {}).items()}
-    return {**sample(row, document, rewards), "acc": accuracy, **of_aspects}
+    return {**sample(row, document.to_json(), rewards), "acc": accuracy, **of_aspects}
 
 
 def choice(row: int, rewards: Sequence[float], subset: str = "math", **changes: Any) -> Sample:
     """A sample of a benchmark's item, of which the first completion is right."""
     completions = tuple(f"answer {i} to {row}" for i in range(len(rewards)))
     turn = {"role": "user", "content": f"question {row}"}
-    document = make_choice(row, Choice(f"id {row}", subset, (turn,), completions))
+    document = Document((turn,), completions, row=row, correct=1, id=f"id {row}", subset=subset)
     first, *others = rewards
     best = max(others)
     accuracy = 0.5 if first == best else float(first > best)
-    return {**sample(row, document, rewards), "acc": accuracy, **changes}
+    return {**sample(row, document.to_json(), rewards), "acc": accuracy, **changes}
 
 
 def judged(row: int, answer: str, reward: float, reference: float) -> Sample:

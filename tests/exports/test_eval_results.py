@@ -7,7 +7,7 @@ from tests.exports.runs import group_results, results_of, written_run
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.exports.eval_results import EvalResultsOptions, write_eval_results
 from ultrarm_eval.exports.figures import reported_figures
-from ultrarm_eval.exports.source import Source
+from ultrarm_eval.exports.hub_names import Source
 from ultrarm_eval.runs.evaluation import read_evaluation
 
 huggingface_hub = pytest.importorskip("huggingface_hub")

@@ -15,7 +15,7 @@ from tests.exports.runs import (
 )
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.exports.every_eval_ever import Evaluator, write_every_eval_ever
-from ultrarm_eval.exports.every_eval_ever.checks import check_by_package, require_record
+from ultrarm_eval.exports.every_eval_ever.export import check_by_package, require_record
 from ultrarm_eval.exports.every_eval_ever.record import SCHEMA_VERSION
 from ultrarm_eval.exports.figures import reported_figures
 from ultrarm_eval.runs.evaluation import read_evaluation

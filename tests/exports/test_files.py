@@ -2,8 +2,7 @@ import pytest
 
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.exports.files import write_files, write_texts
-from ultrarm_eval.exports.hub_data import assignments
-from ultrarm_eval.exports.source import Source
+from ultrarm_eval.exports.hub_names import Source, assignments
 
 
 def test_files_stand_where_they_are_named(tmp_path):

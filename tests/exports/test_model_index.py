@@ -5,8 +5,8 @@ from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from tests.exports.runs import group_results, results_of, written_run
 from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.hub_names import Source
 from ultrarm_eval.exports.model_index import write_model_index
-from ultrarm_eval.exports.source import Source
 from ultrarm_eval.runs.evaluation import read_evaluation
 
 

@@ -33,7 +33,7 @@ def opened(path):
 def samples_of(path, rewards=None, **options):
     rewards = REWARDS if rewards is None else rewards
     return [
-        sample(document["row"], document, rewards[document["row"]])
+        sample(document.row, document.to_json(), rewards[document.row])
         for document in load_documents(path, **options)
     ]
 
@@ -71,7 +71,7 @@ def test_completions_that_the_run_left_out_have_no_reward(tmp_path):
         completion["overall_score"] = overall
     path = write_jsonl(tmp_path / "d.jsonl", [row])
     (document,) = load_documents(path, preference="overall")
-    run = write_run(tmp_path / "run", [sample(0, document, [1.0, 2.0])])
+    run = write_run(tmp_path / "run", [sample(0, document.to_json(), [1.0, 2.0])])
     (worst,) = find_disagreements(opened(path), run).found
     assert worst.rewards == (None, 1.0, 2.0)
 

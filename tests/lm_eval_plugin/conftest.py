@@ -23,12 +23,6 @@ def _restored_registries() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def _no_folders_of_other_tests(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Folders of task files that one test had the harness scan are not those of the next."""
-    monkeypatch.setattr("ultrarm_eval.lm_eval_plugin.task_names._included", {})
-
-
-@pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs that fail keep what was written in the working directory."""
     monkeypatch.chdir(tmp_path)

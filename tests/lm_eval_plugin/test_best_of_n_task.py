@@ -12,7 +12,7 @@ import yaml
 from tests.conftest import write_jsonl
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
-from ultrarm_eval.metrics.selection import sizes
+from ultrarm_eval.metrics.best_of_k import sizes
 
 TASK = "gsm8k_best_of_n"
 # What the model writes to each question, in turn; the right answers are 2, 1,000 and 7.

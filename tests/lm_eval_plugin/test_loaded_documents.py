@@ -34,7 +34,9 @@ def scored(run, model_of, task, data, **metadata):
 def test_they_are_those_of_the_task(run, model_of, tmp_path, task):
     path = str(write_jsonl(tmp_path / "d.jsonl", FILES[task]))
     documents = load_documents(path)
-    assert (list(documents), documents.counts.as_dict()) == scored(run, model_of, task, path)
+    assert ([one.to_json() for one in documents], documents.counts.as_dict()) == scored(
+        run, model_of, task, path
+    )
 
 
 def test_they_are_those_of_the_task_on_the_demo_data_with_options(run, model_of):
@@ -42,11 +44,11 @@ def test_they_are_those_of_the_task_on_the_demo_data_with_options(run, model_of)
     documents = load_documents("demo", **options)
     assert 0 < len(documents) < 50
     expected = scored(run, model_of, "ultrafeedback_pairs", "demo", **options)
-    assert (list(documents), documents.counts.as_dict()) == expected
+    assert ([one.to_json() for one in documents], documents.counts.as_dict()) == expected
 
 
 def test_they_are_those_of_the_task_of_one_source(run, model_of):
     source = load_documents("demo")[0]["source"].split("_v2")[0]
     documents = load_documents("demo", source=source)
     expected = scored(run, model_of, f"ultrafeedback_{source}", "demo")
-    assert (list(documents), documents.counts.as_dict()) == expected
+    assert ([one.to_json() for one in documents], documents.counts.as_dict()) == expected

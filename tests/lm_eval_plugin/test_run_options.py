@@ -106,11 +106,11 @@ class TestShots:
 
     @pytest.mark.parametrize("key", ["description", "doc_to_text", "gen_prefix"])
     def test_keys_of_a_yaml_that_our_class_does_not_read_are_refused(self, rows, key):
-        from ultrarm_eval.lm_eval_plugin.pairwise_task import PairwiseTask
+        from ultrarm_eval.lm_eval_plugin.comparison_task import ComparisonTask
 
         config = {"task": "own", "test_split": "test", "output_type": "multiple_choice"}
         with pytest.raises(ConfigurationError, match=f"own: its YAML has {key}"):
-            PairwiseTask({**config, "metadata": {"data": rows}, key: "{{prompt}}"})
+            ComparisonTask({**config, "metadata": {"data": rows}, key: "{{prompt}}"})
 
     def test_none_are_fine(self, evaluated):
         assert evaluated(num_fewshot=0)["results"][TASK]["acc,none"] == 1.0

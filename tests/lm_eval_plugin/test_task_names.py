@@ -1,6 +1,6 @@
 import pytest
 
-from ultrarm_eval.lm_eval_plugin.task_names import known_names, note_included
+from ultrarm_eval.lm_eval_plugin.task_names import known_names
 
 
 def test_our_tasks_groups_and_tags_are_known():
@@ -39,8 +39,8 @@ def test_folders_of_the_users_own_tasks_are_known(tmp_path):
         "  - group: own_inner\n    task: [own_third]\n"
     )
     (tmp_path / "broken.yaml").write_text("task: [")
-    note_included([tmp_path])
-    names = known_names()
+    names = known_names([tmp_path])
+    assert not known_names().tasks & {"own_task", "own_inline"}
     assert {"own_task", "own_inline"} <= names.tasks
     assert names.members["own_group"] == {"own_task", "own_inline", "own_third"}
     assert names.members["own_inner"] == {"own_third"}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.conftest import raw_row, write_jsonl
 from tests.metrics.rows import any_rows, completion, row, texts_row, usable_rows
 from ultrarm_eval.data.rows import ListedRows, Shard, read_shard
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.sources.ultrafeedback import RAW
@@ -70,7 +70,7 @@ def numbered_rows(count):
 
 
 def documents_of(rows, shard=None):
-    return PromptDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), shard=shard)
+    return PreferenceDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), shard=shard)
 
 
 class TestShards:
@@ -83,13 +83,13 @@ class TestShards:
                 part = list(documents_of(rows, Shard(number, of)))
             except DataError:
                 continue  # a part without any pair
-            assert {document["row"] % of for document in part} == {number - 1}
+            assert {document.row % of for document in part} == {number - 1}
             parts.extend(part)
         try:
             whole = list(documents_of(rows))
         except DataError:
             whole = []
-        assert sorted(parts, key=lambda document: document["row"]) == whole
+        assert sorted(parts, key=lambda document: document.row) == whole
 
     @given(st.integers(1, 40), st.integers(0, 200))
     def test_they_partition_the_rows_and_are_of_one_size(self, of, total):

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lm_eval.api.metrics import stderr_for_metric
+from lm_eval.api.metrics import mean, stderr_for_metric
 
-from tests.metrics.reference import ASPECTS, RewardOf, Row
+from tests.metrics.reference import RewardOf, Row
+from ultrarm_eval.benchmarks.comparison import PreferenceComparison
 from ultrarm_eval.data.rows import ListedRows
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
-from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregations
-from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.metrics.over_prompts import mean_where_defined
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.sources.ultrafeedback import RAW
@@ -39,26 +39,29 @@ def measure(
 ) -> Measured:
     """Measures a judge on rows of the raw schema."""
     rules = ComparisonRules(preference, checked_ties(ties), checked_min_gap(min_gap))
-    documents = PromptDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
+    comparison = PreferenceComparison(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
     by_row, values = {}, defaultdict(list)
-    for document in json.loads(json.dumps(list(documents))):
-        prompt, texts = document["prompt"][0]["content"], document["completions"]
-        scored = completions_to_score(document, rules)
-        metrics = prompt_metrics(document, {i: reward(prompt, texts[i]) for i in scored}, rules)
-        by_row[document["row"]] = metrics
+    for written in comparison.documents:
+        # As a sample holds it.
+        document = Document.from_json(json.loads(json.dumps(written.to_json())))
+        assert document == written
+        prompt, texts = document.prompt[0]["content"], document.completions
+        asked = comparison.completions_asked(document)
+        metrics = comparison.measure(document, {i: reward(prompt, texts[i]) for i in asked})
+        by_row[document.row] = metrics
         for name, value in metrics.items():
             values[name].append(value)
-    aggregations = Aggregations()
-    by_metric = aggregations.by_metric(["kendall_tau", *(f"acc_{aspect}" for aspect in ASPECTS)])
-    figures = {}
+    figures, undefined = {}, {}
     for name, given in values.items():
-        figures[name] = by_metric[name](given)
-        stderr = stderr_for_metric(by_metric[name], 100)
-        if stderr is not None:
-            figures[f"{name}_stderr"] = stderr(given) if len(given) > 1 else None
-    return Measured(
-        {name: None if value == NOT_AVAILABLE else value for name, value in figures.items()},
-        {name: count for name, count in aggregations.undefined.items() if count},
-        documents.counts.as_dict(),
-        by_row,
-    )
+        metric = comparison.metrics[name]
+        if metric.may_be_undefined:
+            figures[name], missing = mean_where_defined(given)
+            undefined |= {name: missing} if missing else {}
+        elif metric.figure is not None:
+            figures[name] = metric.figure(given)
+        else:
+            figures[name] = mean(given)
+            # The harness has an error of its own mean alone.
+            error = stderr_for_metric(mean, 100)
+            figures[f"{name}_stderr"] = error(given) if len(given) > 1 else None
+    return Measured(figures, undefined, comparison.documents.counts.as_dict(), by_row)

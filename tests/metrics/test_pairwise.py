@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrarm_eval.errors import ScoringError
-from ultrarm_eval.metrics.aggregation import pooled_accuracy
-from ultrarm_eval.metrics.pairwise import compare
+from ultrarm_eval.metrics.over_prompts import pooled_accuracy
+from ultrarm_eval.metrics.within_prompt import compare
 from ultrarm_eval.pairs import PreferencePair
 
 PAIRS = (PreferencePair(0, 1), PreferencePair(0, 2), PreferencePair(2, 1))

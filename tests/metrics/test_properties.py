@@ -20,11 +20,15 @@ from tests.metrics.rows import (
     texts_row,
     usable_rows,
 )
-from ultrarm_eval.documents.document import FORMAT
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ScoringError
-from ultrarm_eval.metrics.of_prompt import completions_to_score, prompt_metrics
-from ultrarm_eval.metrics.pairwise import bradley_terry_loss
-from ultrarm_eval.metrics.ranking import best_of_n, kendall_tau
+from ultrarm_eval.metrics.within_prompt import (
+    best_of_n,
+    bradley_terry_loss,
+    completions_to_score,
+    kendall_tau,
+    prompt_metrics,
+)
 from ultrarm_eval.rules import ComparisonRules
 
 quick = settings(max_examples=50, deadline=None)
@@ -365,14 +369,8 @@ class TestCompletionsThatAreScored:
 
 class TestNaN:
     def document(self, ratings):
-        return {
-            "format": FORMAT,
-            "row": 0,
-            "completions": ["a", "b", "c"],
-            "lengths": [1, 1, 1],
-            "ratings": ratings,
-            "aspects": {},
-        }
+        rated = tuple(None if one is None else Fraction(one) for one in ratings)
+        return Document((), ("a", "b", "c"), row=0, preference="score", ratings={"score": rated})
 
     @pytest.mark.parametrize("place", [0, 1, 2])
     @pytest.mark.parametrize("min_gap", [0, 3])

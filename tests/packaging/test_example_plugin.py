@@ -67,7 +67,13 @@ def test_a_file_of_that_form_is_recognised(installed: Any, tmp_path: Path) -> No
 def test_the_example_is_listed(installed: Any) -> None:
     listed = installed.run("-m", "ultrarm_eval.cli", "plugins")
     assert listed.returncode == 0, listed.stderr
-    for name in ("overlap", "answered-questions", "ultrarm-eval-example"):
+    for name in (
+        "overlap",
+        "answered-questions",
+        "sums",
+        "question-and-answer",
+        "ultrarm-eval-example",
+    ):
         assert name in listed.stdout
 
 

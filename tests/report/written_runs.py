@@ -14,10 +14,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.benchmarks.credit import tie_share
-from ultrarm_eval.benchmarks.known import find_suite
-from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
-from ultrarm_eval.metrics.of_prompt import completions_to_score, metric_names, prompt_metrics
+from ultrarm_eval.benchmarks.figures import tie_share
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.metrics.best_of_k import samples_metrics
+from ultrarm_eval.metrics.win_rate import answer_metrics
+from ultrarm_eval.metrics.within_prompt import completions_to_score, metric_names, prompt_metrics
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
 STAMP = "2026-03-04T05-06-07.890123"
@@ -101,17 +103,11 @@ def rated_sample(
     """The sample of a preference task; the reward NaN is that of a judge that abstains."""
     gap = Fraction(repr(metadata.get("min_gap", 0.0)))
     rules = ComparisonRules(ties=metadata.get("ties", "half"), min_gap=gap)
-    asked = completions_to_score(doc, rules)
+    document = Document.from_json(doc)
+    asked = completions_to_score(document, rules)
     scored = {i: rewards[i] for i in asked if not math.isnan(rewards[i])}
-    kept = {
-        **doc,
-        "ratings": [r if i in scored else None for i, r in enumerate(doc["ratings"])],
-        "aspects": {
-            name: [r if i in scored else None for i, r in enumerate(values)]
-            for name, values in doc["aspects"].items()
-        },
-    }
-    known = [Fraction(r) for r in kept["ratings"] if r is not None]
+    kept = document.without_ratings_of(set(range(len(rewards))) - scored.keys())
+    known = [r for r in kept.main_ratings if r is not None]
     if known and max(known) > min(known) and max(known) - min(known) >= gap:
         metrics = prompt_metrics(kept, scored, rules)
     else:
@@ -123,15 +119,15 @@ def choice_sample(
     number: int, doc: dict[str, Any], rewards: Sequence[float], metadata: Mapping[str, Any]
 ) -> Sample:
     """The sample of a benchmark's task."""
-    suite = find_suite(metadata["suite"])
+    suite, document = registry().benchmark(metadata["suite"]), Document.from_json(doc)
     tie = TIE_CREDITS.get(metadata["ties"], 0.0)
     names = ("acc", "tie_rate", "acc_longest")
     if any(map(math.isnan, rewards)):
         return _compared(number, doc, rewards, dict.fromkeys(names))
     values = (
-        suite.credit(doc, rewards, tie),
+        suite.credit(document, rewards, tie),
         tie_share(rewards, doc["correct"]),
-        suite.credit(doc, [float(n) for n in doc["lengths"]], tie),
+        suite.credit(document, [float(n) for n in doc["lengths"]], tie),
     )
     return _compared(number, doc, rewards, dict(zip(names, values, strict=True)))
 

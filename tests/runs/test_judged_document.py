@@ -40,7 +40,7 @@ def test_a_document_with_ratings():
     assert found.rewards == [0.25, -1.0, 3.0]
     np.testing.assert_array_equal(found.ratings, [1.0, 4.5, math.nan])
     assert found.pairs == (PreferencePair(1, 0),)
-    assert found.names == ["model-0", "model-1", "model-2"]
+    assert list(found.names) == ["model-0", "model-1", "model-2"]
     assert (found.parts, found.aspects) == ({"source": "flan"}, {"h": 1.0})
     assert (found.tie_credit, found.prompt_length) == (0.0, len("question 0"))
 

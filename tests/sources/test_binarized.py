@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.sources.binarized import BINARIZED, PLAIN, read_row
 

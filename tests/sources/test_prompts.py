@@ -1,8 +1,8 @@
 import pytest
 
 from tests.conftest import write_jsonl
-from ultrarm_eval.data.records import DataCounts
-from ultrarm_eval.documents.reference_documents import ReferenceDocuments
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.sources.preference_data import open_named_or_local
 from ultrarm_eval.sources.prompts import PROMPTS
@@ -53,7 +53,7 @@ def test_a_prompt_is_read_from_any_of_its_columns(opened, row, turns):
 )
 def test_a_row_without_a_prompt_is_left_out_with_what_it_needs(opened, row, reason, why):
     documents = ReferenceDocuments(opened({"prompt": "p"}, row), None, "none")
-    assert [document["row"] for document in documents] == [0]
+    assert [document.row for document in documents] == [0]
     assert documents.counts[reason] == 1
     (remark,) = documents.remarks()
     assert f"({reason})" in remark

@@ -3,7 +3,7 @@ from fractions import Fraction
 import pytest
 
 from tests.conftest import raw_row
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.sources.ultrafeedback import read_row
 

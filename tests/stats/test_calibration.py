@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import optimize, special
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.metrics.pairwise import bradley_terry_loss
+from ultrarm_eval.metrics.within_prompt import bradley_terry_loss
 from ultrarm_eval.stats.calibration import (
     expected_calibration_error,
     fit_temperature,

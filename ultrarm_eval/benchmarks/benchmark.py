@@ -1,22 +1,28 @@
-"""A benchmark: how its rows are read, and what a judge earns on it."""
+"""A benchmark: how its rows are read, and what a judge earns on it.
+
+To add one, write a file beside this one that makes a `Benchmark`, register it as
+`builtin_plugin.register_benchmarks` does, and name it in a task file (`dataset_kwargs: {suite:
+NAME}`). Another package does the same through the hook `register_benchmarks`.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-from ultrarm_eval.benchmarks.choice import Choice, Document
-from ultrarm_eval.benchmarks.composition import Composition
-from ultrarm_eval.data.records import DataCounts
-from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.benchmarks.figures import Figure
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row, Rows, Shard
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.documents.document import LABELLED, Document
+from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_line
 
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
 #: What figures over several items need of one: from its document, its rewards and its credit.
 Evidence: TypeAlias = Callable[[Document, Sequence[float], float], Any]
-#: A figure over items, from the evidence of each; None where it is not defined.
-Figure: TypeAlias = Callable[[Sequence[Any]], float | None]
 
 
 def half(_: Document) -> float:
@@ -26,47 +32,141 @@ def half(_: Document) -> float:
 
 def subset_and_credit(document: Document, _: Sequence[float], credit: float) -> list[Any]:
     """The evidence of figures that are made of the credits in each subset."""
-    return [document["subset"], credit]
+    return [document.subset, credit]
 
 
 @dataclass(frozen=True)
-class Suite:
+class Benchmark:
     """A benchmark.
 
     Attributes:
         name: Its name in task files.
         describes: The columns of its rows, in words, for messages.
-        read_row: Turns a row into an item, or returns None and counts why not.
+        read_row: Turns a row into a document of right and wrong completions, or returns None and
+            counts why not.
         credit: What a judge earns on an item, from 0 to 1; the mean over items is `acc`.
         ties: What equal rewards are worth officially: `half` or `wrong`, or None where the
             benchmark has a rule of its own that no option replaces.
         figures: Figures over all items beside `acc`, by name.
-        evidence: What these need of an item.
+        evidence: What these need of an item; its first part is the subset.
         file_names: What its file is called on the hub, where that is not the split's name.
         subset_figures: Subsets whose own figure is no mean of credits; it is their `acc`.
-        compositions: Of each figure the means that it is the weighted sum of.
-        subset_compositions: The same of the subsets' own figures.
         pair_tie: What a right and a wrong completion with equal rewards are worth among the pairs,
             from their document, where the benchmark has a rule of its own for equal rewards.
     """
 
     name: str
     describes: str
-    read_row: Callable[[Row, Location, DataCounts], Choice | None]
+    read_row: Callable[[Row, Location, DataCounts], Document | None]
     credit: Credit
     ties: str | None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     evidence: Evidence = subset_and_credit
     file_names: tuple[str, ...] = ()
     subset_figures: Mapping[str, Figure] = field(default_factory=dict)
-    compositions: Mapping[str, Composition] = field(default_factory=dict)
-    subset_compositions: Mapping[str, Composition] = field(default_factory=dict)
     pair_tie: Callable[[Document], float] = half
 
 
-def mean_by_subset(evidence: Sequence[Any]) -> dict[str, float]:
-    """The mean credit of each subset that occurs."""
-    credits_of: dict[str, list[float]] = {}
-    for subset, credit, *_ in evidence:
-        credits_of.setdefault(subset, []).append(credit)
-    return {subset: sum(each) / len(each) for subset, each in credits_of.items()}
+def of_plugin(benchmark: object, plugin: str) -> Benchmark:
+    """A benchmark of another package, whose errors name it and its plugin.
+
+    Args:
+        benchmark: What the plugin registered.
+        plugin: The plugin, for messages.
+
+    Raises:
+        PluginError: It is no benchmark.
+    """
+    if not isinstance(benchmark, Benchmark) or not isinstance(benchmark.name, str):
+        raise PluginError(
+            f"{plugin}: a benchmark is an ultrarm_eval.benchmarks.benchmark.Benchmark with a name, "
+            f"and not of type {type(benchmark).__name__}."
+        )
+    who = f"Benchmark {benchmark.name!r} ({plugin})"
+    read = benchmark.read_row
+
+    def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
+        try:
+            document = read(row, where, counts)
+        except UltrarmEvalError:
+            raise
+        except Exception as error:
+            # Whatever another package's function does with a row.
+            raise DataError(f"{where}: {who} fails on this row: {first_line(error)}.") from error
+        if document is not None and not (
+            isinstance(document, Document)
+            and document.correct
+            and document.correct < len(document.completions)
+        ):
+            raise DataError(
+                f"{where}: {who} made no Document with right and wrong completions of this row "
+                "(see Document.of_choice)."
+            )
+        return document
+
+    return replace(benchmark, read_row=read_row)
+
+
+class BenchmarkDocuments(Documents):
+    """The items of a benchmark."""
+
+    form = LABELLED
+
+    def __init__(
+        self,
+        rows: Rows,
+        benchmark: Benchmark,
+        *,
+        subset: str | None = None,
+        shard: Shard | None = None,
+    ) -> None:
+        """Reads the data; see `Documents`.
+
+        Args:
+            rows: The data.
+            benchmark: Reads a row.
+            subset: The one subset that is used; all if None.
+            shard: Reads a part of the rows alone.
+
+        Raises:
+            DataError: A row is malformed, an id that has to be there once is not, or nothing is
+                left.
+        """
+        self._benchmark, self._subset = benchmark, subset
+        self._found: Counter[str] = Counter()
+        # By id: the row that has it.
+        self._ids: dict[str | None, int] = {}
+        super().__init__(rows, shard)
+
+    def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
+        where, benchmark = self._rows.where(index), self._benchmark
+        try:
+            document = benchmark.read_row(row, where, counts)
+        except DataError as error:
+            described = f"Rows of {benchmark.name} have: {benchmark.describes}."
+            raise DataError(f"{error} {described}") from error
+        if document is None:
+            return None
+        self._found[document.subset or ""] += 1
+        if self._subset is not None and document.subset != self._subset:
+            counts.add("rows_of_other_subsets")
+            return None
+        is_joined = document.subset in benchmark.subset_figures
+        if is_joined and self._ids.setdefault(document.id, index) != index:
+            raise DataError(
+                f"{where}: the id {document.id!r} occurs twice; the score of the subset "
+                f"{document.subset!r} joins rows by their ids."
+            )
+        return document
+
+    def _without_documents(self) -> DataError:
+        if self._subset is None or not self._found:
+            only = self.counts.only_reason() or ""
+            left_out = self.counts.listed()
+            return DataError(
+                f"{self._origin}: no row is left to compare ({left_out}). {only}".rstrip()
+            )
+        found = ", ".join(f"{name!r} ({count})" for name, count in sorted(self._found.items()))
+        return DataError(
+            f"{self._origin}: there is no row of the subset {self._subset!r}. Its subsets: {found}."
+        )

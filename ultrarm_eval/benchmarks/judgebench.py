@@ -12,13 +12,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice, Document
-from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
-from ultrarm_eval.benchmarks.credit import pair_credit
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import WeightedMean, mean_of, pair_credit
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 #: The beginning of a row's `source`, by category.
 CATEGORIES = {
@@ -30,7 +29,7 @@ CATEGORIES = {
 _SPLITS = ("gpt", "claude")
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row: `question`, two responses, `label`, `source` and `response_model`."""
     counts.add("rows")
     label = one_of(row, "label", ("A>B", "B>A"), where)
@@ -38,11 +37,13 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
     model = name_of(row, "response_model", "")
     split = next((split for split in _SPLITS if split in model.lower()), "other")
     counts.add(f"rows_by_{split}")
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "question", where),
+        [text_of(row, f"response_{better}", where)],
+        [text_of(row, f"response_{worse}", where)],
+        where=where,
         id=name_of(row, "pair_id", where.row),
         subset=text_of(row, "source", where),
-        prompt=prompt_of(row, "question", where),
-        completions=tuple(text_of(row, f"response_{side}", where) for side in (better, worse)),
         labels={"right": better, "split": split},
     )
 
@@ -55,17 +56,11 @@ def credit(document: Document, rewards: Sequence[float], _: float) -> float:
 
 def evidence(document: Document, _: Sequence[float], earned: float) -> list[Any]:
     """Source, credit and split."""
-    return [document["subset"], earned, document["labels"]["split"]]
+    return [document.subset, earned, document.labels["split"]]
 
 
-def accuracy(split: str, source: str, values: Sequence[Any]) -> float | None:
-    """The accuracy over the pairs of a split whose source begins in a way; None without any."""
-    earned = [c for subset, c, of in values if of == split and subset.startswith(source)]
-    return sum(earned) / len(earned) if earned else None
-
-
-def accuracy_means(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
-    """The mean that `accuracy` is."""
+def accuracy(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
+    """The accuracy over the pairs of a split whose source begins in a way."""
     found = [
         (place, credit)
         for place, (subset, credit, of) in enumerate(values)
@@ -78,7 +73,7 @@ def accuracy_means(split: str, source: str, values: Sequence[Any]) -> list[Weigh
 
 def pair_tie(document: Document) -> float:
     """What a tied pair is worth."""
-    return float(document["labels"]["right"] == "B")
+    return float(document.labels["right"] == "B")
 
 
 _FIGURES = {
@@ -88,7 +83,7 @@ _FIGURES = {
 }
 
 
-JUDGEBENCH = Suite(
+JUDGEBENCH = Benchmark(
     name="judgebench",
     describes="question, response_A, response_B, label ('A>B' or 'B>A'), source, response_model",
     read_row=read_row,
@@ -96,6 +91,5 @@ JUDGEBENCH = Suite(
     ties=None,
     figures={name: functools.partial(accuracy, *of) for name, of in _FIGURES.items()},
     evidence=evidence,
-    compositions={name: functools.partial(accuracy_means, *of) for name, of in _FIGURES.items()},
     pair_tie=pair_tie,
 )

@@ -10,13 +10,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
+from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.messages import Message, as_messages
@@ -25,7 +25,7 @@ _TURN = re.compile(r"\n\n(Human|Assistant): ?")
 _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
-def read_transcripts(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_transcripts(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of Anthropic/hh-rlhf: two whole transcripts, `chosen` and `rejected`."""
     if row.get("prompt") is not None:
         return read_pair(row, where, counts)
@@ -37,11 +37,11 @@ def read_transcripts(row: Row, where: Location, counts: DataCounts) -> Choice | 
     if chosen[-1] == rejected[-1]:
         counts.add("rows_left_out_identical_answers")
         return None
-    answers = (chosen[-1]["content"], rejected[-1]["content"])
-    return Choice(str(where.row), "", chosen[:-1], answers)
+    answers = ([chosen[-1]["content"]], [rejected[-1]["content"]])
+    return Document.of_choice(chosen[:-1], *answers, where=where)
 
 
-def read_comparison(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_comparison(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of openai/webgpt_comparisons: two answers with scores; ties are left out."""
     if "answer_0" not in row:
         return read_pair(row, where, counts)
@@ -56,15 +56,15 @@ def read_comparison(row: Row, where: Location, counts: DataCounts) -> Choice | N
         counts.add("rows_left_out_equal_scores")
         return None
     better = int(scores[1] > scores[0])
-    return Choice(
-        id=str(where.row),
-        subset="",
-        prompt=prompt_of(question, "full_text", where),
-        completions=tuple(text_of(row, f"answer_{side}", where) for side in (better, 1 - better)),
+    return Document.of_choice(
+        prompt_of(question, "full_text", where),
+        [text_of(row, f"answer_{better}", where)],
+        [text_of(row, f"answer_{1 - better}", where)],
+        where=where,
     )
 
 
-def read_summaries(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_summaries(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of openai/summarize_from_feedback, configuration comparisons.
 
     The prompt is the post with its subreddit and title, and ends in "TL;DR:".
@@ -84,26 +84,29 @@ def read_summaries(row: Row, where: Location, counts: DataCounts) -> Choice | No
         )
     better = one_of(row, "choice", (0, 1), where)
     texts = [text_of(summary, "text", where).strip() for summary in summaries]
-    return Choice(
+    return Document.of_choice(
+        as_messages(_post(info, where)),
+        [texts[better]],
+        [texts[1 - better]],
+        where=where,
         id=name_of(info, "id", where.row),
-        subset="",
-        prompt=as_messages(_post(info, where)),
-        completions=(texts[better], texts[1 - better]),
     )
 
 
-def read_replies(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_replies(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of stanfordnlp/SHP: two replies to a post."""
     if "history" not in row:
         return read_pair(row, where, counts)
     counts.add("rows")
     # 1 where A has more votes.
-    sides = "AB" if one_of(row, "labels", (0, 1), where) == 1 else "BA"
-    return Choice(
+    better, worse = "AB" if one_of(row, "labels", (0, 1), where) == 1 else "BA"
+    return Document.of_choice(
+        prompt_of(row, "history", where),
+        [text_of(row, f"human_ref_{better}", where)],
+        [text_of(row, f"human_ref_{worse}", where)],
+        where=where,
         id=name_of(row, "post_id", where.row),
         subset=name_of(row, "domain", ""),
-        prompt=prompt_of(row, "history", where),
-        completions=tuple(text_of(row, f"human_ref_{side}", where) for side in sides),
     )
 
 
@@ -130,14 +133,14 @@ def _post(info: Mapping[str, Any], where: Location) -> str:
     return "\n\n".join([*parts, f"POST: {text_of(info, 'post', where)}", "TL;DR:"])
 
 
-_READERS: dict[str, tuple[Callable[[Row, Location, DataCounts], Choice | None], str]] = {
+_READERS: dict[str, tuple[Callable[[Row, Location, DataCounts], Document | None], str]] = {
     "anthropic_helpful": (read_transcripts, "chosen, rejected (whole transcripts)"),
     "webgpt": (read_comparison, "question, answer_0, answer_1, score_0, score_1"),
     "summarize": (read_summaries, "info, summaries, choice"),
     "shp": (read_replies, "history, human_ref_A, human_ref_B, labels"),
 }
 PAPER_SETS = {
-    f"ultrarm_paper_{name}": Suite(
+    f"ultrarm_paper_{name}": Benchmark(
         name=f"ultrarm_paper_{name}",
         describes=f"{describes}; or prompt, chosen, rejected",
         read_row=read,

@@ -7,17 +7,17 @@ half. The benchmark's other metrics rank the 20 models behind the answers and ar
 
 from __future__ import annotations
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of
-from ultrarm_eval.benchmarks.rewardbench import first_over_second
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import first_over_second
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 _SIDES = {"model_a": (1, 2), "model_b": (2, 1)}
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of `prompt`, `response_1`, `response_2` and `winner`."""
     counts.add("rows")
     winner = text_of(row, "winner", where)
@@ -26,18 +26,17 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
         counts.add(f"rows_left_out_winner_{winner}")
         return None
     better, worse = _SIDES[winner]
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "prompt", where),
+        [text_of(row, f"response_{better}", where)],
+        [text_of(row, f"response_{worse}", where)],
+        where=where,
         id=name_of(row, "question_id", where.row),
         subset=name_of(row, "language", ""),
-        prompt=prompt_of(row, "prompt", where),
-        completions=(
-            text_of(row, f"response_{better}", where),
-            text_of(row, f"response_{worse}", where),
-        ),
     )
 
 
-PPE_HUMAN = Suite(
+PPE_HUMAN = Benchmark(
     name="ppe_human",
     describes="prompt, response_1, response_2, winner ('model_a', 'model_b' or a tie)",
     read_row=read_row,

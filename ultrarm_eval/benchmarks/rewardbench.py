@@ -13,13 +13,17 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite, mean_by_subset
-from ultrarm_eval.benchmarks.choice import Choice, Document
-from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, weighted_subsets
-from ultrarm_eval.benchmarks.credit import pair_credit
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, pair_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import (
+    WeightedMean,
+    first_over_second,
+    mean_of_figures,
+    weighted_subsets,
+)
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 
 #: The weight of each subset in its section.
 SECTIONS = {
@@ -58,76 +62,45 @@ SECTIONS = {
 SUBSETS = tuple(subset for weights in SECTIONS.values() for subset in weights)
 
 
-def section_score(section: str, evidence: Sequence[Any]) -> float | None:
+def section(name: str, evidence: Sequence[Any]) -> list[WeightedMean]:
     """The mean of the subsets' accuracies, weighted, over those that occur.
 
     Args:
-        section: A name of `SECTIONS`.
+        name: A name of `SECTIONS`.
         evidence: (subset, credit) of each row.
-
-    Returns:
-        The score from 0 to 1; None where no subset of the section occurs.
     """
-    weights = SECTIONS[section]
-    means = {s: mean for s, mean in mean_by_subset(evidence).items() if s in weights}
-    if not means:
-        return None
-    total = sum(weights[subset] for subset in means)
-    return sum(weights[subset] * mean for subset, mean in means.items()) / total
+    return weighted_subsets(SECTIONS[name], evidence)
 
 
-def overall_score(evidence: Sequence[Any]) -> float | None:
-    """The mean of the four sections, as the leaderboard has it for models without prior sets.
-
-    None where a section does not occur.
-    """
-    scores = [section_score(section, evidence) for section in SECTIONS]
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) if len(known) == len(scores) else None
+def overall(evidence: Sequence[Any]) -> list[WeightedMean]:
+    """The mean of the four sections, as the leaderboard has it for models without prior sets."""
+    return mean_of_figures((functools.partial(section, name) for name in SECTIONS), evidence)
 
 
-def section_means(section: str, evidence: Sequence[Any]) -> list[WeightedMean]:
-    """The means that `section_score` is made of."""
-    return weighted_subsets(SECTIONS[section], evidence)
-
-
-def overall_means(evidence: Sequence[Any]) -> list[WeightedMean]:
-    """The means that `overall_score` is made of."""
-    return mean_of_figures((functools.partial(section_means, s) for s in SECTIONS), evidence)
-
-
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice | None:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
     pair = pair_of(row, where, counts)
     if pair is None:
         return None
-    return Choice(
+    return Document.of_choice(
+        pair.prompt,
+        pair.answers[:1],
+        pair.answers[1:],
+        where=where,
         id=name_of(row, "id", where.row),
         subset=one_of(row, "subset", SUBSETS, where),
-        prompt=pair.prompt,
-        completions=pair.answers,
     )
 
 
-def first_over_second(_: Document, rewards: Sequence[float], tie: float) -> float:
-    """The credit of a pair."""
-    chosen, rejected = rewards
-    return pair_credit(chosen, rejected, tie)
-
-
-REWARDBENCH = Suite(
+REWARDBENCH = Benchmark(
     name="rewardbench",
     describes="prompt, chosen, rejected, subset, id",
     read_row=read_row,
     credit=first_over_second,
     ties="wrong",
     figures={
-        **{section: functools.partial(section_score, section) for section in SECTIONS},
-        "overall": overall_score,
-    },
-    compositions={
-        **{section: functools.partial(section_means, section) for section in SECTIONS},
-        "overall": overall_means,
+        **{name: functools.partial(section, name) for name in SECTIONS},
+        "overall": overall,
     },
 )

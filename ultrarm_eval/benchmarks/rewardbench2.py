@@ -2,23 +2,44 @@
 
 Best of four in five subsets, and the subset Ties by a formula of its own; the overall score is the
 plain mean of the six (dataset card; rewardbench 0.1.4, scripts/run_v2.py).
+
+In Ties a question stands there twice: as `ref:N` with one right answer and as `tied:N` with
+several. With best, worst and wrong the highest reward of a right answer, the lowest of one, and the
+highest of a wrong one, a row is accurate where worst > wrong, its margin is worst - wrong, and the
+spread of a tied row best - worst. The score is
+
+    0.30 * share of tied rows that are accurate + 0.30 * share of reference rows that are accurate
+    + 0.20 * share of questions whose tied margin is above the spread
+    + 0.20 * share of questions whose smaller margin of both rows is above the spread
+    + 0.01 * mean of tanh(smaller margin / spread - 1)
+
+over the questions that have both rows (rewardbench 0.1.4, scripts/run_v2.py,
+`process_single_model`). It goes from -0.01 to 1.01.
+
+Where a spread is 0, the released package leaves the question out of the last mean, and the
+repository today counts the limit, 1 for a positive margin, -1 for a negative one and 0 for none;
+the score moves by at most 0.02. Here it is as in the released package.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
-from ultrarm_eval.benchmarks.benchmark import Suite, mean_by_subset
-from ultrarm_eval.benchmarks.choice import Choice, Document
-from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of_figures, weighted_subsets
-from ultrarm_eval.benchmarks.credit import best_of_k_credit
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, texts_of
-from ultrarm_eval.benchmarks.rewardbench2_ties import parse_id, ties_means, ties_score
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import (
+    WeightedMean,
+    best_of_k_credit,
+    mean_of_figures,
+    weighted_subsets,
+)
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.errors import DataError, ScoringError
 
 TIES = "Ties"
 #: The data's names of the subsets, by their figures'.
@@ -31,8 +52,12 @@ SUBSETS = {
     "ties": TIES,
 }
 
+_REFERENCE, _TIED = "ref", "tied"
+#: Id, rewards of the right answers, rewards of the wrong ones.
+TiesRow: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row of `prompt`, `chosen`, `rejected`, `subset` and `id`."""
     counts.add("rows")
     chosen, rejected = texts_of(row, "chosen", where), texts_of(row, "rejected", where)
@@ -47,64 +72,103 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
             f"{where}: it has {len(chosen)} chosen completions; in every subset but {TIES} there "
             "is one."
         )
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "prompt", where),
+        chosen,
+        rejected,
+        where=where,
         id=name,
         subset=subset,
-        prompt=prompt_of(row, "prompt", where),
-        completions=(*chosen, *rejected),
-        correct=len(chosen),
     )
 
 
 def credit(document: Document, rewards: Sequence[float], _: float) -> float:
     """The credit of an item; in Ties whether every right completion beats every wrong one."""
-    correct = document["correct"]
-    if document["subset"] == TIES:
+    correct = document.correct
+    if document.subset == TIES:
         return float(min(rewards[:correct]) > max(rewards[correct:]))
     return best_of_k_credit(rewards)
 
 
 def evidence(document: Document, rewards: Sequence[float], earned: float) -> list[Any]:
     """Subset, credit, and what the formula of Ties needs."""
-    correct = document["correct"]
-    if document["subset"] != TIES:
-        return [document["subset"], earned]
-    return [TIES, earned, document["id"], list(rewards[:correct]), list(rewards[correct:])]
+    correct = document.correct
+    if document.subset != TIES:
+        return [document.subset, earned]
+    return [TIES, earned, document.id, list(rewards[:correct]), list(rewards[correct:])]
 
 
-def subset_score(name: str, values: Sequence[Any]) -> float | None:
-    """The score of a subset by its figure's name; None where it does not occur."""
-    if name == "ties":
-        return ties_score([tuple(v[2:]) for v in values if v[0] == TIES])
-    return mean_by_subset(values).get(SUBSETS[name])
+def parse_id(name: str, where: Location | None = None) -> tuple[str, str]:
+    """The kind of a row, `ref` or `tied`, and its question.
+
+    Raises:
+        DataError: The id is neither.
+    """
+    kind, sign, question = name.partition(":")
+    if not sign or kind not in (_REFERENCE, _TIED) or not question.isdecimal():
+        place = "" if where is None else f"{where}: "
+        raise DataError(f"{place}the id {name!r} of a row of Ties is not 'ref:N' or 'tied:N'.")
+    return kind, question
 
 
-def overall_score(values: Sequence[Any]) -> float | None:
-    """The plain mean of the six subsets; None where one does not occur."""
-    scores = [subset_score(name, values) for name in SUBSETS]
-    known = [score for score in scores if score is not None]
-    return sum(known) / len(known) if len(known) == len(scores) else None
+def ties_score(rows: Sequence[TiesRow], places: Sequence[int]) -> list[WeightedMean]:
+    """The score as one mean over questions, each with what it adds to it.
+
+    Args:
+        rows: The rows of the subset.
+        places: Where each stands among all items.
+
+    Raises:
+        DataError: An id is neither of a reference nor of a tied row.
+        ScoringError: Two rows have the same id.
+    """
+    kinds: dict[str, dict[str, tuple[float, float]]] = {_REFERENCE: {}, _TIED: {}}
+    items: dict[str, list[int]] = {}
+    for (name, right, wrong), place in zip(rows, places, strict=True):
+        kind, question = parse_id(name)
+        if question in kinds[kind]:
+            raise ScoringError(f"The id {name!r} of a row of Ties occurs twice.")
+        kinds[kind][question] = (min(right) - max(wrong), max(right) - min(right))
+        items.setdefault(question, []).append(place)
+    references, tied = kinds[_REFERENCE], kinds[_TIED]
+    both = [question for question in tied if question in references]
+    spread_out = [question for question in both if tied[question][1] > 0]
+    added = dict.fromkeys(items, 0.0)
+
+    def add(weight: float, found: Mapping[str, float]) -> None:
+        for question, value in found.items():
+            added[question] += weight * value * len(items) / len(found)
+
+    add(0.30, {question: float(margin > 0) for question, (margin, _) in tied.items()})
+    add(0.30, {question: float(margin > 0) for question, (margin, _) in references.items()})
+    add(0.20, {q: float(tied[q][0] > tied[q][1]) for q in both})
+    smaller = {q: min(references[q][0], tied[q][0]) for q in both}
+    add(0.20, {q: float(smaller[q] > tied[q][1]) for q in both})
+    add(0.01, {q: math.tanh(smaller[q] / tied[q][1] - 1) for q in spread_out})
+    if not items:
+        return []
+    return [WeightedMean(1.0, tuple(map(tuple, items.values())), tuple(added.values()))]
 
 
-def subset_means(name: str, values: Sequence[Any]) -> list[WeightedMean]:
-    """The means that `subset_score` is made of."""
+def subset_score(name: str, values: Sequence[Any]) -> list[WeightedMean]:
+    """The score of a subset by its figure's name."""
     if name != "ties":
         return weighted_subsets({SUBSETS[name]: 1.0}, values)
     places = [place for place, value in enumerate(values) if value[0] == TIES]
-    return ties_means([tuple(values[place][2:]) for place in places], places)
+    return ties_score([tuple(values[place][2:]) for place in places], places)
 
 
-def overall_means(values: Sequence[Any]) -> list[WeightedMean]:
-    """The means that `overall_score` is made of."""
-    return mean_of_figures((functools.partial(subset_means, name) for name in SUBSETS), values)
+def overall(values: Sequence[Any]) -> list[WeightedMean]:
+    """The plain mean of the six subsets."""
+    return mean_of_figures((functools.partial(subset_score, name) for name in SUBSETS), values)
 
 
 def pair_tie(document: Document) -> float:
     """What a tied pair is worth: in Ties nothing, else half as two that share the maximum."""
-    return 0.0 if document["subset"] == TIES else 0.5
+    return 0.0 if document.subset == TIES else 0.5
 
 
-REWARDBENCH2 = Suite(
+REWARDBENCH2 = Benchmark(
     name="rewardbench2",
     describes="prompt, chosen (list), rejected (list), subset, id",
     read_row=read_row,
@@ -112,14 +176,9 @@ REWARDBENCH2 = Suite(
     ties=None,
     figures={
         **{name: functools.partial(subset_score, name) for name in SUBSETS},
-        "overall": overall_score,
+        "overall": overall,
     },
     evidence=evidence,
     subset_figures={TIES: functools.partial(subset_score, "ties")},
-    compositions={
-        **{name: functools.partial(subset_means, name) for name in SUBSETS},
-        "overall": overall_means,
-    },
-    subset_compositions={TIES: functools.partial(subset_means, "ties")},
     pair_tie=pair_tie,
 )

@@ -13,13 +13,12 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import Choice, Document
-from ultrarm_eval.benchmarks.composition import WeightedMean, mean_of
-from ultrarm_eval.benchmarks.credit import pair_credit
+from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of, texts_of
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.benchmarks.figures import WeightedMean, mean_of, pair_credit
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
 
 DOMAINS = ("chat", "math", "code", "safety")
@@ -27,7 +26,7 @@ KINDS = ("easy", "normal", "hard")
 _STYLES = 3
 
 
-def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
+def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     """Reads a row of `prompt`, `chosen` (three), `rejected` (three), `domain` and `id`."""
     counts.add("rows")
     chosen, rejected = texts_of(row, "chosen", where), texts_of(row, "rejected", where)
@@ -40,12 +39,13 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Choice:
     domain = text_of(row, "domain", where)
     if not domain.startswith(DOMAINS):
         raise DataError(f"{where}: the domain {domain!r} is none of {', '.join(DOMAINS)}.")
-    return Choice(
+    return Document.of_choice(
+        prompt_of(row, "prompt", where),
+        chosen,
+        rejected,
+        where=where,
         id=name_of(row, "id", where.row),
         subset=domain,
-        prompt=prompt_of(row, "prompt", where),
-        completions=(*chosen, *rejected),
-        correct=_STYLES,
     )
 
 
@@ -67,25 +67,19 @@ def credit(_: Document, rewards: Sequence[float], tie: float) -> float:
 
 def evidence(document: Document, rewards: Sequence[float], _: float) -> list[Any]:
     """The domain, and the credit of each kind."""
-    return [document["subset"], *by_kind(rewards, 0.0)]
+    return [document.subset, *by_kind(rewards, 0.0)]
 
 
-def score(domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]) -> float | None:
-    """The mean over domains of the mean over their prompts; None where a domain does not occur."""
-    means: list[float] = []
-    for domain in domains:
-        rows = [value for value in values if value[0].startswith(domain)]
-        if not rows:
-            return None
-        places = [1 + KINDS.index(kind) for kind in kinds]
-        means.append(sum(sum(row[i] for i in places) / len(places) for row in rows) / len(rows))
-    return sum(means) / len(means)
-
-
-def domain_means(
+def mean_over_domains(
     domains: Sequence[str], kinds: Sequence[str], values: Sequence[Any]
 ) -> list[WeightedMean]:
-    """The means that `score` is made of."""
+    """The mean over domains of the mean over their prompts.
+
+    Args:
+        domains: The domains; a prompt's begins with its name.
+        kinds: The kinds of comparison that count.
+        values: The evidence of each prompt.
+    """
     columns = [1 + KINDS.index(kind) for kind in kinds]
     found = []
     for domain in domains:
@@ -102,23 +96,18 @@ def pair_tie(_: Document) -> float:
     return 0.0
 
 
-RM_BENCH = Suite(
+RM_BENCH = Benchmark(
     name="rm_bench",
     describes="prompt, chosen (three texts), rejected (three texts), domain, id",
     read_row=read_row,
     credit=credit,
     ties=None,
     figures={
-        **{domain: functools.partial(score, (domain,), KINDS) for domain in DOMAINS},
-        **{kind: functools.partial(score, DOMAINS, (kind,)) for kind in KINDS},
-        "overall": functools.partial(score, DOMAINS, KINDS),
+        **{domain: functools.partial(mean_over_domains, (domain,), KINDS) for domain in DOMAINS},
+        **{kind: functools.partial(mean_over_domains, DOMAINS, (kind,)) for kind in KINDS},
+        "overall": functools.partial(mean_over_domains, DOMAINS, KINDS),
     },
     evidence=evidence,
-    compositions={
-        **{domain: functools.partial(domain_means, (domain,), KINDS) for domain in DOMAINS},
-        **{kind: functools.partial(domain_means, DOMAINS, (kind,)) for kind in KINDS},
-        "overall": functools.partial(domain_means, DOMAINS, KINDS),
-    },
     pair_tie=pair_tie,
     file_names=("total_dataset",),
 )

@@ -10,9 +10,7 @@ from pathlib import Path
 
 from ultrarm_eval.exports.every_eval_ever import RELATIONSHIPS, Evaluator, write_every_eval_ever
 from ultrarm_eval.exports.figures import METRICS, ReportedFigure, reported_figures
-from ultrarm_eval.exports.hub_data import assignments, require_tasks
-from ultrarm_eval.exports.model_name import model_name
-from ultrarm_eval.exports.source import Source
+from ultrarm_eval.exports.hub_names import Source, assignments, model_name, require_tasks
 from ultrarm_eval.runs.evaluation import read_evaluation
 
 logger = logging.getLogger(__name__)

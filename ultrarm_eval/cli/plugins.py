@@ -6,7 +6,7 @@ import argparse
 import importlib
 import importlib.metadata
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrarm_eval._startup import SWITCH, is_switched_off
@@ -22,7 +22,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     package_folder,
 )
 from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
-from ultrarm_eval.plugins import ENTRY_POINT_GROUP, registry
+from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
 from ultrarm_eval.terminal import aligned
 
 # The harness's module that fills the registry of a group.
@@ -142,9 +142,15 @@ def _ours() -> Iterator[tuple[str, ...]]:
     }
     own = f"ultrarm-eval {importlib.metadata.version('ultrarm-eval')}"
     plugins = registry()
-    for kind, registered in (("judge", plugins.judges), ("pair source", plugins.pair_sources)):
+    kinds: tuple[tuple[str, Mapping[str, Registration[Any]]], ...] = (
+        ("judge", plugins.judges),
+        ("pair source", plugins.pair_sources),
+        ("benchmark", plugins.benchmarks),
+        ("template", plugins.templates),
+    )
+    for kind, registered in kinds:
         for name, registration in registered.items():
-            # A pair source is there already; a judge's factory is imported when it is used.
+            # What else there is, is there already; a judge's factory is imported when it is used.
             state = _factory_problem(name) if kind == "judge" else None
             package = packages.get(registration.plugin, own)
             yield kind, name, package, "ultrarm-eval", state or "ok"

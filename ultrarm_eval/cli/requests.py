@@ -7,11 +7,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.documents.document import ratings_of
-from ultrarm_eval.documents.documents_of_rows import PlacedDocument
-from ultrarm_eval.documents.loading import load_documents
+from ultrarm_eval.documents.preference import load_documents
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.rules import ComparisonRules
 
@@ -69,11 +67,11 @@ def read_requests(
         place = {}
         for index in completions_to_score(document, ComparisonRules()):
             place[index] = len(completions)
-            conversations.append(document["prompt"])
-            completions.append(document["completions"][index])
-            places.append(document.where if isinstance(document, PlacedDocument) else data)
+            conversations.append(document.prompt)
+            completions.append(document.completions[index])
+            places.append(document.where or data)
         pairs += [
             (place[pair.chosen], place[pair.rejected])
-            for pair in preference_pairs(ratings_of(document))
+            for pair in preference_pairs(document.main_ratings)
         ]
     return Requests(conversations, completions, pairs, places)

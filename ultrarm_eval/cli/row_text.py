@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.documents.left_out import reason_in_words
+from ultrarm_eval.data.counts import reason_in_words
 from ultrarm_eval.inspection.row_view import RowView
 from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.terminal import aligned, printable, shortened

@@ -14,9 +14,8 @@ from typing import TextIO
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput, form_of
 from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
 from ultrarm_eval.data.rows import Location, Row
-from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.plugins import registry

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.benchmarks.composition import Composition
+from ultrarm_eval.benchmarks.figures import Figure
 from ultrarm_eval.compare.difference import (
     SIGN_FLIP,
     Difference,
@@ -113,7 +113,7 @@ def benchmark_figures(
     if suite is None:
         return
     have = [{key.partition(",")[0] for key in one.result.metrics} for one in (a, b)]
-    for name, composition in suite.compositions.items():
+    for name, composition in suite.figures.items():
         if all(name in metrics for metrics in have):
             means = _composed(a, b, matched, composition)
             if means:
@@ -127,7 +127,7 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
     credits.
     """
     suite = suite_of(a.result.metadata)
-    subsets: Mapping[str, Composition] = {} if suite is None else suite.subset_compositions
+    subsets: Mapping[str, Figure] = {} if suite is None else suite.subset_figures
     known = [one for one in a.documents.evidence if one is not None]
     if known and known[0][0] in subsets and np.isnan(a.documents.values).all():
         return _composed(a, b, matched, subsets[known[0][0]])
@@ -142,7 +142,7 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
 
 
 def _composed(
-    a: Observations, b: Observations, matched: MatchedDocuments, composition: Composition
+    a: Observations, b: Observations, matched: MatchedDocuments, composition: Figure
 ) -> list[PairedMean]:
     if not a.documents.evidence or not b.documents.evidence:
         return []

@@ -17,17 +17,17 @@ from typing import Any
 import yaml
 
 from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.exports.about import note_on, run_time
 from ultrarm_eval.exports.figures import ReportedFigure
 from ultrarm_eval.exports.files import write_texts
-from ultrarm_eval.exports.hub_data import (
+from ultrarm_eval.exports.hub_names import (
     HubData,
+    Source,
     hub_data,
+    is_hub_name,
     named_datasets,
     require_dataset_of_each,
 )
-from ultrarm_eval.exports.model_name import is_hub_name
-from ultrarm_eval.exports.source import Source
+from ultrarm_eval.exports.provenance import note_on, run_time
 
 #: The first with `EvalResultEntry` (PR 3633 of huggingface_hub; not yet in 1.3).
 _NEEDED = "1.4"

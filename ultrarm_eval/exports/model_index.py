@@ -16,17 +16,16 @@ from typing import Any
 import yaml
 
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.exports.about import (
+from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.files import write_texts
+from ultrarm_eval.exports.hub_names import Source, hub_data, hub_split
+from ultrarm_eval.exports.provenance import (
     answers_judge_of,
     data_of,
     remarks_on,
     run_time,
     settings_of_model,
 )
-from ultrarm_eval.exports.figures import ReportedFigure
-from ultrarm_eval.exports.files import write_texts
-from ultrarm_eval.exports.hub_data import hub_data, hub_split
-from ultrarm_eval.exports.source import Source
 from ultrarm_eval.runs.identity import mapping
 
 #: Metrics that the hub has a word for (the ids of its metrics).

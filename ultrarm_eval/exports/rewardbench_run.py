@@ -9,7 +9,7 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError, first_line
 from ultrarm_eval.exports.figures import spelled_out
-from ultrarm_eval.exports.model_name import model_name
+from ultrarm_eval.exports.hub_names import model_name
 from ultrarm_eval.exports.rewardbench import OVERALL_TASK, Render, scores_file, write_files
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.identity import distinguishing, model_settings

@@ -17,9 +17,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.documents.census import Census
-from ultrarm_eval.documents.left_out import left_out_remarks
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.io import whole_file
 from ultrarm_eval.messages import Message, as_plain_text
@@ -78,9 +78,9 @@ class BinarizedRows:
             DataError: A row of the data cannot be read, or no pair is left.
         """
         self.counts = DataCounts()
-        census = Census(self.counts, self._rules, self.preference, ())
+        census = Census(self._rules, self.preference, ())
         for index, record in self._data.records(range(len(self._data.rows)), self.counts):
-            if not census.count(record):
+            if not census.count(record, self.counts):
                 continue
             taken = self._taken(index, record.usable_by(self.preference))
             self.counts.add("prompts_without_written_pair", int(not taken))
@@ -88,16 +88,14 @@ class BinarizedRows:
                 self.counts.add("pairs_written")
                 yield self._row(index, record, chosen, rejected)
         if not self.counts["pairs_written"]:
-            left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
-            only = self.counts.only_reason() or ""
+            only, left_out = self.counts.only_reason() or "", self.counts.listed()
             raise DataError(
                 f"{self._data.origin}: no pair is left to write ({left_out}). {only}".rstrip()
             )
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
-        source = self._data.source
-        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
+        return self._data.remarks(self.counts)
 
     def _taken(
         self, index: int, completions: Sequence[RatedCompletion]

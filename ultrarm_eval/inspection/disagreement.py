@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.benchmarks.choice import is_choice
-from ultrarm_eval.data.records import DataCounts, PromptRecord
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.documents.census import texts_digest
-from ultrarm_eval.documents.document import is_document
+from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
@@ -136,7 +136,7 @@ def _read_samples(result: TaskResult, samples: _Samples) -> None:
             samples.damaged += 1
             continue
         document: Any = line.content.get("doc")
-        if not (is_document(document) or is_choice(document)):
+        if not is_comparison(document):
             continue
         try:
             judged = read_sample(line.content, result.metadata, f"{path}, line {line.number}")
@@ -158,7 +158,7 @@ def _digest(judged: JudgedDocument) -> bytes:
 
 def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskResult) -> _Sampled:
     # A benchmark's item has none: which of its answers are right is what its row is rated by.
-    preference = str(document["preference"]) if is_document(document) else None
+    preference = str(document["preference"]) if "preference" in document else None
     gap = checked_min_gap(result.metadata.get("min_gap", 0))
     wrong = [judged.rewards[p.rejected] - judged.rewards[p.chosen] for p in judged.pairs]
     return _Sampled(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from ultrarm_eval.documents.prompt_documents import is_from
+from ultrarm_eval.data.counts import counted
+from ultrarm_eval.documents.preference import is_from
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.sources.preference_data import PreferenceData
 
@@ -34,7 +35,7 @@ def numbered_row(data: PreferenceData, number: int) -> RowChoice:
     total = len(data.rows)
     if not 0 <= number < total:
         raise ConfigurationError(
-            f"row {number}: {data.origin} has {total:,} rows, from 0 to {total - 1:,}."
+            f"row {number}: {data.origin} has {counted(total, 'row')}, from 0 to {total - 1:,}."
         )
     return RowChoice((number,), 1)
 

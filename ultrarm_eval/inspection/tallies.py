@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Any
 
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
-from ultrarm_eval.metrics.length import pick_longest
+from ultrarm_eval.metrics.within_prompt import pick_longest
 from ultrarm_eval.pairs import preference_pairs
 
 

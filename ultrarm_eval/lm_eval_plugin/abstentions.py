@@ -11,7 +11,10 @@ from typing import Any
 
 from lm_eval.api.metrics import mean, mean_stderr
 
-from ultrarm_eval.lm_eval_plugin.aggregations import NOT_AVAILABLE, Aggregation
+#: What stands for a figure that is not defined, as in the harness's own standard errors.
+NOT_AVAILABLE = "N/A"
+
+Aggregation = Callable[[Sequence[Any]], Any]
 
 
 class Abstentions:

@@ -13,21 +13,21 @@ from lm_eval.api.metrics import mean
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
+from ultrarm_eval.lm_eval_plugin.base_task import OwnTask
 from ultrarm_eval.lm_eval_plugin.best_of_n_settings import behind, judging_settings, local_splits
-from ultrarm_eval.lm_eval_plugin.fresh_task import FreshTask
 from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
-from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
+from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
 from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 from ultrarm_eval.lm_eval_plugin.votes import NO_ANSWER, Votes
-from ultrarm_eval.metrics.selection import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
+from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
 _WAYS = ("first", "judge", "majority", "oracle")
 
 
-class BestOfNTask(FreshTask):
+class BestOfNTask(OwnTask):
     """The model answers n times; every metric is shown for the answer that is picked.
 
     The YAML is that of any task of output_type generate_until. Its filters begin with `reward`,
@@ -46,7 +46,7 @@ class BestOfNTask(FreshTask):
         """
         given = {k: v for k, v in (config or {}).items() if k != "class"}
         metadata = own_metadata(given)
-        self._options = read_options(metadata, str(given.get("task")))
+        self._options = read_options(metadata, str(given.get("task")), folders=task_folders(given))
         options = read_judging(metadata)
         # The harness's defaults, which YAMLs rely on, are greedy and stop at a blank line.
         given["generation_kwargs"] = {**_SAMPLED, **(given.get("generation_kwargs") or {})}

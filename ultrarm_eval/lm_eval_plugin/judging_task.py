@@ -10,12 +10,13 @@ from typing import Any
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.documents.reference_documents import ReferenceDocuments
+from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
 from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
-from ultrarm_eval.lm_eval_plugin.document_task import DocumentTask
+from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
 from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
@@ -26,9 +27,8 @@ from ultrarm_eval.lm_eval_plugin.metadata import (
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
 from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
-from ultrarm_eval.metrics.of_answers import answer_metrics, samples_metrics
-from ultrarm_eval.metrics.selection import sizes
-from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
+from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
+from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.alpaca_eval import OUTPUTS
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 _FILTER = "none"
 
 
-class JudgingTask(DocumentTask):
+class JudgingTask(ConversationTask):
     """The model answers each prompt once; the answer's reward is shown beside a reference's."""
 
     #: The references of a run whose user named none, unless the YAML's metadata do.
@@ -89,7 +89,7 @@ class JudgingTask(DocumentTask):
     def download(self, *args: Any, **kwargs: Any) -> None:
         """Opens the data, and counts what is used and what is left out, and why."""
         metadata = dict(self.config.metadata or {})
-        options = read_options(metadata, str(self.config.task))
+        options = read_options(metadata, str(self.config.task), folders=self.task_folders)
         name = self._judging.reference or self.default_reference or ""
         data = self.open_prompts(options, name)
         name = self._checked_reference(name, data)
@@ -107,7 +107,7 @@ class JudgingTask(DocumentTask):
             "shard": None if options.shard is None else str(options.shard),
             "counts": counts,
         }
-        self.dataset = {self.config.test_split: documents}
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
     def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; the task's own data set if it names none.

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.data.rows import Shard, read_shard
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lm_eval_plugin.task_names import known_names
+from ultrarm_eval.lm_eval_plugin.task_names import TaskNames, known_names
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 
 _OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
@@ -96,7 +97,11 @@ class TaskOptions:
 
 
 def read_options(
-    metadata: Mapping[str, Any], task: str = "", *, data_may_be_on_hub: bool = False
+    metadata: Mapping[str, Any],
+    task: str = "",
+    *,
+    data_may_be_on_hub: bool = False,
+    folders: Iterable[Path] = (),
 ) -> TaskOptions:
     """Takes our options out of a task's metadata.
 
@@ -106,6 +111,7 @@ def read_options(
         metadata: The metadata.
         task: The task's name, by which the metadata may name its data.
         data_may_be_on_hub: Whether `data` may name a data set of the hub, which has revisions.
+        folders: Folders of the user's own task files, whose names data may be named for.
 
     Raises:
         ConfigurationError: A key is nearly one of ours, or a value is not allowed.
@@ -120,7 +126,7 @@ def read_options(
     data, revision = metadata.get("data"), metadata.get("data_revision")
     named_as = None
     if isinstance(data, Mapping):
-        named_as, data = _data_of(task, data)
+        named_as, data = _data_of(task, data, known_names(folders))
         # It is for the tasks whose data are on the hub.
         revision = revision if data is None or data_may_be_on_hub else None
     if data is not None and (not isinstance(data, str) or not data.strip()):
@@ -144,13 +150,12 @@ def read_options(
     )
 
 
-def _data_of(task: str, given: Mapping[Any, Any]) -> tuple[str | None, Any]:
+def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str | None, Any]:
     """The name under which data for each task has a task's, and the data; None for its own.
 
     Raises:
         ConfigurationError: A name is no task's, group's or tag's, or nothing is named.
     """
-    names = known_names()
     known = names.tasks | names.members.keys() | {task}
     if not given:
         raise ConfigurationError(

@@ -9,8 +9,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
-from ultrarm_eval.benchmarks.choice import is_choice
-from ultrarm_eval.documents.document import is_document
+from ultrarm_eval.documents.document import is_comparison
+from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.messages import Message, Prompt
 
 #: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
@@ -19,13 +19,18 @@ _CONVERSATION = "ultrarm_eval.conversation/1 "
 
 @dataclass
 class ConversationRequest(Instance):  # type: ignore[misc, unused-ignore]
-    """A request of our tasks, with the conversation that its context was written from.
+    """A request of our tasks: the document's, and the conversation its context was written from.
 
     The document is the data's own, whatever the run puts in front of it, so that documents of
     different runs can be matched.
     """
 
     conversation: Prompt = None
+
+    @property
+    def completion(self) -> str:
+        """The completion that is asked about."""
+        return document_of(self.doc).completions[self.idx]
 
 
 def as_context(messages: Sequence[Message]) -> str:
@@ -40,11 +45,6 @@ def as_context(messages: Sequence[Message]) -> str:
     return _CONVERSATION + json.dumps(list(messages), ensure_ascii=False)
 
 
-def holds_completions(document: object) -> bool:
-    """Whether a document is one of ours, with its prompt and completions as they are."""
-    return is_document(document) or is_choice(document)
-
-
 def read_request(request: Any) -> tuple[Prompt, str]:
     """The prompt and the completion of a log-likelihood request.
 
@@ -53,8 +53,8 @@ def read_request(request: Any) -> tuple[Prompt, str]:
     """
     document = request.doc
     if isinstance(request, ConversationRequest):
-        return request.conversation, document["completions"][request.idx]
-    if holds_completions(document):
+        return request.conversation, request.completion
+    if is_comparison(document):
         return document["prompt"], document["completions"][request.idx]
     context, continuation = request.args[0], request.args[1]
     prompt: Prompt = context

@@ -12,6 +12,7 @@ from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from ultrarm_eval._version import __version__
+from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judgement, statement
@@ -20,7 +21,7 @@ from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
 from ultrarm_eval.lm_eval_plugin.processes import device_of_process, gather_object, join_processes
-from ultrarm_eval.lm_eval_plugin.requests import as_context, holds_completions, read_request
+from ultrarm_eval.lm_eval_plugin.requests import as_context, read_request
 from ultrarm_eval.lm_eval_plugin.response_cache import (
     bind_to_judge,
     check_responses,
@@ -252,7 +253,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         Our tasks leave out what a judge has no score for; others would take it for the best.
         """
         if judgement.value is None:
-            if may_abstain(self.judge) and holds_completions(request.doc):
+            if may_abstain(self.judge) and is_comparison(request.doc):
                 return
         elif math.isfinite(judgement.value):
             return
@@ -291,7 +292,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             yield from stream
         except UnwritableTextError as error:
             request = requests[askers[error.text][0]]
-            where = getattr(request.doc, "where", None)
+            where = getattr(getattr(request.doc, "document", None), "where", None)
             place = "" if where is None else f" ({where})"
             raise error.of(f"Document {request.doc_id} of {request.task_name}{place}") from error
 

@@ -1,8 +1,13 @@
-"""A run's `--metadata`, told apart from the model's arguments that the harness merges into it."""
+"""A run's `--metadata`, told apart from the model's arguments that the harness merges into it.
+
+The harness gives every task the metadata of its task manager, so they also carry what else a task
+has to know of the manager: the folders of the user's own task files.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -19,6 +24,7 @@ class RunMetadata(dict[str, Any]):
         *,
         of_model: frozenset[str] = frozenset(),
         in_file: Mapping[str, Any] | None = None,
+        folders: tuple[Path, ...] = (),
     ) -> None:
         """Remembers what is of the model alone.
 
@@ -26,9 +32,11 @@ class RunMetadata(dict[str, Any]):
             merged: The metadata as the harness merges them.
             of_model: Names that are there for the model's arguments alone.
             in_file: What a task's file says under these names.
+            folders: Folders that the harness scans for the user's own tasks.
         """
         super().__init__(merged)
         self._of_model, self._in_file = of_model, dict(in_file or {})
+        self.folders = folders
 
     @classmethod
     def of_run(cls, model_args: Mapping[str, Any], given: Mapping[str, Any]) -> RunMetadata:
@@ -41,10 +49,26 @@ class RunMetadata(dict[str, Any]):
         of_model = frozenset(map(str, model_args)) - set(map(str, given))
         return cls({**model_args, **given}, of_model=of_model)
 
+    @classmethod
+    def of_manager(cls, metadata: Mapping[str, Any], included: Iterable[object]) -> RunMetadata:
+        """The metadata of a task manager, with the folders that it scans.
+
+        Args:
+            metadata: The manager's own.
+            included: Its `include_path`.
+        """
+        folders = tuple(Path(str(path)).expanduser() for path in included)
+        if not isinstance(metadata, RunMetadata):
+            return cls(metadata, folders=folders)
+        of_model, in_file = metadata._of_model, metadata._in_file
+        return cls(metadata, of_model=of_model, in_file=in_file, folders=folders)
+
     def __ror__(self, in_file: Any) -> Any:
         """What a task's file says, with the run's metadata over it."""
         said = {name: in_file[name] for name in self._of_model if name in in_file}
-        return RunMetadata({**in_file, **self}, of_model=self._of_model, in_file=said)
+        return RunMetadata(
+            {**in_file, **self}, of_model=self._of_model, in_file=said, folders=self.folders
+        )
 
     def own(self) -> dict[str, Any]:
         """The task's own: of its file and of the run's `--metadata`."""
@@ -59,3 +83,13 @@ def own_metadata(config: Mapping[str, Any] | None) -> dict[str, Any]:
     """
     metadata = (config or {}).get("metadata") or {}
     return metadata.own() if isinstance(metadata, RunMetadata) else dict(metadata)
+
+
+def task_folders(config: Mapping[str, Any] | None) -> tuple[Path, ...]:
+    """The folders of the user's own task files.
+
+    Args:
+        config: A task's YAML, with the run's metadata merged in.
+    """
+    metadata = (config or {}).get("metadata")
+    return metadata.folders if isinstance(metadata, RunMetadata) else ()

@@ -13,9 +13,6 @@ import yaml
 
 logger = logging.getLogger(__name__)
 
-# Folders that the user had the harness scan (`--include_path`), as the bridge saw them.
-_included: dict[Path, None] = {}
-
 
 @dataclass
 class TaskNames:
@@ -35,16 +32,15 @@ class TaskNames:
         return [task, *sorted(having, key=lambda name: (len(self.members[name]), name))]
 
 
-def note_included(paths: Iterable[object]) -> None:
-    """Notes folders that the harness scans for the user's own tasks."""
-    _included.update(dict.fromkeys(Path(str(path)).expanduser() for path in paths))
+def known_names(folders: Iterable[Path] = ()) -> TaskNames:
+    """The names of the tasks of installed packages and of the user's own folders.
 
-
-def known_names() -> TaskNames:
-    """The names of the tasks of installed packages and of the user's own folders."""
+    Args:
+        folders: The user's own.
+    """
     from ultrarm_eval.lm_eval_plugin.bridge.task_plugins import plugin_task_folders
 
-    return _read(tuple(dict.fromkeys((*plugin_task_folders(), *_included))))
+    return _read(tuple(dict.fromkeys((*plugin_task_folders(), *folders))))
 
 
 @functools.lru_cache(maxsize=8)

@@ -31,17 +31,30 @@ def win_credit(reward: float, reference: float) -> float:
     return TIE_CREDITS["half"] if reward == reference else float(reward > reference)
 
 
-def win_rate(win_credits: Sequence[float]) -> float:
-    """The mean credit.
+def answer_metrics(
+    answer: str, reward: float | None, reference: str, reference_reward: float | None
+) -> dict[str, object]:
+    """The metrics of a prompt with one answer.
 
     Args:
-        win_credits: The credit of each prompt, from 0 to 1.
+        answer: The answer.
+        reward: Its reward; None where the judge gave none.
+        reference: What it is compared with.
+        reference_reward: The reference's reward, or None.
 
-    Raises:
-        ScoringError: There is none, or one is not from 0 to 1.
+    Returns:
+        `reward`, `win_rate` (1, one half for a tie, or 0) and `win_rate_length_controlled` (that
+        with the difference in characters, which is pooled over prompts); without a reward none of
+        them, and without the reference's only the first.
     """
-    _check_credits(win_credits)
-    return math.fsum(win_credits) / len(win_credits)
+    if reward is None:
+        return {}
+    metrics: dict[str, object] = {"reward": reward}
+    if reference_reward is not None:
+        credit = win_credit(reward, reference_reward)
+        metrics["win_rate"] = credit
+        metrics["win_rate_length_controlled"] = (credit, len(answer) - len(reference))
+    return metrics
 
 
 def length_controlled_win_rate(

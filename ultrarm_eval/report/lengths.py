@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.metrics.length import length_controlled_accuracy
+from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
 from ultrarm_eval.runs.columns import Numbers
 from ultrarm_eval.runs.observations import Observations
 from ultrarm_eval.stats.agreement import rank_correlation

@@ -9,25 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrarm_eval.benchmarks.benchmark import Suite
-from ultrarm_eval.benchmarks.choice import is_choice
-from ultrarm_eval.benchmarks.known import find_suite, suite_names
-from ultrarm_eval.documents.document import is_document, ratings_of
-from ultrarm_eval.documents.reference_documents import FORMAT as REFERENCE_FORMAT
+from ultrarm_eval.benchmarks.benchmark import Benchmark
+from ultrarm_eval.documents.document import FIELDS, OPEN, Document
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.metrics.of_prompt import completions_to_score
+from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
 from ultrarm_eval.runs.sample_values import (
-    count_in,
     judged_reward,
-    name_in,
-    names_in,
     rewards_in,
     share_in,
     shown,
     texts_in,
-    turns_in,
 )
 
 #: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
@@ -97,19 +91,19 @@ def read_sample(
     Raises:
         DataError: It is of one of our tasks and does not hold what such a sample has.
     """
-    document: Any = sample.get("doc")
+    written: Any = sample.get("doc")
     found: JudgedDocument | None = None
     try:
-        if is_document(document):
-            found = _of_ratings(sample, document, metadata)
-        elif is_choice(document):
-            found = _of_choice(sample, document, metadata)
-        elif isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT:
-            found = _of_reference(sample, document)
+        if isinstance(written, Mapping) and written.get("format") in FIELDS:
+            document = Document.from_json(written)
+            if document.correct is not None:
+                found = _of_choice(sample, document, metadata)
+            elif document.preference is not None:
+                found = _of_ratings(sample, document, metadata)
+            else:
+                found = _of_reference(sample, document)
         if found is None:
-            _require_of_others(document, metadata)
-        else:
-            _require_texts(found)
+            _require_of_others(written, metadata)
     except (
         ArithmeticError,
         AttributeError,
@@ -143,7 +137,7 @@ def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
     Raises:
         ValueError: It is one.
     """
-    is_asked = isinstance(document, Mapping) and document.get("format") == REFERENCE_FORMAT
+    is_asked = isinstance(document, Mapping) and document.get("format") == OPEN
     # With --predict_only nothing is judged.
     may_be = is_asked and "preference" not in metadata
     is_ours = isinstance(metadata.get("suite"), str) or "data_schema" in metadata
@@ -151,56 +145,40 @@ def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
         raise ValueError("its document is none of this task's")
 
 
-def _require_texts(document: JudgedDocument) -> None:
-    """Refuses what is no conversation with texts, as a file that was edited may hold.
-
-    Raises:
-        ValueError: Something is no text, or there are more or fewer rewards than completions.
-    """
-    turns_in(document.prompt)
-    texts_in(document.completions, "completions")
-    names_in(document.names, "models")
-    if not len(document.completions) == len(document.names) == len(document.rewards):
-        raise ValueError(f"{len(document.rewards)} rewards of {len(document.completions)} answers")
-
-
 def _of_ratings(
-    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+    sample: Mapping[str, Any], document: Document, metadata: Mapping[str, Any]
 ) -> JudgedDocument:
     rules = ComparisonRules(min_gap=checked_min_gap(metadata.get("min_gap", 0.0)))
     answers = rewards_in(sample["filtered_resps"])
     given = dict(zip(completions_to_score(document, rules), answers, strict=True))
-    rewards = [given.get(i, math.nan) for i in range(len(document["completions"]))]
+    rewards = [given.get(i, math.nan) for i in range(len(document.completions))]
     exact = [
         None if math.isnan(reward) else rating
-        for rating, reward in zip(ratings_of(document), rewards, strict=True)
+        for rating, reward in zip(document.main_ratings, rewards, strict=True)
     ]
-    source = name_in(document["source"], "source")
     share_in(sample.get("acc"), "acc")
     return JudgedDocument(
         PREFERENCE,
-        document["prompt"],
-        document["completions"],
-        document["models"],
+        document.prompt,
+        document.completions,
+        document.models,
         rewards,
         [math.nan if rating is None else float(rating) for rating in exact],
         preference_pairs(exact, rules.min_gap),
         TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
-        {} if source is None else {"source": source},
-        {name: share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document["aspects"]},
+        {} if document.source is None else {"source": document.source},
+        {name: share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document.aspects},
     )
 
 
 def _of_choice(
-    sample: Mapping[str, Any], document: Mapping[str, Any], metadata: Mapping[str, Any]
+    sample: Mapping[str, Any], document: Document, metadata: Mapping[str, Any]
 ) -> JudgedDocument:
-    correct, total = count_in(document["correct"], "correct"), len(document["completions"])
-    # Benchmarks without subsets call it by an empty text.
-    subset = name_in(document["subset"], "subset")
+    correct, total = document.correct or 0, len(document.completions)
     rewards = rewards_in(sample["filtered_resps"])
     _require_accuracy(sample)
-    if not 0 < correct < total:
-        raise ValueError(f"{shown(correct)} right ones of {total} completions")
+    if len(rewards) != total:
+        raise ValueError(f"{len(rewards)} rewards of {total} answers")
     # As in its task's metrics, an item with a completion that has no score counts in nothing.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
@@ -209,31 +187,33 @@ def _of_choice(
     tie = TIE_CREDITS.get(str(named))
     evidence = None
     if suite is not None:
-        tie = suite.pair_tie(dict(document)) if tie is None else tie
-        if is_scored and suite.compositions:
-            credit = suite.credit(dict(document), rewards, tie)
-            evidence = suite.evidence(dict(document), rewards, credit)
+        tie = suite.pair_tie(document) if tie is None else tie
+        if is_scored and suite.figures:
+            credit = suite.credit(document, rewards, tie)
+            evidence = suite.evidence(document, rewards, credit)
     return JudgedDocument(
         PREFERENCE,
-        document["prompt"],
-        document["completions"],
+        document.prompt,
+        document.completions,
         [None] * total,
         rewards,
         [1.0] * correct + [0.0] * (total - correct),
         pairs if is_scored else [],
         0.5 if tie is None else tie,
-        {"category": subset} if subset else {},
+        # Benchmarks without subsets call it by an empty text.
+        {"category": document.subset} if document.subset else {},
         evidence=evidence,
     )
 
 
-def suite_of(metadata: Mapping[str, Any]) -> Suite | None:
+def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
     """The benchmark that a task is of, by its metadata; None where it is of none that is known."""
     name = metadata.get("suite")
-    return find_suite(name) if isinstance(name, str) and name in suite_names() else None
+    known = registry().benchmarks
+    return known[name].item if isinstance(name, str) and name in known else None
 
 
-def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> JudgedDocument | None:
+def _of_reference(sample: Mapping[str, Any], document: Document) -> JudgedDocument | None:
     if not isinstance(sample["resps"], list):
         raise TypeError(f"resps is no list: {shown(sample['resps'])}")
     answers = texts_in(_flat(sample["resps"]), "resps")
@@ -248,20 +228,18 @@ def _of_reference(sample: Mapping[str, Any], document: Mapping[str, Any]) -> Jud
     last = len(answers)
     # As in the task's win rate: with one text without a score there is no comparison.
     is_scored = not any(map(math.isnan, rewards))
-    source = name_in(document.get("source"), "source")
+    if document.reference is None:
+        raise ValueError("the answers were judged beside a reference that is none")
     return JudgedDocument(
         REFERENCE,
-        document["prompt"],
-        [*answers, document["reference"]],
-        [
-            *[None] * last,
-            name_in(document.get("reference_model"), "reference_model") or "reference",
-        ],
+        document.prompt,
+        [*answers, document.reference],
+        [*[None] * last, document.reference_model or "reference"],
         rewards,
         [math.nan] * len(rewards),
         [PreferencePair(i, last) for i in range(last)] if is_scored else [],
         0.5,
-        {} if source is None else {"source": source},
+        {} if document.source is None else {"source": document.source},
     )
 
 

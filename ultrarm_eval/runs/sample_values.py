@@ -19,41 +19,11 @@ def texts_in(value: Any, what: str) -> list[str]:
     return value
 
 
-def names_in(value: Any, what: str) -> list[str | None]:
-    """A list of texts, of which some are not known."""
-    if not isinstance(value, list) or not all(n is None or isinstance(n, str) for n in value):
-        raise ValueError(f"{what} is no list of names: {shown(value)}")
-    return value
-
-
-def turns_in(value: Any) -> list[Mapping[str, Any]]:
-    """A conversation."""
-    if not isinstance(value, list) or not all(
-        isinstance(turn, Mapping) and isinstance(turn.get("content"), str) for turn in value
-    ):
-        raise ValueError(f"the prompt is no list of messages with texts: {shown(value)}")
-    return value
-
-
-def name_in(value: Any, what: str) -> str | None:
-    """A text, or None where it is not known."""
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f"{what} is no text: {shown(value)}")
-    return value
-
-
 def number_in(value: Any, what: str) -> float:
     """A number; also NaN, which is a judge's for an answer without a score."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{what} is no number: {shown(value)}")
     return float(value)
-
-
-def count_in(value: Any, what: str) -> int:
-    """A whole number."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{what} is no whole number: {shown(value)}")
-    return value
 
 
 def share_in(value: Any, what: str) -> float | None:

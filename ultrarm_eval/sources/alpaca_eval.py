@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.hub import fetch_file
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion, read_name
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import as_messages

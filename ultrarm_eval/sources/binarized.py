@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion, read_name
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.sources.conversations import ADVICE, UnusableRowError, read_pair

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from ultrarm_eval.data.records import DataCounts
+from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Row
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.messages import Message, as_messages, read_messages_as_text

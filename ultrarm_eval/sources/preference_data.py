@@ -11,9 +11,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
 from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder, path_exists
 from ultrarm_eval.data.hub import load_hub
-from ultrarm_eval.data.records import DataCounts, PromptRecord
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.data.rows import Row, Rows
 from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.errors import ConfigurationError, DataError
@@ -71,6 +72,10 @@ class PreferenceData:
             if record is not None:
                 yield index, record
         counts.where = None
+
+    def remarks(self, counts: DataCounts) -> list[str]:
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        return [*self.source.remarks(counts), *left_out_remarks(counts, self.source.advice)]
 
 
 def _writable(record: PromptRecord, counts: DataCounts) -> PromptRecord:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, read_name
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.sources.conversations import (

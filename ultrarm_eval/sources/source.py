@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.rules import ComparisonRules

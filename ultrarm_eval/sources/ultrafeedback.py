@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
-from ultrarm_eval.data.records import DataCounts, PromptRecord, RatedCompletion, read_name
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import JsonLines, Location, Row
 from ultrarm_eval.demo import DEMO_NAME, demo_data_path
 from ultrarm_eval.exact_numbers import exact_number

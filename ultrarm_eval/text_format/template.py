@@ -18,6 +18,7 @@ from jinja2 import TemplateError
 
 from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
 from ultrarm_eval.messages import Message
+from ultrarm_eval.plugins import registry
 from ultrarm_eval.text_format.jinja_sandbox import (
     BoundedEnvironment,
     chat_environment,
@@ -110,7 +111,7 @@ def _raw(messages: Sequence[Message], completion: str) -> str:
 
 RAW = Template(RAW_TEMPLATE, _raw, ignores_prompt=True)
 
-_PLAIN_TEMPLATES = {
+PLAIN_TEMPLATES = {
     template.name: template
     for template in (
         Template(DEFAULT_TEMPLATE, _Labels("Human", "Assistant", "\n\n")),
@@ -123,7 +124,7 @@ _PLAIN_TEMPLATES = {
         RAW,
     )
 }
-TEMPLATE_NAMES = (*_PLAIN_TEMPLATES, CHAT_TEMPLATE)
+TEMPLATE_NAMES = (*PLAIN_TEMPLATES, CHAT_TEMPLATE)
 
 
 def get_template(name: str, tokenizer: Any = None) -> Template:
@@ -138,8 +139,9 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
     Raises:
         ConfigurationError: No such template, or the tokenizer has no chat template.
     """
-    if name in _PLAIN_TEMPLATES:
-        return _PLAIN_TEMPLATES[name]
+    plain = registry().templates
+    if name in plain:
+        return plain[name].item
     if name == CHAT_TEMPLATE:
         return _chat_template(tokenizer)
     path = Path(name)
@@ -148,9 +150,11 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
     if path.suffix in {".jinja", ".jinja2", ".j2"} or len(path.parts) > 1:
         raise ConfigurationError(
             f"The template file {name!r} does not exist. Name a Jinja file, or one of: "
-            f"{', '.join(TEMPLATE_NAMES)}."
+            f"{', '.join((*plain, CHAT_TEMPLATE))}."
         )
-    raise unknown_choice("template", name, TEMPLATE_NAMES, otherwise="or give a Jinja file")
+    raise unknown_choice(
+        "template", name, (*plain, CHAT_TEMPLATE), otherwise="or give a Jinja file"
+    )
 
 
 def template_for(template: Template, messages: Sequence[Message]) -> Template:
@@ -162,7 +166,7 @@ def _chat_template(tokenizer: Any) -> Template:
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigurationError(
             "template=chat needs a tokenizer with a chat template; this one has none. "
-            f"Use one of: {', '.join(_PLAIN_TEMPLATES)}, or a Jinja file."
+            f"Use one of: {', '.join(PLAIN_TEMPLATES)}, or a Jinja file."
         )
     what = "The tokenizer's chat template"
     try:

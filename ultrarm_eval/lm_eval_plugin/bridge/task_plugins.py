@@ -16,7 +16,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
-from ultrarm_eval.lm_eval_plugin.task_names import note_included
+from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
@@ -75,14 +75,16 @@ def _included(given: Any) -> list[Any]:
 
 
 def _noting_folders(initialise: Callable[..., None]) -> Callable[..., None]:
-    """Notes the folders of the user's own tasks: data may be named for them, too."""
+    """Tells tasks the folders of the user's own: data may be named for them, too."""
     signature = inspect.signature(initialise)
 
     @functools.wraps(initialise)
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
-        note_included(_included(bound.arguments.get("include_path")))
-        initialise(self, *args, **kwargs)
+        if "metadata" in signature.parameters:
+            given, folders = bound.arguments.get("metadata"), bound.arguments.get("include_path")
+            bound.arguments["metadata"] = RunMetadata.of_manager(given or {}, _included(folders))
+        initialise(*bound.args, **bound.kwargs)
 
     return __init__
 

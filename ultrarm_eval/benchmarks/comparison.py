@@ -1,0 +1,256 @@
+"""What is computed where a judge compares the completions of documents.
+
+Preference data (UltraFeedback and anyone's pairs) rate completions and are compared under rules
+that a run chooses; a benchmark says which completions are right and has a rule of its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.benchmarks.benchmark import Benchmark, BenchmarkDocuments
+from ultrarm_eval.benchmarks.figures import Figure, require_finite, tie_share, value_of
+from ultrarm_eval.data.rows import Shard
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.documents.preference import PreferenceDocuments
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.metrics.over_prompts import (
+    Metric,
+    length_controlled_accuracy,
+    pooled_accuracy,
+)
+from ultrarm_eval.metrics.within_prompt import (
+    accuracy_of,
+    compare,
+    completions_to_score,
+    prompt_metrics,
+)
+from ultrarm_eval.pairs import preference_pairs
+from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
+from ultrarm_eval.sources.preference_data import PreferenceData
+
+#: The accuracy, and that of a language model by log-likelihood per byte.
+ACCURACY, PER_BYTE = "acc", "acc_norm"
+_MOST_CATEGORIES = 200
+
+
+class Comparison(ABC):
+    """Documents, and the metrics of a judge's rewards for their completions.
+
+    Attributes:
+        documents: The documents.
+        facts: What the results say of the data and the rules.
+        metrics: The metrics by name, in the order in which a document has their values.
+    """
+
+    documents: Documents
+    facts: Mapping[str, Any]
+    metrics: Mapping[str, Metric]
+
+    @abstractmethod
+    def completions_asked(self, document: Document) -> Sequence[int]:
+        """The completions whose rewards are needed, by their index, ascending."""
+
+    @abstractmethod
+    def measure(
+        self,
+        document: Document,
+        rewards: Mapping[int, float],
+        per_byte: Mapping[int, float] | None = None,
+    ) -> dict[str, Any] | None:
+        """The metrics of a document.
+
+        Args:
+            document: The document.
+            rewards: The reward of each completion that has one.
+            per_byte: Of a language model the same by byte.
+
+        Returns:
+            The values by metric; None where too few completions have a reward.
+
+        Raises:
+            ScoringError: A reward is no number.
+        """
+
+
+class PreferenceComparison(Comparison):
+    """Completions with ratings, compared under rules."""
+
+    def __init__(
+        self,
+        data: PreferenceData,
+        rules: ComparisonRules,
+        *,
+        origin: str | None = None,
+        shard: Shard | None = None,
+        category: str | None = None,
+    ) -> None:
+        """Reads the data once.
+
+        Args:
+            data: The data.
+            rules: How completions are compared.
+            origin: Reads the prompts of one collection alone, see `PreferenceDocuments`.
+            shard: Reads a part of the rows alone.
+            category: A column whose values get an accuracy of their own.
+
+        Raises:
+            UltrarmEvalError: See `PreferenceDocuments`; there are too many categories.
+        """
+        documents = PreferenceDocuments(data, rules, origin=origin, shard=shard, category=category)
+        self.documents, self._rules = documents, rules
+        self.facts = {
+            "data_used": data.origin,
+            "data_schema": data.source.name,
+            "preference": documents.preference,
+            "ties": rules.ties,
+            "min_gap": float(rules.min_gap),
+        }
+        metrics = {
+            ACCURACY: Metric(),
+            "acc_pairs": Metric(pooled_accuracy),
+            "tie_rate": Metric(higher_is_better=False),
+            "margin": Metric(),
+            "nll": Metric(higher_is_better=False),
+            "best_of_n": Metric(),
+            "kendall_tau": Metric(may_be_undefined=True),
+            # A property of the data, and not of the judge.
+            "acc_longest": Metric(pooled_accuracy, higher_is_better=None),
+            "acc_length_controlled": Metric(length_controlled_accuracy),
+            **{accuracy_of(one): Metric(may_be_undefined=True) for one in data.source.aspects},
+            PER_BYTE: Metric(),
+        }
+        self._categories = _named(
+            documents.categories, metrics, f"{data.origin}: the column {category!r} (category)"
+        )
+        by_category = dict.fromkeys(self._categories.values(), Metric(is_of_some=True))
+        self.metrics = {**metrics, **by_category}
+
+    def completions_asked(self, document: Document) -> Sequence[int]:
+        """The rated ones, and those that an aspect compares."""
+        return completions_to_score(document, self._rules)
+
+    def measure(
+        self,
+        document: Document,
+        rewards: Mapping[int, float],
+        per_byte: Mapping[int, float] | None = None,
+    ) -> dict[str, Any] | None:
+        """See `Comparison.measure`: one pair with both rewards is enough."""
+        lacking = set(self.completions_asked(document)) - rewards.keys()
+        if lacking:
+            document = document.without_ratings_of(lacking)
+        pairs = preference_pairs(document.main_ratings, self._rules.min_gap)
+        if not pairs:
+            return None
+        values = prompt_metrics(document, rewards, self._rules)
+        if per_byte is not None:
+            values[PER_BYTE] = compare(pairs, per_byte, self._rules.tie_credit).accuracy
+        for category, name in self._categories.items():
+            values[name] = values[ACCURACY] if category == document.category else None
+        return values
+
+
+class BenchmarkComparison(Comparison):
+    """A benchmark, or one subset of it, scored as its authors do."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        documents: BenchmarkDocuments,
+        *,
+        origin: str,
+        ties: str | None,
+        subset: str | None = None,
+    ) -> None:
+        """Takes a benchmark's items.
+
+        Args:
+            benchmark: The benchmark.
+            documents: Its items.
+            origin: Where they are from.
+            ties: What equal rewards are worth; None where the benchmark's own rule says so.
+            subset: The subset that the task is, and not the whole benchmark.
+        """
+        self.documents, self._benchmark = documents, benchmark
+        self._tie = TIE_CREDITS.get(ties or "", 0.0)
+        self.facts = {
+            "data_used": origin,
+            "suite": benchmark.name,
+            "ties": ties or "the benchmark's own rule",
+        }
+        own = benchmark.subset_figures.get(subset or "")
+        self._is_composed = own is not None
+        accuracy = None if own is None else _value(own)
+        self._figures = {} if subset else benchmark.figures
+        self.metrics = {
+            ACCURACY: Metric(accuracy),
+            "tie_rate": Metric(higher_is_better=False),
+            # Picking the longest is no figure of the judge.
+            "acc_longest": Metric(accuracy, higher_is_better=None),
+            PER_BYTE: Metric(accuracy),
+            **{name: Metric(_value(figure)) for name, figure in self._figures.items()},
+        }
+
+    def completions_asked(self, document: Document) -> Sequence[int]:
+        """All of them."""
+        return range(len(document.completions))
+
+    def measure(
+        self,
+        document: Document,
+        rewards: Mapping[int, float],
+        per_byte: Mapping[int, float] | None = None,
+    ) -> dict[str, Any] | None:
+        """See `Comparison.measure`: every completion needs its reward."""
+        if len(rewards) < len(document.completions):
+            return None
+        given = _in_order(rewards)
+        require_finite(given)
+        values = {
+            ACCURACY: self._accuracy(document, given),
+            "tie_rate": tie_share(given, document.correct or 0),
+            "acc_longest": self._accuracy(document, [float(n) for n in document.lengths]),
+        }
+        if per_byte is not None:
+            values[PER_BYTE] = self._accuracy(document, _in_order(per_byte))
+        return {**values, **dict.fromkeys(self._figures, self._evidence(document, given))}
+
+    def _accuracy(self, document: Document, rewards: Sequence[float]) -> Any:
+        if self._is_composed:
+            return self._evidence(document, rewards)
+        return self._benchmark.credit(document, rewards, self._tie)
+
+    def _evidence(self, document: Document, rewards: Sequence[float]) -> Any:
+        credit = self._benchmark.credit(document, rewards, self._tie)
+        return self._benchmark.evidence(document, rewards, credit)
+
+
+def _value(figure: Figure) -> Callable[[Sequence[Any]], float | None]:
+    return lambda evidence: value_of(figure(evidence))
+
+
+def _in_order(rewards: Mapping[int, float]) -> list[float]:
+    return [rewards[i] for i in range(len(rewards))]
+
+
+def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) -> dict[str, str]:
+    """The name of each category's accuracy, which no other metric has."""
+    if len(categories) > _MOST_CATEGORIES:
+        raise DataError(
+            f"{what} has {len(categories):,} values; a category gets a row of its own, so at most "
+            f"{_MOST_CATEGORIES} are shown. Name a column with fewer."
+        )
+    names: dict[str, str] = {}
+    taken = set(metrics)
+    for category in categories:
+        # The harness joins a metric and its filter by a comma.
+        name = f"acc_{category.replace(',', ';') or 'empty'}"
+        while name in taken:
+            name = name.replace("acc_", "acc_category_", 1)
+        taken.add(name)
+        names[category] = name
+    return names

@@ -1,0 +1,251 @@
+"""What every task of ours does around the harness's requests."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.lm_eval_plugin.document_json import document_of
+from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
+from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
+from ultrarm_eval.messages import Message, as_plain_text
+
+logger = logging.getLogger(__name__)
+
+_SYSTEM = "system"
+# Keys of a task's YAML that say how a document is written.
+_WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
+
+
+class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
+    """Builds its requests afresh in each run, and reads as many answers as it asked for."""
+
+    #: Gets the run's `--metadata` from the bridge, in releases that pass task classes none.
+    takes_metadata = True
+    #: Whether the harness puts examples in front of its documents.
+    takes_shots = True
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Loads the data.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: The metadata or the data cannot be used.
+        """
+        show_as_harness_does()
+        given = {k: v for k, v in (config or {}).items() if k != "class"}
+        #: Folders of the user's own task files.
+        self.task_folders = task_folders(given)
+        # A function of the YAML's that makes the data may ask for the model's arguments.
+        if "metadata" in given and given.get("custom_dataset") is None:
+            given["metadata"] = own_metadata(given)
+        try:
+            super().__init__(config=given)
+        except (ConfigurationError, DataError) as error:
+            task = str(given.get("task"))
+            data = (given.get("metadata") or {}).get("data")
+            # Where each task has its own data, a path does not say whose it is.
+            if not isinstance(data, Mapping) or str(error).startswith(task):
+                raise
+            raise type(error)(f"{task}: {error}") from error
+
+    def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
+        """Builds the requests afresh: a request cache does not know which data they are from."""
+        if cache_requests:
+            logger.info("%s: --cache_requests is off for this task.", self.config.task)
+        kwargs.pop("rewrite_requests_cache", None)
+        self._refuse_wrong_choice(**kwargs)
+        self._refuse_idle_processes(**kwargs)
+        super().build_all_requests(cache_requests=False, **kwargs)
+
+    def tell_counts(self, documents: Documents) -> dict[str, int]:
+        """Says what is used of the data, and warns of what is left out.
+
+        Returns:
+            The counts by name.
+        """
+        counts = documents.counts.as_dict()
+        said = ", ".join(f"{name}={n}" for name, n in counts.items())
+        logger.info("%s: %s", self.config.task, said)
+        for remark in documents.remarks():
+            logger.warning("%s: %s", self.config.task, remark)
+        return counts
+
+    def drop_surplus_answers(self) -> None:
+        """Keeps as many answers as were asked for.
+
+        A process with fewer requests than another is given its last one again and again; those
+        answers are dropped, so that samples are the same in any number of processes.
+        """
+        for instance in self.instances:
+            del instance.resps[instance.repeats :]
+
+    def only_writes(self) -> bool:
+        """Whether the run asks for answers alone (`--predict_only`)."""
+        return "bypass" in self._metric_fn_list
+
+    def _refuse_wrong_choice(
+        self, *, limit: int | None = None, samples: Sequence[int] | None = None, **_: Any
+    ) -> None:
+        """Refuses a choice of documents that the harness would read otherwise than it is meant."""
+        task, known = self.config.task, len(self.eval_docs)
+        if limit is not None and limit < 1:
+            raise ConfigurationError(
+                f"{task}: --limit leaves {limit} documents. Give a number of at least 1, or a "
+                "share between 0 and 1."
+            )
+        if samples is None:
+            return
+        is_ordered = all(
+            isinstance(one, int) and not isinstance(one, bool) for one in samples
+        ) and list(samples) == sorted(set(samples))
+        # The harness numbers the documents in their own order, and an empty list means all to it.
+        if not samples or not is_ordered or samples[0] < 0 or samples[-1] >= known:
+            raise ConfigurationError(
+                f"{task}: --samples names {_shortened(list(samples))}. Give whole numbers from 0 "
+                f"to {known - 1}, each once, in ascending order, and at least one."
+            )
+
+    def _refuse_idle_processes(
+        self,
+        *,
+        limit: int | None = None,
+        samples: Sequence[int] | None = None,
+        world_size: int = 1,
+        **_: Any,
+    ) -> None:
+        """Refuses more processes than documents: the harness fails where there is none to score.
+
+        Every process finds this out by itself, so that none waits for another.
+        """
+        documents = len(samples) if samples else len(self.eval_docs)
+        if limit and not samples:
+            documents = min(documents, int(limit))
+        if 0 < documents < world_size:
+            raise ConfigurationError(
+                f"{self.config.task}: {world_size} processes are too many for its documents "
+                f"({documents}); start at most as many processes as there are documents."
+            )
+
+
+class ConversationTask(OwnTask):
+    """What preference tasks and judged tasks have in common."""
+
+    #: Asked for examples, the run is refused: a conversation is scored, or answered, as it is.
+    takes_shots = False
+    #: The run's `--system_instruction`.
+    system_instruction: str | None = None
+    _own_system_turns = 0
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """See `OwnTask`.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: A key of the YAML has no effect here; the metadata or the data cannot
+                be used.
+        """
+        given = dict(config or {})
+        for key in _WITHOUT_EFFECT:
+            if given.get(key):
+                raise ConfigurationError(
+                    f"{given.get('task')}: its YAML has {key}, which this class of task does not "
+                    "read: its conversations come from the data as they are. Remove it; a system "
+                    "turn for all of them is --system_instruction."
+                )
+        super().__init__(config)
+
+    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
+        """Builds the requests; a system instruction stands in front of every conversation."""
+        self.system_instruction = system_instruction or None
+        self._own_system_turns = 0
+        super().build_all_requests(system_instruction=system_instruction, **kwargs)
+        if self._own_system_turns:
+            logger.warning(
+                "%s: %d documents have a system turn of their own; --system_instruction stands "
+                "before its text, in the same turn.",
+                self.config.task,
+                self._own_system_turns,
+            )
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known once everything is computed, for the task's metadata in the results.
+
+        Args:
+            samples: The samples of all processes; none where they are not logged.
+        """
+        if not self.system_instruction:
+            return {}
+        own = (
+            sum(_has_system_turn(s["doc"]) for s in samples) if samples else self._own_system_turns
+        )
+        return {"documents_with_own_system_turn": own} if own else {}
+
+    def conversation(self, doc: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The turns before the answer, the run's system instruction in front."""
+        return _instructed(document_of(doc).prompt, self.system_instruction)
+
+    def fewshot_docs(self) -> None:
+        """There are no examples: these tasks have no shots."""
+        return
+
+    def doc_to_text(self, doc: Mapping[str, Any], *_: Any) -> str:
+        """The conversation before the answer, as text."""
+        return as_plain_text(document_of(doc).prompt)
+
+    def apply_filters(self) -> list[Instance] | None:
+        """Filters the answers, as many as were asked for."""
+        self.drop_surplus_answers()
+        filtered: list[Instance] | None = super().apply_filters()
+        return filtered
+
+    def fewshot_context(
+        self,
+        doc: Mapping[str, Any],
+        num_fewshot: int = 0,
+        *,
+        system_instruction: str | None = None,
+        apply_chat_template: bool = False,
+        chat_template: Callable[..., str] | None = None,
+        **_: Any,
+    ) -> str:
+        """The conversation as a language model reads it; a judge reads its turns."""
+        messages = _instructed(document_of(doc).prompt, system_instruction)
+        self._own_system_turns += bool(system_instruction) and _has_system_turn(doc)
+        if apply_chat_template and chat_template is not None:
+            return chat_template([dict(m) for m in messages]) if messages else ""
+        return as_plain_text(messages)
+
+
+def _instructed(messages: Sequence[Message], instruction: str | None) -> tuple[Message, ...]:
+    """A conversation under a system instruction.
+
+    As the harness joins it with a task's description, it is joined with a system turn that is there
+    already: templates know one system turn, at the start.
+    """
+    if not instruction:
+        return tuple(messages)
+    if messages and messages[0]["role"] == _SYSTEM:
+        joined = f"{instruction}\n\n{messages[0]['content']}"
+        return (Message(role=_SYSTEM, content=joined), *messages[1:])
+    return (Message(role=_SYSTEM, content=instruction), *messages)
+
+
+def _has_system_turn(doc: Mapping[str, Any]) -> bool:
+    messages = document_of(doc).prompt
+    return bool(messages) and messages[0]["role"] == _SYSTEM
+
+
+def _shortened(values: list[Any]) -> str:
+    text = repr(values)
+    return text if len(text) <= 60 else f"{text[:60]}…"

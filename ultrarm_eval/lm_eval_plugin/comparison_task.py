@@ -1,0 +1,298 @@
+"""The task in which a judge, or a language model, compares the completions of documents.
+
+What is compared, and how it is scored, is a `Comparison`: preference data under the run's rules, or
+the benchmark that the task's YAML names (`dataset_kwargs: {suite: NAME}`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lm_eval.api.instance import Instance
+from lm_eval.api.metrics import mean
+
+from ultrarm_eval.benchmarks.comparison import (
+    ACCURACY,
+    PER_BYTE,
+    Comparison,
+    PreferenceComparison,
+)
+from ultrarm_eval.demo import DEMO_NAME
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.abstentions import (
+    NOT_AVAILABLE,
+    Abstentions,
+    Aggregation,
+    unscored_answers,
+)
+from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
+from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
+from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
+from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
+from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
+from ultrarm_eval.lm_eval_plugin.task_names import known_names
+from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import (
+    PreferenceData,
+    open_any,
+    open_hub,
+    open_named_or_local,
+)
+
+logger = logging.getLogger(__name__)
+
+#: What stands between prompt and answer for a language model without chat template.
+ANSWER_DELIMITER = "\n\n"
+
+
+class ComparisonTask(ConversationTask):
+    """Asks for the reward, or the log-likelihood, of each completion that is compared.
+
+    A document is a prompt with all its completions, and each of them one request, however many
+    pairs and metrics it occurs in.
+    """
+
+    is_pairwise = True
+    #: Set where a judge answers: its requests then hold the whole conversation, which the keys of
+    #: a response cache are made of, and not a text that two conversations could share.
+    asks_judge = False
+    #: Whether that judge may have no score for a completion.
+    judge_may_abstain = False
+    #: Whether `data` may name a data set of the hub, which has revisions.
+    data_may_be_on_hub = False
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Loads the data.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: The metadata or the data cannot be used.
+        """
+        self.abstentions = Abstentions()
+        self._by_likelihood = False
+        # By metric, in how many of the documents it was not defined.
+        self._undefined: dict[str, int] = {}
+        super().__init__(config)
+
+    def download(self, *args: Any, **kwargs: Any) -> None:
+        """Opens the data, and counts what is used and what is left out, and why."""
+        metadata, task = dict(self.config.metadata or {}), str(self.config.task)
+        options = read_options(
+            metadata,
+            task,
+            data_may_be_on_hub=self.data_may_be_on_hub,
+            folders=self.task_folders,
+        )
+        self._comparison = self.open_comparison(options, metadata)
+        documents = self._comparison.documents
+        counts = self.tell_counts(documents)
+        self.config.metadata = {
+            **options.of_task(metadata),
+            **self._comparison.facts,
+            "shard": None if options.shard is None else str(options.shard),
+            "counts": counts,
+        }
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
+
+    def open_comparison(self, options: TaskOptions, metadata: Mapping[str, Any]) -> Comparison:
+        """Opens the data, and says how they are compared.
+
+        Args:
+            options: The run's options.
+            metadata: The run's metadata.
+        """
+        given = dict(self.config.dataset_kwargs or {})
+        if "suite" in given:
+            tasks = frozenset(known_names(self.task_folders).tasks)
+            return open_benchmark(self.config, options, metadata, tasks)
+        source = given.pop("source", None)
+        if given:
+            raise ConfigurationError(
+                f"{self.config.task}: dataset_kwargs has {', '.join(map(repr, given))}; a "
+                "preference task takes 'source' there, and nothing else."
+            )
+        category = metadata.get("category") if self.data_may_be_on_hub else None
+        return PreferenceComparison(
+            self.open_data(options, metadata),
+            options.rules,
+            origin=None if source is None else str(source),
+            shard=options.shard,
+            category=None if category is None else str(category),
+        )
+
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
+        """Opens the preference data of the run; the task's own data set if it names none."""
+        sources, split = registry().sources(), str(self.config.test_split)
+        if options.data is not None:
+            return open_named_or_local(options.data, split, sources)
+        return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> int:
+        """The first of the best completions."""
+        ratings = document_of(doc).main_ratings
+        return ratings.index(max(rating for rating in ratings if rating is not None))
+
+    def construct_requests(
+        self, doc: Mapping[str, Any], ctx: str, apply_chat_template: bool = False, **kwargs: Any
+    ) -> list[Instance]:
+        """One request for each completion that a metric needs."""
+        kwargs.pop("chat_template", None)
+        document, conversation = document_of(doc), self.conversation(doc)
+        context = as_context(conversation) if self.asks_judge else ctx
+        return [
+            ConversationRequest(
+                request_type="loglikelihood",
+                doc=doc,
+                arguments=(
+                    context,
+                    self._continuation(document.completions[i], chat=apply_chat_template),
+                ),
+                idx=i,
+                conversation=conversation,
+                **kwargs,
+            )
+            for i in self._comparison.completions_asked(document)
+        ]
+
+    def _continuation(self, completion: str, *, chat: bool) -> str:
+        # A language model needs at least one token to score, also behind a chat template.
+        bare = self.asks_judge or (chat and completion)
+        return completion if bare else ANSWER_DELIMITER + completion
+
+    def process_results(
+        self, doc: Mapping[str, Any], results: Sequence[tuple[float, bool]]
+    ) -> dict[str, Any]:
+        """The metrics of one document.
+
+        Args:
+            doc: The document.
+            results: A `Reward`, or log-likelihood and greediness, for each completion that was
+                asked for, in their order.
+        """
+        if self.only_writes():
+            return {"bypass": None}
+        document = document_of(doc)
+        asked = self._comparison.completions_asked(document)
+        rewards = {
+            i: float(result[0])
+            for i, result in zip(asked, results, strict=True)
+            if not is_unscored(result[0])
+        }
+        self._by_likelihood = not all(isinstance(result, Reward) for result in results)
+        per_byte = None
+        if self._by_likelihood:
+            sizes = {i: len(document.completions[i].encode("utf-8")) for i in rewards}
+            per_byte = {i: reward / max(1, sizes[i]) for i, reward in rewards.items()}
+        values = self._comparison.measure(document, rewards, per_byte)
+        if values is None:
+            # Every document has every metric, in one order: see `abstentions`.
+            return dict.fromkeys(name for name in self._comparison.metrics if name != PER_BYTE)
+        return values
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """What is known once the metrics are aggregated, for the task's metadata in the results.
+
+        Args:
+            samples: The samples of all processes; none where they are not logged.
+
+        Returns:
+            Under `undefined` by metric in how many of the evaluated documents it was not defined,
+            where metrics may be; where the judge had no score for a completion, how many of them,
+            and of documents with too few, are left out of every metric.
+        """
+        found = super().after_evaluation(samples)
+        if any(metric.may_be_undefined for metric in self._comparison.metrics.values()):
+            found["undefined"] = {name: n for name, n in self._undefined.items() if n}
+        if self.judge_may_abstain and samples:
+            found["completions_without_score"] = unscored_answers(samples)
+            found["documents_without_score"] = sum(s.get(ACCURACY, 0) is None for s in samples)
+        return found
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """How a metric's values become one figure.
+
+        The harness shows a standard error for its own `mean` alone, which is right for the metrics
+        that every document has.
+        """
+        if self.only_writes():
+            return dict(self._aggregation_list)
+        return {name: self._figure(name, one) for name, one in self._comparison.metrics.items()}
+
+    def higher_is_better(self) -> dict[str, bool]:
+        """Which way each metric gets better, where one way is."""
+        if self.only_writes():
+            return dict(self._higher_is_better)
+        return {
+            name: metric.higher_is_better
+            for name, metric in self._comparison.metrics.items()
+            if metric.higher_is_better is not None and (name != PER_BYTE or self._by_likelihood)
+        }
+
+    def _figure(self, name: str, metric: Metric) -> Aggregation:
+        if metric.may_be_undefined:
+            return self._mean_where_defined(name)
+        figure = mean if metric.figure is None else _shown(metric.figure)
+        if metric.is_of_some or self.judge_may_abstain:
+            return self.abstentions.over_defined({name: figure})[name]
+        return figure
+
+    def _mean_where_defined(self, metric: str) -> Aggregation:
+        def aggregate(values: Sequence[float | None]) -> float | str:
+            value, self._undefined[metric] = mean_where_defined(values)
+            return NOT_AVAILABLE if value is None else value
+
+        return aggregate
+
+
+class DemoTask(ComparisonTask):
+    """The comparison of the bundled data, whatever data the run's other tasks read."""
+
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
+        """Opens the bundled data."""
+        if options.data not in (None, DEMO_NAME) and options.named_as == self.config.task:
+            raise ConfigurationError(
+                f"--metadata data names {options.data!r} for {self.config.task}, which always "
+                "reads the bundled demo data. Leave it out."
+            )
+        if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
+            logger.info("%s always reads the bundled demo data.", self.config.task)
+        return open_named_or_local(DEMO_NAME, str(self.config.test_split), registry().sources())
+
+
+class PreferencePairsTask(ComparisonTask):
+    """The comparison of any local file or hub data set that a pair source knows.
+
+    Beside a preference task's options it takes `split` and `category`, the column whose values get
+    an accuracy of their own.
+    """
+
+    data_may_be_on_hub = True
+
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
+        """Opens the data the run names; there are none otherwise."""
+        if options.data is None:
+            raise ConfigurationError(
+                f"{self.config.task} has no data of its own: name a file, a folder or a hub data "
+                'set with prompt, chosen and rejected, --metadata \'{"data": "PATH"}\'.'
+            )
+        split = metadata.get("split")
+        return open_any(
+            options.data,
+            None if split is None else str(split),
+            options.data_revision,
+            registry().sources(),
+        )
+
+
+def _shown(figure: Callable[[Sequence[Any]], float | None]) -> Aggregation:
+    def aggregate(values: Sequence[Any]) -> float | str:
+        value = figure(values)
+        return NOT_AVAILABLE if value is None else value
+
+    return aggregate

@@ -1,0 +1,66 @@
+"""Documents as the harness carries them: dictionaries of plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.documents.document import FIELDS, Document
+
+
+class DocumentJson(dict[str, Any]):
+    """A document's JSON form, which knows the document that it was made of.
+
+    Attributes:
+        document: The document.
+    """
+
+    def __init__(self, document: Document) -> None:
+        """Writes a document."""
+        super().__init__(document.to_json())
+        self.document = document
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Travels between processes, and into caches, as the plain dictionary that it is."""
+        return dict, (dict(self),)
+
+
+class DocumentsJson(Sequence[DocumentJson]):
+    """Documents in their JSON form, made when asked for.
+
+    Attributes:
+        documents: The documents.
+        features: The fields of one, as the harness asks for them.
+    """
+
+    def __init__(self, documents: Documents) -> None:
+        """Wraps documents."""
+        self.documents = documents
+        self.features = dict.fromkeys(FIELDS[documents.form])
+
+    def __len__(self) -> int:
+        return len(self.documents)
+
+    @overload
+    def __getitem__(self, index: int) -> DocumentJson: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[DocumentJson]: ...
+
+    def __getitem__(self, index: int | slice) -> DocumentJson | Sequence[DocumentJson]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        return DocumentJson(self.documents[index])
+
+    def __iter__(self) -> Iterator[DocumentJson]:
+        return map(DocumentJson, self.documents)
+
+
+def document_of(value: Mapping[str, Any]) -> Document:
+    """The document that a harness's dictionary is of.
+
+    Raises:
+        DataError: It is none of ours.
+    """
+    return value.document if isinstance(value, DocumentJson) else Document.from_json(value)

@@ -329,6 +329,14 @@ class PreferenceSettings(CheckpointSettings):
         float, 1.0, check=_beta, help="the factor of the difference", identifies=True
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reference is None:
+            raise ConfigurationError(
+                "judge=dpo compares with the model that the training began with: name it by the "
+                "judge's setting reference=DIR (ultrarm-eval: --judge-args reference=DIR)."
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class CritiqueSettings(CheckpointSettings):

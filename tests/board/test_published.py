@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
-from ultrarm_eval.board.as_page import as_page
-from ultrarm_eval.board.making import make_board
+from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.page import as_page
 from ultrarm_eval.board.published import read_published
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import read_evaluations

@@ -1,35 +1,22 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ultrarm_eval.board.ranking import Spread, rank_ranges, spread_of
+from ultrarm_eval.board.columns import rank_ranges
+from ultrarm_eval.stats.intervals import Interval
 
-ENDS = st.tuples(st.floats(0, 1), st.floats(0, 0.3)).map(lambda x: Spread(x[0], x[0] + x[1]))
+ENDS = st.tuples(st.floats(0, 1), st.floats(0, 0.3)).map(lambda x: Interval(x[0], x[0] + x[1]))
 
 
 def test_ranks_are_as_far_apart_as_intervals_say():
-    spreads = [Spread(0.8, 0.9), Spread(0.75, 0.85), Spread(0.5, 0.6), Spread(0.1, 0.2)]
-    assert rank_ranges(spreads, higher_is_better=True) == [(1, 2), (1, 2), (3, 3), (4, 4)]
-    assert rank_ranges(spreads, higher_is_better=False) == [(3, 4), (3, 4), (2, 2), (1, 1)]
+    intervals = [Interval(0.8, 0.9), Interval(0.75, 0.85), Interval(0.5, 0.6), Interval(0.1, 0.2)]
+    assert rank_ranges(intervals, higher_is_better=True) == [(1, 2), (1, 2), (3, 3), (4, 4)]
+    assert rank_ranges(intervals, higher_is_better=False) == [(3, 4), (3, 4), (2, 2), (1, 1)]
 
 
 @given(st.lists(ENDS, max_size=12))
-def test_they_are_what_counting_gives(spreads):
-    found = rank_ranges(spreads, higher_is_better=True)
-    for one, (first, last) in zip(spreads, found, strict=True):
-        assert first == 1 + sum(other.low > one.high for other in spreads)
-        assert last == len(spreads) - sum(other.high < one.low for other in spreads)
-        assert 1 <= first <= last <= len(spreads)
-
-
-def test_an_interval_is_1_96_standard_errors_within_what_a_share_can_be():
-    assert spread_of(0.5, 0.1, 25, "acc") == Spread(0.5 - 0.196, 0.5 + 0.196)
-    assert spread_of(0.99, 0.1, 25, "acc").high == 1.0
-    assert spread_of(0.99, 0.1, 25, "margin").high == 0.99 + 0.196
-    assert spread_of(0.5, None, 25, "acc") is None
-
-
-def test_a_perfect_row_is_not_certain():
-    spread = spread_of(1.0, 0.0, 10, "acc")
-    # Wilson's lower end of 10 of 10: 10 / (10 + 1.96 ** 2).
-    assert abs(spread.low - 10 / (10 + 1.959964**2)) < 1e-6
-    assert spread.high == 1.0
+def test_they_are_what_counting_gives(intervals):
+    found = rank_ranges(intervals, higher_is_better=True)
+    for one, (first, last) in zip(intervals, found, strict=True):
+        assert first == 1 + sum(other.low > one.high for other in intervals)
+        assert last == len(intervals) - sum(other.high < one.low for other in intervals)
+        assert 1 <= first <= last <= len(intervals)

@@ -3,9 +3,10 @@
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
-from ultrarm_eval.board.making import make_board
+from ultrarm_eval.board.board import make_board
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import read_evaluations
+from ultrarm_eval.runs.figure import TWO_SIDED_95
 
 
 @pytest.fixture
@@ -25,11 +26,11 @@ def made(tmp_path):
 def column(board, title, metric="acc,none"):
     """Value, rank and marks by the row's label."""
     (key,) = (task.key for task in board.tasks if task.title == title)
-    (found,) = (c for c in board.columns if (c.task, c.metric) == (key, metric))
+    (found,) = (c for c in board.columns if (c.tasks[0].key, c.key) == (key, metric))
     return {
-        row.label: (figure.value, figure.rank, figure.marks)
-        for row, figure in zip(board.rows, found.figures, strict=True)
-        if figure
+        row.label: (cell.figure.value, cell.rank, cell.marks)
+        for row, cell in zip(board.rows, found.cells, strict=True)
+        if cell
     }
 
 
@@ -142,7 +143,7 @@ def test_groups_stand_first_and_acc_is_the_main_metric(made):
     assert titles(board) == ["zz", "a_task", "b_task"]
     assert board.tasks[0].members == ("a_task", "b_task")
     assert board.tasks[0].documents == 800
-    assert [c.metric for c in board.columns if c.is_main] == ["acc,none"] * 3
+    assert [c.key for c in board.columns if c.is_main] == ["acc,none"] * 3
 
 
 def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
@@ -155,13 +156,13 @@ def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
         # It saw a part of the data, and does not decide what is shared.
         ("c", {"x": OfTask(0.9)}, {"config": {"limit": 5}}),
     )
-    assert [task.title for task in board.tasks if task.key in board.mean.tasks] == ["x", "y"]
-    values = [figure and round(figure.value, 9) for figure in board.mean.figures]
+    assert [task.title for task in board.mean.tasks] == ["x", "y"]
+    values = [cell and round(cell.figure.value, 9) for cell in board.mean.cells]
     assert values == [0.85, 0.65, None]
-    assert [figure.rank for figure in board.mean.figures[:2]] == [(1, 1), (2, 2)]
+    assert [cell.rank for cell in board.mean.cells[:2]] == [(1, 1), (2, 2)]
     # However the errors hang together: the mean of both half widths.
-    halves = [1.96 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
-    assert board.mean.figures[0].high - 0.85 == pytest.approx(sum(halves) / 2)
+    halves = [TWO_SIDED_95 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
+    assert board.mean.cells[0].figure.interval.high - 0.85 == pytest.approx(sum(halves) / 2)
 
 
 @pytest.mark.parametrize(
@@ -172,13 +173,13 @@ def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
 def test_one_shared_task_gives_no_mean(made, second):
     board = made(("a", {"x": OfTask(), "y": OfTask()}), ("b", second))
     assert board.mean is None
-    assert board.sorted_by.task == next(task.key for task in board.tasks if task.title == "x")
+    assert [task.title for task in board.sorted_by.tasks] == ["x"]
 
 
 def test_a_mean_with_an_in_sample_task_is_marked(made):
     seen = OfTask(0.95, metadata={"in_sample_for": ["a"]})
     board = made(*((name, {"x": seen, "y": OfTask()}) for name in "ab"))
-    assert {f.marks for f in board.mean.figures} == {("in-sample",), ()}
+    assert {cell.marks for cell in board.mean.cells} == {("in-sample",), ()}
 
 
 def test_results_that_are_not_shown_are_told(made):

@@ -7,10 +7,9 @@ import shutil
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
-from ultrarm_eval.board.as_csv import as_csv
-from ultrarm_eval.board.as_json import as_json
-from ultrarm_eval.board.as_page import as_page
-from ultrarm_eval.board.making import make_board
+from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.page import as_page
+from ultrarm_eval.board.table import as_csv, as_json
 from ultrarm_eval.runs.evaluation import read_evaluations
 
 HOSTILE = ["=1+1", "@x", "a\nb,c", "\u202eabc", "__proto__", "<script>", "\x1b[31m", "\ud800"]
@@ -80,7 +79,7 @@ def test_hostile_names_stay_texts_in_the_files(tmp_path, name):
 def test_a_file_that_is_no_number_is_no_figure(tmp_path):
     figures = {"nll": math.nan, "big": 10**400, "flag": True, "text": "N/A"}
     write_results(tmp_path / "a", results_of("m", {"x": OfTask(figures=figures)}))
-    assert [column.metric for column in board_of(tmp_path).columns] == ["acc,none"]
+    assert [column.key for column in board_of(tmp_path).columns] == ["acc,none"]
     assert (
         json.loads(as_json(board_of(tmp_path)))["rows"][0]["results"]["t0"]["figures"]["nll,none"]
         is None

@@ -1,6 +1,6 @@
 import pytest
 
-from ultrarm_eval.compare.conclusions import Named, conclusion, is_shown, number_of, p_text
+from ultrarm_eval.compare.conclusions import Named, conclusion, is_shown
 from ultrarm_eval.compare.difference import Difference
 from ultrarm_eval.stats.intervals import Interval
 
@@ -117,31 +117,3 @@ def test_a_difference_without_a_test():
 @pytest.mark.parametrize(("adjusted", "shown"), [(0.0499, True), (0.05, False), (None, False)])
 def test_five_percent_is_the_limit(adjusted, shown):
     assert is_shown(adjusted) is shown
-
-
-@pytest.mark.parametrize(
-    ("value", "are_shares", "text"),
-    [
-        (0.0, True, "0.0"),
-        (-0.0, True, "0.0"),
-        (0.00004, True, "0.004"),
-        (-0.0004, True, "-0.04"),
-        (0.0123, True, "1.2"),
-        (-0.5, False, "-0.500"),
-        (0.00002, False, "2e-05"),
-    ],
-)
-def test_what_is_not_zero_does_not_look_like_it(value, are_shares, text):
-    assert number_of(value, are_shares) == text
-
-
-def test_a_signed_number_carries_its_sign():
-    assert [number_of(v, True, signed=True) for v in (0.01, -0.01)] == ["+1.0", "-1.0"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.00001, "< 0.0001"), (0.00052, "0.0005"), (0.0123, "0.012"), (0.25, "0.25")],
-)
-def test_p_values(value, text):
-    assert p_text(value) == text

@@ -8,10 +8,10 @@ import pytest
 from tests.compare.compared import OTHER, pair_of_runs, right
 from tests.compare.written_runs import choice, rated, write_run
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.compare.comparison_data import as_csv, as_json
-from ultrarm_eval.compare.comparison_page import comparison_page
-from ultrarm_eval.compare.comparison_text import as_markdown, as_text
+from ultrarm_eval.compare.data import as_csv, as_json
+from ultrarm_eval.compare.page import as_page
 from ultrarm_eval.compare.statements import statements
+from ultrarm_eval.compare.text import as_markdown, as_text
 from ultrarm_eval.report.slices import FEWEST_PROMPTS
 
 NO = "No difference is shown"
@@ -47,9 +47,9 @@ def test_what_is_not_shown_is_said_once(six):
 
 
 def test_every_form_says_it_once(six):
-    for written in (comparison_page(six), as_text(six), as_markdown(six)):
+    for written in (as_page(six), as_text(six), as_markdown(six)):
         assert written.count(NO) == 1
-    assert comparison_page(six).count('<li class="unsure">') == 1
+    assert as_page(six).count('<li class="unsure">') == 1
 
 
 def test_data_have_a_sentence_for_each_row(six):
@@ -108,7 +108,7 @@ def test_parts_of_few_prompts_have_no_row_and_are_counted(tmp_path):
     comparison = pair_of_runs(tmp_path, of_sizes(1, sizes), of_sizes(2, sizes), by=["category"])
     assert [row.part.name for row in comparison.shown_rows] == [None, "six"]
     assert comparison.tests == 2
-    for written in (comparison_page(comparison), as_text(comparison), as_markdown(comparison)):
+    for written in (as_page(comparison), as_text(comparison), as_markdown(comparison)):
         assert f"2 parts of fewer than {FEWEST_PROMPTS} prompts are left out" in written
         assert "category: six" in written
         assert "category: two" not in written
@@ -133,10 +133,10 @@ def test_a_whole_task_is_compared_however_small(tmp_path):
 
 
 def test_for_pairs_the_accuracies_are_told_once(tmp_path, six):
-    for written in (as_text(six), as_markdown(six), comparison_page(six)):
+    for written in (as_text(six), as_markdown(six), as_page(six)):
         assert "A right" not in written
     several = [rated(i, [float(i % 3), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     other = [rated(i, [float(i % 2), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     comparison = pair_of_runs(tmp_path / "several", several, other, options_b=OTHER)
-    for written in (as_text(comparison), as_markdown(comparison), comparison_page(comparison)):
+    for written in (as_text(comparison), as_markdown(comparison), as_page(comparison)):
         assert "A right" in written

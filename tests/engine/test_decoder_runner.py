@@ -179,7 +179,7 @@ def test_a_chain_of_prefixes_sees_one_stretch_of_the_row():
     texts = as_tokens(range(1, n + 1) for n in (20, 40, 60))
     (batch,) = make_plan(texts, batching="shared", max_tokens=100).batches
     row = make_row(batch.pieces, texts)
-    assert row.contexts == ((), ((0, 20),), ((0, 40),))
+    assert row.layout.contexts == [(), ((0, 20),), ((0, 40),)]
 
 
 @pytest.mark.parametrize(

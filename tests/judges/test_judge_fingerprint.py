@@ -5,7 +5,10 @@ import shutil
 import pytest
 import torch
 
+from ultrarm_eval.judges.base import statement
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
+from ultrarm_eval.runs.identity import model_settings, task_settings
+from ultrarm_eval.runs.run import Run
 
 
 class TestFingerprint:
@@ -66,3 +69,60 @@ class TestFingerprint:
         assert (
             UltraRMJudge(str(tmp_path)).fingerprint() != UltraRMJudge(str(checkpoint)).fingerprint()
         )
+
+    def test_the_eos_that_parity_adds_counts(self, checkpoint):
+        # The same template, special tokens and length; the texts differ by EOS alone.
+        named = {"template": "mistral", "max_length": 256}
+        plain = UltraRMJudge(str(checkpoint), special_tokens="parse", **named)
+        closed = UltraRMJudge(str(checkpoint), parity="rewardbench", template="mistral")
+        assert plain.settings()["max_length"] == closed.settings()["max_length"]
+        assert closed.settings()["appends_eos"]
+        assert not plain.settings()["appends_eos"]
+        assert plain.fingerprint() != closed.fingerprint()
+
+    def test_an_eos_of_the_templates_own_is_in_its_name(self, checkpoint):
+        alike = UltraRMJudge(str(checkpoint), special_tokens="parse", template="rewardbench")
+        parity = UltraRMJudge(str(checkpoint), parity="rewardbench")
+        assert parity.settings()["template"] == "rewardbench"
+        assert parity.fingerprint() == alike.fingerprint()
+
+
+class TestWhatAJudgeSaysOfItself:
+    def test_what_identifies_and_what_describes_are_all_that_it_reports(self, checkpoint):
+        judge = UltraRMJudge(str(checkpoint), system="fold", batch_size=4)
+        identifies, describes = judge.identifies(), judge.describes()
+        assert identifies == {
+            "template": "ultrarm",
+            "dtype": "float32",
+            "special_tokens": "text",
+            "system": "fold",
+            "max_length": judge.max_length,
+            "truncation": "left",
+            "appends_eos": False,
+        }
+        assert {"pretrained", "device", "batching", "weights_digest"} <= describes.keys()
+        told = {**identifies, **describes}
+        reported = {n: v for n, v in judge.settings().items() if v is not None}
+        assert set(reported) - set(told) == {"counts", "scoring_seconds"}
+        assert not identifies.keys() & describes.keys()
+
+    def test_results_of_the_version_before_are_of_the_same_judge(self, checkpoint):
+        judge = UltraRMJudge(str(checkpoint), special_tokens="parse", batch_size=4)
+        given = {"pretrained": str(checkpoint), "special_tokens": "parse", "batch_size": 4}
+        before = {
+            "judge": "ultrarm",
+            "judge_settings": judge.settings(),
+            "judge_parameters": [],
+            "fingerprint": judge.fingerprint(),
+            "model_args": given,
+        }
+        now = {**before, **statement(judge)}
+        old, new = (Run("r", "", {"config": config}) for config in (before, now))
+        assert model_settings(old) == model_settings(new)
+        assert "judge_identifies" in now
+        used = {"name": "ultrarm", **judge.settings(), "fingerprint": judge.fingerprint()}
+        old, new = (
+            Run("r", "", {"configs": {"t": {"metadata": {"judge_used": one}}}})
+            for one in (used, {**used, **statement(judge)})
+        )
+        assert task_settings(old, "t") == task_settings(new, "t")

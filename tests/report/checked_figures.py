@@ -10,7 +10,7 @@ import pytest
 from tests.report import reference
 from tests.report.reference_documents import read
 from tests.report.reference_statistics import spearman
-from ultrarm_eval.report.contents import make_report
+from ultrarm_eval.report.report import make_report
 from ultrarm_eval.runs.evaluation import read_evaluations
 from ultrarm_eval.runs.plain import as_plain
 

@@ -10,13 +10,12 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
-from ultrarm_eval.report.as_markdown import as_markdown
-from ultrarm_eval.report.as_page import as_page
-from ultrarm_eval.report.contents import make_report
 from ultrarm_eval.report.facts import facts_of
+from ultrarm_eval.report.overview import distinct_figures, tiles
+from ultrarm_eval.report.page import as_page
+from ultrarm_eval.report.report import make_report
 from ultrarm_eval.report.slices import FEWEST_PROMPTS
-from ultrarm_eval.report.tiles import tiles
-from ultrarm_eval.report.wording import distinct_figures
+from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluations
 
 METADATA = {"preference": "helpfulness", "ties": "half"}
@@ -49,7 +48,7 @@ def pairs(count, sources=("flan",), reward=lambda i: float(i % 3)):
 def names_of(report):
     (judge,) = report.judges
     (task,) = judge.tasks
-    return [name for name, _ in distinct_figures(task)]
+    return [figure.name for figure in distinct_figures(task)]
 
 
 def test_of_pairs_the_accuracy_has_one_row_with_all_its_names(tmp_path):

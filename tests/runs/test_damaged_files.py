@@ -15,18 +15,18 @@ import huggingface_hub
 import pytest
 
 from tests.runs.written_by_harness import TASKS, lines_of, write_runs
-from ultrarm_eval.board.as_csv import as_csv
-from ultrarm_eval.board.as_json import as_json
-from ultrarm_eval.board.as_page import as_page as board_page
-from ultrarm_eval.board.making import make_board
+from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.page import as_page as board_page
+from ultrarm_eval.board.table import as_csv, as_json
 from ultrarm_eval.cli import export as export_command
-from ultrarm_eval.compare import comparison_data, comparison_text
+from ultrarm_eval.compare import data as comparison_data
+from ultrarm_eval.compare import text as comparison_text
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.compare.comparison_page import comparison_page
+from ultrarm_eval.compare.page import as_page as comparison_page
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
-from ultrarm_eval.report.as_markdown import as_markdown
-from ultrarm_eval.report.as_page import as_page as report_page
-from ultrarm_eval.report.contents import make_report
+from ultrarm_eval.report.page import as_page as report_page
+from ultrarm_eval.report.report import make_report
+from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
 from ultrarm_eval.runs.observations import observe
 from ultrarm_eval.runs.plain import as_plain

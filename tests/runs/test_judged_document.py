@@ -17,7 +17,7 @@ from tests.report.written_runs import (
 )
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.pairs import PreferencePair
-from ultrarm_eval.report.contents import make_report
+from ultrarm_eval.report.report import make_report
 from ultrarm_eval.runs.evaluation import read_evaluations
 from ultrarm_eval.runs.judged_document import read_sample
 from ultrarm_eval.runs.plain import as_plain

@@ -8,6 +8,7 @@ from tests.report.written_runs import rated, rated_sample, samples_of, write_run
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.digest import documents_digest, samples_digest
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
+from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import distinguishing, model_settings
 from ultrarm_eval.runs.run import read_run
 
@@ -26,7 +27,7 @@ def test_the_newest_run_of_a_task_counts_and_the_others_are_named(tmp_path):
     write_run(tmp_path / "a", samples(1), stamp=EARLY)
     write_run(tmp_path / "b", samples(3), stamp=LATE)
     evaluation = read_evaluation(tmp_path)
-    assert evaluation.tasks["pairs"].main_metric == ("acc,none", 0.75, None)
+    assert evaluation.tasks["pairs"].main_figure == Figure("acc", "none", 0.75, documents=4)
     assert evaluation.remarks == (
         f"pairs: 2 runs with these settings; results_{LATE}.json counts.",
     )
@@ -57,7 +58,7 @@ def test_a_run_over_all_the_data_goes_before_a_later_one_over_a_part(tmp_path):
     write_run(tmp_path, samples(1), stamp=EARLY)
     write_run(tmp_path, samples(3), stamp=LATE, config={"limit": 4})
     result = read_evaluation(tmp_path).tasks["pairs"]
-    assert (result.main_metric[1], result.parts) == (0.25, {})
+    assert (result.main_figure.value, result.parts) == (0.25, {})
 
 
 def test_a_task_with_other_settings_is_another_column(tmp_path):
@@ -122,7 +123,7 @@ def test_nothing_to_read_is_said(tmp_path):
 def test_samples_of_which_the_results_are_lost_still_count(tmp_path):
     write_run(tmp_path, samples()).unlink()
     result = read_evaluation(tmp_path).tasks["pairs"]
-    assert result.main_metric is None
+    assert result.main_figure is None
     assert result.samples_path is not None
 
 
@@ -177,8 +178,8 @@ def test_samples_that_were_lost_count_where_nothing_else_has_their_task(tmp_path
     evaluation = read_evaluation(tmp_path)
     assert evaluation.label == "judge"
     assert evaluation.newest.stamp == EARLY
-    assert evaluation.tasks["pairs"].main_metric == ("acc,none", 0.75, None)
-    assert evaluation.tasks["other"].main_metric is None
+    assert evaluation.tasks["pairs"].main_figure == Figure("acc", "none", 0.75, documents=4)
+    assert evaluation.tasks["other"].main_figure is None
     assert evaluation.remarks == (
         "pairs: samples without results beside those of a whole run are left out.",
     )

@@ -5,7 +5,7 @@ import pytest
 
 from tests.compare.written_runs import choice, rated, write_run
 from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.compare.comparison_page import comparison_page
+from ultrarm_eval.compare.page import as_page
 
 HOSTILE = (
     '<script>window.ran=1</script><img src=x onerror="window.ran=1">\'"><svg onload=window.ran=1>'
@@ -18,7 +18,7 @@ def page(tmp_path, judges, **options):
         write_run(tmp_path / f"run {i}", samples, model=f"org/{i}", **of_run)
         for i, (samples, of_run) in enumerate(judges)
     ]
-    return comparison_page(compare_runs(paths, **options))
+    return as_page(compare_runs(paths, **options))
 
 
 def outcomes(wins, form=rated, **options):
@@ -90,7 +90,7 @@ def hostile_page(tmp_path):
         path.write_text(
             path.read_text().replace('"results": {', f'"results": {{"{name}": {figures}, ')
         )
-    return comparison_page(compare_runs(runs, by=["category"]))
+    return as_page(compare_runs(runs, by=["category"]))
 
 
 def test_hostile_names_are_texts(hostile_page):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.report.written_runs import rated, rated_sample, samples_of, write_run
 from ultrarm_eval.cli.main import main
-from ultrarm_eval.report import shown_pairs
+from ultrarm_eval.report import pairs as shown_pairs
 
 VOID = {"meta", "link", "input", "br", "wbr", "img"}
 DATA = re.compile(r'<script type="application/json" id="data">(.*?)</script>', re.DOTALL)

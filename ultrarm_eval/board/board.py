@@ -2,72 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
 
-from ultrarm_eval.board.column import Column
-from ultrarm_eval.board.mean import Mean
+from ultrarm_eval.board.columns import Column, board_columns, is_shared
 from ultrarm_eval.board.published import PublishedBenchmark
-from ultrarm_eval.report.facts import Fact
+from ultrarm_eval.board.tasks import Entry, Task, entries_of, matched_tasks
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.report.facts import Fact, facts_of
+from ultrarm_eval.runs.evaluation import Evaluation
 
-FORMAT = "ultrarm_eval.board/1"
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task or a group of tasks on the board.
-
-    Attributes:
-        key: Tells it apart from others of the board.
-        title: Its name, and where there are several of one name the settings in which they differ.
-        task: Its name.
-        is_group: Whether it is a group; its figures are the harness's own.
-        members: Names of a group's tasks.
-        settings: What its figures depend on.
-        documents: How many documents its results are compared over, where it is known.
-        data_digest: The digest of these documents, where it is known.
-        is_shared: Whether all whole rows have its main metric over the same documents.
-        notes: What has to be known before its figures are compared.
-    """
-
-    key: str
-    title: str
-    task: str
-    is_group: bool
-    members: tuple[str, ...]
-    settings: Mapping[str, Any]
-    documents: int | None
-    data_digest: str | None
-    is_shared: bool
-    notes: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a row's runs say about a task.
-
-    Attributes:
-        task: The task's key on the board.
-        file: The results file, from the folder of all on.
-        date: When the run was made, in ISO 8601.
-        lm_eval_version: The harness's version.
-        documents: How many documents were evaluated, where it is known.
-        data_digest: Their digest, where it is known.
-        partial: What made the run see a part of the data alone.
-        marks: Why its figures are not ranked among the others.
-        figures: The harness's figures as it wrote them.
-    """
-
-    task: str
-    file: str
-    date: str
-    lm_eval_version: str | None
-    documents: int | None
-    data_digest: str | None
-    partial: Mapping[str, Any]
-    marks: tuple[str, ...]
-    figures: Mapping[str, Any]
+# How `read_evaluations` begins a remark on a file that it could not read.
+_LEFT_OUT = "Left out: "
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -88,7 +37,7 @@ class Row:
     settings: Mapping[str, Any]
     facts: tuple[Fact, ...]
     remarks: tuple[str, ...]
-    results: Mapping[str, Result]
+    results: Mapping[str, Entry]
 
 
 @dataclass(frozen=True)
@@ -102,22 +51,124 @@ class Board:
         mean: The mean over the tasks that all whole rows share, if there are two of them.
         left_out: What could not be read.
         published: Figures of others, which were not measured by these runs.
-        format: Its format and version.
     """
 
     tasks: tuple[Task, ...]
     rows: tuple[Row, ...]
     columns: tuple[Column, ...]
-    mean: Mean | None
+    mean: Column | None
     left_out: tuple[str, ...]
     published: tuple[PublishedBenchmark, ...] = ()
-    format: str = field(default=FORMAT)
 
     @property
-    def sorted_by(self) -> Column | Mean:
+    def sorted_by(self) -> Column:
         """What the rows are ordered by."""
         if self.mean is not None:
             return self.mean
         shared = {task.key for task in self.tasks if task.is_shared}
         mains = [column for column in self.columns if column.is_main]
-        return next((column for column in mains if column.task in shared), mains[0])
+        return next((column for column in mains if column.tasks[0].key in shared), mains[0])
+
+
+def make_board(
+    evaluations: Sequence[Evaluation],
+    root: Path,
+    published: Sequence[PublishedBenchmark] = (),
+) -> Board:
+    """Makes the board of several evaluations.
+
+    Args:
+        evaluations: The evaluations, with labels that tell them apart.
+        root: The folder, or the results file, that they were read from.
+        published: Figures of others to show beside.
+
+    Raises:
+        DataError: There is no figure in any of them.
+    """
+    shown = [one for one in evaluations if _has_figures(one)]
+    left_out = [*_unreadable(evaluations, root), *_without_figures(evaluations, shown)]
+    if not shown:
+        raise DataError(
+            f"{root}: no run here has any figure; all were interrupted before they had one. "
+            "Run them again, with --use_cache to take up what they had."
+        )
+    folder = root if root.is_dir() else root.parent
+    entries = [entry for row, one in enumerate(shown) for entry in entries_of(row, one, folder)]
+    partial = {entry.row for entry in entries if entry.partial}
+    whole = [row for row in range(len(shown)) if row not in partial]
+    tasks = matched_tasks(entries)
+    mean, columns = board_columns(tasks, len(shown), whole)
+    shared = {c.tasks[0].key for c in columns if c.is_main and is_shared(c, whole)}
+    tasks = [replace(task, is_shared=task.key in shared) for task in tasks]
+    rows = [_row(place, one, tasks) for place, one in enumerate(shown)]
+    board = Board(
+        tuple(tasks), tuple(rows), tuple(columns), mean, tuple(left_out), tuple(published)
+    )
+    return _ordered(board)
+
+
+def _ordered(board: Board) -> Board:
+    by = board.sorted_by
+
+    def place(row: int) -> tuple[int, float, str]:
+        cell = by.cells[row]
+        if cell is None:
+            return 2, 0.0, board.rows[row].label
+        value = cell.figure.value if by.higher_is_better is False else -cell.figure.value
+        return int(bool(cell.marks)), value, board.rows[row].label
+
+    order = sorted(range(len(board.rows)), key=place)
+    return replace(
+        board,
+        rows=_in_order(board.rows, order),
+        columns=tuple(replace(one, cells=_in_order(one.cells, order)) for one in board.columns),
+        mean=board.mean and replace(board.mean, cells=_in_order(board.mean.cells, order)),
+    )
+
+
+def _in_order(items: Sequence[_T], order: Sequence[int]) -> tuple[_T, ...]:
+    return tuple(items[place] for place in order)
+
+
+def _has_figures(evaluation: Evaluation) -> bool:
+    return any(r.metrics for r in (*evaluation.tasks.values(), *evaluation.groups.values()))
+
+
+def _unreadable(evaluations: Sequence[Evaluation], root: Path) -> Iterator[str]:
+    remarks = dict.fromkeys(remark for one in evaluations for remark in one.remarks)
+    for remark in remarks:
+        if remark.startswith(_LEFT_OUT):
+            yield remark.removeprefix(_LEFT_OUT).replace(f"{root}/", "", 1)
+
+
+def _without_figures(
+    evaluations: Sequence[Evaluation], shown: Sequence[Evaluation]
+) -> Iterator[str]:
+    labels = {one.label for one in shown}
+    for one in evaluations:
+        if one.label not in labels:
+            yield f"{one.label}: its runs were interrupted before they had figures."
+
+
+def _row(place: int, evaluation: Evaluation, tasks: Sequence[Task]) -> Row:
+    remarks = [one for one in evaluation.remarks if not one.startswith(_LEFT_OUT)]
+    remarks += [
+        f"{title}: its run was interrupted before it had figures."
+        for title, result in evaluation.tasks.items()
+        if not result.metrics
+    ]
+    remarks += [
+        f"{entry.result.task}: {entry.result.run.path.name} is over the same documents as a newer "
+        "or whole run, which counts."
+        for task in tasks
+        for entry in task.set_aside
+        if entry.row == place
+    ]
+    return Row(
+        label=evaluation.label,
+        model=evaluation.model,
+        settings=evaluation.settings,
+        facts=facts_of(evaluation),
+        remarks=tuple(remarks),
+        results={task.key: task.entries[place] for task in tasks if place in task.entries},
+    )

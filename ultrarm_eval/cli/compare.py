@@ -60,13 +60,13 @@ def _run(options: argparse.Namespace) -> int:
 
 def _writer(form: str) -> Callable[[Comparison], str]:
     if form == "html":
-        from ultrarm_eval.compare.comparison_page import comparison_page
+        from ultrarm_eval.compare.page import as_page
 
-        return comparison_page
+        return as_page
     if form in ("json", "csv"):
-        from ultrarm_eval.compare.comparison_data import as_csv, as_json
+        from ultrarm_eval.compare.data import as_csv, as_json
 
         return as_json if form == "json" else as_csv
-    from ultrarm_eval.compare.comparison_text import as_markdown, as_text
+    from ultrarm_eval.compare.text import as_markdown, as_text
 
     return as_markdown if form == "md" else as_text

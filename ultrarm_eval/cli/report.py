@@ -67,7 +67,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ultrarm_eval.report.contents import Report, make_report
+    from ultrarm_eval.report.report import Report, make_report
     from ultrarm_eval.report.token_rewards import with_tokens
     from ultrarm_eval.runs.evaluation import labelled, read_evaluations
     from ultrarm_eval.runs.plain import as_plain
@@ -100,11 +100,11 @@ def _run(options: argparse.Namespace) -> int:
     if form == "json":
         text = json.dumps(as_plain(report), ensure_ascii=False, indent=1) + "\n"
     elif form == "md":
-        from ultrarm_eval.report.as_markdown import as_markdown
+        from ultrarm_eval.report.text import as_markdown
 
         text = as_markdown(report)
     else:
-        from ultrarm_eval.report.as_page import as_page
+        from ultrarm_eval.report.page import as_page
 
         text = as_page(report)
     write_result(text, options.output)

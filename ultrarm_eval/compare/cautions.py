@@ -161,18 +161,18 @@ def caution_about_same_run(cautions: Cautions, task: str, a: Side, b: Side) -> N
 
 
 def _caution_about_weights(cautions: Cautions, task: str, side: Side) -> None:
-    observed, main = side.observed, side.result.main_metric
-    if observed is None or main is None or main[0].partition(",")[0] != side.measure[0]:
+    observed, main = side.observed, side.result.main_figure
+    if observed is None or main is None or main.metric != side.measure[0]:
         return
     values = observed.documents.values
     known = values[~np.isnan(values)]
     if len(known) != side.result.documents or observed.counts:
         return
     mean = float(known.mean())
-    if abs(mean - main[1]) > _SLACK * max(1.0, abs(main[1])):
+    if abs(mean - main.value) > _SLACK * max(1.0, abs(main.value)):
         cautions.add(
             f"Here every document counts the same, which gives {side.letter} {mean:.4f}; the "
-            f"figure in its results, {main[1]:.4f}, is made otherwise.",
+            f"figure in its results, {main.value:.4f}, is made otherwise.",
             task,
         )
 

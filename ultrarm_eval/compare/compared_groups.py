@@ -8,9 +8,9 @@ from ultrarm_eval.compare.cautions import Cautions
 from ultrarm_eval.compare.compared_tasks import Part, Side, direction_of, unpaired_part
 from ultrarm_eval.compare.composites import PairedMean, composite_difference, own_means
 from ultrarm_eval.compare.shared_groups import BY_SIZE, GroupSide, weighting
+from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.runs.matching import match_documents
 from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.runs.shares import is_share
 from ultrarm_eval.runs.task_result import TaskResult
 
 # Of the tasks that a run lacks, as many are named.
@@ -47,8 +47,8 @@ def group_part(
         )
         return None
     figures = [side.group for side in sides if side.group is not None]
-    main = figures[0].main_metric
-    key = "" if main is None else main[0]
+    main = figures[0].main_figure
+    key = "" if main is None else main.key
     means = _means(sides, key, observe)
     way = weighting(sides, key)
     if means is None or way is None:

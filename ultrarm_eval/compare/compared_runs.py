@@ -10,7 +10,7 @@ from ultrarm_eval.compare.comparison import ComparedRun
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import Evaluation, read_evaluations
 from ultrarm_eval.runs.identity import distinguishing
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 
 def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[str]]:

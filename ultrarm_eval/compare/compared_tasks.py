@@ -17,10 +17,10 @@ from ultrarm_eval.compare.difference import (
 )
 from ultrarm_eval.report.slices import FEWEST_PROMPTS
 from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.runs.judged_document import REFERENCE
 from ultrarm_eval.runs.matching import MatchedDocuments
 from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.runs.shares import is_share
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
 
 #: What the documents of a task can be parted by.
@@ -50,11 +50,8 @@ class Side:
         """The metric of its documents' values and the filter, if the run says which."""
         if self.observed is not None and self.observed.kind == REFERENCE:
             return _WIN_RATE, None
-        main = self.result.main_metric
-        if main is None:
-            return MAIN_METRIC, None
-        metric, _, filter_name = main[0].partition(",")
-        return metric, filter_name
+        main = self.result.main_figure
+        return (MAIN_METRIC, None) if main is None else (main.metric, main.filter)
 
     def higher_is_better(self, metric: str) -> bool | None:
         """Whether a higher value is better; None where the run does not say."""
@@ -170,14 +167,16 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
     common = [
         key
         for key in a.result.metrics
-        if key in b.result.metrics and all(np.isfinite(result.figure(key)[1]) for result in results)
+        if key in b.result.metrics
+        and all(np.isfinite(result.figure(key).value) for result in results)
     ]
     if not common:
         return None
     ours = [key for key in common if key.partition(",")[0] == MAIN_METRIC]
     key = (ours or common)[0]
     metric = key.partition(",")[0]
-    figures = [side.result.figure(key)[1:] for side in (a, b)]
+    found = [result.figure(key) for result in results]
+    figures = [(one.value, one.stderr) for one in found]
     counts = {side.result.documents for side in (a, b)}
     return Part(
         metric,

@@ -42,7 +42,7 @@ from ultrarm_eval.runs.identity import member_tasks, task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
 from ultrarm_eval.runs.observations import Observations, observe
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 # Of documents that only one run has, as many are named.
 _NAMED = 5
@@ -151,8 +151,8 @@ class _Work:
                     self._rows.append(Row(group.title, *letters, part))
 
     def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
-        main = result.main_metric
-        key = key or ("" if main is None else main[0])
+        main = result.main_figure
+        key = key or ("" if main is None else main.key)
         known = result.run.path, result.task, key
         if known in self._samples:
             return self._samples[known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ultrarm_eval.compare.difference import Difference
+from ultrarm_eval.show.formats import amount, difference_interval, p_value
 from ultrarm_eval.stats.intervals import Interval
 
 #: Adjusted p-values below this show a difference.
@@ -62,14 +63,16 @@ def conclusion(found: Difference, adjusted_p: float | None, tests: int, named: N
 
 def _shown(found: Difference, adjusted_p: float, named: Named) -> str:
     winner, other, interval = _in_favour(found, named)
-    amount = amount_of(abs(found.value), named.are_shares)
+    apart = amount(abs(found.value), named.are_shares)
     better = "higher" if named.higher_is_better is None else "better"
-    said = f"{winner} is {better} than {other} by {amount} on {named.on}{_metric(named)}"
+    said = f"{winner} is {better} than {other} by {apart} on {named.on}{_metric(named)}"
     if interval is None:
-        return f"{said}, adjusted p {p_text(adjusted_p)}; the prompts are too few for an interval."
+        return f"{said}, adjusted p {p_value(adjusted_p)}; the prompts are too few for an interval."
     said += f", {_between(interval, named)}"
     if interval.low <= 0:
-        said += f"; the interval reaches 0, but the test does not (adjusted p {p_text(adjusted_p)})"
+        said += (
+            f"; the interval reaches 0, but the test does not (adjusted p {p_value(adjusted_p)})"
+        )
     return f"{said}."
 
 
@@ -79,23 +82,23 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
     no = f"After correction for {tests} tests no" if is_for_correction else "No"
     said = (
         f"{no} difference is shown between {named.a} and {named.b} on {named.on}{_metric(named)}: "
-        f"{amount_of(abs(found.value), named.are_shares)}"
+        f"{amount(abs(found.value), named.are_shares)}"
     )
     if found.value:
         said += (
             f" more for {winner}" if named.higher_is_better is None else f" in favour of {winner}"
         )
     if interval is None:
-        return f"{said}, p {p_text(adjusted_p)}; the prompts are too few for an interval."
+        return f"{said}, p {p_value(adjusted_p)}; the prompts are too few for an interval."
     said += f", {_between(interval, named)}"
     if is_for_correction:
-        said += f", p {p_text(found.p_value)} taken alone and {p_text(adjusted_p)} adjusted"
+        said += f", p {p_value(found.p_value)} taken alone and {p_value(adjusted_p)} adjusted"
     elif interval.low > 0:
-        said += f", which leaves out 0, but the test finds p {p_text(found.p_value)}"
+        said += f", which leaves out 0, but the test finds p {p_value(found.p_value)}"
     reach = max(abs(interval.low), abs(interval.high))
     if not reach:
         return f"{said}."
-    reached = amount_of(reach, named.are_shares)
+    reached = amount(reach, named.are_shares)
     return f"{said}; a difference of up to {reached} is compatible with the data."
 
 
@@ -110,36 +113,11 @@ def _in_favour(found: Difference, named: Named) -> tuple[str, str, Interval | No
 
 
 def _untested(found: Difference, named: Named) -> str:
-    amount = amount_of(found.value, named.are_shares)
+    apart = amount(found.value, named.are_shares)
     return (
-        f"{named.b} less {named.a} is {amount} on {named.on}{_metric(named)}; without standard "
+        f"{named.b} less {named.a} is {apart} on {named.on}{_metric(named)}; without standard "
         "errors or samples nothing says whether that is chance."
     )
-
-
-def amount_of(value: float, are_shares: bool, *, signed: bool = False) -> str:
-    """A difference with its unit: percentage points, or none."""
-    return number_of(value, are_shares, signed=signed) + (" points" if are_shares else "")
-
-
-def number_of(value: float, are_shares: bool, *, signed: bool = False) -> str:
-    """A difference without its unit: to a tenth of a point, or three places behind the point."""
-    scaled, digits = (100 * value, 1) if are_shares else (value, 3)
-    rounded = round(scaled, digits)
-    sign = "+" if signed else ""
-    # What is not 0 does not read 0.0, and what is does not read -0.0.
-    if scaled and not rounded:
-        return f"{scaled:{sign}.1g}"
-    return f"{rounded + 0.0:{sign}.{digits}f}"
-
-
-def p_text(value: float | None) -> str:
-    """A p-value, to the precision that means something."""
-    if value is None:
-        return "none"
-    if value < 0.0001:
-        return "< 0.0001"
-    return f"{value:.4f}" if value < 0.001 else f"{value:.3f}" if value < 0.1 else f"{value:.2f}"
 
 
 def _metric(named: Named) -> str:
@@ -150,5 +128,4 @@ def _metric(named: Named) -> str:
 
 
 def _between(interval: Interval, named: Named) -> str:
-    low, high = (number_of(end, named.are_shares) for end in (interval.low, interval.high))
-    return f"95 % interval {low} to {high}"
+    return f"95 % interval {difference_interval(interval, named.are_shares)}"

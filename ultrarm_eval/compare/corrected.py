@@ -9,7 +9,7 @@ from ultrarm_eval.compare.compared_tasks import FIGURE
 from ultrarm_eval.compare.comparison import Row
 from ultrarm_eval.compare.conclusions import Named, conclusion
 from ultrarm_eval.runs.task_result import MAIN_METRIC
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 from ultrarm_eval.stats.multiplicity import holm
 
 

@@ -37,7 +37,7 @@ def shared_groups(evaluations: Sequence[Evaluation]) -> list[SharedTask]:
         (place, result)
         for place, evaluation in enumerate(evaluations)
         for result in evaluation.groups.values()
-        if result.main_metric is not None and member_tasks(result.run, result.task)
+        if result.main_figure is not None and member_tasks(result.run, result.task)
     ]
     return shared_of(results)
 
@@ -100,8 +100,8 @@ def weighting(sides: Sequence[GroupSide], key: str) -> str | None:
 def _fitting(group: TaskResult, members: Mapping[str, TaskResult], key: str) -> set[str]:
     if key not in group.metrics or not all(key in one.metrics for one in members.values()):
         return set()
-    value = group.figure(key)[1]
-    figures = [one.figure(key)[1] for one in members.values()]
+    value = group.figure(key).value
+    figures = [one.figure(key).value for one in members.values()]
     made = {BY_TASK: math.fsum(figures) / len(figures)}
     sizes = [one.documents for one in members.values()]
     known = [size for size in sizes if size is not None]

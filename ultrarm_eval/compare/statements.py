@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ultrarm_eval.compare.comparison import Comparison, Row
-from ultrarm_eval.compare.conclusions import LEVEL, is_shown, number_of
+from ultrarm_eval.compare.conclusions import LEVEL, is_shown
 from ultrarm_eval.compare.corrected import subject
 from ultrarm_eval.report.slices import FEWEST_PROMPTS
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.formats import difference, difference_interval
+from ultrarm_eval.show.text import visible_name
 
 # Of differences that are not shown as many are spelled out; the table has all.
 _NAMED = 12
@@ -93,8 +94,7 @@ def _counted(rows: list[Row]) -> str:
 def _told(row: Row) -> str:
     part, found = row.part, row.part.difference
     shares, interval = part.are_shares, found.interval
-    said = f"{subject(row)} {number_of(found.value, shares, signed=True)}"
+    said = f"{subject(row)} {difference(found.value, shares, signed=True)}"
     if interval is not None:
-        low, high = (number_of(end, shares, signed=True) for end in (interval.low, interval.high))
-        said += f" ({low} to {high})"
+        said += f" ({difference_interval(interval, shares, signed=True)})"
     return said

@@ -20,7 +20,6 @@ from ultrarm_eval.engine.kernels.tree_attention import (
     NAME,
     Kernel,
     RowAttention,
-    TreeLayout,
     register,
 )
 from ultrarm_eval.engine.rows import PackedRow, padded_right, single_text
@@ -78,7 +77,7 @@ class DecoderRunner:
         """
         model = self.model
         with self._running, torch.inference_mode():
-            tree = self._row_kernel()(TreeLayout.of(row))
+            tree = self._row_kernel()(row.layout)
             with self._tree_attention(), self._layers:
                 if self._is_spread:
                     # accelerate moves a layer's inputs behind the hook that narrows them.
@@ -102,7 +101,7 @@ class DecoderRunner:
                 ids, _ = padded_right([text], _PADDING_ID, model.device)
                 return model.rewards_after_tokens(ids)[0]
             row = single_text(text)
-            tree = self._row_kernel()(TreeLayout.of(row))
+            tree = self._row_kernel()(row.layout)
             with self._tree_attention():
                 return model.rewards_after_tokens(**self._row_inputs(row, tree))[0]
 

@@ -9,10 +9,39 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ultrarm_eval.engine.tree import Piece
+from ultrarm_eval.engine.tree import Piece, Segment
 from ultrarm_eval.text_format.tokens import TokenIds, Tokens
 
 Span = tuple[int, int]
+
+
+# Positions that are read together: see `TreeLayout.read_at`.
+_READ_TOGETHER = 8
+
+
+@dataclass(frozen=True)
+class TreeLayout:
+    """Who sees whom in a row.
+
+    A segment's tokens see the segments before it on its path and, causally, their own; never a
+    neighbour.
+
+    Attributes:
+        spans: The row's slice of each segment, side by side from 0 on.
+        contexts: For each segment the slices before it on its path.
+        read_at: Where the rewards are read, ascending: each is the last position of a segment. The
+            last one is repeated until there are a multiple of eight, because the products of
+            fewer rows round otherwise and a reward would depend on the texts beside it.
+    """
+
+    spans: Sequence[Span]
+    contexts: Sequence[Sequence[Span]]
+    read_at: Sequence[int]
+
+    def read_segments(self) -> list[int]:
+        """The segment of each position that is read."""
+        last = {stop - 1: segment for segment, (_, stop) in enumerate(self.spans)}
+        return [last[position] for position in self.read_at]
 
 
 @dataclass(frozen=True)
@@ -23,17 +52,13 @@ class PackedRow:
         ids: Token ids, shape (tokens,).
         positions: Position of each token in its own text, shape (tokens,): they go on from the
             shared prefix and start at 0 with the next tree.
-        spans: The row's slice (start, stop) of each segment, in order.
-        contexts: For each segment the slices that it sees before itself, from the root on.
-        read_at: Where the rewards are read, ascending, shape (texts,).
-        texts: Whose rewards they are.
+        layout: Who sees whom, and where rewards are read.
+        texts: Whose rewards they are, in the order in which they are read.
     """
 
     ids: TokenIds
     positions: npt.NDArray[np.int64]
-    spans: tuple[Span, ...]
-    contexts: tuple[tuple[Span, ...], ...]
-    read_at: npt.NDArray[np.int64]
+    layout: TreeLayout
     texts: tuple[int, ...]
 
 
@@ -49,7 +74,6 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[Tokens]) -> PackedRow:
     spans: list[Span] = []
     contexts: list[tuple[Span, ...]] = []
     read_at: list[int] = []
-    ends: list[int] = []
     at = 0
     for piece in pieces:
         first = len(spans)
@@ -62,29 +86,19 @@ def make_row(pieces: Sequence[Piece], texts: Sequence[Tokens]) -> PackedRow:
             at += segment.length
             if segment.ends >= 0:
                 read_at.append(at - 1)
-                ends.append(segment.ends)
+    read_at += read_at[-1:] * (-len(read_at) % _READ_TOGETHER)
     return PackedRow(
         np.concatenate(ids),
         np.concatenate(positions),
-        tuple(spans),
-        tuple(contexts),
-        np.array(read_at),
-        tuple(ends),
+        TreeLayout(spans, contexts, read_at),
+        tuple(text for piece in pieces for text in piece.ends),
     )
 
 
 def single_text(text: Tokens) -> PackedRow:
     """A row of one text in one segment."""
-    length = len(text)
-    return PackedRow(
-        # Tokens are read-only, and torch takes no such array.
-        text.ids.copy(),
-        np.arange(length),
-        ((0, length),),
-        ((),),
-        np.array([length - 1]),
-        (0,),
-    )
+    segment = Segment(0, 0, len(text), -1, 0)
+    return make_row([Piece((segment,), len(text), (0,))], [text])
 
 
 def padded_right(

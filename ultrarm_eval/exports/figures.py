@@ -149,24 +149,25 @@ def _members(evaluation: Evaluation, result: TaskResult) -> tuple[TaskResult, ..
 def _figures_of(
     result: TaskResult, members: tuple[TaskResult, ...], metrics: str
 ) -> list[ReportedFigure]:
-    main = result.main_metric
+    main = result.main_figure
     if main is None:
         return []
-    keys = [main[0]]
+    keys = [main.key]
     if metrics == "all":
-        keys += [key for key in result.metrics if key != main[0]]
+        keys += [key for key in result.metrics if key != main.key]
     # Of an older run it is made of the samples: once, and not for every figure.
     digest = result.data_digest if members == (result,) else None
     found = []
     for key in keys:
-        _, value, error = result.figure(key)
+        one = result.figure(key)
+        value, error = one.value, one.stderr
         if not math.isfinite(value):
             raise DataError(
                 f"{result.run.path}: {result.task} has the figure {key} = {value}, which is no "
                 "number that a leaderboard takes. Leave the task out, --task of the others."
             )
         error = error if error is not None and math.isfinite(error) else None
-        found.append(ReportedFigure(result, members, key, value, error, key == main[0], digest))
+        found.append(ReportedFigure(result, members, key, value, error, key == main.key, digest))
     return found
 
 

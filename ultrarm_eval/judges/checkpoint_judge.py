@@ -173,7 +173,7 @@ class CheckpointJudge(TextJudge):
 
     def identifies(self) -> dict[str, Any]:
         """What the rewards depend on beside the weights, as results report it."""
-        reported = {"judge": self.name, **self.settings()}
+        reported = self.settings()
         return {name: reported[name] for name in identifying() if reported.get(name) is not None}
 
     def describes(self) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ultrarm_eval.report.ranks import RankConfusion
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.judged_document import REFERENCE
 from ultrarm_eval.show.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
-from ultrarm_eval.show.page import count
+from ultrarm_eval.show.formats import count
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +10,7 @@ from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
-
-# In seconds since 1970: the year 2200. What is outside of it is no date.
-_LAST_DATE = 7.3e9
+from ultrarm_eval.show.formats import count, date
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,8 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
     yield "template", config.get("template")
     yield "dtype", config.get("dtype") or config.get("model_dtype")
     yield "quantization", config.get("quantization")
-    yield "parameters", _grouped(config.get("model_num_parameters"))
+    parameters = config.get("model_num_parameters")
+    yield "parameters", count(parameters) if isinstance(parameters, int) else None
     if config.get("max_length") is not None:
         cut = f", longer texts cut on the {config['truncation']}" if "truncation" in config else ""
         yield "max_length", f"{config['max_length']} tokens{cut}"
@@ -82,7 +80,7 @@ def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
         ("unreadable", "critiques without a readable score"),
     ):
         if any(name in of_run for of_run in counts):
-            yield what, _grouped(sum(int(finite(of_run.get(name)) or 0) for of_run in counts))
+            yield what, count(sum(int(finite(of_run.get(name)) or 0) for of_run in counts))
     yield from _of_speed(runs)
 
 
@@ -100,21 +98,17 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
     ]
     if computed:
         tokens, seconds = sum(t for t, _ in computed), sum(s for _, s in computed)
-        yield "tokens of the computed texts", _grouped(tokens)
+        yield "tokens of the computed texts", count(tokens)
         yield (
             "tokens a second",
-            f"{_grouped(round(tokens / seconds))} (in {seconds:.1f} s of the model)",
+            f"{count(round(tokens / seconds))} (in {seconds:.1f} s of the model)",
         )
     elapsed = [t for run in runs if (t := finite(run.results.get("total_evaluation_time_seconds")))]
     if elapsed:
         yield "whole time", f"{sum(elapsed):.1f} s"
-    found = (finite(run.results.get("date")) for run in runs)
-    dates = [date for date in found if date and 0 < date < _LAST_DATE]
-    if dates:
-        first, last = (
-            dt.datetime.fromtimestamp(d, dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
-            for d in (min(dates), max(dates))
-        )
+    started = [run.started for run in runs if run.started is not None]
+    if started:
+        first, last = date(min(started)), date(max(started))
         yield "started", first if first == last else f"{first} to {last}"
 
 
@@ -135,8 +129,3 @@ def _spelled(value: Any) -> str | None:
 
 def _joined(*values: Any) -> str | None:
     return ", ".join(str(value) for value in values if value) or None
-
-
-def _grouped(value: Any) -> str | None:
-    """A count with its thousands apart."""
-    return f"{value:,}".replace(",", "\u202f") if isinstance(value, int) else None

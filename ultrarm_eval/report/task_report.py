@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -23,29 +23,14 @@ from ultrarm_eval.report.slices import (
     all_pairs,
     slices,
 )
+from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import mapping
-from ultrarm_eval.runs.judged_document import PREFERENCE
+from ultrarm_eval.runs.judged_document import PREFERENCE, REFERENCE
 from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
 
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure as the harness wrote it.
-
-    Attributes:
-        metric: Its name.
-        filter: The harness's filter.
-        value: The figure.
-        stderr: Its standard error; None where the harness gives none.
-        higher_is_better: Which way it gets better; None where neither is.
-    """
-
-    metric: str
-    filter: str
-    value: float
-    stderr: float | None
-    higher_is_better: bool | None
+# Between the same figure added up in another order.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -95,6 +80,43 @@ class TaskReport:
     are_pairs: bool = False
 
     @property
+    def value_name(self) -> str:
+        """What the values of its documents are."""
+        return self._value_names[1]
+
+    @property
+    def headline(self) -> Figure | None:
+        """The figure to quote; None where there is none."""
+        if self.overall is not None and (self.main is None or self.kind == REFERENCE):
+            return self.figure_of(self.overall)
+        if self.main is None or self.overall is None:
+            return self.main
+        # That of the samples knows which documents share a prompt.
+        is_same = abs(self.overall.accuracy - self.main.value) < _ROUNDING
+        return replace(self.main, interval=self.overall.interval) if is_same else self.main
+
+    def figure_of(self, part: Slice) -> Figure:
+        """The figure of a part of the task."""
+        metric, label = self._value_names
+        return Figure(
+            metric,
+            "none",
+            part.accuracy,
+            documents=part.documents,
+            interval=part.interval,
+            label=label,
+        )
+
+    @property
+    def _value_names(self) -> tuple[str, str]:
+        """The metric of its documents' values, and what the report calls it."""
+        if self.kind == REFERENCE:
+            return "win_rate", "win rate"
+        if self.kind is not None or self.main is None:
+            return MAIN_METRIC, "accuracy"
+        return self.main.metric, self.main.metric
+
+    @property
     def shown_slices(self) -> tuple[Slice, ...]:
         """The parts that are large enough for a row."""
         return tuple(one for one in self.slices if one.documents >= FEWEST_PROMPTS)
@@ -125,14 +147,12 @@ def report_task(title: str, result: TaskResult, observations: Observations | Non
         result: The harness's figures.
         observations: Its samples, if they are there.
     """
-    figures = tuple(_figure(result, key) for key in result.metrics)
-    main = result.main_metric
     metadata = result.metadata
     about: dict[str, Any] = {
         "title": title,
         "task": result.task,
-        "main": None if main is None else _figure(result, main[0]),
-        "figures": figures,
+        "main": result.main_figure,
+        "figures": tuple(map(result.figure, result.metrics)),
         "settings": {
             name: metadata[name]
             for name in ("preference", "ties", "min_gap", "reference", "n", "version")
@@ -190,12 +210,6 @@ def _without_samples(result: TaskResult) -> str:
         f"There are no samples of {result.task} beside the results, so there is nothing to say "
         "beyond its figures. Run lm_eval with --log_samples."
     )
-
-
-def _figure(result: TaskResult, key: str) -> Figure:
-    _, value, stderr = result.figure(key)
-    metric, _, filter_name = key.partition(",")
-    return Figure(metric, filter_name, value, stderr, result.higher_is_better(metric))
 
 
 def _remarks(result: TaskResult) -> list[str]:

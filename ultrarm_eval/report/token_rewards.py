@@ -11,7 +11,7 @@ from pathlib import Path
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import TokenJudge
 from ultrarm_eval.judges.loading import load_judge, require_token_judge
-from ultrarm_eval.report.shown_pairs import LONGEST_TEXT, ShownPair, ShownText, SideTokens
+from ultrarm_eval.report.pairs import LONGEST_TEXT, ShownPair, ShownText, SideTokens
 from ultrarm_eval.runs.evaluation import Evaluation
 
 logger = logging.getLogger(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ultrarm_eval.runs.judge_identity import (
     FINGERPRINT,
+    IDENTIFIES,
     OF_COMPUTING,
     PARAMETERS,
     arguments,
@@ -49,7 +50,7 @@ def model_settings(run: Run) -> dict[str, Any]:
     if config.get("judge") is not None:
         own = config.get("judge_settings")
         reported = own if isinstance(own, Mapping) else config
-        about = {name: config.get(name) for name in ("judge", FINGERPRINT, PARAMETERS)}
+        about = {name: config.get(name) for name in ("judge", FINGERPRINT, IDENTIFIES, PARAMETERS)}
         found = judge_settings({**reported, **about}, given)
         fingerprint = found.pop(FINGERPRINT, None)
         found["model_sha"] = config.get("model_sha")

@@ -6,68 +6,45 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.settings import identifying, known_settings
+
 #: The key under which settings hold a judge's fingerprint.
 FINGERPRINT = "fingerprint"
 #: The key under which settings hold the names of those that a user can give to a judge of another
 #: package: a default is told from another value whether it was given or not.
 PARAMETERS = "judge_parameters"
-#: Settings of the judges of this package that rewards depend on, in the order of labels.
-_USUAL = (
-    "judge",
-    "revision",
-    "template",
-    "dtype",
-    "quantization",
-    "special_tokens",
-    "max_length",
-    "truncation",
-    "appends_eos",
-    "parity",
-    "reduction",
-    "reference",
-    "reference_revision",
-    "beta",
-    "samples",
-    "temperature",
-    "seed",
-    "max_new_tokens",
-)
-#: How fast and where a judge or a model computes, and what happened to its texts: no reward depends
-#: on any of it.
-OF_COMPUTING = frozenset(
+#: The key under which results hold what a judge says that its rewards depend on.
+IDENTIFIES = "judge_identifies"
+# The order of labels.
+_USUAL = tuple(identifying())
+# How models of the harness compute, and where.
+_OF_MODELS = frozenset(
     {
-        "attn_implementation",
-        "batch_size",
         "batch_sizes",
-        "batching",
-        "counts",
         "data_parallel_size",
-        "device",
         "device_used",
         "gpu_memory_utilization",
-        "max_batch_size",
-        "max_batch_tokens",
         "max_retries",
         "num_concurrent",
         "num_parameters",
-        "parallelize",
-        "parameters",
-        "score_store",
-        "scoring_seconds",
         "tensor_parallel_size",
-        "torch_compile",
         "trust_remote_code",
     }
 )
+#: How fast and where a judge or a model computes, and what happened to its texts: no reward depends
+#: on any of it.
+OF_COMPUTING = _OF_MODELS | set(known_settings()) - {*_USUAL, "pretrained", "weights_digest"}
 # What results hold beside a judge's settings: the judge's name, and what the harness and the model
-# around the judge write there.
+# around the judge write there. Only results without `judge_settings` have them side by side.
 _BESIDE = frozenset(
     {
         "name",
         "pretrained",
         FINGERPRINT,
+        IDENTIFIES,
         PARAMETERS,
         "judge_counts",
+        "judge_describes",
         "judge_settings",
         "model",
         "model_args",
@@ -91,9 +68,9 @@ _BESIDE = frozenset(
 def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     """What a judge's rewards depend on, as far as its results say it.
 
-    Where they hold the judge's fingerprint, it tells what they depend on: beside it stand the usual
-    settings, and those that the user gave or could have given. Older results have none: then every
-    setting counts that is not known for one of computing.
+    Results hold what the judge says of it. Older ones hold its settings: where they hold the
+    judge's fingerprint as well, the usual settings count, and those that the user gave or could
+    have given; else every setting that is not known for one of computing.
 
     Args:
         reported: What the judge says of itself, in results also beside other things.
@@ -101,8 +78,10 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     """
     known = {name: v for name, v in reported.items() if name not in OF_COMPUTING | _BESIDE}
     own = {name: v for name, v in given.items() if name not in OF_COMPUTING | _BESIDE}
-    fingerprint = reported.get(FINGERPRINT)
-    if fingerprint is not None:
+    fingerprint, identifies = reported.get(FINGERPRINT), reported.get(IDENTIFIES)
+    if isinstance(identifies, Mapping):
+        known = {**{name: v for name, v in known.items() if name in (*own, "judge")}, **identifies}
+    elif fingerprint is not None:
         parameters = reported.get(PARAMETERS)
         # A list of texts; damaged results may hold anything.
         told = [*_USUAL, *own, *(parameters if isinstance(parameters, list) else ())]

@@ -80,8 +80,8 @@ class _Reading:
     """Grows the columns."""
 
     def __init__(self, result: TaskResult, key: str | None) -> None:
-        main = result.main_metric
-        key = key or ("" if main is None else main[0])
+        main = result.main_figure
+        key = key or ("" if main is None else main.key)
         self._result, self._metadata = result, result.metadata
         self._metric, _, self._filter = key.partition(",")
         self._filters = {key.partition(",")[2] for key in result.metrics}

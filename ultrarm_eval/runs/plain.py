@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+#: Metadata of a dataclass's field that is no part of its JSON.
+NOT_WRITTEN = {"json": False}
 # What the harness writes has less than ten; each level takes several of Python's frames.
 _DEEPEST = 100
 
@@ -33,7 +35,8 @@ def as_plain(value: Any) -> Any:
         TypeError: A value has no such form.
     """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: as_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        written = [f for f in dataclasses.fields(value) if f.metadata.get("json", True)]
+        return {f.name: as_plain(getattr(value, f.name)) for f in written}
     if isinstance(value, Mapping):
         return {str(key): as_plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.plain import is_too_deep
 from ultrarm_eval.runs.sample_lines import sample_lines
 
@@ -19,6 +21,8 @@ STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
 _RESULTS = re.compile(rf".+_({STAMP})\.json")
 # Arguments of a model that the harness takes for its name; without any it draws one.
 _NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+# In seconds since 1970: the year 2200. What is outside of it is no date.
+_LAST = 7.3e9
 _DRAWN = re.compile(r"[a-z0-9]{8}")
 
 
@@ -52,6 +56,12 @@ class Run:
             named = None
         kind = config.get("judge") or config.get("model")
         return str(config.get("pretrained") or named or kind or self.path.parent.name)
+
+    @property
+    def started(self) -> datetime | None:
+        """When it began, in UTC; None where it does not say so."""
+        date = finite(self.results.get("date"))
+        return datetime.fromtimestamp(date, timezone.utc) if date and 0 < date < _LAST else None
 
     def samples_path(self, task: str) -> Path:
         """Where the harness writes the samples of a task, whether they are there or not."""

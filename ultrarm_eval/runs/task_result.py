@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.runs.digest import samples_digest
+from ultrarm_eval.runs.figure import Figure, harness_interval
 from ultrarm_eval.runs.identity import mapping, member_tasks
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
@@ -72,6 +74,7 @@ class TaskResult:
             for key, value in self.figures.items()
             if key not in _NO_METRICS
             and "_stderr," not in key
+            and not key.endswith(",")
             and isinstance(value, int | float)
             and not isinstance(value, bool)
             # JSON has integers that no float can hold.
@@ -98,23 +101,43 @@ class TaskResult:
         return {k: _shown(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
 
     @property
-    def main_metric(self) -> tuple[str, float, float | None] | None:
-        """The figure to quote: its key, its value and its standard error.
-
-        `acc,none` if there is one, else the first. None where there are no figures.
-        """
+    def main_figure(self) -> Figure | None:
+        """The figure to quote: `acc,none` if there is one, else the first; None without figures."""
         keys = self.metrics
         if not keys:
             return None
         ours = [key for key in keys if key.partition(",")[0] == MAIN_METRIC]
         return self.figure((ours or list(keys))[0])
 
-    def figure(self, key: str) -> tuple[str, float, float | None]:
-        """A figure by its key, with its value and its standard error, if it has one."""
+    def figure(self, key: str) -> Figure:
+        """A figure by its key, one of `metrics`."""
         metric, _, filter_name = key.partition(",")
+        value, documents = float(self.figures[key]), self.all_documents
         error = self.figures.get(f"{metric}_stderr,{filter_name}")
         known = finite(error) if isinstance(error, int | float) else None
-        return key, float(self.figures[key]), known
+        return Figure(
+            metric,
+            filter_name,
+            value,
+            known,
+            self.higher_is_better(metric),
+            documents,
+            harness_interval(metric, value, known, documents),
+        )
+
+    @functools.cached_property
+    def members(self) -> tuple[TaskResult, ...]:
+        """What the run says about each task of a group; of a task this result alone."""
+        names = member_tasks(self.run, self.task)
+        figures = {name: mapping(self.run.results["results"].get(name)) for name in names}
+        return tuple(TaskResult(name, self.run, figures[name]) for name in names) or (self,)
+
+    @functools.cached_property
+    def all_documents(self) -> int | None:
+        """How many documents were evaluated, of a group in all its tasks; None if not known."""
+        counts = [one.documents for one in self.members]
+        known = [count for count in counts if count is not None]
+        return sum(known) if len(known) == len(counts) else None
 
     def higher_is_better(self, metric: str) -> bool | None:
         """Whether a higher value of a metric is better; None where neither is."""

@@ -6,20 +6,36 @@ import base64
 import functools
 import hashlib
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
-from ultrarm_eval.show.visible import visible, visible_name
+from ultrarm_eval.show import formats
+from ultrarm_eval.show.text import visible, visible_name
 
 # What would end a script element, or begin a comment or a character reference, in HTML.
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
-_NONE = "\N{EN DASH}"
+#: What a template may write a value with.
+_FORMATS: tuple[Callable[..., str], ...] = (
+    formats.percent,
+    formats.number,
+    formats.count,
+    formats.counted,
+    formats.p_value,
+    formats.quantity,
+    formats.interval,
+    formats.figure_value,
+    formats.figure_interval,
+    formats.cell_value,
+    formats.cell_interval,
+    formats.difference,
+    formats.amount,
+    formats.difference_interval,
+)
 _BREAKS = re.compile(r"[_/]+")
 
 
@@ -89,11 +105,8 @@ def _environment() -> jinja2.Environment:
     environment.filters |= {
         "name": visible_name,
         "breakable": breakable_name,
-        "percent": percent,
-        "number": number,
-        "count": count,
-        "p_value": p_value,
     }
+    environment.filters |= {of.__name__: of for of in _FORMATS}
     environment.globals["place"] = interval_bar
     return environment
 
@@ -105,33 +118,6 @@ def _shown(value: Any) -> Any:
 def breakable_name(name: object) -> Markup:
     """A name on one line, that may be broken behind an underscore or a slash."""
     return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(visible_name(name)))))  # noqa: S704 - escaped
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """A share in percent; a dash where there is none."""
-    return _NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
-
-
-def number(value: float | None, digits: int = 3) -> str:
-    """A number; a dash where there is none."""
-    return _NONE if value is None or math.isnan(value) else f"{value:.{digits}f}"
-
-
-def count(value: object) -> str:
-    """A count with thousands apart; a dash where there is none, and what is no number as it is."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return _NONE
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    spelled = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
-    return spelled.replace(",", "\u202f")
-
-
-def p_value(value: float | None) -> str:
-    """A p-value, to the precision that means something."""
-    if value is None:
-        return _NONE
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}" if value < 0.1 else f"{value:.2f}"
 
 
 def interval_bar(

@@ -37,6 +37,11 @@ class Interval:
     level: float = 0.95
     method: str = ""
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Its lower and its upper end."""
+        return self.low, self.high
+
 
 def wilson_interval(successes: float, n: float, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share.

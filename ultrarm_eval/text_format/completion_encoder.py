@@ -47,8 +47,8 @@ class CompletionEncoder(TextEncoder):
             self._prompt_alone(template, messages)
             for template, messages in zip(templates, conversations, strict=True)
         ]
-        for number, whole, ids in zip(numbers, wholes, self._tokenise(alone), strict=True):
-            yield self._placed(whole, self._behind_bos(ids), number)
+        for number, whole, ids in zip(numbers, wholes, self._tokens.encode(alone), strict=True):
+            yield self._placed(whole, ids, number)
 
     def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
         """See `TextEncoder.place`."""

@@ -26,10 +26,9 @@ from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_syst
 from ultrarm_eval.text_format.template import Template, template_for
 from ultrarm_eval.text_format.template_check import TurnCheck, check_template, probe_turns
 from ultrarm_eval.text_format.textual_tokenizer import (
-    backend_unknown_id,
+    ParsingTokenizer,
+    TextualTokenizer,
     closing_id,
-    opening_id,
-    textual_backend,
 )
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
@@ -101,21 +100,25 @@ class TextEncoder:
         backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
         backend.no_truncation()
         backend.no_padding()
-        self._parsing = backend
         added = backend.get_added_tokens_decoder().values()
         self._literals = SpecialLiterals(token.content for token in added if token.special)
         # Runs of spaces, which some tokenizers add, are spelled by every indented line.
         self._added = SpecialLiterals(
             token.content for token in added if not token.special and token.content.strip()
         )
-        self._textual, self._alias_ids = textual_backend(
-            backend,
-            self._literals,
-            restore_prefix=is_sentencepiece and not template.writes_special_tokens,
+        writes_special_tokens = template.writes_special_tokens
+        self._tokens = (
+            # The tutorial tokenises as the tokenizer does by itself; a template that writes
+            # special tokens has written its own BOS.
+            ParsingTokenizer(backend, is_bare=not writes_special_tokens)
+            if special_tokens == "parse"
+            else TextualTokenizer(
+                backend,
+                self._literals,
+                restore_prefix=is_sentencepiece and not writes_special_tokens,
+            )
         )
-        # What a text contains must not reach these; an unknown character may reach <unk>.
-        self._control_ids = set(self._alias_ids.values()) - {backend_unknown_id(backend)}
-        self.bos_id = opening_id(backend)
+        self.bos_id = self._tokens.bos_id
         self.closing_id = closing_id(backend) if closes_texts else None
         self.unread_id = unread_id
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
@@ -201,8 +204,8 @@ class TextEncoder:
         messages = self._messages(prompt)
         # A template that changes the completion writes another mark: ids part there as well.
         before, _ = self._before(template_for(self.template, messages), messages)
-        (ids,) = self._tokenise([before])
-        start = common_prefix(list(whole.tokens), self._behind_bos(ids))
+        (ids,) = self._tokens.encode([before])
+        start = common_prefix(list(whole.tokens), ids)
         cut = len(whole.tokens) - len(encoded.tokens)
         if cut:
             start = max(start - cut, int(self.bos_id is not None))
@@ -237,7 +240,7 @@ class TextEncoder:
             templates.append(template)
             found.append((spells, tuple(remarks)))
         for ids, template, number, (spells, said) in zip(
-            self._tokenise(texts), templates, numbers, found, strict=True
+            self._tokens.encode(texts), templates, numbers, found, strict=True
         ):
             yield self._finish(ids, template, spells, said, number)
 
@@ -292,22 +295,6 @@ class TextEncoder:
             found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
         return frozenset(found)
 
-    def _tokenise(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        if self.special_tokens == "parse":
-            # The tutorial tokenises as the tokenizer does by itself; a template that writes
-            # special tokens has written its own BOS.
-            as_is = not self.template.writes_special_tokens
-            for encoding in self._parsing.encode_batch_fast(list(texts), add_special_tokens=as_is):
-                yield list(encoding.ids)
-            return
-        for encoding in self._textual.encode_batch_fast(list(texts), add_special_tokens=False):
-            if not self._control_ids.isdisjoint(encoding.ids):
-                raise ScoringError(
-                    "The tokenizer reads a special token that a text spells as a control token, "
-                    "whatever it is told. Use special_tokens=parse, and mind such texts."
-                )
-            yield [self._alias_ids.get(i, i) for i in encoding.ids]
-
     def _finish(
         self,
         ids: list[int],
@@ -316,7 +303,6 @@ class TextEncoder:
         remarks: tuple[str, ...],
         position: int,
     ) -> EncodedText:
-        ids = self._behind_bos(ids)
         suffix = self._suffix(ids, template)
         most = self._most_tokens()
         truncated = most is not None and len(ids) + len(suffix) > most
@@ -334,14 +320,6 @@ class TextEncoder:
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
         return EncodedText(Tokens.of(ids), truncated, spells, remarks)
-
-    def _behind_bos(self, ids: list[int]) -> list[int]:
-        if self.bos_id is not None and ids[:1] != [self.bos_id]:
-            return [self.bos_id, *ids]
-        if self.bos_id is not None and self.special_tokens == "text" and ids[1:2] == [self.bos_id]:
-            # A chat template that writes BOS behind a BOS: exactly one is kept.
-            return ids[1:]
-        return ids
 
     def _most_tokens(self) -> int | None:
         """How many tokens are kept; all if None."""

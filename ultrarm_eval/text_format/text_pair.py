@@ -84,7 +84,7 @@ class PairEncoder(TextEncoder):
         wholes = list(super()._encode_batch(prompts, completions, numbers))
         conversations = [self._messages(prompt) for prompt in prompts]
         before = [self._before(self.template, turns)[0] for turns in conversations if turns]
-        lengths = iter([len(self._behind_bos(ids)) for ids in self._tokenise(before)])
+        lengths = iter([len(ids) for ids in self._tokens.encode(before)])
         for whole, messages in zip(wholes, conversations, strict=True):
             yield self._paired(whole, next(lengths) if messages else len(whole.tokens))
 

@@ -1,16 +1,119 @@
-"""A tokenizer that reads spelled-out special tokens as text, as sentencepiece does."""
+"""Texts to ids: spelled-out special tokens as text, as sentencepiece does, or parsed."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tokenizers import Tokenizer
 
+from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.text_format.special_tokens import SpecialLiterals
 
 
-def textual_backend(
+class ParsingTokenizer:
+    """A Hugging Face tokenizer as it is: spelled-out special tokens are special tokens.
+
+    Attributes:
+        bos_id: The token that every text begins with; None if there is none.
+    """
+
+    def __init__(self, backend: Tokenizer, *, is_bare: bool) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            backend: The fast tokenizer's backend, which neither cuts nor pads.
+            is_bare: Whether texts have no special tokens of their own, and get those that the
+                tokenizer adds by itself.
+        """
+        self._backend, self._is_bare = backend, is_bare
+        self.bos_id = opening_id(backend)
+
+    def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """The token ids of texts, BOS first."""
+        for encoding in self._backend.encode_batch_fast(
+            list(texts), add_special_tokens=self._is_bare
+        ):
+            ids = list(encoding.ids)
+            if self.bos_id is not None and ids[:1] != [self.bos_id]:
+                ids = [self.bos_id, *ids]
+            yield ids
+
+
+class TextualTokenizer:
+    """A copy of a tokenizer that reads spelled-out special tokens as text.
+
+    What a template writes for them are aliases, which become the special tokens.
+
+    Attributes:
+        bos_id: The token that every text begins with; None if there is none.
+    """
+
+    def __init__(
+        self, backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
+    ) -> None:
+        """Makes the copy.
+
+        Args:
+            backend: The fast tokenizer's backend, which neither cuts nor pads.
+            literals: Its special tokens.
+            restore_prefix: Whether a space stands before every text, as sentencepiece has it.
+        """
+        self.bos_id = opening_id(backend)
+        self._backend, self._alias_ids = _textual(backend, literals, restore_prefix=restore_prefix)
+        # What a text contains must not reach these; an unknown character may reach <unk>.
+        self._control_ids = set(self._alias_ids.values()) - {_unknown_id(backend)}
+
+    def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
+        """The token ids of texts, exactly one BOS first.
+
+        Raises:
+            ScoringError: The tokenizer makes a special token of what a text spells.
+        """
+        for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False):
+            if not self._control_ids.isdisjoint(encoding.ids):
+                raise ScoringError(
+                    "The tokenizer reads a special token that a text spells as a control token, "
+                    "whatever it is told. Use special_tokens=parse, and mind such texts."
+                )
+            ids = [self._alias_ids.get(i, i) for i in encoding.ids]
+            if self.bos_id is not None and ids[:1] != [self.bos_id]:
+                ids = [self.bos_id, *ids]
+            elif self.bos_id is not None and ids[1:2] == [self.bos_id]:
+                # A chat template that writes BOS behind a BOS.
+                ids = ids[1:]
+            yield ids
+
+
+def _unknown_id(backend: Tokenizer) -> int | None:
+    """The id of the token for what the vocabulary lacks."""
+    model = json.loads(backend.to_str())["model"]
+    if isinstance(model.get("unk_id"), int):
+        return int(model["unk_id"])
+    unknown = model.get("unk_token")
+    return backend.token_to_id(unknown) if isinstance(unknown, str) else None
+
+
+def opening_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts before a text by itself.
+
+    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
+    is there.
+    """
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None
+
+
+def closing_id(backend: Tokenizer) -> int | None:
+    """The one token that the tokenizer puts behind a text by itself."""
+    plain = backend.encode("a", add_special_tokens=False).ids
+    whole = backend.encode("a").ids
+    return whole[-1] if plain and whole[-1 - len(plain) : -1] == plain else None
+
+
+def _textual(
     backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
 ) -> tuple[Tokenizer, dict[int, int]]:
     """A copy of the tokenizer that reads spelled-out special tokens as text.
@@ -40,33 +143,6 @@ def textual_backend(
     }
     textual.encode_special_tokens = True
     return textual, alias_ids
-
-
-def backend_unknown_id(backend: Tokenizer) -> int | None:
-    """The id of the token for what the vocabulary lacks."""
-    model = json.loads(backend.to_str())["model"]
-    if isinstance(model.get("unk_id"), int):
-        return int(model["unk_id"])
-    unknown = model.get("unk_token")
-    return backend.token_to_id(unknown) if isinstance(unknown, str) else None
-
-
-def opening_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts before a text by itself.
-
-    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
-    is there.
-    """
-    plain = backend.encode("a", add_special_tokens=False).ids
-    whole = backend.encode("a").ids
-    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None
-
-
-def closing_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts behind a text by itself."""
-    plain = backend.encode("a", add_special_tokens=False).ids
-    whole = backend.encode("a").ids
-    return whole[-1] if plain and whole[-1 - len(plain) : -1] == plain else None
 
 
 def _restore_dummy_prefix(description: dict[str, Any]) -> None:

@@ -12,9 +12,8 @@ from tests.text_format.token_texts import as_tokens, distinct_texts
 from ultrarm_eval.engine.kernels import flex
 from ultrarm_eval.engine.kernels.flex import FlexAttention, seen_until_position
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
-from ultrarm_eval.engine.kernels.tree_attention import TreeLayout
 from ultrarm_eval.engine.kernels.varlen import MOST_GATHERED, VarlenAttention
-from ultrarm_eval.engine.rows import make_row
+from ultrarm_eval.engine.rows import TreeLayout, make_row
 from ultrarm_eval.engine.tree import cut, prefix_forest
 
 HEADS, SIZE = 4, 8
@@ -60,7 +59,7 @@ def layout_of(texts, least_shared):
         for tree in prefix_forest(tokens, least_shared=least_shared)
         for piece in cut(tree, 10**6, None)
     ]
-    return TreeLayout.of(make_row(pieces, tokens))
+    return make_row(pieces, tokens).layout
 
 
 def expected_of(layout, query, key, value, scale):

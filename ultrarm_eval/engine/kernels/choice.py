@@ -12,8 +12,9 @@ import torch
 
 from ultrarm_eval.engine.kernels.flex import FlexAttention
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
-from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention, TreeLayout
+from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention
 from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel, torch_kernel
+from ultrarm_eval.engine.rows import TreeLayout
 from ultrarm_eval.errors import DeviceError, first_line, unknown_choice
 
 logger = logging.getLogger(__name__)

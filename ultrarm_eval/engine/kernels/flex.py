@@ -9,7 +9,7 @@ import torch
 from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
-from ultrarm_eval.engine.kernels.tree_attention import TreeLayout
+from ultrarm_eval.engine.rows import TreeLayout
 
 # Blocks of the mask, and the least length: few lengths mean few compiled kernels.
 _BLOCK, _LEAST = 128, 1024

@@ -6,49 +6,15 @@ Kernels are plugged into transformers' own attention interface.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-from ultrarm_eval.engine.rows import PackedRow, Span
+from ultrarm_eval.engine.rows import TreeLayout
 from ultrarm_eval.errors import ScoringError
 
 NAME = "ultrarm_eval_tree"
-_ROWS = 8
-
-
-@dataclass(frozen=True)
-class TreeLayout:
-    """Who sees whom in a row.
-
-    A segment's tokens see the segments before it on its path and, causally, their own; never a
-    neighbour.
-
-    Attributes:
-        spans: The row's slice of each segment, side by side from 0 on.
-        contexts: For each segment the slices before it on its path.
-        read_at: Where the rewards are read, ascending: each is the last position of a segment. The
-            last one is repeated until there are a multiple of eight, because the products of
-            fewer rows round otherwise and a reward would depend on the texts beside it.
-    """
-
-    spans: Sequence[Span]
-    contexts: Sequence[Sequence[Span]]
-    read_at: Sequence[int]
-
-    @classmethod
-    def of(cls, row: PackedRow) -> TreeLayout:
-        """The layout of a row."""
-        read_at = [int(position) for position in row.read_at]
-        read_at += read_at[-1:] * (-len(read_at) % _ROWS)
-        return cls(row.spans, row.contexts, read_at)
-
-    def read_segments(self) -> list[int]:
-        """The segment of each position that is read."""
-        last = {stop - 1: segment for segment, (_, stop) in enumerate(self.spans)}
-        return [last[position] for position in self.read_at]
 
 
 class RowAttention(ABC):

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from ultrarm_eval.engine.kernels.tree_attention import RowAttention, TreeLayout
-from ultrarm_eval.engine.rows import Span
+from ultrarm_eval.engine.kernels.tree_attention import RowAttention
+from ultrarm_eval.engine.rows import Span, TreeLayout
 
 #: A call gathers at most this many times the row's tokens: many answers of one long prompt would
 #: repeat its keys for each of them.

@@ -1,4 +1,4 @@
-"""All that a report says, before it is a page, Markdown or JSON."""
+"""A report: all that it says, before it is a page, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ultrarm_eval.report.disagreements import disagreements
 from ultrarm_eval.report.facts import Fact, facts_of
-from ultrarm_eval.report.shown_pairs import Candidate, ShownPair, candidates, show_pairs
-from ultrarm_eval.report.task_report import Figure, TaskReport, report_task
+from ultrarm_eval.report.pairs import (
+    Candidate,
+    ShownPair,
+    candidates,
+    disagreements,
+    show_pairs,
+)
+from ultrarm_eval.report.task_report import TaskReport, report_task
 from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.observations import Observations, observe
 
 FORMAT = "ultrarm_eval.report/1"

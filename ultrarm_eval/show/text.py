@@ -9,6 +9,9 @@ from ultrarm_eval.messages import well_formed
 # Controls that reorder the text around them (Unicode Standard Annex 9: embeddings, overrides,
 # isolates), and those that no page can show. Tab, line feed and carriage return are layout.
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
+# What Markdown, or HTML in it, reads as markup.
+# An underscore inside of a word is none.
+_MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&]|(?<!\w)_|_(?!\w)")
 _LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
 
 
@@ -24,3 +27,8 @@ def visible_name(name: object, most: int = 200) -> str:
     """A name on one line, cut where it is longer than any name should be."""
     line = visible(_LINE_BREAKS.sub(" ", str(name)))
     return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
+def markdown(text: object) -> str:
+    """A text on one line, in which nothing is markup of Markdown or HTML."""
+    return _MARKUP.sub(lambda found: f"\\{found[0]}", visible_name(text, 2000))

@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ultrarm_eval.compare.compared_tasks import Part
 from ultrarm_eval.compare.comparison import Comparison, Row
-from ultrarm_eval.compare.conclusions import number_of, p_text
 from ultrarm_eval.compare.statements import small_parts_note
+from ultrarm_eval.show.formats import (
+    NONE,
+    counted,
+    difference,
+    difference_interval,
+    number,
+    p_value,
+    quantity,
+)
+from ultrarm_eval.show.table import Table
 
-_NONE = "-"
 _TESTS = {"mcnemar": "McNemar, exact", "sign-flip": "sign flips", "unpaired z": "z, unpaired"}
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-        title: What it shows.
-        note: What has to be known to read it.
-        columns: The columns' names.
-        texts: How many columns from the left are texts; the others are numbers.
-        rows: The cells of each row.
-    """
-
-    title: str
-    note: str
-    columns: tuple[str, ...]
-    texts: int
-    rows: tuple[tuple[str, ...], ...]
 
 
 def tables_of(comparison: Comparison) -> list[Table]:
@@ -46,18 +34,13 @@ def tables_of(comparison: Comparison) -> list[Table]:
     return [table for table in made if table.rows]
 
 
-def figure_text(value: float, are_shares: bool) -> str:
-    """A figure with its unit."""
-    return f"{100 * value:.1f} %" if are_shares else number_of(value, are_shares)
-
-
 def _whole(part: Part) -> str:
     return f"group, {part.weighting}" if part.members else "all"
 
 
 def _runs(comparison: Comparison) -> Table:
     rows = tuple((run.letter, run.label, ", ".join(run.results)) for run in comparison.runs)
-    return Table("Runs", "", ("", "Run", "Results"), 3, rows)
+    return Table(("", "Run", "Results"), 3, rows)
 
 
 def _differences(comparison: Comparison) -> Table:
@@ -85,28 +68,26 @@ def _differences(comparison: Comparison) -> Table:
 
     def cells(row: Row) -> tuple[str, ...]:
         part, found = row.part, row.part.difference
-        shares, interval = part.are_shares, found.interval
+        shares = part.are_shares
         name = f"{part.dimension}: {part.name}" if part.name is not None else _whole(part)
-        ends = () if interval is None else (interval.low, interval.high)
         return (
             row.task,
             *_if(has_parts, name),
             *_if(has_metrics, part.metric),
             *_if(not is_pair, f"{row.a}, {row.b}"),
-            _NONE if found.documents is None else str(found.documents),
-            figure_text(found.figure_a, shares),
-            figure_text(found.figure_b, shares),
-            number_of(found.value, shares, signed=True),
-            " to ".join(number_of(end, shares, signed=True) for end in ends) or _NONE,
-            _NONE if found.p_value is None else p_text(found.p_value),
-            _NONE if row.adjusted_p is None else p_text(row.adjusted_p),
-            _NONE if found.test is None else _TESTS[found.test],
+            NONE if found.documents is None else str(found.documents),
+            quantity(found.figure_a, shares),
+            quantity(found.figure_b, shares),
+            difference(found.value, shares, signed=True),
+            difference_interval(found.interval, shares, signed=True),
+            p_value(found.p_value),
+            p_value(row.adjusted_p),
+            NONE if found.test is None else _TESTS[found.test],
         )
 
     note = (
         "Differences of shares are in percentage points. Intervals and tests are over prompts; "
-        f"adjusted p-values by Holm's method over {comparison.tests} "
-        f"{'test' if comparison.tests == 1 else 'tests'}."
+        f"adjusted p-values by Holm's method over {counted(comparison.tests, 'test')}."
     )
     if any(row.part.members for row in rows):
         note += (
@@ -115,9 +96,7 @@ def _differences(comparison: Comparison) -> Table:
         )
     if comparison.small_parts:
         note += f" {small_parts_note(comparison)}"
-    return Table(
-        "Differences", note, (*texts, *numbers), len(texts), tuple(cells(row) for row in rows)
-    )
+    return Table((*texts, *numbers), len(texts), [cells(row) for row in rows], "Differences", note)
 
 
 def _agreements(comparison: Comparison) -> Table:
@@ -142,15 +121,15 @@ def _agreements(comparison: Comparison) -> Table:
             row.task,
             f"{row.a}, {row.b}",
             str(found.pairs),
-            figure_text(found.same, True),
+            quantity(found.same, True),
             *(
-                _optional(value)
+                number(value, 2)
                 for value in (found.kappa, found.errors_kappa, found.rewards, found.margins)
             ),
-            *_if(has_right, figure_text(found.accuracy_a, True)),
-            *_if(has_right, figure_text(found.accuracy_b, True)),
-            _optional(found.labels_kappa_a),
-            _optional(found.labels_kappa_b),
+            *_if(has_right, quantity(found.accuracy_a, True)),
+            *_if(has_right, quantity(found.accuracy_b, True)),
+            number(found.labels_kappa_a, 2),
+            number(found.labels_kappa_b, 2),
         )
         for row in comparison.agreements
         for found in [row.agreement]
@@ -161,7 +140,7 @@ def _agreements(comparison: Comparison) -> Table:
         "rank correlation. "
         f"{'Right, and the' if has_right else 'The'} last two kappas: each with the labels."
     )
-    return Table("Agreement of the judges", note, columns, 2, rows)
+    return Table(columns, 2, rows, "Agreement of the judges", note)
 
 
 def _unmatched(comparison: Comparison) -> Table:
@@ -187,12 +166,12 @@ def _unmatched(comparison: Comparison) -> Table:
         f"Only {first}",
         f"Only {second}",
     )
-    return Table("Documents without a match", "They are not compared.", columns, 4, rows)
+    return Table(columns, 4, rows, "Documents without a match", "They are not compared.")
 
 
 def _not_shared(comparison: Comparison) -> Table:
     rows = tuple((one.task, ", ".join(one.runs)) for one in comparison.not_shared)
-    return Table("Tasks that not all runs have", "", ("Task", "In"), 2, rows)
+    return Table(("Task", "In"), 2, rows, "Tasks that not all runs have")
 
 
 def _settings(comparison: Comparison) -> Table:
@@ -201,12 +180,12 @@ def _settings(comparison: Comparison) -> Table:
         (
             one.task or "all",
             one.name,
-            *(one.values.get(letter, _NONE) for letter in letters),
+            *(one.values.get(letter, NONE) for letter in letters),
         )
         for one in comparison.settings
     )
     columns = ("Of", "Setting", *letters)
-    return Table("Settings in which the runs differ", "", columns, len(columns), rows)
+    return Table(columns, len(columns), rows, "Settings in which the runs differ")
 
 
 def _pair_names(comparison: Comparison) -> tuple[str, str]:
@@ -217,11 +196,7 @@ def _pair_names(comparison: Comparison) -> tuple[str, str]:
 
 def _listed(first: Sequence[str], count: int) -> str:
     shown = ", ".join(first)
-    return f"{shown}, …" if count > len(first) else shown or _NONE
-
-
-def _optional(value: float | None) -> str:
-    return _NONE if value is None else f"{value:.2f}"
+    return f"{shown}, …" if count > len(first) else shown or NONE
 
 
 def _if(condition: bool, text: str) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
-"""The pairs that a report shows with their texts."""
+"""The pairs that a report shows, with their texts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.report.worth_reading import (
@@ -15,11 +18,14 @@ from ultrarm_eval.report.worth_reading import (
     ChosenPair,
     PairTexts,
     choose_pairs,
+    first_of_each,
     read_texts,
 )
+from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.matching import match_documents, match_pairs
 from ultrarm_eval.runs.observations import Observations
 from ultrarm_eval.show.page import size_in_page
-from ultrarm_eval.show.visible import visible_name
+from ultrarm_eval.show.text import visible_name
 
 #: Why pairs are shown, in the order in which they are.
 REASONS = (DISAGREEMENT, MISTAKE, LOSS, CLOSE, ANY)
@@ -136,6 +142,27 @@ def candidates(judge: str, task: str, observations: Observations, each: int) -> 
     ]
 
 
+def disagreements(samples: Mapping[str, Mapping[str, Observations]], each: int) -> list[Candidate]:
+    """The pairs that one judge orders one way and another the other, the surest first.
+
+    Rewards of different judges have different scales: a margin counts in units of the root mean
+    square of its judge's margins in the task.
+
+    Args:
+        samples: Samples by judge and task.
+        each: The most pairs of each task and two judges; of one document at most one.
+    """
+    found = []
+    for first, second in itertools.combinations(samples, 2):
+        for task in samples[first]:
+            both = [samples[judge].get(task) for judge in (first, second)]
+            if all(one is not None and one.digest is not None for one in both):
+                found += _of_two(
+                    task, (first, samples[first][task]), (second, samples[second][task]), each
+                )
+    return found
+
+
 def show_pairs(given: Sequence[Candidate]) -> tuple[list[ShownPair], int]:
     """Reads the texts of as many pairs as a page holds.
 
@@ -205,3 +232,38 @@ def _sides(texts: PairTexts) -> tuple[ShownText, ShownText]:
 def _cut(text: str, name: str | None) -> ShownText:
     shown = well_formed(text[:LONGEST_TEXT])
     return ShownText(shown, len(text), None if name is None else visible_name(name))
+
+
+def _of_two(
+    task: str, first: tuple[str, Observations], second: tuple[str, Observations], each: int
+) -> list[Candidate]:
+    (label, observations), (other, others) = first, second
+    matched = match_pairs(observations, others, match_documents(observations, others))
+    if not len(matched):
+        return []
+    here, there = matched.a, matched.b
+    pairs, of_other = observations.pairs, others.pairs
+    own, theirs = _scaled(pairs.margin)[here], _scaled(of_other.margin)[there]
+    opposed = np.flatnonzero(own * theirs < 0)
+    order = here[opposed[np.argsort(-np.abs(own - theirs)[opposed], kind="stable")]]
+    there_of = dict(zip(here.tolist(), there.tolist(), strict=True))
+    return [
+        Candidate(
+            label,
+            task,
+            observations,
+            ChosenPair(DISAGREEMENT, pair),
+            {
+                other: (
+                    float(of_other.chosen_reward[there_of[pair]]),
+                    float(of_other.rejected_reward[there_of[pair]]),
+                )
+            },
+        )
+        for pair in first_of_each(order, pairs.document, each)
+    ]
+
+
+def _scaled(margins: Numbers) -> Numbers:
+    size = float(np.sqrt(np.mean(margins**2)))
+    return margins / size if size else margins

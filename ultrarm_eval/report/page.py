@@ -8,22 +8,29 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ultrarm_eval.report.charts import charts_of
-from ultrarm_eval.report.contents import JudgeReport, Report
 from ultrarm_eval.report.facts import Fact
-from ultrarm_eval.report.overview import facts_of_task, overview, quoted
-from ultrarm_eval.report.pairs_data import pair_data
+from ultrarm_eval.report.overview import (
+    distinct_figures,
+    facts_of_task,
+    overview,
+    tiles,
+    warnings,
+)
+from ultrarm_eval.report.pairs import ShownPair, ShownText, SideTokens
+from ultrarm_eval.report.report import JudgeReport, Report
 from ultrarm_eval.report.slices import Slice
 from ultrarm_eval.report.task_report import TaskReport
-from ultrarm_eval.report.tiles import tiles
-from ultrarm_eval.report.wording import distinct_figures, value_name, warnings
 from ultrarm_eval.report.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
 from ultrarm_eval.runs.judged_document import REFERENCE
-from ultrarm_eval.show.page import count, render_page
+from ultrarm_eval.show.formats import count
+from ultrarm_eval.show.page import render_page
 
 # A chart of fewer pairs shows accidents.
 _FEWEST_PAIRS = 10
 # The tasks with most documents have their charts; a page of all would not open at once.
 _MOST_CHARTED = 40
+# Of what is shown of a token.
+_DIGITS = 5
 _MOST_AT_HEAD = 4
 _FACTS_AT_HEAD = ("data", "digest of the documents (SHA-256)", "documents")
 _LEFT_OUT = ("left_out", "without", "damaged")
@@ -43,7 +50,7 @@ def as_page(report: Report) -> str:
     return render_page(
         "report.html.jinja",
         scripts=("theme.js", "report.js"),
-        data={"pairs": [pair_data(pair) for pair in report.pairs]},
+        data={"pairs": [_pair(pair) for pair in report.pairs]},
         title=f"Report: {report.title}",
         subtitle=(
             "How a judge behaves: accuracy, margins, calibration, length, and what to read."
@@ -106,15 +113,12 @@ def _task(task: TaskReport, name: str, *, is_first: bool, may_be_charted: bool) 
         "open": is_first,
         "remarks": task.remarks,
         "charts": list(charts_of(task, name)) if charted else [],
-        "value_name": value_name(task),
+        "value_name": task.value_name,
         "span": _span(task.shown_slices),
         "small_slices": task.small_slices_note,
         "rule": None if task.overall is None else task.overall.accuracy,
         "slices": [
-            (
-                dimension,
-                [(part, quoted(value_name(task), part.accuracy, part.interval)) for part in parts],
-            )
+            (dimension, [(part, task.figure_of(part)) for part in parts])
             for dimension, parts in itertools.groupby(task.shown_slices, key=lambda s: s.dimension)
         ],
         "figures": distinct_figures(task),
@@ -143,3 +147,40 @@ def _pairs_note(report: Report) -> str:
     if report.pairs_left_out:
         note += f" {count(report.pairs_left_out)} more did not fit into the page."
     return note
+
+
+def _pair(pair: ShownPair) -> dict[str, Any]:
+    """A pair as the page's script reads it."""
+    data: dict[str, Any] = {
+        "task": pair.task,
+        "kind": pair.kind,
+        "reason": pair.reason,
+        "document": pair.document,
+        "parts": [[name, value] for name, value in pair.parts.items()],
+        "gap": pair.gap,
+        "rewards": [[judge, *rewards] for judge, rewards in pair.rewards.items()],
+        "prompt": [_text(turn) for turn in pair.prompt],
+        "chosen": _text(pair.chosen),
+        "rejected": _text(pair.rejected),
+    }
+    if pair.tokens is not None:
+        data["tokens"] = [_tokens(side) for side in pair.tokens]
+    return data
+
+
+def _text(text: ShownText) -> dict[str, Any]:
+    return {"text": text.text, "size": text.length, "name": text.name}
+
+
+def _tokens(side: SideTokens) -> dict[str, Any]:
+    return {
+        "tokens": side.tokens,
+        "rewards": [_number(reward) for reward in side.rewards],
+        "changes": [_number(change) for change in side.changes],
+        "cut": side.cut,
+    }
+
+
+def _number(value: float | None) -> float | None:
+    # JSON has no infinities.
+    return None if value is None or not math.isfinite(value) else round(value, _DIGITS)

@@ -1,0 +1,161 @@
+"""A board as data: JSON with everything, and CSV in long form, a row for each figure."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.board.board import Board
+from ultrarm_eval.board.columns import Cell, Column
+from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, Entry, Task
+from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.show.table import csv_text
+from ultrarm_eval.show.text import visible_name
+
+FORMAT = "ultrarm_eval.board/1"
+_SETTING = "setting_"
+# What a spreadsheet takes for the beginning of a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_LONGEST = 2000
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A figure with all that its line in the CSV says."""
+
+    task: Task
+    entry: Entry
+    column: Column
+    cell: Cell
+
+
+#: The columns of the CSV behind those of the row's settings.
+_COLUMNS: dict[str, Callable[[_Line], Any]] = {
+    "kind": lambda line: "group" if line.task.is_group else "task",
+    "task": lambda line: line.task.task,
+    "title": lambda line: line.task.title,
+    "metric": lambda line: line.column.metric,
+    "filter": lambda line: line.column.filter or "none",
+    "is_main": lambda line: line.column.is_main,
+    "value": lambda line: line.cell.figure.value,
+    "stderr": lambda line: line.cell.figure.stderr,
+    "n": lambda line: line.entry.documents,
+    "partial": lambda line: bool(line.entry.partial),
+    "in_sample": lambda line: IN_SAMPLE in line.entry.marks,
+    "other_documents": lambda line: OTHER_DOCUMENTS in line.entry.marks,
+    "data_digest": lambda line: line.entry.data_digest,
+    "date": lambda line: line.entry.date,
+    "lm_eval_version": lambda line: line.entry.lm_eval_version,
+    "file": lambda line: line.entry.file,
+}
+
+
+def as_csv(board: Board) -> str:
+    """The board's figures as CSV.
+
+    The model's settings have a column each, `setting_NAME`. Texts are on one line, without
+    characters that would reorder or hide others; one that a spreadsheet would compute begins with
+    an apostrophe.
+    """
+    names = list(dict.fromkeys(name for row in board.rows for name in row.settings))
+    head = ["model", "label", *(f"{_SETTING}{name}" for name in names), *_COLUMNS]
+    return csv_text(list(map(_cell, head)), _csv_rows(board, names))
+
+
+def _csv_rows(board: Board, settings: Sequence[str]) -> Iterator[list[Any]]:
+    for place, row in enumerate(board.rows):
+        of_row = [row.model, row.label, *(row.settings.get(name) for name in settings)]
+        for column in board.columns:
+            (task,), cell = column.tasks, column.cells[place]
+            if cell is not None:
+                line = _Line(task, row.results[task.key], column, cell)
+                yield list(map(_cell, [*of_row, *(value(line) for value in _COLUMNS.values())]))
+
+
+def as_json(board: Board) -> str:
+    """The whole board as JSON, a line for each task, row and column.
+
+    What is no finite number is null.
+    """
+    written = {
+        "tasks": as_plain(board.tasks),
+        "rows": as_plain(board.rows),
+        "columns": [_column(column) for column in board.columns],
+        "mean": None if board.mean is None else _mean(board.mean),
+        "left_out": as_plain(board.left_out),
+        "published": as_plain(board.published),
+        "format": FORMAT,
+    }
+    parts = [f"{_spelled(name)}: {_spelled_lines(value)}" for name, value in written.items()]
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _column(column: Column) -> dict[str, Any]:
+    (task,) = column.tasks
+    return {
+        "task": task.key,
+        "metric": column.key,
+        "is_main": column.is_main,
+        "higher_is_better": column.higher_is_better,
+        "figures": [_figure(cell) for cell in column.cells],
+    }
+
+
+def _mean(column: Column) -> dict[str, Any]:
+    return {
+        "metric": column.metric,
+        "tasks": [task.key for task in column.tasks],
+        "higher_is_better": column.higher_is_better,
+        "figures": [_figure(cell) for cell in column.cells],
+    }
+
+
+def _figure(cell: Cell | None) -> dict[str, Any] | None:
+    if cell is None:
+        return None
+    low, high = (None, None) if cell.figure.interval is None else cell.figure.interval.ends
+    return {
+        "value": cell.figure.value,
+        "stderr": cell.figure.stderr,
+        "low": low,
+        "high": high,
+        "marks": list(cell.marks),
+        "rank": None if cell.rank is None else list(cell.rank),
+    }
+
+
+def _spelled_lines(value: Any) -> str:
+    if not isinstance(value, list) or not value:
+        return _spelled(value)
+    return "[\n" + ",\n".join(map(_spelled, value)) + "\n]"
+
+
+def _spelled(value: Any) -> str:
+    # ASCII: a name cannot reorder or hide what stands around it.
+    return json.dumps(value, ensure_ascii=True, allow_nan=False)
+
+
+def _cell(value: Any) -> Any:
+    if value is None or isinstance(value, float):
+        return value
+    return _text(
+        value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    )
+
+
+# The same few names stand in very many lines.
+@functools.lru_cache(maxsize=10_000)
+def _text(text: str) -> str:
+    line = visible_name(text, _LONGEST)
+    return f"'{line}" if line.startswith(_FORMULA) and not _is_number(line) else line
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ultrarm_eval.exports.every_eval_ever import RELATIONSHIPS, Evaluator, write_every_eval_ever
-from ultrarm_eval.exports.figures import METRICS, ReportedFigure, reported_figures
+from ultrarm_eval.exports.figures import METRICS, ExportedFigure, exported_figures
 from ultrarm_eval.exports.hub_names import Source, assignments, model_name, require_tasks
 from ultrarm_eval.runs.evaluation import read_evaluation
 
@@ -187,12 +187,12 @@ def _add_source(form: argparse.ArgumentParser) -> None:
     form.add_argument("--source-name", metavar="NAME", help="what that link is called")
 
 
-def _read(options: argparse.Namespace) -> tuple[str, list[ReportedFigure]]:
+def _read(options: argparse.Namespace) -> tuple[str, list[ExportedFigure]]:
     """What the model is called, and the figures of the run that are exported."""
     evaluation = read_evaluation(options.results)
     for remark in evaluation.remarks:
         logger.warning("%s", remark)
-    figures = reported_figures(
+    figures = exported_figures(
         evaluation,
         tasks=options.task,
         metrics=options.metrics,
@@ -202,7 +202,7 @@ def _read(options: argparse.Namespace) -> tuple[str, list[ReportedFigure]]:
 
 
 def _of_tasks(
-    given: Sequence[str], figures: Sequence[ReportedFigure], option: str
+    given: Sequence[str], figures: Sequence[ExportedFigure], option: str
 ) -> dict[str | None, str]:
     named = assignments(given, option)
     require_tasks(named, figures, option)
@@ -210,7 +210,7 @@ def _of_tasks(
 
 
 def _datasets(
-    options: argparse.Namespace, figures: Sequence[ReportedFigure]
+    options: argparse.Namespace, figures: Sequence[ExportedFigure]
 ) -> dict[str | None, str]:
     """The data sets that the user names, where one name may stand for several tasks."""
     named = _of_tasks(options.dataset, figures, "--dataset")

@@ -51,19 +51,15 @@ def read_requests(
     Raises:
         DataError: The data cannot be used.
     """
-    documents = load_documents(data, split=split, revision=revision)
-    taken = range(len(documents))
+    documents = list(load_documents(data, split=split, revision=revision))
     if prompts is not None and prompts < len(documents):
         draw = random.Random(0)  # noqa: S311 - nothing secret is drawn
-        taken_at_random = sorted(draw.sample(taken, prompts))
-        chosen = [documents[i] for i in taken_at_random]
-    else:
-        chosen = list(documents)
+        documents = [documents[i] for i in sorted(draw.sample(range(len(documents)), prompts))]
     conversations: list[Prompt] = []
     completions: list[str] = []
     pairs: list[tuple[int, int]] = []
     places: list[object] = []
-    for document in chosen:
+    for document in documents:
         place = {}
         for index in completions_to_score(document, ComparisonRules()):
             place[index] = len(completions)

@@ -223,7 +223,8 @@ def test_runs_with_several_settings_are_not_mixed(finished, tmp_path, capsys):
     folder = tmp_path / "all"
     folder.mkdir()
     copied(finished[0], folder / "a")
-    other = {"template": "ultrarm", "judge_settings": {"template": "ultrarm"}}
+    told = {"template": "ultrarm"}
+    other = {**told, "judge_settings": told, "judge_identifies": told}
     copied(finished[0], folder / "b", **other, fingerprint="another")
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
     said = capsys.readouterr().err

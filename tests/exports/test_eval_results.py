@@ -6,7 +6,7 @@ import yaml
 from tests.exports.runs import group_results, results_of, written_run
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.exports.eval_results import EvalResultsOptions, write_eval_results
-from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.figures import exported_figures
 from ultrarm_eval.exports.hub_names import Source
 from ultrarm_eval.runs.evaluation import read_evaluation
 
@@ -19,7 +19,7 @@ needs_entries = pytest.mark.skipif(
 
 def written(folder, results=None, *, metrics="main", **beside):
     run = written_run(folder / "run", results)
-    figures = reported_figures(read_evaluation(run), metrics=metrics)
+    figures = exported_figures(read_evaluation(run), metrics=metrics)
     return write_eval_results(folder / "out", "org/judge", figures, EvalResultsOptions(**beside))
 
 

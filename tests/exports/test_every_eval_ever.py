@@ -17,7 +17,7 @@ from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.exports.every_eval_ever import Evaluator, write_every_eval_ever
 from ultrarm_eval.exports.every_eval_ever.export import check_by_package, require_record
 from ultrarm_eval.exports.every_eval_ever.record import SCHEMA_VERSION
-from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.figures import exported_figures
 from ultrarm_eval.runs.evaluation import read_evaluation
 
 NOBODY = Evaluator("unknown", None, "other")
@@ -40,7 +40,7 @@ def written(
     **options,
 ):
     run = written_run(folder / "run", results, samples)
-    figures = reported_figures(read_evaluation(run), **options)
+    figures = exported_figures(read_evaluation(run), **options)
     return write_every_eval_ever(
         folder / "out", model, figures, evaluator, **{"datasets": {}, **(export or {})}
     )
@@ -190,7 +190,7 @@ def test_damaged_samples_are_refused(tmp_path):
     run = written_run(tmp_path / "run")
     (path,) = run.glob("samples_*")
     path.write_text(path.read_text()[:-20])
-    figures = reported_figures(read_evaluation(run))
+    figures = exported_figures(read_evaluation(run))
     with pytest.raises(DataError, match="line 2: this is no JSON"):
         write_every_eval_ever(tmp_path / "out", "org/judge", figures, NOBODY, datasets={})
     assert list((tmp_path / "out").iterdir()) == []

@@ -4,12 +4,12 @@ import pytest
 
 from tests.exports.runs import group_results, results_of, written_run
 from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.figures import exported_figures
 from ultrarm_eval.runs.evaluation import read_evaluation
 
 
 def figures(folder, results=None, samples=None, **options):
-    return reported_figures(read_evaluation(written_run(folder, results, samples)), **options)
+    return exported_figures(read_evaluation(written_run(folder, results, samples)), **options)
 
 
 def test_the_main_metric_is_acc_wherever_it_stands(tmp_path):
@@ -115,7 +115,7 @@ def test_an_interrupted_run_has_no_figure(tmp_path, caplog):
     written_run(tmp_path)
     next(tmp_path.glob("results_*")).unlink()
     with pytest.raises(DataError, match="there is no figure to export"):
-        reported_figures(read_evaluation(tmp_path))
+        exported_figures(read_evaluation(tmp_path))
     assert "pairs is left out: its run was interrupted" in caplog.text
 
 
@@ -125,6 +125,6 @@ def test_results_of_one_task_with_two_settings_are_not_mixed(tmp_path):
     other["configs"]["pairs"]["metadata"]["ties"] = "wrong"
     written_run(tmp_path / "b", other)
     with pytest.raises(ConfigurationError, match="several results of pairs"):
-        reported_figures(read_evaluation(tmp_path))
-    (only,) = reported_figures(read_evaluation(tmp_path / "b"))
+        exported_figures(read_evaluation(tmp_path))
+    (only,) = exported_figures(read_evaluation(tmp_path / "b"))
     assert only.value == 0.75

@@ -4,7 +4,7 @@ from huggingface_hub import EvalResult, ModelCard
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 from tests.exports.runs import group_results, results_of, written_run
-from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.figures import exported_figures
 from ultrarm_eval.exports.hub_names import Source
 from ultrarm_eval.exports.model_index import write_model_index
 from ultrarm_eval.runs.evaluation import read_evaluation
@@ -12,7 +12,7 @@ from ultrarm_eval.runs.evaluation import read_evaluation
 
 def written(folder, results=None, *, datasets=None, source=None, **options):
     run = written_run(folder / "run", results)
-    figures = reported_figures(read_evaluation(run), **options)
+    figures = exported_figures(read_evaluation(run), **options)
     (path,) = write_model_index(
         folder / "out", "org/judge", figures, datasets=datasets or {}, source=source or Source()
     )

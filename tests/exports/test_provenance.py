@@ -3,7 +3,7 @@ from datetime import datetime, timezone
 import pytest
 
 from tests.exports.runs import group_results, results_of, sample_of, written_run
-from ultrarm_eval.exports.figures import reported_figures
+from ultrarm_eval.exports.figures import exported_figures
 from ultrarm_eval.exports.provenance import (
     answers_judge_of,
     data_of,
@@ -27,7 +27,7 @@ PATHS = (
 
 
 def figures(folder, results=None, samples=None, **options):
-    return reported_figures(read_evaluation(written_run(folder, results, samples)), **options)
+    return exported_figures(read_evaluation(written_run(folder, results, samples)), **options)
 
 
 def test_a_note_says_what_made_the_figure(tmp_path):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError, first_line
-from ultrarm_eval.exports.figures import ReportedFigure, reported_figures, spelled_out
+from ultrarm_eval.exports.figures import ExportedFigure, exported_figures, spelled_out
 from ultrarm_eval.exports.hub_names import Source, assignments, model_name, require_tasks
 from ultrarm_eval.exports.rewardbench import (
     OVERALL_TASK,
@@ -148,11 +148,11 @@ def export_every_eval_ever(
     )
 
 
-def _read(results: str, options: ExportOptions) -> tuple[str, list[ReportedFigure]]:
+def _read(results: str, options: ExportOptions) -> tuple[str, list[ExportedFigure]]:
     evaluation = read_evaluation(results)
     for remark in evaluation.remarks:
         logger.warning("%s", remark)
-    figures = reported_figures(
+    figures = exported_figures(
         evaluation,
         tasks=options.tasks,
         metrics=options.metrics,
@@ -162,14 +162,14 @@ def _read(results: str, options: ExportOptions) -> tuple[str, list[ReportedFigur
 
 
 def _of_tasks(
-    given: Sequence[str], figures: Sequence[ReportedFigure], option: str
+    given: Sequence[str], figures: Sequence[ExportedFigure], option: str
 ) -> dict[str | None, str]:
     named = assignments(given, option)
     require_tasks(named, figures, option)
     return named
 
 
-def _datasets(options: ExportOptions, figures: Sequence[ReportedFigure]) -> dict[str | None, str]:
+def _datasets(options: ExportOptions, figures: Sequence[ExportedFigure]) -> dict[str | None, str]:
     """The data sets that the user names, where one name may stand for several tasks."""
     named = _of_tasks(options.datasets, figures, "--dataset")
     tasks = list(dict.fromkeys(figure.task for figure in figures if figure.task not in named))

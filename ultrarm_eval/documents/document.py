@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, cast
 
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_fraction
 from ultrarm_eval.messages import Message, well_formed
-from ultrarm_eval.sources.records import Location, PromptRecord
 
 #: What the JSON form of a document says it is: with ratings, with right and wrong completions, or
 #: a prompt that a model answers, with a reference beside it.
@@ -26,30 +27,12 @@ LABELLED = "ultrarm_eval.choice/1"
 OPEN = "ultrarm_eval.prompt/1"
 #: The fields of each form, in their order.
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    RATED: (
-        "format",
-        "row",
-        "source",
-        "prompt",
-        "completions",
-        "lengths",
-        "models",
-        "preference",
-        "ratings",
-        "aspects",
-    ),
-    LABELLED: (
-        "format",
-        "row",
-        "id",
-        "subset",
-        "prompt",
-        "completions",
-        "lengths",
-        "correct",
-        "labels",
-    ),
-    OPEN: ("format", "row", "source", "prompt", "reference", "reference_model"),
+    form: tuple(fields.split())
+    for form, fields in {
+        RATED: "format row source prompt completions lengths models preference ratings aspects",
+        LABELLED: "format row id subset prompt completions lengths correct labels",
+        OPEN: "format row source prompt reference reference_model",
+    }.items()
 }
 # Computed from the rest, or only for whoever reads a sample.
 _NOT_NEEDED = frozenset(

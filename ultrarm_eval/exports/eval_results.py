@@ -17,7 +17,7 @@ from typing import Any
 import yaml
 
 from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.exports.files import write_texts
 from ultrarm_eval.exports.hub_names import (
     HubData,
@@ -52,7 +52,7 @@ class EvalResultsOptions:
 
 
 def write_eval_results(
-    folder: Path, model: str, figures: Sequence[ReportedFigure], options: EvalResultsOptions
+    folder: Path, model: str, figures: Sequence[ExportedFigure], options: EvalResultsOptions
 ) -> list[Path]:
     """Writes `MODEL/.eval_results/DATASET.yaml`, a file for each data set; their paths.
 
@@ -103,7 +103,7 @@ def write_eval_results(
 
 
 def _data_of_each(
-    figures: Sequence[ReportedFigure], datasets: Mapping[str | None, str]
+    figures: Sequence[ExportedFigure], datasets: Mapping[str | None, str]
 ) -> dict[str, HubData]:
     """The data set of each task; all that have none are named at once.
 
@@ -148,7 +148,7 @@ def _classes() -> tuple[Any, Any, Any]:
     return EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
 
-def _task_id(figure: ReportedFigure, named: Mapping[str | None, str]) -> str:
+def _task_id(figure: ExportedFigure, named: Mapping[str | None, str]) -> str:
     """The benchmark's id of a figure: of another metric than the main one with its name."""
     task_id = named.get(figure.task, named.get(None, figure.task))
     if figure.is_main:

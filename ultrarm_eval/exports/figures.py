@@ -11,6 +11,7 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.task_result import TaskResult
 
@@ -21,24 +22,18 @@ METRICS = ("main", "all")
 
 
 @dataclass(frozen=True)
-class ReportedFigure:
+class ExportedFigure:
     """A figure that is exported.
 
     Attributes:
         result: What the run says about the task.
-        members: The results of a group's tasks; of a task its own.
-        key: The harness's key, metric and filter: `acc,none`.
-        value: The figure.
-        error: Its standard error, if it has one.
+        figure: The figure; its value is a finite number.
         is_main: Whether it is the task's main metric.
         data_digest: The digest of the documents, where the run says it or has samples.
     """
 
     result: TaskResult
-    members: tuple[TaskResult, ...]
-    key: str
-    value: float
-    error: float | None
+    figure: Figure
     is_main: bool
     data_digest: str | None = None
 
@@ -48,14 +43,35 @@ class ReportedFigure:
         return self.result.task
 
     @property
+    def members(self) -> tuple[TaskResult, ...]:
+        """The results of a group's tasks; of a task its own."""
+        return self.result.members
+
+    @property
+    def key(self) -> str:
+        """The harness's key, metric and filter: `acc,none`."""
+        return self.figure.key
+
+    @property
     def metric(self) -> str:
         """The metric without its filter."""
-        return self.key.partition(",")[0]
+        return self.figure.metric
 
     @property
     def filter_name(self) -> str:
         """The filter of the answers; `none` where there is none."""
-        return self.key.partition(",")[2] or "none"
+        return self.figure.filter or "none"
+
+    @property
+    def value(self) -> float:
+        """The figure's value."""
+        return self.figure.value
+
+    @property
+    def error(self) -> float | None:
+        """Its standard error, if it has a finite one."""
+        error = self.figure.stderr
+        return error if error is not None and math.isfinite(error) else None
 
     @property
     def is_group(self) -> bool:
@@ -68,13 +84,13 @@ class ReportedFigure:
         return {name: value for one in self.members for name, value in one.parts.items()}
 
 
-def reported_figures(
+def exported_figures(
     evaluation: Evaluation,
     *,
     tasks: Sequence[str] = (),
     metrics: str = "main",
     allow_partial: bool = False,
-) -> list[ReportedFigure]:
+) -> list[ExportedFigure]:
     """The figures that are exported: of each task its main metric first.
 
     Args:
@@ -90,9 +106,9 @@ def reported_figures(
     """
     if metrics not in METRICS:
         raise unknown_choice("metrics", metrics, METRICS)
-    found: list[ReportedFigure] = []
+    found: list[ExportedFigure] = []
     for result in _chosen(evaluation, tasks):
-        figures = _figures_of(result, _members(evaluation, result), metrics)
+        figures = _figures_of(result, metrics)
         if not figures and result.task not in mapping(result.run.results.get("group_subtasks")):
             # A group may have none: then it is a heading over its tasks.
             logger.warning(
@@ -133,22 +149,7 @@ def _chosen(evaluation: Evaluation, tasks: Sequence[str]) -> list[TaskResult]:
     return [result for title, result in titled if {title, result.task} & set(tasks)]
 
 
-def _members(evaluation: Evaluation, result: TaskResult) -> tuple[TaskResult, ...]:
-    """The tasks of a group, through the groups in it; of a task itself."""
-    of_group = mapping(result.run.results.get("group_subtasks"))
-    waiting, names = [result.task], dict[str, None]()
-    while waiting:
-        name = waiting.pop(0)
-        if name not in names:
-            names[name] = None
-            waiting += of_group.get(name) or []
-    tasks = [one for one in evaluation.tasks.values() if one.run.path == result.run.path]
-    return tuple(one for one in tasks if one.task in names and one.task != result.task) or (result,)
-
-
-def _figures_of(
-    result: TaskResult, members: tuple[TaskResult, ...], metrics: str
-) -> list[ReportedFigure]:
+def _figures_of(result: TaskResult, metrics: str) -> list[ExportedFigure]:
     main = result.main_figure
     if main is None:
         return []
@@ -156,22 +157,20 @@ def _figures_of(
     if metrics == "all":
         keys += [key for key in result.metrics if key != main.key]
     # Of an older run it is made of the samples: once, and not for every figure.
-    digest = result.data_digest if members == (result,) else None
+    digest = result.data_digest if result.members == (result,) else None
     found = []
-    for key in keys:
-        one = result.figure(key)
-        value, error = one.value, one.stderr
-        if not math.isfinite(value):
+    for figure in map(result.figure, keys):
+        if not math.isfinite(figure.value):
             raise DataError(
-                f"{result.run.path}: {result.task} has the figure {key} = {value}, which is no "
-                "number that a leaderboard takes. Leave the task out, --task of the others."
+                f"{result.run.path}: {result.task} has the figure {figure.key} = {figure.value}, "
+                "which is no number that a leaderboard takes. Leave the task out, --task of the "
+                "others."
             )
-        error = error if error is not None and math.isfinite(error) else None
-        found.append(ReportedFigure(result, members, key, value, error, key == main.key, digest))
+        found.append(ExportedFigure(result, figure, figure.key == main.key, digest))
     return found
 
 
-def _require_one_of_each(figures: Sequence[ReportedFigure]) -> None:
+def _require_one_of_each(figures: Sequence[ExportedFigure]) -> None:
     first: dict[str, TaskResult] = {}
     for figure in figures:
         if first.setdefault(figure.task, figure.result) is not figure.result:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.task_result import TaskResult
 
@@ -137,7 +137,7 @@ def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
 
 
 def require_tasks(
-    named: Mapping[str | None, str], figures: Sequence[ReportedFigure], option: str
+    named: Mapping[str | None, str], figures: Sequence[ExportedFigure], option: str
 ) -> None:
     """Refuses `TASK=VALUE` texts of tasks that are not exported: they would do nothing.
 
@@ -156,7 +156,7 @@ def require_tasks(
 
 
 def require_dataset_of_each(
-    named: Mapping[str | None, str], figures: Sequence[ReportedFigure]
+    named: Mapping[str | None, str], figures: Sequence[ExportedFigure]
 ) -> None:
     """Refuses one data set for several tasks: a board would show all of them as its own.
 
@@ -190,7 +190,7 @@ def dataset_path(result: TaskResult) -> str | None:
     return path if isinstance(path, str) and is_hub_name(path) else None
 
 
-def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData | None:
+def hub_data(figure: ExportedFigure, named: Mapping[str | None, str]) -> HubData | None:
     """The data set of the hub that a figure is about; None where the run does not say it.
 
     Args:
@@ -212,7 +212,7 @@ def hub_data(figure: ReportedFigure, named: Mapping[str | None, str]) -> HubData
     return found.pop() if len(found) == 1 else None
 
 
-def hub_split(figure: ReportedFigure, named: Mapping[str | None, str]) -> str | None:
+def hub_split(figure: ExportedFigure, named: Mapping[str | None, str]) -> str | None:
     """The split of the hub's data set that a figure is of.
 
     None where the run read a file, or the user names another data set: the split that the task's
@@ -229,11 +229,11 @@ def hub_split(figure: ReportedFigure, named: Mapping[str | None, str]) -> str | 
     return found.pop() if len(found) == 1 else None
 
 
-def _tasks(figures: Sequence[ReportedFigure]) -> list[str]:
+def _tasks(figures: Sequence[ExportedFigure]) -> list[str]:
     return list(dict.fromkeys(figure.task for figure in figures))
 
 
-def _read_from_hub(figure: ReportedFigure, index: int) -> HubData | None:
+def _read_from_hub(figure: ExportedFigure, index: int) -> HubData | None:
     member = figure.members[index]
     path = dataset_path(member)
     # A file of one's own may hold anything, whatever the task reads by itself.

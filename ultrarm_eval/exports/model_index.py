@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.exports.files import write_texts
 from ultrarm_eval.exports.hub_names import Source, hub_data, hub_split
 from ultrarm_eval.exports.provenance import (
@@ -37,7 +37,7 @@ _COMPARES, _WRITES = "text-classification", "text-generation"
 def write_model_index(
     folder: Path,
     model: str,
-    figures: Sequence[ReportedFigure],
+    figures: Sequence[ExportedFigure],
     *,
     datasets: Mapping[str | None, str],
     source: Source,
@@ -70,7 +70,7 @@ def write_model_index(
 
 
 def _result(
-    figure: ReportedFigure, model: str, datasets: Mapping[str | None, str], source: Source
+    figure: ExportedFigure, model: str, datasets: Mapping[str | None, str], source: Source
 ) -> Any:
     from huggingface_hub import EvalResult
 
@@ -96,7 +96,7 @@ def _result(
     )
 
 
-def _data_args(figure: ReportedFigure) -> dict[str, Any]:
+def _data_args(figure: ExportedFigure) -> dict[str, Any]:
     result = figure.result
     found: dict[str, Any] = {}
     if figure.is_group:
@@ -109,7 +109,7 @@ def _data_args(figure: ReportedFigure) -> dict[str, Any]:
     return {**found, **data_of(figure)}
 
 
-def _metric_args(figure: ReportedFigure, model: str) -> dict[str, Any]:
+def _metric_args(figure: ExportedFigure, model: str) -> dict[str, Any]:
     run = figure.result.run
     found: dict[str, Any] = {"filter": figure.filter_name}
     if figure.error is not None:

@@ -13,45 +13,22 @@ from datetime import datetime, timezone
 from typing import Any
 
 from ultrarm_eval.demo import DEMO_NAME
-from ultrarm_eval.exports.figures import ReportedFigure, spelled_out
+from ultrarm_eval.exports.figures import ExportedFigure, spelled_out
 from ultrarm_eval.exports.hub_names import dataset_path, is_hub_name
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.settings import identifying, known_settings
 
-#: The config's names of what rewards or likelihoods depend on, and what exports call them.
-_SETTINGS = {
-    "judge": "judge",
-    "model_revision": "revision",
-    "template": "template",
-    "dtype": "dtype",
-    "quantization": "quantization",
-    "special_tokens": "special_tokens",
-    "system": "system",
-    "max_length": "max_length",
-    "truncation": "truncation",
-    "appends_eos": "appends_eos",
-    "parity": "parity",
-    "reduction": "reduction",
-    "reference": "reference",
-    "beta": "beta",
-    "temperature": "temperature",
-    "model_dtype": "dtype",
-    "model_num_parameters": "num_parameters",
-}
+# What the harness calls a model's revision; its own key has the commit.
+_REVISION = "model_revision"
+# What else it writes of a model, and what exports call it.
+_OF_MODELS = {"model_dtype": "dtype", "model_num_parameters": "num_parameters"}
 _OF_TASK = ("data_schema", "suite", "preference", "ties", "min_gap")
-#: What a note has room for.
+# What a note has room for beside the settings that are brief.
 _IN_NOTES = (
-    "judge",
-    "revision",
     "revision_sha",
-    "template",
-    "dtype",
-    "quantization",
-    "max_length",
-    "parity",
-    "reference",
     "weights_digest",
     "data",
     "data_revision",
@@ -81,7 +58,8 @@ def settings_of_model(run: Run) -> dict[str, str]:
     """What its results depend on beside the checkpoint, as far as the run says it."""
     config = run.config
     found: dict[str, str] = {}
-    for name, told in _SETTINGS.items():
+    of_judge = {_REVISION if name == "revision" else name: name for name in identifying()}
+    for name, told in (of_judge | _OF_MODELS).items():
         value = config.get(name)
         if value not in (None, "", "null", "main") and told not in found:
             found[told] = _public(value)
@@ -96,7 +74,7 @@ def settings_of_model(run: Run) -> dict[str, str]:
     return found
 
 
-def data_of(figure: ReportedFigure) -> dict[str, str]:
+def data_of(figure: ExportedFigure) -> dict[str, str]:
     """Which data a figure is of, by what is known of them; of a group what all its tasks share."""
     described = [_described_data(one) for one in figure.members]
     shared = described[0].items()
@@ -122,7 +100,7 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
     return found
 
 
-def remarks_on(figure: ReportedFigure, model: str) -> list[str]:
+def remarks_on(figure: ExportedFigure, model: str) -> list[str]:
     """What a reader of the figure has to know.
 
     Args:
@@ -153,7 +131,7 @@ def remarks_on(figure: ReportedFigure, model: str) -> list[str]:
     return said
 
 
-def note_on(figure: ReportedFigure, model: str) -> str:
+def note_on(figure: ExportedFigure, model: str) -> str:
     """One line about a figure: what it is, how it was made, and the remarks on it."""
     result = figure.result
     first = f"{figure.key} = {figure.value:.4f}"
@@ -163,8 +141,9 @@ def note_on(figure: ReportedFigure, model: str) -> str:
         first += f", of the group of {len(figure.members)} tasks {figure.task}"
     elif result.documents is not None:
         first += f", {result.documents} documents"
+    in_notes = {*_IN_NOTES, *(name for name, s in known_settings().items() if s.is_brief)}
     about = (settings_of_model(result.run), data_of(figure))
-    said = [first, *(_told({k: v for k, v in one.items() if k in _IN_NOTES}) for one in about)]
+    said = [first, *(_told({k: v for k, v in one.items() if k in in_notes}) for one in about)]
     judge = answers_judge_of(figure.members[0])
     if judge:
         said.append(f"answers judged by: {_told(judge)}")

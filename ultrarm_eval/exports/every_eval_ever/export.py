@@ -15,7 +15,7 @@ from typing import Any
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.exports.every_eval_ever.record import Evaluator, record_id, record_of
 from ultrarm_eval.exports.every_eval_ever.samples import sample_lines_of
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.exports.files import placed, write_files
 
 logger = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 def write_every_eval_ever(
     folder: Path,
     model: str,
-    figures: Sequence[ReportedFigure],
+    figures: Sequence[ExportedFigure],
     evaluator: Evaluator,
     *,
     datasets: Mapping[str | None, str],
@@ -163,7 +163,7 @@ def write_every_eval_ever(
         DataError: A run's samples are damaged, or the package every-eval-ever refuses a file.
     """
     _require_owner(model)
-    by_task: dict[str, list[ReportedFigure]] = {}
+    by_task: dict[str, list[ExportedFigure]] = {}
     for figure in figures:
         by_task.setdefault(figure.task, []).append(figure)
 
@@ -211,7 +211,7 @@ def _collection(task: str) -> str:
 
 
 def _write_samples(
-    made: Path, name: str, figures: Sequence[ReportedFigure], record: Mapping[str, Any]
+    made: Path, name: str, figures: Sequence[ExportedFigure], record: Mapping[str, Any]
 ) -> dict[str, Any] | None:
     """Writes a task's samples; what the record says of them, or None where there are none."""
     result = figures[0].result

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.exports.hub_names import hub_data, hub_split
 from ultrarm_eval.exports.provenance import (
     answers_judge_of,
@@ -44,7 +44,7 @@ _WITH_TIES = {"rewardbench2", "rewardbench2_ties"}
 _OF_TIES = {"ties", "overall"}
 
 
-def metric_config(figure: ReportedFigure) -> dict[str, Any]:
+def metric_config(figure: ExportedFigure) -> dict[str, Any]:
     """The schema's `metric_config` of a figure."""
     metric = figure.metric
     described = metric if figure.filter_name == "none" else f"{metric} ({figure.filter_name})"
@@ -71,7 +71,7 @@ def metric_config(figure: ReportedFigure) -> dict[str, Any]:
     return {**config, "additional_details": details}
 
 
-def _bounds(figure: ReportedFigure) -> tuple[float, float] | None:
+def _bounds(figure: ExportedFigure) -> tuple[float, float] | None:
     """The range of a metric; None where it is not known."""
     name = _OF_A_PICK.sub("", figure.metric)
     suite = figure.members[0].metadata.get("suite")
@@ -119,7 +119,7 @@ class Evaluator:
 
 
 def record_of(
-    figures: Sequence[ReportedFigure],
+    figures: Sequence[ExportedFigure],
     model: str,
     evaluator: Evaluator,
     datasets: Mapping[str | None, str],
@@ -168,14 +168,14 @@ def record_id(record: Mapping[str, Any]) -> str:
     return str(uuid.UUID(bytes=hashlib.sha256(content.encode()).digest()[:16], version=4))
 
 
-def result_id(figure: ReportedFigure) -> str:
+def result_id(figure: ExportedFigure) -> str:
     """What samples name a figure by, as the database's converter of lm-eval results does."""
     if figure.filter_name == "none":
         return figure.metric
     return one_line(f"{figure.metric}:{figure.filter_name}")
 
 
-def evaluation_name(figure: ReportedFigure) -> str:
+def evaluation_name(figure: ExportedFigure) -> str:
     """What a figure is of: the task, and the filter of the answers if there is one."""
     if figure.filter_name == "none":
         return one_line(figure.task)
@@ -198,7 +198,7 @@ def _model_info(run: Run, model: str) -> dict[str, Any]:
 
 
 def _result(
-    figure: ReportedFigure, model: str, time: str, datasets: Mapping[str | None, str]
+    figure: ExportedFigure, model: str, time: str, datasets: Mapping[str | None, str]
 ) -> dict[str, Any]:
     config = metric_config(figure)
     judge = answers_judge_of(figure.members[0])
@@ -215,7 +215,7 @@ def _result(
     return {**found, "generation_config": generation} if generation else found
 
 
-def _source_data(figure: ReportedFigure, datasets: Mapping[str | None, str]) -> dict[str, Any]:
+def _source_data(figure: ExportedFigure, datasets: Mapping[str | None, str]) -> dict[str, Any]:
     data, member = hub_data(figure, datasets), figure.members[0]
     found: dict[str, Any] = {"dataset_name": one_line(figure.task)}
     details = data_of(figure)
@@ -237,7 +237,7 @@ def _source_data(figure: ReportedFigure, datasets: Mapping[str | None, str]) -> 
     return {**found, "additional_details": details}
 
 
-def _score(figure: ReportedFigure, model: str) -> dict[str, Any]:
+def _score(figure: ExportedFigure, model: str) -> dict[str, Any]:
     uncertainty: dict[str, Any] = {}
     if figure.error is not None:
         uncertainty["standard_error"] = {"value": figure.error}
@@ -253,7 +253,7 @@ def _score(figure: ReportedFigure, model: str) -> dict[str, Any]:
     return {**score, "uncertainty": uncertainty} if uncertainty else score
 
 
-def _generation(figure: ReportedFigure) -> dict[str, Any]:
+def _generation(figure: ExportedFigure) -> dict[str, Any]:
     """How answers were generated; nothing for tasks that compare given answers."""
     member = figure.members[0]
     config = mapping(mapping(member.run.results.get("configs")).get(member.task))

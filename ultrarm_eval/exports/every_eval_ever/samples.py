@@ -11,7 +11,7 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exports.every_eval_ever.record import evaluation_name, result_id
-from ultrarm_eval.exports.figures import ReportedFigure
+from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.numbers import finite
 
@@ -20,7 +20,7 @@ _OF_DOCUMENT = ("id", "source", "subset", "category")
 
 
 def sample_lines_of(
-    figures: Sequence[ReportedFigure], record: Mapping[str, Any]
+    figures: Sequence[ExportedFigure], record: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yields the lines of a task's samples.
 
@@ -61,7 +61,7 @@ def sample_lines_of(
             )
 
 
-def _score(sample: Mapping[str, Any], figure: ReportedFigure) -> float | None:
+def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
     """What a sample adds to a figure; None where the judge had no score, or it is no one number.
 
     Raises:

@@ -1,0 +1,338 @@
+"""Tasks in which the model under evaluation writes, and a judge scores what it wrote."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lm_eval.api.filter import FilterEnsemble
+from lm_eval.api.metrics import mean
+
+from ultrarm_eval.data.files import open_file
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.documents.reference import ReferenceDocuments
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
+from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
+from ultrarm_eval.lm_eval_plugin.metadata import (
+    JudgingOptions,
+    TaskOptions,
+    read_judging,
+    read_options,
+)
+from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
+from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
+from ultrarm_eval.lm_eval_plugin.sampling import (
+    EqualAnswers,
+    TokenCounter,
+    is_truncated,
+    require_sampling,
+    token_counter,
+)
+from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
+from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
+from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
+from ultrarm_eval.sources.answers import read_answers
+from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
+from ultrarm_eval.sources.prompts import PROMPTS
+from ultrarm_eval.sources.references import (
+    NO_REFERENCE,
+    AnswersOfFile,
+    Reference,
+    is_file,
+    stored_answer,
+)
+
+logger = logging.getLogger(__name__)
+
+_FILTER = "none"
+
+
+class JudgingTask(ConversationTask):
+    """The model answers each prompt once; the answer's reward is shown beside a reference's."""
+
+    #: The references of a run whose user named none, unless the YAML's metadata do.
+    default_reference: str | None = "gpt-4"
+    #: Whether prompts alone want a reference named, or are judged without one.
+    needs_reference = True
+
+    def __init__(self, config: Mapping[str, Any] | None = None) -> None:
+        """Loads the data.
+
+        Args:
+            config: The task's YAML, with the run's metadata merged in.
+
+        Raises:
+            UltrarmEvalError: The metadata or the data cannot be used.
+        """
+        given = dict(config or {})
+        self._judging = read_judging(own_metadata(given))
+        self._equal = EqualAnswers()
+        self._compares = True
+        self._tokens: TokenCounter = token_counter(None)
+        super().__init__({**given, **self._generation(given, self._judging)})
+        self._filter = functools.partial(
+            TaskRewardFilter,
+            prompt="prompt",
+            reference="reference" if self._compares else None,
+            judge=self._judging.judge or DEFAULT_CHECKPOINT,
+            judge_args=self._judging.judge_args,
+        )
+        self._filters = [FilterEnsemble(name=_FILTER, filters=[self._filter])]
+
+    def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
+        """What the task's options change of its YAML."""
+        if judging.n not in (None, 1):
+            logger.info("%s: n is for best-of-n tasks; this one has one answer.", given.get("task"))
+        return {"repeats": 1}
+
+    def download(self, *args: Any, **kwargs: Any) -> None:
+        """Opens the data, and counts what is used and what is left out, and why."""
+        metadata = dict(self.config.metadata or {})
+        options = read_options(metadata, str(self.config.task), folders=self.task_folders)
+        name = self._judging.reference or self.default_reference or ""
+        data = self.open_prompts(options, name)
+        name = self._checked_reference(name, data)
+        self._compares = name != NO_REFERENCE
+        reference = self.find_references(data, options, name) if self._compares else None
+        documents = ReferenceDocuments(data, reference, name, shard=options.shard)
+        if isinstance(reference, AnswersOfFile):
+            documents.counts.add("references_without_a_prompt", reference.unused())
+        counts = self.tell_counts(documents)
+        self.config.metadata = {
+            **options.of_task(metadata),
+            "data_used": data.origin,
+            "data_schema": data.source.name,
+            "reference": name,
+            "shard": None if options.shard is None else str(options.shard),
+            "counts": counts,
+        }
+        self.dataset = {self.config.test_split: DocumentsJson(documents)}
+
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
+        """Opens the prompts the run names; the task's own data set if it names none.
+
+        Args:
+            options: The run's options.
+            reference: What the answers are compared with.
+        """
+        sources, split = registry().sources(), str(self.config.test_split)
+        if options.data is not None:
+            # A file of prompts, with or without answers, is no preference data.
+            return open_named_or_local(options.data, split, [*sources, OUTPUTS, PROMPTS])
+        return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def find_references(
+        self, data: PreferenceData, options: TaskOptions, reference: str
+    ) -> Reference:
+        """What gives a prompt's reference: a file, or the data's own answers."""
+        if is_file(reference):
+            return AnswersOfFile(reference)
+        return stored_answer(reference, ComparisonRules(options.rules.preference), data)
+
+    def _checked_reference(self, name: str, data: PreferenceData) -> str:
+        """The reference that these data can have; none for prompts alone that need none."""
+        if data.source is not PROMPTS or name == NO_REFERENCE or self.finds_elsewhere(name):
+            return name
+        if self._judging.reference is None and not self.needs_reference:
+            logger.info(
+                "%s: %s are prompts alone, so answers get their rewards and are compared with "
+                "nothing (reference=%s).",
+                self.config.task,
+                data.origin,
+                NO_REFERENCE,
+            )
+            return NO_REFERENCE
+        raise DataError(
+            f"{data.origin}: these are prompts alone, which have no answer {name!r} to compare "
+            'with. Name a file of reference answers, --metadata \'{"reference": "FILE"}\' (rows '
+            "with 'instruction' and 'output', or 'prompt' and 'completion'), or ask for rewards "
+            f'alone, \'{{"reference": "{NO_REFERENCE}"}}\'.'
+        )
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """Whether a reference is found elsewhere than in the data."""
+        return is_file(reference)
+
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """Looks at the judge and at the generation's arguments before the model writes.
+
+        Args:
+            lm: The model.
+            most: The most documents that are used; None for all.
+        """
+        self._tokens = token_counter(lm)
+        judge = self._judging.judge or DEFAULT_CHECKPOINT
+        if judge in ((self.config.metadata or {}).get("in_sample_for") or ()):
+            logger.warning(
+                "%s was trained on prompts of %s: its rewards there are in-sample, and the "
+                "references among the answers it learnt from.",
+                judge,
+                self.config.task,
+            )
+
+    def has_answers_judged(self) -> bool:
+        """Yes, unless only they are asked for (`--predict_only`)."""
+        return not self.only_writes()
+
+    def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
+        """The reference; nothing where there is none."""
+        return "" if doc["reference"] is None else str(doc["reference"])
+
+    def apply_filters(self) -> Any:
+        """Has the answers judged; not where only they are asked for (`--predict_only`)."""
+        if self.only_writes():
+            self.drop_surplus_answers()
+            for instance in self.instances:
+                several = len(instance.resps) > 1
+                instance.filtered_resps[_FILTER] = instance.resps if several else instance.resps[0]
+            return None
+        return super().apply_filters()
+
+    def process_results(
+        self, doc: Mapping[str, Any], results: Sequence[ScoredText]
+    ) -> dict[str, Any]:
+        """The metrics of one prompt."""
+        if self.only_writes():
+            return {"bypass": None}
+        answers, reference = results[0].answers, results[0].reference
+        self._equal.look_at(answers)
+        found = self._judged(answers, reference)
+        return {
+            # Every document has every metric, in one order: see `abstentions`.
+            **{name: found.get(name) for name in self._judged_names()},
+            **self._lengths([str(answer) for answer in answers]),
+        }
+
+    def _judged(
+        self, answers: Sequence[ScoredText], reference: ScoredText | None
+    ) -> dict[str, Any]:
+        (answer,) = answers
+        if reference is None:
+            return {"reward": answer.reward}
+        return answer_metrics(answer, answer.reward, reference, reference.reward)
+
+    def _lengths(self, answers: Sequence[str]) -> dict[str, float]:
+        limits = self.config.generation_kwargs or {}
+        cut = [is_truncated(answer, self._tokens, limits) for answer in answers]
+        known = [float(one) for one in cut if one is not None]
+        return {
+            "response_length": mean([float(len(answer)) for answer in answers]),
+            **({"truncated": mean(known)} if known else {}),
+            "empty": mean([float(not answer.strip()) for answer in answers]),
+        }
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """The judge's settings and what it was given, for the task's metadata in the results.
+
+        Its counts are those of the process that writes the results.
+        """
+        if self.only_writes():
+            return {}
+        self._equal.report(str(self.config.task))
+        found = super().after_evaluation(samples)
+        return {**found, **judge_report(self._filter().judge, samples)}
+
+    def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        """How a metric's values become one."""
+        if self.only_writes():
+            return dict(self._aggregation_list)
+        means = (*self._means(), "response_length", "truncated", "empty")
+        by_metric = {**dict.fromkeys(means, mean), **self._pooled()}
+        abstains = may_abstain(self._filter().judge)
+        return self.abstentions.over_defined(by_metric) if abstains else by_metric
+
+    def higher_is_better(self) -> dict[str, bool]:
+        """Which way each metric gets better; neither for the length."""
+        if self.only_writes():
+            return dict(self._higher_is_better)
+        better = dict.fromkeys(self._judged_names(), True)
+        return {**better, **dict.fromkeys(("truncated", "empty"), False)}
+
+    def _judged_names(self) -> tuple[str, ...]:
+        return (*self._means(), *self._pooled())
+
+    def _means(self) -> list[str]:
+        return ["reward", "win_rate"] if self._compares else ["reward"]
+
+    def _pooled(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        return {"win_rate_length_controlled": _length_controlled} if self._compares else {}
+
+
+class BestOfNJudgingTask(JudgingTask):
+    """The model answers each prompt n times, and the judge picks."""
+
+    needs_reference = False
+
+    def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
+        return {"repeats": judging.n or int(given.get("repeats") or 1)}
+
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """See `JudgingTask.before_requests`."""
+        super().before_requests(lm, most)
+        require_sampling(self.config)
+
+    def _judged(
+        self, answers: Sequence[ScoredText], reference: ScoredText | None
+    ) -> dict[str, Any]:
+        rewards = [answer.reward for answer in answers]
+        return dict(samples_metrics(rewards, None if reference is None else reference.reward))
+
+    def _means(self) -> list[str]:
+        at = sizes(int(self.config.repeats))
+        names = ("reward", "win_rate") if self._compares else ("reward",)
+        return [f"{name}@{k}" for name in names for k in at]
+
+    def _pooled(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
+        return {}
+
+
+class AlpacaEvalTask(JudgingTask):
+    """AlpacaEval's prompts; without data of one's own, those of the reference file."""
+
+    default_reference = "text_davinci_003"
+
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
+        """Opens the prompts the run names; those of the references if it names none."""
+        if options.data is not None:
+            return super().open_prompts(options, reference)
+        # The prompts are the same whoever answered them.
+        named = self.default_reference if reference == NO_REFERENCE else reference
+        path = _answers_file(str(named), options)
+        # Every row with its own answer, also where two rows have one prompt.
+        read_answers(path)
+        return PreferenceData(open_file(path), OUTPUTS)
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """They always come from a file."""
+        return True
+
+    def find_references(self, data: PreferenceData, options: TaskOptions, reference: str) -> Reference:
+        """The answers of the reference's file."""
+        if options.data is None:
+            return _own_answer
+        return AnswersOfFile(str(_answers_file(reference, options)))
+
+
+def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
+    return length_controlled_win_rate([w for w, _ in values], [d for _, d in values])
+
+
+def _answers_file(reference: str, options: TaskOptions) -> Path:
+    if is_file(reference):
+        return Path(reference).expanduser()
+    return published_answers(reference, options.data_revision)
+
+
+def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
+    (answer,) = record.completions
+    return answer.text, answer.model

@@ -1,0 +1,97 @@
+"""How a model wrote its answers: whether it sampled, and whether it was cut off."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from ultrarm_eval.errors import ConfigurationError
+
+logger = logging.getLogger(__name__)
+
+#: Counts the tokens of an answer; None where the model does not tell.
+TokenCounter: TypeAlias = Callable[[str], int | None]
+
+#: What the harness's models call the most tokens of an answer; the last is its own name, which the
+#: tasks set, and the others take its place.
+_LIMITS = ("max_tokens", "max_new_tokens", "max_completion_tokens", "max_gen_toks")
+# Tokens of the same text, encoded again, can be a few fewer than those that were written.
+_SHARE = 0.99
+
+
+def token_counter(lm: Any) -> TokenCounter:
+    """A counter of a model's tokens; models behind an interface may have no tokenizer here."""
+    encode = getattr(lm, "tok_encode", None)
+
+    def count(answer: str) -> int | None:
+        if encode is None:
+            return None
+        try:
+            ids = encode(answer)
+        except (NotImplementedError, AttributeError, TypeError):
+            return None
+        # Without a tokenizer, models behind an interface give back the text, or a list of it.
+        is_ids = isinstance(ids, list | tuple) and all(isinstance(i, int) for i in ids)
+        return len(ids) if is_ids else None
+
+    return count
+
+
+def is_truncated(answer: str, count: TokenCounter, limits: Mapping[str, Any]) -> bool | None:
+    """Whether an answer is as long as the model was allowed to write.
+
+    Args:
+        answer: The answer.
+        count: Counts its tokens.
+        limits: The generation's arguments.
+
+    Returns:
+        Whether it has at least 99 % of the tokens allowed; None where no limit or no count is
+        known.
+    """
+    limit = next((limits[name] for name in _LIMITS if limits.get(name) is not None), None)
+    tokens = None if limit is None else count(answer)
+    return None if tokens is None or limit is None else tokens >= _SHARE * int(limit)
+
+
+class EqualAnswers:
+    """Watches for a model that writes one answer again and again, so that there is no pick."""
+
+    def __init__(self) -> None:
+        """Starts with nothing seen."""
+        self._documents = self._equal = 0
+
+    def look_at(self, answers: Sequence[str]) -> None:
+        """Looks at the answers to one prompt."""
+        self._documents += len(answers) > 1
+        self._equal += len(answers) > 1 and len(set(map(str, answers))) == 1
+
+    def report(self, task: str) -> None:
+        """Warns where most prompts have one answer alone."""
+        if 2 * self._equal > self._documents:
+            logger.warning(
+                "%s: to %d of %d prompts the model wrote the same answer every time, so there was "
+                "nothing to pick from. Does it really sample? Models behind an interface may send "
+                "a fixed seed with every request.",
+                task,
+                self._equal,
+                self._documents,
+            )
+
+
+def require_sampling(config: Any) -> None:
+    """Refuses several answers of a model that would write the same one again and again.
+
+    Raises:
+        ConfigurationError: The generation's arguments ask for the likeliest tokens.
+    """
+    how = config.generation_kwargs or {}
+    temperature = how.get("temperature")
+    greedy = not how.get("do_sample") or (temperature is not None and float(temperature) == 0)
+    if int(config.repeats or 1) > 1 and greedy:
+        raise ConfigurationError(
+            f"{config.task}: {config.repeats} answers for each prompt would all be the same: its "
+            f"generation_kwargs have do_sample={how.get('do_sample')} and temperature="
+            f"{temperature}. Set do_sample=True and a temperature above 0 (--gen_kwargs), or n=1."
+        )

@@ -13,13 +13,14 @@ if TYPE_CHECKING:
     from ultrarm_eval.documents.preference import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
-    from ultrarm_eval.judges.base import Judge
+    from ultrarm_eval.judges.base import Judge, Judgement
     from ultrarm_eval.judges.loading import load_judge
     from ultrarm_eval.sources.source import PairSource
 
 __all__ = [
     "Document",
     "Judge",
+    "Judgement",
     "LlamaRewardModel",
     "PairSource",
     "UltrarmEvalError",
@@ -31,6 +32,7 @@ __all__ = [
 _LAZY = {
     "Document": "ultrarm_eval.documents.document",
     "Judge": "ultrarm_eval.judges.base",
+    "Judgement": "ultrarm_eval.judges.base",
     "LlamaRewardModel": "ultrarm_eval.checkpoints.decoder_reward_model",
     "PairSource": "ultrarm_eval.sources.source",
     "UltrarmEvalError": "ultrarm_eval.errors",

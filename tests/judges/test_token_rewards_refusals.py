@@ -19,7 +19,7 @@ def test_a_critique_is_of_a_whole_answer(write_model):
     judge = of(write_model(LANGUAGE_MODEL, "llama"), CritiqueJudge, max_new_tokens=8)
     with pytest.raises(ConfigurationError, match="judge=critique.*These judges do: dpo, eurus"):
         judge.rewards_after_tokens("q", "a")
-    assert judge._runner is None
+    assert judge.network.runner is None
 
 
 def test_a_judge_without_the_method_is_named():

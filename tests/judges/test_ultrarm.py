@@ -69,7 +69,7 @@ def test_batching_order_and_neighbours_change_nothing(
 ):
     expected = judge.score(PROMPTS, COMPLETIONS)
     other = UltraRMJudge(str(checkpoint), batch_size=batch_size, max_batch_tokens=max_batch_tokens)
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     rewards = other.score([PROMPTS[i] for i in order], [COMPLETIONS[i] for i in order])
     assert rewards == pytest.approx([expected[i] for i in order], abs=TOLERANCE)
 
@@ -108,7 +108,7 @@ def test_without_a_prompt_every_template_gives_the_bare_texts_reward(
         template = str(tmp_path / template)
         (tmp_path / "own.jinja").write_text("{{ bos_token }}{{ completion }}{{ eos_token }}")
     other = UltraRMJudge(str(checkpoint), template=template)
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     raw = naive_rewards(checkpoint, ["bare text"])
     assert other.score([None], ["bare text"]) == pytest.approx(raw, abs=TOLERANCE)
 
@@ -185,7 +185,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
 
     expected = judge.score(PROMPTS, COMPLETIONS)
     other = UltraRMJudge(str(checkpoint), max_batch_tokens=10_000)
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     real, computed = local_engine._score_batch, []
 
     def small_memory(model, texts, batch):
@@ -208,7 +208,7 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
         raise torch.OutOfMemoryError
 
     other = UltraRMJudge(str(checkpoint))
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     monkeypatch.setattr(local_engine, "_score_batch", no_memory)
     with pytest.raises(
         DeviceError,
@@ -229,7 +229,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
         raise RuntimeError("could not create a primitive")
 
     other = UltraRMJudge(str(checkpoint))
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     monkeypatch.setattr(local_engine, "_score_batch", failing)
     said = (
         r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
@@ -279,7 +279,7 @@ def test_memory_that_ran_out_is_told_from_other_errors(
         return real(runner, texts, batch)
 
     other = UltraRMJudge(str(checkpoint))
-    other._runner = judge._loaded()
+    other.network.runner = judge.network.loaded()
     monkeypatch.setattr(local_engine, "_score_batch", failing_once)
     if is_memory:
         assert other.score(PROMPTS, COMPLETIONS) == pytest.approx(

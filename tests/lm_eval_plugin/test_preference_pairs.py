@@ -37,6 +37,8 @@ def test_every_category_has_its_own_accuracy(run, model_of, data):
     # The harness joins a metric and its filter by a comma.
     assert figures["acc_code; C,none"] == 0.0
     assert figures["acc_none,none"] == 0.5
+    of_samples = [sample["doc"]["category"] for sample in results["samples"][TASK]]
+    assert of_samples == ["math", "code, C", "math", "none", "math"]
 
 
 def test_without_a_category_there_are_the_usual_figures_alone(run, model_of, data):

@@ -65,7 +65,7 @@ class Architecture(Protocol):
 
 
 @dataclass(frozen=True)
-class ScalarHead:
+class ScalarDecoder:
     """A decoder of one family with one head.
 
     Attributes:
@@ -267,4 +267,4 @@ def _sees_what_follows(config: Any) -> bool:
     return not is_causal or bool(getattr(config, "use_bidirectional_attention", False))
 
 
-ULTRARM = ScalarHead(LlamaRewardModel, "UltraRM")
+ULTRARM = ScalarDecoder(LlamaRewardModel, "UltraRM")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,8 @@ from ultrarm_eval.checkpoints.adapters import refuse_adapter, refuse_adapter_wei
 from ultrarm_eval.checkpoints.architecture import ULTRARM, Architecture
 from ultrarm_eval.checkpoints.fields import require_config_values
 from ultrarm_eval.checkpoints.files import Fetch, fetcher, hub_commit, read_json
-from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.unread_weights import refuse_unread
 from ultrarm_eval.checkpoints.weights import (
     StoredWeight,
@@ -47,11 +48,6 @@ _SMALL_FILES = (
     "vocab.json",
     "merges.txt",
 )
-# Numbers of parts, each of which is built: more than any model has, and hours of building.
-_MOST_PARTS = 100_000
-# Some families repeat a layer, so that it has fewer weights than layers.
-_PARTS_WITHOUT_WEIGHTS = 1_000
-_PARTS = re.compile(r"^(?!max_).*(layers?|experts|groups?|blocks?|stages)$")
 # The hub's cache names a large file by its SHA-256.
 _BLOB = re.compile(r"[0-9a-f]{64}")
 
@@ -107,6 +103,17 @@ class Checkpoint:
         if self.weights.total_size is not None:
             return self.weights.total_size * dtype.itemsize // self.stored_dtype.itemsize
         return self.parameter_count() * dtype.itemsize
+
+    def layer_parameters(self) -> int:
+        """Weights that every token is multiplied with: all but the embedding."""
+        embedded = int(self.config.vocab_size) * int(self.config.hidden_size)
+        return self.parameter_count() - embedded
+
+    @property
+    def positions(self) -> int | None:
+        """The most positions; None for no limit, which some configurations write as -1."""
+        positions = getattr(self.config, "max_position_embeddings", None)
+        return None if positions is None or positions < 1 else int(positions)
 
     def require_sound_weights(self) -> None:
         """Refuses damaged weights, and such as do not fit the network, before they are loaded.
@@ -203,59 +210,6 @@ def open_checkpoint(
     return checkpoint
 
 
-def described(name: str, values: Mapping[str, Any], architecture: Architecture) -> Any:
-    """The configuration that a config.json describes to a kind of model.
-
-    Args:
-        name: The checkpoint, for messages.
-        values: What its config.json says.
-        architecture: The kind.
-
-    Raises:
-        CheckpointError: It is of another kind, or describes nothing that could be built.
-    """
-    for field, count in _parts(values):
-        if count > _MOST_PARTS:
-            raise CheckpointError(
-                f"{name}: config.json: {field} is {quoted(count)}; no model has more than "
-                f"{_MOST_PARTS} of these. Correct the file, or take it from its source again."
-            )
-    with as_checkpoint_error(_not_to_be_built(name)):
-        return architecture.read_config(name, values)
-
-
-def built(
-    name: str,
-    config: Any,
-    values: Mapping[str, Any],
-    keys: Collection[str],
-    architecture: Architecture,
-) -> nn.Module:
-    """The network that a configuration describes, without weights.
-
-    Args:
-        name: The checkpoint, for messages.
-        config: Its configuration.
-        values: What its config.json says.
-        keys: The names of its weights: no network with more layers than these is built.
-        architecture: The kind.
-
-    Raises:
-        CheckpointError: The network cannot be built, or lacks its head.
-    """
-    most = max(len(keys), _PARTS_WITHOUT_WEIGHTS)
-    for field, count in _parts(values):
-        if count > most:
-            raise CheckpointError(
-                f"{name}: config.json: {field} is {quoted(count)}, and there are {len(keys)} "
-                "weights: its config.json does not belong to these weights."
-            )
-    with as_checkpoint_error(_not_to_be_built(name)), torch.device("meta"):
-        network = architecture.network(config)
-    architecture.require_weights(name, network, keys)
-    return network
-
-
 def refuse_unread_and_unfit(
     name: str,
     network: nn.Module,
@@ -287,22 +241,6 @@ def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:
     if checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths):
         return look_into(checkpoint.name, checkpoint.weights, checkpoint.fetch)
     return checkpoint.weights.stored
-
-
-def _not_to_be_built(name: str) -> str:
-    return (
-        f"{name}: its config.json describes no model that transformers can make; correct it, or "
-        "take it from its source again"
-    )
-
-
-def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The fields that say how many of a part there are, in the parts of a configuration, too."""
-    for field, value in values.items():
-        if isinstance(value, dict):
-            yield from _parts(value)
-        elif _PARTS.match(field) and isinstance(value, int):
-            yield field, value
 
 
 def _require_blob(name: str, path: Path, digest: str) -> None:

@@ -27,30 +27,12 @@ LABELLED = "ultrarm_eval.choice/1"
 OPEN = "ultrarm_eval.prompt/1"
 #: The fields of each form, in their order.
 FIELDS: Mapping[str, tuple[str, ...]] = {
-    RATED: (
-        "format",
-        "row",
-        "source",
-        "prompt",
-        "completions",
-        "lengths",
-        "models",
-        "preference",
-        "ratings",
-        "aspects",
-    ),
-    LABELLED: (
-        "format",
-        "row",
-        "id",
-        "subset",
-        "prompt",
-        "completions",
-        "lengths",
-        "correct",
-        "labels",
-    ),
-    OPEN: ("format", "row", "source", "prompt", "reference", "reference_model"),
+    form: tuple(fields.split())
+    for form, fields in {
+        RATED: "format row source prompt completions lengths models preference ratings aspects",
+        LABELLED: "format row id subset prompt completions lengths correct labels",
+        OPEN: "format row source prompt reference reference_model",
+    }.items()
 }
 # Computed from the rest, or only for whoever reads a sample.
 _NOT_NEEDED = frozenset(

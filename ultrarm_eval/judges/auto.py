@@ -17,14 +17,9 @@ from ultrarm_eval.checkpoints.architecture import (
     CausalLanguageModel,
     SequenceClassification,
 )
-from ultrarm_eval.checkpoints.checkpoint import (
-    Checkpoint,
-    built,
-    described,
-    open_checkpoint,
-    read_config,
-)
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
 from ultrarm_eval.checkpoints.files import fetcher
+from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
 from ultrarm_eval.checkpoints.weights import survey_weights
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path

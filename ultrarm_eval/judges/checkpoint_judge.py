@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
 
 from ultrarm_eval.checkpoints.architecture import Architecture
-from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
-from ultrarm_eval.checkpoints.device import check_memory, resolve_device
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.fingerprint import Fingerprint
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
-from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.engine.kernels.choice import Place, checked_attention
-from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
-from ultrarm_eval.engine.plan import PADDED
-from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.local_engine import LocalEngine
+from ultrarm_eval.engine.plan import Plan, joined
+from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
-from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.auto import open_for
+from ultrarm_eval.judges.local_network import Computing, LocalNetwork
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
-from ultrarm_eval.judges.reward_head import Computing, RewardHead
+from ultrarm_eval.judges.reward_head import RewardHead
 from ultrarm_eval.judges.text_judge import TextJudge
+from ultrarm_eval.messages import Prompt
 from ultrarm_eval.settings import (
     SPECIAL_TOKENS,
     CheckpointSettings,
@@ -56,6 +55,7 @@ class CheckpointJudge(TextJudge):
         given: The settings that it was given.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
+        network: The network in this process.
         device: The device really used.
         dtype: The dtype of the model's body.
     """
@@ -89,25 +89,28 @@ class CheckpointJudge(TextJudge):
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
         self.checkpoint = open_for(source, given.revision, self.architecture)
         self.others = self.open_others()
-        self._computing = self._checked_computing()
+        checkpoints = [self.checkpoint, *self.others.values()]
+        self._computing = computing = Computing.of(given, checkpoints)
         loaded = load_tokenizer(self.checkpoint)
-        self._head = self.make_head(loaded)
-        self._parity, self._named, self._template = self._templates(loaded.tokenizer)
-        encoder = self._make_encoder(loaded)
-        batching, together = self._head.batching(
-            given.batching, self._computing, encoder.max_length
-        )
-        self._batching, self._max_texts = batching, given.max_texts if together else 1
-        if given.torch_compile and given.parallelize:
-            raise ConfigurationError(
-                "torch_compile and parallelize do not go together: leave one of them out."
-            )
-        self._store_path = self._checked_store_path()
+        self._store_path = _checked_store(given.score_store)
         self._store: ScoreStore | None = None
-        self._runner: Runner | None = None
-        self._limits: BatchLimits | None = None
-        engine = LocalEngine(self._loaded, self._batch_limits, batching, self._head.capabilities())
-        super().__init__(encoder, engine, self._head, loaded.tokenizer, self.opened_store)
+        head = self.make_head(loaded)
+        self._parity, self._named, self._template = self._templates(head, loaded.tokenizer)
+        encoder = self._make_encoder(head, loaded)
+        batching, together = head.batching(given.batching, computing, encoder.max_length)
+        self.network = LocalNetwork(
+            lambda: self._head.runner(computing, batching),
+            computing,
+            checkpoints,
+            batching=batching,
+            max_texts=given.max_texts if together else 1,
+            max_tokens=given.max_batch_tokens,
+            outputs_per_token=head.outputs_per_token(),
+        )
+        self._local_engine = LocalEngine(
+            self.network.loaded, self.network.limits, batching, head.capabilities()
+        )
+        super().__init__(encoder, self._local_engine, head, loaded.tokenizer, self.opened_store)
         self._fingerprint = Fingerprint(self.checkpoint, self._identity(), self.others)
 
     @abstractmethod
@@ -139,11 +142,35 @@ class CheckpointJudge(TextJudge):
 
     def layer_parameters(self) -> int:
         """Parameters that every token is multiplied with: all but the embedding."""
-        return _layer_parameters(self.checkpoint)
+        return self.checkpoint.layer_parameters()
 
     def load(self) -> Any:
         """Loads the weights, once."""
-        return self._loaded().model
+        return self.network.loaded().model
+
+    def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
+        """What scoring these completions would compute, without loading the weights.
+
+        Returns:
+            The plan for the distinct texts, and how many of those are cut to `max_length`.
+        """
+        plans, cut = [], 0
+        for portion in portions(self._encoder, prompts, completions):
+            cut += len({t.tokens for t in portion.texts if t.truncated and t.tokens in portion.new})
+            plans.append(self._local_engine.plan(sorted(portion.new, key=lambda t: t.identity)))
+        return joined(plans), cut
+
+    def score_one_at_a_time(
+        self, prompts: Sequence[Prompt], completions: Sequence[str]
+    ) -> list[float]:
+        """Scores each completion in a forward pass of its own, through the whole model.
+
+        The plain way that every faster one is measured against.
+        """
+        return [
+            self._local_engine.compute_alone(encoded.tokens)
+            for encoded in self._encoder.encode(prompts, completions)
+        ]
 
     def settings(self) -> dict[str, Any]:
         """The settings the rewards depend on, and what happened to the texts."""
@@ -154,8 +181,8 @@ class CheckpointJudge(TextJudge):
             "template": self._template.name,
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": "parallelized" if given.parallelize else str(self.device),
-            "batching": self._batching,
-            "attn_implementation": self._attention_used() or self._computing.attention,
+            "batching": self.network.batching,
+            "attn_implementation": self.network.attention,
             "torch_compile": given.torch_compile,
             "quantization": given.quantization,
             "max_length": self.max_length,
@@ -198,31 +225,9 @@ class CheckpointJudge(TextJudge):
             self._store = ScoreStore(self._store_path, self.fingerprint(), parts)
         return self._store
 
-    def _checked_computing(self) -> Computing:
-        """How and where the network computes, where the weights fit."""
-        given = self.given
-        device = resolve_device(given.device)
-        dtype = DTYPES.get(given.dtype, self.checkpoint.stored_dtype)
-        computing = Computing(
-            device=device,
-            dtype=dtype,
-            parallelize=given.parallelize,
-            compiled=given.torch_compile,
-            attention=checked_attention(
-                str(given.attn_implementation), Place(self.checkpoint.config, device, dtype)
-            ),
-            quantization=checked_quantization(given.quantization, device, dtype),
-        )
-        check_memory(
-            self._bytes_to_load(computing),
-            device,
-            parallelize=given.parallelize,
-            dtype=dtype,
-            is_quantized=given.quantization is not None,
-        )
-        return computing
-
-    def _templates(self, tokenizer: Any) -> tuple[dict[str, Any] | None, Template, Template]:
+    def _templates(
+        self, head: RewardHead, tokenizer: Any
+    ) -> tuple[dict[str, Any] | None, Template, Template]:
         """What `parity` stands for, if it is set; the template that is named, and as it is used."""
         given, parity, requested = self.given, None, self.given.template
         has_chat_template = bool(tokenizer.chat_template)
@@ -234,20 +239,20 @@ class CheckpointJudge(TextJudge):
                 template=requested,
             )
             requested = str(parity["template"])
-        named = self._head.template(requested, self.default_template, tokenizer)
+        named = head.template(requested, self.default_template, tokenizer)
         if parity is None:
             return None, named, named
         return parity, named, closed_by_eos(named, has_chat_template=has_chat_template)
 
-    def _make_encoder(self, loaded: LoadedTokenizer) -> TextEncoder:
-        given, checkpoint, positions = self.given, self.checkpoint, self._head.positions()
+    def _make_encoder(self, head: RewardHead, loaded: LoadedTokenizer) -> TextEncoder:
+        given, checkpoint, positions = self.given, self.checkpoint, head.positions()
         max_length, special_tokens = given.max_length, given.special_tokens
         if self._parity is not None:
             special_tokens = self._parity["special_tokens"]
             max_length = min(self._parity["max_length"], positions or self._parity["max_length"])
         what = f"{checkpoint.name}: its tokenizer or its template cannot be used"
         with as_checkpoint_error(what):
-            return self._head.encoder(
+            return head.encoder(
                 loaded,
                 self._template,
                 max_length=_checked_max_length(max_length, checkpoint.name, positions),
@@ -257,10 +262,6 @@ class CheckpointJudge(TextJudge):
                 is_sentencepiece=loaded.is_sentencepiece,
                 eos_id=loaded.eos_id(checkpoint.config),
             )
-
-    def _checked_store_path(self) -> Path | None:
-        path = self.given.score_store
-        return None if path is None else checked_store_path(path)
 
     def _identity(self) -> dict[str, Any]:
         """The settings that rewards depend on, beside the weights."""
@@ -284,48 +285,9 @@ class CheckpointJudge(TextJudge):
         system = self._encoder.system
         return {} if system == KEEP else {"system": system}
 
-    def _loaded(self) -> Runner:
-        if self._runner is None:
-            self._runner = self._head.runner(self._computing, self._batching)
-        return self._runner
 
-    def _batch_limits(self) -> BatchLimits:
-        """The limits of a batch; they shrink for good when the device's memory runs out."""
-        if self._limits is None:
-            tokens = self.given.max_batch_tokens or token_budget(
-                self.checkpoint.config,
-                self.dtype,
-                self.device,
-                bytes_to_load=0 if self._runner else self._bytes_to_load(self._computing),
-                outputs=self._head.outputs_per_token(),
-            )
-            self._limits = BatchLimits(tokens, self._max_texts)
-        return self._limits
-
-    def _bytes_to_load(self, computing: Computing) -> int:
-        """Memory that the weights take."""
-        return sum(_bytes_of(one, computing) for one in (self.checkpoint, *self.others.values()))
-
-    def _attention_used(self) -> str | None:
-        """The attention that computed, once something was computed."""
-        if self._runner is None:
-            return None
-        if self._batching == PADDED:
-            return getattr(self._runner.model.config, "_attn_implementation", None)
-        return getattr(self._runner, "kernel_name", None)
-
-
-def _bytes_of(checkpoint: Checkpoint, computing: Computing) -> int:
-    if computing.quantization is None:
-        return checkpoint.weight_bytes(computing.dtype)
-    layers = _layer_parameters(checkpoint)
-    embedded = checkpoint.parameter_count() - layers
-    return layers * BYTES_PER_WEIGHT + embedded * computing.dtype.itemsize
-
-
-def _layer_parameters(checkpoint: Checkpoint) -> int:
-    embedded = int(checkpoint.config.vocab_size) * int(checkpoint.config.hidden_size)
-    return checkpoint.parameter_count() - embedded
+def _checked_store(path: str | None) -> Path | None:
+    return None if path is None else checked_store_path(path)
 
 
 def _checked_max_length(max_length: object, name: str, positions: int | None) -> int:

@@ -25,7 +25,8 @@ from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.loading import no_token_rewards
-from ultrarm_eval.judges.reward_head import Computing, LanguageModelHead
+from ultrarm_eval.judges.local_network import Computing
+from ultrarm_eval.judges.reward_head import LanguageModelHead
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.settings import CritiqueSettings
 from ultrarm_eval.text_format.encoder import TextEncoder

@@ -13,7 +13,8 @@ from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
 from ultrarm_eval.errors import CheckpointError, ScoringError
 from ultrarm_eval.judges.auto import open_for
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.reward_head import Computing, LanguageModelHead, positions_of
+from ultrarm_eval.judges.local_network import Computing
+from ultrarm_eval.judges.reward_head import LanguageModelHead
 from ultrarm_eval.settings import PreferenceSettings
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
@@ -73,7 +74,7 @@ class ImpliedReward(LanguageModelHead):
 
     def positions(self) -> int | None:
         """See `RewardHead.positions`."""
-        both = map(positions_of, (self.checkpoint, self._reference))
+        both = (self.checkpoint.positions, self._reference.positions)
         return min((positions for positions in both if positions is not None), default=None)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:

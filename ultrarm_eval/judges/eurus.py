@@ -10,7 +10,7 @@ The card's printed example writes ``[\INST]`` with a backslash; `eurus-card` giv
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import ScalarHead
+from ultrarm_eval.checkpoints.architecture import ScalarDecoder
 from ultrarm_eval.checkpoints.decoder_reward_model import decoder_class
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
@@ -21,7 +21,7 @@ class EurusJudge(CheckpointJudge):
     """Scores texts with a Mistral reward model in Eurus-RM's layout."""
 
     name = "eurus"
-    architecture = ScalarHead(decoder_class("mistral", "regression_head"), "Eurus-RM")
+    architecture = ScalarDecoder(decoder_class("mistral", "regression_head"), "Eurus-RM")
     default_template = "mistral"
     default_checkpoint = "openbmb/Eurus-RM-7b"
 

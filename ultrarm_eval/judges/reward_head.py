@@ -12,10 +12,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
@@ -30,38 +27,13 @@ from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Computing:
-    """How and where a network computes.
-
-    Attributes:
-        device: The device.
-        dtype: The body's dtype.
-        parallelize: Whether weights are spread over all GPUs and the CPU.
-        compiled: Whether norms and MLPs are compiled.
-        attention: The attention that was asked for.
-        quantization: The quantisation of the weights, if any.
-    """
-
-    device: torch.device
-    dtype: torch.dtype
-    parallelize: bool
-    compiled: bool
-    attention: str
-    quantization: str | None
-
-    @property
-    def own_attention(self) -> str | None:
-        """Transformers' name of the attention of a padded batch; its own choice if None."""
-        return None if self.attention == AUTO else self.attention
 
 
 class RewardHead(ABC):
@@ -114,7 +86,7 @@ class RewardHead(ABC):
 
     def positions(self) -> int | None:
         """The most tokens that the network can read; None for no limit."""
-        return positions_of(self.checkpoint)
+        return self.checkpoint.positions
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """What makes the tokens that the head reads."""
@@ -252,9 +224,3 @@ def own_forward(auto_class: Any, checkpoint: Checkpoint, computing: Computing) -
         attention=computing.own_attention,
         quantization=computing.quantization,
     )
-
-
-def positions_of(checkpoint: Checkpoint) -> int | None:
-    """The most positions of a network; None for no limit, which some configurations write as -1."""
-    positions = getattr(checkpoint.config, "max_position_embeddings", None)
-    return None if positions is None or positions < 1 else int(positions)

@@ -21,7 +21,8 @@ from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.reward_head import Computing, DecoderHead, RewardHead, own_forward
+from ultrarm_eval.judges.local_network import Computing
+from ultrarm_eval.judges.reward_head import DecoderHead, RewardHead, own_forward
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
 from ultrarm_eval.text_format.text_pair import (

@@ -8,9 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from ultrarm_eval.engine.counts import TextCounts
-from ultrarm_eval.engine.local_engine import LocalEngine
-from ultrarm_eval.engine.plan import Plan, joined
-from ultrarm_eval.engine.portions import portions
+from ultrarm_eval.engine.engine import Engine
 from ultrarm_eval.engine.reward_stream import RewardStream, Scoring
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_rewards import TokenRewards, prefixes, read_positions
@@ -29,7 +27,7 @@ class TextJudge:
     def __init__(
         self,
         encoder: TextEncoder,
-        engine: LocalEngine,
+        engine: Engine,
         head: RewardHead,
         tokenizer: Any,
         store: Callable[[], ScoreStore | None],
@@ -119,30 +117,6 @@ class TextJudge:
             UltrarmEvalError: A prompt or a completion is none.
         """
         self._encoder.check(prompts, completions)
-
-    def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
-        """What scoring these completions would compute, without loading the weights.
-
-        Returns:
-            The plan for the distinct texts, and how many of those are cut to `max_length`.
-        """
-        plans, cut = [], 0
-        for portion in portions(self._encoder, prompts, completions):
-            cut += len({t.tokens for t in portion.texts if t.truncated and t.tokens in portion.new})
-            plans.append(self._engine.plan(sorted(portion.new, key=lambda t: t.identity)))
-        return joined(plans), cut
-
-    def score_one_at_a_time(
-        self, prompts: Sequence[Prompt], completions: Sequence[str]
-    ) -> list[float]:
-        """Scores each completion in a forward pass of its own, through the whole model.
-
-        The plain way that every faster one is measured against.
-        """
-        return [
-            self._engine.compute_alone(encoded.tokens)
-            for encoded in self._encoder.encode(prompts, completions)
-        ]
 
     def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
         """What the reward would be if the text ended after each of its tokens.

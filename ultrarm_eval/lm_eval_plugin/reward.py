@@ -47,8 +47,8 @@ def as_reward(judgement: Judgement, *, may_abstain: bool = False) -> Reward:
         may_abstain: Whether the judge may leave answers without a reward: then it is shown of each
             what was said.
     """
-    is_plain = not may_abstain and judgement == Judgement(judgement.value)
-    return Reward(judgement.reward if is_plain else JudgedReward(judgement))
+    says_more = may_abstain or judgement.unscored or judgement != Judgement(judgement.value)
+    return Reward(JudgedReward(judgement) if says_more else judgement.reward)
 
 
 def judgement_in(reward: float) -> Judgement | None:

@@ -10,7 +10,7 @@ import torch
 from ultrarm_eval import load_judge, plugins
 from ultrarm_eval.errors import ConfigurationError, PluginError, RewardError, ScoringError
 from ultrarm_eval.hookspecs import hookimpl
-from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.base import Judgement, judge_name, statement
 from ultrarm_eval.judges.judgements import judgement_stream, judgements_of
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 
@@ -267,3 +267,36 @@ def test_a_judge_without_weights_is_given_no_checkpoint(registered):
     assert (lm.pretrained, lm.judge_name) == ("mine", "mine")
     with pytest.raises(ConfigurationError, match="'pretrained'"):
         make_judge("mine", {"pretrained": "x"})
+
+
+class TestWhatItSaysOfItself:
+    def test_its_parameters_identify_it(self, registered):
+        methods = {
+            "__init__": lambda self, strength=1: None,
+            "settings": lambda _: {"strength": 1, "calls": 3, "template": "raw", "device": "cpu"},
+        }
+        registered(judge_with(**methods))
+        judge = make_judge("mine", {})
+        assert statement(judge) == {
+            "judge_parameters": ["strength"],
+            "judge_identifies": {"strength": 1, "template": "raw"},
+            "judge_describes": {"calls": 3, "device": "cpu"},
+        }
+
+    def test_or_it_says_so(self, registered):
+        said = {"identifies": lambda _: {"size": 1}, "describes": lambda _: {"speed": 2}}
+        registered(judge_with(**said))
+        found = statement(make_judge("mine", {}))
+        assert (found["judge_identifies"], found["judge_describes"]) == ({"size": 1}, {"speed": 2})
+
+    def test_what_it_has_beside_is_its_own(self, registered):
+        registered(judge_with(tokenizer="its tokenizer", may_abstain=True))
+        judge = make_judge("mine", {})
+        assert (judge.tokenizer, judge.may_abstain) == ("its tokenizer", True)
+        assert judge_name(judge) == "Mine"
+        with pytest.raises(AttributeError):
+            _ = judge.name
+
+    def test_a_user_gets_the_judge_that_the_package_made(self, registered):
+        registered(Whole)
+        assert type(load_judge(judge="mine")) is Whole

@@ -1,0 +1,159 @@
+"""A network in this process: how and where it computes, its weights, and how much at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
+from ultrarm_eval.checkpoints.device import check_memory, resolve_device
+from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
+from ultrarm_eval.engine.batching import AUTO
+from ultrarm_eval.engine.kernels.choice import Place, checked_attention
+from ultrarm_eval.engine.local_engine import BatchLimits
+from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine.token_budget import token_budget
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.settings import CheckpointSettings
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How and where a network computes.
+
+    Attributes:
+        device: The device.
+        dtype: The body's dtype.
+        parallelize: Whether weights are spread over all GPUs and the CPU.
+        compiled: Whether norms and MLPs are compiled.
+        attention: The attention that was asked for.
+        quantization: The quantisation of the weights, if any.
+    """
+
+    device: torch.device
+    dtype: torch.dtype
+    parallelize: bool
+    compiled: bool
+    attention: str
+    quantization: str | None
+
+    @property
+    def own_attention(self) -> str | None:
+        """Transformers' name of the attention of a padded batch; its own choice if None."""
+        return None if self.attention == AUTO else self.attention
+
+    @classmethod
+    def of(cls, given: CheckpointSettings, checkpoints: Sequence[Checkpoint]) -> Computing:
+        """How and where settings have checkpoints computed.
+
+        Args:
+            given: The settings.
+            checkpoints: All whose weights are loaded; the judge's own first.
+
+        Raises:
+            UltrarmEvalError: The device does not exist, does not know what is asked for, or has
+                less memory than the weights need.
+        """
+        if given.torch_compile and given.parallelize:
+            raise ConfigurationError(
+                "torch_compile and parallelize do not go together: leave one of them out."
+            )
+        own = checkpoints[0]
+        device, dtype = resolve_device(given.device), DTYPES.get(given.dtype, own.stored_dtype)
+        computing = cls(
+            device,
+            dtype,
+            parallelize=given.parallelize,
+            compiled=given.torch_compile,
+            attention=checked_attention(
+                given.attn_implementation, Place(own.config, device, dtype)
+            ),
+            quantization=checked_quantization(given.quantization, device, dtype),
+        )
+        check_memory(
+            sum(map(computing.bytes_of, checkpoints)),
+            device,
+            parallelize=given.parallelize,
+            dtype=dtype,
+            is_quantized=given.quantization is not None,
+        )
+        return computing
+
+    def bytes_of(self, checkpoint: Checkpoint) -> int:
+        """Memory that a checkpoint's weights take."""
+        if self.quantization is None:
+            return checkpoint.weight_bytes(self.dtype)
+        layers = checkpoint.layer_parameters()
+        embedded = checkpoint.parameter_count() - layers
+        return layers * BYTES_PER_WEIGHT + embedded * self.dtype.itemsize
+
+
+class LocalNetwork:
+    """A network of this process, loaded when it is first needed.
+
+    Attributes:
+        runner: What runs it; None until it is loaded.
+        batching: How its texts are batched.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Runner],
+        computing: Computing,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        batching: str,
+        max_texts: int | None,
+        max_tokens: int | None,
+        outputs_per_token: int,
+    ) -> None:
+        """Takes what is known before weights are loaded.
+
+        Args:
+            load: Loads the weights.
+            computing: How and where it computes.
+            checkpoints: All whose weights are loaded; the judge's own first.
+            batching: See `ultrarm_eval.engine.plan`.
+            max_texts: The most texts computed together; no limit if None.
+            max_tokens: The most tokens; found from the device's free memory if None.
+            outputs_per_token: See `RewardHead.outputs_per_token`.
+        """
+        self.runner: Runner | None = None
+        self.batching = batching
+        self._load, self._computing, self._checkpoints = load, computing, checkpoints
+        self._max_texts, self._max_tokens = max_texts, max_tokens
+        self._outputs = outputs_per_token
+        self._limits: BatchLimits | None = None
+
+    def loaded(self) -> Runner:
+        """What runs it; loads the weights the first time."""
+        if self.runner is None:
+            self.runner = self._load()
+        return self.runner
+
+    def limits(self) -> BatchLimits:
+        """The limits of a batch; they shrink for good when the device's memory runs out."""
+        if self._limits is None:
+            to_load = 0 if self.runner else sum(map(self._computing.bytes_of, self._checkpoints))
+            tokens = self._max_tokens or token_budget(
+                self._checkpoints[0].config,
+                self._computing.dtype,
+                self._computing.device,
+                bytes_to_load=to_load,
+                outputs=self._outputs,
+            )
+            self._limits = BatchLimits(tokens, self._max_texts)
+        return self._limits
+
+    @property
+    def attention(self) -> str:
+        """The attention that computed, once something was computed; else what was asked for."""
+        found = None
+        if self.runner is not None and self.batching == PADDED:
+            found = getattr(self.runner.model.config, "_attn_implementation", None)
+        elif self.runner is not None:
+            found = getattr(self.runner, "kernel_name", None)
+        return found or self._computing.attention

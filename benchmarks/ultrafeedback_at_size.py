@@ -353,7 +353,7 @@ def metrics(path: Path, clock: Clock) -> dict[str, Any]:
     import numpy as np
     from lm_eval.api.metrics import stderr_for_metric
 
-    from ultrarm_eval.lm_eval_plugin.reward import Reward
+    from ultrarm_eval.lm_eval_plugin.harness_values import Reward
     from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.rules import ComparisonRules
 

@@ -246,9 +246,7 @@ def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered
     from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
     registered(judge_with(__init__=lambda self, size=1: None))
-    model = RewardModelLM.__new__(RewardModelLM)
-    model.judge, model.judge_name, model.accelerator = make_judge("mine", {}), "mine", None
-    model._request_counts, model._counts_of_all, model._seconds_of_each = {}, {"texts": 1}, [1.0]
+    model = RewardModelLM.of_judge(make_judge("mine", {}), "mine")
     whole = model.get_model_info()
     assert whole["judge_parameters"] == ["size"]
     made = type(model.judge.judge)

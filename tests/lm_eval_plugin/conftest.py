@@ -80,20 +80,9 @@ class FixedJudge:
 @pytest.fixture
 def model_of() -> Any:
     """Makes the harness's model around a judge, without a checkpoint."""
-    from lm_eval.api.model import LM
-
     from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
-    def make(reward: Any) -> Any:
-        model = RewardModelLM.__new__(RewardModelLM)
-        LM.__init__(model)
-        model.accelerator = None
-        model.pretrained, model.judge_name = "fixed", "fixed"
-        model.judge = FixedJudge(reward)
-        model._request_counts = {"texts": 0, "distinct_texts": 0}
-        return model
-
-    return make
+    return lambda reward: RewardModelLM.of_judge(FixedJudge(reward), "fixed")
 
 
 class Scripted:

@@ -9,8 +9,8 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.model import CachingLM
 
 from ultrarm_eval.errors import ResponseCacheError
-from ultrarm_eval.lm_eval_plugin.response_cache import refuse_rewards
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward
+from ultrarm_eval.lm_eval_plugin.response_cache import _checksum, refuse_rewards
 
 TEXTS = [f"answer {number}" for number in range(12)]
 REWARDS = [(number - 5) / 7 for number in range(12)]
@@ -158,3 +158,20 @@ def test_one_flipped_bit_in_a_value_or_key_gives_the_right_rewards(asked, tmp_pa
             continue
         assert answers == expected, place
         hurt.unlink()
+
+
+def test_what_a_version_with_other_modules_wrote_is_read(asked, tmp_path):
+    path = tmp_path / "cache"
+    expected, _, _ = asked(path)
+    now = b"ultrarm_eval.lm_eval_plugin.harness_values"
+    for key in keys(path):
+        value = row(path, key)
+        # The length of a module's name stands before it.
+        old = b"ultrarm_eval.harness.reward"
+        written = value[16:].replace(bytes([len(now)]) + now, bytes([len(old)]) + old)
+        assert old in written
+        # A frame's length is not looked at where it is left out.
+        written = pickle.PROTO + bytes([4]) + written[11:]
+        checksum = _checksum("fixed reward_of", key, written)
+        changed(path, "UPDATE unnamed SET value = ? WHERE key = ?", checksum + written, key)
+    assert asked(path)[:2] == (expected, [])

@@ -11,10 +11,11 @@ from tests.conftest import write_jsonl
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli.judge import judge_answers
 from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.reward_filters import RewardFilter
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 
 QUESTIONS = ["What is blue?", "What is a horse?", "Why?"]
 ANSWERS = {q: [f"the sky {i} {q}", f"nothing {i}", "a horse " * (i + 1)] for i, q in enumerate(QUESTIONS)}  # fmt: skip
@@ -208,7 +209,7 @@ def test_a_judge_that_fails_keeps_the_answers_in_a_file(
         raise error
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(UltraRMJudge, "score", broken)
+    monkeypatch.setattr(UltraRMJudge, "judgements", broken)
     with pytest.raises(
         ScoringError,
         match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --judge demo",
@@ -259,18 +260,18 @@ def test_responses_are_texts(monkeypatch, given, rewards):
 
 def test_too_few_rewards_are_an_error(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(UltraRMJudge, "score", lambda *_: [1.0])
+    monkeypatch.setattr(UltraRMJudge, "judgements", lambda *_: iter([(0, Judgement(1.0))]))
     one = RewardFilter(prompt="question", judge="demo", judge_args={"device": "cpu"})
-    with pytest.raises(ScoringError, match="gave 1 rewards to 2 answers"):
+    with pytest.raises(ScoringError, match="gave no reward to 1 of 2 completions"):
         one.apply([["a", "b"]], [{"question": "Why?"}])
 
 
 def test_a_scored_text_goes_between_processes_whole():
-    single = ScoredText("a", 1.5)
-    several = ScoredText(single, 2.0, [single, ScoredText("b", 2.5)])
+    single = ScoredText("a", Judgement(1.5, ("good",)))
+    several = ScoredText(single, Judgement(2.0), [single, ScoredText("b", Judgement(2.5))])
     for text in (single, several, ScoredText(3)):
         again = pickle.loads(pickle.dumps(text))
-        assert (again, again.reward) == (text, text.reward)
+        assert (again, again.judgement) == (text, text.judgement)
         assert [(a, a.reward) for a in again.answers] == [(a, a.reward) for a in text.answers]
     assert json.dumps(several) == '"a"'
     assert ScoredText("only").answers[0] == "only"
@@ -406,7 +407,7 @@ def test_the_command_for_kept_answers_has_the_judges_settings_and_whole_conversa
     answers = [["a"], ["b"], ["c"], ["d"]]
     expected = plain.apply(answers, documents)
     monkeypatch.setattr(UltraRMJudge, "load", lambda _: None)
-    monkeypatch.setattr(UltraRMJudge, "score", lambda *_: 1 / 0)
+    monkeypatch.setattr(UltraRMJudge, "judgements", lambda *_: 1 / 0)
     with pytest.raises(ScoringError, match="division by zero") as caught:
         plain.apply(answers, documents)
     monkeypatch.undo()
@@ -431,7 +432,7 @@ def test_when_judging_fails_the_other_tasks_answers_are_kept_too(
     own_task(name="first")
     plain = [{"metric": "exact_match", "aggregation": "mean", "higher_is_better": True}]
     folder = own_task([{"function": "take_first"}], name="second", metric_list=plain)
-    monkeypatch.setattr(UltraRMJudge, "score", interrupted)
+    monkeypatch.setattr(UltraRMJudge, "judgements", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(writer, ["first", "second"], include_path=folder)
     kept = []

@@ -8,7 +8,7 @@ from lm_eval.api.instance import Instance
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoringError
-from ultrarm_eval.lm_eval_plugin.reward import Reward
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward
 
 
 def request(context, continuation, task="hellaswag"):

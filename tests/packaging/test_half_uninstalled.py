@@ -20,14 +20,14 @@ DAMAGES: dict[str, bytes | None] = {
 FILES = (
     "__init__.py",
     "_startup.py",
-    "harness/__init__.py",
-    "harness/bridge/__init__.py",
-    "harness/bridge/default_model.py",
-    "harness/bridge/early_refusal.py",
-    "harness/bridge/entry_points.py",
-    "harness/bridge/registry_plugins.py",
-    "harness/bridge/task_files.py",
-    "harness/bridge/task_plugins.py",
+    "lm_eval_plugin/__init__.py",
+    "lm_eval_plugin/bridge/__init__.py",
+    "lm_eval_plugin/bridge/command_line.py",
+    "lm_eval_plugin/bridge/entry_points.py",
+    "lm_eval_plugin/bridge/evaluation.py",
+    "lm_eval_plugin/bridge/registries.py",
+    "lm_eval_plugin/bridge/run_check.py",
+    "lm_eval_plugin/bridge/task_index.py",
 )
 HARNESS = """
 import argparse, json
@@ -67,7 +67,9 @@ def _starts_in_silence(environment: Any) -> bool:
 
 
 @pytest.mark.parametrize("kind", DAMAGES)
-@pytest.mark.parametrize("name", ["__init__.py", "_startup.py", "harness/bridge/__init__.py"])
+@pytest.mark.parametrize(
+    "name", ["__init__.py", "_startup.py", "lm_eval_plugin/bridge/__init__.py"]
+)
 def test_python_starts_in_silence(
     own_environment: Any, damage: Callable[[str, bytes | None], None], name: str, kind: str
 ) -> None:

@@ -81,12 +81,7 @@ def write_runs(folder: Path, monkeypatch: Any) -> dict[str, list[Path]]:
         loglikelihood_rolling = loglikelihood
 
     def model_of(judge: _Judge) -> Any:
-        model = RewardModelLM.__new__(RewardModelLM)
-        LM.__init__(model)
-        model.accelerator, model.judge, model.judge_name = None, judge, judge.name
-        model.pretrained = "org/toy"
-        model._request_counts = {"texts": 0, "distinct_texts": 0}
-        return model
+        return RewardModelLM.of_judge(judge, judge.name, "org/toy")
 
     monkeypatch.setattr("lm_eval.evaluator.add_env_info", lambda results: None)
     folder.mkdir(parents=True, exist_ok=True)

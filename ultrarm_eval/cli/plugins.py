@@ -79,7 +79,7 @@ def _registered(group: str) -> Iterator[tuple[str, ...]]:
     """Models, filters, metrics or aggregations."""
     importlib.import_module(_FILLED_BY[group])
     api_registry = importlib.import_module("lm_eval.api.registry")
-    from ultrarm_eval.lm_eval_plugin.bridge.registry_plugins import KINDS, harness_discovers_plugins
+    from ultrarm_eval.lm_eval_plugin.bridge.registries import KINDS, harness_discovers_plugins
 
     native = harness_discovers_plugins(api_registry)
     kind = KINDS[group][0].partition(" ")[2]
@@ -109,7 +109,7 @@ def _is_of(found: FoundEntryPoint, known: Any) -> bool:
 def _tasks() -> Iterator[tuple[str, ...]]:
     tasks = importlib.import_module("lm_eval.tasks")
     manager = importlib.import_module(tasks.TaskManager.__module__)
-    from ultrarm_eval.lm_eval_plugin.bridge.task_plugins import harness_discovers_tasks
+    from ultrarm_eval.lm_eval_plugin.bridge.task_index import harness_discovers_tasks
 
     native = harness_discovers_tasks(manager)
     connected = getattr(tasks.TaskManager, "_ultrarm_eval_connected", False)

@@ -11,8 +11,10 @@ from lm_eval.api.task import ConfigurableTask
 
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
+from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
 from ultrarm_eval.messages import Message, as_plain_text
 
@@ -23,13 +25,11 @@ _SYSTEM = "system"
 _WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
 
 
-class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
+class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignore]
     """Builds its requests afresh in each run, and reads as many answers as it asked for."""
 
-    #: Gets the run's `--metadata` from the bridge, in releases that pass task classes none.
-    takes_metadata = True
-    #: Whether the harness puts examples in front of its documents.
     takes_shots = True
+    is_pairwise = False
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -41,6 +41,7 @@ class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         show_as_harness_does()
+        self.abstentions = Abstentions()
         given = {k: v for k, v in (config or {}).items() if k != "class"}
         #: Folders of the user's own task files.
         self.task_folders = task_folders(given)
@@ -87,6 +88,18 @@ class OwnTask(ConfigurableTask):  # type: ignore[misc, unused-ignore]
         """
         for instance in self.instances:
             del instance.resps[instance.repeats :]
+
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """See `BridgedTask`."""
+        return
+
+    def has_answers_judged(self) -> bool:
+        """See `BridgedTask`."""
+        return False
+
+    def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """See `BridgedTask`."""
+        return {}
 
     def only_writes(self) -> bool:
         """Whether the run asks for answers alone (`--predict_only`)."""

@@ -1,7 +1,9 @@
-"""What a best-of-n task's YAML and the run say: who judges, what filters follow, which data."""
+"""What a best-of-n task's YAML and the run say: who judges, which data, what is one vote."""
 
 from __future__ import annotations
 
+import re
+import string
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,9 @@ from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import JudgingOptions
 
 _JUDGING, _PICKING = "reward", "best_of_n"
+#: What the harness's filters write where they find no answer.
+NO_ANSWER = "[invalid]"
+_METRIC = "exact_match"
 
 
 def judging_settings(
@@ -88,3 +93,40 @@ def local_splits(path: Path, config: Any) -> dict[str, Any]:
     rows = open_file(path)
     table = rows if isinstance(rows, datasets.Dataset) else datasets.Dataset.from_list(list(rows))
     return dict.fromkeys(splits, table)
+
+
+class Votes:
+    """Makes one vote of the answers that the metric takes for the same."""
+
+    def __init__(
+        self, metrics: Sequence[Mapping[str, Any]], filters: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Looks up how answers are compared and what stands for none.
+
+        Args:
+            metrics: The YAML's `metric_list`; what `exact_match` ignores does not split votes.
+            filters: The YAML's `filter_list`.
+        """
+        named = [metric for metric in metrics if metric.get("metric") == _METRIC]
+        settings = named[0] if named else {}
+        self._ignored = [re.compile(str(one)) for one in settings.get("regexes_to_ignore") or ()]
+        self._ignores_case = bool(settings.get("ignore_case"))
+        dropped = (string.punctuation if settings.get("ignore_punctuation") else "") + (
+            string.digits if settings.get("ignore_numbers") else ""
+        )
+        self._dropped = str.maketrans("", "", dropped)
+        fallbacks = [f.get("fallback") for each in filters for f in each["filter"]]
+        self._unreadable = {NO_ANSWER, *(str(f) for f in fallbacks if f is not None)}
+
+    def of(self, answer: str) -> str | None:
+        """The vote of an answer; None where there is none to read.
+
+        The order is that of lm-eval's `exact_match`: patterns, case, punctuation, numbers.
+        """
+        if not answer.strip() or answer.strip() in self._unreadable:
+            return None
+        for pattern in self._ignored:
+            answer = pattern.sub("", answer)
+        if self._ignores_case:
+            answer = answer.lower()
+        return answer.translate(self._dropped).strip()

@@ -12,15 +12,21 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
+from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import OwnTask
-from ultrarm_eval.lm_eval_plugin.best_of_n_settings import behind, judging_settings, local_splits
-from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
+from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
+    NO_ANSWER,
+    Votes,
+    behind,
+    judging_settings,
+    local_splits,
+)
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
-from ultrarm_eval.lm_eval_plugin.votes import NO_ANSWER, Votes
+from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, require_sampling
+from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
@@ -55,7 +61,7 @@ class BestOfNTask(OwnTask):
         self._judging = judging_settings(listed, options, given.get("task"))
         given["filter_list"] = [{"name": e["name"], "filter": behind(e)} for e in listed]
         self._votes = Votes(given.get("metric_list") or (), listed)
-        self._equal, self.abstentions = EqualAnswers(), Abstentions()
+        self._equal = EqualAnswers()
         self._lacks_examples = False
         super().__init__(given)
 
@@ -79,7 +85,7 @@ class BestOfNTask(OwnTask):
             self.dataset = {**self.dataset, split: rows.select(shard.rows(len(rows)))}
         self.config.metadata = metadata
 
-    def before_writing(self, lm: Any, most: int | None) -> None:
+    def before_requests(self, lm: Any, most: int | None) -> None:
         """Looks at the judge, the filters and the metrics before the model writes.
 
         Args:
@@ -99,6 +105,10 @@ class BestOfNTask(OwnTask):
         for settings in self._judging.values():
             TaskRewardFilter(**settings).check(islice(iter(self.eval_docs), most), repeats)
         self._rehearse(repeats)
+
+    def has_answers_judged(self) -> bool:
+        """Yes, unless only they are asked for (`--predict_only`)."""
+        return not self.only_writes()
 
     def _rehearse(self, repeats: int) -> None:
         """Has answers that nobody wrote filtered and measured: what does not fit shows now."""
@@ -134,7 +144,7 @@ class BestOfNTask(OwnTask):
             for instance, scored in zip(instances, judged[written], strict=True):
                 found = self._found(instance, name, len(scored.answers))
                 instance.filtered_resps[name] = [
-                    ScoredText(_text(text), whole.reward, judgement=whole.judgement, is_judged=True)
+                    ScoredText(_text(text), whole.judgement)
                     for text, whole in zip(found, scored.answers, strict=True)
                 ]
         return None

@@ -23,16 +23,17 @@ from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.abstentions import (
     NOT_AVAILABLE,
-    Abstentions,
     Aggregation,
+    may_abstain,
     unscored_answers,
 )
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
+from ultrarm_eval.lm_eval_plugin.protocols import judge_of
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
-from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
 from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 from ultrarm_eval.plugins import registry
@@ -74,7 +75,6 @@ class ComparisonTask(ConversationTask):
         Raises:
             UltrarmEvalError: The metadata or the data cannot be used.
         """
-        self.abstentions = Abstentions()
         self._by_likelihood = False
         # By metric, in how many of the documents it was not defined.
         self._undefined: dict[str, int] = {}
@@ -132,6 +132,12 @@ class ComparisonTask(ConversationTask):
         if options.data is not None:
             return open_named_or_local(options.data, split, sources)
         return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
+
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """Notes who answers."""
+        judge = judge_of(lm)
+        self.asks_judge = judge is not None
+        self.judge_may_abstain = judge is not None and may_abstain(judge.judge)
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> int:
         """The first of the best completions."""

@@ -10,7 +10,7 @@ import lm_eval.api.metrics  # noqa: F401
 from lm_eval.api.registry import register_metric
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.metrics.win_rate import win_credit
 
 _LIST_TARGETS = (

@@ -8,10 +8,48 @@ on, and of its `accelerator` before.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 from ultrarm_eval.errors import DeviceError
+from ultrarm_eval.judges.base import Judge
+
+
+class JudgeCounts:
+    """What happened to the texts that a judge was asked for, in this process and in all of them.
+
+    Attributes:
+        requests: What the model counts; the judge's own counts stand in its settings.
+    """
+
+    def __init__(self, judge: Judge) -> None:
+        """Starts with nothing counted."""
+        self.requests = {"texts": 0, "distinct_texts": 0}
+        self._judge = judge
+        # Of each process, once they have met.
+        self._known: list[tuple[dict[str, int], float]] = []
+
+    def gather(self, accelerator: Any) -> None:
+        """Collects the counts of every process on the first one, which writes the results."""
+        self._known = gather_object(accelerator, self._own(), 0) or self._known
+
+    def counts(self) -> dict[str, int]:
+        """The counts, added up."""
+        total = Counter[str]()
+        for counts, _ in self._known or [self._own()]:
+            total.update(counts)
+        return dict(total)
+
+    def seconds(self) -> float:
+        """What the model took, in the process that took longest."""
+        return max(seconds for _, seconds in self._known or [self._own()])
+
+    def _own(self) -> tuple[dict[str, int], float]:
+        settings = self._judge.settings()
+        # The judge is asked once for each text, and may find that some have the same tokens.
+        of_judge = {k: v for k, v in settings.get("counts", {}).items() if k != "texts"}
+        return {**self.requests, **of_judge}, float(settings.get("scoring_seconds") or 0.0)
 
 
 def join_processes(at_barrier: Callable[[], None]) -> Any | None:

@@ -11,7 +11,7 @@ from lm_eval.api.instance import Instance
 
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
-from ultrarm_eval.messages import Message, Prompt
+from ultrarm_eval.messages import Message, Prompt, as_messages
 
 #: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
 _CONVERSATION = "ultrarm_eval.conversation/1 "
@@ -43,6 +43,31 @@ def as_context(messages: Sequence[Message]) -> str:
         if content and not content.startswith(_CONVERSATION):
             return content
     return _CONVERSATION + json.dumps(list(messages), ensure_ascii=False)
+
+
+@dataclass
+class DistinctText:
+    """A text that requests ask for.
+
+    Attributes:
+        prompt: The conversation before the completion.
+        completion: The completion.
+        askers: The requests that ask for it, by their index.
+    """
+
+    prompt: Prompt
+    completion: str
+    askers: list[int]
+
+
+def distinct_texts(requests: Sequence[Any]) -> list[DistinctText]:
+    """Log-likelihood requests by what they ask for, in the order in which it is first asked."""
+    found: dict[tuple[str, str], DistinctText] = {}
+    for index, request in enumerate(requests):
+        prompt, completion = read_request(request)
+        key = (as_context(as_messages(prompt)), completion)
+        found.setdefault(key, DistinctText(prompt, completion, [])).askers.append(index)
+    return list(found.values())
 
 
 def read_request(request: Any) -> tuple[Prompt, str]:

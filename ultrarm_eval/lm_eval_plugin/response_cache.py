@@ -11,18 +11,25 @@ finds, and waits for ever for a value that cannot be read.
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 import pickle
 import sqlite3
 import weakref
+from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 from ultrarm_eval.errors import CacheMismatchError, ResponseCacheError, first_line
-from ultrarm_eval.lm_eval_plugin.reward import Reward, is_unscored
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
+from ultrarm_eval.lm_eval_plugin.harness_values import JudgedReward, Reward, is_unscored
 
 _KEY = "ultrarm_eval.judge_fingerprint"
 _CHECKSUM_BYTES = 16
+_CLASSES: Mapping[str, type] = {
+    kind.__name__: kind for kind in (Reward, JudgedReward, Judgement, CritiquedReward, Critique)
+}
 
 
 def check_responses(cache: Any, fingerprint: str) -> None:
@@ -80,11 +87,23 @@ def _read(fingerprint: str, key: str, row: bytes) -> Reward | None:
     checksum, written = row[:_CHECKSUM_BYTES], row[_CHECKSUM_BYTES:]
     if checksum != _checksum(fingerprint, key, written):
         return None
-    reward = pickle.loads(written)  # noqa: S301 - it is what this module wrote
+    try:
+        reward = _Reader(io.BytesIO(written)).load()
+    except Exception:
+        # It is what some version of this module wrote; unpickling can raise anything.
+        return None
     if not isinstance(reward, Reward):
         return None
     sound = math.isfinite(reward.reward) or is_unscored(reward.reward)
     return reward if sound else None
+
+
+class _Reader(pickle.Unpickler):
+    """Reads values of earlier versions, too, which had their classes in other modules."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        ours = _CLASSES.get(name) if module.startswith("ultrarm_eval.") else None
+        return super().find_class(module, name) if ours is None else ours
 
 
 def _checksum(fingerprint: str, key: str, written: bytes) -> bytes:

@@ -20,8 +20,8 @@ from ultrarm_eval.judges.base import Judge, Judgement
 from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options, keep_answers
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
 from ultrarm_eval.lm_eval_plugin.shared_judges import shared_judge
 from ultrarm_eval.messages import Prompt
 
@@ -31,7 +31,6 @@ _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
     """Scores every response of a task in one go; what it returns of them is the subclass's."""
 
-    is_judging = True
     #: Whether an answer may stay without a score, for what counts it: a metric of the harness would
     #: make a number of it.
     keeps_unscored = False
@@ -154,10 +153,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         found = judgements_of(self.judge, [prompt for prompt, _ in asked], texts)
         self._check(found)
         warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
-        return [
-            ScoredText(text, one.value, judgement=one, is_judged=True)
-            for text, one in zip(texts, found, strict=True)
-        ]
+        return list(map(ScoredText, texts, found))
 
     def _check(self, judgements: Sequence[Judgement]) -> None:
         unscored = sum(judgement.unscored for judgement in judgements)
@@ -180,10 +176,9 @@ class RewardFilter(JudgingFilter):
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
         """The answer, or of several the first with the mean of their rewards."""
         rewards = [answer.reward for answer in answers if answer.reward is not None]
-        mean = sum(rewards) / len(rewards) if rewards else None
-        return ScoredText(
-            answers[0], mean, answers, reference, answers[0].judgement, is_judged=True
-        )
+        mean = Judgement(sum(rewards) / len(rewards) if rewards else None)
+        of_all = answers[0].judgement if len(answers) == 1 else mean
+        return ScoredText(answers[0], of_all, answers, reference)
 
 
 class TaskRewardFilter(RewardFilter):
@@ -227,7 +222,7 @@ class BestOfNFilter(JudgingFilter):
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
         """The best answer."""
         best = max(answers, key=_reward)
-        return ScoredText(best, best.reward, answers, reference, best.judgement, is_pick=True)
+        return ScoredText(best, best.judgement, answers, reference, is_pick=True)
 
 
 def _texts(responses: Any) -> list[str]:

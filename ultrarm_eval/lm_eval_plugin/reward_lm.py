@@ -15,20 +15,25 @@ from ultrarm_eval._version import __version__
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
-from ultrarm_eval.judges.base import Judgement, statement
+from ultrarm_eval.judges.base import Judge, Judgement, statement
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
-from ultrarm_eval.lm_eval_plugin.processes import device_of_process, gather_object, join_processes
-from ultrarm_eval.lm_eval_plugin.requests import as_context, read_request
+from ultrarm_eval.lm_eval_plugin.processes import (
+    JudgeCounts,
+    device_of_process,
+    gather_object,
+    join_processes,
+)
+from ultrarm_eval.lm_eval_plugin.requests import DistinctText, as_context, distinct_texts
 from ultrarm_eval.lm_eval_plugin.response_cache import (
     bind_to_judge,
     check_responses,
     refuse_damaged,
 )
-from ultrarm_eval.lm_eval_plugin.reward import Reward, as_reward
-from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.judge_identity import OF_COMPUTING
 
 if TYPE_CHECKING:
@@ -46,10 +51,6 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     The judge is made, and every setting checked, at once; its weights are loaded with the first
     request, so that wrong data or tasks are reported before they are.
     """
-
-    is_reward_judge = True
-    _counts_of_all: dict[str, int] | None = None
-    _seconds_of_each: Sequence[float] = ()
 
     def __init__(
         self,
@@ -76,7 +77,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         show_as_harness_does()
         if trust_remote_code:
             logger.warning("trust_remote_code is ignored: a judge never runs a checkpoint's code.")
-        self.accelerator = join_processes(self._count_all_processes)
+        self.accelerator = join_processes(lambda: self._counts.gather(self.accelerator))
         if self.accelerator is not None:
             self._rank = self.accelerator.process_index
             self._world_size = self.accelerator.num_processes
@@ -84,18 +85,37 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         if judge is None:
             judge = self.judge_unless_named(pretrained, settings.get("revision"))
         pretrained = default_checkpoint(judge) if pretrained is None else str(pretrained)
-        # A judge without weights goes by its name.
-        self.pretrained = judge if pretrained is None else pretrained
         named = {} if pretrained is None else {"pretrained": pretrained}
-        self.judge = make_judge(
+        made = make_judge(
             judge,
             {**named, **settings},
             offered={"batch_size": batch_size, "max_batch_size": max_batch_size, "device": device},
         )
+        self._ask(made, judge, pretrained)
+
+    @classmethod
+    def of_judge(cls, judge: Judge, name: str, pretrained: str | None = None) -> RewardModelLM:
+        """The model around a judge that is made already, in a process of its own.
+
+        Args:
+            judge: The judge.
+            name: What it is called where it has no name of its own.
+            pretrained: Its checkpoint, if it has one.
+        """
+        model = cls.__new__(cls)
+        LM.__init__(model)
+        model.accelerator = None
+        model._ask(judge, name, pretrained)
+        return model
+
+    def _ask(self, judge: Judge, name: str, pretrained: str | None) -> None:
+        self.judge = judge
         # judge=auto is answered by another.
-        self.judge_name = str(getattr(self.judge, "name", judge))
-        self._device = getattr(self.judge, "device", None)
-        self._request_counts = {"texts": 0, "distinct_texts": 0}
+        self.judge_name = str(getattr(judge, "name", name))
+        # A judge without weights goes by its name.
+        self.pretrained = name if pretrained is None else pretrained
+        self._device = getattr(judge, "device", None)
+        self._counts = JudgeCounts(judge)
 
     @classmethod
     def judge_unless_named(cls, pretrained: str | None, revision: str | None) -> str:
@@ -122,42 +142,37 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         """Names the judge in the harness's request cache."""
         return self.pretrained.replace("/", "__")
 
-    def loglikelihood(
-        self, requests: list[Instance], disable_tqdm: bool = False
-    ) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Reward]:
         """Scores requests, in order; a text that several of them ask for is scored once.
 
         Each reward is put into the harness's response cache as soon as there is one.
         """
         self._count_damaged_responses()
-        askers, prompts, completions = _distinct(requests)
-        self._request_counts["texts"] += len(requests)
-        self._request_counts["distinct_texts"] += len(askers)
+        texts = distinct_texts(requests)
+        self._counts.requests["texts"] += len(requests)
+        self._counts.requests["distinct_texts"] += len(texts)
         logger.info(
             "%d requests of %s ask for %d distinct texts; each is scored once.",
             len(requests),
             ", ".join(sorted({str(request.task_name) for request in requests})),
-            len(askers),
+            len(texts),
         )
-        rewards: list[Reward | None] = [None] * len(requests)
-        stream = self._named(judgement_stream(self.judge, prompts, completions), requests, askers)
+        rewards: dict[int, Reward] = {}
+        stream = self._judgements(texts, requests)
         # Loading comes with the first reward; its lines stay out of the bar.
         started = [*islice(stream, 1)]
         silent = disable_tqdm or self.rank != 0
         with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
-            for distinct_index, judgement in chain(started, stream):
-                for index in askers[distinct_index]:
+            for place, judgement in chain(started, stream):
+                reward = as_reward(judgement, may_abstain=may_abstain(self.judge))
+                for index in texts[place].askers:
                     self._require_reward(judgement, requests[index])
-                    answer = rewards[index] = as_reward(
-                        judgement, may_abstain=may_abstain(self.judge)
-                    )
-                    self.cache_hook.add_partial("loglikelihood", requests[index].args, answer)
+                    rewards[index] = reward
+                    self.cache_hook.add_partial("loglikelihood", requests[index].args, reward)
                     progress.update()
-        answered = [
-            (r.args, answer[0]) for r, answer in zip(requests, rewards, strict=True) if answer
-        ]
-        warn_if_all_equal(answered)
-        return [reward for reward in rewards if reward is not None]
+        answers = [rewards[index] for index in range(len(requests))]
+        warn_if_all_equal((r.args, a.reward) for r, a in zip(requests, answers, strict=True))
+        return answers
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> NoReturn:
         """Refused: a judge has no likelihoods."""
@@ -207,8 +222,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
         if "scoring_seconds" in settings:
-            settings["scoring_seconds"] = max(self._seconds_of_each or [self._own_seconds()])
-        counts = {"judge_counts": self._counts_of_all or self._own_counts()}
+            settings["scoring_seconds"] = self._counts.seconds()
+        counts = {"judge_counts": self._counts.counts()}
         names = {
             "model_num_parameters": settings.pop("parameters", None),
             "model_dtype": settings.get("dtype"),
@@ -238,8 +253,8 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         """Says what the harness found damaged in its cache, which it asks for again."""
         cache = getattr(self.cache_hook, "dbdict", None)
         found = len(getattr(cache, "damaged", ()))
-        if found > self._request_counts.get("cache_rows_damaged", 0):
-            self._request_counts["cache_rows_damaged"] = found
+        if found > self._counts.requests.get("cache_rows_damaged", 0):
+            self._counts.requests["cache_rows_damaged"] = found
             logger.warning(
                 "%s: %d responses are damaged, or are of an earlier version and have no checksum; "
                 "they are computed anew.",
@@ -259,39 +274,15 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             return
         raise _no_number(described(self.judge), judgement, request)
 
-    def _own_counts(self) -> dict[str, int]:
-        """What happened to the texts that this process was asked for."""
-        # The judge is asked once for each text, and may find that some have the same tokens.
-        of_judge = dict(self.judge.settings().get("counts", {}))
-        of_judge.pop("texts", None)
-        return {**self._request_counts, **of_judge}
-
-    def _own_seconds(self) -> float:
-        """What the model took for them."""
-        return float(self.judge.settings().get("scoring_seconds") or 0.0)
-
-    def _count_all_processes(self) -> None:
-        """Adds up the counts of every process on the first one, which writes the results."""
-        known = gather_object(self.accelerator, (self._own_counts(), self._own_seconds()), 0)
-        if known is not None:
-            of_each = [counts for counts, _ in known]
-            self._seconds_of_each = [seconds for _, seconds in known]
-            names = dict.fromkeys(name for counts in of_each for name in counts)
-            self._counts_of_all = {
-                name: sum(counts.get(name, 0) for counts in of_each) for name in names
-            }
-
-    def _named(
-        self,
-        stream: Iterator[tuple[int, Judgement]],
-        requests: Sequence[Instance],
-        askers: Sequence[Sequence[int]],
+    def _judgements(
+        self, texts: Sequence[DistinctText], requests: Sequence[Instance]
     ) -> Iterator[tuple[int, Judgement]]:
-        """The judgements; a text that cannot be written is called by its document."""
+        """What the judge says; a text that cannot be written is called by its document."""
+        prompts, completions = [one.prompt for one in texts], [one.completion for one in texts]
         try:
-            yield from stream
+            yield from judgement_stream(self.judge, prompts, completions)
         except UnwritableTextError as error:
-            request = requests[askers[error.text][0]]
+            request = requests[texts[error.text].askers[0]]
             where = getattr(getattr(request.doc, "document", None), "where", None)
             place = "" if where is None else f" ({where})"
             raise error.of(f"Document {request.doc_id} of {request.task_name}{place}") from error
@@ -306,26 +297,6 @@ class AnyRewardModelLM(RewardModelLM):
         from ultrarm_eval.judges.auto import auto_if_readable
 
         return DEFAULT_JUDGE if pretrained is None else auto_if_readable(str(pretrained), revision)
-
-
-def _distinct(
-    requests: Sequence[Instance],
-) -> tuple[list[list[int]], list[Prompt], list[str]]:
-    """For each distinct text: the requests that ask for it, its prompt and its completion."""
-    places: dict[tuple[str, str], int] = {}
-    askers: list[list[int]] = []
-    prompts: list[Prompt] = []
-    completions: list[str] = []
-    for index, request in enumerate(requests):
-        prompt, completion = read_request(request)
-        key = (as_context(as_messages(prompt)), completion)
-        place = places.setdefault(key, len(askers))
-        if place == len(askers):
-            askers.append([])
-            prompts.append(prompt)
-            completions.append(completion)
-        askers[place].append(index)
-    return askers, prompts, completions
 
 
 def _no_number(who: str, judgement: Judgement, request: Instance) -> ScoringError:

@@ -39,13 +39,15 @@ class RunMetadata(dict[str, Any]):
         self.folders = folders
 
     @classmethod
-    def of_run(cls, model_args: Mapping[str, Any], given: Mapping[str, Any]) -> RunMetadata:
+    def of_run(cls, model_args: Any, given: Any) -> RunMetadata:
         """Merges as the harness does.
 
         Args:
-            model_args: The model's arguments.
-            given: The user's own metadata.
+            model_args: The model's arguments, if there are some.
+            given: The user's own metadata, if there are some.
         """
+        model_args = model_args if isinstance(model_args, Mapping) else {}
+        given = given if isinstance(given, Mapping) else {}
         of_model = frozenset(map(str, model_args)) - set(map(str, given))
         return cls({**model_args, **given}, of_model=of_model)
 

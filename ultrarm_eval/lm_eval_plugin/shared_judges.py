@@ -1,10 +1,10 @@
-"""Judges of a process: filters and tasks that name the same one share it."""
+"""The judges of filters and tasks: those that name the same one share it, and results hold it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,14 @@ import torch
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.auto import auto_if_readable
-from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.base import Judge, judge_name, statement
 from ultrarm_eval.judges.loading import (
     default_checkpoint,
     is_without_weights,
     judge_names,
     make_judge,
 )
+from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 
 
 def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -> Judge:
@@ -45,6 +46,29 @@ def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -
             f"({error})."
         ) from error
     return _made(written)
+
+
+def judge_report(
+    judge: Judge, samples: Sequence[Mapping[str, Any]], filter_name: str | None = None
+) -> dict[str, Any]:
+    """The judge and what it was given, for a task's metadata in the results.
+
+    Args:
+        judge: The judge; its counts are those of this process.
+        samples: The task's samples, of all processes; none where they are not logged.
+        filter_name: The filter whose samples are counted, where there are several.
+    """
+    report: dict[str, Any] = {
+        "judge_used": {
+            "name": judge_name(judge),
+            **judge.settings(),
+            **statement(judge),
+            "fingerprint": judge.fingerprint(),
+        },
+    }
+    if samples:
+        report["answers_without_score"] = unscored_answers(samples, filter_name)
+    return report
 
 
 @cache

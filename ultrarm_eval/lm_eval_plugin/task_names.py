@@ -38,7 +38,7 @@ def known_names(folders: Iterable[Path] = ()) -> TaskNames:
     Args:
         folders: The user's own.
     """
-    from ultrarm_eval.lm_eval_plugin.bridge.task_plugins import plugin_task_folders
+    from ultrarm_eval.lm_eval_plugin.bridge.task_index import plugin_task_folders
 
     return _read(tuple(dict.fromkeys((*plugin_task_folders(), *folders))))
 
@@ -49,7 +49,7 @@ def _read(folders: tuple[Path, ...]) -> TaskNames:
     below: dict[str, list[str]] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*.yaml")):
-            _add(_content(path), found, below)
+            _add(read_task_file(path), found, below)
     for name in below:
         found.members.setdefault(name, set()).update(_tasks_below(name, below))
     return found
@@ -86,8 +86,11 @@ def _tasks_below(name: str, below: Mapping[str, list[str]]) -> set[str]:
     return found
 
 
-def _content(path: Path, depth: int = 0) -> dict[str, Any]:
-    """A task file with what it includes; empty where it cannot be read, as the harness skips it."""
+def read_task_file(path: Path, depth: int = 0) -> dict[str, Any]:
+    """A task file with what it includes; empty where it cannot be read, as the harness skips it.
+
+    Functions and classes that it names are their names as text; nothing is imported.
+    """
     try:
         # A subclass of SafeLoader: it makes nothing but plain values, and a tag is read as text.
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)  # noqa: S506
@@ -100,7 +103,7 @@ def _content(path: Path, depth: int = 0) -> dict[str, Any]:
     whole: dict[str, Any] = {}
     for name in [included] if isinstance(included, str) else included:
         if depth < _DEEPEST:
-            whole |= _content(path.parent / str(name), depth + 1)
+            whole |= read_task_file(path.parent / str(name), depth + 1)
     return {**whole, **content}
 
 
@@ -108,7 +111,7 @@ _DEEPEST = 10
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads `!function` and other tags as nothing."""
+    """Reads `!function` and other tags as the text behind them."""
 
 
-_PlainLoader.add_multi_constructor("!", lambda *_: None)
+_PlainLoader.add_multi_constructor("!", lambda _loader, _tag, node: node.value)

@@ -1,46 +1,29 @@
-"""Makes released lm-eval find the plugins of installed packages, as its main branch does.
+"""Makes released lm-eval find the plugins of installed packages, and follow what ours ask of it.
 
-General: it serves the entry points of every installed package. Where the harness discovers plugins
-itself, it stands back. What the harness does in no version (a default model for preference tasks,
-refusing tasks and options that cannot be followed before hours of work, counting undefined metrics,
-errors without a traceback) is connected here, too.
+The harness's main branch discovers entry points itself (`entry_points`, `registries` and most of
+`task_index` become needless with its release); where it does, these stand back. What it does in no
+version (`evaluation`, `run_check`, `command_line`) is connected here, too. Each file says what
+makes it needless.
 """
 
 from __future__ import annotations
 
 from types import ModuleType
 
-from ultrarm_eval.lm_eval_plugin.bridge import (
-    added_results,
-    default_model,
-    early_refusal,
-    error_messages,
-    judging_filters,
-    model_arguments,
-    registry_plugins,
-    run_options,
-    task_plugins,
-)
+from ultrarm_eval.lm_eval_plugin.bridge import command_line, evaluation, registries, task_index
 
 _CONNECTIONS = {
-    "lm_eval._cli": (error_messages.connect,),
-    "lm_eval.api.metrics": (registry_plugins.connect_metrics,),
-    "lm_eval.config.evaluate_config": (default_model.connect, model_arguments.connect_config),
-    "lm_eval.evaluator": (
-        judging_filters.connect,
-        early_refusal.connect,
-        added_results.connect,
-        model_arguments.connect_evaluator,
-        run_options.connect,
-    ),
-    "lm_eval.filters": (registry_plugins.connect_filters,),
-    "lm_eval.models": (registry_plugins.connect_models,),
-    "lm_eval.tasks": (task_plugins.connect,),
-    "lm_eval.tasks.manager": (task_plugins.connect,),
+    "lm_eval._cli": command_line.connect_errors,
+    "lm_eval.api.metrics": registries.connect_metrics,
+    "lm_eval.config.evaluate_config": command_line.connect_config,
+    "lm_eval.evaluator": evaluation.connect,
+    "lm_eval.filters": registries.connect_filters,
+    "lm_eval.models": registries.connect_models,
+    "lm_eval.tasks": task_index.connect,
+    "lm_eval.tasks.manager": task_index.connect,
 }
 
 
 def on_import(module: ModuleType) -> None:
     """Connects to a module of the harness that was just imported."""
-    for connect in _CONNECTIONS[module.__name__]:
-        connect(module)
+    _CONNECTIONS[module.__name__](module)

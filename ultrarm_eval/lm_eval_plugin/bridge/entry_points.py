@@ -1,4 +1,8 @@
-"""The entry points of installed packages, with what is wrong with them."""
+"""The entry points of installed packages, with what is wrong with them.
+
+Needless, but for `package_folder`, with the release of lm-eval that has pull requests 4013 (models,
+filters, metrics) and 4015 (tasks).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Whether what is called lm_eval here is the harness, and of a version that we know."""
+"""Whether what is called lm_eval here is the harness, and of a version that we know.
+
+Needless where the environment is sure to have lm-eval 0.4.10 or later and nothing else of its name.
+"""
 
 from __future__ import annotations
 

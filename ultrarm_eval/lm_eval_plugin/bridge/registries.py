@@ -1,4 +1,7 @@
-"""Models, filters, metrics and aggregations of installed packages, in the harness's registries."""
+"""Models, filters, metrics and aggregations of installed packages, in the harness's registries.
+
+Needless with the first release after 0.4.13 that has pull request 4013, which loads them itself.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
-from ultrarm_eval.lm_eval_plugin.bridge import error_messages
+from ultrarm_eval.lm_eval_plugin.bridge import command_line
 
 HINT = "(ULTRARM_EVAL_TRACEBACK=1 shows where it was raised.)\n"
 
@@ -19,7 +19,7 @@ def before(monkeypatch):
     monkeypatch.setattr(sys, "excepthook", lambda kind, error, traceback: handed.append(error))
     monkeypatch.delenv("ULTRARM_EVAL_TRACEBACK", raising=False)
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    error_messages.connect(None)
+    command_line.connect_errors(None)
     return handed
 
 
@@ -72,7 +72,7 @@ def test_a_closed_standard_error_is_no_error(before, monkeypatch):
 
 def test_it_is_set_once(before):
     hook = sys.excepthook
-    error_messages.connect(None)
+    command_line.connect_errors(None)
     assert sys.excepthook is hook
 
 

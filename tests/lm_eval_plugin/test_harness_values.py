@@ -7,7 +7,7 @@ import pytest
 
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
-from ultrarm_eval.lm_eval_plugin.reward import (
+from ultrarm_eval.lm_eval_plugin.harness_values import (
     JudgedReward,
     Reward,
     as_reward,

@@ -11,7 +11,7 @@ from typing import Any
 import lm_eval.tasks
 import pytest
 
-from ultrarm_eval.lm_eval_plugin.bridge import default_model, task_plugins
+from ultrarm_eval.lm_eval_plugin.bridge import command_line, task_index
 from ultrarm_eval.lm_eval_plugin.bridge.entry_points import package_folder
 
 OURS = package_folder("ultrarm_eval.tasks")
@@ -35,7 +35,7 @@ def _only_our_tasks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
     connected = getattr(scans, "_ultrarm_eval_connected", False)
     monkeypatch.setattr(lm_eval.tasks, "TaskManager", SmallTaskManager)
-    monkeypatch.setattr(task_plugins, "plugin_task_folders", lambda: (OURS,))
+    monkeypatch.setattr(task_index, "plugin_task_folders", lambda: (OURS,))
 
 
 @pytest.fixture
@@ -47,7 +47,9 @@ def model_of() -> Callable[..., str]:
         def from_cli(cls, namespace: argparse.Namespace) -> str:
             return getattr(namespace, "model", None) or "hf"
 
-    default_model.connect(SimpleNamespace(EvaluatorConfig=Config))  # type: ignore[arg-type]
+        def _process_arguments(self) -> None: ...
+
+    command_line.connect_config(SimpleNamespace(EvaluatorConfig=Config))  # type: ignore[arg-type]
 
     def parse(tasks: Any, **options: Any) -> str:
         unset = dict.fromkeys(("model", "model_args", "config", "include_path"))
@@ -171,9 +173,9 @@ def test_tags_are_resolved(
     for file in OURS.glob("*.yaml"):
         (tasks / file.name).write_text(file.read_text() + "tag: [own_tag]\n")
     monkeypatch.setattr(
-        "ultrarm_eval.lm_eval_plugin.bridge.task_files.package_folder", lambda _: tasks
+        "ultrarm_eval.lm_eval_plugin.bridge.task_index.package_folder", lambda _: tasks
     )
-    monkeypatch.setattr(task_plugins, "plugin_task_folders", lambda: (tasks,))
+    monkeypatch.setattr(task_index, "plugin_task_folders", lambda: (tasks,))
     monkeypatch.setitem(globals(), "OURS", tasks)
 
     assert model_of([name], include_path=str(include_path)) == "ultrarm"
@@ -197,7 +199,7 @@ def test_unreadable_files_leave_the_harness_its_default(
     def broken(*_: Any) -> bool:
         raise ValueError("no YAML")
 
-    monkeypatch.setattr("ultrarm_eval.lm_eval_plugin.bridge.task_files.are_all_pairwise", broken)
+    monkeypatch.setattr("ultrarm_eval.lm_eval_plugin.bridge.task_index.are_all_pairwise", broken)
 
     assert model_of(["ultrafeedback_pairs"]) == "hf"
 
@@ -210,7 +212,9 @@ def test_the_given_namespace_is_not_changed(model_of: Callable[..., str]) -> Non
         def from_cli(cls, namespace: argparse.Namespace) -> None:
             seen.append(namespace)
 
-    default_model.connect(SimpleNamespace(EvaluatorConfig=Config))  # type: ignore[arg-type]
+        def _process_arguments(self) -> None: ...
+
+    command_line.connect_config(SimpleNamespace(EvaluatorConfig=Config))  # type: ignore[arg-type]
     given = argparse.Namespace(tasks=["ultrafeedback_pairs"], model=None, limit=5)
     Config.from_cli(given)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ultrarm_eval.lm_eval_plugin.bridge import entry_points, task_plugins
+from ultrarm_eval.lm_eval_plugin.bridge import entry_points, task_index
 from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     MODELS_GROUP,
     TASKS_GROUP,
@@ -111,9 +111,9 @@ def test_task_folders_are_found_once_and_broken_ones_named(
     )
     said: list[str] = []
     monkeypatch.setattr(
-        task_plugins.logger, "warning", lambda text, *values: said.append(text % values)
+        task_index.logger, "warning", lambda text, *values: said.append(text % values)
     )
-    find = task_plugins.plugin_task_folders.__wrapped__
+    find = task_index.plugin_task_folders.__wrapped__
 
     folders = find()
 

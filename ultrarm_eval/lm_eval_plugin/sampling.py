@@ -1,39 +1,58 @@
-"""What tasks whose answers are judged have in common, whatever their documents."""
+"""How a model wrote its answers: whether it sampled, and whether it was cut off."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.base import Judge, judge_name, statement
-from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 
 logger = logging.getLogger(__name__)
 
+#: Counts the tokens of an answer; None where the model does not tell.
+TokenCounter: TypeAlias = Callable[[str], int | None]
 
-def judge_report(
-    judge: Judge, samples: Sequence[Mapping[str, Any]], filter_name: str | None = None
-) -> dict[str, Any]:
-    """The judge and what it was given, for a task's metadata in the results.
+#: What the harness's models call the most tokens of an answer; the last is its own name, which the
+#: tasks set, and the others take its place.
+_LIMITS = ("max_tokens", "max_new_tokens", "max_completion_tokens", "max_gen_toks")
+# Tokens of the same text, encoded again, can be a few fewer than those that were written.
+_SHARE = 0.99
+
+
+def token_counter(lm: Any) -> TokenCounter:
+    """A counter of a model's tokens; models behind an interface may have no tokenizer here."""
+    encode = getattr(lm, "tok_encode", None)
+
+    def count(answer: str) -> int | None:
+        if encode is None:
+            return None
+        try:
+            ids = encode(answer)
+        except (NotImplementedError, AttributeError, TypeError):
+            return None
+        # Without a tokenizer, models behind an interface give back the text, or a list of it.
+        is_ids = isinstance(ids, list | tuple) and all(isinstance(i, int) for i in ids)
+        return len(ids) if is_ids else None
+
+    return count
+
+
+def is_truncated(answer: str, count: TokenCounter, limits: Mapping[str, Any]) -> bool | None:
+    """Whether an answer is as long as the model was allowed to write.
 
     Args:
-        judge: The judge; its counts are those of this process.
-        samples: The task's samples, of all processes; none where they are not logged.
-        filter_name: The filter whose samples are counted, where there are several.
+        answer: The answer.
+        count: Counts its tokens.
+        limits: The generation's arguments.
+
+    Returns:
+        Whether it has at least 99 % of the tokens allowed; None where no limit or no count is
+        known.
     """
-    report: dict[str, Any] = {
-        "judge_used": {
-            "name": judge_name(judge),
-            **judge.settings(),
-            **statement(judge),
-            "fingerprint": judge.fingerprint(),
-        },
-    }
-    if samples:
-        report["answers_without_score"] = unscored_answers(samples, filter_name)
-    return report
+    limit = next((limits[name] for name in _LIMITS if limits.get(name) is not None), None)
+    tokens = None if limit is None else count(answer)
+    return None if tokens is None or limit is None else tokens >= _SHARE * int(limit)
 
 
 class EqualAnswers:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ultrarm_eval.lm_eval_plugin.answer_tokens import is_truncated, token_counter
+from ultrarm_eval.lm_eval_plugin.sampling import is_truncated, token_counter
 
 
 class Model:

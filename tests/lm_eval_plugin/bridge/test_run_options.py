@@ -116,9 +116,9 @@ class TestShots:
         assert evaluated(num_fewshot=0)["results"][TASK]["acc,none"] == 1.0
 
     def test_others_tasks_keep_them(self):
-        from ultrarm_eval.lm_eval_plugin.bridge.run_options import _without_shots
+        from ultrarm_eval.lm_eval_plugin.bridge.run_check import refuse_shots
 
-        assert _without_shots(["hellaswag", "gsm8k_best_of_n", "no_such_*"], None) == []
+        refuse_shots({"tasks": ["hellaswag", "gsm8k_best_of_n", "no_such_*"], "num_fewshot": 2})
 
 
 class TestTexts:

@@ -5,19 +5,21 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
+from ultrarm_eval.data.files import open_file
+from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, may_abstain
-from ultrarm_eval.lm_eval_plugin.answer_tokens import TokenCounter, is_truncated, token_counter
+from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
-from ultrarm_eval.lm_eval_plugin.judge_report import EqualAnswers, judge_report, require_sampling
+from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
     TaskOptions,
@@ -26,12 +28,20 @@ from ultrarm_eval.lm_eval_plugin.metadata import (
 )
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
-from ultrarm_eval.lm_eval_plugin.scored_text import ScoredText
+from ultrarm_eval.lm_eval_plugin.sampling import (
+    EqualAnswers,
+    TokenCounter,
+    is_truncated,
+    require_sampling,
+    token_counter,
+)
+from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.alpaca_eval import OUTPUTS
+from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
+from ultrarm_eval.sources.answers import read_answers
 from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
 from ultrarm_eval.sources.prompts import PROMPTS
 from ultrarm_eval.sources.references import (
@@ -66,7 +76,6 @@ class JudgingTask(ConversationTask):
         """
         given = dict(config or {})
         self._judging = read_judging(own_metadata(given))
-        self.abstentions = Abstentions()
         self._equal = EqualAnswers()
         self._compares = True
         self._tokens: TokenCounter = token_counter(None)
@@ -154,7 +163,7 @@ class JudgingTask(ConversationTask):
         """Whether a reference is found elsewhere than in the data."""
         return is_file(reference)
 
-    def before_writing(self, lm: Any, most: int | None) -> None:
+    def before_requests(self, lm: Any, most: int | None) -> None:
         """Looks at the judge and at the generation's arguments before the model writes.
 
         Args:
@@ -170,6 +179,10 @@ class JudgingTask(ConversationTask):
                 judge,
                 self.config.task,
             )
+
+    def has_answers_judged(self) -> bool:
+        """Yes, unless only they are asked for (`--predict_only`)."""
+        return not self.only_writes()
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
         """The reference; nothing where there is none."""
@@ -263,9 +276,9 @@ class BestOfNJudgingTask(JudgingTask):
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
 
-    def before_writing(self, lm: Any, most: int | None) -> None:
-        """See `JudgingTask.before_writing`."""
-        super().before_writing(lm, most)
+    def before_requests(self, lm: Any, most: int | None) -> None:
+        """See `JudgingTask.before_requests`."""
+        super().before_requests(lm, most)
         require_sampling(self.config)
 
     def _judged(
@@ -283,5 +296,43 @@ class BestOfNJudgingTask(JudgingTask):
         return {}
 
 
+class AlpacaEvalTask(JudgingTask):
+    """AlpacaEval's prompts; without data of one's own, those of the reference file."""
+
+    default_reference = "text_davinci_003"
+
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
+        """Opens the prompts the run names; those of the references if it names none."""
+        if options.data is not None:
+            return super().open_prompts(options, reference)
+        # The prompts are the same whoever answered them.
+        named = self.default_reference if reference == NO_REFERENCE else reference
+        path = _answers_file(str(named), options)
+        # Every row with its own answer, also where two rows have one prompt.
+        read_answers(path)
+        return PreferenceData(open_file(path), OUTPUTS)
+
+    def finds_elsewhere(self, reference: str) -> bool:
+        """They always come from a file."""
+        return True
+
+    def find_references(self, data: PreferenceData, options: TaskOptions, reference: str) -> Reference:
+        """The answers of the reference's file."""
+        if options.data is None:
+            return _own_answer
+        return AnswersOfFile(str(_answers_file(reference, options)))
+
+
 def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
     return length_controlled_win_rate([w for w, _ in values], [d for _, d in values])
+
+
+def _answers_file(reference: str, options: TaskOptions) -> Path:
+    if is_file(reference):
+        return Path(reference).expanduser()
+    return published_answers(reference, options.data_revision)
+
+
+def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
+    (answer,) = record.completions
+    return answer.text, answer.model

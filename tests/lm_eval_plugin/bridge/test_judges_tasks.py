@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lm_eval_plugin.bridge import early_refusal
+from ultrarm_eval.lm_eval_plugin.bridge import evaluation
+from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask
 
 EVALUATED = {"results": {}}
 
@@ -26,11 +27,14 @@ def evaluator() -> Any:
         return EVALUATED
 
     module.evaluate = evaluate  # type: ignore[attr-defined]
-    early_refusal.connect(module)
+    module.simple_evaluate = evaluate  # type: ignore[attr-defined]
+    evaluation.connect(module)
     return module
 
 
-JUDGE = SimpleNamespace(is_reward_judge=True, pretrained="openbmb/UltraRM-13b")
+JUDGE = SimpleNamespace(
+    judge=SimpleNamespace(settings=dict), judge_name="ultrarm", pretrained="openbmb/UltraRM-13b"
+)
 LANGUAGE_MODEL = SimpleNamespace(pretrained="gpt2")
 
 
@@ -39,6 +43,25 @@ def task(output_type: str = "multiple_choice", **attributes: Any) -> SimpleNames
     return SimpleNamespace(
         OUTPUT_TYPE=output_type, config=SimpleNamespace(metadata=metadata), **attributes
     )
+
+
+class Pairwise(BridgedTask):
+    """A task of ours that compares completions."""
+
+    OUTPUT_TYPE, takes_shots, is_pairwise = "multiple_choice", False, True
+    config = SimpleNamespace(metadata=None)
+
+    def __init__(self, **attributes: Any) -> None:
+        self.abstentions = SimpleNamespace(standard_errors={})  # type: ignore[assignment]
+        vars(self).update(attributes)
+
+    def before_requests(self, lm: Any, most: int | None) -> None: ...
+
+    def has_answers_judged(self) -> bool:
+        return False
+
+    def after_evaluation(self, samples: Any) -> dict[str, Any]:
+        return {}
 
 
 def nested(**tasks: Any) -> Mapping[Any, Any]:
@@ -100,18 +123,18 @@ def test_in_sample_data_are_remarked_upon(
 
 
 @pytest.mark.parametrize(
-    ("attributes", "said"),
+    ("make", "metrics", "said"),
     [
-        ({"_metric_fn_list": {"acc": None, "acc_norm": None}}, True),
-        ({"_metric_fn_list": {"acc": None}}, False),
-        ({"_metric_fn_list": {"acc_norm": None}, "is_pairwise": True}, False),
+        (task, {"acc": None, "acc_norm": None}, True),
+        (task, {"acc": None}, False),
+        (Pairwise, {"acc_norm": None}, False),
     ],
 )
 def test_normalised_accuracy_is_remarked_upon(
-    evaluator: Any, caplog: pytest.LogCaptureFixture, attributes: dict[str, Any], said: bool
+    evaluator: Any, caplog: pytest.LogCaptureFixture, make: Any, metrics: dict[str, Any], said: bool
 ) -> None:
     with caplog.at_level(logging.WARNING, "lm_eval.ultrarm_eval"):
-        _propagating(lambda: evaluator.evaluate(JUDGE, flat(arc=task(**attributes))))
+        _propagating(lambda: evaluator.evaluate(JUDGE, flat(arc=make(_metric_fn_list=metrics))))
 
     assert ("arc: acc_norm divides rewards by lengths" in caplog.text) is said
 

@@ -1,0 +1,138 @@
+"""What `lm_eval` makes of a command line, and how it ends on an error of ours.
+
+No release makes it needless: the harness has no default model for a task, passes the model's
+arguments on as metadata of tasks, asks for `cuda:0` wherever it runs, and shows errors as
+tracebacks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import logging
+import os
+import sys
+from types import ModuleType, TracebackType
+from typing import Any
+
+from ultrarm_eval.errors import TRACEBACK_SWITCH, UltrarmEvalError, wants_traceback
+from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
+from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+
+logger = logging.getLogger("lm_eval.ultrarm_eval")
+
+DEFAULT_MODEL = "ultrarm"
+_JUDGES = frozenset({DEFAULT_MODEL, "reward-model"})
+_GLOB_CHARACTERS = frozenset("*?[")
+_MARK = "_ultrarm_eval_shows_messages"
+
+
+def connect_config(module: ModuleType) -> None:
+    """Fills in what a command line leaves open, and keeps metadata apart from model arguments.
+
+    `lm_eval --tasks ultrafeedback_pairs` without `--model` means the judge that such tasks are made
+    for. A judge whose user named no device finds one by itself.
+    """
+    config_class = module.EvaluatorConfig
+    from_cli, process = config_class.from_cli.__func__, config_class._process_arguments
+
+    @functools.wraps(from_cli)
+    def from_cli_with_defaults(cls: Any, namespace: argparse.Namespace) -> Any:
+        if _wants_default_model(namespace):
+            from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+
+            logger.info(
+                "No --model given and every task is a preference task: --model %s (%s).",
+                DEFAULT_MODEL,
+                DEFAULT_CHECKPOINT,
+            )
+            namespace = argparse.Namespace(**{**vars(namespace), "model": DEFAULT_MODEL})
+        config = from_cli(cls, namespace)
+        if getattr(config, "model", None) in _JUDGES and not _names_device(cls, namespace):
+            config.device = None
+        return config
+
+    @functools.wraps(process)
+    def process_arguments(self: Any) -> Any:
+        given = self.metadata
+        processed = process(self)
+        self.metadata = RunMetadata.of_run(self.model_args, given)
+        return processed
+
+    config_class.from_cli = classmethod(from_cli_with_defaults)
+    config_class._process_arguments = process_arguments
+
+
+def connect_errors(_: ModuleType) -> None:
+    """Has the command end with an error's message, and without its traceback.
+
+    The module that is waited for is imported by the harness's command line alone: a program that
+    calls the harness itself, or a notebook, keeps its tracebacks.
+    """
+    # The table has arrows, and metrics may have any name: a run must not end on one.
+    escape_what_cannot_be_encoded(sys.stdout)
+    before = sys.excepthook
+    if getattr(before, _MARK, False):
+        return
+
+    def show(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None
+    ) -> Any:
+        if not isinstance(error, UltrarmEvalError) or wants_traceback():
+            return before(kind, error, traceback)
+        # Closed (2>&-), it is None.
+        if sys.stderr is not None:
+            sys.stderr.write(_message(error))
+            sys.stderr.flush()
+        return None
+
+    setattr(show, _MARK, True)
+    sys.excepthook = show
+
+
+def _message(error: UltrarmEvalError) -> str:
+    several = int(os.environ.get("WORLD_SIZE", "1")) > 1
+    process = f", process {os.environ.get('RANK', '0')}" if several else ""
+    notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
+    text = str(error) or type(error).__name__
+    return (
+        f"ultrarm-eval{process}: {text}{notes}\n({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
+    )
+
+
+def _names_device(config_class: Any, namespace: argparse.Namespace) -> bool:
+    """Whether the command line, or the file that it names, says where to compute."""
+    if getattr(namespace, "device", None) is not None:
+        return True
+    path = getattr(namespace, "config", None)
+    return bool(path) and "device" in config_class.load_yaml_config(path)
+
+
+def _wants_default_model(namespace: argparse.Namespace) -> bool:
+    if any(getattr(namespace, name, None) for name in ("model", "model_args", "config")):
+        return False
+    requested = getattr(namespace, "tasks", None) or []
+    names = requested.split(",") if isinstance(requested, str) else list(requested)
+    names = [name for item in names for name in str(item).split(",") if name]
+    if not names:
+        return False
+    try:
+        return _are_all_ours(names, getattr(namespace, "include_path", None))
+    except Exception as error:
+        # Other people's task files are read, and people without --model run other tasks, too.
+        logger.debug("The default model stays the harness's: %s: %s", type(error).__name__, error)
+        return False
+
+
+def _are_all_ours(names: list[str], include_path: str | None) -> bool:
+    from lm_eval.tasks import TaskManager
+
+    from ultrarm_eval.lm_eval_plugin.bridge.task_index import are_all_pairwise
+
+    # Names that plugins and --include_path do not have are built-in, so none of ours: this is
+    # known without the long look at the built-in tasks, which only patterns can also reach.
+    if not are_all_pairwise(TaskManager(include_path=include_path, include_defaults=False), names):
+        return False
+    if not any(_GLOB_CHARACTERS & set(name) for name in names):
+        return True
+    return are_all_pairwise(TaskManager(include_path=include_path), names)

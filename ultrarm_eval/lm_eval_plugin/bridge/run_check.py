@@ -1,0 +1,186 @@
+"""What is refused, or remarked upon, before anything is computed: options and tasks of a run.
+
+The harness records what it was asked for, and leaves it to tasks and models what they make of it:
+what would give no number, a wrong one, or another than was meant, shows here. No release makes it
+needless.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.bridge.task_index import tasks_without_shots
+from ultrarm_eval.lm_eval_plugin.protocols import BridgedJudge, BridgedTask
+
+logger = logging.getLogger("lm_eval.ultrarm_eval")
+
+_REFUSED = {
+    "generate_until": "asks it to generate text",
+    "loglikelihood_rolling": "asks for the likelihood of whole texts",
+    "loglikelihood": "asks for the likelihood of a fixed continuation",
+}
+_PROBE = ({"role": "user", "content": "question"},)
+
+
+def refuse_shots(options: Mapping[str, Any]) -> None:
+    """Refuses examples for tasks that take none, by their names; nothing is loaded for it.
+
+    Args:
+        options: The arguments of `simple_evaluate`.
+
+    Raises:
+        ConfigurationError: A task takes none.
+    """
+    shots, tasks = options.get("num_fewshot"), options.get("tasks")
+    if not shots:
+        return
+    given = [tasks] if isinstance(tasks, str | Mapping) else list(tasks or ())
+    found = [
+        str(getattr(getattr(task, "config", None), "task", task))
+        for task in given
+        if isinstance(task, BridgedTask) and not task.takes_shots
+    ]
+    try:
+        found += _names_without_shots(given, options.get("task_manager"))
+    except Exception as error:
+        # Other people's task files are read; what is wrong with them the harness says.
+        logger.debug("Tasks are looked at when loaded: %s: %s", type(error).__name__, error)
+    if found:
+        raise _no_shots(list(dict.fromkeys(found)), shots)
+
+
+def look_at_options(
+    judge: BridgedJudge | None, tasks: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Looks at the options of a run in which a task or the model is ours.
+
+    Args:
+        judge: The model, if it is a judge.
+        tasks: All tasks, by name.
+        options: The arguments of `simple_evaluate` and `evaluate`.
+
+    Raises:
+        ConfigurationError: One cannot be followed.
+    """
+    for name, task in tasks.items():
+        if isinstance(task, BridgedTask) and not task.takes_shots:
+            config: Any = getattr(task, "config", None)
+            shots = options.get("num_fewshot") or getattr(config, "num_fewshot", None)
+            if shots:
+                raise _no_shots([name], shots)
+    if options.get("gen_kwargs") and not any(
+        task.OUTPUT_TYPE == "generate_until" for task in tasks.values()
+    ):
+        logger.warning(
+            "--gen_kwargs changes nothing: no task of this run has text generated. A judge's own "
+            "settings stand in --model_args."
+        )
+    samples = options.get("samples")
+    if samples is not None:
+        for name, task in tasks.items():
+            if isinstance(task, BridgedTask) and name not in samples:
+                logger.warning(
+                    "%s: --samples does not name it, so all its documents are used.", name
+                )
+    if judge is not None:
+        _look_at_texts(judge, tasks, options)
+
+
+def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
+    """Looks at what a judge is asked to do.
+
+    Raises:
+        ConfigurationError: A judge cannot do a task.
+    """
+    refused = [
+        f"{name} {_REFUSED[task.OUTPUT_TYPE]}"
+        for name, task in tasks.items()
+        if task.OUTPUT_TYPE in _REFUSED
+    ]
+    if refused:
+        raise ConfigurationError(
+            "A reward judge only compares given answers: "
+            f"{'; '.join(refused)}. Run these tasks with a language model (--model hf), and the "
+            "judge on preference or multiple-choice tasks."
+        )
+    for name, task in tasks.items():
+        metadata = task.config.metadata if isinstance(task.config.metadata, Mapping) else {}
+        if judge.pretrained in (metadata.get("in_sample_for") or ()):
+            logger.warning(
+                "%s was trained on the data of %s: its accuracy there is in-sample and says "
+                "nothing about other data.",
+                judge.pretrained,
+                name,
+            )
+        if "acc_norm" in (getattr(task, "_metric_fn_list", None) or {}) and not _is_pairwise(task):
+            logger.warning(
+                "%s: acc_norm divides rewards by lengths and means nothing for a judge; use acc.",
+                name,
+            )
+
+
+def _look_at_texts(
+    judge: BridgedJudge, tasks: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """What a judge makes of options about the texts that a language model would read."""
+    chat = options.get("apply_chat_template")
+    if isinstance(chat, str):
+        raise ConfigurationError(
+            f"--apply_chat_template {chat}: a judge's texts are written by its own template, which "
+            "--model_args template=NAME sets (chat: the tokenizer's; or a Jinja file). Leave the "
+            "name out."
+        )
+    ours = [name for name, task in tasks.items() if _is_pairwise(task)]
+    template = judge.judge.settings().get("template")
+    if chat and ours and template not in (None, "chat"):
+        logger.warning(
+            "--apply_chat_template changes nothing in %s: the judge's texts are written by "
+            "template=%s. --model_args template=chat takes the tokenizer's chat template.",
+            ", ".join(ours),
+            template,
+        )
+    instruction = options.get("system_instruction")
+    reads_alike = getattr(judge.judge, "reads_alike", None)
+    if instruction and ours and reads_alike is not None:
+        instructed = ({"role": "system", "content": instruction}, *_PROBE)
+        if reads_alike([instructed, _PROBE], "answer"):
+            raise ConfigurationError(
+                f"--system_instruction changes no text of this judge: its template ({template}) "
+                "writes no system turn. Name another template in --model_args, or leave the "
+                "instruction out."
+            )
+
+
+def _is_pairwise(task: Any) -> bool:
+    return isinstance(task, BridgedTask) and task.is_pairwise
+
+
+def _no_shots(names: Sequence[str], shots: Any) -> ConfigurationError:
+    return ConfigurationError(
+        f"--num_fewshot {shots}: {', '.join(names)} {'take' if len(names) > 1 else 'takes'} no "
+        "examples. Each conversation is read as it is, so they would be recorded and left out. "
+        "Leave --num_fewshot out (or give 0); run tasks with examples in a run of their own."
+    )
+
+
+def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
+    from lm_eval.tasks import TaskManager
+
+    names = [name for task in given for name in _names_in(task)]
+    # Ours come from plugins: the long look at the built-in tasks is not needed.
+    return tasks_without_shots(manager or TaskManager(include_defaults=False), names)
+
+
+def _names_in(task: Any) -> Iterable[str]:
+    """The names in an element of `tasks`: itself, or those of a configuration or group."""
+    if isinstance(task, str):
+        return (task,)
+    if isinstance(task, Mapping):
+        inner = task.get("task")
+        if isinstance(inner, list):
+            return [name for one in inner for name in _names_in(one)]
+        return (inner,) if isinstance(inner, str) else ()
+    return ()

@@ -79,9 +79,9 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     Returns:
         Prompts, pairs and bytes of the samples.
     """
-    from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.plugins import registry
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     folder.mkdir(parents=True, exist_ok=True)
     data = folder / "data.jsonl"
@@ -92,7 +92,7 @@ def write_run(folder: Path, pairs: int, seed: int = 0) -> dict[str, int]:
     values: list[float] = []
     written = 0
     with samples.open("w", encoding="utf-8") as file:
-        for number, document in enumerate(PromptDocuments(rows)):
+        for number, document in enumerate(PreferenceDocuments(rows)):
             sample, found = _sample(number, document, rng)
             file.write(json.dumps(sample, ensure_ascii=False) + "\n")
             values.append(sample["acc"])

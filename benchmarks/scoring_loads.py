@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.data.jsonl import JsonLines
-from ultrarm_eval.data.opening import open_named_or_local
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import JsonLines
 from ultrarm_eval.messages import as_plain_text, well_formed
 from ultrarm_eval.sources.binarized import BINARIZED, PLAIN
-from ultrarm_eval.sources.records import DataCounts
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 BOS = 1
 MAX_LENGTH = 2048
@@ -82,7 +82,7 @@ def read_pairs(path: Path) -> list[Conversation]:
     """Prompts with two answers, chosen and rejected, of the pairs that the package would judge."""
     data = open_named_or_local(str(path), "train", (BINARIZED, PLAIN))
     counts = DataCounts()
-    records = (data.record(i, row, counts) for i, row in data.read(range(len(data.rows))))
+    records = (data.record(i, row, counts) for i, row in data.rows.read(range(len(data.rows))))
     return [
         (as_plain_text(record.prompt), tuple(c.text for c in record.completions))
         for record in records

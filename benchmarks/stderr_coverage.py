@@ -26,10 +26,11 @@ import numpy as np
 from lm_eval.api.metrics import mean_stderr
 from scipy.special import ndtr
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.metrics.within_prompt import prompt_metrics
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Location
 from ultrarm_eval.sources.ultrafeedback import ASPECTS, FINE_GRAINED, NOT_APPLICABLE, read_row
 
 COMPLETIONS = 4

@@ -297,32 +297,32 @@ def _peak_gb() -> float:
 
 def scan(path: Path, clock: Clock) -> dict[str, Any]:
     """Opens a file and finds its usable prompts."""
-    from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.plugins import registry
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     _import_for(path)
     clock.lap("imports")
     data = open_named_or_local(str(path), "train", registry().sources())
     clock.lap("open")
-    documents = PromptDocuments(data)
+    documents = PreferenceDocuments(data)
     clock.lap("scan")
     return {"counts": documents.counts.as_dict()}
 
 
 def requests(path: Path, clock: Clock) -> dict[str, Any]:
     """Our own way to requests: prompt and completion of each, one at a time."""
-    from ultrarm_eval.data.opening import open_named_or_local
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.metrics.within_prompt import completions_to_score
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
+    from ultrarm_eval.sources.preference_data import open_named_or_local
 
     _import_for(path)
     clock.lap("imports")
     data = open_named_or_local(str(path), "train", registry().sources())
     clock.lap("open")
-    documents = PromptDocuments(data)
+    documents = PreferenceDocuments(data)
     clock.lap("scan")
     rules = ComparisonRules()
     made = prompt_characters = completion_characters = 0

@@ -151,6 +151,15 @@ def real_pairs() -> Path:
     return path
 
 
+def opened(data: Path | str, split: str = "test") -> Any:
+    """Preference data, read by our own sources."""
+    from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+    from ultrarm_eval.sources.preference_data import open_named_or_local
+
+    sources = PluginRegistry(make_plugin_manager(load_entry_points=False)).sources()
+    return open_named_or_local(str(data), split, sources)
+
+
 def raw_row(
     instruction: Any = "What is blue?",
     answers: tuple[tuple[Any, Any], ...] = (("the sky", 5), ("grass", 1)),

@@ -5,14 +5,15 @@ from fractions import Fraction
 import pytest
 
 from ultrarm_eval.benchmarks.benchmark import Benchmark, BenchmarkDocuments
-from ultrarm_eval.data.opened import OpenedData, OpenedRows
-from ultrarm_eval.data.opening import open_named_or_local, recognise
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
+from ultrarm_eval.data.rows import ListedRows, Location
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ConfigurationError, DataError, PluginError
 from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
-from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion
+from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local, recognise
 from ultrarm_eval.sources.source import PairSource
 from ultrarm_eval.text_format.template import Template, get_template
 
@@ -174,7 +175,7 @@ def test_a_source_that_makes_no_record_of_a_row_is_named_with_the_row(manager, r
     source = PairSource("mine", "x, y", lambda columns: "x" in columns, read_row)
     register_one(manager, "register_pair_sources", source)
     found = PluginRegistry(manager).pair_sources["mine"].item
-    data = OpenedData([{"x": 1}] * 5, found, "data.jsonl")
+    data = PreferenceData(ListedRows([{"x": 1}] * 5, "data.jsonl"), found)
     with pytest.raises(DataError, match=rf"data.jsonl, row 4: .*{message}"):
         data.record(4, {"x": 1}, DataCounts())
 
@@ -182,7 +183,9 @@ def test_a_source_that_makes_no_record_of_a_row_is_named_with_the_row(manager, r
 def test_a_field_that_a_row_lacks_is_still_said_so(manager):
     source = PairSource("mine", "x, y", lambda columns: "x" in columns, raises(KeyError("y")))
     register_one(manager, "register_pair_sources", source)
-    data = OpenedData([{"x": 1}], PluginRegistry(manager).pair_sources["mine"].item, "d")
+    data = PreferenceData(
+        ListedRows([{"x": 1}], "d"), PluginRegistry(manager).pair_sources["mine"].item
+    )
     with pytest.raises(DataError, match="field 'y' is missing. Rows of this schema have: x, y"):
         data.record(0, {"x": 1}, DataCounts())
 
@@ -203,7 +206,7 @@ def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
     register_one(manager, "register_pair_sources", source)
     sources = PluginRegistry(manager).sources()
     with pytest.raises(DataError, match=rf"{WHO} fails to say .* columns x: TypeError: bad"):
-        recognise([{"x": 1}], "data", sources)
+        recognise(ListedRows([{"x": 1}], "data"), sources)
     with pytest.raises(DataError, match=rf"{WHO} cannot open its data: OSError: gone"):
         open_named_or_local("mine", "test", sources)
 
@@ -256,7 +259,7 @@ def test_a_benchmark_that_makes_no_document_of_a_row_is_named_with_the_row(
     manager, read_row, message
 ):
     register_one(manager, "register_benchmarks", Benchmark("mine", "x", read_row, None, "half"))
-    rows = OpenedRows([{"x": 1}], "data.jsonl")
+    rows = ListedRows([{"x": 1}], "data.jsonl")
     found = PluginRegistry(manager).benchmark("mine")
     named = rf"data.jsonl, row 0: Benchmark 'mine' \(plugin 'third-party'\) {message}"
     with pytest.raises(DataError, match=named):

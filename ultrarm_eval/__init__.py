@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ultrarm_eval.checkpoints.decoder_reward_model import LlamaRewardModel
     from ultrarm_eval.documents.document import Document
-    from ultrarm_eval.documents.loading import load_documents
+    from ultrarm_eval.documents.preference import load_documents
     from ultrarm_eval.errors import UltrarmEvalError
     from ultrarm_eval.hookspecs import hookimpl
     from ultrarm_eval.judges.base import Judge, Judgement
@@ -37,7 +37,7 @@ _LAZY = {
     "PairSource": "ultrarm_eval.sources.source",
     "UltrarmEvalError": "ultrarm_eval.errors",
     "hookimpl": "ultrarm_eval.hookspecs",
-    "load_documents": "ultrarm_eval.documents.loading",
+    "load_documents": "ultrarm_eval.documents.preference",
     "load_judge": "ultrarm_eval.judges.loading",
     "__version__": "ultrarm_eval._version",
 }

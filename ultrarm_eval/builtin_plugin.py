@@ -34,9 +34,9 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
 @hookimpl
 def register_pair_sources(register: Callable[[PairSource], None]) -> None:
     """Registers the schemas of UltraFeedback and its derivatives, and the demo's data."""
-    from ultrarm_eval.sources import binarized, demo, ultrafeedback
+    from ultrarm_eval.sources import binarized, ultrafeedback
 
-    for source in (binarized.PLAIN, binarized.BINARIZED, ultrafeedback.RAW, demo.DEMO):
+    for source in (binarized.PLAIN, binarized.BINARIZED, ultrafeedback.RAW, ultrafeedback.DEMO):
         register(source)
 
 

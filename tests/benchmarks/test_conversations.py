@@ -11,8 +11,9 @@ from ultrarm_eval.benchmarks.ppe import read_row as read_ppe
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_preference_test_set
 from ultrarm_eval.benchmarks.rewardbench import read_row as read_rewardbench
 from ultrarm_eval.benchmarks.rewardbench2 import read_row as read_rewardbench2
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, Location
 
 WHERE = Location("f.jsonl", 3, 4)
 SYSTEM = {"role": "system", "content": "x"}

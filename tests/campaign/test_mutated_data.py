@@ -10,11 +10,11 @@ import pytest
 
 from tests.campaign.faults import damaged, with_wrong_value
 from tests.conftest import raw_row
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.inspection.inspection import Inspection
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 
 def turns(*contents):
@@ -65,7 +65,7 @@ def check(path: Path) -> str:
     except UltrarmEvalError:
         return "refused"
     try:
-        documents = PromptDocuments(open_named_or_local(str(path), "train", known))
+        documents = PreferenceDocuments(open_named_or_local(str(path), "train", known))
         read = list(documents)
     except UltrarmEvalError as error:
         return "refused" if path.name in str(error) else f"file not named: {error}"

@@ -184,12 +184,12 @@ def test_real_pairs_survive_the_way_out_and_in(real_pairs, tmp_path):
 
 
 def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
-    from ultrarm_eval.data.opening import open_any
-    from ultrarm_eval.documents.prompt_documents import PromptDocuments
+    from ultrarm_eval.documents.preference import PreferenceDocuments
     from ultrarm_eval.metrics.over_prompts import pooled_accuracy
     from ultrarm_eval.metrics.within_prompt import completions_to_score, prompt_metrics
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.rules import ComparisonRules
+    from ultrarm_eval.sources.preference_data import open_any
 
     draw = random.Random(5)
     data = write_jsonl(
@@ -203,7 +203,7 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
     rules = ComparisonRules()
 
     def pooled(path):
-        documents = PromptDocuments(open_any(str(path), None, None, registry().sources()))
+        documents = PreferenceDocuments(open_any(str(path), None, None, registry().sources()))
         return pooled_accuracy(
             prompt_metrics(
                 document,

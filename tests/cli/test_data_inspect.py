@@ -87,7 +87,7 @@ def test_every_unreadable_row_is_named_and_the_rest_is_counted(tmp_path, capsys)
         [
             "bad.jsonl, line 1: this is not UTF-8",
             "bad.jsonl, line 3: field 'completions' is missing",
-            "bad.jsonl, line 5: this is no complete JSON object",
+            "bad.jsonl, line 5: this is no readable JSON",
         ],
         strict=True,
     ):

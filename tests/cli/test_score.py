@@ -390,7 +390,7 @@ class TestOutputAndStore:
     def test_a_store_is_read_by_the_next_run_which_loads_no_weights(
         self, file, tmp_path, checkpoint, capsys, monkeypatch
     ):
-        from ultrarm_eval.judges.ultrarm import UltraRMJudge
+        from ultrarm_eval.judges.reward_head import DecoderHead
 
         arguments = [
             "score",
@@ -402,7 +402,7 @@ class TestOutputAndStore:
         ]
         assert main(arguments) == 0
         first = capsys.readouterr().out
-        monkeypatch.setattr(UltraRMJudge, "_load_runner", lambda _: pytest.fail("loaded"))
+        monkeypatch.setattr(DecoderHead, "runner", lambda *_: pytest.fail("loaded"))
         assert main(arguments) == 0
         out, error = capsys.readouterr()
         assert out == first

@@ -14,9 +14,10 @@ from tests.report.written_runs import choice as benchmark_item
 from tests.report.written_runs import choice_sample
 from ultrarm_eval.benchmarks.figures import value_of
 from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.sources.records import DataCounts, Location
 from ultrarm_eval.stats.multiplicity import holm
 
 GROUP = {"all": ["one", "two", "three"]}

@@ -10,10 +10,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.metrics.within_prompt import compare
 from ultrarm_eval.pairs import preference_pairs
-from ultrarm_eval.sources.records import PromptRecord, RatedCompletion
 
 STAMP = "2026-03-04T05-06-07.890123"
 TASK = "pairs"

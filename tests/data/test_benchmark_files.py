@@ -13,7 +13,7 @@ def rows(*numbers):
 
 
 def numbers(opened):
-    return [opened.read_one(i)["n"] for i in range(len(opened.rows))]
+    return [row["n"] for row in opened]
 
 
 @pytest.fixture

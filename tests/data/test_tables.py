@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import write_jsonl
-from ultrarm_eval.data.opening import load_hub, open_named_or_local
+from tests.conftest import opened, write_jsonl
+from ultrarm_eval.data.hub import load_hub
 from ultrarm_eval.data.tables import ParquetRows, as_rows
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.sources.answers import read_answers
 
 MESSAGES = [{"role": "user", "content": "q"}, {"role": "assistant", "content": None}]
@@ -41,10 +40,6 @@ def texts(*encoded):
     """A column of texts, of which some are none."""
     column = pa.array(encoded, pa.binary())
     return pa.Array.from_buffers(pa.string(), len(encoded), column.buffers())
-
-
-def sources():
-    return PluginRegistry(make_plugin_manager(load_entry_points=False)).sources()
 
 
 def test_values_and_columns_are_those_that_datasets_reads(tmp_path):
@@ -112,16 +107,16 @@ def test_a_text_that_is_no_utf8_is_our_error_whichever_way_rows_are_read(tmp_pat
     path = tmp_path / ("t" if save is save_folder else "t.parquet")
     broken = texts(b"p0", b"p1", b"\xff\xfe", b"p3")
     save(pa.table({"prompt": broken, "chosen": ["a"] * 4, "rejected": broken}), path)
-    opened = open_named_or_local(str(path), "train", sources())
+    data = opened(path)
     read = {
-        "iterated": iter(opened.rows),
-        "asked for": (row for _, row in opened.read(range(4))),
-        "one by one": (opened.read_one(i) for i in range(4)),
+        "iterated": iter(data.rows),
+        "asked for": (row for _, row in data.rows.read(range(4))),
+        "one by one": (data.rows[i] for i in range(4)),
     }[way]
     assert [next(read)["prompt"] for _ in range(2)] == ["p0", "p1"]
     with pytest.raises(DataError, match=r"t.*, row 2: fields 'prompt', 'rejected' are not UTF-8"):
         next(read)
-    assert opened.rows[3]["prompt"] == "p3"
+    assert data.rows[3]["prompt"] == "p3"
 
 
 def test_answers_that_are_no_utf8_are_our_error(tmp_path):
@@ -174,14 +169,16 @@ def test_columns_that_make_no_rows_are_refused(tmp_path, table, message):
 def test_columns_that_are_not_selected_are_not_read(tmp_path, save):
     path = tmp_path / ("t" if save is save_folder else "t.parquet")
     save(pa.table({"prompt": texts(b"\xff"), "chosen": ["a"], "rejected": ["b"]}), path)
-    rows = open_named_or_local(str(path), "train", sources()).rows
+    rows = opened(path).rows
     assert list(rows.select_columns(["chosen"])) == [{"chosen": "a"}]
     assert as_rows(rows, "x") is rows
 
 
-def test_other_rows_stay_as_they_are():
-    rows = [{"a": 1}]
-    assert as_rows(rows, "x") is rows
+def test_a_list_of_rows_is_read_as_files_are():
+    rows = as_rows([{"a": 1}, {"b": 2}], "x")
+    assert list(rows) == [{"a": 1}, {"b": 2}]
+    assert rows.column_names == ("a", "b")
+    assert str(rows.where(1)) == "x, row 1"
 
 
 def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
@@ -192,7 +189,7 @@ def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
     datasets.Dataset.from_list([row]).save_to_disk(str(tmp_path / "folder"))
     write_jsonl(tmp_path / "t.jsonl", [row])
     code = (
-        "import sys, json; from ultrarm_eval.data.opening import open_named_or_local as o;"
+        "import sys, json; from ultrarm_eval.sources.preference_data import open_named_or_local as o;"
         "from ultrarm_eval.sources.binarized import PLAIN;"
         "print(json.dumps([list(map(dict, o(p, 'x', [PLAIN]).rows)) for p in sys.argv[1:]]))"
     )

@@ -6,8 +6,8 @@ from fractions import Fraction
 import pytest
 
 from ultrarm_eval import Document
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import Location
 
 TURN = {"role": "user", "content": "p"}
 RATED = {

@@ -293,7 +293,7 @@ def test_a_damaged_critique_is_not_served(path):
     other.commit()
     other.close()
     again = opened(path)
-    assert (again.find_critique(ONE), again.find_critique(TWO)) == (None, "bad")
+    assert again.find_critiques([ONE, TWO]) == {TWO: "bad"}
     assert again.damaged == 1
 
 
@@ -321,7 +321,7 @@ def test_a_row_with_a_flipped_bit_is_counted_once_whichever_column_it_is_in(path
     store = opened(path)
     assert store.damaged == 1
     assert store.find([ONE, TWO]) == {TWO: 2.0}
-    assert store.find_critique(OTHER) == "good"
+    assert store.find_critiques([OTHER]) == {OTHER: "good"}
     assert store.damaged == 1
     store.add({ONE: 1.0})
     store.close()

@@ -5,10 +5,10 @@ import pytest
 from tests.compare.written_runs import choice, foreign, rated, sample, write_run
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import open_any
 
 ROWS = [
     raw_row("p", (("a", 5), ("b", 1), ("c", 3))),

@@ -3,13 +3,13 @@ from fractions import Fraction
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.inspection.row_choice import numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import judge_rows, view_row
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import open_any
 
 SCORED = {"prompt": "p", "chosen": "a", "rejected": "b", "score_chosen": 8, "score_rejected": 5}
 
@@ -106,7 +106,7 @@ def test_a_row_that_is_left_out_is_shown_with_the_tasks_own_reason(opened, row, 
     if reasons:
         data = opened(row)
         with pytest.raises(DataError, match=reasons[0]):
-            PromptDocuments(data)
+            PreferenceDocuments(data)
 
 
 def test_what_is_shown_is_what_the_task_scores(opened):
@@ -116,7 +116,7 @@ def test_what_is_shown_is_what_the_task_scores(opened):
         raw_row("r", (("x", 2), ("y", 2))),
     ]
     data = opened(*rows)
-    documents = {document.row: document for document in PromptDocuments(data)}
+    documents = {document.row: document for document in PreferenceDocuments(data)}
     for index in range(3):
         view = seen(data, index)
         assert bool(view.left_out) is (index not in documents)

@@ -266,14 +266,17 @@ def test_without_prompt_and_bos_every_token_of_the_completion_counts(write_model
     assert len(set(judge.score([None] * 2, texts))) == 2
 
 
-def test_the_tokens_of_a_text_are_counted_and_nothing_else(model, reference):
+def test_the_tokens_of_texts_are_counted_and_no_place_and_no_padding(model, reference):
+    answers = ["the answer", "sky blue green " * 9]
     for judge in (
         judge_of(model),
         judge_of(model, PreferenceJudge, reference=str(reference)),
     ):
-        judge.score(["the question"], ["the answer"])
-        (encoded,) = judge._encoder.encode(["the question"], ["the answer"])
-        turns = [{"role": "user", "content": "the question"}]
-        turns.append({"role": "assistant", "content": "the answer"})
-        ids = judge.tokenizer.apply_chat_template(turns, tokenize=True, return_dict=False)
-        assert judge.settings()["counts"]["computed_tokens"] == len(encoded.tokens) == len(ids)
+        judge.score(["the question"] * 2, answers)
+        tokens = 0
+        for answer in answers:
+            turns = [{"role": "user", "content": "the question"}]
+            turns.append({"role": "assistant", "content": answer})
+            text = judge.tokenizer.apply_chat_template(turns, tokenize=False)
+            tokens += len(judge.tokenizer(text, add_special_tokens=False)["input_ids"])
+        assert judge.settings()["counts"]["computed_tokens"] == tokens

@@ -144,7 +144,7 @@ def test_runs_of_a_third_partys_judge_with_other_settings_are_two(evaluate, tmp_
 
 
 def test_a_checkpoints_fingerprint_is_in_the_results_as_far_as_it_is_quick(monkeypatch):
-    from ultrarm_eval.judges import fingerprint
+    from ultrarm_eval.checkpoints import fingerprint
     from ultrarm_eval.judges.loading import make_judge
 
     judge = make_judge("ultrarm", {"pretrained": "demo", "device": "cpu"})

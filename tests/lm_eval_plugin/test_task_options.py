@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.conftest import raw_row, write_jsonl
 from tests.metrics.rows import any_rows, completion, row, texts_row, usable_rows
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.shards import Shard, read_shard
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.data.rows import ListedRows, Shard, read_shard
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.sources.ultrafeedback import RAW
 
 TASK = "ultrafeedback_pairs"
@@ -70,7 +70,7 @@ def numbered_rows(count):
 
 
 def documents_of(rows, shard=None):
-    return PromptDocuments(OpenedData(rows, RAW, "rows"), shard=shard)
+    return PreferenceDocuments(PreferenceData(ListedRows(rows, "rows"), RAW), shard=shard)
 
 
 class TestShards:

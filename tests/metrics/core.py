@@ -12,10 +12,11 @@ from lm_eval.api.metrics import mean, stderr_for_metric
 
 from tests.metrics.reference import RewardOf, Row
 from ultrarm_eval.benchmarks.comparison import PreferenceComparison
-from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.rows import ListedRows
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.metrics.over_prompts import mean_where_defined
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.sources.ultrafeedback import RAW
 
 
@@ -38,7 +39,7 @@ def measure(
 ) -> Measured:
     """Measures a judge on rows of the raw schema."""
     rules = ComparisonRules(preference, checked_ties(ties), checked_min_gap(min_gap))
-    comparison = PreferenceComparison(OpenedData(rows, RAW, "rows"), rules)
+    comparison = PreferenceComparison(PreferenceData(ListedRows(rows, "rows"), RAW), rules)
     by_row, values = {}, defaultdict(list)
     for written in comparison.documents:
         # As a sample holds it.

@@ -15,8 +15,8 @@ import pytest
 
 from tests.runs.written_by_harness import TASKS, lines_of, write_runs
 from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.data import as_csv, as_json
 from ultrarm_eval.board.page import as_page as board_page
-from ultrarm_eval.board.table import as_csv, as_json
 from ultrarm_eval.cli.export import (
     ExportOptions,
     export_eval_results,

@@ -2,8 +2,9 @@ from fractions import Fraction
 
 import pytest
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.sources.binarized import BINARIZED, PLAIN, read_row
-from ultrarm_eval.sources.records import DataCounts, Location
 
 
 def messages(*contents):

@@ -3,7 +3,8 @@ from fractions import Fraction
 import pytest
 
 from tests.conftest import raw_row
-from ultrarm_eval.sources.records import DataCounts, Location
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.sources.ultrafeedback import read_row
 
 WHERE = Location("file.jsonl", 0, 1)

@@ -13,12 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from ultrarm_eval.benchmarks.figures import Figure
-from ultrarm_eval.data.opened import OpenedRows
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row, Rows, Shard
+from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.document import LABELLED, Document
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_line
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
@@ -108,24 +107,20 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
     return replace(benchmark, read_row=read_row)
 
 
-class BenchmarkDocuments(DocumentsOfRows):
-    """The items of a benchmark, made from its rows when asked for.
-
-    Attributes:
-        counts: What is used, and what is left out and why.
-    """
+class BenchmarkDocuments(Documents):
+    """The items of a benchmark."""
 
     form = LABELLED
 
     def __init__(
         self,
-        rows: OpenedRows,
+        rows: Rows,
         benchmark: Benchmark,
         *,
         subset: str | None = None,
         shard: Shard | None = None,
     ) -> None:
-        """Reads the data once.
+        """Reads the data; see `Documents`.
 
         Args:
             rows: The data.
@@ -137,52 +132,41 @@ class BenchmarkDocuments(DocumentsOfRows):
             DataError: A row is malformed, an id that has to be there once is not, or nothing is
                 left.
         """
-        self._rows, self._benchmark = rows, benchmark
-        self.counts = DataCounts()
-        total = len(rows.rows)
-        self._usable: list[int] = []
-        seen: Counter[str] = Counter()
-        ids: set[str | None] = set()
-        for index, row in rows.read(shard.rows(total) if shard else range(total)):
-            self.counts.where = rows.where(index)
-            try:
-                document = benchmark.read_row(row, rows.where(index), self.counts)
-            except DataError as error:
-                described = f"Rows of {benchmark.name} have: {benchmark.describes}."
-                raise DataError(f"{error} {described}") from error
-            if document is None:
-                continue
-            seen[document.subset or ""] += 1
-            if subset is not None and document.subset != subset:
-                self.counts.add("rows_of_other_subsets")
-                continue
-            if document.subset in benchmark.subset_figures:
-                if document.id in ids:
-                    raise DataError(
-                        f"{rows.where(index)}: the id {document.id!r} occurs twice; the score of "
-                        f"the subset {document.subset!r} joins rows by their ids."
-                    )
-                ids.add(document.id)
-            self._usable.append(index)
-        self.counts.where = None
-        if not self._usable:
-            raise self._without_items(subset, seen)
-        self.counts.add("documents", len(self._usable))
+        self._benchmark, self._subset = benchmark, subset
+        self._found: Counter[str] = Counter()
+        # By id: the row that has it.
+        self._ids: dict[str | None, int] = {}
+        super().__init__(rows, shard)
 
-    def _document(self, index: int, row: Row) -> Document:
-        document = self._benchmark.read_row(row, self._rows.where(index), DataCounts())
+    def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
+        where, benchmark = self._rows.where(index), self._benchmark
+        try:
+            document = benchmark.read_row(row, where, counts)
+        except DataError as error:
+            described = f"Rows of {benchmark.name} have: {benchmark.describes}."
+            raise DataError(f"{error} {described}") from error
         if document is None:
-            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
+            return None
+        self._found[document.subset or ""] += 1
+        if self._subset is not None and document.subset != self._subset:
+            counts.add("rows_of_other_subsets")
+            return None
+        is_joined = document.subset in benchmark.subset_figures
+        if is_joined and self._ids.setdefault(document.id, index) != index:
+            raise DataError(
+                f"{where}: the id {document.id!r} occurs twice; the score of the subset "
+                f"{document.subset!r} joins rows by their ids."
+            )
         return document
 
-    def _without_items(self, subset: str | None, seen: Counter[str]) -> DataError:
-        if subset is None or not seen:
-            left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
+    def _without_documents(self) -> DataError:
+        if self._subset is None or not self._found:
             only = self.counts.only_reason() or ""
+            left_out = self.counts.listed()
             return DataError(
-                f"{self._rows.origin}: no row is left to compare ({left_out}). {only}".rstrip()
+                f"{self._origin}: no row is left to compare ({left_out}). {only}".rstrip()
             )
-        found = ", ".join(f"{name!r} ({count})" for name, count in sorted(seen.items()))
+        found = ", ".join(f"{name!r} ({count})" for name, count in sorted(self._found.items()))
         return DataError(
-            f"{self._rows.origin}: there is no row of the subset {subset!r}. Its subsets: {found}."
+            f"{self._origin}: there is no row of the subset {self._subset!r}. Its subsets: {found}."
         )

@@ -12,11 +12,10 @@ from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Benchmark, BenchmarkDocuments
 from ultrarm_eval.benchmarks.figures import Figure, require_finite, tie_share, value_of
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.shards import Shard
+from ultrarm_eval.data.rows import Shard
+from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.metrics.over_prompts import (
     Metric,
@@ -31,6 +30,7 @@ from ultrarm_eval.metrics.within_prompt import (
 )
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 #: The accuracy, and that of a language model by log-likelihood per byte.
 ACCURACY, PER_BYTE = "acc", "acc_norm"
@@ -46,7 +46,7 @@ class Comparison(ABC):
         metrics: The metrics by name, in the order in which a document has their values.
     """
 
-    documents: DocumentsOfRows
+    documents: Documents
     facts: Mapping[str, Any]
     metrics: Mapping[str, Metric]
 
@@ -81,7 +81,7 @@ class PreferenceComparison(Comparison):
 
     def __init__(
         self,
-        data: OpenedData,
+        data: PreferenceData,
         rules: ComparisonRules,
         *,
         origin: str | None = None,
@@ -93,14 +93,14 @@ class PreferenceComparison(Comparison):
         Args:
             data: The data.
             rules: How completions are compared.
-            origin: Reads the prompts of one collection alone, see `PromptDocuments`.
+            origin: Reads the prompts of one collection alone, see `PreferenceDocuments`.
             shard: Reads a part of the rows alone.
             category: A column whose values get an accuracy of their own.
 
         Raises:
-            UltrarmEvalError: See `PromptDocuments`; there are too many categories.
+            UltrarmEvalError: See `PreferenceDocuments`; there are too many categories.
         """
-        documents = PromptDocuments(data, rules, origin=origin, shard=shard, category=category)
+        documents = PreferenceDocuments(data, rules, origin=origin, shard=shard, category=category)
         self.documents, self._rules = documents, rules
         self.facts = {
             "data_used": data.origin,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.sources.conversations import (
@@ -15,7 +17,6 @@ from ultrarm_eval.sources.conversations import (
     read_prompt,
     require_prose,
 )
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 
 def text_of(row: Row, field: str, where: Location) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.figures import WeightedMean, mean_of, pair_credit
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 #: The beginning of a row's `source`, by category.
 CATEGORIES = {

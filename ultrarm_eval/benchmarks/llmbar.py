@@ -11,8 +11,9 @@ from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 
 def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:

@@ -14,11 +14,12 @@ from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, one_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.figures import first_over_second
 from ultrarm_eval.benchmarks.preference_test_sets import read_row as read_pair
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.messages import Message, as_messages
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 _TURN = re.compile(r"\n\n(Human|Assistant): ?")
 _ROLES = {"Human": "user", "Assistant": "assistant"}

@@ -10,8 +10,9 @@ from __future__ import annotations
 from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of
 from ultrarm_eval.benchmarks.figures import first_over_second
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 _SIDES = {"model_a": (1, 2), "model_b": (2, 1)}
 

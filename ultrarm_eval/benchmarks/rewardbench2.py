@@ -36,9 +36,10 @@ from ultrarm_eval.benchmarks.figures import (
     mean_of_figures,
     weighted_subsets,
 )
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError, ScoringError
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 TIES = "Ties"
 #: The data's names of the subsets, by their figures'.

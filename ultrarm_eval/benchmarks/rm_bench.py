@@ -16,9 +16,10 @@ from typing import Any
 from ultrarm_eval.benchmarks.benchmark import Benchmark
 from ultrarm_eval.benchmarks.fields import name_of, prompt_of, text_of, texts_of
 from ultrarm_eval.benchmarks.figures import WeightedMean, mean_of, pair_credit
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.records import DataCounts, Location, Row
 
 DOMAINS = ("chat", "math", "code", "safety")
 KINDS = ("easy", "normal", "hard")

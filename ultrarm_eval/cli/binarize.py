@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import ultrarm_eval
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.data.writing import write_rows
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.binarizing import BinarizedRows
+from ultrarm_eval.inspection.binarization import BinarizedRows, write_rows
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import open_any
 
 
 def binarize_data(

@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.data.opening import open_any
 from ultrarm_eval.inspection.inspection import UNNAMED, Inspection
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import open_any
 
 _BY_SOURCE = {
     "rows": "rows",

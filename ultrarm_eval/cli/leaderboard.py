@@ -46,9 +46,9 @@ def add_leaderboard(commands: argparse._SubParsersAction[argparse.ArgumentParser
 
 def _run_leaderboard(options: argparse.Namespace) -> int:
     from ultrarm_eval.board.board import make_board
+    from ultrarm_eval.board.data import as_csv, as_json
     from ultrarm_eval.board.page import as_page
     from ultrarm_eval.board.published import read_published
-    from ultrarm_eval.board.table import as_csv, as_json
     from ultrarm_eval.cli.forms import require_replaceable, write_output
     from ultrarm_eval.runs.evaluation import read_evaluations
 

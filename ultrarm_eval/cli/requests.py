@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.documents.loading import load_documents
+from ultrarm_eval.documents.preference import load_documents
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import preference_pairs

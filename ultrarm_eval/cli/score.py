@@ -9,9 +9,8 @@ from itertools import count, islice, takewhile
 from typing import Any, Protocol
 
 from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.documents.left_out import left_out_remarks
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError, RewardError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.judgements import texts_from
@@ -24,7 +23,7 @@ from ultrarm_eval.sources.conversations import (
     UnusableRowError,
     read_pair,
 )
-from ultrarm_eval.sources.records import DataCounts, Location, Row
+from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +67,7 @@ def score_file(
     opened = open_named_or_local(data, "test", registry().sources())
     pairs = _Pairs(opened)
     scoring.check(
-        (prompt, text, opened.where(index)) for index, sides in pairs for prompt, text in sides
+        (prompt, text, opened.rows.where(index)) for index, sides in pairs for prompt, text in sides
     )
     scoring.load()
     unscored = _Unscored()
@@ -79,12 +78,13 @@ def score_file(
         indices = [index for index, _ in chunk]
         failure = None
         try:
-            with texts_from([_field(opened.where(i), side) for i in indices for side in (0, 1)]):
+            places = [opened.rows.where(i) for i in indices]
+            with texts_from([_field(place, side) for place in places for side in (0, 1)]):
                 judgements = scoring.score(
                     [prompt for prompt, _ in sides], [text for _, text in sides]
                 )
         except RewardError as error:
-            failure = _placed(error, opened.where(indices[error.completion // 2]))
+            failure = _placed(error, opened.rows.where(indices[error.completion // 2]))
             judgements = _whole_pairs(error)
         # Of a chunk that fails, the pairs before the first without both of its rewards.
         for index, chosen, rejected in zip(
@@ -104,7 +104,7 @@ class _Pairs:
     Every row is read before the weights are: a bad last line must not show after hours.
     """
 
-    def __init__(self, opened: OpenedData) -> None:
+    def __init__(self, opened: PreferenceData) -> None:
         """Reads all rows, and warns of those that tasks leave out.
 
         Raises:
@@ -114,7 +114,7 @@ class _Pairs:
         self._left_out = set[int]()
         counts = DataCounts()
         for index, row in enumerate(opened.rows):
-            counts.where = opened.where(index)
+            counts.where = opened.rows.where(index)
             try:
                 _read(counts.where, row).count(counts)
             except UnusableRowError as error:
@@ -130,7 +130,7 @@ class _Pairs:
         """Yields the number of each row that is a pair, and its two sides."""
         for index, row in enumerate(self._opened.rows):
             if index not in self._left_out:
-                pair = _read(self._opened.where(index), row)
+                pair = _read(self._opened.rows.where(index), row)
                 yield index, [(pair.prompt, answer) for answer in pair.answers]
 
 

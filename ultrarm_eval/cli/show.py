@@ -12,9 +12,7 @@ from typing import Any
 
 from ultrarm_eval.cli.inspect import aligned
 from ultrarm_eval.cli.printable import printable, shortened
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.documents.left_out import reason_in_words
+from ultrarm_eval.data.counts import reason_in_words
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
@@ -23,6 +21,7 @@ from ultrarm_eval.judges.base import Judge, judge_name
 from ultrarm_eval.judges.judgements import judgements_of, texts_from
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
+from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 # Characters of a text that are shown where not all are asked for, and of a name or value.
 _MOST_CHARACTERS, _MOST_OF_VALUE = 1000, 120
@@ -59,7 +58,7 @@ class _Shown:
         remarks: What has to be said beside.
     """
 
-    data: OpenedData
+    data: PreferenceData
     views: Sequence[RowView]
     total: int
     kind: str
@@ -107,7 +106,7 @@ def show_data(
 
 
 def _chosen(
-    data: OpenedData,
+    data: PreferenceData,
     rules: ComparisonRules,
     choice: Choice,
     load_judge: Callable[[], Judge] | None,
@@ -135,7 +134,7 @@ def _chosen(
 
 
 def _disagreeing(
-    data: OpenedData,
+    data: PreferenceData,
     rules: ComparisonRules,
     choice: Choice,
     results: str,

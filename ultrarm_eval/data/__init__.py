@@ -1,1 +1,1 @@
-"""Preference data: reading it, recognising its schema, and what of it can be used."""
+"""Rows of data, out of files, tables and the hub: reading them, and counting what is left out."""

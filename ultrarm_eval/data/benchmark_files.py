@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder
-from ultrarm_eval.data.opened import OpenedRows
-from ultrarm_eval.data.opening import path_exists
-from ultrarm_eval.data.tables import as_rows
+from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder, path_exists, saved_splits
+from ultrarm_eval.data.rows import Rows
 from ultrarm_eval.errors import DataError
 
 _FILES_NAMED = 10
@@ -21,7 +17,7 @@ _NAMELESS = ("dataset", "data", "test", "train", "validation")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
 
 
-def open_rows(data: str, split: str, names: Sequence[str], *, is_part: bool) -> OpenedRows:
+def open_rows(data: str, split: str, names: Sequence[str], *, is_part: bool) -> Rows:
     """Opens a file, a folder saved by `datasets`, or a folder with a file for each part.
 
     Args:
@@ -41,27 +37,16 @@ def open_rows(data: str, split: str, names: Sequence[str], *, is_part: bool) -> 
         )
     if path.is_dir():
         if _is_saved(path):
-            saved = _open_saved(path, split, names, is_part=is_part)
-            return OpenedRows(as_rows(saved, data), data)
+            saved = saved_splits(path)
+            wanted = [name for name in saved if is_part and name.lower() in names]
+            wanted = wanted or [name for name in split.split("+") if name in saved]
+            choose = "Save the one to use by itself."
+            return open_folder(path, "+".join(wanted) or split, choose=choose, origin=data)
         path = _part(path, names, is_part=is_part)
     rows = open_file(path)
     if not len(rows):
         raise DataError(f"{path}: there are no rows.")
-    return OpenedRows(rows, str(path))
-
-
-def _open_saved(folder: Path, split: str, names: Sequence[str], *, is_part: bool) -> Any:
-    """The rows of a folder that `datasets` has saved: a part's, or all splits' asked for."""
-    import datasets
-
-    choose = "Save the one to use by itself."
-    splits = saved_splits(folder)
-    wanted = [name for name in splits if name.lower() in names] if is_part else []
-    # As the hub's data sets are asked for several at once.
-    wanted = wanted or [part for part in split.split("+") if part in splits]
-    if not wanted:
-        return open_folder(folder, split, choose=choose)
-    return datasets.concatenate_datasets([open_folder(folder, w, choose=choose) for w in wanted])
+    return rows
 
 
 def is_called(path: Path, names: Sequence[str]) -> bool:
@@ -73,14 +58,6 @@ def is_called(path: Path, names: Sequence[str]) -> bool:
     # The hub's own copies are called train-00000-of-00001.parquet.
     own = _SHARD.sub("", path.stem).lower()
     return own in wanted or (own in _NAMELESS and path.parent.name.lower() in wanted)
-
-
-def saved_splits(folder: Path) -> tuple[str, ...]:
-    """The splits of a folder that `datasets` has saved; none for a single table."""
-    index = folder / "dataset_dict.json"
-    if not index.is_file():
-        return ()
-    return tuple(json.loads(index.read_text(encoding="utf-8")).get("splits") or ())
 
 
 def _is_saved(folder: Path) -> bool:

@@ -3,66 +3,77 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.jsonl import JsonLines
-from ultrarm_eval.data.tables import ParquetRows
-from ultrarm_eval.errors import DataError, first_line
-from ultrarm_eval.sources.records import Row
+from ultrarm_eval.data.rows import JsonLines, ListedRows, Rows
+from ultrarm_eval.data.tables import DatasetRows, ParquetRows
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import read_json
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
 # Of many files as many are named.
 _NAMED = 8
 
 
-def open_file(path: Path) -> Any:
+def open_file(path: Path, origin: str | None = None) -> Rows:
     """Opens a file by its suffix.
 
-    Returns:
-        Its rows, as a sequence.
+    Of JSON Lines the places of the lines lie in memory, of Parquet a few hundred rows, of JSON
+    everything.
+
+    Args:
+        path: The file.
+        origin: What the user calls it, for messages; its path if None.
 
     Raises:
         DataError: It is of another kind, or cannot be read.
     """
     match path.suffix.lower():
         case ".jsonl":
-            return JsonLines(path)
+            return JsonLines(path, origin)
         case ".json":
-            return _open_json(path)
+            return _open_json(path, origin)
         case ".parquet":
-            return ParquetRows(path)
+            return ParquetRows(path, origin)
         case suffix:
             raise DataError(
                 f"{path}: files of type {suffix!r} are not read; use {', '.join(SUFFIXES)}."
             )
 
 
-def _files_in(folder: Path) -> str:
-    """The files of a folder that can be read one at a time, for a message."""
+def path_exists(path: Path) -> bool:
+    """Whether there is a file or folder of that name."""
     try:
-        names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+        return path.exists()
     except OSError:
-        return ""
-    named = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
-    return f" (in this folder: {named})" if names else ""
+        # A name that is too long for the file system is none there.
+        return False
 
 
-def open_folder(path: Path, split: str, *, choose: str) -> Any:
+def open_folder(path: Path, split: str, *, choose: str, origin: str | None = None) -> Rows:
     """Opens a folder saved by `datasets`.
 
     Args:
         path: The folder.
-        split: The split to take where there are several.
+        split: The split to take where there are several; several at once are joined by `+`.
         choose: How the user names another split, for the message.
-
-    Returns:
-        Its rows, as a table.
+        origin: What the user calls it; its path if None.
 
     Raises:
         DataError: It is no such folder, or has several splits and not this one.
     """
+    return DatasetRows(_saved_table(path, split, choose), origin or str(path))
+
+
+def saved_splits(folder: Path) -> tuple[str, ...]:
+    """The splits of a folder that `datasets` has saved; none for a single table."""
+    index = folder / "dataset_dict.json"
+    return tuple(read_json(index).get("splits") or ()) if index.is_file() else ()
+
+
+def _saved_table(path: Path, split: str, choose: str) -> Any:
     import datasets
 
     try:
@@ -76,8 +87,10 @@ def open_folder(path: Path, split: str, *, choose: str) -> Any:
     saved = saved.with_format(None)
     if isinstance(saved, datasets.Dataset):
         return saved
-    if split in saved:
-        return saved[split]
+    # As the hub's data sets are asked for several at once.
+    wanted = split.split("+")
+    if all(name in saved for name in wanted):
+        return datasets.concatenate_datasets([saved[name] for name in wanted])
     if len(saved) == 1:
         return next(iter(saved.values()))
     raise DataError(
@@ -85,24 +98,30 @@ def open_folder(path: Path, split: str, *, choose: str) -> Any:
     )
 
 
-def _open_json(path: Path) -> Sequence[Row]:
+def _files_in(folder: Path) -> str:
+    """The files of a folder that can be read one at a time, for a message."""
     try:
-        rows: Any = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: this is not UTF-8 (byte {error.start}).") from error
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":
+        names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+    except OSError:
+        return ""
+    named = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"
+    return f" (in this folder: {named})" if names else ""
+
+
+def _open_json(path: Path, origin: str | None) -> Rows:
+    try:
+        rows: Any = read_json(path)
+    except DataError as error:
+        cause = error.__cause__
+        if isinstance(cause, json.JSONDecodeError) and cause.msg == "Extra data":
             # Many .json files hold one object a line.
-            return JsonLines(path)
-        raise DataError(f"{path}, line {error.lineno}: this is no JSON: {error.msg}.") from error
-    except (ValueError, RecursionError) as error:
-        # Numbers of thousands of digits, or thousands of brackets in each other.
-        raise DataError(f"{path}: this JSON cannot be read ({first_line(error)}).") from error
+            return JsonLines(path, origin)
+        raise
     if isinstance(rows, Mapping):
-        return [rows]
+        rows = [rows]
     if not isinstance(rows, list):
         raise DataError(f"{path}: this is a JSON {type(rows).__name__}; a list of rows is needed.")
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
             raise DataError(f"{path}, row {index}: this is no JSON object.")
-    return rows
+    return ListedRows(rows, str(path) if origin is None else origin)

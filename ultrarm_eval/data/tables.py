@@ -11,27 +11,26 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, overload
+from typing import Any
 
+from ultrarm_eval.data.rows import ListedRows, Row, Rows
 from ultrarm_eval.errors import DataError, first_line
-from ultrarm_eval.sources.records import Row
 
 # So many rows are decoded at once: texts of whole files need not lie in memory.
 _ROWS_AT_ONCE = 256
 
 
-class TableRows(Sequence[Row]):
-    """The rows of a table, decoded when they are asked for.
+class TableRows(Rows):
+    """The rows of a table, decoded when they are asked for."""
 
-    Attributes:
-        column_names: The columns, in their order.
-    """
+    def __init__(self, origin: str, columns: Sequence[str]) -> None:
+        """Takes the table's name, for messages, and its columns."""
+        self.origin, self._names = origin, tuple(columns)
 
-    column_names: Sequence[str]
-
-    def __init__(self, origin: str) -> None:
-        """Takes the table's name, for messages."""
-        self._origin = origin
+    @property
+    def column_names(self) -> Sequence[str]:
+        """The columns, in their order."""
+        return self._names
 
     @abstractmethod
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
@@ -41,33 +40,8 @@ class TableRows(Sequence[Row]):
             UnicodeDecodeError: A text of one of them is not UTF-8.
         """
 
-    @abstractmethod
-    def select_columns(self, names: Sequence[str]) -> TableRows:
-        """The rows with some of their columns; the others are not read."""
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Row]: ...
-
-    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"{self._origin} has {len(self)} rows; there is no row {index}.")
-        (row,) = self._read([index % len(self)])
-        return row
-
-    def __iter__(self) -> Iterator[Row]:
-        return self.at(range(len(self)))
-
     def at(self, indices: Iterable[int]) -> Iterator[Row]:
-        """Yields the rows with these numbers, ascending, reading the table once.
-
-        Raises:
-            DataError: One of them cannot be read.
-        """
+        """See `Rows.at`."""
         remaining = iter(indices)
         while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
             try:
@@ -75,7 +49,7 @@ class TableRows(Sequence[Row]):
             except DataError:
                 # The rows before the one that cannot be read are read nevertheless.
                 for index in chunk:
-                    yield self[index]
+                    yield from self._read([index])
                 raise
             yield from rows
 
@@ -86,12 +60,12 @@ class TableRows(Sequence[Row]):
             return self._decoded(indices)
         except UnicodeDecodeError as error:
             raise DataError(
-                f"{self._origin}, row {indices[0]}: {self._undecodable(indices)} not UTF-8 (byte "
+                f"{self.origin}, row {indices[0]}: {self._undecodable(indices)} not UTF-8 (byte "
                 f"{error.start}). Write the table again with texts in UTF-8."
             ) from error
         except (pa.ArrowException, OSError) as error:
             raise DataError(
-                f"{self._origin}, row {indices[0]}: the table cannot be read from there on: "
+                f"{self.origin}, row {indices[0]}: the table cannot be read from there on: "
                 f"{first_line(error)}"
             ) from error
 
@@ -113,16 +87,15 @@ class DatasetRows(TableRows):
 
     def __init__(self, table: Any, origin: str) -> None:
         """Takes the table, and its name for messages."""
-        super().__init__(origin)
+        super().__init__(origin, table.column_names)
         self._table = table
-        self.column_names = table.column_names
 
     def __len__(self) -> int:
         return len(self._table)
 
     def select_columns(self, names: Sequence[str]) -> DatasetRows:
-        """See `TableRows.select_columns`."""
-        return DatasetRows(self._table.select_columns(list(names)), self._origin)
+        """See `Rows.select_columns`."""
+        return DatasetRows(self._table.select_columns(list(names)), self.origin)
 
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
         table = self._table if columns is None else self._table.select_columns(list(columns))
@@ -139,11 +112,14 @@ class ParquetRows(TableRows):
     row's group, a part of the file, again.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, path: Path, origin: str | None = None, columns: Sequence[str] | None = None
+    ) -> None:
         """Reads the file's own description.
 
         Args:
             path: The file.
+            origin: What the user calls it; its path if None.
             columns: The columns that are read; all if None.
 
         Raises:
@@ -151,7 +127,6 @@ class ParquetRows(TableRows):
         """
         import pyarrow as pa
 
-        super().__init__(str(path))
         self._path = path
         try:
             self._file = self._open()
@@ -163,7 +138,7 @@ class ParquetRows(TableRows):
         # The number of the first row of each group, and that of the row behind the last.
         self._starts: list[int] = list(accumulate(sizes, initial=0))
         self._columns = None if columns is None else list(columns)
-        self.column_names = list(schema.names) if columns is None else list(columns)
+        super().__init__(origin or str(path), schema.names if columns is None else columns)
         _check_columns(path, schema)
         self._decode_json = _json_decoder(schema)
         self._batches: Iterator[Any] = iter(())
@@ -174,12 +149,12 @@ class ParquetRows(TableRows):
     def __len__(self) -> int:
         return self._starts[-1]
 
-    def __reduce__(self) -> tuple[type[ParquetRows], tuple[Path, list[str] | None]]:
-        return ParquetRows, (self._path, self._columns)
+    def __reduce__(self) -> tuple[type[ParquetRows], tuple[Path, str, list[str] | None]]:
+        return ParquetRows, (self._path, self.origin, self._columns)
 
     def select_columns(self, names: Sequence[str]) -> ParquetRows:
-        """See `TableRows.select_columns`."""
-        return ParquetRows(self._path, names)
+        """See `Rows.select_columns`."""
+        return ParquetRows(self._path, self.origin, names)
 
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
         rows: list[Row] = []
@@ -238,10 +213,12 @@ class ParquetRows(TableRows):
         return pq.ParquetFile(self._path, memory_map=True, page_checksum_verification=True)
 
 
-def as_rows(rows: Sequence[Row], origin: str) -> Sequence[Row]:
-    """Rows as they are, or where `datasets` has opened them as rows of a table of ours."""
-    is_foreign = hasattr(rows, "select_columns") and not isinstance(rows, TableRows)
-    return DatasetRows(rows, origin) if is_foreign else rows
+def as_rows(rows: Sequence[Row], origin: str) -> Rows:
+    """A list, or a table that `datasets` has opened, as rows of ours."""
+    if isinstance(rows, Rows):
+        return rows
+    is_table = hasattr(rows, "select_columns")
+    return DatasetRows(rows, origin) if is_table else ListedRows(rows, origin)
 
 
 def _check_columns(path: Path, schema: Any) -> None:

@@ -1,1 +1,1 @@
-"""Documents: a prompt with the completions to compare, and what of the data is left out."""
+"""Documents: what is scored, made of the rows of preference data."""

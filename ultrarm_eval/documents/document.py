@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, cast
 
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_fraction
 from ultrarm_eval.messages import Message, well_formed
-from ultrarm_eval.sources.records import Location, PromptRecord
 
 #: What the JSON form of a document says it is: with ratings, with right and wrong completions, or
 #: a prompt that a model answers, with a reference beside it.

@@ -35,8 +35,8 @@ class ComputedBatch:
     Attributes:
         texts: Indices into the texts that were asked for.
         values: Their values.
-        tokens: Tokens that were computed for them: what they share once, padding and what a model
-            wrote as well.
+        tokens: Tokens that were computed for them: what they share once, and what a model wrote as
+            well; no padding.
     """
 
     texts: Sequence[int]

@@ -123,7 +123,9 @@ class LocalEngine:
                     _shrink(self._limits(), batch, indices, reason)
                     break
                 done.update(indices)
-                yield ComputedBatch(indices, rewards, batch.tokens + runner.written - written)
+                # Padding is no token of a text.
+                read = batch.tokens if batch.pieces else sum(len(texts[i]) for i in indices)
+                yield ComputedBatch(indices, rewards, read + runner.written - written)
             waiting = [index for index in waiting if index not in done]
 
     def compute_alone(self, text: Tokens) -> float:

@@ -193,14 +193,6 @@ class ScoreStore:
         """
         return self._find("critiques", texts)
 
-    def find_critique(self, text: bytes) -> str | None:
-        """What a judge wrote about a text, if it is stored.
-
-        Raises:
-            ScoreStoreError: The file cannot be read.
-        """
-        return self.find_critiques([text]).get(text)
-
     def _find(self, table: str, texts: Sequence[bytes]) -> dict[bytes, Any]:
         by_key = {_key(text): text for text in texts}
         found: dict[bytes, Any] = {}

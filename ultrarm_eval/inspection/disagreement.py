@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.census import texts_digest
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.judged_document import JudgedDocument, read_sample
 from ultrarm_eval.runs.sample_lines import sample_lines
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.sources.records import DataCounts, PromptRecord
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class _Samples:
     damaged: int = 0
 
 
-def find_disagreements(data: OpenedData, results: str | Path) -> Disagreements:
+def find_disagreements(data: PreferenceData, results: str | Path) -> Disagreements:
     """Finds the rows that a run's judge orders most wrongly.
 
     Args:
@@ -171,7 +172,7 @@ def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskRe
 
 
 def _matching_rows(
-    data: OpenedData, samples: _Samples
+    data: PreferenceData, samples: _Samples
 ) -> dict[tuple[str | None, bytes], dict[int, list[bool]]]:
     """For each preference and digest the rows with these texts, and which completions they are."""
     preferences = {one.preference for each in samples.by_digest.values() for one in each}
@@ -187,11 +188,11 @@ def _matching_rows(
     return found
 
 
-def _records(data: OpenedData) -> Iterator[tuple[int, PromptRecord]]:
+def _records(data: PreferenceData) -> Iterator[tuple[int, PromptRecord]]:
     """The rows that can be read and are not left out."""
     for index in range(len(data.rows)):
         try:
-            record = data.record(index, data.read_one(index), DataCounts())
+            record = data.record(index, data.rows[index], DataCounts())
         except DataError:
             # A run on these data would have stopped there, so no sample is about it.
             continue

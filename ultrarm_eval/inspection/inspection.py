@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Row
+from ultrarm_eval.documents.census import Census
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.census import Census, Repetitions
 from ultrarm_eval.inspection.tallies import ModelTally, RatingTally, SourceTally
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Row
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 #: What a row is filed under whose data name no source.
 UNNAMED = "(none named)"
@@ -51,7 +52,7 @@ class Inspection:
         errors: What is wrong with the first of those.
     """
 
-    def __init__(self, data: OpenedData, rules: ComparisonRules | None = None) -> None:
+    def __init__(self, data: PreferenceData, rules: ComparisonRules | None = None) -> None:
         """Reads all rows; one that cannot be read is noted and does not end it.
 
         Raises:
@@ -68,13 +69,13 @@ class Inspection:
         self.unreadable, self.errors = 0, list[str]()
         self._columns: dict[str, None] = {}
         self._asked: set[str] = set()
-        repetitions = Repetitions()
+        self._census = Census(self._rules, self.preference, data.source.aspects)
         for index in range(len(data.rows)):
             try:
-                row = _AskedRow(data.read_one(index), self._asked)
+                row = _AskedRow(data.rows[index], self._asked)
                 self._columns |= dict.fromkeys(row)
-                counts = DataCounts(where=data.where(index))
-                self._read(index, row, counts, repetitions)
+                counts = DataCounts(where=data.rows.where(index))
+                self._read(index, row, counts)
             except DataError as error:
                 self._note(error)
                 continue
@@ -120,14 +121,11 @@ class Inspection:
         if len(self.errors) < _ERRORS_KEPT:
             self.errors.append(str(error))
 
-    def _read(self, index: int, row: Row, counts: DataCounts, repetitions: Repetitions) -> None:
+    def _read(self, index: int, row: Row, counts: DataCounts) -> None:
         record = self._data.record(index, row, counts)
         if record is None:
             return
-        census = Census(
-            counts, self._rules, self.preference, self._data.source.aspects, repetitions
-        )
-        counts.add("documents", int(census.count(record)))
+        counts.add("documents", int(self._census.count(record, counts)))
         gap = self._rules.min_gap
         self.sources.setdefault(self._label(row), SourceTally()).add(record, self.preference, gap)
         for name, tally in self.ratings.items():

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any, cast
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.documents.prompt_documents import is_from
+from ultrarm_eval.data.counts import counted
+from ultrarm_eval.documents.preference import is_from
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class RowChoice:
     unreadable: int = 0
 
 
-def numbered_row(data: OpenedData, number: int) -> RowChoice:
+def numbered_row(data: PreferenceData, number: int) -> RowChoice:
     """One row by its number.
 
     Raises:
@@ -36,18 +35,18 @@ def numbered_row(data: OpenedData, number: int) -> RowChoice:
     total = len(data.rows)
     if not 0 <= number < total:
         raise ConfigurationError(
-            f"row {number}: {data.origin} has {total:,} rows, from 0 to {total - 1:,}."
+            f"row {number}: {data.origin} has {counted(total, 'row')}, from 0 to {total - 1:,}."
         )
     return RowChoice((number,), 1)
 
 
-def first_rows(data: OpenedData, most: int) -> RowChoice:
+def first_rows(data: PreferenceData, most: int) -> RowChoice:
     """The first rows."""
     total = len(data.rows)
     return RowChoice(tuple(range(min(most, total))), total)
 
 
-def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
+def rows_of_source(data: PreferenceData, source: str, most: int) -> RowChoice:
     """The first rows of a collection: those whose label is its name, or begins with it.
 
     Raises:
@@ -56,10 +55,12 @@ def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
     found: list[int] = []
     labels: Counter[str] = Counter()
     total = unreadable = 0
-    narrow = _labels_alone(data)
+    column = data.source.origin_column
+    # A row is long; of a table the labels can be read alone.
+    narrow = data.rows if column is None else data.rows.select_columns([column])
     for index in range(len(data.rows)):
         try:
-            label = data.source.label_of(narrow.read_one(index))
+            label = data.source.label_of(narrow[index])
         except DataError:
             unreadable += 1
             continue
@@ -76,11 +77,3 @@ def rows_of_source(data: OpenedData, source: str, most: int) -> RowChoice:
         spelled = [repr(label)[1:-1] for label in labels]
         raise unknown_choice("source", source, spelled, where=data.origin)
     return RowChoice(tuple(found), total, unreadable)
-
-
-def _labels_alone(data: OpenedData) -> OpenedData:
-    """The data's column of labels, where a table can be read by columns: a row is long."""
-    column, table = data.source.origin_column, data.rows
-    if column not in getattr(table, "column_names", ()):
-        return data
-    return dataclasses.replace(data, rows=cast("Any", table).select_columns([column]))

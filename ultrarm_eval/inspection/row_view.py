@@ -10,15 +10,16 @@ from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.documents.left_out import is_left_out
+from ultrarm_eval.data.counts import DataCounts, is_left_out
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
+from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.documents.census import WITHOUT_PAIRS, Census
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.census import WITHOUT_PAIRS, Census
 from ultrarm_eval.inspection.inspection import AMOUNTS
 from ultrarm_eval.messages import Message
 from ultrarm_eval.pairs import WITHOUT_RATING, preference_pairs, why_no_pair
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class RowView:
         return dataclasses.replace(self, completions=tuple(judged))
 
 
-def view_row(data: OpenedData, index: int, rules: ComparisonRules) -> RowView:
+def view_row(data: PreferenceData, index: int, rules: ComparisonRules) -> RowView:
     """Reads one row as the tasks do, and says what becomes of it.
 
     Args:
@@ -145,11 +146,11 @@ def view_row(data: OpenedData, index: int, rules: ComparisonRules) -> RowView:
         DataError: There is nothing to show: the row's text cannot be decoded or parsed.
     """
     preference = data.source.checked_preference(rules, data.origin)
-    row = data.read_one(index)
-    counts = DataCounts(where=data.where(index))
+    row = data.rows[index]
+    counts = DataCounts(where=data.rows.where(index))
     label = data.source.label_of(row)
     view = RowView(
-        data.where(index),
+        data.rows.where(index),
         label if isinstance(label, str) else None,
         tuple(map(str, row)),
         preference,
@@ -163,7 +164,7 @@ def view_row(data: OpenedData, index: int, rules: ComparisonRules) -> RowView:
         left_out = tuple(filter(is_left_out, counts.counts))
         why = dict(counts.why)
         return dataclasses.replace(view, left_out=left_out, why=why, counts=_told(counts))
-    has_pair = Census(counts, rules, preference, data.source.aspects).count(record)
+    has_pair = Census(rules, preference, data.source.aspects).count(record, counts)
     completions = _completions(record, preference, _notes(data, row, record))
     return dataclasses.replace(
         view,
@@ -198,7 +199,7 @@ def _told(counts: DataCounts) -> dict[str, int]:
     return {name: n for name, n in counts.as_dict().items() if name not in AMOUNTS}
 
 
-def _notes(data: OpenedData, row: Row, record: PromptRecord) -> list[Mapping[str, str]]:
+def _notes(data: PreferenceData, row: Row, record: PromptRecord) -> list[Mapping[str, str]]:
     read = data.source.read_notes
     notes = list(read(row)) if read is not None else []
     # Another package's source may have none for some completions.

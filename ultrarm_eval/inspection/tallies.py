@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.metrics.within_prompt import pick_longest
 from ultrarm_eval.pairs import preference_pairs
-from ultrarm_eval.sources.records import PromptRecord, RatedCompletion
 
 
 @dataclass

@@ -9,7 +9,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
+from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
@@ -67,7 +67,7 @@ class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignor
         self._refuse_idle_processes(**kwargs)
         super().build_all_requests(cache_requests=False, **kwargs)
 
-    def tell_counts(self, documents: DocumentsOfRows) -> dict[str, int]:
+    def tell_counts(self, documents: Documents) -> dict[str, int]:
         """Says what is used of the data, and warns of what is left out.
 
         Returns:

@@ -8,9 +8,10 @@ from typing import Any
 
 from ultrarm_eval.benchmarks.benchmark import Benchmark, BenchmarkDocuments
 from ultrarm_eval.benchmarks.comparison import BenchmarkComparison
-from ultrarm_eval.data.benchmark_files import is_called, open_rows, saved_splits
-from ultrarm_eval.data.opened import OpenedRows
-from ultrarm_eval.data.opening import load_hub
+from ultrarm_eval.data.benchmark_files import is_called, open_rows
+from ultrarm_eval.data.files import saved_splits
+from ultrarm_eval.data.hub import load_hub
+from ultrarm_eval.data.rows import Rows
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions
 from ultrarm_eval.plugins import registry
@@ -69,7 +70,7 @@ def _open(
     options: TaskOptions,
     given: Mapping[str, Any],
     tasks: frozenset[str],
-) -> tuple[OpenedRows, str | None]:
+) -> tuple[Rows, str | None]:
     """The rows, and the one subset of them that is this task's; None for all."""
     split, files = str(config.test_split), list(given.get("files") or ())
     hub_subset = given.get("hub_subset")
@@ -78,13 +79,12 @@ def _open(
         load = {"name": config.dataset_name, **(given.get("load") or {})}
         revision = load.pop("revision", None)
         dataset = str(config.dataset_path)
-        rows = load_hub(dataset, split, options.data_revision or revision, **load)
-        return OpenedRows(rows, dataset), hub_subset
+        return load_hub(dataset, split, options.data_revision or revision, **load), hub_subset
     names = files or [benchmark.name, split, *benchmark.file_names]
     opened = open_rows(options.data, split, names, is_part=bool(files))
     if not files or _is_named(opened, files):
         return opened, None
-    if hub_subset is not None and "subset" in opened.read_one(0):
+    if hub_subset is not None and "subset" in opened[0]:
         return opened, hub_subset
     # The run named this file for this part alone; one that is called like another part is a
     # mistake.
@@ -99,7 +99,7 @@ def _open(
     )
 
 
-def _is_named(rows: OpenedRows, files: Sequence[str]) -> bool:
+def _is_named(rows: Rows, files: Sequence[str]) -> bool:
     """Whether a file's name, or the folder's splits, say which part of a benchmark it is."""
     path = Path(rows.origin).expanduser()
     if path.is_dir():

@@ -19,8 +19,6 @@ from ultrarm_eval.benchmarks.comparison import (
     Comparison,
     PreferenceComparison,
 )
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_any, open_hub, open_named_or_local
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.abstentions import (
@@ -39,6 +37,12 @@ from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
 from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import (
+    PreferenceData,
+    open_any,
+    open_hub,
+    open_named_or_local,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -122,7 +126,7 @@ class ComparisonTask(ConversationTask):
             category=None if category is None else str(category),
         )
 
-    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> OpenedData:
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
         """Opens the preference data of the run; the task's own data set if it names none."""
         sources, split = registry().sources(), str(self.config.test_split)
         if options.data is not None:
@@ -255,7 +259,7 @@ class ComparisonTask(ConversationTask):
 class DemoTask(ComparisonTask):
     """The comparison of the bundled data, whatever data the run's other tasks read."""
 
-    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> OpenedData:
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
         """Opens the bundled data."""
         if options.data not in (None, DEMO_NAME) and options.named_as == self.config.task:
             raise ConfigurationError(
@@ -276,7 +280,7 @@ class PreferencePairsTask(ComparisonTask):
 
     data_may_be_on_hub = True
 
-    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> OpenedData:
+    def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
         """Opens the data the run names; there are none otherwise."""
         if options.data is None:
             raise ConfigurationError(

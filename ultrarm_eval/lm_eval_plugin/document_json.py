@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, overload
 
+from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.document import FIELDS, Document
-from ultrarm_eval.documents.documents_of_rows import DocumentsOfRows
 
 
 class DocumentJson(dict[str, Any]):
@@ -34,7 +34,7 @@ class DocumentsJson(Sequence[DocumentJson]):
         features: The fields of one, as the harness asks for them.
     """
 
-    def __init__(self, documents: DocumentsOfRows) -> None:
+    def __init__(self, documents: Documents) -> None:
         """Wraps documents."""
         self.documents = documents
         self.features = dict.fromkeys(FIELDS[documents.form])

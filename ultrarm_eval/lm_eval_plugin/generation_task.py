@@ -12,9 +12,8 @@ from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
 from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.data.opening import open_hub, open_named_or_local
-from ultrarm_eval.documents.reference_documents import Reference, ReferenceDocuments
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
@@ -43,11 +42,12 @@ from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
 from ultrarm_eval.sources.answers import read_answers
-from ultrarm_eval.sources.prompts_alone import PROMPTS
-from ultrarm_eval.sources.records import PromptRecord
-from ultrarm_eval.sources.reference_answers import (
+from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
+from ultrarm_eval.sources.prompts import PROMPTS
+from ultrarm_eval.sources.references import (
     NO_REFERENCE,
     AnswersOfFile,
+    Reference,
     is_file,
     stored_answer,
 )
@@ -118,7 +118,7 @@ class JudgingTask(ConversationTask):
         }
         self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
-    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; the task's own data set if it names none.
 
         Args:
@@ -131,13 +131,15 @@ class JudgingTask(ConversationTask):
             return open_named_or_local(options.data, split, [*sources, OUTPUTS, PROMPTS])
         return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
 
-    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+    def find_references(
+        self, data: PreferenceData, options: TaskOptions, reference: str
+    ) -> Reference:
         """What gives a prompt's reference: a file, or the data's own answers."""
         if is_file(reference):
             return AnswersOfFile(reference)
         return stored_answer(reference, ComparisonRules(options.rules.preference), data)
 
-    def _checked_reference(self, name: str, data: OpenedData) -> str:
+    def _checked_reference(self, name: str, data: PreferenceData) -> str:
         """The reference that these data can have; none for prompts alone that need none."""
         if data.source is not PROMPTS or name == NO_REFERENCE or self.finds_elsewhere(name):
             return name
@@ -299,7 +301,7 @@ class AlpacaEvalTask(JudgingTask):
 
     default_reference = "text_davinci_003"
 
-    def open_prompts(self, options: TaskOptions, reference: str) -> OpenedData:
+    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
         """Opens the prompts the run names; those of the references if it names none."""
         if options.data is not None:
             return super().open_prompts(options, reference)
@@ -308,13 +310,13 @@ class AlpacaEvalTask(JudgingTask):
         path = _answers_file(str(named), options)
         # Every row with its own answer, also where two rows have one prompt.
         read_answers(path)
-        return OpenedData(open_file(path), OUTPUTS, str(path))
+        return PreferenceData(open_file(path), OUTPUTS)
 
     def finds_elsewhere(self, reference: str) -> bool:
         """They always come from a file."""
         return True
 
-    def find_references(self, data: OpenedData, options: TaskOptions, reference: str) -> Reference:
+    def find_references(self, data: PreferenceData, options: TaskOptions, reference: str) -> Reference:
         """The answers of the reference's file."""
         if options.data is None:
             return _own_answer

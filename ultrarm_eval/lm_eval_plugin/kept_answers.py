@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.io import write_whole
 from ultrarm_eval.judges.loading import is_without_weights
 from ultrarm_eval.messages import Message, Prompt, as_messages
 
@@ -66,10 +67,10 @@ def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
     lines = "".join(json.dumps(row, default=str) + "\n" for row in rows)
     try:
         path = Path(file_name).resolve()
-        path.write_text(lines, encoding="utf-8")
+        write_whole(path, lines)
     except OSError:
         path = Path(tempfile.gettempdir()) / file_name
-        path.write_text(lines, encoding="utf-8")
+        write_whole(path, lines)
     return path
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.shards import Shard, read_shard
+from ultrarm_eval.data.rows import Shard, read_shard
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.task_names import TaskNames, known_names
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties

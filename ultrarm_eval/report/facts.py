@@ -10,7 +10,14 @@ from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
+from ultrarm_eval.settings import identifying, known_settings
 from ultrarm_eval.show.formats import count, date
+
+# Whether a text ends with EOS the template says.
+_TOLD_ABOVE = {
+    *("judge", "revision", "template", "dtype", "quantization", "max_length", "truncation"),
+    "appends_eos",
+}
 
 
 @dataclass(frozen=True)
@@ -35,24 +42,29 @@ def facts_of(evaluation: Evaluation) -> tuple[Fact, ...]:
 def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
     config = run.config
     yield "model", run.model
-    yield "revision", config.get("revision") or config.get("model_revision")
+    yield _setting("revision", config.get("revision") or config.get("model_revision"))
     yield "weights (SHA-256 or commit)", config.get("model_sha")
     yield "judge", config.get("judge")
     if config.get("judge") is None:
         yield "kind of model", config.get("model")
         yield "model arguments", _spelled(config.get("model_args"))
         yield "chat template (SHA-256)", run.results.get("chat_template_sha")
-    yield "template", config.get("template")
-    yield "dtype", config.get("dtype") or config.get("model_dtype")
-    yield "quantization", config.get("quantization")
+    yield _setting("template", config.get("template"))
+    yield _setting("dtype", config.get("dtype") or config.get("model_dtype"))
+    yield _setting("quantization", config.get("quantization"))
     parameters = config.get("model_num_parameters")
     yield "parameters", count(parameters) if isinstance(parameters, int) else None
     if config.get("max_length") is not None:
         cut = f", longer texts cut on the {config['truncation']}" if "truncation" in config else ""
-        yield "max_length", f"{config['max_length']} tokens{cut}"
-    yield "special tokens in texts", config.get("special_tokens")
-    yield "system turns", config.get("system")
-    yield "parity", _spelled(config.get("parity"))
+        yield _setting("max_length", f"{config['max_length']} tokens{cut}")
+    if config.get("judge") is not None:
+        for name in identifying():
+            if name not in _TOLD_ABOVE:
+                yield _setting(name, config.get(name))
+
+
+def _setting(name: str, value: Any) -> tuple[str, str | None]:
+    return known_settings()[name].label, _spelled(value)
 
 
 def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:

@@ -10,25 +10,13 @@ from pathlib import Path
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import TokenJudge
-from ultrarm_eval.judges.loading import load_judge, require_token_judge
+from ultrarm_eval.judges.loading import load_judge, require_token_judge, takes_setting
 from ultrarm_eval.report.pairs import LONGEST_TEXT, ShownPair, ShownText, SideTokens
 from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.settings import identifying
 
 logger = logging.getLogger(__name__)
 
-# What a run says of its judge, and a judge can be told.
-_SETTINGS = (
-    "revision",
-    "template",
-    "dtype",
-    "quantization",
-    "special_tokens",
-    "system",
-    "max_length",
-    "reduction",
-    "reference",
-    "beta",
-)
 # Bytes that all tokens may take in a page, at about so many for each.
 _MOST_BYTES = 4_000_000
 _BYTES_OF_TOKEN = 40
@@ -54,11 +42,16 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
             f"{evaluation.label}: these results are no judge's, so its tokens have no rewards. "
             "Leave --tokens out."
         )
-    settings = {key: config[key] for key in _SETTINGS if config.get(key) is not None}
-    parity = config.get("parity")
+    settings = {
+        key: config[key]
+        for key in identifying(given=True)
+        if config.get(key) is not None and takes_setting(str(name), key)
+    }
+    parity = settings.get("parity")
     if isinstance(parity, Mapping):
         # It chose template and lengths itself.
-        settings = {k: v for k, v in settings.items() if k in ("revision", "dtype", "quantization")}
+        own = ("revision", "dtype", "quantization")
+        settings = {key: value for key, value in settings.items() if key in own}
         settings["parity"] = parity.get("name")
     if pretrained is not None and Path(pretrained).is_dir():
         # A folder has no revisions.

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ultrarm_eval.data.hub_cache import cache_problem
-from ultrarm_eval.errors import DataError, first_line
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.hub import fetch_file
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
+from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.sources.answers import FORMS, read_answer
-from ultrarm_eval.sources.records import (
-    DataCounts,
-    Location,
-    PromptRecord,
-    RatedCompletion,
-    Row,
-    read_name,
-)
 from ultrarm_eval.sources.source import PairSource
 
 DATASET = "tatsu-lab/alpaca_eval"
@@ -41,9 +36,7 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
     Raises:
         DataError: There is none of that name, or the hub cannot be reached and it is not cached.
     """
-    from huggingface_hub import hf_hub_download
-
-    help_ = (
+    mend = (
         'Give a file of answers: --metadata \'{"reference": "FILE"}\', in AlpacaEval\'s form of '
         "outputs (rows with 'instruction' and 'output'); or, for prompts of your own (data), ask "
         'for rewards alone, \'{"reference": "none"}\'.'
@@ -51,19 +44,9 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
     if reference not in PUBLISHED:
         raise DataError(
             f"reference={reference!r}: AlpacaEval publishes the answers of "
-            f"{', '.join(PUBLISHED)}. {help_}"
+            f"{', '.join(PUBLISHED)}. {mend}"
         )
-    try:
-        path = hf_hub_download(
-            DATASET, PUBLISHED[reference], repo_type="dataset", revision=revision
-        )
-    except Exception as error:
-        # The hub's client raises its own, requests', httpx' and OS errors.
-        raise DataError(
-            f"{DATASET}: {PUBLISHED[reference]} cannot be had from the hub and is not cached "
-            f"({cache_problem(error) or first_line(error)}). {help_}"
-        ) from error
-    return Path(path)
+    return fetch_file(DATASET, PUBLISHED[reference], revision, mend=mend)
 
 
 def _recognises(columns: frozenset[str]) -> bool:

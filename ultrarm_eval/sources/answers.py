@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.jsonl import JsonLines
+from ultrarm_eval.data.rows import Location, Row, Rows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
-from ultrarm_eval.sources.records import Location, Row
 
 #: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))
@@ -96,20 +95,18 @@ def read_references(path: Path) -> dict[str, str]:
 def _read(path: Path) -> Iterator[Answer]:
     rows = _open(path)
     for index, row in enumerate(rows):
-        line = rows.line(index) if isinstance(rows, JsonLines) else None
-        where = Location(str(path), index, line)
+        where = rows.where(index)
         yield Answer(*read_answer(row, where), where, row)
 
 
-def _open(path: Path) -> Sequence[Row]:
+def _open(path: Path) -> Rows:
     if not path.is_file():
         problem = "this is a folder" if path.is_dir() else "there is no such file"
         raise DataError(f"{path}: {problem}. Give a file of answers. {_ALLOWED}.")
     try:
-        rows: Sequence[Row] = open_file(path)
+        return open_file(path)
     except OSError as error:
         raise DataError(f"{path}: the file cannot be read: {error}") from error
-    return rows
 
 
 def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Row
 from ultrarm_eval.errors import ConfigurationError, DataError
-from ultrarm_eval.messages import Message, as_messages
+from ultrarm_eval.messages import Message, as_messages, read_messages_as_text
 from ultrarm_eval.sources.continuation import joined, joined_with_text, led_by, with_history
-from ultrarm_eval.sources.messages_as_text import read_messages_as_text
-from ultrarm_eval.sources.records import DataCounts, Row
 
 Messages: TypeAlias = tuple[Message, ...]
 

@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_line
-from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, RatedCompletion, Row
 from ultrarm_eval.sources.source import PairSource
 
 

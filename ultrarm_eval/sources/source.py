@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, Row
 
 #: What the rating of a schema with a single one is called.
 DEFAULT_PREFERENCE = "score"

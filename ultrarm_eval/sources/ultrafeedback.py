@@ -7,21 +7,18 @@ from 1 to 10. The mean is computed from the aspects, as an exact fraction with "
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
+from ultrarm_eval.data.rows import JsonLines, Location, Row
+from ultrarm_eval.demo import DEMO_NAME, demo_data_path
 from ultrarm_eval.exact_numbers import exact_number
 from ultrarm_eval.sources.conversations import UnusableRowError, read_prompt, require_prose
-from ultrarm_eval.sources.records import (
-    DataCounts,
-    Location,
-    PromptRecord,
-    RatedCompletion,
-    Row,
-    read_name,
-)
 from ultrarm_eval.sources.source import PairSource
 
 FINE_GRAINED, OVERALL = "fine_grained", "overall"
@@ -220,4 +217,13 @@ RAW = PairSource(
             "the mean is used"
         ),
     },
+)
+#: The bundled demo data, by the word `demo`.
+DEMO = dataclasses.replace(
+    RAW,
+    name=DEMO_NAME,
+    describes="the bundled synthetic data, in UltraFeedback's raw schema",
+    # Never chosen by columns: the schema belongs to `ultrafeedback`, the word to the demo.
+    recognises=lambda columns: False,
+    open_rows=lambda: JsonLines(demo_data_path(), DEMO_NAME),
 )

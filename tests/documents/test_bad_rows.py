@@ -7,22 +7,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.data.shards import Shard
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from tests.conftest import opened, raw_row, write_jsonl
+from ultrarm_eval.data.rows import Shard
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.inspection.binarizing import BinarizedRows
+from ultrarm_eval.inspection.binarization import BinarizedRows
 from ultrarm_eval.inspection.inspection import Inspection
-from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.rules import ComparisonRules
 
 FOUR = (("a", 5), ("b", 1), ("c", 3), ("d", 2))
-
-
-def opened(path):
-    sources = PluginRegistry(make_plugin_manager(load_entry_points=False)).sources()
-    return open_named_or_local(str(path), "train", sources)
 
 
 def with_completion(number, **fields):
@@ -134,7 +127,7 @@ COUNTED = {
 def test_a_defect_is_counted_once_and_the_whole_row_beside_it_is_used(tmp_path, defect):
     row, count = COUNTED[defect]
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row("whole", FOUR), row])
-    documents = PromptDocuments(opened(path))
+    documents = PreferenceDocuments(opened(path))
     inspection = Inspection(opened(path))
     assert documents.counts[count] >= 1
     assert documents.counts.first[count].line == 2
@@ -151,7 +144,7 @@ def test_a_whole_row_counts_as_nothing_odd(tmp_path):
 
 def test_all_defects_in_one_file_are_all_counted(tmp_path):
     rows = [raw_row("whole", FOUR), *(row for row, _ in COUNTED.values())]
-    counts = PromptDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows))).counts
+    counts = PreferenceDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows))).counts
     assert counts["rows"] == len(rows)
     for _, count in COUNTED.values():
         assert counts[count] >= 1, count
@@ -167,10 +160,10 @@ def test_all_defects_in_one_file_are_all_counted(tmp_path):
         (b'{"completions": []}', "line 2: field 'instruction' is missing"),
         (b'{"instruction": "x"}', "line 2: field 'completions' is missing"),
         (b'{"instruction": "\xc3\x28", "completions": []}', "line 2: this is not UTF-8"),
-        (b'{"instruction": "x", "complet', "line 2: this is no complete JSON object"),
+        (b'{"instruction": "x", "complet', "line 2: this is no readable JSON"),
         (b"[]", "line 2: this is a JSON list"),
         (b'{"a":' * 100_000, "line 2: this JSON is nested too deeply"),
-        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no complete JSON object"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no readable JSON"),
         (b"null", "line 2: this is a JSON NoneType"),
     ],
 )
@@ -178,7 +171,7 @@ def test_a_row_that_cannot_be_read_is_an_error_that_names_it(tmp_path, line, mes
     path = tmp_path / "broken.jsonl"
     path.write_bytes(json.dumps(raw_row()).encode() + b"\n" + line)
     with pytest.raises(DataError, match=f"broken.jsonl, {message}"):
-        PromptDocuments(opened(path))
+        PreferenceDocuments(opened(path))
     inspection = Inspection(opened(path))
     assert inspection.unreadable == 1
     assert f"broken.jsonl, {message}" in inspection.errors[0]
@@ -187,7 +180,7 @@ def test_a_row_that_cannot_be_read_is_an_error_that_names_it(tmp_path, line, mes
 def test_no_usable_pair_is_an_error_that_says_what_was_left_out(tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("a", 3), ("b", 3)))] * 2)
     with pytest.raises(DataError, match="no pair is left.*pairs_left_out_equal_ratings=2"):
-        PromptDocuments(opened(path))
+        PreferenceDocuments(opened(path))
 
 
 def pair_row(**fields):
@@ -208,20 +201,20 @@ def pair_row(**fields):
 def test_where_all_rows_fail_for_one_reason_the_error_is_that_reason(tmp_path, fields, reason):
     path = write_jsonl(tmp_path / "d.jsonl", [pair_row(**fields)] * 3)
     with pytest.raises(DataError, match=f"All 3 rows are left out .*line 1: .*{reason}"):
-        PromptDocuments(opened(path))
+        PreferenceDocuments(opened(path))
 
 
 def test_where_rows_fail_for_several_reasons_they_are_counted(tmp_path):
     rows = [pair_row(chosen=3), pair_row(prompt=3)]
     with pytest.raises(DataError) as caught:
-        PromptDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows)))
+        PreferenceDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows)))
     assert "pairs_left_out_not_text=1, pairs_left_out_prompt_not_text=1" in str(caught.value)
     assert "one reason" not in str(caught.value)
 
 
 def test_what_is_left_out_is_explained_at_its_first_row(tmp_path):
     rows = [pair_row(), pair_row(chosen=3), pair_row(chosen=4)]
-    counts = PromptDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows))).counts
+    counts = PreferenceDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows))).counts
     assert counts["pairs_left_out_not_text"] == 2
     assert counts.first["pairs_left_out_not_text"].line == 2
     assert counts.why["pairs_left_out_not_text"].startswith("field 'chosen' is 3")
@@ -245,15 +238,15 @@ class TestTables:
         columns = {"prompt": broken, "chosen": ["a"] * 3, "rejected": ["b"] * 3}
         pq.write_table(pa.table(columns), path)
         with pytest.raises(DataError, match="t.parquet, row 1: field 'prompt' is not UTF-8"):
-            PromptDocuments(opened(path))
+            PreferenceDocuments(opened(path))
         inspection = Inspection(opened(path))
         assert (inspection.unreadable, inspection.counts["documents"]) == (1, 2)
 
     def test_a_table_is_read_like_lines(self, tmp_path):
         rows = [raw_row(f"p{i}", FOUR) for i in range(5)]
         pq.write_table(pa.Table.from_pylist(rows), tmp_path / "t.parquet")
-        from_table = PromptDocuments(opened(tmp_path / "t.parquet"))
-        from_lines = PromptDocuments(opened(write_jsonl(tmp_path / "t.jsonl", rows)))
+        from_table = PreferenceDocuments(opened(tmp_path / "t.parquet"))
+        from_lines = PreferenceDocuments(opened(write_jsonl(tmp_path / "t.jsonl", rows)))
         assert list(from_table) == list(from_lines)
         assert from_table.counts.as_dict() == from_lines.counts.as_dict()
 
@@ -261,7 +254,7 @@ class TestTables:
         columns = {"instruction": ["p", "q"], "completions": ["a", "b"]}
         pq.write_table(pa.table(columns), tmp_path / "t.parquet")
         with pytest.raises(DataError, match="rows_left_out_completions_no_list=2"):
-            PromptDocuments(opened(tmp_path / "t.parquet"))
+            PreferenceDocuments(opened(tmp_path / "t.parquet"))
 
     def test_half_a_file_is_an_error(self, tmp_path):
         path = tmp_path / "t.parquet"
@@ -289,7 +282,7 @@ class TestTables:
         columns = {"prompt": ["p"], "chosen": ["a"], "rejected": ["b"]}
         columns |= dict(zip(("score_chosen", "score_rejected"), scores, strict=True))
         pq.write_table(pa.table(columns), path)
-        (document,) = PromptDocuments(opened(path))
+        (document,) = PreferenceDocuments(opened(path))
         assert document["ratings"] == ["15/2", "9/4"]
 
     def test_a_format_saved_along_with_a_folder_changes_nothing(self, tmp_path):
@@ -297,7 +290,7 @@ class TestTables:
 
         data = datasets.Dataset.from_list([raw_row("p", FOUR)])
         data.with_format("numpy").save_to_disk(str(tmp_path / "saved"))
-        (document,) = PromptDocuments(opened(tmp_path / "saved"))
+        (document,) = PreferenceDocuments(opened(tmp_path / "saved"))
         assert document.completions == ("a", "b", "c", "d")
 
 
@@ -305,17 +298,23 @@ class TestJson:
     def test_a_byte_order_mark_is_no_part_of_the_data(self, tmp_path):
         path = tmp_path / "d.json"
         path.write_text(json.dumps([raw_row("p", FOUR)]), encoding="utf-8-sig")
-        assert len(PromptDocuments(opened(path))) == 1
+        assert len(PreferenceDocuments(opened(path))) == 1
 
-    @pytest.mark.parametrize("text", ["[" * 100_000, "[" + "1" * 5000 + "]"])
-    def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text):
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ("[" * 100_000, "this JSON is nested too deeply"),
+            ("[" + "1" * 5000 + "]", "this is no readable JSON"),
+        ],
+    )
+    def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text, problem):
         path = tmp_path / "d.json"
         path.write_text(text)
-        with pytest.raises(DataError, match="d.json: this JSON cannot be read"):
+        with pytest.raises(DataError, match=f"d.json: {problem}"):
             opened(path)
 
 
 def test_a_part_without_rows_says_how_many_there_are(tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row("p", FOUR)] * 4)
     with pytest.raises(DataError, match="shard 9/9: there are no rows in this part of 4"):
-        PromptDocuments(opened(path), shard=Shard(9, 9))
+        PreferenceDocuments(opened(path), shard=Shard(9, 9))

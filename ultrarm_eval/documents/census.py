@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.pairs import BELOW_MIN_GAP, EQUAL_RATINGS, preference_pairs, why_no_pair
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, PromptRecord, RatedCompletion
 
 
 def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]) -> bytes:
@@ -27,90 +28,77 @@ def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]
 WITHOUT_PAIRS = "rows_left_out_without_pairs"
 
 
-class Repetitions:
-    """The prompts with their answers that were seen, by digest."""
-
-    def __init__(self) -> None:
-        self._seen: set[bytes] = set()
-
-    def has_seen(self, record: PromptRecord) -> bool:
-        """Whether the same conversation with the same answers was asked about before."""
-        before = len(self._seen)
-        self._seen.add(texts_digest(record.prompt, (c.text for c in record.completions)))
-        return len(self._seen) == before
-
-
 class Census:
-    """Counts prompt after prompt."""
+    """Counts prompt after prompt, and knows the prompts that it has counted."""
 
-    def __init__(
-        self,
-        counts: DataCounts,
-        rules: ComparisonRules,
-        preference: str,
-        aspects: Sequence[str],
-        repetitions: Repetitions | None = None,
-    ) -> None:
+    def __init__(self, rules: ComparisonRules, preference: str, aspects: Sequence[str]) -> None:
         """Starts counting.
 
         Args:
-            counts: Receives the counts.
             rules: How completions are compared.
             preference: The rating that orders the pairs.
             aspects: Ratings that get an accuracy of their own.
-            repetitions: The prompts seen so far, if some were.
         """
-        self._counts, self._rules = counts, rules
-        self._preference, self._aspects = preference, aspects
-        self._repetitions = repetitions or Repetitions()
+        self._rules, self._preference, self._aspects = rules, preference, aspects
+        self._seen: set[bytes] = set()
 
-    def count(self, record: PromptRecord) -> bool:
+    def count(self, record: PromptRecord, counts: DataCounts) -> bool:
         """Counts what a prompt holds, and says whether it has a pair."""
         for completion in record.completions:
             reason = completion.unusable_for.get(self._preference)
             if reason is not None:
-                self._counts.add(f"completions_left_out_{reason}")
+                counts.add(f"completions_left_out_{reason}")
         completions = record.usable_by(self._preference)
         rated = [c for c in completions if self._preference in c.ratings]
-        self._counts.add("completions_without_rating", len(completions) - len(rated))
-        has_pair = self._count_pairs(rated)
-        self._count_identical_answers(rated)
-        self._counts.add("rows_repeating_another", int(self._repetitions.has_seen(record)))
-        self._count_aspects(completions, has_pair=has_pair)
+        counts.add("completions_without_rating", len(completions) - len(rated))
+        has_pair = self._count_pairs(rated, counts)
+        self._count_identical_answers(rated, counts)
+        counts.add("rows_repeating_another", int(self._has_seen(record)))
+        self._count_aspects(completions, counts, has_pair=has_pair)
         if not has_pair:
-            self._counts.add(WITHOUT_PAIRS)
+            counts.add(WITHOUT_PAIRS)
         return has_pair
 
-    def _count_pairs(self, rated: Sequence[RatedCompletion]) -> bool:
+    def _has_seen(self, record: PromptRecord) -> bool:
+        """Whether the same conversation with the same answers was counted before."""
+        before = len(self._seen)
+        self._seen.add(texts_digest(record.prompt, (c.text for c in record.completions)))
+        return len(self._seen) == before
+
+    def _count_pairs(self, rated: Sequence[RatedCompletion], counts: DataCounts) -> bool:
         ratings = [completion.ratings[self._preference] for completion in rated]
         pairs = preference_pairs(ratings, self._rules.min_gap)
         why_not = Counter(
             why_no_pair(a, b, self._rules.min_gap) for a, b in combinations(ratings, 2)
         )
-        self._counts.add("pairs", len(pairs))
+        counts.add("pairs", len(pairs))
         lengths = [len(completion.text) for completion in rated]
-        self._counts.add(
+        counts.add(
             "pairs_of_equal_length", sum(lengths[p.chosen] == lengths[p.rejected] for p in pairs)
         )
         for reason in (BELOW_MIN_GAP, EQUAL_RATINGS):
-            self._counts.add(f"pairs_left_out_{reason}", why_not[reason])
+            counts.add(f"pairs_left_out_{reason}", why_not[reason])
         return bool(pairs)
 
-    def _count_identical_answers(self, rated: Sequence[RatedCompletion]) -> None:
+    def _count_identical_answers(
+        self, rated: Sequence[RatedCompletion], counts: DataCounts
+    ) -> None:
         name = self._preference
         identical = sum(
             a.text == b.text and a.ratings[name] != b.ratings[name]
             for a, b in combinations(rated, 2)
         )
-        self._counts.add("pairs_with_identical_answers", identical)
+        counts.add("pairs_with_identical_answers", identical)
 
-    def _count_aspects(self, completions: Sequence[RatedCompletion], *, has_pair: bool) -> None:
+    def _count_aspects(
+        self, completions: Sequence[RatedCompletion], counts: DataCounts, *, has_pair: bool
+    ) -> None:
         for aspect in self._aspects:
             ratings = [completion.ratings.get(aspect) for completion in completions]
             pairs = preference_pairs(ratings, self._rules.min_gap)
             if not has_pair:
-                self._counts.add("aspect_pairs_left_out_with_their_row", len(pairs))
+                counts.add("aspect_pairs_left_out_with_their_row", len(pairs))
             elif pairs:
-                self._counts.add(f"pairs_by_{aspect}", len(pairs))
+                counts.add(f"pairs_by_{aspect}", len(pairs))
             else:
-                self._counts.add(f"documents_without_pairs_by_{aspect}")
+                counts.add(f"documents_without_pairs_by_{aspect}")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, read_name
+from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.sources.conversations import (
     CONVERSATION_COLUMNS,
     UnusableRowError,
     read_prompt,
 )
-from ultrarm_eval.sources.records import DataCounts, Location, PromptRecord, Row, read_name
 from ultrarm_eval.sources.source import PairSource
 
 #: The columns that a prompt may stand in; of several the first that says something.

@@ -132,3 +132,17 @@ def test_the_device_is_the_one_that_was_used(tmp_path, config, shown):
     (evaluation,) = read_evaluations(tmp_path)
     facts = {fact.name: fact.value for fact in facts_of(evaluation)}
     assert facts.get("device") == shown
+
+
+def test_every_setting_that_rewards_depend_on_is_told_with_its_label(tmp_path):
+    settings = {"judge": "dpo", "reference": "org/base", "beta": 0.5, "special_tokens": "parse"}
+    path = write_run(tmp_path, samples_of(rated_sample, pairs(3), METADATA), METADATA)
+    content = json.loads(path.read_text())
+    content["config"].update(settings, batching="shared")
+    path.write_text(json.dumps(content))
+    (evaluation,) = read_evaluations(tmp_path)
+    facts = {fact.name: fact.value for fact in facts_of(evaluation)}
+    told = {"judge": "dpo", "reference": "org/base", "beta": "0.5"}
+    assert told.items() <= facts.items()
+    assert facts["special tokens in texts"] == "parse"
+    assert "batching" not in facts

@@ -8,8 +8,8 @@ import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
 from ultrarm_eval.board.board import make_board
+from ultrarm_eval.board.data import as_csv, as_json
 from ultrarm_eval.board.page import as_page
-from ultrarm_eval.board.table import as_csv, as_json
 from ultrarm_eval.runs.evaluation import read_evaluations
 
 HOSTILE = ["=1+1", "@x", "a\nb,c", "\u202eabc", "__proto__", "<script>", "\x1b[31m", "\ud800"]

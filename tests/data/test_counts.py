@@ -3,19 +3,19 @@ import re
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.opening import open_any
-from ultrarm_eval.documents.left_out import is_left_out, left_out_remarks, reason_in_words
-from ultrarm_eval.documents.prompt_documents import PromptDocuments
+from ultrarm_eval.data.counts import DataCounts, is_left_out, left_out_remarks, reason_in_words
+from ultrarm_eval.data.rows import Location
+from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, Location
+from ultrarm_eval.sources.preference_data import open_any
 
 PAIR = {"prompt": "p", "chosen": "a", "rejected": "b", "score_chosen": 8, "score_rejected": 5}
 
 
 def remarks_on(path, **rules):
     opened = open_any(str(path), None, None, registry().sources())
-    return PromptDocuments(opened, ComparisonRules(**rules)).remarks()
+    return PreferenceDocuments(opened, ComparisonRules(**rules)).remarks()
 
 
 @pytest.mark.parametrize(

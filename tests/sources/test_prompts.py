@@ -1,11 +1,11 @@
 import pytest
 
 from tests.conftest import write_jsonl
-from ultrarm_eval.data.opening import open_named_or_local
-from ultrarm_eval.documents.reference_documents import ReferenceDocuments
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.prompts_alone import PROMPTS
-from ultrarm_eval.sources.records import DataCounts
+from ultrarm_eval.sources.preference_data import open_named_or_local
+from ultrarm_eval.sources.prompts import PROMPTS
 
 USER = {"role": "user", "content": "hello"}
 SYSTEM = {"role": "system", "content": "be kind"}
@@ -36,7 +36,7 @@ def opened(tmp_path):
 )
 def test_a_prompt_is_read_from_any_of_its_columns(opened, row, turns):
     data = opened(row)
-    record = data.record(0, data.read_one(0), DataCounts())
+    record = data.record(0, data.rows[0], DataCounts())
     assert [dict(turn) for turn in record.prompt] == turns
     assert record.completions == ()
 

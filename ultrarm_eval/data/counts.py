@@ -1,11 +1,13 @@
-"""What the reading of data leaves out, in words: for warnings and for whoever looks at a row."""
+"""What was used of data and what was left out: counts, and the reasons in words."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import dataclass, field
 
-from ultrarm_eval.sources.records import DataCounts
+from ultrarm_eval.data.rows import Location
 
 _NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>\w+)")
 #: Pairs of a prompt that do not count while others of it may: rules of the comparison, no faults.
@@ -37,6 +39,77 @@ _WORDS = {
 }
 
 
+@dataclass
+class DataCounts:
+    """What was used, and what was left out and why. Nothing disappears without standing here.
+
+    Attributes:
+        counts: How often each thing was counted.
+        parts: How often by part, for things that have one, such as an aspect.
+        first: Where each was counted first.
+        why: What was wrong there, for things that have several causes.
+        where: The row that is being read.
+    """
+
+    counts: Counter[str] = field(default_factory=Counter)
+    parts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    first: dict[str, Location] = field(default_factory=dict)
+    why: dict[str, str] = field(default_factory=dict)
+    where: Location | None = None
+
+    def add(
+        self, what: str, number: int = 1, *, part: str | None = None, why: str | None = None
+    ) -> None:
+        """Counts something, what part of it if it has parts, and why if that can be several."""
+        if not number:
+            return
+        self.counts[what] += number
+        if part is not None:
+            self.parts[what, part] += number
+        if self.where is not None and what not in self.first:
+            self.first[what] = self.where
+        if why is not None:
+            self.why.setdefault(what, why)
+
+    def merge(self, other: DataCounts) -> None:
+        """Adds everything another one counted."""
+        self.counts.update(other.counts)
+        self.parts.update(other.parts)
+        self.first = {**other.first, **self.first}
+        self.why = {**other.why, **self.why}
+
+    def only_reason(self) -> str | None:
+        """Why no row is used, where all of them are left out for the same reason; None otherwise.
+
+        A sentence with the first row's place.
+        """
+        left_out = [name for name in self.counts if "_left_out_" in name]
+        if len(left_out) != 1 or self.counts[left_out[0]] != self.counts["rows"]:
+            return None
+        (name,) = left_out
+        if name not in self.why or name not in self.first:
+            return None
+        number = self.counts["rows"]
+        rows = "The only row is" if number == 1 else f"All {number:,} rows are"
+        return f"{rows} left out for one reason. {self.first[name].place}: {self.why[name]}."
+
+    def __getitem__(self, what: str) -> int:
+        return self.counts[what]
+
+    def listed(self) -> str:
+        """The counts in a line."""
+        return ", ".join(f"{name}={number}" for name, number in self.counts.items())
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts by name."""
+        return dict(self.counts)
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something: "1 row", "1,200 rows"."""
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
 def is_left_out(name: str) -> bool:
     """Whether a count is of something that was left out."""
     return _NAME.fullmatch(name) is not None
@@ -64,9 +137,9 @@ def left_out_remarks(counts: DataCounts, told: Collection[str] = ()) -> list[str
         match = _NAME.fullmatch(name)
         if match is None or name in BY_RULE or name in told:
             continue
-        what = match["what"][:-1] if count == 1 else match["what"]
         first = f"; the first: {counts.first[name]}" if name in counts.first else ""
         why = f": {counts.why[name].rstrip('.')}" if name in counts.why else ""
-        said = f"{count:,} {what} left out ({name}): {reason_in_words(name)}"
+        amount = counted(count, match["what"][:-1])
+        said = f"{amount} left out ({name}): {reason_in_words(name)}"
         remarks.append(f"{said}{first}{why}.")
     return remarks

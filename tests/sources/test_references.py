@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import write_jsonl
+from ultrarm_eval.data.records import RatedCompletion
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.metrics.references import choose_reference
 from ultrarm_eval.sources.answers import read_references
-from ultrarm_eval.sources.records import RatedCompletion
+from ultrarm_eval.sources.references import choose_reference
 
 ALLOWED = "A row has 'instruction' and 'output', or 'prompt' and 'completion'"
 
@@ -198,10 +198,10 @@ class TestReferenceFilesThatAreRefused:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("r.jsonl", '{"prompt": "a", "comp', "line 1: this is no complete JSON object"),
+            ("r.jsonl", '{"prompt": "a", "comp', "line 1: this is no readable JSON"),
             ("r.jsonl", '\n["a"]\n', "line 2: this is a JSON list"),
-            ("r.json", '[{"prompt": "a"},\n', "line 2: this is no JSON"),
-            ("r.json", "", "line 1: this is no JSON"),
+            ("r.json", '[{"prompt": "a"},\n', "this is no readable JSON .*line 2"),
+            ("r.json", "", "this is no readable JSON .*line 1"),
             ("r.json", '"a"', "this is a JSON str; a list of rows is needed"),
             ("r.json", "[1]", "row 0: this is no JSON object"),
             ("r.txt", "a", r"'\.txt' are not read; use \.json, \.jsonl"),

@@ -9,20 +9,26 @@ scores included (its data card); here every pair has a preference.
 from __future__ import annotations
 
 import hashlib
+import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.opened import OpenedData
-from ultrarm_eval.documents.left_out import left_out_remarks
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.records import PromptRecord, RatedCompletion
+from ultrarm_eval.documents.census import Census
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
-from ultrarm_eval.inspection.census import Census
+from ultrarm_eval.io import whole_file
 from ultrarm_eval.messages import Message, as_plain_text
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.records import DataCounts, PromptRecord, RatedCompletion
+from ultrarm_eval.sources.preference_data import PreferenceData
 
+_SUFFIXES = (".parquet", ".jsonl")
+_ROWS_AT_ONCE = 1000
 ALL, BEST_VS_RANDOM, BEST_VS_WORST = "all", "best_vs_random", "best_vs_worst"
 #: Which pairs of a prompt are taken.
 CHOICES = (ALL, BEST_VS_RANDOM, BEST_VS_WORST)
@@ -37,7 +43,7 @@ class BinarizedRows:
     """
 
     def __init__(
-        self, data: OpenedData, rules: ComparisonRules, *, pairs: str = ALL, seed: int = 0
+        self, data: PreferenceData, rules: ComparisonRules, *, pairs: str = ALL, seed: int = 0
     ) -> None:
         """Checks what is asked for.
 
@@ -72,11 +78,9 @@ class BinarizedRows:
             DataError: A row of the data cannot be read, or no pair is left.
         """
         self.counts = DataCounts()
-        census = Census(self.counts, self._rules, self.preference, ())
-        for index, row in self._data.read(range(len(self._data.rows))):
-            self.counts.where = self._data.where(index)
-            record = self._data.record(index, row, self.counts)
-            if record is None or not census.count(record):
+        census = Census(self._rules, self.preference, ())
+        for index, record in self._data.records(range(len(self._data.rows)), self.counts):
+            if not census.count(record, self.counts):
                 continue
             taken = self._taken(index, record.usable_by(self.preference))
             self.counts.add("prompts_without_written_pair", int(not taken))
@@ -84,16 +88,14 @@ class BinarizedRows:
                 self.counts.add("pairs_written")
                 yield self._row(index, record, chosen, rejected)
         if not self.counts["pairs_written"]:
-            left_out = ", ".join(f"{name}={n}" for name, n in self.counts.as_dict().items())
-            only = self.counts.only_reason() or ""
+            only, left_out = self.counts.only_reason() or "", self.counts.listed()
             raise DataError(
                 f"{self._data.origin}: no pair is left to write ({left_out}). {only}".rstrip()
             )
 
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
-        source = self._data.source
-        return [*source.remarks(self.counts), *left_out_remarks(self.counts, source.advice)]
+        return self._data.remarks(self.counts)
 
     def _taken(
         self, index: int, completions: Sequence[RatedCompletion]
@@ -141,3 +143,61 @@ class BinarizedRows:
             "rejected_model": rejected.model,
             "row": index,
         }
+
+
+def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str, Any]) -> None:
+    """Writes rows of the binarised schema to a file, which appears once it is complete.
+
+    Args:
+        rows: The rows.
+        path: Where to; its suffix says in which form.
+        about: How the rows were made; kept in a Parquet file's metadata under `ultrarm_eval`.
+
+    Raises:
+        DataError: There is no such form, or the file cannot be written.
+    """
+    if path.suffix.lower() not in _SUFFIXES:
+        raise DataError(
+            f"{path}: files of type {path.suffix!r} are not written; use {' or '.join(_SUFFIXES)}."
+        )
+    write = _write_parquet if path.suffix.lower() == ".parquet" else _write_jsonl
+    try:
+        if path.is_dir() or not path.parent.is_dir():
+            problem = "this is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+            raise DataError(f"{path}: {problem}. Name a file in an existing folder.")
+        with whole_file(path) as unfinished:
+            write(rows, unfinished, about)
+    except OSError as error:
+        raise DataError(f"{path}: the file cannot be written: {error}") from error
+
+
+def _write_parquet(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    messages = pa.list_(pa.struct([("content", pa.string()), ("role", pa.string())]))
+    schema = pa.schema(
+        [
+            ("prompt", pa.string()),
+            ("prompt_id", pa.string()),
+            ("chosen", messages),
+            ("rejected", messages),
+            ("score_chosen", pa.float64()),
+            ("score_rejected", pa.float64()),
+            ("source", pa.string()),
+            ("chosen_model", pa.string()),
+            ("rejected_model", pa.string()),
+            ("row", pa.int64()),
+        ],
+        metadata={"ultrarm_eval": json.dumps(dict(about))},
+    )
+    remaining = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while chunk := list(islice(remaining, _ROWS_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist([dict(row) for row in chunk], schema))
+
+
+def _write_jsonl(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str, Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(dict(row), ensure_ascii=False) + "\n")

@@ -1,0 +1,88 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from ultrarm_eval.errors import CheckpointError, DataError
+from ultrarm_eval.io import json_lines, parse_json, read_json, whole_file, write_whole
+
+DAMAGED = [
+    (b'{"a": "\xc3\x28"}', r"this is not UTF-8 \(byte 7\)\. Mend it\."),
+    (b'{"a": ', r"this is no readable JSON \(Expecting value: line 1 column 7.*\)\. Mend it\."),
+    (b'{"a": ' + b"1" * 5000 + b"}", r"this is no readable JSON \(.*digits.*\)\. Mend it\."),
+    (b'{"a":' * 100_000, r"this JSON is nested too deeply\. Mend it\."),
+    (b"[" * 150 + b"]" * 150, r"this JSON is nested too deeply\. Mend it\."),
+]
+
+
+@pytest.mark.parametrize(("content", "problem"), DAMAGED)
+def test_damaged_json_is_an_error_that_says_where_and_what_to_do(tmp_path, content, problem):
+    path = tmp_path / "d.json"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"d\.json: {problem}"):
+        read_json(path, mend="Mend it.")
+    with pytest.raises(CheckpointError, match=rf"^there: {problem}"):
+        parse_json(content, "there", mend="Mend it.", error=CheckpointError)
+
+
+def test_brackets_beside_each_other_and_in_texts_are_no_depth():
+    value = {"list": [[]] * 500, "text": "[" * 500}
+    assert parse_json(str(value).replace("'", '"'), "there") == value
+
+
+def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path):
+    (tmp_path / "d.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_json(tmp_path / "d.json") == {"a": 1}
+
+
+def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path):
+    with pytest.raises(DataError, match=r"none\.json: the file cannot be read \(No such file"):
+        read_json(tmp_path / "none.json")
+
+
+def test_lines_know_their_number_and_their_start(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_bytes(b'{"a": 1}\n\n  \n{"a": 2}\r\n[3]')
+    lines = list(json_lines(path))
+    assert [(line.number, line.start) for line in lines] == [(1, 0), (4, 13), (5, 23)]
+    assert [line.parsed() for line in lines[:2]] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(DataError, match=r"d\.jsonl, line 5: this is a JSON list"):
+        lines[2].parsed()
+
+
+class TestWritingWhole:
+    def test_a_failure_leaves_what_was_there(self, tmp_path):
+        path = tmp_path / "out.txt"
+        write_whole(path, "before")
+
+        def fail():
+            with whole_file(path) as unfinished:
+                unfinished.write_text("half of")
+                assert path.read_text() == "before"
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            fail()
+        assert path.read_text() == "before"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_the_file_is_replaced_once_it_is_written(self, tmp_path):
+        path = tmp_path / "out.txt"
+        write_whole(path, "before")
+        write_whole(path, "äfter")
+        assert path.read_bytes() == "äfter".encode()
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_a_missing_folder_and_a_folder_are_os_errors(self, tmp_path):
+        with pytest.raises(OSError, match="No such file"):
+            write_whole(tmp_path / "none" / "out.txt", "text")
+        (tmp_path / "file").write_text("")
+        with pytest.raises(OSError, match="Not a directory"):
+            write_whole(tmp_path / "file" / "out.txt", "text")
+        (tmp_path / "folder").mkdir()
+        with pytest.raises(OSError, match="Is a directory"):
+            write_whole(tmp_path / "folder", "text")
+
+    def test_a_device_is_written_to_and_not_replaced(self):
+        write_whole(Path(os.devnull), "text")
+        assert not Path(os.devnull).is_file()

@@ -1,0 +1,103 @@
+"""Which part of the package imports which: data flow one way, and the harness is an edge."""
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import ultrarm_eval
+
+ROOT = Path(ultrarm_eval.__file__).parent
+#: Finds what is registered by name, when it is asked for: everyone may import it.
+REGISTRY = {"plugins", "builtin_plugin"}
+#: Parts that still import each other. The set may only shrink.
+KNOWN_CIRCLES = {
+    frozenset({"board", "cli", "compare", "report", "show"}),
+}
+#: Parts beside the plugin that import the harness. The set may only shrink.
+KNOWN_IMPORTERS = {"cli"}
+
+
+def part(path):
+    """A folder of the package, or a module beside the folders."""
+    inner = path.relative_to(ROOT)
+    return inner.parts[0] if len(inner.parts) > 1 else inner.stem
+
+
+def imported(path):
+    """The modules that a file imports, also within a function but for the registry."""
+    is_registry = path.parent == ROOT and path.stem in REGISTRY
+    nodes = [ast.parse(path.read_text(encoding="utf-8"))]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            continue
+        if is_registry and isinstance(node, ast.FunctionDef):
+            continue
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield from (f"{node.module}.{name.name}" for name in node.names)
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            yield from (str(a.value) for a in node.args[:1] if isinstance(a, ast.Constant))
+        nodes.extend(ast.iter_child_nodes(node))
+
+
+def imports_of_parts():
+    """Which other parts each part imports."""
+    found = defaultdict(set)
+    for path in ROOT.rglob("*.py"):
+        for module in imported(path):
+            package, *inner = module.split(".")
+            if package == "ultrarm_eval" and inner:
+                found[part(path)].add(inner[0])
+    return {name: others - {name} for name, others in found.items()}
+
+
+def reached(start, imports):
+    """What a part imports, directly or through others."""
+    seen, waiting = set(), [start]
+    while waiting:
+        for other in imports.get(waiting.pop(), set()) - seen:
+            seen.add(other)
+            waiting.append(other)
+    return seen
+
+
+def test_parts_import_each_other_in_no_circle():
+    imports = imports_of_parts()
+    everything = {name: reached(name, imports) for name in imports}
+    circles = {
+        frozenset(other for other in everything[name] if name in everything.get(other, set()))
+        for name in imports
+        if name in everything[name]
+    }
+    unknown = [sorted(c) for c in circles if not any(c <= known for known in KNOWN_CIRCLES)]
+    assert not unknown
+
+
+def test_known_circles_are_there():
+    """One that has gone is taken off the list."""
+    imports = imports_of_parts()
+    for circle in KNOWN_CIRCLES:
+        assert any(name in reached(name, imports) for name in circle), sorted(circle)
+
+
+def test_the_harness_is_imported_by_its_plugin_alone():
+    importers = {
+        part(path)
+        for path in ROOT.rglob("*.py")
+        if any(module.split(".")[0] == "lm_eval" for module in imported(path))
+    }
+    assert importers == {"lm_eval_plugin", *KNOWN_IMPORTERS}
+
+
+#: What each part of the way from a file to its documents may import, from the first on.
+WAY = ("data", "sources", "documents", "inspection")
+
+
+@pytest.mark.parametrize("name", WAY)
+def test_data_flow_one_way(name):
+    later = WAY[WAY.index(name) + 1 :]
+    assert not reached(name, imports_of_parts()) & {*later, "lm_eval_plugin", "cli"}

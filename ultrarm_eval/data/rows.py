@@ -1,0 +1,228 @@
+"""Rows of data: one way to read them, whatever file, table or list they are from."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias, overload
+
+from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.io import JsonLine, json_lines
+
+_ROWS_READ_FOR_COLUMNS = 100
+_MEND_LINE = (
+    "Each line has to hold one complete JSON object; a file whose last line is cut off was not "
+    "fully written."
+)
+_SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
+
+Row: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Location:
+    """Where a row stands, for messages about it.
+
+    Attributes:
+        origin: The file, folder or hub id.
+        row: The row's number, from 0.
+        line: The line in the file, from 1, where rows are lines.
+    """
+
+    origin: str
+    row: int
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        """The place within the data."""
+        return f"line {self.line}" if self.line is not None else f"row {self.row}"
+
+    def __str__(self) -> str:
+        return f"{self.origin}, {self.place}"
+
+
+class Rows(Sequence[Row]):
+    """Rows that are read when they are asked for.
+
+    Attributes:
+        origin: The word, path or hub id they are from, as the user named it.
+    """
+
+    origin: str
+
+    @property
+    @abstractmethod
+    def column_names(self) -> Sequence[str]:
+        """The columns; those of the first hundred rows where only the rows name them.
+
+        Raises:
+            DataError: None of these rows can be read.
+        """
+
+    @abstractmethod
+    def at(self, indices: Iterable[int]) -> Iterator[Row]:
+        """Yields the rows with these numbers, ascending, in one go through the data.
+
+        Raises:
+            DataError: One of them cannot be read; those before it are yielded first.
+        """
+
+    def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Row]]:
+        """As `at`, each row with its number."""
+        numbers, asked = itertools.tee(indices)
+        return zip(numbers, self.at(asked), strict=True)
+
+    def where(self, index: int) -> Location:
+        """Where a row stands."""
+        return Location(self.origin, index)
+
+    def select_columns(self, names: Sequence[str]) -> Rows:
+        """The rows with some of their columns, where the others need not be read."""
+        return self
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return list(self.at(range(*index.indices(len(self)))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"{self.origin} has {len(self)} rows; there is no row {index}.")
+        (row,) = self.at([index % len(self)])
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        return self.at(range(len(self)))
+
+
+class ListedRows(Rows):
+    """Rows that lie in memory."""
+
+    def __init__(self, rows: Sequence[Row], origin: str) -> None:
+        """Takes the rows, and their name for messages."""
+        self._rows, self.origin = rows, origin
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def column_names(self) -> Sequence[str]:
+        """The columns of the first rows."""
+        first = range(min(len(self), _ROWS_READ_FOR_COLUMNS))
+        return tuple(dict.fromkeys(name for i in first for name in self._rows[i]))
+
+    def at(self, indices: Iterable[int]) -> Iterator[Row]:
+        """See `Rows.at`."""
+        return (self._rows[index] for index in indices)
+
+
+class JsonLines(Rows):
+    """The rows of a JSON Lines file.
+
+    Only the places of its lines lie in memory, and for a while the rows that were parsed to learn
+    the columns: each of them until it is asked for. Unlike a table, a file takes fields that are a
+    number here and a text there, as published data has.
+    """
+
+    def __init__(self, path: Path, origin: str | None = None) -> None:
+        """Finds the lines.
+
+        Args:
+            path: The file.
+            origin: What the user calls it; its path if None.
+
+        Raises:
+            DataError: The file cannot be read.
+        """
+        self._path = path
+        self.origin = str(path) if origin is None else origin
+        self._parsed: dict[int, Row] = {}
+        self._columns: tuple[str, ...] | None = None
+        try:
+            self._lines = [(line.start, line.number) for line in json_lines(path)]
+        except OSError as error:
+            raise DataError(f"{path}: the file cannot be read: {error}") from error
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @property
+    def column_names(self) -> Sequence[str]:
+        """The columns of the first rows; rows that cannot be read are passed over."""
+        if self._columns is None:
+            first = range(min(len(self), _ROWS_READ_FOR_COLUMNS))
+            problems = [problem for i in first if (problem := self._problem(i)) is not None]
+            columns = dict.fromkeys(name for row in self._parsed.values() for name in row)
+            if problems and not columns:
+                raise problems[0]
+            self._columns = tuple(columns)
+        return self._columns
+
+    def _problem(self, index: int) -> DataError | None:
+        """Parses a row; what is wrong with it, for whoever asks for it to meet it again."""
+        try:
+            self._parsed[index] = self[index]
+        except DataError as error:
+            return error
+        return None
+
+    def where(self, index: int) -> Location:
+        """Where a row stands, with its line."""
+        return Location(self.origin, index, self._lines[index][1])
+
+    def at(self, indices: Iterable[int]) -> Iterator[Row]:
+        """See `Rows.at`."""
+        with self._path.open("rb") as file:
+            for index in indices:
+                start, number = self._lines[index]
+                row = self._parsed.pop(index, None)
+                if row is None:
+                    file.seek(start)
+                    row = JsonLine(self._path, number, start, file.readline()).parsed(_MEND_LINE)
+                yield row
+
+
+@dataclass(frozen=True)
+class Shard:
+    """One of several parts of a data set, for runs that are split over machines.
+
+    Every n-th row, so that parts of sorted data are alike.
+
+    Attributes:
+        number: Which part, from 1.
+        of: How many there are.
+    """
+
+    number: int
+    of: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}"
+
+    def rows(self, total: int) -> range:
+        """The rows of this part, of so many in all."""
+        return range(self.number - 1, total, self.of)
+
+
+def read_shard(value: object) -> Shard:
+    """Reads "3/16", the third of sixteen parts.
+
+    Raises:
+        ConfigurationError: It is nothing of the kind.
+    """
+    match = _SHARD.fullmatch(value) if isinstance(value, str) else None
+    shard = Shard(int(match[1]), int(match[2])) if match else None
+    if shard is None or not 1 <= shard.number <= shard.of:
+        raise ConfigurationError(
+            f"shard={value!r}: give the part and the number of parts as text, from '1/16' to "
+            "'16/16' for sixteen."
+        )
+    return shard

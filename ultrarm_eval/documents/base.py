@@ -1,0 +1,116 @@
+"""Some of a data set's rows as documents."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
+from ultrarm_eval.data.rows import Row, Rows, Shard
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.errors import DataError
+
+# About half a gigabyte; all of UltraFeedback has less.
+_MOST_CHARACTERS = 2**29
+
+
+class Documents(Sequence[Document]):
+    """Documents that are made of rows.
+
+    All rows are read at once, to count what they hold; each is parsed that one time. The documents
+    stay in memory up to half a billion characters of texts. Those behind are made of their rows
+    again whenever they are asked for.
+
+    Attributes:
+        counts: What is used, and what is left out and why.
+        form: The form in which a harness carries the documents.
+    """
+
+    form: str
+
+    def __init__(self, rows: Rows, shard: Shard | None = None) -> None:
+        """Reads the rows.
+
+        Args:
+            rows: The data.
+            shard: Reads a part of the rows alone.
+
+        Raises:
+            DataError: A row is malformed, or no document is left.
+        """
+        self._rows, self._shard = rows, shard
+        self.counts = DataCounts()
+        # By the number of the row, ascending; None for those that are made again.
+        self._documents: dict[int, Document | None] = {}
+        room = _MOST_CHARACTERS
+        total = len(rows)
+        indices = shard.rows(total) if shard else range(total)
+        if not indices:
+            raise DataError(
+                f"{self._origin}: there are no rows in this part of {total}. Make fewer shards."
+            )
+        for index, row in rows.read(indices):
+            self.counts.where = rows.where(index)
+            document = self._document(index, row, self.counts)
+            if document is not None:
+                room -= _characters(document)
+                self._documents[index] = document if room >= 0 else None
+        self.counts.where = None
+        if not self._documents:
+            raise self._without_documents()
+        self._indices = tuple(self._documents)
+        self.counts.add("documents", len(self._indices))
+
+    @abstractmethod
+    def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
+        """The document of a row; None where it is left out and counted.
+
+        Raises:
+            DataError: The row is malformed.
+        """
+
+    @abstractmethod
+    def _without_documents(self) -> DataError:
+        """What to say where no document is left."""
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Document: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Document]: ...
+
+    def __getitem__(self, index: int | slice) -> Document | Sequence[Document]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        row = self._indices[index]
+        return self._documents[row] or self._made_again(row)
+
+    def __iter__(self) -> Iterator[Document]:
+        return (self[position] for position in range(len(self)))
+
+    def _made_again(self, index: int) -> Document:
+        document = self._document(index, self._rows[index], DataCounts())
+        if document is None:
+            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
+        return document
+
+    def remarks(self) -> list[str]:
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        return left_out_remarks(self.counts)
+
+    def rows_used(self) -> Sequence[int]:
+        """The numbers of the rows that documents are made of, ascending."""
+        return self._indices
+
+    @property
+    def _origin(self) -> str:
+        """The data, and which part of them, for messages."""
+        return f"{self._rows.origin}, shard {self._shard}" if self._shard else self._rows.origin
+
+
+def _characters(document: Document) -> int:
+    return sum(document.lengths) + sum(len(message["content"]) for message in document.prompt)

@@ -1,0 +1,79 @@
+"""Prompts with a reference answer: the documents of tasks in which a model writes and is judged."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from ultrarm_eval.data.counts import DataCounts
+from ultrarm_eval.data.rows import Row, Shard
+from ultrarm_eval.documents.base import Documents
+from ultrarm_eval.documents.document import OPEN, Document
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.sources.preference_data import PreferenceData
+from ultrarm_eval.sources.references import Reference
+
+_MODELS_NAMED = 20
+_LEFT_OUT = "prompts_left_out_without_reference"
+
+
+class ReferenceDocuments(Documents):
+    """The prompts of a data set that have a reference, or all of them."""
+
+    form = OPEN
+
+    def __init__(
+        self,
+        data: PreferenceData,
+        reference: Reference | None,
+        name: str,
+        *,
+        shard: Shard | None = None,
+    ) -> None:
+        """Reads the data; see `Documents`.
+
+        Args:
+            data: The data.
+            reference: Gives a prompt's reference; None where none is asked for.
+            name: What the user calls the reference, for messages.
+            shard: Reads a part of the rows alone.
+
+        Raises:
+            DataError: A row is malformed, or no prompt has the reference.
+        """
+        self._data, self._reference, self._name = data, reference, name
+        self._models: Counter[str] = Counter()
+        super().__init__(data.rows, shard)
+
+    def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
+        record = self._data.record(index, row, counts)
+        if record is None:
+            return None
+        found: tuple[str | None, str | None] | None = (None, None)
+        if self._reference is not None:
+            found = self._reference(record)
+        if found is None:
+            self._models.update({c.model: 1 for c in record.completions if c.model})
+            counts.add(_LEFT_OUT)
+            return None
+        reference, model = found
+        return Document(
+            record.prompt,
+            row=index,
+            source=record.source,
+            reference=reference,
+            reference_model=model,
+            where=self._rows.where(index),
+        )
+
+    def _without_documents(self) -> DataError:
+        if self.counts[_LEFT_OUT]:
+            models = self._models.most_common(_MODELS_NAMED)
+            named = ", ".join(repr(model) for model, _ in models) or "these data name none"
+            return DataError(
+                f"{self._rows.origin}: no prompt has the reference {self._name!r}. A reference is "
+                f"a model's name ({named}), 'best' or 'median' by the data's ratings, or a file of "
+                'answers: --metadata \'{"reference": "best"}\'.'
+            )
+        only = self.counts.only_reason() or ""
+        left_out = self.counts.listed()
+        return DataError(f"{self._origin}: no prompt is left ({left_out}). {only}".rstrip())

@@ -1,0 +1,170 @@
+"""JSON and JSON Lines read with the place in every error, and files written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.errors import DataError, UltrarmEvalError
+
+# No file of a harness, of a hub or of data has more than ten; each takes several of Python's
+# frames of whoever walks through the values.
+_MOST_LEVELS = 100
+
+
+@dataclass(frozen=True)
+class JsonLine:
+    """A line of a JSON Lines file.
+
+    Attributes:
+        path: The file.
+        number: The line's number, from 1.
+        start: Where it begins in the file, in bytes.
+        text: The line as it stands there.
+    """
+
+    path: Path
+    number: int
+    start: int
+    text: bytes
+
+    def parsed(self, mend: str = "") -> dict[str, Any]:
+        """The line's object.
+
+        Args:
+            mend: What to do about a damaged line, a sentence for the message.
+
+        Raises:
+            DataError: It is no JSON object.
+        """
+        where = f"{self.path}, line {self.number}"
+        value = parse_json(self.text, where, mend=mend)
+        if not isinstance(value, dict):
+            raise DataError(
+                f"{where}: this is a JSON {type(value).__name__}; each line is an object."
+            )
+        return value
+
+
+def json_lines(path: Path) -> Iterator[JsonLine]:
+    """Yields the lines of a JSON Lines file that are not empty, without parsing them.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    start = 0
+    with path.open("rb") as file:
+        for number, text in enumerate(file, 1):
+            if text.strip():
+                yield JsonLine(path, number, start, text)
+            start += len(text)
+
+
+def read_json(path: Path, *, mend: str = "", error: type[UltrarmEvalError] = DataError) -> Any:
+    """Reads a file of one JSON value.
+
+    Args:
+        path: The file.
+        mend: What to do about a damaged file, a sentence for the message.
+        error: What is raised.
+
+    Raises:
+        DataError: It cannot be read, or is no JSON; or `error`.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as problem:
+        raise error(f"{path}: the file cannot be read ({problem.strerror}).") from problem
+    return parse_json(content, path, mend=mend, error=error)
+
+
+def parse_json(
+    text: bytes | str, where: object, *, mend: str = "", error: type[UltrarmEvalError] = DataError
+) -> Any:
+    """Parses a JSON value.
+
+    Args:
+        text: The value; bytes are UTF-8, with or without a byte order mark.
+        where: Where it stands, for messages.
+        mend: What to do about it, a sentence for the message.
+        error: What is raised.
+
+    Raises:
+        DataError: It is no UTF-8, no JSON, has a number of thousands of digits, or brackets within
+            more than a hundred brackets; or `error`.
+    """
+    try:
+        written = text if isinstance(text, str) else text.decode("utf-8-sig")
+        value = json.loads(written)
+    except UnicodeDecodeError as problem:
+        said = f"this is not UTF-8 (byte {problem.start})"
+        raise error(_sentences(where, said, mend)) from problem
+    except ValueError as problem:
+        # Besides malformed JSON, Python refuses numbers of thousands of digits.
+        raise error(_sentences(where, f"this is no readable JSON ({problem})", mend)) from problem
+    except RecursionError as problem:
+        raise error(_sentences(where, "this JSON is nested too deeply", mend)) from problem
+    # Few texts have as many brackets as could lie too deep.
+    if written.count("[") + written.count("{") > _MOST_LEVELS and _is_too_deep(value):
+        raise error(_sentences(where, "this JSON is nested too deeply", mend))
+    return value
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Gives a path to write to; the file takes its place once everything is on the disk.
+
+    A device or a pipe is written to directly, and never replaced.
+
+    Raises:
+        OSError: The file cannot be written; what was there before is left as it is.
+    """
+    if path.exists() and not path.is_file():
+        # Whoever opens a folder is refused.
+        yield path
+        return
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        yield unfinished
+        with unfinished.open("rb+") as file:
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file, whole or not at all; texts as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; what was there before is left as it is.
+    """
+    data = content.encode("utf-8") if isinstance(content, str) else content
+    with whole_file(path) as unfinished:
+        unfinished.write_bytes(data)
+
+
+def _sentences(where: object, problem: str, mend: str) -> str:
+    return f"{where}: {problem}. {mend}".rstrip()
+
+
+def _is_too_deep(value: Any) -> bool:
+    """Whether values lie so deep in each other that work on them would overflow the stack."""
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        level = [
+            item
+            for one in level
+            if isinstance(one, dict | list)
+            for item in (one.values() if isinstance(one, dict) else one)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,210 @@
+"""Preference data: rows, and the source that reads them, by whatever name the user gives.
+
+A name is a source's word, a file or folder, or else a data set of the hub.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ultrarm_eval.data.counts import DataCounts, left_out_remarks
+from ultrarm_eval.data.files import SUFFIXES, open_file, open_folder, path_exists
+from ultrarm_eval.data.hub import load_hub
+from ultrarm_eval.data.records import PromptRecord
+from ultrarm_eval.data.rows import Row, Rows
+from ultrarm_eval.data.tables import as_rows
+from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.messages import Message, well_formed
+from ultrarm_eval.sources.source import PairSource
+
+DEFAULT_SPLIT = "train"
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+@dataclass(frozen=True)
+class PreferenceData:
+    """Rows and how to read them.
+
+    Attributes:
+        rows: The rows.
+        source: The source that reads them.
+    """
+
+    rows: Rows
+    source: PairSource
+
+    @property
+    def origin(self) -> str:
+        """The word, path or hub id the rows are from."""
+        return self.rows.origin
+
+    def record(self, index: int, row: Row, counts: DataCounts) -> PromptRecord | None:
+        """Reads a row as a record whose texts can be written, or counts why not.
+
+        Raises:
+            DataError: A field is missing.
+        """
+        where = self.rows.where(index)
+        try:
+            record = self.source.read_row(row, where, counts)
+        except KeyError as error:
+            raise DataError(
+                f"{where}: field {error.args[0]!r} is missing. Rows of this schema have: "
+                f"{self.source.describes}."
+            ) from error
+        return None if record is None else _writable(record, counts)
+
+    def records(
+        self, indices: Iterable[int], counts: DataCounts
+    ) -> Iterator[tuple[int, PromptRecord]]:
+        """Yields rows as records, by their numbers, in one go; counts the others, and why not.
+
+        Raises:
+            DataError: A row cannot be read.
+        """
+        for index, row in self.rows.read(indices):
+            counts.where = self.rows.where(index)
+            record = self.record(index, row, counts)
+            if record is not None:
+                yield index, record
+        counts.where = None
+
+    def remarks(self, counts: DataCounts) -> list[str]:
+        """What has to be said about the data, beyond the counts: above all what is left out."""
+        return [*self.source.remarks(counts), *left_out_remarks(counts, self.source.advice)]
+
+
+def _writable(record: PromptRecord, counts: DataCounts) -> PromptRecord:
+    """A record in which halves of surrogate pairs are replaced by question marks, and counted.
+
+    JSON can spell them, no encoding can write them.
+    """
+    texts = [
+        *(text for message in record.prompt for text in (message["role"], message["content"])),
+        *(text for c in record.completions for text in (c.text, c.model or "")),
+        record.source or "",
+    ]
+    broken = sum(well_formed(text) != text for text in texts)
+    if not broken:
+        return record
+    counts.add("texts_with_lone_surrogates", broken)
+    return dataclasses.replace(
+        record,
+        prompt=tuple(
+            Message(role=well_formed(m["role"]), content=well_formed(m["content"]))
+            for m in record.prompt
+        ),
+        completions=tuple(
+            dataclasses.replace(
+                c,
+                text=well_formed(c.text),
+                model=None if c.model is None else well_formed(c.model),
+            )
+            for c in record.completions
+        ),
+        source=None if record.source is None else well_formed(record.source),
+    )
+
+
+def open_named_or_local(
+    data: str,
+    split: str,
+    sources: Sequence[PairSource],
+    *,
+    choose: str = "Save the one to use by itself.",
+) -> PreferenceData:
+    """Opens what the user named.
+
+    Args:
+        data: The word of a source, a file (JSON, JSONL, Parquet) or a folder saved by `datasets`.
+        split: The split to take where a folder has several.
+        sources: The sources there are.
+        choose: How the user names another split, for messages.
+
+    Raises:
+        DataError: There is no such data, or no source knows its columns.
+    """
+    for source in sources:
+        if source.open_rows is not None and source.name == data:
+            return PreferenceData(as_rows(source.open_rows(), data), source)
+    path = Path(data).expanduser()
+    if path_exists(path) and path.is_dir():
+        rows = open_folder(path, split, choose=choose, origin=data)
+    elif path_exists(path):
+        rows = open_file(path, data)
+    else:
+        words = [repr(source.name) for source in sources if source.open_rows is not None]
+        raise DataError(
+            f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
+            f"a folder saved by datasets, or the word {' or '.join(words)}."
+        )
+    return PreferenceData(rows, recognise(rows, sources))
+
+
+def open_any(
+    data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
+) -> PreferenceData:
+    """Opens what the user named: a word, a file or folder, or else a data set of the hub.
+
+    Args:
+        data: The name.
+        split: The split to take where there are several; `train` if None.
+        revision: The hub revision.
+        sources: The sources there are.
+
+    Raises:
+        ConfigurationError: A file has neither splits nor revisions.
+        DataError: There is no such data, or no source knows its columns.
+    """
+    path = Path(data).expanduser()
+    is_word = any(s.open_rows is not None and s.name == data for s in sources)
+    is_hub_id = _HUB_ID.fullmatch(data) and path.suffix.lower() not in SUFFIXES
+    if not is_word and not path_exists(path) and is_hub_id:
+        return open_hub(data, split or DEFAULT_SPLIT, revision, sources)
+    if revision is not None:
+        raise ConfigurationError(
+            f"revision={revision!r}: {data} is no data set of the hub and has no revisions. Leave "
+            "the revision out."
+        )
+    if split is not None and not (path_exists(path) and path.is_dir()):
+        raise ConfigurationError(
+            f"split={split!r}: {data} has no splits. Leave the split out, or name a folder or a "
+            "data set of the hub."
+        )
+    choose = "Name one with --split."
+    return open_named_or_local(data, split or DEFAULT_SPLIT, sources, choose=choose)
+
+
+def open_hub(
+    dataset: str, split: str, revision: str | None, sources: Sequence[PairSource]
+) -> PreferenceData:
+    """Opens a data set of the hub.
+
+    Raises:
+        DataError: It cannot be reached and is not cached, or no source knows its columns.
+    """
+    rows = load_hub(dataset, split, revision)
+    return PreferenceData(rows, recognise(rows, sources))
+
+
+def recognise(rows: Rows, sources: Sequence[PairSource]) -> PairSource:
+    """Finds the source that knows these rows' columns.
+
+    Raises:
+        DataError: There are no rows, none that can be read, or no source knows the columns.
+    """
+    if not len(rows):
+        raise DataError(f"{rows.origin}: there are no rows.")
+    columns = frozenset(rows.column_names)
+    for source in sources:
+        if source.recognises(columns):
+            return source
+    known = "\n".join(f"  - {source.describes}" for source in sources if source.open_rows is None)
+    raise DataError(
+        f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}. Accepted "
+        f"are:\n{known}"
+    )

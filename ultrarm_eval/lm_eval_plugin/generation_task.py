@@ -316,7 +316,9 @@ class AlpacaEvalTask(JudgingTask):
         """They always come from a file."""
         return True
 
-    def find_references(self, data: PreferenceData, options: TaskOptions, reference: str) -> Reference:
+    def find_references(
+        self, data: PreferenceData, options: TaskOptions, reference: str
+    ) -> Reference:
         """The answers of the reference's file."""
         if options.data is None:
             return _own_answer

@@ -299,7 +299,7 @@ class TestDisagree:
             tmp_path / "d.jsonl", [raw_row(p, (("aa", 5), ("b", 1))) for p in ("p", "q", "r")]
         )
         rewards = [[1.0, 2.0], [1.0, 0.0], [0.0, 5.0]]
-        samples = [sample(d["row"], d, rewards[d["row"]]) for d in load_documents(data)]
+        samples = [sample(d.row, d.to_json(), rewards[d.row]) for d in load_documents(data)]
         return data, write_run(tmp_path / "run", samples)
 
     def test_the_rows_are_shown_the_largest_wrong_margin_first(self, run, capsys):

@@ -122,7 +122,7 @@ def test_what_is_missing_is_named(finished, tmp_path, capsys):
     refused(alone, "Run lm_eval with --log_samples")
     lines = samples.read_text().splitlines()
     (alone / samples.name).write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:50])
-    refused(alone, f"line {len(lines)}: this is no JSON")
+    refused(alone, f"line {len(lines)}: this is no readable JSON")
     (alone / samples.name).write_text("\n".join(lines[:4]))
     refused(alone, "no row of the subset 'alpacaeval-hard'")
     (alone / results.name).write_text("{")

@@ -118,7 +118,7 @@ def test_samples_that_were_cut_off_are_counted(run, capsys):
     assert task["data"]["documents"] == 11
     assert task["counts"]["lines_damaged"] == 1
     remarks = " ".join(task["remarks"])
-    assert "line 12: this is no JSON" in remarks
+    assert "line 12: this is no readable JSON" in remarks
     assert "of 12 documents and the samples of 11" in remarks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.compare.written_runs import rated, write_run
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 
 OTHER = {"model": "org/other"}
 

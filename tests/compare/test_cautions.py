@@ -2,7 +2,7 @@ import math
 
 from tests.compare.compared import only_row, pair_of_runs, random_outcomes, right
 from tests.compare.written_runs import rated, write_run
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 
 
 def test_a_run_against_itself(tmp_path):

@@ -6,8 +6,8 @@ from scipy import stats
 
 from tests.compare.compared import OTHER, only_row, pair_of_runs, random_outcomes, right
 from tests.compare.written_runs import choice, rated, write_run
-from ultrarm_eval.compare.comparing import compare_runs
-from ultrarm_eval.compare.conclusions import is_shown
+from ultrarm_eval.compare.compute import compare_runs
+from ultrarm_eval.compare.statements import is_shown
 
 
 def test_single_pairs_end_in_mcnemars_test(tmp_path):

@@ -55,8 +55,8 @@ def _registered(monkeypatch):
 )
 def test_it_is_made_without_a_checkpoint(judge, judge_args, options):
     made = shared_judges.shared_judge(judge, judge_args)
-    assert isinstance(made, Lengths)
-    assert made.factor == 2
+    assert isinstance(made.judge, Lengths)
+    assert made.judge.factor == 2
     assert judge_options(judge, judge_args) == options
 
 

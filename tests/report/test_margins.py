@@ -3,23 +3,20 @@ import math
 import random
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.runs.observed import observed, observed_pairs
 from ultrarm_eval.report.margins import calibration_report, margin_report
-from ultrarm_eval.runs.columns import PairColumns
 
 
 class OfPairs:
-    """Observations of which margins alone are read."""
+    """Samples of which margins alone are read."""
 
     def __init__(self, margins):
-        numbers = np.array(margins, np.float64)
-        zeros = np.zeros(len(numbers))
-        places = zeros.astype(np.int64)
-        self.pairs = PairColumns(places, places, places, numbers, zeros, zeros, zeros, zeros, zeros)
+        self.pairs = pd.DataFrame({"margin": np.array(margins, np.float64)})
 
 
 def by_bar(report):

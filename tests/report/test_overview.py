@@ -14,9 +14,9 @@ from ultrarm_eval.report.facts import facts_of
 from ultrarm_eval.report.overview import distinct_figures, tiles
 from ultrarm_eval.report.page import as_page
 from ultrarm_eval.report.report import make_report
-from ultrarm_eval.report.slices import FEWEST_PROMPTS
 from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluations
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 METADATA = {"preference": "helpfulness", "ties": "half"}
 

@@ -38,7 +38,7 @@ class TestIntervals:
         drawn = random.Random(0)
         judged = [three(row, drawn.randrange(6)) for row in range(30)]
         found = observed(tmp_path, samples_of(rated_sample, judged))
-        values = found.documents.values
+        values = found.documents.value
         whole = all_documents(found)
         expected = stats.t.interval(0.95, 29, values.mean(), stats.sem(values))
         assert (whole.interval.low, whole.interval.high) == pytest.approx(expected, rel=1e-9)
@@ -78,6 +78,17 @@ class TestIntervals:
         assert pooled.pooled
         assert pooled.accuracy == pytest.approx(sum(map(sum, groups)) / 160)
         assert (pooled.interval.low, pooled.interval.high) == pytest.approx((low, high), abs=0.012)
+
+    def test_the_order_of_the_lines_changes_none(self, tmp_path):
+        drawn = random.Random(2)
+        judged = [three(row, drawn.randrange(6), prompt=f"prompt {row % 9}") for row in range(20)]
+        samples = samples_of(rated_sample, judged)
+        found = [
+            observed(tmp_path / name, order)
+            for name, order in (("forth", samples), ("back", samples[::-1]))
+        ]
+        assert all_pairs(found[0]) == all_pairs(found[1])
+        assert slices(found[0]) == slices(found[1])
 
     def test_one_prompt_says_nothing_of_others(self, tmp_path):
         found = observed_pairs(tmp_path, [1.0, -1.0], ["same", "same"])
@@ -129,6 +140,13 @@ class TestParts:
         assert all_pairs(found).accuracy == pytest.approx(5.5 / 6)
         # Right and wrong answers all differ by one, which is no gap in rating.
         assert not of(found, "rating gap")
+
+    def test_categories_that_a_run_named_a_column_of(self, tmp_path):
+        judged = [three(0, 0), three(1, 5)]
+        for (doc, _), category in zip(judged, ("chat", "code"), strict=True):
+            doc["category"] = category
+        parts = of(observed(tmp_path, samples_of(rated_sample, judged)), "category")
+        assert {name: one.accuracy for name, one in parts.items()} == {"chat": 1.0, "code": 0.0}
 
     def test_an_aspect_counts_over_the_documents_with_a_pair_for_it(self, tmp_path):
         aspects = ({"h": ["1", "1", "2"]}, {"h": ["1", "1", "1"]}, {"h": [None, "1", "2"]})

@@ -12,7 +12,7 @@ from tests.report.written_runs import (
 )
 from ultrarm_eval.report.task_report import report_task
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 DOC = rated(0, ["a", "b"], ["2", "1"])
 JUDGED = [(DOC, [1.0, 0.0]), (DOC, [math.nan, 0.0])]
@@ -21,7 +21,7 @@ JUDGED = [(DOC, [1.0, 0.0]), (DOC, [math.nan, 0.0])]
 def report_on(folder, metadata=None, judged=JUDGED, **options):
     write_run(folder, samples_of(rated_sample, judged), metadata, **options)
     ((title, result),) = read_evaluation(folder).tasks.items()
-    return report_task(title, result, observe(result))
+    return report_task(title, result, read_samples(result))
 
 
 def test_figures_settings_and_counts_are_the_runs(tmp_path):
@@ -58,7 +58,7 @@ def test_a_part_of_the_data_is_said(tmp_path):
 def test_the_margins_of_answers_beside_references_are_no_probabilities(tmp_path):
     write_run(tmp_path, [judged_sample(0, prompted(0, "r"), ["a"], [1.0], 0.0)])
     ((title, result),) = read_evaluation(tmp_path).tasks.items()
-    found = report_task(title, result, observe(result))
+    found = report_task(title, result, read_samples(result))
     assert found.kind == "reference"
     assert found.calibration is None
     assert found.margins.right == 1

@@ -1,4 +1,4 @@
-"""Observations of runs that a test writes."""
+"""Samples of runs that a test writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.report.written_runs import Sample, rated, rated_sample, samples_of, write_run
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.observations import Observations, observe
+from ultrarm_eval.runs.samples import Samples, read_samples
 
 
 def observed(
@@ -16,11 +16,11 @@ def observed(
     samples: Sequence[Sample] | None,
     metadata: Mapping[str, Any] | None = None,
     **options: Any,
-) -> Observations | None:
+) -> Samples | None:
     """Writes a run into an empty folder, and observes its only task."""
     write_run(folder, samples, metadata, **options)
     (result,) = read_evaluation(folder).tasks.values()
-    return observe(result)
+    return read_samples(result)
 
 
 def observed_pairs(
@@ -33,3 +33,8 @@ def observed_pairs(
         for i, (margin, text) in enumerate(zip(margins, texts, strict=True))
     ]
     return observed(folder, samples_of(rated_sample, judged))
+
+
+def keys(samples: Samples) -> list[tuple[str, int]]:
+    """What tells each document."""
+    return list(zip(samples.documents.hash, samples.documents.occurrence, strict=True))

@@ -26,15 +26,15 @@ from ultrarm_eval.cli.export import (
 )
 from ultrarm_eval.compare import data as comparison_data
 from ultrarm_eval.compare import text as comparison_text
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.compare.page import as_page as comparison_page
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
 from ultrarm_eval.report.page import as_page as report_page
 from ultrarm_eval.report.report import make_report
 from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
-from ultrarm_eval.runs.observations import observe
 from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.samples import read_samples
 
 #: As they stand in a file; Python writes no number of 400 digits as a float, and no 1e400.
 WRONG = [
@@ -187,7 +187,7 @@ def test_the_files_as_they_are_written_are_read_by_every_command(written, tmp_pa
                 run()
             shutil.rmtree(results.parent.parent / "out", ignore_errors=True)
         for result in read_evaluation(results).tasks.values():
-            observed = observe(result)
+            observed = read_samples(result)
             assert (observed.counts, observed.remarks) == ({}, ())
 
 
@@ -242,15 +242,15 @@ def numbers_of_samples():
 def test_a_damaged_sample_is_left_out_counted_and_named(written, tmp_path, kind, path, wrong):
     results, _ = written[kind]
     folder = damaged(results, tmp_path / "run", "samples", path, wrong)
-    (whole,) = (observe(r) for r in read_evaluation(results).tasks.values())
-    (observed,) = (observe(r) for r in read_evaluation(folder).tasks.values())
+    (whole,) = (read_samples(r) for r in read_evaluation(results).tasks.values())
+    (observed,) = (read_samples(r) for r in read_evaluation(folder).tasks.values())
     assert observed.counts == {"lines_damaged": 1}
     (remark,) = observed.remarks
     assert remark.startswith("1 lines of the samples are left out")
     assert "line 1: " in remark
     assert len(remark) < 600
     # The others are what they were.
-    assert observed.documents.values.tolist() == whole.documents.values[1:].tolist()
+    assert observed.documents.value.tolist() == whole.documents.value[1:].tolist()
     kept = whole.pairs.document > 0
     assert observed.pairs.credit.tolist() == whole.pairs.credit[kept].tolist()
 
@@ -261,7 +261,7 @@ def test_a_document_without_a_number_is_counted_and_named(written, tmp_path, kin
     if kind == "pairs" and wrong not in ("null", None):
         pytest.skip("is damage, see above")
     folder = damaged(written[kind][0], tmp_path / "run", "samples", (metric,), wrong)
-    (observed,) = (observe(r) for r in read_evaluation(folder).tasks.values())
+    (observed,) = (read_samples(r) for r in read_evaluation(folder).tasks.values())
     assert observed.counts == {"documents_without_value": 1}
     (remark,) = observed.remarks
     assert remark.startswith(f"1 documents have no number of {metric} ")

@@ -8,7 +8,7 @@ import pytest
 from tests.report.written_runs import STAMP, rated, rated_sample, samples_of, write_run
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 EARLY, LATE = "2026-01-01T00-00-00.000000", "2026-02-02T00-00-00"
 
@@ -88,7 +88,7 @@ class TestInterruptedRuns:
         assert task["counts"]["lines_damaged"] == 1
         first, second = task["remarks"]
         assert "1 lines of the samples are left out" in first
-        assert f"{path}, line 3: this is no JSON" in first
+        assert f"{path}, line 3: this is no readable JSON" in first
         assert "results are of 3 documents and the samples of 2" in second
 
     def test_samples_that_end_in_a_character_are_said_to_be_incomplete(self, tmp_path, capsys):
@@ -148,7 +148,7 @@ class TestOtherFormsOfFiles:
         assert evaluation.model == "org/model"
         assert evaluation.settings == {"model": "hf", "dtype": "float16"}
         assert evaluation.tasks["pairs"].documents is None
-        assert len(observe(evaluation.tasks["pairs"]).documents) == 3
+        assert len(read_samples(evaluation.tasks["pairs"]).documents) == 3
 
     def test_other_json_in_the_folder_is_left_alone(self, tmp_path):
         write_run(tmp_path, samples())

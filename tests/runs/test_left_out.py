@@ -12,9 +12,10 @@ from tests.report.written_runs import (
     rated_sample,
     samples_of,
 )
+from tests.runs.observed import keys
 from tests.runs.observed import observed as observed_run
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 NAN = math.nan
 
@@ -52,7 +53,7 @@ class TestAbstentions:
         assert found.counts == {"documents_without_score": 2}
         assert found.completions.document.tolist() == [0, 0, 0]
         # It is the second of its hash: of another judge, too, which scored the first as well.
-        assert found.documents.keys == [(samples[0]["doc_hash"], 1)]
+        assert keys(found) == [(samples[0]["doc_hash"], 1)]
 
     def test_the_digest_is_that_of_a_judge_that_scored_everything(self, observed):
         scored = observed(
@@ -69,7 +70,7 @@ class TestAbstentions:
         ]
         found = observed(samples_of(choice_sample, judged, metadata), metadata)
         assert found.pairs.document.tolist() == [0, 0, 0]
-        assert found.documents.numbers == [1]
+        assert found.documents.number.tolist() == [1]
         assert found.counts == {"documents_without_score": 1}
 
 
@@ -81,9 +82,9 @@ class TestDamage:
         (path,) = tmp_path.glob("samples_*")
         path.write_bytes(path.read_bytes()[:-20])
         (result,) = read_evaluation(tmp_path).tasks.values()
-        assert observe(result) is None
+        assert read_samples(result) is None
         path.write_bytes(b"\xff\n" + path.read_bytes().split(b"\n")[1] + b"}}}\n[]\n")
-        assert observe(result) is None
+        assert read_samples(result) is None
 
     def test_the_rest_is_read(self, observed, tmp_path):
         samples = samples_of(rated_sample, [(FIRST, [0.0, 1.0, 0.0]), (SECOND, [0.0, 1.0])])
@@ -91,19 +92,19 @@ class TestDamage:
         (path,) = tmp_path.glob("samples_*")
         path.write_bytes(b"{\n" + path.read_bytes()[:-30])
         (result,) = read_evaluation(tmp_path).tasks.values()
-        found = observe(result)
-        assert found.documents.numbers == [0]
+        found = read_samples(result)
+        assert found.documents.number.tolist() == [0]
         assert found.counts == {"lines_damaged": 2}
         (remark,) = found.remarks
         assert remark.startswith("2 lines of the samples are left out, the first of them: ")
-        assert f"{path}, line 1: this is no JSON" in remark
+        assert f"{path}, line 1: this is no readable JSON" in remark
 
     def test_samples_without_hashes_have_no_digest(self, observed):
         (sample,) = samples_of(rated_sample, [(FIRST, [0.0, 1.0, 0.0])])
         del sample["doc_hash"]
         found = observed([sample])
         assert found.digest is None
-        assert found.documents.keys == [("0", 0)]
+        assert keys(found) == [("0", 0)]
 
     def test_without_samples_there_is_nothing(self, observed):
         assert observed(None) is None

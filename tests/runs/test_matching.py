@@ -6,7 +6,7 @@ import pytest
 from tests.compare.written_runs import choice, foreign, rated, sample, write_run
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.matching import match_documents, match_pairs, matched_rewards
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 
 @pytest.fixture
@@ -15,13 +15,13 @@ def observed(tmp_path):
 
     def written(name, samples):
         (result,) = read_evaluation(write_run(tmp_path / name, samples)).tasks.values()
-        return observe(result)
+        return read_samples(result)
 
     return written
 
 
 def ids(observations, numbers):
-    return [observations.documents.numbers[number] for number in numbers]
+    return [observations.documents.number[number] for number in numbers]
 
 
 def test_documents_are_matched_by_what_they_are_and_not_by_their_place(observed):
@@ -62,7 +62,7 @@ def test_of_a_document_that_is_there_more_often_the_surplus_has_no_match(observe
     b = observed("b", [rated(1, [1, 0]), rated(0, [1, 0])])
     matched = match_documents(a, b)
     assert (len(matched), len(matched.only_a), len(matched.only_b)) == (2, 2, 0)
-    assert [a.documents.keys[number][1] for number in matched.only_a] == [1, 2]
+    assert [a.documents.occurrence[number] for number in matched.only_a] == [1, 2]
 
 
 def test_documents_with_one_prompt_count_as_one_prompt(observed):
@@ -94,7 +94,7 @@ def test_pairs_are_matched_by_their_completions(observed):
         (
             int(a.pairs.chosen[i]),
             int(a.pairs.rejected[i]),
-            a.documents.numbers[a.pairs.document[i]],
+            a.documents.number[a.pairs.document[i]],
         ): (
             float(a.pairs.chosen_reward[i]),
             float(b.pairs.chosen_reward[j]),
@@ -105,7 +105,7 @@ def test_pairs_are_matched_by_their_completions(observed):
     # The second judge abstained on completion 1 of document 0, which is in two pairs.
     assert (matched.only_a, matched.only_b) == (2, 0)
     assert [ids(a, documents.a)[place] for place in matched.document] == [
-        a.documents.numbers[a.pairs.document[i]] for i in matched.a
+        a.documents.number[a.pairs.document[i]] for i in matched.a
     ]
 
 
@@ -113,7 +113,7 @@ def test_each_completion_of_the_matched_pairs_is_counted_once(observed):
     a = observed("a", [rated(0, [3, 2, 1], (5, 3, 1)), choice(1, [7, 8, 9, 6])])
     b = observed("b", [rated(0, [30, 20, 10], (5, 3, 1)), choice(1, [70, 80, 90, 60])])
     documents = match_documents(a, b)
-    of_a, of_b = matched_rewards(a.pairs, b.pairs, match_pairs(a, b, documents))
+    of_a, of_b = matched_rewards(a, b, match_pairs(a, b, documents))
     assert sorted(of_a.tolist()) == [1, 2, 3, 6, 7, 8, 9]
     assert (10 * of_a).tolist() == of_b.tolist()
 

@@ -4,11 +4,11 @@ import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import json_lines
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.identity import member_tasks, task_settings
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import read_run
-from ultrarm_eval.runs.sample_lines import sample_lines
 from ultrarm_eval.runs.task_result import TaskResult
 
 GROUP = {"all": (0.8, ("x", "y"))}
@@ -85,8 +85,9 @@ def test_a_number_of_too_many_digits_is_a_damaged_file(tmp_path):
     with pytest.raises(DataError, match="no readable JSON"):
         read_run(path)
     (tmp_path / "samples.jsonl").write_text('{"acc": ' + digits + "}\n")
-    (line,) = sample_lines(tmp_path / "samples.jsonl")
-    assert isinstance(line.content, DataError)
+    (line,) = json_lines(tmp_path / "samples.jsonl")
+    with pytest.raises(DataError, match="no readable JSON"):
+        line.parsed()
 
 
 @pytest.mark.parametrize(

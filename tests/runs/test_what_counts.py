@@ -98,10 +98,10 @@ def test_a_damaged_file_among_good_ones_is_left_out_and_said(tmp_path):
     ("content", "message"),
     [
         (b'{"results": {', "no readable JSON"),
-        (b"\xff\xfe", "no readable JSON"),
+        (b"\xff\xfe", "not UTF-8"),
         (b"[1]", "has no 'results' of lm_eval"),
         (b'{"results": 3}', "has no 'results' of lm_eval"),
-        (b"[" * 100_000, "no readable JSON"),
+        (b"[" * 100_000, "nested too deeply"),
     ],
 )
 def test_a_damaged_file_alone_is_named(tmp_path, content, message):

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from tests.compare.written_runs import choice, rated, write_run
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.compare.page import as_page
 
 HOSTILE = (

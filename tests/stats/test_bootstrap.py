@@ -72,7 +72,7 @@ def test_any_statistic_sees_the_replicates_of_the_ratios():
     credit, pairs = _prompts()
     (ratio,) = bootstrap_ratios(credit[:, None], pairs[:, None], seed=5, replicates=300)
     found = bootstrap_statistic(
-        lambda weights: (weights @ credit) / (weights @ pairs), len(pairs), seed=5, replicates=300
+        lambda sums: sums[0] / sums[1], np.column_stack([credit, pairs]), seed=5, replicates=300
     )
     assert _ends(found) == pytest.approx(_ends(ratio), rel=1e-12)
 
@@ -88,7 +88,9 @@ def test_the_seed_decides_and_the_size_of_a_chunk_does_not(monkeypatch):
 
 def test_a_replicate_draws_as_many_prompts_as_there_are_each_equally_often():
     seen = []
-    bootstrap_statistic(lambda weights: seen.append(weights.copy()) or 0.0, 20, replicates=5000)
+    bootstrap_statistic(
+        lambda weights: seen.append(weights.copy()) or 0.0, np.eye(20), replicates=5000
+    )
     drawn = np.array(seen[1:])
     assert (seen[0] == 1).all()
     assert (drawn.sum(axis=1) == 20).all()
@@ -119,16 +121,18 @@ def test_undefined_replicates_of_a_statistic_are_left_out():
     def share(weights):
         return float(weights[0] / weights[:2].sum()) if weights[:2].any() else None
 
-    assert _ends(bootstrap_statistic(share, 30)) == (0.0, 1.0)
-    assert bootstrap_statistic(lambda weights: None, 30) is None
-    assert bootstrap_statistic(lambda weights: 0.5, 1) is None
+    assert _ends(bootstrap_statistic(share, np.eye(30))) == (0.0, 1.0)
+    assert bootstrap_statistic(lambda sums: None, np.eye(30)) is None
+    assert bootstrap_statistic(lambda sums: 0.5, [[1.0]]) is None
     only_as_given = lambda weights: 0.5 if (weights == 1).all() else None  # noqa: E731
-    assert bootstrap_statistic(only_as_given, 30) is None
+    assert bootstrap_statistic(only_as_given, np.eye(30)) is None
 
 
 def test_an_interval_holds_its_figure_even_where_all_replicates_lie_above():
     # No replicate but the data themselves has all prompts once.
-    found = bootstrap_statistic(lambda weights: float((weights == 0).sum()), 50, replicates=200)
+    found = bootstrap_statistic(
+        lambda weights: float((weights == 0).sum()), np.eye(50), replicates=200
+    )
     assert (found.low, found.high > 10) == (0.0, True)
 
 
@@ -185,8 +189,12 @@ def test_memory_is_bounded():
         ),
         (lambda: bootstrap_ratios([[1], [0]], [[1], [1]], seed=-1), ConfigurationError, "seed"),
         (lambda: bootstrap_ratios([[1]], [[1]], level=1), ConfigurationError, "level is 1"),
-        (lambda: bootstrap_statistic(lambda w: 1.0, 0), ScoringError, "no prompt"),
-        (lambda: bootstrap_statistic(lambda w: math.nan, 9), ScoringError, "Figure 0 is nan"),
+        (lambda: bootstrap_statistic(lambda s: 1.0, np.zeros((0, 1))), ScoringError, "no prompt"),
+        (
+            lambda: bootstrap_statistic(lambda s: math.nan, np.eye(9)),
+            ScoringError,
+            "Figure 0 is nan",
+        ),
     ],
 )
 def test_what_cannot_be_resampled_is_refused(call, error, message):

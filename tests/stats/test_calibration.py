@@ -81,39 +81,6 @@ def test_calibration_of_judges_that_are_known():
     assert expected_calibration_error(3 * _calibrated(40_000)) > 0.05
 
 
-@given(st.lists(st.tuples(st.floats(-8, 8), st.integers(0, 3)), min_size=1, max_size=20))
-def test_a_weight_is_how_often_a_pair_is_there(pairs):
-    margins, weights = zip(*pairs, strict=True)
-    if not any(weights):
-        with pytest.raises(ScoringError, match="All weights are 0"):
-            reliability(margins, weights=weights)
-        return
-    repeated = np.repeat(margins, weights)
-    for function in (expected_calibration_error, negative_log_likelihood):
-        expected = pytest.approx(function(repeated), rel=1e-9, abs=1e-12)
-        assert function(margins, weights=weights) == expected
-    for weighted, plain in zip(
-        reliability(margins, weights=weights), reliability(repeated), strict=True
-    ):
-        assert weighted.observed_frequency == pytest.approx(plain.observed_frequency)
-        assert weighted.mean_confidence == pytest.approx(plain.mean_confidence)
-        assert (weighted.count == 0) == (plain.count == 0)
-    temperature = fit_temperature(margins, weights=weights)
-    expected = fit_temperature(repeated)
-    assert temperature == (None if expected is None else pytest.approx(expected, rel=1e-6))
-
-
-def test_weights_widen_the_intervals_where_few_pairs_count_most():
-    margins = [2.0, 2.0, -2.0, 2.0]
-    (even,) = [b for b in reliability(margins, weights=[3, 3, 3, 3]) if b.count]
-    (odd,) = [b for b in reliability(margins, weights=[1, 1, 1, 0]) if b.count]
-    assert (even.count, odd.count) == (4, 3)
-    assert even.interval.low == pytest.approx(wilson_interval(3, 4).low)
-    # (1 + 1 + 2)^2 / (1 + 1 + 4) = 8/3 pairs.
-    (uneven,) = [b for b in reliability(margins, weights=[1, 0, 1, 2]) if b.count]
-    assert uneven.interval.low == pytest.approx(wilson_interval(0.75 * 8 / 3, 8 / 3).low)
-
-
 @given(MARGINS)
 def test_the_loss_is_the_mean_of_the_pairs(margins):
     expected = math.fsum(map(bradley_terry_loss, margins)) / len(margins)
@@ -127,7 +94,6 @@ def test_the_loss_does_not_overflow():
     assert negative_log_likelihood([1e308, -1e308]) == pytest.approx(5e307)
     assert negative_log_likelihood([1e308], 1e-300) == 0.0
     assert negative_log_likelihood([-1e308], 1e-300) == math.inf
-    assert negative_log_likelihood([1.0, -1e308], 1e-9, weights=[1, 0]) == 0.0
 
 
 @pytest.mark.parametrize("temperature", [0.25, 1.0, 3.0])
@@ -144,7 +110,6 @@ def test_the_temperature_is_that_of_scipys_optimiser(temperature):
 def test_the_temperature_by_hand():
     # Right by 1 three times of four: sigmoid(1 / T) = 3/4.
     assert fit_temperature([1, 1, 1, -1]) == pytest.approx(1 / math.log(3), rel=1e-12)
-    assert fit_temperature([1, -1], weights=[3, 1]) == pytest.approx(1 / math.log(3), rel=1e-12)
     assert fit_temperature([1, 1, 1, -1, 0, 0]) == pytest.approx(1 / math.log(3), rel=1e-12)
 
 
@@ -195,19 +160,16 @@ def test_no_other_temperature_is_better(margins):
     "function", [reliability, expected_calibration_error, negative_log_likelihood, fit_temperature]
 )
 @pytest.mark.parametrize(
-    ("margins", "weights", "message"),
+    ("margins", "message"),
     [
-        ([], None, "There is no margin"),
-        ([1.0, math.nan], None, "Margin 1 is nan"),
-        ([math.inf], None, "Margin 0 is inf; a finite number"),
-        ([1.0, 2.0], [1.0], "2 margins and 1 weights"),
-        ([1.0, 2.0], [1.0, -1.0], "Weight 1 is -1"),
-        ([1.0, 2.0], [0.0, 0.0], "All weights are 0"),
+        ([], "There is no margin"),
+        ([1.0, math.nan], "Margin 1 is nan"),
+        ([math.inf], "Margin 0 is inf; a finite number"),
     ],
 )
-def test_what_has_no_calibration_is_refused(function, margins, weights, message):
+def test_what_has_no_calibration_is_refused(function, margins, message):
     with pytest.raises(ScoringError, match=message):
-        function(margins, weights=weights)
+        function(margins)
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from ultrarm_eval.board.columns import Column, board_columns, is_shared
 from ultrarm_eval.board.published import PublishedBenchmark
-from ultrarm_eval.board.tasks import Entry, Task, entries_of, matched_tasks
+from ultrarm_eval.board.tasks import Entry, Task, tasks_of
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.report.facts import Fact, facts_of
 from ultrarm_eval.runs.evaluation import Evaluation
+from ultrarm_eval.runs.task_result import TaskResult
 
 # How `read_evaluations` begins a remark on a file that it could not read.
 _LEFT_OUT = "Left out: "
@@ -92,11 +93,8 @@ def make_board(
             f"{root}: no run here has any figure; all were interrupted before they had one. "
             "Run them again, with --use_cache to take up what they had."
         )
-    folder = root if root.is_dir() else root.parent
-    entries = [entry for row, one in enumerate(shown) for entry in entries_of(row, one, folder)]
-    partial = {entry.row for entry in entries if entry.partial}
-    whole = [row for row in range(len(shown)) if row not in partial]
-    tasks = matched_tasks(entries)
+    tasks = tasks_of(shown, root if root.is_dir() else root.parent)
+    whole = [row for row, one in enumerate(shown) if not any(r.parts for r in _results(one))]
     mean, columns = board_columns(tasks, len(shown), whole)
     shared = {c.tasks[0].key for c in columns if c.is_main and is_shared(c, whole)}
     tasks = [replace(task, is_shared=task.key in shared) for task in tasks]
@@ -131,7 +129,12 @@ def _in_order(items: Sequence[_T], order: Sequence[int]) -> tuple[_T, ...]:
 
 
 def _has_figures(evaluation: Evaluation) -> bool:
-    return any(r.metrics for r in (*evaluation.tasks.values(), *evaluation.groups.values()))
+    return any(_results(evaluation))
+
+
+def _results(evaluation: Evaluation) -> list[TaskResult]:
+    """The results that have figures."""
+    return [r for r in (*evaluation.tasks.values(), *evaluation.groups.values()) if r.metrics]
 
 
 def _unreadable(evaluations: Sequence[Evaluation], root: Path) -> Iterator[str]:
@@ -158,11 +161,11 @@ def _row(place: int, evaluation: Evaluation, tasks: Sequence[Task]) -> Row:
         if not result.metrics
     ]
     remarks += [
-        f"{entry.result.task}: {entry.result.run.path.name} is over the same documents as a newer "
-        "or whole run, which counts."
+        f"{result.task}: {result.run.path.name} is over the same documents as a newer or whole "
+        "run, which counts."
         for task in tasks
-        for entry in task.set_aside
-        if entry.row == place
+        for row, result in task.set_aside
+        if row == place
     ]
     return Row(
         label=evaluation.label,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.runs.evaluation import Evaluation
-from ultrarm_eval.runs.identity import OF_DATA, distinguishing, task_settings
 from ultrarm_eval.runs.plain import NOT_WRITTEN
 from ultrarm_eval.runs.run import Run
+from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.formats import iso_date
 
@@ -39,8 +37,6 @@ class Entry:
         figures: The harness's figures as it wrote them.
         row: The evaluation's place among all.
         result: The result.
-        settings: What its figures depend on, the data apart.
-        data: Names of the data.
     """
 
     task: str
@@ -54,24 +50,6 @@ class Entry:
     figures: Mapping[str, Any]
     row: int = field(metadata=NOT_WRITTEN)
     result: TaskResult = field(metadata=NOT_WRITTEN)
-    settings: Mapping[str, Any] = field(metadata=NOT_WRITTEN)
-    data: Mapping[str, Any] = field(metadata=NOT_WRITTEN)
-
-    @property
-    def is_group(self) -> bool:
-        """Whether it is of a group of tasks."""
-        return self.result.members != (self.result,)
-
-    @property
-    def worth(self) -> tuple[bool, str]:
-        """Of several of one evaluation the greatest counts: a whole one, then the newest."""
-        return not self.partial, self.result.run.stamp
-
-    @property
-    def _names_of_data(self) -> set[str]:
-        """Two entries with one of these in common are of the same data."""
-        names = {f"name {_key('', self.data)}"}
-        return names if self.data_digest is None else names | {f"digest {self.data_digest}"}
 
 
 @dataclass(frozen=True)
@@ -90,7 +68,8 @@ class Task:
         is_shared: Whether all whole rows have its main metric over the same documents.
         notes: What has to be known before its figures are compared.
         entries: What each evaluation says, by the evaluation's place.
-        set_aside: Results that are not shown, as their evaluation has a newer or whole one.
+        set_aside: Places and results that are not shown, as their evaluation has a newer or whole
+            one.
     """
 
     key: str
@@ -104,103 +83,80 @@ class Task:
     is_shared: bool
     notes: tuple[str, ...]
     entries: Mapping[int, Entry] = field(metadata=NOT_WRITTEN)
-    set_aside: tuple[Entry, ...] = field(metadata=NOT_WRITTEN)
+    set_aside: tuple[tuple[int, TaskResult], ...] = field(metadata=NOT_WRITTEN)
 
 
-def entries_of(row: int, evaluation: Evaluation, folder: Path) -> Iterator[Entry]:
-    """What an evaluation says: of its groups, then of its tasks; nothing without figures.
-
-    Args:
-        row: The evaluation's place among all.
-        evaluation: The evaluation.
-        folder: The folder of all.
-    """
-    for result in (*evaluation.groups.values(), *evaluation.tasks.values()):
-        if not result.metrics:
-            continue
-        run, is_group = result.run, result.members != (result,)
-        settings = task_settings(run, result.task)
-        version = run.results.get("lm_eval_version")
-        yield Entry(
-            task="",
-            file=run.path.relative_to(folder).as_posix(),
-            date=_date(run),
-            lm_eval_version=None if version is None else str(version),
-            documents=result.all_documents,
-            data_digest=_digest_of_group(result) if is_group else result.data_digest,
-            partial=result.parts,
-            marks=(),
-            figures=result.figures,
-            row=row,
-            result=result,
-            settings={name: v for name, v in settings.items() if name not in OF_DATA},
-            data={name: v for name, v in settings.items() if name in OF_DATA},
-        )
-
-
-def matched_tasks(entries: Sequence[Entry]) -> list[Task]:
+def tasks_of(evaluations: Sequence[Evaluation], folder: Path) -> list[Task]:
     """The groups and tasks of all evaluations: groups first, then by how many have them.
 
-    Two results are of one task if name and settings are the same, and the data too: their names,
-    or, whatever they are called, the documents themselves.
+    Args:
+        evaluations: The evaluations; results without figures have no part in it.
+        folder: The folder of all.
     """
-    found = []
+    found: list[Task] = []
     for is_group in (True, False):
-        alike: dict[str, list[Entry]] = {}
-        for entry in entries:
-            if entry.is_group == is_group:
-                alike.setdefault(_key(entry.result.task, entry.settings), []).append(entry)
-        classes = [one for of_settings in alike.values() for one in _same_data(of_settings)]
-        # Data are named after the newest run, as their names may differ where they are the same.
-        newest = [max(one, key=lambda entry: entry.worth) for one in classes]
-        named = [(e.result.task, {**e.settings, **e.data}) for e in newest]
-        of_kind = zip(distinguishing(named), named, classes, strict=True)
-        found += sorted(
-            (_task(title, task, settings, one) for title, (task, settings), one in of_kind),
-            key=lambda task: (-len(task.entries), task.title),
-        )
-    return [_keyed(f"t{number}", task) for number, task in enumerate(found)]
+        results = [
+            (row, result)
+            for row, one in enumerate(evaluations)
+            for result in (one.groups if is_group else one.tasks).values()
+            if result.metrics
+        ]
+        shared = sorted(shared_tasks(results), key=lambda task: -len(task.results))
+        for task in shared:
+            found.append(_task(f"t{len(found)}", task, is_group, folder))
+    return found
 
 
-def _task(title: str, task: str, settings: Mapping[str, Any], entries: Sequence[Entry]) -> Task:
-    best: dict[int, Entry] = {}
-    for entry in entries:
-        if entry.row not in best or entry.worth > best[entry.row].worth:
-            best[entry.row] = entry
-    digest, documents = _compared_documents(list(best.values()))
-    marked = {
-        row: replace(one, marks=tuple(_marks(one, digest, documents))) for row, one in best.items()
+def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
+    results = list(task.results.values())
+    digest, documents = _compared_documents(results)
+    entries = {
+        row: _entry(key, row, result, digest, documents, folder)
+        for row, result in task.results.items()
     }
-    is_group = entries[0].is_group
-    members = (member.task for one in best.values() for member in one.result.members)
+    members = (member.task for one in results for member in one.members)
     return Task(
-        key="",
-        title=title,
-        task=task,
+        key=key,
+        title=task.title,
+        task=task.task,
         is_group=is_group,
         members=tuple(dict.fromkeys(members)) if is_group else (),
-        settings=settings,
+        settings=task.settings,
         documents=documents,
         data_digest=digest,
         is_shared=False,
-        notes=tuple(_notes(list(marked.values()), digest, documents)),
-        entries=marked,
-        set_aside=tuple(entry for entry in entries if best[entry.row] is not entry),
+        notes=tuple(_notes(list(entries.values()), digest, documents)),
+        entries=entries,
+        set_aside=task.set_aside,
     )
 
 
-def _keyed(key: str, task: Task) -> Task:
-    entries = {row: replace(entry, task=key) for row, entry in task.entries.items()}
-    return replace(task, key=key, entries=entries)
+def _entry(
+    key: str, row: int, result: TaskResult, digest: str | None, documents: int | None, folder: Path
+) -> Entry:
+    run = result.run
+    version = run.results.get("lm_eval_version")
+    return Entry(
+        task=key,
+        file=run.path.relative_to(folder).as_posix(),
+        date=_date(run),
+        lm_eval_version=None if version is None else str(version),
+        documents=result.all_documents,
+        data_digest=result.data_digest,
+        partial=result.parts,
+        marks=tuple(_marks(result, digest, documents)),
+        figures=result.figures,
+        row=row,
+        result=result,
+    )
 
 
-def _compared_documents(entries: Sequence[Entry]) -> tuple[str | None, int | None]:
+def _compared_documents(results: Sequence[TaskResult]) -> tuple[str | None, int | None]:
     """Digest and number of the documents that most whole results are over; of several, of more.
 
     A result over other documents answers another question, and is not ranked among these.
     """
-    whole = [entry for entry in entries if not entry.partial]
-    of_all = Counter((entry.data_digest, entry.documents) for entry in whole)
+    of_all = Counter((one.data_digest, one.all_documents) for one in results if not one.parts)
     # Without any digest their number is all that tells.
     known = {pair: n for pair, n in of_all.items() if pair[0] is not None} or of_all
     if not known:
@@ -208,15 +164,16 @@ def _compared_documents(entries: Sequence[Entry]) -> tuple[str | None, int | Non
     return max(known.items(), key=lambda item: (item[1], item[0][1] or 0, str(item)))[0]
 
 
-def _marks(entry: Entry, digest: str | None, documents: int | None) -> Iterator[str]:
-    by_digest = None not in (digest, entry.data_digest) and digest != entry.data_digest
-    by_number = None not in (documents, entry.documents) and documents != entry.documents
-    if entry.partial:
+def _marks(result: TaskResult, digest: str | None, documents: int | None) -> Iterator[str]:
+    own, number = result.data_digest, result.all_documents
+    by_digest = None not in (digest, own) and digest != own
+    by_number = None not in (documents, number) and documents != number
+    if result.parts:
         yield PARTIAL
     # A part of the documents is no other data.
     elif by_digest or by_number:
         yield OTHER_DOCUMENTS
-    if any(one.in_sample for one in entry.result.members):
+    if result.in_sample:
         yield IN_SAMPLE
 
 
@@ -235,38 +192,6 @@ def _notes(entries: Sequence[Entry], digest: str | None, documents: int | None) 
             f"{unknown} of {len(entries)} runs do not say which documents they are over; only "
             "their number was compared."
         )
-
-
-def _same_data(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Parts the results of one task by their data.
-
-    Those of one name, and those over the same documents, belong together, also through others.
-    """
-    classes: list[tuple[set[str], list[Entry]]] = []
-    for entry in entries:
-        marks, together, apart = entry._names_of_data, [entry], []
-        for known, members in classes:
-            if known & marks:
-                marks |= known
-                together = members + together
-            else:
-                apart.append((known, members))
-        classes = [*apart, (marks, together)]
-    for _, members in classes:
-        yield sorted(members, key=lambda entry: entry.row)
-
-
-def _key(task: str, settings: Mapping[str, Any]) -> str:
-    return json.dumps([task, settings], sort_keys=True, default=str)
-
-
-def _digest_of_group(group: TaskResult) -> str | None:
-    """One digest for the documents of all tasks of a group."""
-    digests = [(one.task, one.data_digest) for one in group.members]
-    if any(digest is None for _, digest in digests):
-        return None
-    lines = "\n".join(f"{task}:{digest}" for task, digest in sorted(digests, key=str))
-    return hashlib.sha256(lines.encode("utf-8", "replace")).hexdigest()
 
 
 def _date(run: Run) -> str:

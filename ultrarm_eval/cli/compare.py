@@ -53,7 +53,7 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _run_compare(options: argparse.Namespace) -> int:
-    from ultrarm_eval.compare.comparing import compare_runs
+    from ultrarm_eval.compare.compute import compare_runs
 
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
     if options.output is not None:

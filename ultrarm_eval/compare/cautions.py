@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ultrarm_eval.compare.compared_tasks import Side
+from ultrarm_eval.compare.parts import Side
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
@@ -122,8 +123,8 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             "compared, which may be the easier ones.",
             task,
         )
-    keys = zip(observed.documents.keys, observed.documents.numbers, strict=True)
-    if all(digest == str(number) for (digest, _), number in keys):
+    documents = observed.documents
+    if all(map(operator.eq, documents.hash, map(str, documents.number))):
         cautions.add(
             f"The samples of {letter} have no hashes of documents: they are matched by the "
             "harness's number, which is right for the same data in the same order alone.",
@@ -164,7 +165,7 @@ def _caution_about_weights(cautions: Cautions, task: str, side: Side) -> None:
     observed, main = side.observed, side.result.main_figure
     if observed is None or main is None or main.metric != side.measure[0]:
         return
-    values = observed.documents.values
+    values = observed.documents.value.to_numpy()
     known = values[~np.isnan(values)]
     if len(known) != side.result.documents or observed.counts:
         return

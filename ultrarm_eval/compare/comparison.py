@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ultrarm_eval.compare.agreement import JudgesAgreement
 from ultrarm_eval.compare.cautions import SettingDifference
-from ultrarm_eval.compare.compared_tasks import Part
-from ultrarm_eval.compare.judges_agreement import JudgesAgreement
+from ultrarm_eval.compare.parts import Part
 
 # Between the same figure added up in another order.
 _SAME = 1e-9

@@ -18,12 +18,11 @@ from ultrarm_eval.compare.difference import (
     paired_difference,
     without_rounding,
 )
-from ultrarm_eval.runs.columns import Indices, Numbers
-from ultrarm_eval.runs.judged_document import suite_of
 from ultrarm_eval.runs.matching import MatchedDocuments
-from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.stats.paired import sign_flip_test
-from ultrarm_eval.stats.stratified import Stratum, stratified_interval
+from ultrarm_eval.runs.sample import suite_of
+from ultrarm_eval.runs.samples import Indices, Numbers, Samples
+from ultrarm_eval.stats.clustered import Stratum, stratified_interval
+from ultrarm_eval.stats.significance import sign_flip_test
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class PairedMean:
         weight: The weight in the figure.
         a: The first run's values.
         b: The second run's.
-        prompts: Of each item the prompts that it is of, see `DocumentColumns.prompt_keys`.
+        prompts: Of each item the prompts that it is of, see `Samples.prompt_keys`.
         documents: How many documents the items are made of.
     """
 
@@ -103,7 +102,7 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
 
 
 def benchmark_figures(
-    a: Observations, b: Observations, matched: MatchedDocuments
+    a: Samples, b: Samples, matched: MatchedDocuments
 ) -> Iterator[tuple[str, list[PairedMean]]]:
     """The figures of a benchmark beside its accuracy, with the means that each is made of.
 
@@ -120,7 +119,7 @@ def benchmark_figures(
                 yield name, means
 
 
-def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> list[PairedMean]:
+def own_means(a: Samples, b: Samples, matched: MatchedDocuments) -> list[PairedMean]:
     """The means that the main figure of a task is made of; none where it has none of both runs.
 
     It is one, the mean of its documents' values, except for subsets whose own figure is no mean of
@@ -128,10 +127,10 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
     """
     suite = suite_of(a.result.metadata)
     subsets: Mapping[str, Figure] = {} if suite is None else suite.subset_figures
-    known = [one for one in a.documents.evidence if one is not None]
-    if known and known[0][0] in subsets and np.isnan(a.documents.values).all():
+    known = [one for one in a.evidence if one is not None]
+    if known and known[0][0] in subsets and a.documents.value.isna().all():
         return _composed(a, b, matched, subsets[known[0][0]])
-    values = a.documents.values[matched.a], b.documents.values[matched.b]
+    values = a.documents.value.to_numpy()[matched.a], b.documents.value.to_numpy()[matched.b]
     have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
     if not have_both.any():
         return []
@@ -142,13 +141,13 @@ def own_means(a: Observations, b: Observations, matched: MatchedDocuments) -> li
 
 
 def _composed(
-    a: Observations, b: Observations, matched: MatchedDocuments, composition: Figure
+    a: Samples, b: Samples, matched: MatchedDocuments, composition: Figure
 ) -> list[PairedMean]:
-    if not a.documents.evidence or not b.documents.evidence:
+    if not a.evidence or not b.evidence:
         return []
     found: list[tuple[Any, Any, int]] = []
     for number_a, number_b in zip(matched.a.tolist(), matched.b.tolist(), strict=True):
-        of_a, of_b = a.documents.evidence[number_a], b.documents.evidence[number_b]
+        of_a, of_b = a.evidence[number_a], b.evidence[number_b]
         if of_a is not None and of_b is not None:
             found.append((of_a, of_b, number_a))
     keys = _prompt_keys(a, np.array([number for _, _, number in found], np.int64))
@@ -168,27 +167,26 @@ def _composed(
     ]
 
 
-def _prompt_keys(observed: Observations, numbers: Indices) -> list[Hashable]:
-    keys = observed.documents.prompt_keys
-    return [keys[number] for number in observed.documents.prompts[numbers].tolist()]
+def _prompt_keys(observed: Samples, numbers: Indices) -> list[Hashable]:
+    keys = observed.prompt_keys
+    return [keys[number] for number in observed.documents.prompt.to_numpy()[numbers].tolist()]
 
 
 def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
     """Numbers of items, equal where they share a prompt, directly or through others."""
-    parent: dict[Hashable, Hashable] = {}
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
 
-    def root(key: Hashable) -> Hashable:
-        while parent.setdefault(key, key) != key:
-            parent[key] = parent[parent[key]]
-            key = parent[key]
-        return key
-
-    for first, *others in prompts:
-        for other in others:
-            parent[root(other)] = root(first)
-    roots = [root(keys[0]) for keys in prompts]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(roots))}
-    return np.array([numbers[key] for key in roots], np.int64)
+    numbers: dict[Hashable, int] = {}
+    items = [item for item, keys in enumerate(prompts) for _ in keys]
+    # After the items come the prompts.
+    others = [
+        len(prompts) + numbers.setdefault(key, len(numbers)) for keys in prompts for key in keys
+    ]
+    total = len(prompts) + len(numbers)
+    links = coo_array((np.ones(len(items)), (items, others)), shape=(total, total))
+    clusters = connected_components(links, directed=False)[1][: len(prompts)]
+    return np.asarray(clusters, np.int64)
 
 
 def _are_shares(mean: PairedMean) -> bool:

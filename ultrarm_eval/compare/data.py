@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ultrarm_eval.compare.comparison import Comparison, Row
-from ultrarm_eval.compare.conclusions import LEVEL
+from ultrarm_eval.compare.statements import LEVEL
 from ultrarm_eval.runs.plain import as_plain
 from ultrarm_eval.show.table import csv_text
 

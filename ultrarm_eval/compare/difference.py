@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr, ndtri
 
-from ultrarm_eval.runs.columns import Indices, Numbers
+from ultrarm_eval.runs.samples import Indices, Numbers
 from ultrarm_eval.stats.checks import ROUNDING
 from ultrarm_eval.stats.clustered import clustered_interval
 from ultrarm_eval.stats.intervals import Interval, constant_interval
-from ultrarm_eval.stats.paired import mcnemar_exact, sign_flip_test
+from ultrarm_eval.stats.significance import mcnemar_exact, sign_flip_test
 
 MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"
 
@@ -129,16 +130,14 @@ def unpaired_difference(
         b: The second run's.
         documents: How many documents both are over.
     """
-    from scipy.stats import norm
-
     (first, error_a), (second, error_b) = a, b
     difference = second - first
     error = 0.0 if error_a is None or error_b is None else float(np.hypot(error_a, error_b))
     if not error > 0:
         return Difference(first, second, difference, None, None, None, documents)
-    reach = float(norm.ppf(0.975)) * error
+    reach = float(ndtri(0.975)) * error
     interval = Interval(difference - reach, difference + reach, 0.95, "normal, unpaired")
-    p_value = min(1.0, 2 * float(norm.sf(abs(difference) / error)))
+    p_value = min(1.0, 2 * float(ndtr(-abs(difference) / error)))
     return Difference(first, second, difference, interval, UNPAIRED, p_value, documents)
 
 

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from ultrarm_eval.compare.compared_tasks import Part
 from ultrarm_eval.compare.comparison import Comparison, Row
-from ultrarm_eval.compare.conclusions import is_shown
-from ultrarm_eval.compare.statements import small_parts_note, statements
+from ultrarm_eval.compare.parts import Part
+from ultrarm_eval.compare.statements import is_shown, small_parts_note, statements
 from ultrarm_eval.show.page import render_page
 
 _TESTS = {

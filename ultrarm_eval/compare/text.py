@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from ultrarm_eval.cli.printable import printable
-from ultrarm_eval.compare.compared_tasks import Part
 from ultrarm_eval.compare.comparison import Comparison, Row
+from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import small_parts_note, statements
 from ultrarm_eval.show.formats import (
     NONE,

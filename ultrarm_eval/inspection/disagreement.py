@@ -13,11 +13,11 @@ from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import json_lines
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.judged_document import JudgedDocument, read_sample
-from ultrarm_eval.runs.sample_lines import sample_lines
+from ultrarm_eval.runs.sample import Sample, read_sample
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.sources.preference_data import PreferenceData
 
@@ -131,15 +131,13 @@ def _read_samples(result: TaskResult, samples: _Samples) -> None:
     path = result.samples_path
     if path is None:
         return
-    for line in sample_lines(path):
-        if isinstance(line.content, DataError):
-            samples.damaged += 1
-            continue
-        document: Any = line.content.get("doc")
-        if not is_comparison(document):
-            continue
+    for line in json_lines(path):
         try:
-            judged = read_sample(line.content, result.metadata, f"{path}, line {line.number}")
+            content = line.parsed()
+            document: Any = content.get("doc")
+            if not is_comparison(document):
+                continue
+            judged = read_sample(content, result.metadata, f"{path}, line {line.number}")
         except DataError:
             samples.damaged += 1
             continue
@@ -148,7 +146,7 @@ def _read_samples(result: TaskResult, samples: _Samples) -> None:
             samples.by_digest.setdefault(_digest(judged), []).append(sampled)
 
 
-def _digest(judged: JudgedDocument) -> bytes:
+def _digest(judged: Sample) -> bytes:
     turns = [
         {name: well_formed(str(message.get(name))) for name in ("role", "content")}
         for message in judged.prompt
@@ -156,7 +154,7 @@ def _digest(judged: JudgedDocument) -> bytes:
     return texts_digest(turns, map(well_formed, judged.completions))
 
 
-def _sampled(document: Mapping[str, Any], judged: JudgedDocument, result: TaskResult) -> _Sampled:
+def _sampled(document: Mapping[str, Any], judged: Sample, result: TaskResult) -> _Sampled:
     # A benchmark's item has none: which of its answers are right is what its row is rated by.
     preference = str(document["preference"]) if "preference" in document else None
     gap = checked_min_gap(result.metadata.get("min_gap", 0))

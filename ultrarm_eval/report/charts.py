@@ -13,7 +13,7 @@ from ultrarm_eval.report.lengths import LengthReport
 from ultrarm_eval.report.margins import CalibrationReport, MarginReport
 from ultrarm_eval.report.ranks import RankConfusion
 from ultrarm_eval.report.task_report import TaskReport
-from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
 from ultrarm_eval.show.formats import count
 

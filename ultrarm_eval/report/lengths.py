@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
-from ultrarm_eval.runs.columns import Numbers
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios, bootstrap_statistic
 from ultrarm_eval.stats.intervals import Interval, constant_interval
@@ -63,42 +62,36 @@ class LengthReport:
     by_length: tuple[LengthRange, ...]
 
 
-def length_report(observations: Observations) -> LengthReport | None:
+def length_report(samples: Samples) -> LengthReport | None:
     """What length explains; None for a task without pairs."""
-    pairs = observations.pairs
+    pairs = samples.pairs
     if not len(pairs):
         return None
-    difference = pairs.chosen_length - pairs.rejected_length
-    longest = np.where(difference == 0, 0.5, (difference > 0).astype(np.float64))
-    _, prompts = np.unique(observations.documents.prompts[pairs.document], return_inverse=True)
-    ones = np.ones(len(pairs))
-    pick = np.bincount(prompts, longest)[:, None], np.bincount(prompts, ones)[:, None]
-    # Credit and number of pairs by prompt, where the better answer is longer and where shorter.
-    splits = np.column_stack(
-        [
-            np.bincount(prompts, weights * mask)
-            for mask in (difference > 0, difference < 0)
-            for weights in (pairs.credit, ones)
-        ]
+    difference = (pairs.chosen_length - pairs.rejected_length).to_numpy()
+    credit, margin = pairs.credit.to_numpy(), pairs.margin.to_numpy()
+    longer, shorter = (1.0 * mask for mask in (difference > 0, difference < 0))
+    longest = np.where(difference == 0, 0.5, longer)
+    sums = samples.by_prompt(
+        longest, np.ones(len(pairs)), credit * longer, longer, credit * shorter, shorter
     )
+    # Credit and number of pairs by prompt, where the better answer is longer and where shorter.
+    splits = sums[:, 2:]
     unequal = difference != 0
-    prefers = np.where(pairs.margin == 0, 0.5, (pairs.margin > 0) == (difference > 0))
-    completions = observations.completions
+    prefers = np.where(margin == 0, 0.5, (margin > 0) == (difference > 0))
+    completions = samples.completions
     return LengthReport(
         float(longest.mean()),
-        bootstrap_ratios(*pick, bounds=(0.0, 1.0))[0],
+        bootstrap_ratios(sums[:, :1], sums[:, 1:2], bounds=(0.0, 1.0))[0],
         length_controlled_accuracy([splits.sum(axis=0).tolist()]),
         _length_controlled_interval(splits),
         float(prefers[unequal].mean()) if unequal.any() else None,
         rank_correlation(completions.reward, completions.length),
-        _by_length(completions.length, completions.reward),
+        _by_length(completions.length.to_numpy(), completions.reward.to_numpy()),
     )
 
 
 def _length_controlled_interval(splits: NDArray[Any]) -> Interval | None:
-    found = bootstrap_statistic(
-        lambda weights: length_controlled_accuracy([(weights @ splits).tolist()]), len(splits)
-    )
+    found = bootstrap_statistic(lambda sums: length_controlled_accuracy([sums.tolist()]), splits)
     if found is not None and found.low == found.high:
         # No prompt differs from the others: other prompts still may.
         return constant_interval(found.low, len(splits), level=found.level, bounds=(0.0, 1.0))

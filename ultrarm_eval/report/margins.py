@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ultrarm_eval.runs.columns import Numbers
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.calibration import (
     ReliabilityBin,
     expected_calibration_error,
@@ -73,9 +72,9 @@ class CalibrationReport:
     nll_at_temperature: float | None
 
 
-def margin_report(observations: Observations) -> MarginReport | None:
+def margin_report(samples: Samples) -> MarginReport | None:
     """How the margins are spread; None for a task without pairs."""
-    margins = observations.pairs.margin
+    margins = samples.pairs.margin.to_numpy()
     if not len(margins):
         return None
     low, high = np.quantile(margins, [0.25, 0.75])
@@ -100,10 +99,9 @@ def margin_report(observations: Observations) -> MarginReport | None:
     )
 
 
-def calibration_report(observations: Observations) -> CalibrationReport | None:
+def calibration_report(samples: Samples) -> CalibrationReport | None:
     """How calibrated the margins are; None for a task without pairs."""
-    pairs = observations.pairs
-    margins = pairs.margin
+    margins = samples.pairs.margin.to_numpy()
     if not len(margins):
         return None
     temperature = fit_temperature(margins)

@@ -10,7 +10,7 @@ from ultrarm_eval.report.facts import Fact
 from ultrarm_eval.report.report import JudgeReport
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.figure import Figure
-from ultrarm_eval.runs.judged_document import REFERENCE
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.formats import count, figure_interval, figure_value, interval, percent
 

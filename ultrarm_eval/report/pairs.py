@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.report.worth_reading import (
@@ -21,9 +22,11 @@ from ultrarm_eval.report.worth_reading import (
     first_of_each,
     read_texts,
 )
-from ultrarm_eval.runs.columns import Numbers
+from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.matching import match_documents, match_pairs
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Samples
+from ultrarm_eval.runs.shared_tasks import shared_tasks
+from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.page import size_in_page
 from ultrarm_eval.show.text import visible_name
 
@@ -77,7 +80,7 @@ class ShownPair:
     Attributes:
         judge: Label of the judge whose report it is in.
         task: Title of its task.
-        kind: What its sides are, see `ultrarm_eval.runs.judged_document`.
+        kind: What its sides are, see `ultrarm_eval.runs.sample`.
         reason: Why it is shown.
         document: The harness's number of its document.
         parts: What the document belongs to.
@@ -121,45 +124,52 @@ class Candidate:
     Attributes:
         judge: Label of the judge.
         task: Title of the task.
-        observations: The task's samples.
+        samples: The task's samples.
         chosen: The pair, and why.
         others: Rewards of the same pair by other judges.
     """
 
     judge: str
     task: str
-    observations: Observations
+    samples: Samples
     chosen: ChosenPair
     others: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def candidates(judge: str, task: str, observations: Observations, each: int) -> list[Candidate]:
+def candidates(judge: str, task: str, samples: Samples, each: int) -> list[Candidate]:
     """The pairs of a task that are worth reading, for each reason the worst first."""
-    if not len(observations.pairs):
+    if not len(samples.pairs):
         return []
-    return [
-        Candidate(judge, task, observations, chosen) for chosen in choose_pairs(observations, each)
-    ]
+    return [Candidate(judge, task, samples, chosen) for chosen in choose_pairs(samples, each)]
 
 
-def disagreements(samples: Mapping[str, Mapping[str, Observations]], each: int) -> list[Candidate]:
+def disagreements(
+    evaluations: Sequence[Evaluation], samples: Mapping[str, Mapping[str, Samples]], each: int
+) -> list[Candidate]:
     """The pairs that one judge orders one way and another the other, the surest first.
 
     Rewards of different judges have different scales: a margin counts in units of the root mean
     square of its judge's margins in the task.
 
     Args:
-        samples: Samples by judge and task.
+        evaluations: The judges' results.
+        samples: Their samples by label and title of the task.
         each: The most pairs of each task and two judges; of one document at most one.
     """
     found = []
-    for first, second in itertools.combinations(samples, 2):
-        for task in samples[first]:
-            both = [samples[judge].get(task) for judge in (first, second)]
-            if all(one is not None and one.digest is not None for one in both):
-                found += _of_two(
-                    task, (first, samples[first][task]), (second, samples[second][task]), each
-                )
+    for both in itertools.combinations(evaluations, 2):
+        results = [
+            (place, result) for place, one in enumerate(both) for result in one.tasks.values()
+        ]
+        for task in shared_tasks(results, by_name=True):
+            titles = [_title(both[place], result) for place, result in task.results.items()]
+            of_both = [
+                known
+                for place, title in zip(task.results, titles, strict=True)
+                if (known := samples[both[place].label].get(title)) is not None and known.digest
+            ]
+            if len(of_both) == 2:
+                found += _of_two(titles[0], both, of_both, each)
     return found
 
 
@@ -199,30 +209,32 @@ def _in_turns(given: Sequence[Candidate]) -> Iterator[int]:
 
 
 def _shown(candidate: Candidate) -> ShownPair:
-    observations, pair = candidate.observations, candidate.chosen.pair
-    pairs, documents = observations.pairs, observations.documents
-    document = int(pairs.document[pair])
-    texts = read_texts(observations, pair)
-    gap = float(pairs.gap[pair])
-    number = documents.numbers[document]
+    samples, pair = candidate.samples, candidate.chosen.pair
+    of_pair = samples.pairs.iloc[pair]
+    document, gap = int(of_pair.document), float(of_pair.gap)
+    texts = read_texts(samples, pair)
+    number = samples.documents.number[document]
     number = number if isinstance(number, int | str) else None
-    own = float(pairs.chosen_reward[pair]), float(pairs.rejected_reward[pair])
     return ShownPair(
         candidate.judge,
         candidate.task,
-        str(observations.kind),
+        str(samples.kind),
         candidate.chosen.reason,
         visible_name(number) if isinstance(number, str) else number,
         {
-            visible_name(name): visible_name(column[document])
-            for name, column in documents.parts.items()
-            if column[document]
+            visible_name(name): visible_name(part)
+            for name, part in samples.parts.iloc[document].items()
+            if part
         },
         None if gap != gap else round(gap, 6),
-        {candidate.judge: own, **candidate.others},
+        {candidate.judge: _rewards(of_pair), **candidate.others},
         tuple(_cut(content, role) for role, content in texts.prompt),
         *_sides(texts),
     )
+
+
+def _rewards(pair: pd.Series) -> tuple[float, float]:
+    return float(pair.chosen_reward), float(pair.rejected_reward)
 
 
 def _sides(texts: PairTexts) -> tuple[ShownText, ShownText]:
@@ -234,36 +246,37 @@ def _cut(text: str, name: str | None) -> ShownText:
     return ShownText(shown, len(text), None if name is None else visible_name(name))
 
 
+def _title(evaluation: Evaluation, result: TaskResult) -> str:
+    return next(title for title, one in evaluation.tasks.items() if one is result)
+
+
 def _of_two(
-    task: str, first: tuple[str, Observations], second: tuple[str, Observations], each: int
+    task: str, judges: Sequence[Evaluation], samples: Sequence[Samples], each: int
 ) -> list[Candidate]:
-    (label, observations), (other, others) = first, second
-    matched = match_pairs(observations, others, match_documents(observations, others))
+    first, second = samples
+    matched = match_pairs(first, second, match_documents(first, second))
     if not len(matched):
         return []
-    here, there = matched.a, matched.b
-    pairs, of_other = observations.pairs, others.pairs
-    own, theirs = _scaled(pairs.margin)[here], _scaled(of_other.margin)[there]
+    of_first, of_second = first.pairs.iloc[matched.a], second.pairs.iloc[matched.b]
+    own, theirs = (
+        (of_one.margin / _size(one.pairs.margin)).to_numpy()
+        for of_one, one in ((of_first, first), (of_second, second))
+    )
     opposed = np.flatnonzero(own * theirs < 0)
-    order = here[opposed[np.argsort(-np.abs(own - theirs)[opposed], kind="stable")]]
-    there_of = dict(zip(here.tolist(), there.tolist(), strict=True))
+    order = matched.a[opposed[np.argsort(-np.abs(own - theirs)[opposed], kind="stable")]]
+    rewards = of_second.set_axis(matched.a)
     return [
         Candidate(
-            label,
+            judges[0].label,
             task,
-            observations,
+            first,
             ChosenPair(DISAGREEMENT, pair),
-            {
-                other: (
-                    float(of_other.chosen_reward[there_of[pair]]),
-                    float(of_other.rejected_reward[there_of[pair]]),
-                )
-            },
+            {judges[1].label: _rewards(rewards.loc[pair])},
         )
-        for pair in first_of_each(order, pairs.document, each)
+        for pair in first_of_each(order, first.pairs.document.to_numpy(), each)
     ]
 
 
-def _scaled(margins: Numbers) -> Numbers:
-    size = float(np.sqrt(np.mean(margins**2)))
-    return margins / size if size else margins
+def _size(margins: pd.Series) -> float:
+    """The unit of a judge's margins."""
+    return float(np.sqrt(np.mean(margins**2))) or 1.0

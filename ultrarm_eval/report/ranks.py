@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
-from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
 
-from ultrarm_eval.runs.columns import Numbers
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Numbers, Samples
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class RankConfusion:
     shares: tuple[tuple[float, ...], ...]
 
 
-def rank_confusion(observations: Observations) -> RankConfusion | None:
+def rank_confusion(samples: Samples) -> RankConfusion | None:
     """The confusion over the prompts with the most frequent number of rated completions.
 
     Prompts whose ratings are all equal have no order to find, and are left out.
@@ -39,29 +36,22 @@ def rank_confusion(observations: Observations) -> RankConfusion | None:
     Returns:
         The confusion; None where no prompt has three rated completions or more.
     """
-    completions = observations.completions
-    rated = ~np.isnan(completions.rating)
-    documents, ratings = completions.document[rated], completions.rating[rated]
-    rewards = completions.reward[rated]
-    if not len(documents):
-        return None
-    bounds = np.flatnonzero(np.diff(documents, prepend=-1, append=-1))
-    groups = [
-        (ratings[start:stop], rewards[start:stop])
-        for start, stop in itertools.pairwise(bounds)
-        if len(np.unique(ratings[start:stop])) > 1
-    ]
+    rated = samples.completions.dropna(subset="rating")
+    ratings = rated.groupby("document").rating
+    rated = rated[ratings.transform("max") > ratings.transform("min")]
+    sizes = rated.groupby("document").size()
     # The larger number where two are equally frequent, whatever their order.
-    sizes = sorted(Counter(len(group) for group, _ in groups).items(), key=lambda x: (x[1], x[0]))
-    if not sizes or sizes[-1][0] < 3:
+    frequent = [(prompts, size) for size, prompts in sizes.value_counts().items()]
+    prompts, size = max(frequent, default=(0, 0))
+    if size < 3:
         return None
-    size, prompts = sizes[-1]
+    of_size = rated[rated.document.map(sizes) == size]
+    both = (of_size[name].to_numpy().reshape(-1, size) for name in ("rating", "reward"))
     total = np.zeros((size, size))
-    for of_ratings, of_rewards in groups:
-        if len(of_ratings) == size:
-            total += places(of_ratings).T @ places(of_rewards)
+    for of_ratings, of_rewards in zip(*both, strict=True):
+        total += places(of_ratings).T @ places(of_rewards)
     shares = tuple(tuple(float(x) for x in row) for row in total / prompts)
-    return RankConfusion(size, prompts, len(groups) - prompts, shares)
+    return RankConfusion(int(size), int(prompts), len(sizes) - int(prompts), shares)
 
 
 def places(values: Numbers) -> Numbers:

@@ -17,7 +17,7 @@ from ultrarm_eval.report.pairs import (
 from ultrarm_eval.report.task_report import TaskReport, report_task
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.figure import Figure
-from ultrarm_eval.runs.observations import Observations, observe
+from ultrarm_eval.runs.samples import Samples, read_samples
 
 FORMAT = "ultrarm_eval.report/1"
 
@@ -71,9 +71,9 @@ def make_report(evaluations: Sequence[Evaluation], *, pairs: int) -> Report:
         DataError: A file of samples was changed while it was read.
     """
     reports: list[JudgeReport] = []
-    samples: dict[str, dict[str, Observations]] = {}
+    samples: dict[str, dict[str, Samples]] = {}
     for evaluation in evaluations:
-        of_tasks = {title: observe(result) for title, result in evaluation.tasks.items()}
+        of_tasks = {title: read_samples(result) for title, result in evaluation.tasks.items()}
         samples[evaluation.label] = {t: o for t, o in of_tasks.items() if o is not None}
         reports.append(_report_judge(evaluation, of_tasks))
     worth = [
@@ -85,14 +85,12 @@ def make_report(evaluations: Sequence[Evaluation], *, pairs: int) -> Report:
             report.label, task.title, samples[report.label][task.title], pairs
         )
     ]
-    worth = _without_repetitions([*disagreements(samples, pairs), *worth])
+    worth = _without_repetitions([*disagreements(evaluations, samples, pairs), *worth])
     shown, left_out = show_pairs(worth)
     return Report(_title(reports), tuple(reports), tuple(shown), left_out)
 
 
-def _report_judge(
-    evaluation: Evaluation, samples: Mapping[str, Observations | None]
-) -> JudgeReport:
+def _report_judge(evaluation: Evaluation, samples: Mapping[str, Samples | None]) -> JudgeReport:
     tasks = [
         report_task(title, result, samples[title]) for title, result in evaluation.tasks.items()
     ]
@@ -115,15 +113,17 @@ def _without_repetitions(found: Sequence[Candidate]) -> list[Candidate]:
     seen: set[Any] = set()
     kept = []
     for one in found:
-        documents, pairs = one.observations.documents, one.observations.pairs
-        pair = one.chosen.pair
+        samples = one.samples
+        pair = samples.pairs.iloc[one.chosen.pair]
+        document = samples.documents.iloc[int(pair.document)]
         # Without hashes, documents are known by their numbers, which every task has from 0 on.
         key = (
             one.judge,
-            one.task if one.observations.digest is None else None,
-            documents.keys[pairs.document[pair]],
-            int(pairs.chosen[pair]),
-            int(pairs.rejected[pair]),
+            one.task if samples.digest is None else None,
+            document.hash,
+            document.occurrence,
+            pair.chosen,
+            pair.rejected,
         )
         if key not in seen:
             seen.add(key)

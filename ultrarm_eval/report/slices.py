@@ -9,18 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.runs.columns import Numbers
-from ultrarm_eval.runs.judged_document import REFERENCE
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.sample import REFERENCE
+from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios
 from ultrarm_eval.stats.clustered import clustered_interval
 from ultrarm_eval.stats.intervals import Interval
 
 Mask = NDArray[np.bool_]
 
-#: Parts of fewer prompts have no row: of five that all differ alike, a sign-flip test gives 0.0625,
-#: and the interval of a share takes up half of what there is.
-FEWEST_PROMPTS = 6
 # Ranges of a measured thing, as many as can be told apart in a table.
 _RANGES = 5
 _MOST_PARTS = 50
@@ -50,33 +46,33 @@ class Slice:
     pooled: bool = False
 
 
-def all_documents(observations: Observations) -> Slice | None:
+def all_documents(samples: Samples) -> Slice | None:
     """The accuracy over all documents that have one."""
-    everything = np.ones(len(observations.documents), np.bool_)
-    return _of_documents(observations, "task", observations.result.task, everything)
+    everything = np.ones(len(samples.documents), np.bool_)
+    return _of_documents(samples, "task", samples.result.task, everything)
 
 
-def all_pairs(observations: Observations) -> Slice | None:
+def all_pairs(samples: Samples) -> Slice | None:
     """The accuracy over all pairs."""
-    everything = np.ones(len(observations.pairs), np.bool_)
-    return next(iter(_of_pairs(observations, "pairs", [("all pairs", everything)])), None)
+    everything = np.ones(len(samples.pairs), np.bool_)
+    return next(iter(_of_pairs(samples, "pairs", [("all pairs", everything)])), None)
 
 
-def slices(observations: Observations) -> list[Slice]:
+def slices(samples: Samples) -> list[Slice]:
     """The accuracy by source, category, aspect, prompt length, rating gap and relative length."""
     found = [
-        *_by_part(observations),
-        *_by_aspect(observations),
-        *_by_prompt_length(observations),
+        *_by_part(samples),
+        *_by_aspect(samples),
+        *_by_prompt_length(samples),
     ]
-    if len(observations.pairs):
-        found += _by_gap(observations)
-        found += _by_relative_length(observations)
+    if len(samples.pairs):
+        found += _by_gap(samples)
+        found += _by_relative_length(samples)
     return found
 
 
-def _by_part(observations: Observations) -> Iterator[Slice]:
-    for dimension, names in observations.documents.parts.items():
+def _by_part(samples: Samples) -> Iterator[Slice]:
+    for dimension, names in samples.parts.items():
         counts = Counter(names)
         # The largest, in order of name; a table of all of very many could not be read.
         most = sorted(counts, key=lambda name: (-counts[name], name))
@@ -86,48 +82,47 @@ def _by_part(observations: Observations) -> Iterator[Slice]:
             rest = set(most[len(kept) :])
             named.append((f"{len(rest)} others", rest))
         for label, members in named:
-            mask = np.fromiter((name in members for name in names), np.bool_, len(names))
-            part = _of_documents(observations, dimension, label, mask)
+            part = _of_documents(samples, dimension, label, names.isin(members).to_numpy())
             if part is not None:
                 yield part
 
 
-def _by_aspect(observations: Observations) -> Iterator[Slice]:
-    for aspect, values in observations.documents.aspects.items():
+def _by_aspect(samples: Samples) -> Iterator[Slice]:
+    for aspect, values in samples.aspects.items():
         everything = np.ones(len(values), np.bool_)
-        part = _of_documents(observations, "aspect", aspect, everything, values)
+        part = _of_documents(samples, "aspect", aspect, everything, values.to_numpy())
         if part is not None:
             yield part
 
 
-def _by_prompt_length(observations: Observations) -> Iterator[Slice]:
-    lengths = observations.documents.prompt_lengths
+def _by_prompt_length(samples: Samples) -> Iterator[Slice]:
+    lengths = samples.documents.prompt_length.to_numpy()
     if np.isnan(lengths).any():
         return
     for name, mask in ranges(lengths, "characters"):
-        part = _of_documents(observations, "prompt length", name, mask)
+        part = _of_documents(samples, "prompt length", name, mask)
         if part is not None:
             yield part
 
 
-def _by_gap(observations: Observations) -> list[Slice]:
+def _by_gap(samples: Samples) -> list[Slice]:
     # Ratings are exact fractions, their differences here are not.
-    gaps = observations.pairs.gap.round(9)
+    gaps = samples.pairs.gap.round(9).to_numpy()
     # A benchmark's right and wrong answers all differ by one.
     if np.isnan(gaps).any() or len(np.unique(gaps)) < 2:
         return []
-    return _of_pairs(observations, "rating gap", ranges(gaps, ""))
+    return _of_pairs(samples, "rating gap", ranges(gaps, ""))
 
 
-def _by_relative_length(observations: Observations) -> list[Slice]:
-    difference = observations.pairs.chosen_length - observations.pairs.rejected_length
-    better = "answer" if observations.kind == REFERENCE else "better answer"
+def _by_relative_length(samples: Samples) -> list[Slice]:
+    difference = (samples.pairs.chosen_length - samples.pairs.rejected_length).to_numpy()
+    better = "answer" if samples.kind == REFERENCE else "better answer"
     parts = [
         (f"{better} is longer", difference > 0),
         (f"{better} is shorter", difference < 0),
         ("equally long", difference == 0),
     ]
-    return _of_pairs(observations, "length", parts)
+    return _of_pairs(samples, "length", parts)
 
 
 def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
@@ -163,49 +158,47 @@ def _spelled(value: float) -> str:
 
 
 def _of_documents(
-    observations: Observations,
+    samples: Samples,
     dimension: str,
     name: str,
     mask: Mask,
     values: Numbers | None = None,
 ) -> Slice | None:
-    documents = observations.documents
-    values = documents.values if values is None else values
+    documents = samples.documents
+    of_main = values is None
+    values = documents.value.to_numpy() if values is None else values
     mask = mask & ~np.isnan(values)
     if not mask.any():
         return None
     pairs = None
-    if observations.kind is not None and values is documents.values:
-        pairs = int(mask[observations.pairs.document].sum())
+    if samples.kind is not None and of_main:
+        pairs = int(mask[samples.pairs.document].sum())
+    prompts = documents.prompt.to_numpy()
     return Slice(
         dimension,
         name,
         int(mask.sum()),
         pairs,
         float(values[mask].mean()),
-        clustered_interval(values[mask], documents.prompts[mask]),
+        clustered_interval(values[mask], prompts[mask]),
     )
 
 
-def _of_pairs(
-    observations: Observations, dimension: str, parts: Sequence[tuple[str, Mask]]
-) -> list[Slice]:
-    pairs = observations.pairs
+def _of_pairs(samples: Samples, dimension: str, parts: Sequence[tuple[str, Mask]]) -> list[Slice]:
     parts = [(name, mask) for name, mask in parts if mask.any()]
     if not parts:
         return []
-    # Pairs of one prompt share completions, and documents of one prompt the prompt.
-    _, prompts = np.unique(observations.documents.prompts[pairs.document], return_inverse=True)
-    credit = [np.bincount(prompts, pairs.credit * mask) for _, mask in parts]
-    count = [np.bincount(prompts, mask.astype(np.float64)) for _, mask in parts]
-    intervals = bootstrap_ratios(np.column_stack(credit), np.column_stack(count), bounds=(0.0, 1.0))
+    credit, document = samples.pairs.credit.to_numpy(), samples.pairs.document.to_numpy()
+    masks = [mask.astype(np.float64) for _, mask in parts]
+    sums = samples.by_prompt(*(credit * mask for mask in masks), *masks)
+    intervals = bootstrap_ratios(*np.hsplit(sums, 2), bounds=(0.0, 1.0))
     return [
         Slice(
             dimension,
             name,
-            len(np.unique(pairs.document[mask])),
+            len(np.unique(document[mask])),
             int(mask.sum()),
-            float(pairs.credit[mask].mean()),
+            float(credit[mask].mean()),
             interval,
             pooled=True,
         )

@@ -17,7 +17,6 @@ from ultrarm_eval.report.margins import (
 )
 from ultrarm_eval.report.ranks import RankConfusion, rank_confusion
 from ultrarm_eval.report.slices import (
-    FEWEST_PROMPTS,
     Slice,
     all_documents,
     all_pairs,
@@ -25,9 +24,10 @@ from ultrarm_eval.report.slices import (
 )
 from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.identity import mapping
-from ultrarm_eval.runs.judged_document import PREFERENCE, REFERENCE
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE
+from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 # Between the same figure added up in another order.
 _ROUNDING = 1e-9
@@ -40,7 +40,7 @@ class TaskReport:
     Attributes:
         title: What the report calls it.
         task: The task's name.
-        kind: What its pairs are, see `ultrarm_eval.runs.judged_document`; None without pairs.
+        kind: What its pairs are, see `ultrarm_eval.runs.sample`; None without pairs.
         main: The figure to quote; None where an interrupted run has none.
         figures: All figures.
         data: The data it was made of, and its digest.
@@ -139,13 +139,13 @@ class TaskReport:
         return None if self.are_pairs else self.pooled
 
 
-def report_task(title: str, result: TaskResult, observations: Observations | None) -> TaskReport:
+def report_task(title: str, result: TaskResult, samples: Samples | None) -> TaskReport:
     """Reports on a task.
 
     Args:
         title: What the report calls it.
         result: The harness's figures.
-        observations: Its samples, if they are there.
+        samples: Its samples, if they are there.
     """
     metadata = result.metadata
     about: dict[str, Any] = {
@@ -167,36 +167,36 @@ def report_task(title: str, result: TaskResult, observations: Observations | Non
             counts[name] = metadata[name]
     data = {"data": metadata.get("data_used"), "documents": result.documents}
     remarks = list(_remarks(result))
-    if observations is None:
+    if samples is None:
         remarks.append(_without_samples(result))
         data["digest"] = metadata.get("data_digest")
         return TaskReport(kind=None, data=data, counts=counts, remarks=tuple(remarks), **about)
-    counts |= observations.counts
-    remarks += observations.remarks
-    remarks += _disagreeing(result, observations)
-    about["are_pairs"] = _are_pairs(observations)
-    data |= {"documents": len(observations.documents), "digest": observations.digest}
-    has_labels = observations.kind == PREFERENCE
+    counts |= samples.counts
+    remarks += samples.remarks
+    remarks += _disagreeing(result, samples)
+    about["are_pairs"] = _are_pairs(samples)
+    data |= {"documents": len(samples.documents), "digest": samples.digest}
+    has_labels = samples.kind == PREFERENCE
     return TaskReport(
-        kind=observations.kind,
+        kind=samples.kind,
         data=data,
         counts=counts,
-        overall=all_documents(observations),
-        pooled=all_pairs(observations),
-        slices=tuple(slices(observations)),
-        margins=margin_report(observations),
-        calibration=calibration_report(observations) if has_labels else None,
-        lengths=length_report(observations),
-        ranks=rank_confusion(observations),
+        overall=all_documents(samples),
+        pooled=all_pairs(samples),
+        slices=tuple(slices(samples)),
+        margins=margin_report(samples),
+        calibration=calibration_report(samples) if has_labels else None,
+        lengths=length_report(samples),
+        ranks=rank_confusion(samples),
         remarks=tuple(remarks),
         **about,
     )
 
 
-def _are_pairs(observations: Observations) -> bool:
-    total = len(observations.documents)
-    of_each = np.bincount(observations.pairs.document, minlength=total)
-    answers = np.bincount(observations.completions.document, minlength=total)
+def _are_pairs(samples: Samples) -> bool:
+    total = len(samples.documents)
+    of_each = np.bincount(samples.pairs.document, minlength=total)
+    answers = np.bincount(samples.completions.document, minlength=total)
     return bool((of_each == 1).all() and (answers == 2).all())
 
 
@@ -225,11 +225,11 @@ def _remarks(result: TaskResult) -> list[str]:
     return remarks
 
 
-def _disagreeing(result: TaskResult, observations: Observations) -> list[str]:
+def _disagreeing(result: TaskResult, samples: Samples) -> list[str]:
     """Says so where the samples are not those that the figures were made of."""
     found = []
     expected = result.documents
-    total = len(observations.documents) + observations.counts.get("documents_without_score", 0)
+    total = len(samples.documents) + samples.counts.get("documents_without_score", 0)
     if expected is not None and total != expected:
         found.append(
             f"The results are of {expected} documents and the samples of {total}: the file of "

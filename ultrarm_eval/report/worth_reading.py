@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.errors import DataError
-from ultrarm_eval.runs.judged_document import REFERENCE, read_sample
-from ultrarm_eval.runs.observations import Observations
-from ultrarm_eval.runs.sample_lines import sample_at
+from ultrarm_eval.runs.sample import REFERENCE
+from ultrarm_eval.runs.samples import Numbers, Samples, sample_at
 
 #: Why a pair is shown.
 MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
@@ -21,6 +19,8 @@ MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
     "judges disagree",
     "random",
 )
+# A margin is small up to this share of the median one, without its sign.
+_SMALL = 0.5
 # A drawn pair shows what is usual beside the extremes.
 _SEED = 0
 
@@ -57,33 +57,39 @@ class PairTexts:
     rejected_name: str | None
 
 
-def choose_pairs(observations: Observations, each: int) -> list[ChosenPair]:
+def choose_pairs(samples: Samples, each: int) -> list[ChosenPair]:
     """The most confident mistakes, the smallest margins, and some drawn at random.
 
     Args:
-        observations: The samples of a task.
+        samples: The samples of a task.
         each: The most pairs of each reason. Of one document there is at most one for a reason, so
             that one strange prompt does not fill the page.
 
     Returns:
         The pairs, each for its first reason.
     """
-    pairs = observations.pairs
-    margin = pairs.margin
+    pairs = samples.pairs
+    margin, document = pairs.margin.to_numpy(), pairs.document.to_numpy()
     wrong = np.flatnonzero(margin < 0)
     drawn = np.random.default_rng(_SEED).permutation(len(pairs))
     found: dict[int, str] = {}
     for reason, order in (
         (
-            LOSS if observations.kind == REFERENCE else MISTAKE,
+            LOSS if samples.kind == REFERENCE else MISTAKE,
             wrong[np.argsort(margin[wrong], kind="stable")],
         ),
-        (CLOSE, np.argsort(np.abs(margin), kind="stable")),
+        (CLOSE, _smallest(np.abs(margin))),
         (ANY, drawn),
     ):
-        for pair in first_of_each(order, pairs.document, each, found):
+        for pair in first_of_each(order, document, each, found):
             found[pair] = reason
     return [ChosenPair(reason, pair) for pair, reason in found.items()]
+
+
+def _smallest(sizes: Numbers) -> NDArray[np.intp]:
+    """The pairs of small margins, the smallest first: more of them would be no small ones."""
+    order = np.argsort(sizes, kind="stable")
+    return order[sizes[order] <= _SMALL * np.median(sizes)] if len(sizes) else order
 
 
 def first_of_each(
@@ -104,26 +110,19 @@ def first_of_each(
     return found
 
 
-def read_texts(observations: Observations, pair: int) -> PairTexts:
+def read_texts(samples: Samples, pair: int) -> PairTexts:
     """Reads a pair's texts from the file of samples.
 
     Raises:
         DataError: The file was changed since it was read.
     """
-    pairs, documents = observations.pairs, observations.documents
-    path = observations.result.samples_path
-    if path is None:
-        raise DataError(f"The samples of {observations.result.task} are no longer there.")
-    where = f"{path}, byte {documents.starts[pairs.document[pair]]}"
-    sample = sample_at(path, int(documents.starts[pairs.document[pair]]))
-    document = read_sample(sample, observations.result.metadata, where)
-    if document is None:
-        raise DataError(f"{where}: the file was changed while it was read.")
-    chosen, rejected = int(pairs.chosen[pair]), int(pairs.rejected[pair])
+    of_pair = samples.pairs.iloc[pair]
+    sample = sample_at(samples, int(of_pair.document))
+    chosen, rejected = int(of_pair.chosen), int(of_pair.rejected)
     return PairTexts(
-        tuple((str(m.get("role")), str(m.get("content"))) for m in document.prompt),
-        document.completions[chosen],
-        document.completions[rejected],
-        document.names[chosen],
-        document.names[rejected],
+        tuple((str(m.get("role")), str(m.get("content"))) for m in sample.prompt),
+        sample.completions[chosen],
+        sample.completions[rejected],
+        sample.names[chosen],
+        sample.names[rejected],
     )

@@ -14,8 +14,12 @@ def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
     Args:
         keys: The harness's hash of each document, and which of those with this hash it is.
     """
-    lines = sorted(f"{digest}:{occurrence}" for digest, occurrence in keys)
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+    return text_digest("\n".join(sorted(f"{digest}:{number}" for digest, number in keys)))
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of a text, also of one with halves of surrogate pairs."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:

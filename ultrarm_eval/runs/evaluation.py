@@ -221,7 +221,7 @@ def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
             settings = written(task_settings(result.run, name))
             by_settings.setdefault(settings, []).append(result)
         for alike in by_settings.values():
-            best = max(alike, key=_worth)
+            best = max(alike, key=lambda result: result.worth)
             counting.append(best)
             remarks += _damaged(best)
             if len(alike) > 1:
@@ -248,8 +248,3 @@ def _told(superseded: Sequence[tuple[str, int, str]]) -> Iterator[str]:
         names.setdefault((number, counts), []).append(name)
     for (number, counts), of_tasks in names.items():
         yield f"{', '.join(of_tasks)}: {number} runs with these settings; {counts} counts."
-
-
-def _worth(result: TaskResult) -> tuple[bool, bool, bool, str]:
-    has_samples = result.samples_path is not None
-    return bool(result.figures), not result.parts, has_samples, result.run.stamp

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
 
-from ultrarm_eval.runs.columns import Indices, Numbers, PairColumns
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.samples import Indices, Numbers, Samples
+
+_DOCUMENT = ["hash", "occurrence"]
+_PAIR = ["document", "chosen", "rejected"]
 
 
 @dataclass(frozen=True)
@@ -55,79 +57,58 @@ class MatchedPairs:
         return len(self.a)
 
 
-def match_documents(a: Observations, b: Observations) -> MatchedDocuments:
+def match_documents(a: Samples, b: Samples) -> MatchedDocuments:
     """Matches by document hash and by which of those with this hash it is.
 
     Of a document that one run has more often, what is too many is matched with nothing.
     """
-    of_a, of_b = _numbers(a), _numbers(b)
-    common = sorted(of_a.keys() & of_b.keys())
-    places: dict[int, int] = {}
+    of_a = a.documents[[*_DOCUMENT, "prompt"]].reset_index(names="a")
+    both = of_a.merge(b.documents[_DOCUMENT].reset_index(names="b"), on=_DOCUMENT, sort=True)
     # Documents without a prompt count as prompts of their own, even where they are the same.
-    of_hash: dict[str, int] = {}
-    prompts = []
-    for key in common:
-        prompt = of_hash.setdefault(key[0], int(a.documents.prompts[of_a[key]]))
-        prompts.append(places.setdefault(prompt, len(places)))
+    prompts = both.groupby("hash").prompt.transform("first")
     return MatchedDocuments(
-        _indices([of_a[key] for key in common]),
-        _indices([of_b[key] for key in common]),
-        _indices(prompts),
-        _indices([number for key, number in of_a.items() if key not in of_b]),
-        _indices([number for key, number in of_b.items() if key not in of_a]),
+        both.a.to_numpy(),
+        both.b.to_numpy(),
+        pd.factorize(prompts)[0],
+        np.setdiff1d(a.documents.index, both.a),
+        np.setdiff1d(b.documents.index, both.b),
     )
 
 
-def match_pairs(a: Observations, b: Observations, documents: MatchedDocuments) -> MatchedPairs:
+def match_pairs(a: Samples, b: Samples, documents: MatchedDocuments) -> MatchedPairs:
     """Matches the pairs of matched documents by the numbers of their two completions."""
-    base = 1 + max(
-        (int(side.max()) for o in (a, b) for side in _completions(o.pairs) if len(side)), default=0
-    )
-    known_a, codes_a = _codes(a, documents.a, base)
-    known_b, codes_b = _codes(b, documents.b, base)
-    common, at_a, at_b = np.intersect1d(codes_a, codes_b, assume_unique=True, return_indices=True)
+    of_a, of_b = _pairs_of(a, documents.a, "a"), _pairs_of(b, documents.b, "b")
+    both = of_a.merge(of_b, on=_PAIR, sort=True)
     return MatchedPairs(
-        common // base**2,
-        known_a[at_a],
-        known_b[at_b],
-        len(codes_a) - len(common),
-        len(codes_b) - len(common),
+        both.document.to_numpy(),
+        both.a.to_numpy(),
+        both.b.to_numpy(),
+        len(of_a) - len(both),
+        len(of_b) - len(both),
     )
 
 
-def matched_rewards(
-    a: PairColumns, b: PairColumns, matched: MatchedPairs
-) -> tuple[Numbers, Numbers]:
+def matched_rewards(a: Samples, b: Samples, matched: MatchedPairs) -> tuple[Numbers, Numbers]:
     """The two runs' rewards of each completion that is in a matched pair."""
-    of_a, of_b = (
-        np.concatenate([pairs.chosen_reward[number], pairs.rejected_reward[number]])
-        for pairs, number in ((a, matched.a), (b, matched.b))
-    )
-    places = np.concatenate([side[matched.a] for side in _completions(a)])
-    base = 1 + int(places.max(initial=0))
-    _, first = np.unique(np.tile(matched.document, 2) * base + places, return_index=True)
-    return of_a[first], of_b[first]
+    of_a, of_b = a.pairs.iloc[matched.a], b.pairs.iloc[matched.b]
+    rewards = pd.concat(
+        pd.DataFrame(
+            {
+                "document": matched.document,
+                "completion": of_a[side].to_numpy(),
+                "a": of_a[f"{side}_reward"].to_numpy(),
+                "b": of_b[f"{side}_reward"].to_numpy(),
+            }
+        )
+        for side in ("chosen", "rejected")
+    ).drop_duplicates(["document", "completion"])
+    return rewards.a.to_numpy(), rewards.b.to_numpy()
 
 
-def _numbers(observations: Observations) -> dict[tuple[str, int], int]:
-    return {key: number for number, key in enumerate(observations.documents.keys)}
-
-
-def _completions(pairs: PairColumns) -> tuple[Indices, Indices]:
-    return pairs.chosen, pairs.rejected
-
-
-def _codes(
-    observations: Observations, matched: Indices, base: int
-) -> tuple[NDArray[np.intp], Indices]:
-    """Of the pairs of matched documents the number, and what makes it the same in both runs."""
-    places = np.full(len(observations.documents), -1, np.int64)
+def _pairs_of(samples: Samples, matched: Indices, name: str) -> pd.DataFrame:
+    """The pairs of matched documents, by the documents' places and with their own numbers."""
+    places = np.full(len(samples.documents), -1, np.int64)
     places[matched] = np.arange(len(matched))
-    pairs = observations.pairs
-    known = np.flatnonzero(places[pairs.document] >= 0)
-    document = places[pairs.document[known]]
-    return known, (document * base + pairs.chosen[known]) * base + pairs.rejected[known]
-
-
-def _indices(numbers: list[int]) -> Indices:
-    return np.array(numbers, np.int64)
+    pairs = samples.pairs[_PAIR].reset_index(names=name)
+    pairs["document"] = places[pairs.document]
+    return pairs[pairs.document >= 0]

@@ -9,23 +9,6 @@ from typing import Any
 
 #: Metadata of a dataclass's field that is no part of its JSON.
 NOT_WRITTEN = {"json": False}
-# What the harness writes has less than ten; each level takes several of Python's frames.
-_DEEPEST = 100
-
-
-def is_too_deep(value: Any) -> bool:
-    """Whether JSON values lie so deep in each other that work on them would overflow the stack."""
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            item
-            for one in level
-            if isinstance(one, dict | list)
-            for item in (one.values() if isinstance(one, dict) else one)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def as_plain(value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import json_lines, read_json
 from ultrarm_eval.runs.numbers import finite
-from ultrarm_eval.runs.plain import is_too_deep
-from ultrarm_eval.runs.sample_lines import sample_lines
 
 #: The time in a file's name.
 STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
@@ -21,6 +19,7 @@ STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
 _RESULTS = re.compile(rf".+_({STAMP})\.json")
 # Arguments of a model that the harness takes for its name; without any it draws one.
 _NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
+_DAMAGED = "The file is damaged or cut off."
 # In seconds since 1970: the year 2200. What is outside of it is no date.
 _LAST = 7.3e9
 _DRAWN = re.compile(r"[a-z0-9]{8}")
@@ -79,10 +78,8 @@ class Run:
                 f"{path}: there are no samples of {task} beside the results. Run lm_eval with "
                 "--log_samples."
             )
-        for line in sample_lines(path):
-            if isinstance(line.content, DataError):
-                raise line.content
-            yield line.content
+        for line in json_lines(path):
+            yield line.parsed(_DAMAGED)
 
 
 def find_runs(given: str, task: str) -> list[Run]:
@@ -143,17 +140,7 @@ def read_run(path: Path) -> Run:
         raise DataError(
             f"{path}: this is no results file of lm_eval (results_TIME.json), nor a folder of them."
         )
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(f"{path}: the file cannot be read ({error.strerror}).") from error
-    # A number of thousands of digits is a ValueError and no JSONDecodeError.
-    except (ValueError, RecursionError) as error:
-        raise DataError(
-            f"{path}: this is no readable JSON ({error}); the file is damaged or cut off."
-        ) from error
-    if is_too_deep(results):
-        raise DataError(f"{path}: this JSON is nested too deeply; the file is damaged.")
+    results = read_json(path, mend=_DAMAGED)
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
         raise DataError(f"{path}: this JSON has no 'results' of lm_eval.")
     return Run(path, named[1], results)

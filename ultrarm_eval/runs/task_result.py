@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.runs.digest import samples_digest
+from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import json_lines
+from ultrarm_eval.runs.digest import samples_digest, text_digest
 from ultrarm_eval.runs.figure import Figure, harness_interval
 from ultrarm_eval.runs.identity import mapping, member_tasks
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
-from ultrarm_eval.runs.sample_lines import sample_lines
 
 #: The metric that leaderboards read.
 MAIN_METRIC = "acc"
@@ -54,17 +56,31 @@ class TaskResult:
         found = mapping(mapping(self.run.results.get("configs")).get(self.task)).get("metadata")
         return mapping(found)
 
-    @property
+    @cached_property
     def data_digest(self) -> str | None:
         """Equal for runs over the same documents; None for a run without samples.
 
-        Results of older versions do not hold it: then the samples are read.
+        Results of older versions do not hold it: then the samples are read. Of a group it is one
+        for the documents of all its tasks.
         """
+        if self.members != (self,):
+            digests = [(one.task, one.data_digest) for one in self.members]
+            known = [f"{task}:{digest}" for task, digest in sorted(digests, key=str) if digest]
+            return text_digest("\n".join(known)) if len(known) == len(digests) else None
         stored = self.metadata.get("data_digest")
         if stored is not None or self.samples_path is None:
             return None if stored is None else str(stored)
-        lines = (line.content for line in sample_lines(self.samples_path))
-        return samples_digest(line for line in lines if isinstance(line, dict))
+        return samples_digest(_readable(self.samples_path))
+
+    @property
+    def worth(self) -> tuple[bool, bool, bool, str]:
+        """Of several results of one task the greatest counts.
+
+        One with figures before one without, one over all the data before one over a part, then one
+        with samples, and then the newest.
+        """
+        has_samples = self.samples_path is not None
+        return bool(self.figures), not self.parts, has_samples, self.run.stamp
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -125,14 +141,14 @@ class TaskResult:
             harness_interval(metric, value, known, documents),
         )
 
-    @functools.cached_property
+    @cached_property
     def members(self) -> tuple[TaskResult, ...]:
         """What the run says about each task of a group; of a task this result alone."""
         names = member_tasks(self.run, self.task)
         figures = {name: mapping(self.run.results["results"].get(name)) for name in names}
         return tuple(TaskResult(name, self.run, figures[name]) for name in names) or (self,)
 
-    @functools.cached_property
+    @cached_property
     def all_documents(self) -> int | None:
         """How many documents were evaluated, of a group in all its tasks; None if not known."""
         counts = [one.documents for one in self.members]
@@ -157,8 +173,11 @@ class TaskResult:
     def in_sample(self) -> bool:
         """Whether the judge was trained on the task's data.
 
-        Where a model writes and a judge scores, it is that judge which may know the data.
+        Where a model writes and a judge scores, it is that judge which may know the data. Of a
+        group, whether it was on those of any of its tasks.
         """
+        if self.members != (self,):
+            return any(one.in_sample for one in self.members)
         named = self.metadata.get("in_sample_for")
         judge = mapping(self.metadata.get("judge_used")).get("pretrained", self.run.model)
         return isinstance(named, list | tuple) and judge in named
@@ -169,17 +188,16 @@ class TaskResult:
 
         Of a group, what made it see a part of any of its tasks' data.
         """
-        tasks = member_tasks(self.run, self.task) or (self.task,)
         samples = self.run.config.get("samples")
         given = {
             "limit": self.run.config.get("limit"),
             # A judge that writes critiques has a setting of that name, how many of each answer.
             "samples": samples if isinstance(samples, Mapping) else None,
-            "shard": _first(TaskResult(one, self.run, {}).metadata.get("shard") for one in tasks),
+            "shard": _first(one.metadata.get("shard") for one in self.members),
         }
         found = {name: value for name, value in given.items() if value is not None}
         # The harness does not write down `--samples`; what it counted tells.
-        counted = _first(self._counted_part(task) for task in tasks)
+        counted = _first(self._counted_part(one.task) for one in self.members)
         return found if found or counted is None else {"documents": counted}
 
     def _counted_part(self, task: str) -> str | None:
@@ -188,6 +206,13 @@ class TaskResult:
         if isinstance(seen, int) and isinstance(all_of_them, int) and seen < all_of_them:
             return f"{seen} of {all_of_them}"
         return None
+
+
+def _readable(path: Path) -> Iterator[dict[str, Any]]:
+    """The samples of a file, damaged ones left out."""
+    for line in json_lines(path):
+        with contextlib.suppress(DataError):
+            yield line.parsed()
 
 
 def _is_odd(stderr: Any) -> bool:

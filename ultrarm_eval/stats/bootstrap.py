@@ -3,13 +3,13 @@
 The prompts are drawn with replacement, each with all its pairs, and the interval goes from one
 quantile of the figure over the replicates to another (the percentile interval; Efron and
 Tibshirani 1993, chapter 13; of clusters: Davison and Hinkley 1997, section 3.8). Where it does not
-hold the figure itself, it is widened to it. The same `n`, `replicates` and `seed` draw the same
-prompts in every call.
+hold the figure itself, it is widened to it. The same number of prompts, `replicates` and `seed`
+draw the same prompts in every call. scipy's `bootstrap` takes no sums that are shared by figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -76,12 +76,8 @@ def bootstrap_ratios(
         )
     if (below < 0).any():
         raise ScoringError("A denominator is negative; it is what a prompt counts, at least 0.")
-    sums = [
-        (weights @ above, weights @ below)
-        for weights in _resamples(len(above), replicates=replicates, seed=seed)
-    ]
-    drawn_above = np.concatenate([of_chunk for of_chunk, _ in sums])
-    drawn_below = np.concatenate([of_chunk for _, of_chunk in sums])
+    sums = _replicates(np.hstack([above, below]), replicates=replicates, seed=seed)
+    drawn_above, drawn_below = np.hsplit(sums, 2)
     prompts = np.count_nonzero(below, axis=0)
     intervals: list[Interval | None] = []
     for figure in range(above.shape[1]):
@@ -104,18 +100,17 @@ def bootstrap_ratios(
 
 def bootstrap_statistic(
     statistic: Callable[[FloatArray], float | None],
-    n: int,
+    rows: ArrayLike,
     *,
     replicates: int = 2000,
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """The percentile interval of any figure over prompts.
+    """The percentile interval of a figure that is made of sums over prompts.
 
     Args:
-        statistic: Gives the figure when each prompt counts as often as the weights say (n numbers,
-            whole, at least 0, n in sum); None where the figure is not defined.
-        n: The number of prompts.
+        statistic: Gives the figure of the sums (numbers); None where it is not defined.
+        rows: (prompts, numbers): what is summed.
         replicates: How often all prompts are drawn.
         level: The confidence level.
         seed: Of the random numbers.
@@ -125,20 +120,15 @@ def bootstrap_statistic(
         any replicate.
 
     Raises:
-        ScoringError: There are no prompts, or a figure is no finite number.
+        ScoringError: There are no prompts, or a number or a figure is not finite.
         ConfigurationError: An option is impossible.
     """
     check_level(level)
-    if n < 1:
-        raise ScoringError("There is no prompt: nothing can be said about no data.")
-    value = statistic(np.ones(n))
-    if n < 2 or value is None:
+    of_prompts = finite_numbers(rows, "prompt", dimensions=2)
+    value = statistic(of_prompts.sum(axis=0))
+    if len(of_prompts) < 2 or value is None:
         return None
-    found = (
-        statistic(weights)
-        for chunk in _resamples(n, replicates=replicates, seed=seed)
-        for weights in chunk
-    )
+    found = map(statistic, _replicates(of_prompts, replicates=replicates, seed=seed))
     defined = [figure for figure in found if figure is not None]
     if not defined:
         return None
@@ -146,17 +136,21 @@ def bootstrap_statistic(
     return _percentile_interval(float(value), drawn, level)
 
 
-def _resamples(n: int, *, replicates: int, seed: int) -> Iterator[FloatArray]:
-    """How often each of n prompts is drawn: chunks of (replicates, n)."""
+def _replicates(rows: FloatArray, *, replicates: int, seed: int) -> FloatArray:
+    """The sums over the prompts drawn: (replicates, numbers)."""
     check_count(replicates, "replicates")
     random = generator(seed)
+    n, numbers = rows.shape
     at_once = max(1, _CHUNK_BYTES // (_BYTES_OF_A_DRAW * n))
+    sums = np.empty((replicates, numbers))
     for start in range(0, replicates, at_once):
-        rows = min(at_once, replicates - start)
-        drawn = random.integers(n, size=(rows, n))
-        # Each row counts in cells of its own.
-        drawn += np.arange(rows)[:, None] * n
-        yield np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+        count = min(at_once, replicates - start)
+        drawn = random.integers(n, size=(count, n))
+        # Each replicate counts in cells of its own.
+        drawn += np.arange(count)[:, None] * n
+        weights = np.bincount(drawn.ravel(), minlength=count * n).reshape(count, n)
+        sums[start : start + count] = weights.astype(np.float64) @ rows
+    return sums
 
 
 def _percentile_interval(value: float, drawn: FloatArray, level: float) -> Interval | None:

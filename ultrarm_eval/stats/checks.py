@@ -64,24 +64,6 @@ def numbers_within(values: ArrayLike, what: str, low: float, high: float) -> Flo
     return np.clip(numbers, low, high)
 
 
-def weights_of(weights: ArrayLike | None, count: int, what: str) -> FloatArray:
-    """How much each of `count` things counts, in sum more than 0; 1 each without weights.
-
-    Raises:
-        ScoringError: There is another number of weights, one is negative, or all are 0.
-    """
-    if weights is None:
-        return np.ones(count)
-    numbers = numbers_within(weights, "weight", 0, np.inf)
-    if len(numbers) != count:
-        raise ScoringError(
-            f"There are {count} {what}s and {len(numbers)} weights; give one of each."
-        )
-    if not numbers.any():
-        raise ScoringError(f"All weights are 0: there is no {what} that counts.")
-    return numbers
-
-
 def check_level(level: float) -> None:
     """Refuses a confidence level that is none.
 

@@ -1,16 +1,43 @@
-"""The interval of a mean over documents of which some share a prompt."""
+"""Intervals of means over documents of which some share a prompt, and of weighted sums of them.
+
+statsmodels has the cluster-robust error of a mean (`OLS.fit(cov_type="cluster")`), not the
+intervals of shares, of equal values and of several strata; it is what the tests compare with.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.stats.intervals import Interval, mean_interval
+from ultrarm_eval.stats.checks import ROUNDING
+from ultrarm_eval.stats.intervals import Interval, constant_interval, mean_interval, t_quantile
 
-_ROUNDING = 1e-12
+
+@dataclass(frozen=True)
+class Stratum:
+    """Values whose mean has a weight in the sum.
+
+    Attributes:
+        weight: The weight.
+        values: The values, at least one.
+        clusters: The cluster of each; values of one cluster may depend on each other, those of
+            several strata as well.
+        bounds: The least and the greatest value there can be; None if there is no limit.
+    """
+
+    weight: float
+    values: NDArray[np.float64]
+    clusters: NDArray[np.int64]
+    bounds: tuple[float, float] | None = None
+
+    @property
+    def mean(self) -> float:
+        """The mean of its values."""
+        return float(self.values.mean())
 
 
 def clustered_interval(
@@ -41,8 +68,6 @@ def clustered_interval(
     Raises:
         ScoringError: There is no value, or one is NaN.
     """
-    from scipy import stats
-
     numbers = np.asarray(values, np.float64)
     if bounds is None and len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
         bounds = (0.0, 1.0)
@@ -55,13 +80,98 @@ def clustered_interval(
     if total < 2:
         return None
     mean = float(numbers.mean())
-    sums = np.bincount(members, numbers - mean)
-    if np.allclose(sums, 0.0, rtol=0.0, atol=_ROUNDING * max(1.0, float(np.ptp(numbers)))):
+    sums = _sums(numbers - mean, members)
+    if _are_zero(sums, numbers):
         # All clusters have one mean: that says of others no more than equal values do.
         return mean_interval(np.full(total, mean), level=level, bounds=bounds)
     error = math.sqrt(total / (total - 1) * float(sums @ sums)) / len(numbers)
-    half = float(stats.t.ppf((1 + level) / 2, total - 1)) * error
+    half = t_quantile(level, total - 1) * error
     low, high = mean - half, mean + half
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return Interval(low, high, level, "t, clustered")
+
+
+def stratified_interval(
+    strata: Sequence[Stratum],
+    *,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
+) -> Interval | None:
+    """The interval of the sum of the strata's means, each times its weight.
+
+    Of one stratum with the weight 1 it is `clustered_interval`. Else every value has the residual
+    `weight / n * sqrt(C / (C - 1)) * (value - mean)`, with the n values and C clusters of its
+    stratum, and the variance is the sum over all clusters of their squared sums of residuals. Where
+    no cluster is in two strata, that is the sum of the strata's squared weights times their
+    cluster-robust variances. The quantile is Student's, at the degrees of freedom of Welch and
+    Satterthwaite, at most the number of clusters less 1.
+
+    A stratum whose clusters have one mean has no variance, which does not say that others would not
+    differ: half of its own interval (`constant_interval`) is added in quadrature, as in Zou and
+    Donner 2008 (doi:10.1002/sim.3095).
+
+    Args:
+        strata: The strata, at least one.
+        level: How often the interval covers the truth.
+        bounds: The least and the greatest value that the sum can have.
+
+    Returns:
+        The interval; None where a stratum is one cluster of several values: nothing says how much
+        another would differ.
+    """
+    if len(strata) == 1 and strata[0].weight == 1:
+        (only,) = strata
+        return clustered_interval(only.values, only.clusters, level=level, bounds=only.bounds)
+    total = sum(one.weight * one.mean for one in strata)
+    residuals: list[NDArray[np.float64]] = []
+    clusters: list[NDArray[np.int64]] = []
+    parts: list[tuple[float, int]] = []
+    below = above = 0.0
+    for one in strata:
+        count = len(np.unique(one.clusters))
+        found = _residuals(one, count)
+        if found is None:
+            if count == 1 and len(one.values) > 1 and np.ptp(one.values):
+                return None
+            own = constant_interval(one.mean, count, level=level, bounds=one.bounds)
+            ends = [one.weight * (end - one.mean) for end in (own.low, own.high)]
+            below, above = below + min(ends) ** 2, above + max(ends) ** 2
+            continue
+        residuals.append(found)
+        clusters.append(one.clusters)
+        sums = _sums(found, one.clusters)
+        parts.append((float(sums @ sums), count - 1))
+    reach = 0.0
+    if residuals:
+        sums = _sums(np.concatenate(residuals), np.concatenate(clusters))
+        freedom = sum(v for v, _ in parts) ** 2 / sum(v * v / f for v, f in parts)
+        freedom = min(freedom, len(sums) - 1)
+        reach = float(t_quantile(level, freedom)) ** 2 * float(sums @ sums)
+    low, high = total - math.sqrt(reach + below), total + math.sqrt(reach + above)
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Interval(low, high, level, "t, clustered and weighted")
+
+
+def _residuals(one: Stratum, count: int) -> NDArray[np.float64] | None:
+    """What each value adds to the deviation of the sum; None where the clusters have one mean."""
+    if count < 2:
+        return None
+    deviations = one.values - one.mean
+    if _are_zero(_sums(deviations, one.clusters), one.values):
+        return None
+    factor = one.weight / len(one.values) * math.sqrt(count / (count - 1))
+    return np.asarray(factor * deviations, np.float64)
+
+
+def _sums(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The sum over each cluster."""
+    sums = np.bincount(np.unique(clusters, return_inverse=True)[1], values)
+    return np.asarray(sums, np.float64)
+
+
+def _are_zero(sums: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
+    """Whether sums of deviations of values are 0, but for rounding."""
+    slack = ROUNDING * max(1.0, float(np.ptp(values)))
+    return bool(np.allclose(sums, 0.0, rtol=0.0, atol=slack))

@@ -106,7 +106,7 @@ def mean_interval(
     if np.ptp(scaled) <= ROUNDING:
         return constant_interval(float(numbers[0]), n, level=level, bounds=bounds)
     error = float(scaled.std(ddof=1)) / math.sqrt(n)
-    reach = -float(stdtrit(n - 1, (1 - level) / 2)) * error
+    reach = t_quantile(level, n - 1) * error
     low, high = bounds if bounds is not None else (-math.inf, math.inf)
     return Interval(max((mean - reach) * unit, low), min((mean + reach) * unit, high), level, "t")
 
@@ -143,6 +143,16 @@ def constant_interval(
     return Interval(
         value - unseen * (value - low), value + unseen * (high - value), level, "wilson"
     )
+
+
+def t_quantile(level: float, freedom: float) -> float:
+    """How many standard errors an interval by Student's t reaches to either side.
+
+    Args:
+        level: The confidence level.
+        freedom: The degrees of freedom, also no whole number.
+    """
+    return -float(stdtrit(freedom, (1 - level) / 2))
 
 
 def _wilson_low(share: float, rest: float, spread: float) -> float:

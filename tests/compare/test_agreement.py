@@ -3,10 +3,10 @@ import pytest
 from scipy import stats
 
 from tests.compare.written_runs import choice, foreign, judged, rated, write_run
-from ultrarm_eval.compare.judges_agreement import judges_agreement
+from ultrarm_eval.compare.agreement import judges_agreement
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.matching import match_documents
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def agreement(tmp_path):
         observed = []
         for name, samples in (("a", samples_a), ("b", samples_b)):
             (result,) = read_evaluation(write_run(tmp_path / name, samples)).tasks.values()
-            observed.append(observe(result))
+            observed.append(read_samples(result))
         return judges_agreement(*observed, match_documents(*observed))
 
     return of

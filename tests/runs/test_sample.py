@@ -19,8 +19,8 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.pairs import PreferencePair
 from ultrarm_eval.report.report import make_report
 from ultrarm_eval.runs.evaluation import read_evaluations
-from ultrarm_eval.runs.judged_document import read_sample
 from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.sample import read_sample
 
 WHERE = "samples.jsonl, line 3"
 RB2 = {"suite": "rewardbench2", "ties": "the benchmark's own rule"}

@@ -15,13 +15,12 @@ from ultrarm_eval.compare.difference import (
     paired_difference,
     unpaired_difference,
 )
-from ultrarm_eval.report.slices import FEWEST_PROMPTS
-from ultrarm_eval.runs.columns import Numbers
 from ultrarm_eval.runs.figure import is_share
-from ultrarm_eval.runs.judged_document import REFERENCE
 from ultrarm_eval.runs.matching import MatchedDocuments
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.sample import REFERENCE
+from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 #: What the documents of a task can be parted by.
 DIMENSIONS = ("source", "category", "aspect")
@@ -43,7 +42,7 @@ class Side:
 
     letter: str
     result: TaskResult
-    observed: Observations | None
+    observed: Samples | None
 
     @property
     def measure(self) -> tuple[str, str | None]:
@@ -113,7 +112,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     if a.observed is None or b.observed is None or not len(matched):
         return []
     of_a, of_b = a.observed, b.observed
-    values = of_a.documents.values[matched.a], of_b.documents.values[matched.b]
+    values = of_a.documents.value.to_numpy()[matched.a], of_b.documents.value.to_numpy()[matched.b]
     have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
     if not have_both.any():
         return []
@@ -194,7 +193,7 @@ def direction_of(a: Side, b: Side, metric: str) -> bool | None:
     return said.pop() if len(said) == 1 else None
 
 
-def _are_single(a: Observations, b: Observations, matched: MatchedDocuments) -> bool:
+def _are_single(a: Samples, b: Samples, matched: MatchedDocuments) -> bool:
     """Whether every matched document is one pair, or is right or wrong as a whole."""
     for observed, numbers in ((a, matched.a), (b, matched.b)):
         pairs = np.bincount(observed.pairs.document, minlength=len(observed.documents))
@@ -204,21 +203,17 @@ def _are_single(a: Observations, b: Observations, matched: MatchedDocuments) -> 
 
 
 def _by_aspect(
-    a: Observations, b: Observations, matched: MatchedDocuments
+    a: Samples, b: Samples, matched: MatchedDocuments
 ) -> Iterator[tuple[str, tuple[Numbers, Numbers]]]:
-    of_a, of_b = a.documents.aspects, b.documents.aspects
-    for name, column in of_a.items():
-        if name in of_b:
-            yield name, (column[matched.a], of_b[name][matched.b])
+    for name in a.aspects.columns.intersection(b.aspects.columns, sort=False):
+        yield name, (a.aspects[name].to_numpy()[matched.a], b.aspects[name].to_numpy()[matched.b])
 
 
 def _by_part(
-    observed: Observations, matched: MatchedDocuments, dimension: str
+    observed: Samples, matched: MatchedDocuments, dimension: str
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     # The same document belongs to the same part in every run.
-    names = observed.documents.parts.get(dimension)
-    if names is None:
-        return
-    column = np.array(names, dtype=object)[matched.a]
-    for name in sorted(set(column)):
-        yield name or _NOT_GIVEN, column == name
+    if dimension in observed.parts:
+        column = observed.parts[dimension].to_numpy()[matched.a]
+        for name in sorted(set(column)):
+            yield name or _NOT_GIVEN, column == name

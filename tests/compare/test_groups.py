@@ -13,12 +13,12 @@ from tests.compare.written_runs import foreign, rated, write_run
 from tests.report.written_runs import choice as benchmark_item
 from tests.report.written_runs import choice_sample
 from ultrarm_eval.benchmarks.figures import value_of
-from ultrarm_eval.compare.comparing import compare_runs
+from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.stats.multiplicity import holm
+from ultrarm_eval.stats.significance import holm
 
 GROUP = {"all": ["one", "two", "three"]}
 

@@ -1,4 +1,4 @@
-"""A document with its completions' rewards, as a sample of the harness holds it."""
+"""A sample of one of our tasks: a document, its completions' rewards, and the pairs among them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,17 @@ from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
-from ultrarm_eval.runs.sample_values import (
-    judged_reward,
-    rewards_in,
-    share_in,
-    shown,
-    texts_in,
-)
 
 #: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
 #: answer and the reference that it is compared with.
 PREFERENCE, REFERENCE = "preference", "reference"
 # Beyond it differences and their squares may be no finite numbers.
 _LARGEST = 1e100
+_SHOWN = 40
 
 
 @dataclass(frozen=True)
-class JudgedDocument:
+class Sample:
     """A prompt with completions, their rewards, and the pairs among them.
 
     Attributes:
@@ -77,22 +71,22 @@ class JudgedDocument:
 
 def read_sample(
     sample: Mapping[str, Any], metadata: Mapping[str, Any], where: str
-) -> JudgedDocument | None:
-    """Reads a sample of one of our tasks.
+) -> Sample | None:
+    """Reads a sample.
 
     Args:
-        sample: The sample.
+        sample: The sample as the harness wrote it.
         metadata: The task's metadata in the results: the rules of the comparison.
         where: Where the sample stands, for messages.
 
     Returns:
-        The document; None for a sample of another kind of task.
+        The sample; None for one of another kind of task.
 
     Raises:
         DataError: It is of one of our tasks and does not hold what such a sample has.
     """
     written: Any = sample.get("doc")
-    found: JudgedDocument | None = None
+    found: Sample | None = None
     try:
         if isinstance(written, Mapping) and written.get("format") in FIELDS:
             document = Document.from_json(written)
@@ -121,7 +115,7 @@ def read_sample(
     return found
 
 
-def _require_finite(document: JudgedDocument, where: str) -> None:
+def _require_finite(document: Sample, where: str) -> None:
     for what, values in (("reward", document.rewards), ("rating", document.ratings)):
         for value in values:
             if abs(value) > _LARGEST:
@@ -147,17 +141,17 @@ def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
 
 def _of_ratings(
     sample: Mapping[str, Any], document: Document, metadata: Mapping[str, Any]
-) -> JudgedDocument:
+) -> Sample:
     rules = ComparisonRules(min_gap=checked_min_gap(metadata.get("min_gap", 0.0)))
-    answers = rewards_in(sample["filtered_resps"])
+    answers = _rewards_in(sample["filtered_resps"])
     given = dict(zip(completions_to_score(document, rules), answers, strict=True))
     rewards = [given.get(i, math.nan) for i in range(len(document.completions))]
     exact = [
         None if math.isnan(reward) else rating
         for rating, reward in zip(document.main_ratings, rewards, strict=True)
     ]
-    share_in(sample.get("acc"), "acc")
-    return JudgedDocument(
+    _share_in(sample.get("acc"), "acc")
+    return Sample(
         PREFERENCE,
         document.prompt,
         document.completions,
@@ -166,16 +160,16 @@ def _of_ratings(
         [math.nan if rating is None else float(rating) for rating in exact],
         preference_pairs(exact, rules.min_gap),
         TIE_CREDITS.get(str(metadata.get("ties")), 0.5),
-        {} if document.source is None else {"source": document.source},
-        {name: share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document.aspects},
+        _parts(document),
+        {name: _share_in(sample.get(f"acc_{name}"), f"acc_{name}") for name in document.aspects},
     )
 
 
 def _of_choice(
     sample: Mapping[str, Any], document: Document, metadata: Mapping[str, Any]
-) -> JudgedDocument:
+) -> Sample:
     correct, total = document.correct or 0, len(document.completions)
-    rewards = rewards_in(sample["filtered_resps"])
+    rewards = _rewards_in(sample["filtered_resps"])
     _require_accuracy(sample)
     if len(rewards) != total:
         raise ValueError(f"{len(rewards)} rewards of {total} answers")
@@ -191,7 +185,7 @@ def _of_choice(
         if is_scored and suite.figures:
             credit = suite.credit(document, rewards, tie)
             evidence = suite.evidence(document, rewards, credit)
-    return JudgedDocument(
+    return Sample(
         PREFERENCE,
         document.prompt,
         document.completions,
@@ -200,10 +194,15 @@ def _of_choice(
         [1.0] * correct + [0.0] * (total - correct),
         pairs if is_scored else [],
         0.5 if tie is None else tie,
-        # Benchmarks without subsets call it by an empty text.
-        {"category": document.subset} if document.subset else {},
+        _parts(document),
         evidence=evidence,
     )
+
+
+def _parts(document: Document) -> dict[str, str]:
+    """What a document belongs to; benchmarks without subsets call theirs by an empty text."""
+    named = {"source": document.source, "category": document.category or document.subset}
+    return {name: part for name, part in named.items() if part}
 
 
 def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
@@ -213,10 +212,10 @@ def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
     return known[name].item if isinstance(name, str) and name in known else None
 
 
-def _of_reference(sample: Mapping[str, Any], document: Document) -> JudgedDocument | None:
+def _of_reference(sample: Mapping[str, Any], document: Document) -> Sample | None:
     if not isinstance(sample["resps"], list):
         raise TypeError(f"resps is no list: {shown(sample['resps'])}")
-    answers = texts_in(_flat(sample["resps"]), "resps")
+    answers = _texts_in(_flat(sample["resps"]), "resps")
     if "judged" not in sample or "judged_reference" not in sample:
         return None
     judged, reference = sample["judged"], sample["judged_reference"]
@@ -224,13 +223,13 @@ def _of_reference(sample: Mapping[str, Any], document: Document) -> JudgedDocume
         return None
     if not isinstance(judged, list) or len(judged) != len(answers):
         raise ValueError(f"{len(answers)} answers were judged as {shown(judged)}")
-    rewards = [judged_reward(one) for one in (*judged, reference)]
+    rewards = [_judged_reward(one) for one in (*judged, reference)]
     last = len(answers)
     # As in the task's win rate: with one text without a score there is no comparison.
     is_scored = not any(map(math.isnan, rewards))
     if document.reference is None:
         raise ValueError("the answers were judged beside a reference that is none")
-    return JudgedDocument(
+    return Sample(
         REFERENCE,
         document.prompt,
         [*answers, document.reference],
@@ -239,17 +238,71 @@ def _of_reference(sample: Mapping[str, Any], document: Document) -> JudgedDocume
         [math.nan] * len(rewards),
         [PreferencePair(i, last) for i in range(last)] if is_scored else [],
         0.5,
-        {} if document.source is None else {"source": document.source},
+        _parts(document),
     )
 
 
 def _require_accuracy(sample: Mapping[str, Any]) -> None:
     """Refuses what is no accuracy; that of a composed figure is made of several numbers."""
     if not isinstance(sample.get("acc"), list | tuple):
-        share_in(sample.get("acc"), "acc")
+        _share_in(sample.get("acc"), "acc")
 
 
 def _flat(values: Any) -> list[Any]:
     if isinstance(values, list):
         return [item for value in values for item in _flat(value)]
     return [values]
+
+
+def _texts_in(value: Any, what: str) -> list[str]:
+    """A list of texts."""
+    if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+        raise ValueError(f"{what} is no list of texts: {shown(value)}")
+    return value
+
+
+def _number_in(value: Any, what: str) -> float:
+    """A number; also NaN, which is a judge's for an answer without a score."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{what} is no number: {shown(value)}")
+    return float(value)
+
+
+def _share_in(value: Any, what: str) -> float | None:
+    """A share from 0 to 1; None where it is not defined."""
+    if value is None:
+        return None
+    share = _number_in(value, what)
+    if not 0 <= share <= 1:
+        raise ValueError(f"{what} is no share from 0 to 1: {shown(value)}")
+    return share
+
+
+def _rewards_in(responses: Any) -> list[float]:
+    """The rewards of completions, which lm-eval writes as texts, beside their greediness."""
+    if not isinstance(responses, list):
+        raise TypeError(f"filtered_resps is no list: {shown(responses)}")
+    return [_reward(response) for response in responses]
+
+
+def _reward(response: Any) -> float:
+    if not isinstance(response, Sequence) or isinstance(response, str) or not response:
+        raise ValueError(f"a response holds no reward: {shown(response)}")
+    reward = response[0]
+    return float(reward) if isinstance(reward, str) else _number_in(reward, "a reward")
+
+
+def _judged_reward(judged: Any) -> float:
+    """The reward of a judged answer; NaN where the judge gave none."""
+    if not isinstance(judged, Mapping) or "reward" not in judged:
+        raise ValueError(f"a judged answer has no reward: {shown(judged)}")
+    reward = judged["reward"]
+    return math.nan if reward is None else _number_in(reward, "a reward")
+
+
+def shown(value: Any) -> str:
+    """A value in a message, shortened; a number of many digits by how many it has."""
+    if isinstance(value, int) and abs(value) >= 10**_SHOWN:
+        return f"a number of about {int(value.bit_length() * math.log10(2))} digits"
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.runs.columns import Numbers
-from ultrarm_eval.runs.judged_document import PREFERENCE
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs, matched_rewards
-from ultrarm_eval.runs.observations import Observations
+from ultrarm_eval.runs.sample import PREFERENCE
+from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import cohens_kappa, rank_correlation
 
 Signs = NDArray[np.int64]
@@ -53,9 +52,7 @@ class JudgesAgreement:
     labels_kappa_b: float | None
 
 
-def judges_agreement(
-    a: Observations, b: Observations, documents: MatchedDocuments
-) -> JudgesAgreement | None:
+def judges_agreement(a: Samples, b: Samples, documents: MatchedDocuments) -> JudgesAgreement | None:
     """The agreement of two judges on matched documents.
 
     Returns:
@@ -64,7 +61,8 @@ def judges_agreement(
     matched = match_pairs(a, b, documents)
     if not len(matched) or not a.kind == b.kind == PREFERENCE:
         return None
-    margins_a, margins_b = a.pairs.margin[matched.a], b.pairs.margin[matched.b]
+    of_a, of_b = a.pairs.iloc[matched.a], b.pairs.iloc[matched.b]
+    margins_a, margins_b = of_a.margin.to_numpy(), of_b.margin.to_numpy()
     signs_a, signs_b = _signs(margins_a), _signs(margins_b)
     labels = np.ones(len(matched), np.int64)
     return JudgesAgreement(
@@ -73,10 +71,10 @@ def judges_agreement(
         float((signs_a == signs_b).mean()),
         _kappa_of_preferences(signs_a, signs_b),
         cohens_kappa(signs_a.tolist(), signs_b.tolist()),
-        rank_correlation(*matched_rewards(a.pairs, b.pairs, matched)),
+        rank_correlation(*matched_rewards(a, b, matched)),
         rank_correlation(margins_a, margins_b),
-        float(a.pairs.credit[matched.a].mean()),
-        float(b.pairs.credit[matched.b].mean()),
+        float(of_a.credit.mean()),
+        float(of_b.credit.mean()),
         _kappa_of_preferences(signs_a, labels),
         _kappa_of_preferences(signs_b, labels),
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
 
+from ultrarm_eval.compare.agreement import judges_agreement
 from ultrarm_eval.compare.cautions import (
     Cautions,
     SettingDifference,
@@ -15,32 +17,29 @@ from ultrarm_eval.compare.cautions import (
     caution_about_side,
     setting_differences,
 )
-from ultrarm_eval.compare.compared_groups import group_part
-from ultrarm_eval.compare.compared_runs import compared_run, letters, read_compared
-from ultrarm_eval.compare.compared_tasks import (
+from ultrarm_eval.compare.comparison import (
+    AgreementRow,
+    ComparedRun,
+    Comparison,
+    NotShared,
+    Row,
+    Unmatched,
+)
+from ultrarm_eval.compare.groups import group_part, group_side, shared_groups
+from ultrarm_eval.compare.parts import (
     Part,
     Side,
     have_same_measure,
     paired_parts,
     unpaired_part,
 )
-from ultrarm_eval.compare.comparison import (
-    AgreementRow,
-    Comparison,
-    NotShared,
-    Row,
-    Unmatched,
-)
-from ultrarm_eval.compare.corrected import corrected
-from ultrarm_eval.compare.judges_agreement import judges_agreement
-from ultrarm_eval.compare.shared_groups import group_side, shared_groups
-from ultrarm_eval.compare.shared_tasks import SharedTask, shared_tasks
+from ultrarm_eval.compare.statements import corrected
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.runs.columns import Indices
-from ultrarm_eval.runs.evaluation import Evaluation
-from ultrarm_eval.runs.identity import member_tasks, task_settings
+from ultrarm_eval.runs.evaluation import Evaluation, read_evaluations
+from ultrarm_eval.runs.identity import distinguishing, member_tasks, task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
-from ultrarm_eval.runs.observations import Observations, observe
+from ultrarm_eval.runs.samples import Indices, Samples, read_samples
+from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.text import visible_name
 
@@ -54,7 +53,7 @@ def compare_runs(paths: Sequence[str | Path], *, by: Sequence[str] = ()) -> Comp
     Args:
         paths: Results files and folders; each model or judge with its settings that one is about
             is a run of its own.
-        by: Also compares them on the parts of each task (`compared_tasks.DIMENSIONS`).
+        by: Also compares them on the parts of each task (`parts.DIMENSIONS`).
 
     Raises:
         DataError: Something cannot be read, there are fewer than two runs, or no two share a task.
@@ -70,7 +69,7 @@ def compare(
 
     Args:
         evaluations: The runs, with labels that tell them apart.
-        by: Also compares them on the parts of each task (`compared_tasks.DIMENSIONS`).
+        by: Also compares them on the parts of each task (`parts.DIMENSIONS`).
         cautions: What is to be said already.
 
     Raises:
@@ -78,7 +77,11 @@ def compare(
     """
     if len(evaluations) < 2:
         raise DataError("There is one run; a comparison needs two or more.")
-    tasks = shared_tasks(evaluations)
+    # By name: in which settings the runs differ is said.
+    tasks = shared_tasks(
+        [(n, result) for n, one in enumerate(evaluations) for result in one.tasks.values()],
+        by_name=True,
+    )
     if not any(len(task.results) > 1 for task in tasks):
         raise _nothing_shared(evaluations)
     groups = shared_groups(evaluations)
@@ -91,6 +94,39 @@ def compare(
         if len(task.results) > 1:
             work.add(task, by)
     return work.finished(tasks, by)
+
+
+def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[str]]:
+    """Reads runs in the order given.
+
+    Args:
+        paths: Results files and folders; each model or judge with its settings that one is about
+            is a run of its own.
+
+    Returns:
+        The runs with labels that tell them apart, and what is to be said about them.
+
+    Raises:
+        DataError: Something cannot be read, or there are fewer than two runs.
+    """
+    found = [(path, read_evaluations(path)) for path in paths]
+    evaluations = [evaluation for _, inside in found for evaluation in inside]
+    if not evaluations:
+        raise DataError("There is nothing to compare. Give results files or folders.")
+    if len(evaluations) < 2:
+        raise DataError(
+            f"{paths[0]}: there is one run here, {visible_name(evaluations[0].label)}; a "
+            "comparison needs two or more. Give another results file or folder."
+        )
+    labels = distinguishing([(e.model, e.settings) for e in evaluations])
+    named = [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
+    said = [
+        f"{visible_name(Path(path).name or path)} holds {len(inside)} models or settings, each of "
+        "which is a run here."
+        for path, inside in found
+        if len(inside) > 1
+    ]
+    return named, said
 
 
 class _Work:
@@ -110,7 +146,7 @@ class _Work:
             for result in group.results.values()
             for name in member_tasks(result.run, result.task)
         }
-        self._samples: dict[tuple[Path, str, str], Observations | None] = {}
+        self._samples: dict[tuple[Path, str, str], Samples | None] = {}
         self._rows: list[Row] = []
         self._agreements: list[AgreementRow] = []
         self._unmatched: list[Unmatched] = []
@@ -150,13 +186,13 @@ class _Work:
                 if part is not None:
                     self._rows.append(Row(group.title, *letters, part))
 
-    def _observe(self, result: TaskResult, key: str | None = None) -> Observations | None:
+    def _observe(self, result: TaskResult, key: str | None = None) -> Samples | None:
         main = result.main_figure
         key = key or ("" if main is None else main.key)
         known = result.run.path, result.task, key
         if known in self._samples:
             return self._samples[known]
-        found = observe(result, key)
+        found = read_samples(result, key)
         if result.task in self._in_groups:
             self._samples[known] = found
         return found
@@ -201,8 +237,8 @@ class _Work:
         title: str,
         a: str,
         b: str,
-        of_a: Observations,
-        of_b: Observations,
+        of_a: Samples,
+        of_b: Samples,
         matched: MatchedDocuments,
     ) -> None:
         if len(matched.only_a) or len(matched.only_b):
@@ -227,7 +263,7 @@ class _Work:
         rows = corrected(self._rows, self._labels)
         total = len(self._evaluations)
         return Comparison(
-            tuple(compared_run(letter, e) for letter, e in self._named()),
+            tuple(_compared_run(letter, e) for letter, e in self._named()),
             sum(row.adjusted_p is not None for row in rows),
             tuple(rows),
             tuple(self._agreements),
@@ -245,8 +281,8 @@ class _Work:
         return zip(self._letters, self._evaluations, strict=True)
 
 
-def _first(observed: Observations, numbers: Indices) -> tuple[str, ...]:
-    names = [str(observed.documents.numbers[number]) for number in numbers]
+def _first(observed: Samples, numbers: Indices) -> tuple[str, ...]:
+    names = map(str, observed.documents.number[numbers])
     # Numbers by their size, whatever the order of the samples.
     return tuple(sorted(names, key=lambda name: (len(name), name))[:_NAMED])
 
@@ -256,3 +292,22 @@ def _nothing_shared(evaluations: Sequence[Evaluation]) -> DataError:
         f"{visible_name(e.label)} has {', '.join(map(visible_name, e.tasks))}" for e in evaluations
     )
     return DataError(f"No two of the runs share a task: {each}. Give runs of the same task.")
+
+
+def letters(count: int) -> list[str]:
+    """Short names for so many runs: A to Z, then A2 to Z2, and so on."""
+    return [
+        f"{chr(ord('A') + number % 26)}{number // 26 + 1 if number >= 26 else ''}"
+        for number in range(count)
+    ]
+
+
+def _compared_run(letter: str, evaluation: Evaluation) -> ComparedRun:
+    """What is said of a run in a comparison."""
+    return ComparedRun(
+        letter,
+        evaluation.label,
+        evaluation.model,
+        {name: str(value) for name, value in evaluation.settings.items()},
+        tuple(run.path.name for run in evaluation.runs),
+    )

@@ -6,7 +6,7 @@ from scipy import stats
 
 from tests.compare.compared import OTHER, only_row, pair_of_runs, right
 from tests.compare.written_runs import TASK, foreign, judged, write_run
-from ultrarm_eval.compare.comparing import compare, compare_runs
+from ultrarm_eval.compare.compute import compare, compare_runs
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import read_evaluations
 

@@ -16,10 +16,11 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
+from tests.runs.observed import keys
 from tests.runs.observed import observed as observed_run
 from ultrarm_eval.runs.digest import documents_digest
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.observations import observe
+from ultrarm_eval.runs.samples import read_samples
 
 NAN = math.nan
 
@@ -46,14 +47,14 @@ def test_the_columns_of_a_run(observed):
     found = observed(samples_of(rated_sample, [(FIRST, [0.5, -1.0, 2.0]), (SECOND, [1.0, 1.0])]))
     documents, pairs, completions = found.documents, found.pairs, found.completions
     assert found.kind == "preference"
-    assert documents.numbers == [0, 1]
-    assert documents.values.tolist() == [0.0, 0.5]
-    assert documents.prompts.tolist() == [0, 0]
-    assert documents.prompt_lengths.tolist() == [8, 8]
-    assert documents.parts == {"source": ["flan", ""]}
+    assert documents.number.tolist() == [0, 1]
+    assert documents.value.tolist() == [0.0, 0.5]
+    assert documents.prompt.tolist() == [0, 0]
+    assert documents.prompt_length.tolist() == [8, 8]
+    assert found.parts.to_dict("list") == {"source": ["flan", ""]}
     # Honesty orders the third completion above both others, and only the first of them by reward.
-    np.testing.assert_array_equal(documents.aspects["honesty"], [1.0, NAN])
-    np.testing.assert_array_equal(documents.aspects["helpfulness"], [NAN, NAN])
+    np.testing.assert_array_equal(found.aspects["honesty"], [1.0, NAN])
+    np.testing.assert_array_equal(found.aspects["helpfulness"], [NAN, NAN])
     assert pairs.document.tolist() == [0, 1]
     assert pairs.chosen.tolist() == [1, 1]
     assert pairs.rejected.tolist() == [0, 0]
@@ -76,7 +77,7 @@ def test_a_document_starts_where_its_line_does(observed, tmp_path):
     judged = [(rated(row, texts, ["1", "2"]), [0.0, 1.0]) for row in range(3)]
     found = observed(samples_of(rated_sample, judged))
     content = next(tmp_path.glob("samples_*")).read_bytes()
-    rows = [json.loads(content[start:].split(b"\n")[0]) for start in found.documents.starts]
+    rows = [json.loads(content[start:].split(b"\n")[0]) for start in found.documents.start]
     assert [row["doc"]["row"] for row in rows] == [0, 1, 2]
 
 
@@ -85,22 +86,37 @@ def test_equal_documents_are_numbered(observed):
     samples = samples_of(rated_sample, judged)
     first, second = samples[0]["doc_hash"], samples[1]["doc_hash"]
     found = observed(samples)
-    assert found.documents.keys == [(first, 0), (second, 0), (first, 1)]
-    assert found.documents.values.tolist() == [1.0, 1.0, 0.0]
+    assert keys(found) == [(first, 0), (second, 0), (first, 1)]
+    assert found.documents.value.tolist() == [1.0, 1.0, 0.0]
     assert found.digest == documents_digest([(first, 1), (second, 0), (first, 0)])
 
 
 def test_documents_without_a_prompt_share_none(observed):
     judged = [(rated(row, ["a", "b"], ["1", "2"], prompt=()), [0.0, 1.0]) for row in (1, 1, 2)]
     found = observed(samples_of(rated_sample, judged))
-    assert found.documents.prompts.tolist() == [0, 1, 2]
+    assert found.documents.prompt.nunique() == 3
 
 
 def test_a_prompt_is_told_by_its_roles_too(observed):
     said = rated(1, ["a", "b"], ["1", "2"], prompt="x")
     told = {**said, "prompt": [{"role": "system", "content": "x"}]}
     found = observed(samples_of(rated_sample, [(said, [0.0, 1.0]), (told, [0.0, 1.0])]))
-    assert found.documents.prompts.tolist() == [0, 1]
+    assert found.documents.prompt.nunique() == 2
+
+
+def test_a_prompt_has_one_number_in_every_order_of_the_lines(observed, tmp_path):
+    judged = [(rated(row, ["a", "b"], ["1", "2"]), [0.0, 1.0]) for row in range(9)]
+    samples = samples_of(rated_sample, judged)
+    found = observed(samples)
+    (path,) = tmp_path.glob("samples_*")
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[5:], *lines[:5]]))
+    other = read_samples(found.result)
+    of = [
+        dict(zip(one.documents.hash, one.documents.prompt, strict=True)) for one in (found, other)
+    ]
+    assert of[0] == of[1]
+    assert found.prompt_keys == other.prompt_keys == sorted(found.prompt_keys)
 
 
 @pytest.mark.parametrize(("ties", "credit"), [("half", 0.5), ("wrong", 0.0)])
@@ -109,7 +125,7 @@ def test_a_tie_is_worth_what_the_task_says(observed, ties, credit):
     metadata = {"ties": ties}
     found = observed(samples_of(rated_sample, [(doc, [1.0, 1.0, 2.0])], metadata), metadata)
     assert found.pairs.credit.tolist() == [credit, 1.0, 1.0]
-    assert found.documents.values.tolist() == [pytest.approx((2 + credit) / 3)]
+    assert found.documents.value.tolist() == [pytest.approx((2 + credit) / 3)]
 
 
 def test_pairs_closer_than_the_least_gap_are_none(observed):
@@ -140,7 +156,7 @@ def test_every_right_answer_is_compared_with_every_wrong_one(observed):
     pairs = list(zip(found.pairs.chosen, found.pairs.rejected, strict=True))
     assert pairs == [(0, 2), (0, 3), (0, 4), (1, 2), (1, 3), (1, 4)]
     assert found.pairs.credit.tolist() == [1, 1, 1, 0, 1, 0.5]
-    assert found.documents.parts == {"category": ["math"]}
+    assert found.parts.to_dict("list") == {"category": ["math"]}
     assert found.completions.rating.tolist() == [1, 1, 0, 0, 0]
 
 
@@ -153,7 +169,7 @@ def test_a_task_whose_accuracy_is_no_mean_has_pairs_and_no_values(observed):
         metadata,
         figures={"acc,none": 0.61},
     )
-    assert np.isnan(found.documents.values).tolist() == [True]
+    assert np.isnan(found.documents.value).tolist() == [True]
     assert found.pairs.credit.tolist() == [1.0]
 
 
@@ -165,7 +181,7 @@ class TestAnswersBesideReferences:
         ]
         found = observed(samples)
         assert found.kind == "reference"
-        assert found.documents.values.tolist() == [1.0, 0.5]
+        assert found.documents.value.tolist() == [1.0, 0.5]
         assert found.pairs.margin.tolist() == [1.0, 0.0]
         assert np.isnan(found.pairs.gap).all()
         assert found.pairs.chosen_length.tolist() == [9, 1]
@@ -175,7 +191,7 @@ class TestAnswersBesideReferences:
     def test_of_several_answers_the_value_is_the_mean(self, observed):
         doc = prompted(0, "reference")
         found = observed([judged_sample(0, doc, ["a", "b", "c"], [1.0, 2.0, 3.0], 2.0)])
-        assert found.documents.values.tolist() == [0.5]
+        assert found.documents.value.tolist() == [0.5]
         assert found.pairs.chosen.tolist() == [0, 1, 2]
         assert found.pairs.rejected.tolist() == [3, 3, 3]
 
@@ -192,7 +208,7 @@ class TestAnswersBesideReferences:
         ]
         found = observed(samples)
         # The first one's reward, which it may have, is no win rate.
-        assert found.documents.values.tolist() == [0.0]
+        assert found.documents.value.tolist() == [0.0]
         assert found.counts == {"documents_without_score": 1}
 
 
@@ -205,7 +221,7 @@ class TestOtherTasks:
             sample |= {"metrics": ["exact_match"], "exact_match": value}
         found = observed(samples)
         assert found.kind is None
-        np.testing.assert_array_equal(found.documents.values, [1.0, 0.25, NAN])
+        np.testing.assert_array_equal(found.documents.value, [1.0, 0.25, NAN])
         assert len(found.pairs) == len(found.completions) == 0
 
     def test_the_main_metrics_filter_alone_is_read(self, observed):
@@ -213,14 +229,14 @@ class TestOtherTasks:
             {"doc_id": 0, "doc": {}, "doc_hash": "x", "filter": name, "metrics": ["m"], "m": value}
             for name, value in (("loose", 1.0), ("none", 0.0))
         ]
-        assert observed(of_filters, figures={"m,none": 0.0}).documents.values.tolist() == [0.0]
+        assert observed(of_filters, figures={"m,none": 0.0}).documents.value.tolist() == [0.0]
 
     def test_of_a_run_without_figures_one_filter_is_read(self, tmp_path):
         (sample,) = samples_of(rated_sample, [(FIRST, [0.0, 1.0, 0.0])])
         write_run(tmp_path, [sample, {**sample, "filter": "other"}]).unlink()
         (result,) = read_evaluation(tmp_path).tasks.values()
-        found = observe(result)
-        assert found.documents.values.tolist() == [1.0]
+        found = read_samples(result)
+        assert found.documents.value.tolist() == [1.0]
 
 
 def test_the_task_of_the_run_is_the_one_that_was_written(observed):
@@ -231,7 +247,7 @@ def test_a_tie_of_rm_bench_is_as_wrong_among_the_pairs_as_in_its_accuracy(observ
     metadata = {"suite": "rm_bench", "ties": "the benchmark's own rule"}
     doc = choice(0, ["a", "b", "c"], ["d", "e", "f"])
     found = observed([choice_sample(0, doc, [1.0] * 6, metadata)], metadata)
-    assert found.documents.values.tolist() == [0.0]
+    assert found.documents.value.tolist() == [0.0]
     assert found.pairs.credit.tolist() == [0.0] * 9
 
 
@@ -249,4 +265,4 @@ def test_another_rule_for_ties_wins_over_the_benchmarks(observed):
         metadata = {"suite": "rewardbench", "ties": ties}
         found = observed([choice_sample(0, doc, [1.0, 1.0], metadata)], metadata)
         assert found.pairs.credit.tolist() == [credit]
-        assert found.documents.evidence == [["alpacaeval-easy", credit]]
+        assert found.evidence == [["alpacaeval-easy", credit]]

@@ -1,0 +1,105 @@
+"""Which results of several runs are of the same task: the one rule of report, comparison and board.
+
+Two results are of the same task if its name and its settings are the same, and the data too: by
+their names, or, whatever they are called, by the documents themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.runs.identity import OF_DATA, distinguishing, task_settings
+from ultrarm_eval.runs.judge_identity import written
+from ultrarm_eval.runs.task_result import TaskResult
+
+
+@dataclass(frozen=True)
+class SharedTask:
+    """A task or a group of tasks, and what each run says about it.
+
+    Attributes:
+        title: Its name, and where there are several of one name the settings in which they differ.
+        task: Its name.
+        settings: What its figures depend on, the data apart.
+        results: The result of each run that has it, by the run's place among all.
+        set_aside: Places and results that do not count, as the run has a better one
+            (`TaskResult.worth`).
+    """
+
+    title: str
+    task: str
+    settings: Mapping[str, Any]
+    results: Mapping[int, TaskResult]
+    set_aside: tuple[tuple[int, TaskResult], ...] = ()
+
+
+def shared_tasks(
+    results: Iterable[tuple[int, TaskResult]], *, by_name: bool = False
+) -> list[SharedTask]:
+    """The tasks of several runs, those of one run alone as well, in order of their titles.
+
+    Args:
+        results: Results, each with its run's place among all.
+        by_name: Whether the name alone decides where no run has two results of it: for whoever
+            says in which settings the results differ.
+    """
+    named: dict[str, list[tuple[int, TaskResult]]] = {}
+    for place, result in results:
+        named.setdefault(result.task, []).append((place, result))
+    alike: list[list[tuple[int, TaskResult]]] = []
+    for of_name in named.values():
+        is_one = by_name and len({place for place, _ in of_name}) == len(of_name)
+        alike += [of_name] if is_one else _parted(of_name)
+    # The newest names settings and data, which may be called otherwise where they are the same.
+    newest = [max((result for _, result in one), key=lambda r: r.worth) for one in alike]
+    titles = distinguishing([(one.task, task_settings(one.run, one.task)) for one in newest])
+    found = [
+        _shared(title, one, of_task)
+        for title, one, of_task in zip(titles, newest, alike, strict=True)
+    ]
+    return sorted(found, key=lambda task: task.title)
+
+
+def _shared(
+    title: str, newest: TaskResult, results: Sequence[tuple[int, TaskResult]]
+) -> SharedTask:
+    best: dict[int, TaskResult] = {}
+    for place, result in sorted(results, key=lambda item: item[0]):
+        if place not in best or result.worth > best[place].worth:
+            best[place] = result
+    rest = tuple((place, result) for place, result in results if best[place] is not result)
+    return SharedTask(title, newest.task, _of_task_and_data(newest)[0], best, rest)
+
+
+def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[int, TaskResult]]]:
+    """Parts results of one name by settings and data.
+
+    Those whose data have one name, and those over the same documents, belong together, also through
+    others.
+    """
+    classes: list[tuple[set[str], list[tuple[int, TaskResult]]]] = []
+    for place, result in results:
+        settings, data = map(written, _of_task_and_data(result))
+        marks = {f"{settings} name {data}"}
+        if result.data_digest is not None:
+            marks.add(f"{settings} digest {result.data_digest}")
+        together = [(place, result)]
+        apart = []
+        for known, members in classes:
+            if known & marks:
+                marks |= known
+                together = members + together
+            else:
+                apart.append((known, members))
+        classes = [*apart, (marks, together)]
+    yield from (members for _, members in classes)
+
+
+def _of_task_and_data(result: TaskResult) -> tuple[dict[str, Any], dict[str, Any]]:
+    settings = task_settings(result.run, result.task)
+    return (
+        {name: value for name, value in settings.items() if name not in OF_DATA},
+        {name: value for name, value in settings.items() if name in OF_DATA},
+    )

@@ -4,7 +4,6 @@ import json
 from fractions import Fraction
 
 import pytest
-from ultrarm_eval.sources.records import Location
 
 from ultrarm_eval import Document
 from ultrarm_eval.data.rows import Location

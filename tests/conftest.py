@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -189,3 +190,44 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
     """Writes rows as JSON lines."""
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
+
+
+class LengthJudge:
+    """A judge without weights: the reward of a text is its length times a factor."""
+
+    asked: ClassVar[list[str]] = []
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def score(self, prompts: Any, completions: list[str]) -> list[float]:
+        type(self).asked += completions
+        return [self.factor * len(text) for text in completions]
+
+    def settings(self) -> dict[str, Any]:
+        return {"factor": self.factor}
+
+    def fingerprint(self) -> str:
+        return f"length {self.factor}"
+
+
+@pytest.fixture
+def third_party(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], Any]:
+    """Registers a factory as the judge `length` of another package, and returns it."""
+    from ultrarm_eval import plugins
+    from ultrarm_eval.hookspecs import hookimpl
+
+    def register_as_length(factory: Any) -> Any:
+        class Plugin:
+            @hookimpl
+            def register_judges(self, register: Any) -> None:
+                register("length", factory)
+
+        manager = plugins.make_plugin_manager(load_entry_points=False)
+        manager.register(Plugin(), name="third-party")
+        found = plugins.PluginRegistry(manager)
+        monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
+        factory.asked = []
+        return factory
+
+    return register_as_length

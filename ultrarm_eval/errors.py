@@ -9,10 +9,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ultrarm_eval.judges.base import Judgement
+from typing import Any
 
 #: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
@@ -65,14 +62,14 @@ class RewardError(ScoringError):
     Attributes:
         completion: Which of the completions that were scored together.
         problem: What is wrong with its reward, for who knows better where it stands.
-        judgements: What is known of others of them, by their index.
+        judgements: The `Judgement`s of others of them that are known, by their index.
     """
 
     def __init__(self, message: str, completion: int, problem: str) -> None:
         """Says which completion it is."""
         super().__init__(message)
         self.completion, self.problem = completion, problem
-        self.judgements: Mapping[int, Judgement] = {}
+        self.judgements: Mapping[int, Any] = {}
 
 
 class UnwritableTextError(ScoringError):

@@ -25,7 +25,15 @@ def test_a_run_killed_at_drawn_moments_ends_with_the_rewards_of_one_that_was_not
         for i in range(TEXTS // 2)
     ]
     data = write_jsonl(tmp_path / "data.jsonl", rows)
-    command = [sys.executable, "-m", "ultrarm_eval", "score", str(data), "--judge", str(checkpoint)]
+    command = [
+        sys.executable,
+        "-m",
+        "ultrarm_eval",
+        "score",
+        str(data),
+        "--pretrained",
+        str(checkpoint),
+    ]
     command += ["--device", "cpu", "--judge-args", "max_batch_tokens=1"]
     store = ["--score-store", str(tmp_path / "store.sqlite")]
     started = time.monotonic()

@@ -10,7 +10,7 @@ from tests.benchmarks.rows import write_llmbar
 from tests.compare.written_runs import choice, foreign, rated, write_run
 from tests.conftest import raw_row, write_jsonl
 from tests.exports.runs import harness_run
-from ultrarm_eval.cli.compare import add_compare
+from ultrarm_eval.cli.compare import add_arguments
 from ultrarm_eval.errors import ConfigurationError, DataError
 
 HOSTILE = "evil|`x`\n<script>alert(1)</script> _a_ [l](javascript:1) \u202e\x1b[2J"
@@ -32,8 +32,8 @@ def compare(capsys):
 
     def run(*arguments):
         parser = argparse.ArgumentParser()
-        add_compare(parser.add_subparsers())
-        options = parser.parse_args(["compare", *map(str, arguments)])
+        add_arguments(parser)
+        options = parser.parse_args([*map(str, arguments)])
         assert options.run(options) == 0
         return capsys.readouterr().out
 

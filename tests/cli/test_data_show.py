@@ -6,7 +6,7 @@ import datasets
 import pytest
 
 from tests.compare.written_runs import sample, write_run
-from tests.conftest import raw_row, write_jsonl
+from tests.conftest import LengthJudge, raw_row, write_jsonl
 from ultrarm_eval import load_documents, load_judge
 from ultrarm_eval.cli import main
 
@@ -252,40 +252,28 @@ class TestJudge:
         assert found["judge"]["template"] == "ultrarm"
 
     def test_it_is_shown_in_text(self, four, capsys):
-        said = shown(capsys, four, "--row", 0, "--judge", "demo", "--template", "raw")
+        said = shown(capsys, four, "--row", 0, "--pretrained", "demo", "--template", "raw")
         assert "judge: ultrarm, pretrained demo, template raw\n" in said
         assert re.search(r"reward +rank by reward\n", said)
         assert re.search(
             r"  0 over 1, by 3; the judge's margin [-+]\d+\.\d{4}, (right|wrong)\n", said
         )
 
-    def test_a_judge_without_weights_is_named_by_its_name(self, four, capsys, monkeypatch):
-        from ultrarm_eval.plugins import Registration, registry
-
-        class Lengths:
-            def score(self, prompts, completions):
-                return [float(len(text)) for text in completions]
-
-            def settings(self):
-                return {}
-
-            def fingerprint(self):
-                return "lengths"
-
-        monkeypatch.setitem(registry().judges, "lengths", Registration(Lengths, "tests"))
-        found = as_json(capsys, four, "--row", 0, "--judge", "lengths")
+    def test_a_judge_without_weights_is_named_by_its_name(self, four, capsys, third_party):
+        third_party(LengthJudge)
+        found = as_json(capsys, four, "--row", 0, "--judge", "length")
         rewards = [c["reward"] for c in found["documents"][0]["completions"]]
         assert rewards == [7.0, 5.0, 7.0, 3.0]
-        assert found["judge"]["name"] == "Lengths"
+        assert found["judge"]["name"] == "LengthJudge"
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            (["--judge", "demo", "--pretrained", "demo"], "name two checkpoints"),
+            (["--judge", "demo", "--pretrained", "other"], "Unknown judge 'demo'"),
             (["--judge", "ultrarm", "--kind", "eurus"], "name two kinds of judge"),
             (["--template", "raw"], "--template: this is for a judge"),
             (["--judge-args", "beta=2"], "--judge-args: this is for a judge"),
-            (["--judge", "demo", "--disagree", "x"], "Leave the judge out"),
+            (["--pretrained", "demo", "--disagree", "x"], "Leave the judge out"),
         ],
     )
     def test_what_contradicts_itself_is_refused(self, four, capsys, arguments, message):
@@ -299,7 +287,7 @@ class TestDisagree:
             tmp_path / "d.jsonl", [raw_row(p, (("aa", 5), ("b", 1))) for p in ("p", "q", "r")]
         )
         rewards = [[1.0, 2.0], [1.0, 0.0], [0.0, 5.0]]
-        samples = [sample(d["row"], d, rewards[d["row"]]) for d in load_documents(data)]
+        samples = [sample(d.row, d.to_json(), rewards[d.row]) for d in load_documents(data)]
         return data, write_run(tmp_path / "run", samples)
 
     def test_the_rows_are_shown_the_largest_wrong_margin_first(self, run, capsys):

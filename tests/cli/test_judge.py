@@ -5,7 +5,7 @@ import statistics
 
 import pytest
 
-from tests.conftest import write_jsonl
+from tests.conftest import LengthJudge, write_jsonl
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
@@ -40,7 +40,7 @@ def rewards():
 
 
 def judged(capsys, *arguments):
-    assert main(["judge", *arguments, "--judge", "demo", "--device", "cpu"]) == 0
+    assert main(["judge", *arguments, "--pretrained", "demo", "--device", "cpu"]) == 0
     return capsys.readouterr().out
 
 
@@ -97,7 +97,7 @@ def test_one_answer_has_no_standard_error(tmp_path, capsys):
 )
 def test_a_reference_file_that_does_not_fit_is_named(answers, tmp_path, capsys, rows, message):
     path = str(write_jsonl(tmp_path / "bad.jsonl", rows))
-    assert main(["judge", answers, "--judge", "demo", "--reference", path]) == 2
+    assert main(["judge", answers, "--pretrained", "demo", "--reference", path]) == 2
     error = capsys.readouterr().err
     assert message in error
     assert path in error
@@ -122,14 +122,23 @@ def test_what_an_answer_spells_is_text_and_opens_no_second_turn(tmp_path, capsys
 
 def test_the_files_that_are_read_are_not_written(answers, reference, tmp_path, capsys):
     for output in (answers, reference):
-        arguments = ["judge", answers, "--judge", "demo", "--reference", reference, "-o", output]
+        arguments = [
+            "judge",
+            answers,
+            "--pretrained",
+            "demo",
+            "--reference",
+            reference,
+            "-o",
+            output,
+        ]
         assert main(arguments) == 2
         assert "name another one" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "answers.json").read_text())) == 4
 
 
 def test_settings_of_one_kind_of_judge_are_named(answers, capsys):
-    arguments = ["judge", answers, "--judge", "demo", "--kind", "ultrarm", "--judge-args"]
+    arguments = ["judge", answers, "--pretrained", "demo", "--kind", "ultrarm", "--judge-args"]
     assert main([*arguments, "max_batch_tokens=64", "--judge-args", "batching=packed"]) == 0
     assert "reward " in capsys.readouterr().out
     assert main([*arguments, "max_batch_tokens"]) == 2
@@ -159,12 +168,12 @@ def test_answers_without_a_score_are_counted(answers, reference, tmp_path, capsy
     monkeypatch.setattr(
         UltraRMJudge, "judgements", lambda _, p, c: enumerate([Judgement(None)] * len(c))
     )
-    assert main(["judge", answers, "--judge", "demo"]) == 2
+    assert main(["judge", answers, "--pretrained", "demo"]) == 2
     assert "No answer got a readable score" in capsys.readouterr().err
 
 
 def test_the_kind_may_stand_among_the_settings(answers, capsys):
-    arguments = ["judge", answers, "--judge", "demo", "--judge-args", "judge=likelihood"]
+    arguments = ["judge", answers, "--pretrained", "demo", "--judge-args", "judge=likelihood"]
     assert main(arguments) == 2
     # The demo judge is no language model: it was the kind that was asked for.
     assert "reward model and no language model" in capsys.readouterr().err
@@ -194,40 +203,22 @@ def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
         (["--reference-field", "theirs", "--reference", path], "Leave one of them out"),
         (["--reference-field", "prompt"], "of type list; it has to be a text or null"),
     ):
-        assert main(["judge", path, "--judge", "demo", *options]) == 2
+        assert main(["judge", path, "--pretrained", "demo", *options]) == 2
         assert message in capsys.readouterr().err
 
 
 @pytest.fixture
-def lengths(monkeypatch):
+def lengths(third_party):
     """Another package's judge without weights, as `length`; gives the class."""
-    from ultrarm_eval import plugins
-    from ultrarm_eval.hookspecs import hookimpl
 
-    class Lengths:
-        asked = 0
+    class Failing(LengthJudge):
         bad = "never"
 
         def score(self, prompts, completions):
-            Lengths.asked += len(completions)
-            return [float("nan") if Lengths.bad in t else float(len(t)) for t in completions]
+            rewards = zip(completions, super().score(prompts, completions), strict=True)
+            return [float("nan") if self.bad in text else reward for text, reward in rewards]
 
-        def settings(self):
-            return {}
-
-        def fingerprint(self):
-            return "length"
-
-    class Plugin:
-        @hookimpl
-        def register_judges(self, register):
-            register("length", Lengths)
-
-    manager = plugins.make_plugin_manager(load_entry_points=False)
-    manager.register(Plugin(), name="third-party")
-    found = plugins.PluginRegistry(manager)
-    monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
-    return Lengths
+    return third_party(Failing)
 
 
 @pytest.mark.parametrize("option", ["--judge", "--kind"])
@@ -239,11 +230,11 @@ def test_a_judge_without_weights_judges(answers, reference, lengths, capsys, opt
 
 def test_the_output_is_opened_before_anything_is_scored(answers, tmp_path, lengths, capsys):
     (tmp_path / "file").write_text("")
-    assert main(["judge", answers, "--kind", "length", "-o", str(tmp_path / "file" / "o")]) == 2
+    assert main(["judge", answers, "--judge", "length", "-o", str(tmp_path / "file" / "o")]) == 2
     assert "the output cannot be written there" in capsys.readouterr().err
-    assert lengths.asked == 0
+    assert len(lengths.asked) == 0
     path = tmp_path / "new" / "o.jsonl"
-    assert main(["judge", answers, "--kind", "length", "-o", str(path)]) == 0
+    assert main(["judge", answers, "--judge", "length", "-o", str(path)]) == 0
     assert len(path.read_text().splitlines()) == 4
 
 
@@ -259,20 +250,20 @@ def test_a_reward_that_is_no_number_names_the_row_and_the_rows_before_stay(
 ):
     lengths.bad = bad
     path = tmp_path / "o.jsonl"
-    arguments = ["judge", answers, "--kind", "length", "--reference", reference, "-o", str(path)]
+    arguments = ["judge", answers, "--judge", "length", "--reference", reference, "-o", str(path)]
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
     assert len(path.read_text().splitlines() if path.exists() else []) == rows
 
 
 def test_a_judge_without_a_store_of_its_own_gets_one(answers, tmp_path, lengths, capsys):
-    arguments = ["judge", answers, "--kind", "length", "--score-store", str(tmp_path / "s")]
+    arguments = ["judge", answers, "--judge", "length", "--score-store", str(tmp_path / "s")]
     assert main(arguments) == 0
     first = capsys.readouterr().out
-    assert lengths.asked == 4
+    assert len(lengths.asked) == 4
     assert main(arguments) == 0
     assert capsys.readouterr().out == first
-    assert lengths.asked == 4
+    assert len(lengths.asked) == 4
 
 
 def test_many_answers_are_judged_some_at_a_time(tmp_path, lengths, capsys):
@@ -282,9 +273,9 @@ def test_many_answers_are_judged_some_at_a_time(tmp_path, lengths, capsys):
     ]
     path, out = write_jsonl(tmp_path / "many.jsonl", rows), tmp_path / "o.jsonl"
     options = ["--reference-field", "theirs", "--format", "json", "-o", str(out)]
-    assert main(["judge", str(path), "--kind", "length", *options]) == 0
+    assert main(["judge", str(path), "--judge", "length", *options]) == 0
     # Every reference of a prompt is asked for once.
-    assert lengths.asked == 600 + 5
+    assert len(lengths.asked) == 600 + 5
     found = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["row"] for row in found] == list(range(600))
     assert [row["reward"] for row in found] == [i % 9 for i in range(600)]

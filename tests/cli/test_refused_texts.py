@@ -55,7 +55,7 @@ def test_data_show_takes_the_way_out_that_its_message_names(checkpoint, tmp_path
     )
     file = tmp_path / "rows.jsonl"
     file.write_text(json.dumps({"system": "s", "prompt": "q", "chosen": "a", "rejected": "b"}))
-    command = ["data", "show", str(file), "--judge", str(checkpoint)]
+    command = ["data", "show", str(file), "--pretrained", str(checkpoint)]
     command += ["--template", str(tmp_path / "t.jinja")]
     assert main(command) == 2
     assert "line 1: its turns are system, user" in capsys.readouterr().err

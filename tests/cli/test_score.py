@@ -3,11 +3,10 @@ import math
 import re
 import subprocess
 import sys
-from typing import ClassVar
 
 import pytest
 
-from tests.conftest import raw_row, write_jsonl
+from tests.conftest import LengthJudge, raw_row, write_jsonl
 from tests.judges.conftest import chat_tokenizer, write_model  # noqa: F401
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli import main
@@ -164,47 +163,8 @@ def test_a_bad_last_row_is_found_before_the_weights_are_loaded(
     assert "line 3: field 'rejected' is missing" in capsys.readouterr().err
 
 
-@pytest.fixture
-def third_party(monkeypatch):
-    """Registers a factory as the judge `length` of another package."""
-    from ultrarm_eval import plugins
-    from ultrarm_eval.hookspecs import hookimpl
-
-    def register_as_length(factory):
-        class Plugin:
-            @hookimpl
-            def register_judges(self, register):
-                register("length", factory)
-
-        manager = plugins.make_plugin_manager(load_entry_points=False)
-        manager.register(Plugin(), name="third-party")
-        registry = plugins.PluginRegistry(manager)
-        monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: registry)
-
-    return register_as_length
-
-
-class Lengths:
-    """A judge without weights."""
-
-    asked: ClassVar[list[str]] = []
-
-    def __init__(self, factor=1.0):
-        self.factor = factor
-
-    def score(self, prompts, completions):
-        Lengths.asked += completions
-        return [self.factor * len(text) for text in completions]
-
-    def settings(self):
-        return {"factor": self.factor}
-
-    def fingerprint(self):
-        return f"length {self.factor}"
-
-
 def test_another_packages_judge_gets_only_the_settings_that_were_given(file, capsys, third_party):
-    class WithWeights(Lengths):
+    class WithWeights(LengthJudge):
         def __init__(self, pretrained):
             super().__init__()
             assert pretrained == "none"
@@ -216,7 +176,7 @@ def test_another_packages_judge_gets_only_the_settings_that_were_given(file, cap
 
 @pytest.mark.parametrize("option", ["--judge", "--kind"])
 def test_a_judge_without_weights_needs_no_checkpoint(file, capsys, third_party, option):
-    third_party(Lengths)
+    third_party(LengthJudge)
     assert main(["score", file, option, "length", "--judge-args", "factor=2"]) == 0
     assert "Difference in rewards: 14.0" in capsys.readouterr().out
     assert main(["score", file, option, "length", "--judge-args", "fcator=2"]) == 2
@@ -252,14 +212,17 @@ class TestWhichJudge:
             (["--judge", "ultra", "--pretrained", "demo"], "Unknown judge 'ultra'. Did you mean"),
             (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "two kinds of"),
             (["--pretrained", "demo", "--judge-args", "pretrained=other"], "two checkpoints"),
-            (["--judge", "demo", "--judge-args", "template"], "write NAME=VALUE"),
-            (["--judge", "demo", "--judge-args", "a=1", "--judge-args", "a=2"], "a is given twice"),
+            (["--pretrained", "demo", "--judge-args", "template"], "write NAME=VALUE"),
             (
-                ["--judge", "demo", "--dtype", "float32", "--judge-args", "dtype=float16"],
+                ["--pretrained", "demo", "--judge-args", "a=1", "--judge-args", "a=2"],
+                "a is given twice",
+            ),
+            (
+                ["--pretrained", "demo", "--dtype", "float32", "--judge-args", "dtype=float16"],
                 "two values of one setting",
             ),
             (["--kind", "likelihood"], "no default checkpoint"),
-            (["--judge", "demo", "--kind", "nobody"], "Unknown judge 'nobody'"),
+            (["--pretrained", "demo", "--kind", "nobody"], "Unknown judge 'nobody'"),
         ],
     )
     def test_what_names_no_judge_or_two_is_said(self, file, capsys, options, message):
@@ -268,7 +231,10 @@ class TestWhichJudge:
 
     def test_settings_without_an_option_go_through(self, file, checkpoint, expected, capsys):
         options = ["--judge-args", "batching=packed", "--judge-args", "max_batch_tokens=64"]
-        assert main(["score", file, "--judge", str(checkpoint), *options, "--format", "jsonl"]) == 0
+        assert (
+            main(["score", file, "--pretrained", str(checkpoint), *options, "--format", "jsonl"])
+            == 0
+        )
         first = json.loads(capsys.readouterr().out.splitlines()[0])
         assert first["reward_chosen"] == pytest.approx(expected[0][0], abs=1e-5)
 
@@ -287,7 +253,7 @@ class TestRewardsThatAreNone:
         bad = list(rows[row].values())[side]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
 
-        class Failing(Lengths):
+        class Failing(LengthJudge):
             def score(self, prompts, completions):
                 return [reward if text == bad else float(len(text)) for text in completions]
 
@@ -316,7 +282,7 @@ class TestRewardsThatAreNone:
         monkeypatch.setattr(local_engine, "_score_batch", fails_at_the_fifth)
         rows = [{"chosen": "a" * 3 * i, "rejected": "b " * i} for i in range(1, 6)]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
-        arguments = ["score", str(path), "--judge", str(checkpoint), "--batch-size", "auto"]
+        arguments = ["score", str(path), "--pretrained", str(checkpoint), "--batch-size", "auto"]
         assert main([*arguments, "--judge-args", "max_batch_tokens=1"]) == 2
         error = capsys.readouterr().err
         assert re.search(r"pairs\.jsonl, line \d, field '\w+': Its reward is nan; it starts", error)
@@ -333,7 +299,7 @@ class TestRewardsThatAreNone:
                 yield index, Judgement(None if "sky" in text else 7.0)
 
         monkeypatch.setattr(UltraRMJudge, "judgements", judgements)
-        assert main(["score", file, "--judge", "demo", "--format", form]) == 0
+        assert main(["score", file, "--pretrained", "demo", "--format", form]) == 0
         out, error = capsys.readouterr()
         assert "1 of 4 answers got no readable score" in error
         assert "nan" not in out.lower()
@@ -350,14 +316,14 @@ class TestRewardsThatAreNone:
 class TestOutputAndStore:
     def test_rows_go_to_a_file_as_they_come(self, file, tmp_path, checkpoint, capsys):
         path = tmp_path / "new" / "folder" / "rewards.jsonl"
-        assert main(["score", file, "--judge", str(checkpoint), "-o", str(path)]) == 0
+        assert main(["score", file, "--pretrained", str(checkpoint), "-o", str(path)]) == 0
         assert [json.loads(line)["row"] for line in path.read_text().splitlines()] == [0, 1]
         assert capsys.readouterr().out == f"{path}\n"
 
     def test_what_cannot_be_written_is_said_before_anything_is_scored(
         self, file, tmp_path, third_party, capsys
     ):
-        class Never(Lengths):
+        class Never(LengthJudge):
             def score(self, prompts, completions):
                 pytest.fail("scored")
 
@@ -371,7 +337,7 @@ class TestOutputAndStore:
     def test_an_output_that_is_there_stays_until_the_first_row(
         self, file, tmp_path, third_party, capsys
     ):
-        class Broken(Lengths):
+        class Broken(LengthJudge):
             def score(self, prompts, completions):
                 raise RuntimeError("out of order")
 
@@ -383,7 +349,7 @@ class TestOutputAndStore:
             assert "score() failed: RuntimeError: out of order" in capsys.readouterr().err
         assert there.read_text() == "of yesterday"
         assert not new.exists()
-        third_party(Lengths)
+        third_party(LengthJudge)
         assert main(["score", file, "--judge", "length", "-o", str(there)]) == 0
         assert there.read_text().startswith("Pair 1: ")
 
@@ -413,7 +379,7 @@ class TestOutputAndStore:
         self, tmp_path, checkpoint, third_party, capsys, monkeypatch, judge
     ):
         monkeypatch.setattr("ultrarm_eval.cli.score._ROWS_AT_ONCE", 2)
-        third_party(Lengths)
+        third_party(LengthJudge)
         rows = [{"chosen": f"answer {i}", "rejected": f"another {i}"} for i in range(6)]
         named = str(checkpoint) if judge == "checkpoint" else judge
         arguments = ["score", str(write_jsonl(tmp_path / "d.jsonl", rows)), "--judge", named]
@@ -430,13 +396,13 @@ class TestOutputAndStore:
         assert "from_store 12" in second
 
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
-        third_party(Lengths)
+        third_party(LengthJudge)
         arguments = ["score", file, "--judge", "length", "--score-store", str(tmp_path / "store")]
         asked = []
         for options in ([], [], ["--judge-args", "factor=2"]):
-            Lengths.asked.clear()
+            LengthJudge.asked.clear()
             assert main([*arguments, *options]) == 0
-            asked.append(len(Lengths.asked))
+            asked.append(len(LengthJudge.asked))
             assert "Difference in rewards: " in capsys.readouterr().out
         assert asked == [4, 0, 4]
 
@@ -444,7 +410,7 @@ class TestOutputAndStore:
         rows = [{"chosen": f"good {i}", "rejected": f"bad {i}"} for i in range(40)]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
 
-        class Failing(Lengths):
+        class Failing(LengthJudge):
             def score(self, prompts, completions):
                 return [math.nan if text == "bad 20" else 1.0 for text in completions]
 
@@ -452,11 +418,11 @@ class TestOutputAndStore:
         third_party(Failing)
         assert main(arguments) == 2
         assert "line 21, field 'rejected'" in capsys.readouterr().err
-        third_party(Lengths)
-        Lengths.asked.clear()
+        third_party(LengthJudge)
+        LengthJudge.asked.clear()
         assert main(arguments) == 0
         # Of the 64 that were asked for, all but one were stored.
-        assert len(Lengths.asked) == 80 - 64 + 1
+        assert len(LengthJudge.asked) == 80 - 64 + 1
 
 
 KILLED = """
@@ -491,7 +457,7 @@ def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, che
     data = write_jsonl(tmp_path / "data.jsonl", rows)
 
     def run(stop, *options):
-        arguments = [command, str(data), "--judge", str(checkpoint), "--device", "cpu"]
+        arguments = [command, str(data), "--pretrained", str(checkpoint), "--device", "cpu"]
         arguments += ["--judge-args", "max_batch_tokens=1", *options]
         return subprocess.run(
             [sys.executable, "-c", KILLED, str(stop), *arguments],
@@ -507,27 +473,3 @@ def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, che
     assert "6 of 10 texts were scored before" in again.stderr
     assert "computed 4\n" in again.stderr
     assert again.stdout == run(-1).stdout
-
-
-def test_the_package_itself_is_the_command(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-m", "ultrarm_eval", "score", "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=tmp_path,
-    )
-    assert "usage: ultrarm-eval score" in run.stdout
-    for option in ("--judge ", "--kind", "--judge-args", "--score-store", "--pretrained", "-o"):
-        assert option in run.stdout
-
-
-@pytest.mark.parametrize("module", ["ultrarm_eval.__main__", "ultrarm_eval.cli.main"])
-def test_the_command_line_loads_no_torch_to_say_how_it_is_called(module):
-    code = (
-        f"import sys, importlib; sys.argv = ['x', '--help']\n"
-        f"try:\n importlib.import_module('{module}')\nexcept SystemExit: pass\n"
-        "print('torch' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.splitlines()[-1] == "False"

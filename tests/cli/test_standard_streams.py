@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import write_jsonl
 from ultrarm_eval.cli import main
-from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+from ultrarm_eval.terminal import escape_what_cannot_be_encoded
 
 COMMAND = f"{sys.executable} -m ultrarm_eval.cli"
 STRANGE = 'ä € 😀 \ud800 \\ "'
@@ -120,7 +120,7 @@ class TestClosed:
         def fail(_):
             raise PermissionError(13, "Permission denied", "x.jsonl")
 
-        monkeypatch.setattr(sys.modules["ultrarm_eval.cli.main"], "_run_plugins", fail)
+        monkeypatch.setattr("ultrarm_eval.cli.plugins._run", fail)
         assert main(["plugins"]) == 2
         assert capsys.readouterr().err == "ultrarm-eval plugins: x.jsonl: Permission denied\n"
 
@@ -139,14 +139,18 @@ class TestStopped:
                 "interrupted. What was scored is kept in kept.db; the same command goes on from "
                 "there.",
             ),
+            ({"score_store": "new.db"}, "interrupted before anything was scored."),
         ],
     )
-    def test_it_says_what_became_of_the_work(self, monkeypatch, capsys, options, said):
+    def test_it_says_what_became_of_the_work(self, tmp_path, monkeypatch, capsys, options, said):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "kept.db").touch()
+
         def stop(given):
             vars(given).update(options)
             raise KeyboardInterrupt
 
-        monkeypatch.setattr(sys.modules["ultrarm_eval.cli.main"], "_run_plugins", stop)
+        monkeypatch.setattr("ultrarm_eval.cli.plugins._run", stop)
         assert main(["plugins"]) == 130
         assert capsys.readouterr().err == f"ultrarm-eval plugins: {said}\n"
 

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.conftest import LengthJudge
 from tests.judges.conftest import chat_tokenizer, write_model  # noqa: F401
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli import main
@@ -124,7 +125,7 @@ def test_bytes_that_are_no_text_are_shown(shown):
 def test_judges_and_their_settings_can_be_named(shown, write_model, capsys):  # noqa: F811
     folder = write_model("AutoModelForCausalLM", "llama")
     text = shown(
-        *QUESTION, "--completion", "the answer", "--kind", "likelihood",
+        *QUESTION, "--completion", "the answer", "--judge", "likelihood",
         "--judge-args", "reduction=sum", "--template", "ultrarm", pretrained=folder,
     )  # fmt: skip
     assert text.startswith("judge likelihood, ")
@@ -138,32 +139,20 @@ class TestRefusals:
     def test_a_judge_that_cannot(self, refused, write_model):  # noqa: F811
         folder = write_model("AutoModelForCausalLM", "llama")
         error = refused(
-            "--completion", "a", "--kind", "critique", "--judge-args", "max_new_tokens=4",
+            "--completion", "a", "--judge", "critique", "--judge-args", "max_new_tokens=4",
             "--template", "ultrarm", pretrained=folder,
         )  # fmt: skip
         assert "ultrarm-eval tokens: judge=critique gives no reward after each token" in error
         assert "Loading weights" not in error
 
-    def test_another_packages_judge_without_the_method(self, refused, monkeypatch):
-        from ultrarm_eval import plugins
-        from ultrarm_eval.hookspecs import hookimpl
-
-        class Lengths:
+    def test_another_packages_judge_without_the_method(self, refused, third_party):
+        class WithWeights(LengthJudge):
             def __init__(self, pretrained):
-                self.score = lambda prompts, completions: [float(len(t)) for t in completions]
-                self.settings, self.fingerprint = dict, lambda: "length"
+                super().__init__()
 
-        class Plugin:
-            @hookimpl
-            def register_judges(self, register):
-                register("length", Lengths)
-
-        manager = plugins.make_plugin_manager(load_entry_points=False)
-        manager.register(Plugin(), name="third-party")
-        found = plugins.PluginRegistry(manager)
-        monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
+        third_party(WithWeights)
         assert "judge=length gives no reward after each token: it has no method" in refused(
-            "--completion", "a", "--kind", "length"
+            "--completion", "a", "--judge", "length"
         )
 
     def test_what_cannot_be_used_is_named(self, refused, tmp_path):

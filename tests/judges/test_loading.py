@@ -2,7 +2,7 @@ import pytest
 
 from ultrarm_eval import load_judge
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.loading import make_judge
+from ultrarm_eval.judges.loading import make_judge, takes_setting
 
 
 def test_an_unknown_judge_lists_the_registered_ones():
@@ -13,6 +13,25 @@ def test_an_unknown_judge_lists_the_registered_ones():
 def test_an_unknown_setting_lists_the_judges_settings():
     with pytest.raises(ConfigurationError, match=r"Did you mean 'template'.*max_batch_tokens"):
         load_judge("demo", tempalte="raw")
+
+
+@pytest.mark.parametrize("judge", ["ultrarm", "eurus", "likelihood", "dpo", "critique"])
+def test_what_a_judge_is_put_together_of_is_no_setting(judge):
+    assert takes_setting(judge, "template")
+    for part in ("encoder", "engine", "head", "store"):
+        assert not takes_setting(judge, part)
+
+
+def test_a_judge_made_of_ours_adds_its_settings(third_party):
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    class Scaled(UltraRMJudge):
+        def __init__(self, strength=1.0, **settings):
+            super().__init__(**settings)
+
+    third_party(Scaled)
+    assert all(takes_setting("length", name) for name in ("strength", "template", "pretrained"))
+    assert not takes_setting("length", "engine")
 
 
 def test_what_the_surroundings_offer_gives_way_to_the_user(checkpoint):

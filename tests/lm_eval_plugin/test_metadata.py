@@ -30,6 +30,13 @@ def test_our_keys_are_read_and_the_harnesss_left_alone():
         ("data_path", "data"),
         ("data-revision", "data_revision"),
         ("data_revison", "data_revision"),
+        ("dataset_revision", "data_revision"),
+        ("preferences", "preference"),
+        ("shard_id", "shard"),
+        ("judge_kwargs", "judge_args"),
+        ("judge_model_args", "judge_args"),
+        ("reference_file", "reference"),
+        ("num_samples", "n"),
     ],
 )
 def test_a_near_miss_names_what_was_meant(key, meant):

@@ -14,6 +14,23 @@ LAYOUTS = {
 }
 
 
+def test_the_harness_default_is_the_cpu_where_there_is_no_gpu(caplog, monkeypatch):
+    import torch
+
+    from ultrarm_eval.lm_eval_plugin.processes import device_of_process
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert device_of_process("cuda:0", None) == "cpu"
+    assert "No CUDA device here: computing on the CPU instead of cuda:0" in caplog.text
+    assert [device_of_process(one, None) for one in (None, "cuda", "cuda:1")] == [
+        None,
+        "cuda",
+        "cuda:1",
+    ]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of_process("cuda:0", None) == "cuda:0"
+
+
 @pytest.mark.slow
 def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
     from ultrarm_eval.errors import DeviceError

@@ -10,6 +10,7 @@ import yaml
 from tests.conftest import write_jsonl
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli.judge import judge_answers
+from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
@@ -212,14 +213,14 @@ def test_a_judge_that_fails_keeps_the_answers_in_a_file(
     monkeypatch.setattr(UltraRMJudge, "judgements", broken)
     with pytest.raises(
         ScoringError,
-        match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --judge demo",
+        match=r"they are kept in a file. Judge them with: ultrarm-eval judge .*jsonl --pretrained demo",
     ):
         run(writer, ["own"], include_path=own_task())
     (kept,) = tmp_path.glob("answers-not-judged-*.jsonl")
     rows = [json.loads(line) for line in kept.read_text().splitlines()]
     assert rows == [{"prompt": q, "completion": ANSWERS[q][0]} for q in QUESTIONS]
     monkeypatch.undo()
-    figures = judge_answers(str(kept), "demo", {"device": "cpu"}, reference=None, samples=None)
+    figures = judge_answers(str(kept), JudgeChoice("ultrarm", "demo", {"device": "cpu"}))
     assert figures["reward"] == pytest.approx(sum(expected()) / 3, abs=1e-5)
 
 

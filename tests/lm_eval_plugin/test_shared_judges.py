@@ -2,41 +2,16 @@
 
 import pytest
 
-from ultrarm_eval import plugins
+from tests.conftest import LengthJudge
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.lm_eval_plugin import shared_judges
 from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options
 
 
-class Lengths:
-    """A judge without weights."""
-
-    def __init__(self, factor=1.0):
-        self.factor = factor
-
-    def score(self, prompts, completions):
-        return [self.factor * len(text) for text in completions]
-
-    def settings(self):
-        return {"factor": self.factor}
-
-    def fingerprint(self):
-        return f"length {self.factor}"
-
-
 @pytest.fixture(autouse=True)
-def _registered(monkeypatch):
-    class Plugin:
-        @hookimpl
-        def register_judges(self, register):
-            register("length", Lengths)
-
-    manager = plugins.make_plugin_manager(load_entry_points=False)
-    manager.register(Plugin(), name="third-party")
-    found = plugins.PluginRegistry(manager)
-    monkeypatch.setattr("ultrarm_eval.judges.loading.registry", lambda: found)
+def _registered(third_party):
+    third_party(LengthJudge)
     shared_judges._made.cache_clear()
     yield
     shared_judges._made.cache_clear()
@@ -49,14 +24,14 @@ def _registered(monkeypatch):
         (
             DEFAULT_CHECKPOINT,
             {"judge": "length", "factor": 2},
-            "--kind length --judge-args factor=2",
+            "--judge length --judge-args factor=2",
         ),
     ],
 )
 def test_it_is_made_without_a_checkpoint(judge, judge_args, options):
     made = shared_judges.shared_judge(judge, judge_args)
-    assert isinstance(made, Lengths)
-    assert made.factor == 2
+    assert made.settings() == {"factor": 2}
+    assert list(made.score(["q"], ["abc"])) == [6.0]
     assert judge_options(judge, judge_args) == options
 
 

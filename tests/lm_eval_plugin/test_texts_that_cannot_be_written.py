@@ -63,7 +63,7 @@ def test_by_score(folder, pairs, capsys):
 
 def test_by_judge(folder, tmp_path, capsys):
     rows = [{"prompt": "p", "completion": "a"}, {"prompt": TURNS, "completion": "b"}]
-    command = ["judge", str(write_jsonl(tmp_path / "answers.jsonl", rows)), "--judge", folder]
+    command = ["judge", str(write_jsonl(tmp_path / "answers.jsonl", rows)), "--pretrained", folder]
     assert main(command) == 2
     assert "answers.jsonl, line 2: its turns are system, user" in capsys.readouterr().err
     assert main([*command, "--system", "drop"]) == 0

@@ -4,6 +4,7 @@ The files are the harness's own; a field is found by walking them. Whatever stan
 ends with its output or with an error of this package.
 """
 
+import argparse
 import json
 import random
 import shutil
@@ -17,13 +18,7 @@ from tests.runs.written_by_harness import TASKS, lines_of, write_runs
 from ultrarm_eval.board.board import make_board
 from ultrarm_eval.board.data import as_csv, as_json
 from ultrarm_eval.board.page import as_page as board_page
-from ultrarm_eval.cli.export import (
-    ExportOptions,
-    export_eval_results,
-    export_every_eval_ever,
-    export_model_index,
-    export_rewardbench,
-)
+from ultrarm_eval.cli import export as export_command
 from ultrarm_eval.compare import data as comparison_data
 from ultrarm_eval.compare import text as comparison_text
 from ultrarm_eval.compare.compute import compare_runs
@@ -109,10 +104,18 @@ def damaged(results, folder, kind, path, wrong):
     return folder
 
 
+def export(form, folder, *options):
+    """Runs `ultrarm-eval export`, its errors raised."""
+    parser = argparse.ArgumentParser()
+    export_command.add_arguments(parser)
+    output = str(folder.parent / "out")
+    given = parser.parse_args([form, str(folder), "-o", output, "--model", "org/x", *options])
+    assert given.run(given) == 0
+
+
 def commands(folder, other):
     """Every command that reads runs, by name."""
-    output = folder.parent / "out"
-    options = ExportOptions(model="org/x", metrics="all", allow_partial=True, datasets=["org/data"])
+    options = ["--metrics", "all", "--allow-partial", "--dataset", "org/data"]
 
     def report(*, page=False):
         found = make_report(read_evaluations(folder), pairs=2)
@@ -136,20 +139,16 @@ def commands(folder, other):
         as_json(board)
         board_page(board, title="board")
 
-    def every_eval_ever():
-        about = {"organization": "me", "relationship": "third_party", "with_samples": True}
-        export_every_eval_ever(str(folder), str(output), options, **about)
-
     return {
         "report": report,
         "report as a page": lambda: report(page=True),
         "compare": compare,
         "compare as a page": lambda: compare(page=True),
         "leaderboard": leaderboard,
-        "eval-results": lambda: export_eval_results(str(folder), str(output), options),
-        "model-index": lambda: export_model_index(str(folder), str(output), options),
-        "every-eval-ever": every_eval_ever,
-        "rewardbench": lambda: export_rewardbench(str(folder), str(output), model="org/x"),
+        "eval-results": lambda: export("eval-results", folder, *options),
+        "model-index": lambda: export("model-index", folder, *options),
+        "every-eval-ever": lambda: export("every-eval-ever", folder, *options),
+        "rewardbench": lambda: export("rewardbench", folder),
     }
 
 
@@ -269,12 +268,10 @@ def test_a_document_without_a_number_is_counted_and_named(written, tmp_path, kin
 
 
 def test_an_export_of_samples_refuses_what_is_no_number(written, tmp_path):
-    options = ExportOptions(model="org/x", allow_partial=True, datasets=["org/data"])
-    about = {"organization": "me", "relationship": "third_party", "with_samples": True}
     for wrong in ('"x"', "1" + "0" * 400, '"1e999999999"'):
         folder = damaged(written["plain"][0], tmp_path / "run", "samples", ("exact_match",), wrong)
         with pytest.raises(DataError, match="has no number under 'exact_match'"):
-            export_every_eval_ever(str(folder), str(tmp_path / "out"), options, **about)
+            export("every-eval-ever", folder, "--allow-partial", "--dataset", "org/data")
 
 
 @pytest.mark.parametrize(
@@ -293,7 +290,7 @@ def test_an_export_of_samples_refuses_what_is_no_number(written, tmp_path):
 def test_rewardbenchs_files_are_made_of_whole_samples_alone(written, tmp_path, path, wrong):
     folder = damaged(written["suite"][0], tmp_path / "run", "samples", path, wrong)
     with pytest.raises(DataError, match=r"[Ss]ample .{0,12}"):
-        export_rewardbench(str(folder), str(tmp_path / "out"), model="org/x")
+        export("rewardbench", folder)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ultrarm_eval.sources.continuation import joined, joined_with_text
@@ -82,6 +82,7 @@ def conversations(draw):
     return tuple({"role": r, "content": t} for r, t in zip(roles, texts, strict=False))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(conversations(), st.data())
 def test_a_conversation_split_anywhere_with_any_overlap_comes_out_whole(conversation, data):
     end = data.draw(st.integers(0, len(conversation)))

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import logging
-
 import torch
 
 from ultrarm_eval.errors import DeviceError
 
-logger = logging.getLogger(__name__)
-
 _GIB = 1024**3
-# lm-eval passes this device when its user named none, so it cannot be told from a wish.
-_HARNESS_DEFAULT = "cuda:0"
 
 
 def resolve_device(requested: str | None) -> torch.device:
@@ -22,7 +16,7 @@ def resolve_device(requested: str | None) -> torch.device:
         requested: A torch device name, or None for the first GPU if there is one, else the CPU.
 
     Raises:
-        DeviceError: The device does not exist. Only `cuda:0` falls back to the CPU.
+        DeviceError: The device does not exist.
     """
     if requested is None:
         return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
@@ -48,9 +42,6 @@ def _resolve_cuda(requested: str, device: torch.device) -> torch.device:
     index = device.index or 0
     if index < count:
         return torch.device("cuda", index)
-    if requested == _HARNESS_DEFAULT:
-        logger.warning("No CUDA device here: computing on the CPU instead of %s.", requested)
-        return torch.device("cpu")
     present = f"cuda:0 to cuda:{count - 1}" if count else "none"
     raise DeviceError(
         f"The device {requested!r} does not exist; CUDA devices here: {present}. "

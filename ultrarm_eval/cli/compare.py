@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, require_replaceable, write_output, write_to_terminal
+from ultrarm_eval.cli.output import form_of, require_replaceable, write_result
 
 if TYPE_CHECKING:
     from ultrarm_eval.compare.comparison import Comparison
@@ -23,17 +22,13 @@ _FORMS = {
 _DIMENSIONS = ("source", "category", "aspect")
 
 
-def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds `compare`."""
-    command = commands.add_parser(
-        "compare",
-        help="say whether the differences between runs are more than chance",
-        description=(
-            "Compares every two runs on every task that both have: documents are matched by their "
-            "content, differences have intervals and paired tests over prompts, corrected by "
-            "Holm's method, and the agreement of the judges is shown. The runs need "
-            "lm_eval --output_path --log_samples. A folder may hold several runs."
-        ),
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Compares every two runs on every task that both have: documents are matched by their "
+        "content, differences have intervals and paired tests over prompts, corrected by "
+        "Holm's method, and the agreement of the judges is shown. The runs need "
+        "lm_eval --output_path --log_samples. A folder may hold several runs."
     )
     command.add_argument(
         "results", metavar="RESULTS", nargs="+", help="results_*.json, or a folder that holds some"
@@ -49,21 +44,17 @@ def add_compare(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         choices=_DIMENSIONS,
         help="also compare on the parts of each task; may be repeated",
     )
-    command.set_defaults(run=_run_compare)
+    command.set_defaults(run=_run)
 
 
-def _run_compare(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.compare.compute import compare_runs
 
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
     if options.output is not None:
         require_replaceable(Path(options.output))
     by = tuple(dict.fromkeys(options.by))
-    text = _writer(form)(compare_runs(options.results, by=by))
-    if options.output is None:
-        write_to_terminal(text)
-    else:
-        sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
+    write_result(_writer(form)(compare_runs(options.results, by=by)), options.output)
     return 0
 
 

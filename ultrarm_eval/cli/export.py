@@ -2,104 +2,99 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from ultrarm_eval.errors import DataError, first_line
-from ultrarm_eval.exports.figures import ExportedFigure, exported_figures, spelled_out
+from ultrarm_eval.exports.every_eval_ever import RELATIONSHIPS, Evaluator, write_every_eval_ever
+from ultrarm_eval.exports.figures import METRICS, ExportedFigure, exported_figures
 from ultrarm_eval.exports.hub_names import Source, assignments, model_name, require_tasks
-from ultrarm_eval.exports.rewardbench import (
-    OVERALL_TASK,
-    Render,
-    scores_file,
-    write_files,
-)
-from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.identity import distinguishing, model_settings
-from ultrarm_eval.runs.judge_identity import same_judges
-from ultrarm_eval.runs.run import Run, find_runs
-from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.text_format.system_turns import checked_system, without_system
-from ultrarm_eval.text_format.template import (
-    CHAT_TEMPLATE,
-    TEMPLATE_NAMES,
-    get_template,
-    template_for,
-)
-from ultrarm_eval.text_format.text_pair import PAIR_TEMPLATE
 
 logger = logging.getLogger(__name__)
 
-# The leaderboard's words.
-_USUAL_TYPE = "Seq. Classifier"
-_MODEL_TYPES = {"dpo": "DPO", "critique": "Generative RM", "likelihood": "Custom Classifier"}
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = "Writes the results of a run in another form."
+    forms = command.add_subparsers(dest="form", required=True, metavar="FORM")
+    for name, help_text, add_form in (
+        ("eval-results", "Hugging Face's .eval_results/*.yaml", _add_eval_results),
+        ("model-index", "the model-index of a model's card", _add_model_index),
+        ("every-eval-ever", "records of the Every Eval Ever database", _add_every_eval_ever),
+        ("rewardbench", "the two files of RewardBench's leaderboard", _add_rewardbench),
+    ):
+        form = forms.add_parser(name, help=help_text)
+        form.add_argument(
+            "results", metavar="RESULTS", help="results_*.json, or a folder that holds it"
+        )
+        form.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
+        form.add_argument("--model", metavar="ORG/NAME", help="what the model is called there")
+        form.add_argument(
+            "--overwrite",
+            "--force",
+            action="store_true",
+            help="replace an export with another content that is there already",
+        )
+        add_form(form)
+        form.set_defaults(run=_run)
 
 
-@dataclass(frozen=True)
-class ExportOptions:
-    """What the forms made of a run's figures have in common.
-
-    Attributes:
-        model: What the model is called; the run's name of it if None.
-        tasks: The tasks and groups to export; all if empty.
-        metrics: `main` or `all`.
-        datasets: `[TASK=]ORG/NAME` texts, the hub's name of a task's data.
-        allow_partial: Whether figures over a part of the data are exported.
-        source_url: Where the results can be looked up.
-        source_name: What that link is called.
-        overwrite: Whether an export with another content is replaced.
-    """
-
-    model: str | None = None
-    tasks: Sequence[str] = ()
-    metrics: str = "main"
-    datasets: Sequence[str] = ()
-    allow_partial: bool = False
-    source_url: str | None = None
-    source_name: str | None = None
-    overwrite: bool = False
+def _run(options: argparse.Namespace) -> int:
+    paths: list[Path] = options.write(options)
+    sys.stdout.write("".join(f"{path}\n" for path in paths))
+    return 0
 
 
-def export_eval_results(
-    results: str, output: str, options: ExportOptions, *, task_ids: Sequence[str] = ()
-) -> list[Path]:
-    """Writes Hugging Face's `.eval_results/*.yaml`.
+def _add_eval_results(form: argparse.ArgumentParser) -> None:
+    form.description = (
+        "Writes MODEL/.eval_results/DATASET.yaml below DIR, for the model's repository on the "
+        "hub: its page shows them, and so does the board of a benchmark whose eval.yaml has "
+        "the task. Needs huggingface_hub 1.4 or newer."
+    )
+    _add_figures(form)
+    _add_source(form)
+    form.add_argument(
+        "--task-id",
+        action="append",
+        default=[],
+        metavar="[TASK=]ID",
+        help="what the benchmark's eval.yaml calls a task (default: its own name)",
+    )
+    form.set_defaults(write=_write_eval_results)
 
-    Args:
-        results: The run: its results file, or its folder.
-        output: The folder that gets the files.
-        options: What to export.
-        task_ids: `[TASK=]ID` texts, what a benchmark's eval.yaml calls a task.
 
-    Returns:
-        The files' paths.
-
-    Raises:
-        UltrarmEvalError: The run has not what is needed.
-    """
+def _write_eval_results(options: argparse.Namespace) -> list[Path]:
     from ultrarm_eval.exports.eval_results import EvalResultsOptions, write_eval_results
 
-    model, figures = _read(results, options)
+    model, figures = _read(options)
     beside = EvalResultsOptions(
-        datasets=_of_tasks(options.datasets, figures, "--dataset"),
-        task_ids=_of_tasks(task_ids, figures, "--task-id"),
+        datasets=_of_tasks(options.dataset, figures, "--dataset"),
+        task_ids=_of_tasks(options.task_id, figures, "--task-id"),
         source=Source(options.source_url, options.source_name),
         overwrite=options.overwrite,
     )
-    return write_eval_results(Path(output), model, figures, beside)
+    return write_eval_results(Path(options.output), model, figures, beside)
 
 
-def export_model_index(results: str, output: str, options: ExportOptions) -> list[Path]:
-    """Writes the results for the metadata of a model's card; arguments as above."""
+def _add_model_index(form: argparse.ArgumentParser) -> None:
+    form.description = (
+        "Writes MODEL/model-index.yaml below DIR: metadata for the top of the model's "
+        "README.md, to paste, or to merge into it by huggingface_hub.metadata_update."
+    )
+    _add_figures(form)
+    _add_source(form)
+    form.set_defaults(write=_write_model_index)
+
+
+def _write_model_index(options: argparse.Namespace) -> list[Path]:
     from ultrarm_eval.exports.model_index import write_model_index
 
-    model, figures = _read(results, options)
+    model, figures = _read(options)
     return write_model_index(
-        Path(output),
+        Path(options.output),
         model,
         figures,
         datasets=_datasets(options, figures),
@@ -108,53 +103,98 @@ def export_model_index(results: str, output: str, options: ExportOptions) -> lis
     )
 
 
-def export_every_eval_ever(
-    results: str,
-    output: str,
-    options: ExportOptions,
-    *,
-    organization: str,
-    relationship: str,
-    with_samples: bool,
-) -> list[Path]:
-    """Writes records of Every Eval Ever.
+def _add_every_eval_ever(form: argparse.ArgumentParser) -> None:
+    form.description = (
+        "Writes data/TASK/ORG/NAME/UUID.json below DIR, and UUID_samples.jsonl beside it where "
+        "the run has samples, in version 0.3.0 of the schema. Where the package "
+        "every-eval-ever is installed, it checks them first."
+    )
+    _add_figures(form)
+    form.add_argument("--source-url", metavar="URL", help="page of who made the run")
+    form.add_argument("--organization", default="unknown", metavar="NAME", help="who made the run")
+    form.add_argument(
+        "--relationship",
+        choices=RELATIONSHIPS,
+        default="other",
+        help="what they are to the model's developer (default: %(default)s)",
+    )
+    form.add_argument(
+        "--no-samples", dest="samples", action="store_false", help="leave the samples out"
+    )
+    form.set_defaults(write=_write_every_eval_ever)
 
-    Args:
-        results: The run: its results file, or its folder.
-        output: The folder that gets the files.
-        options: What to export.
-        organization: Who made the run.
-        relationship: What they are to the model's developer.
-        with_samples: Whether samples are written as well.
 
-    Returns:
-        The files' paths.
-
-    Raises:
-        UltrarmEvalError: The run has not what is needed.
-    """
-    from ultrarm_eval.exports.every_eval_ever import Evaluator, write_every_eval_ever
-
-    model, figures = _read(results, options)
+def _write_every_eval_ever(options: argparse.Namespace) -> list[Path]:
+    model, figures = _read(options)
     source = Source(options.source_url)
     return write_every_eval_ever(
-        Path(output),
+        Path(options.output),
         model,
         figures,
-        Evaluator(organization, source.url, relationship),
+        Evaluator(options.organization, source.url, options.relationship),
         datasets=_datasets(options, figures),
-        with_samples=with_samples,
+        with_samples=options.samples,
         overwrite=options.overwrite,
     )
 
 
-def _read(results: str, options: ExportOptions) -> tuple[str, list[ExportedFigure]]:
-    evaluation = read_evaluation(results)
+def _add_rewardbench(form: argparse.ArgumentParser) -> None:
+    form.description = (
+        "Writes the two files of RewardBench's leaderboard, the accuracies of the subsets and "
+        "the rewards of every row, from a run of rewardbench_overall with --log_samples."
+    )
+    form.set_defaults(write=_write_rewardbench)
+
+
+def _write_rewardbench(options: argparse.Namespace) -> list[Path]:
+    from ultrarm_eval.exports.rewardbench_run import write_rewardbench
+
+    return write_rewardbench(
+        Path(options.output), options.results, model=options.model, overwrite=options.overwrite
+    )
+
+
+def _add_figures(form: argparse.ArgumentParser) -> None:
+    form.add_argument(
+        "--task",
+        action="append",
+        default=[],
+        metavar="TASK",
+        help="a task or group to export, several times for several (default: all)",
+    )
+    form.add_argument(
+        "--metrics",
+        choices=METRICS,
+        default=METRICS[0],
+        help="the main metric of each task, which is acc, or every metric (default: %(default)s)",
+    )
+    form.add_argument(
+        "--dataset",
+        action="append",
+        default=[],
+        metavar="[TASK=]ORG/NAME",
+        help="the hub's name of a task's data, where the run read a file; repeat it for several",
+    )
+    form.add_argument(
+        "--allow-partial",
+        action="store_true",
+        help="export figures over a part of the data (--limit, a shard), with a remark",
+    )
+
+
+def _add_source(form: argparse.ArgumentParser) -> None:
+    form.add_argument("--source-url", metavar="URL", help="where the results can be looked up")
+    form.add_argument("--source-name", metavar="NAME", help="what that link is called")
+
+
+def _read(options: argparse.Namespace) -> tuple[str, list[ExportedFigure]]:
+    """What the model is called, and the figures of the run that are exported."""
+    evaluation = read_evaluation(options.results)
     for remark in evaluation.remarks:
         logger.warning("%s", remark)
     figures = exported_figures(
         evaluation,
-        tasks=options.tasks,
+        tasks=options.task,
         metrics=options.metrics,
         allow_partial=options.allow_partial,
     )
@@ -169,9 +209,11 @@ def _of_tasks(
     return named
 
 
-def _datasets(options: ExportOptions, figures: Sequence[ExportedFigure]) -> dict[str | None, str]:
+def _datasets(
+    options: argparse.Namespace, figures: Sequence[ExportedFigure]
+) -> dict[str | None, str]:
     """The data sets that the user names, where one name may stand for several tasks."""
-    named = _of_tasks(options.datasets, figures, "--dataset")
+    named = _of_tasks(options.dataset, figures, "--dataset")
     tasks = list(dict.fromkeys(figure.task for figure in figures if figure.task not in named))
     if None in named and len(tasks) > 1:
         logger.warning(
@@ -182,125 +224,3 @@ def _datasets(options: ExportOptions, figures: Sequence[ExportedFigure]) -> dict
             ", ".join(tasks),
         )
     return named
-
-
-def export_rewardbench(
-    results: str, output: str, *, model: str | None, overwrite: bool = False
-) -> list[Path]:
-    """Writes RewardBench's two files from a run of `rewardbench_overall`.
-
-    Args:
-        results: The run: its results file, or its folder.
-        output: The folder that gets the files.
-        model: What the leaderboard calls the model; the run's name of it if None.
-        overwrite: Whether an export with another content is replaced.
-
-    Returns:
-        The files' paths.
-
-    Raises:
-        UltrarmEvalError: The run has not what is needed.
-    """
-    result = _result_of(results, OVERALL_TASK)
-    run = result.run
-    _require_whole(result)
-    columns = scores_file(run.samples(OVERALL_TASK), _renderer(run))
-    return write_files(
-        Path(output),
-        model_name(run.model, model, run.path),
-        columns,
-        model_type=_MODEL_TYPES.get(str(run.config.get("judge")), _USUAL_TYPE),
-        chat_template=_official_name(run.config.get("template")),
-        overwrite=overwrite,
-    )
-
-
-def _official_name(template: Any) -> str:
-    """What RewardBench calls a template: its own for UltraRM, or the tokenizer's."""
-    return {"rewardbench": "openbmb", "chat": "tokenizer"}.get(str(template), str(template))
-
-
-def _renderer(run: Run) -> Render:
-    """Writes texts as the run's judge read them."""
-    config = run.config
-    name = config.get("template")
-    if name is None:
-        raise DataError(
-            f"{run.path}: the run does not say with which template its texts were made; only "
-            "those of a judge do (--model ultrarm or reward-model)."
-        )
-    if name == PAIR_TEMPLATE:
-        raise DataError(
-            f"{run.path}: its texts were made with template={name}, which writes two texts and no "
-            "one, and the leaderboard's file has one. Run with another template."
-        )
-    tokenizer = None if name in TEMPLATE_NAMES and name != CHAT_TEMPLATE else _tokenizer(config)
-    template = get_template(str(name), tokenizer)
-    system = checked_system(config.get("system"))
-
-    def render(prompt: Any, completion: str) -> str:
-        messages = without_system(as_messages(prompt), system)
-        return template_for(template, messages).render(messages, completion)
-
-    return render
-
-
-def _tokenizer(config: Mapping[str, Any]) -> Any:
-    """The tokenizer of the run's judge, for templates that are its own or ask for its tokens."""
-    from transformers import AutoTokenizer
-
-    try:
-        return AutoTokenizer.from_pretrained(config["pretrained"], revision=config.get("revision"))
-    except Exception as error:
-        # Files that are missing or damaged, and a hub that is not there: each raises its own.
-        raise DataError(
-            f"The texts were made with the tokenizer of {config.get('pretrained')}, which cannot "
-            f"be had now ({first_line(error)})."
-        ) from error
-
-
-def _result_of(given: str, task: str) -> TaskResult:
-    """The result of a task that counts among the runs of a folder: a whole one before a part.
-
-    Raises:
-        DataError: There is none, or there are some of several models or settings.
-    """
-    runs = find_runs(given, task)
-    results = [TaskResult(task, run, run.results["results"][task]) for run in runs]
-    identities = [(run.model, model_settings(run)) for run in runs]
-    judges = list(same_judges(identities))
-    if len(judges) > 1:
-        labels = distinguishing([identities[places[0]] for places in judges])
-        raise DataError(
-            f"{given}: runs with several settings have {task}: {'; '.join(labels)}. Give the "
-            "results file of one of them."
-        )
-    best = max(
-        results, key=lambda one: (not one.parts, one.samples_path is not None, one.run.stamp)
-    )
-    if len(results) > 1:
-        others = ", ".join(
-            one.run.path.name + (f" ({spelled_out(one.parts)})" if one.parts else "")
-            for one in results
-            if one is not best
-        )
-        logger.warning(
-            "%s: there are %d runs, and %s is exported: of those over all the data the newest "
-            "with samples. Not exported: %s.",
-            task,
-            len(results),
-            best.run.path.name,
-            others,
-        )
-    return best
-
-
-def _require_whole(result: TaskResult) -> None:
-    """Refuses a run over a part of the data: the leaderboard's files are of all."""
-    if result.parts:
-        options = {"limit": "--limit", "samples": "--samples"}
-        parts = {options.get(name, name): value for name, value in result.parts.items()}
-        raise DataError(
-            f"{result.run.path}: the run is over a part of the data ({spelled_out(parts)}); the "
-            "leaderboard's files are of all. Run it whole."
-        )

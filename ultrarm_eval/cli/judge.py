@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import statistics
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.cli.row_output import RowOutput
-from ultrarm_eval.cli.scoring import StoredScoring
-from ultrarm_eval.errors import ConfigurationError, DataError, RewardError, ScoringError
+from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
+from ultrarm_eval.cli.output import RowOutput
+from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
+from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
-from ultrarm_eval.judges.judgements import texts_from
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
@@ -22,24 +24,57 @@ from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 _ROWS_AT_ONCE = 256
 
 
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Gives every answer of a file its reward and shows the mean over prompts; with "
+        "--reference also how often an answer beats the reference of its prompt, ties one "
+        "half, as it is and with the length controlled for. Rows have 'instruction' and "
+        "'output' (AlpacaEval's outputs), or 'prompt' and 'completion'."
+    )
+    command.add_argument("answers", metavar="ANSWERS", help="JSON, JSONL or Parquet file")
+    add_judge_options(command, SCORING)
+    command.add_argument("--reference", metavar="FILE", help="one reference answer for a prompt")
+    command.add_argument(
+        "--reference-field", metavar="NAME", help="field of ANSWERS' rows that holds references"
+    )
+    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="each answer's reward, as JSONL, as it comes"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    figures = judge_answers(
+        options.answers,
+        chosen_judge(options),
+        reference=options.reference,
+        reference_field=options.reference_field,
+        samples=options.output,
+    )
+    sys.stdout.write(
+        _as_text(figures) if options.format == "text" else json.dumps(figures, indent=2) + "\n"
+    )
+    return 0
+
+
 def judge_answers(
     answers: str,
-    pretrained: str | None,
-    settings: dict[str, Any],
+    judge: JudgeChoice,
     *,
-    reference: str | None,
-    samples: str | None,
+    reference: str | None = None,
     reference_field: str | None = None,
+    samples: str | None = None,
 ) -> dict[str, Any]:
     """Judges the answers of a file.
 
     Args:
         answers: A file of answers; see `ultrarm_eval.sources.answers`.
-        pretrained: The judge's checkpoint; None for a judge without one.
-        settings: Settings of the judge; `judge` among them is its kind.
+        judge: The judge.
         reference: A file of reference answers, one for a prompt.
-        samples: A file for each answer's reward, as a JSON line; written as they come.
         reference_field: The field of the answers' rows that holds their references instead.
+        samples: A file for each answer's reward, as a JSON line; written as they come.
 
     Returns:
         The figures by name. Every prompt counts once: with the mean of its answers.
@@ -53,11 +88,11 @@ def judge_answers(
         )
     given = read_answers(Path(answers))
     references = _references(answers, given, reference, reference_field)
-    scoring = StoredScoring(pretrained, settings)
+    scoring = StoredJudge(judge)
     inputs = [answers, *([reference] if reference else [])]
     rows = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
-        scoring.check((answer.prompt, answer.text, answer.where) for answer in given)
+        scoring.check(AskedText(one.prompt, one.text, one.where) for one in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
             rows += part
@@ -72,7 +107,7 @@ def judge_answers(
 
 
 def _judged(
-    scoring: StoredScoring, given: Sequence[tuple[Answer, str | None]]
+    scoring: StoredJudge, given: Sequence[tuple[Answer, str | None]]
 ) -> Iterator[list[dict[str, Any]]]:
     """Rows of the answers, some at a time.
 
@@ -87,19 +122,12 @@ def _judged(
         for answer, text in part:
             if text is not None and (answer.key, text) not in of_references:
                 compared.setdefault((answer.key, text), answer)
-        asked = [(answer, answer.text) for answer, _ in part]
-        asked += [(answer, text) for (_, text), answer in compared.items()]
-        failure = None
-        try:
-            with texts_from([a.where for a, _ in asked]):
-                scores = scoring.score([a.prompt for a, _ in asked], [text for _, text in asked])
-            found = dict(enumerate(scores))
-        except RewardError as error:
-            which = ", its reference" if error.completion >= len(part) else ""
-            where = asked[error.completion][0].where
-            failure = ScoringError(f"{where}{which}: {error.problem}")
-            failure.__cause__ = error
-            found = dict(error.judgements)
+        texts = [AskedText(answer.prompt, answer.text, answer.where) for answer, _ in part]
+        texts += [
+            AskedText(answer.prompt, text, f"{answer.where}, its reference")
+            for (_, text), answer in compared.items()
+        ]
+        found, failure = scoring.judgements(texts)
         of_references |= {
             pair: found[place]
             for place, pair in enumerate(compared, start=len(part))
@@ -143,7 +171,7 @@ def _references(
     return own
 
 
-def as_text(figures: Mapping[str, Any]) -> str:
+def _as_text(figures: Mapping[str, Any]) -> str:
     """The figures, one a line."""
     width = max(map(len, figures))
     return "".join(f"{name.ljust(width)}  {_said(value)}\n" for name, value in figures.items())

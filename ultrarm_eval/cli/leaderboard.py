@@ -7,6 +7,7 @@ import logging
 import sys
 from pathlib import Path
 
+from ultrarm_eval.cli.output import require_replaceable, write_output
 from ultrarm_eval.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -14,17 +15,13 @@ logger = logging.getLogger(__name__)
 _FILES = ("board.html", "board.csv", "board.json")
 
 
-def add_leaderboard(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds `leaderboard`."""
-    command = commands.add_parser(
-        "leaderboard",
-        help="a static board over many runs",
-        description=(
-            "Writes board.html, board.csv and board.json over all runs of a folder: a row for "
-            "each model or judge with its settings, a column for each group and task, with "
-            "intervals and the ranks that they leave open. Figures over a part of the data, over "
-            "other documents, or in-sample are marked and not ranked."
-        ),
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Writes board.html, board.csv and board.json over all runs of a folder: a row for "
+        "each model or judge with its settings, a column for each group and task, with "
+        "intervals and the ranks that they leave open. Figures over a part of the data, over "
+        "other documents, or in-sample are marked and not ranked."
     )
     command.add_argument(
         "results", metavar="RESULTS_DIR", help="folder that holds results_*.json at any depth"
@@ -41,15 +38,14 @@ def add_leaderboard(commands: argparse._SubParsersAction[argparse.ArgumentParser
         metavar="FOLDER",
         help="show published figures below the board, from files like those of results/published",
     )
-    command.set_defaults(run=_run_leaderboard)
+    command.set_defaults(run=_run)
 
 
-def _run_leaderboard(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.board.board import make_board
     from ultrarm_eval.board.data import as_csv, as_json
     from ultrarm_eval.board.page import as_page
     from ultrarm_eval.board.published import read_published
-    from ultrarm_eval.cli.forms import require_replaceable, write_output
     from ultrarm_eval.runs.evaluation import read_evaluations
 
     folder: Path = options.output.expanduser()

@@ -1,34 +1,48 @@
-"""The command line's commands and their arguments."""
+"""The command line `ultrarm-eval`: its commands, and how each of them ends.
+
+A command is a module of this package with its name. `add_arguments` declares what it takes and
+sets the function that runs it. Only the module of the command that is asked for is imported: help
+and usage errors come without torch.
+
+The parser is argparse. Libraries that make options from signatures (typer, cyclopts, jsonargparse)
+would save little, as a judge's options are made from the declarations of its settings
+(`ultrarm_eval.settings`) in any case; they word usage errors in another way, take longer to show a
+help text, and would be one more dependency: the oldest huggingface_hub that is supported brings no
+typer.
+"""
 
 from __future__ import annotations
 
 import argparse
-import logging
+import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
 
-from ultrarm_eval.cli.checks import add_checks
-from ultrarm_eval.cli.compare import add_compare
-from ultrarm_eval.cli.data import add_data_commands
-from ultrarm_eval.cli.exports import add_export
-from ultrarm_eval.cli.forms import form_of
-from ultrarm_eval.cli.generations import add_judge
-from ultrarm_eval.cli.kinds import add_judge_options, chosen_judge
-from ultrarm_eval.cli.leaderboard import add_leaderboard
-from ultrarm_eval.cli.report import add_report
+import ultrarm_eval
 from ultrarm_eval.cli.standard_streams import (
     discard_output,
+    log_to_stderr,
     prepare_streams,
     require_output,
     say,
     spelled,
 )
-from ultrarm_eval.cli.tokens import add_tokens
 from ultrarm_eval.errors import UltrarmEvalError, wants_traceback
 
-_SCORE_FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
+_COMMANDS = {
+    "score": "score pairs and print the difference in rewards",
+    "judge": "judge answers that were written elsewhere",
+    "plan": "show what a run would compute",
+    "verify": "compare batches with one text at a time",
+    "data": "look into preference data, or turn ratings into pairs",
+    "tokens": "show the reward after each token of an answer",
+    "report": "one page that shows how a judge behaves",
+    "compare": "say whether the differences between runs are more than chance",
+    "leaderboard": "a static board over many runs",
+    "export": "write results in the form that a leaderboard takes",
+    "plugins": "show what is registered, and who found it",
+}
 
 # What a shell makes of SIGINT.
 _INTERRUPTED = 130
@@ -45,9 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         130 if it was interrupted.
     """
     prepare_streams()
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser(given).parse_args(given)
     name = f"ultrarm-eval {options.command}"
-    _log_to_stderr()
+    log_to_stderr()
     try:
         require_output()
         status: int = options.run(options)
@@ -74,12 +89,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of a command line.
+
+    Args:
+        given: The command line: only commands that it names know their arguments.
+    """
+    parser = argparse.ArgumentParser(
+        prog="ultrarm-eval", description="Reward models as judges, beside lm-evaluation-harness."
+    )
+    version = f"ultrarm-eval {ultrarm_eval.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, help_text in _COMMANDS.items():
+        command = commands.add_parser(name, help=help_text)
+        if name in given:
+            importlib.import_module(f"ultrarm_eval.cli.{name}").add_arguments(command)
+    return parser
+
+
 def _interrupted(options: argparse.Namespace) -> str:
     """What became of the work of a command that was stopped."""
     if not hasattr(options, "score_store"):
         return "interrupted."
     if options.score_store is None:
         return "interrupted. Rewards are kept, and not computed again, with --score-store FILE."
+    if not Path(options.score_store).expanduser().is_file():
+        return "interrupted before anything was scored."
     return (
         f"interrupted. What was scored is kept in {options.score_store}; the same command goes on "
         "from there."
@@ -91,99 +127,3 @@ def _finish_output() -> None:
         sys.stdout.flush()
     except OSError:
         discard_output()
-
-
-class _StderrHandler(logging.StreamHandler[TextIO]):
-    """Writes to what is the standard error at the time."""
-
-    @property
-    def stream(self) -> TextIO:  # type: ignore[override]
-        return sys.stderr
-
-    @stream.setter
-    def stream(self, _: TextIO) -> None:
-        """StreamHandler sets it once."""
-
-
-def _log_to_stderr() -> None:
-    handler = _StderrHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
-    for name in ("ultrarm_eval", "lm_eval.ultrarm_eval"):
-        logger = logging.getLogger(name)
-        if not logger.handlers:
-            logger.addHandler(handler)
-            logger.setLevel(logging.INFO)
-            logger.propagate = False
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="ultrarm-eval", description="Reward models as judges, beside lm-evaluation-harness."
-    )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_score(commands)
-    add_judge(commands)
-    add_checks(commands)
-    add_data_commands(commands)
-    add_tokens(commands)
-    add_report(commands)
-    add_compare(commands)
-    add_leaderboard(commands)
-    add_export(commands)
-    _add_plugins(commands)
-    return parser
-
-
-def _add_score(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser(
-        "score",
-        help="score pairs and print the difference in rewards",
-        description=(
-            "Scores each {chosen, rejected[, prompt]} of a file and prints both rewards and their "
-            "difference. Rows without a prompt are scored as bare texts (template raw)."
-        ),
-    )
-    command.add_argument("pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file, or folder")
-    add_judge_options(command)
-    command.add_argument(
-        "--format", choices=list(_SCORE_FORMS), help="by the file's ending; text if there is none"
-    )
-    command.add_argument(
-        "-o", "--output", metavar="FILE", help="write there as rewards come, not to the terminal"
-    )
-    command.set_defaults(run=_run_score)
-
-
-def _add_plugins(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    command = commands.add_parser(
-        "plugins",
-        help="show what is registered, and who found it",
-        description=(
-            "Shows models and tasks that installed packages add to lm-eval, whether the harness "
-            "found them by itself or through ultrarm-eval, and judges and pair sources."
-        ),
-    )
-    command.set_defaults(run=_run_plugins)
-
-
-def _run_score(options: argparse.Namespace) -> int:
-    from ultrarm_eval.cli.row_output import RowOutput
-    from ultrarm_eval.cli.score import score_file
-
-    form = form_of(options.format, options.output, _SCORE_FORMS, otherwise="text")
-    # What is not given is not passed: another package's judge may not have the setting.
-    pretrained, settings = chosen_judge(options)
-    if options.output is None:
-        score_file(options.pairs, pretrained, settings, form=form, output=sys.stdout)
-        return 0
-    with RowOutput(Path(options.output), [options.pairs]) as output:
-        score_file(options.pairs, pretrained, settings, form=form, output=output)
-    sys.stdout.write(f"{options.output}\n")
-    return 0
-
-
-def _run_plugins(options: argparse.Namespace) -> int:
-    from ultrarm_eval.cli.plugins import list_plugins
-
-    sys.stdout.write(list_plugins())
-    return 0

@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+import argparse
+import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
-import torch
+from ultrarm_eval.cli.judge_options import BATCHING, add_judge_options, chosen_judge
+from ultrarm_eval.cli.requests import add_data_revision, read_requests
+from ultrarm_eval.demo import DEMO_NAME
+from ultrarm_eval.terminal import aligned
 
-from ultrarm_eval.cli.made_judge import checkpoint_judge
-from ultrarm_eval.cli.requests import read_requests
-from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.judgements import texts_from
+if TYPE_CHECKING:
+    from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 
 _PROBE_SECONDS = 0.5
 _PROBE_ROWS = 2048
 
 
-def plan_run(
-    data: str, split: str | None, revision: str | None, pretrained: str, settings: dict[str, Any]
-) -> str:
-    """Plans the scoring of a data set.
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Shows texts, tokens, batches and an estimated time for scoring a data set, without "
+        "loading the weights."
+    )
+    command.add_argument("data", metavar="DATA", help=f"file, folder, hub id, or '{DEMO_NAME}'")
+    add_judge_options(command, BATCHING, needs_checkpoint=True)
+    add_data_revision(command)
+    command.set_defaults(run=_run)
 
-    Args:
-        data: A file, a folder, the word of a source or a hub id.
-        split: The split to take where there are several.
-        revision: The hub revision of the data.
-        pretrained: The checkpoint; its weights are not loaded.
-        settings: Settings of the judge.
 
-    Returns:
-        The plan in words.
+def _run(options: argparse.Namespace) -> int:
+    from ultrarm_eval.judges.judgements import texts_from
 
-    Raises:
-        UltrarmEvalError: The data or the settings cannot be used.
-    """
-    judge = checkpoint_judge(pretrained, settings)
-    requests = read_requests(data, split, revision)
+    judge = chosen_judge(options).make_batched()
+    requests = read_requests(options.data, options.split, options.data_revision)
     with texts_from(requests.places):
         plan, truncated = judge.plan(requests.prompts, requests.completions)
     computed = plan.computed_tokens
@@ -53,26 +53,27 @@ def plan_run(
         "estimated time": f"{seconds:,.1f} s at {rate / 1e9:,.0f} GFLOP/s, this device's rate of "
         "matrix products measured now; attention and the rest not included",
     }
-    width = max(map(len, lines))
-    return "".join(f"{name.ljust(width)}  {value}\n" for name, value in lines.items())
+    sys.stdout.write(aligned(list(lines.items()), texts=(0, 1)) + "\n")
+    return 0
 
 
 def _products_per_second(judge: CheckpointJudge) -> float:
     """Floating-point operations a second in matrix products of the model's shape and dtype."""
+    import torch
+
+    def finish() -> None:
+        if judge.device.type == "cuda":
+            torch.cuda.synchronize(judge.device)
+
     size = judge.hidden_size
     left = torch.randn(_PROBE_ROWS, size, device=judge.device).to(judge.dtype)
     right = torch.randn(size, size, device=judge.device).to(judge.dtype)
     products = 0
     left @ right
-    _finish(judge.device)
+    finish()
     start = time.perf_counter()
     while time.perf_counter() - start < _PROBE_SECONDS:
         left @ right
-        _finish(judge.device)
+        finish()
         products += 1
     return products * 2 * _PROBE_ROWS * size * size / (time.perf_counter() - start)
-
-
-def _finish(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib
 import importlib.metadata
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +23,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
 )
 from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
+from ultrarm_eval.terminal import aligned
 
 # The harness's module that fills the registry of a group.
 _FILLED_BY = {
@@ -32,23 +35,28 @@ _FILLED_BY = {
 _HEADER = ("kind", "name", "package", "found by", "state")
 
 
-def list_plugins() -> str:
-    """A table of what packages add to the harness and to this package.
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Shows models and tasks that installed packages add to lm-eval, whether the harness "
+        "found them by itself or through ultrarm-eval, and judges and pair sources."
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(_: argparse.Namespace) -> int:
+    rows = [_HEADER, *_of_harness(), *_ours()]
+    rows.insert(1, tuple("-" * max(len(row[i]) for row in rows) for i in range(len(_HEADER))))
+    sys.stdout.write(f"lm-eval {_version()}\n\n{aligned(rows, texts=range(len(_HEADER)))}\n")
+    return 0
+
+
+def _of_harness() -> list[tuple[str, ...]]:
+    """What the harness has.
 
     Raises:
         ConfigurationError: What is called lm_eval here is not the harness, or does not import.
     """
-    rows = [*_of_harness(), *_ours()]
-    widths = [max(len(row[i]) for row in (_HEADER, *rows)) for i in range(len(_HEADER))]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in (_HEADER, tuple("-" * width for width in widths), *rows)
-    ]
-    return f"lm-eval {_version()}\n\n" + "\n".join(lines) + "\n"
-
-
-def _of_harness() -> list[tuple[str, ...]]:
-    """What the harness has."""
     problem = harness_problem()
     if problem is not None:
         raise ConfigurationError(problem[0].upper() + problem[1:])

@@ -6,12 +6,11 @@ import argparse
 import dataclasses
 import json
 import logging
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.forms import form_of, require_replaceable, write_output, write_to_terminal
+from ultrarm_eval.cli.output import form_of, require_replaceable, write_result
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -23,16 +22,12 @@ logger = logging.getLogger(__name__)
 _FORMS = {"html": (".html", ".htm"), "md": (".md", ".markdown"), "json": (".json",)}
 
 
-def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Adds `report`."""
-    command = commands.add_parser(
-        "report",
-        help="one page that shows how a judge behaves",
-        description=(
-            "Reports on what lm_eval --output_path --log_samples wrote: accuracy by task, source, "
-            "aspect, category, prompt length and rating gap, margins, calibration, length, ranks, "
-            "and the pairs worth reading. A folder may hold several runs and several judges."
-        ),
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Reports on what lm_eval --output_path --log_samples wrote: accuracy by task, source, "
+        "aspect, category, prompt length and rating gap, margins, calibration, length, ranks, "
+        "and the pairs worth reading. A folder may hold several runs and several judges."
     )
     command.add_argument(
         "results", metavar="RESULTS", help="results_*.json, or a folder that holds some"
@@ -68,10 +63,10 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="where the judge's checkpoint lies, for --tokens (default: where the run had it)",
     )
     command.add_argument("--device", help="device for --tokens: cpu, cuda, cuda:N")
-    command.set_defaults(run=_run_report)
+    command.set_defaults(run=_run)
 
 
-def _run_report(options: argparse.Namespace) -> int:
+def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.report.report import Report, make_report
     from ultrarm_eval.report.token_rewards import with_tokens
     from ultrarm_eval.runs.evaluation import labelled, read_evaluations
@@ -112,10 +107,7 @@ def _run_report(options: argparse.Namespace) -> int:
         from ultrarm_eval.report.page import as_page
 
         text = as_page(report)
-    if options.output is None:
-        write_to_terminal(text)
-    else:
-        sys.stdout.write(f"{write_output(Path(options.output), text)}\n")
+    write_result(text, options.output)
     return 0
 
 

@@ -1,7 +1,8 @@
-"""What a run on some data would ask a judge."""
+"""What `plan` and `verify` ask a judge: the completions of a data set that a run would score."""
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +31,12 @@ class Requests:
     places: Sequence[object]
 
 
+def add_data_revision(command: argparse.ArgumentParser) -> None:
+    """Adds `--split` and `--data-revision`; `--revision` is the checkpoint's."""
+    command.add_argument("--split", help="of a hub data set, or of a folder with several")
+    command.add_argument("--data-revision", help="hub revision of the data")
+
+
 def read_requests(
     data: str, split: str | None, revision: str | None, *, prompts: int | None = None
 ) -> Requests:
@@ -44,19 +51,15 @@ def read_requests(
     Raises:
         DataError: The data cannot be used.
     """
-    documents = load_documents(data, split=split, revision=revision)
-    taken = range(len(documents))
+    documents = list(load_documents(data, split=split, revision=revision))
     if prompts is not None and prompts < len(documents):
         draw = random.Random(0)  # noqa: S311 - nothing secret is drawn
-        taken_at_random = sorted(draw.sample(taken, prompts))
-        chosen = [documents[i] for i in taken_at_random]
-    else:
-        chosen = list(documents)
+        documents = [documents[i] for i in sorted(draw.sample(range(len(documents)), prompts))]
     conversations: list[Prompt] = []
     completions: list[str] = []
     pairs: list[tuple[int, int]] = []
     places: list[object] = []
-    for document in chosen:
+    for document in documents:
         place = {}
         for index in completions_to_score(document, ComparisonRules()):
             place[index] = len(completions)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import logging
+import sys
 from collections.abc import Iterator
-from itertools import count, islice, takewhile
-from typing import Any, Protocol
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
 
-from ultrarm_eval.cli.scoring import StoredScoring
+from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
+from ultrarm_eval.cli.output import RowOutput, form_of
+from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.data.counts import DataCounts, left_out_remarks
 from ultrarm_eval.data.rows import Location, Row
-from ultrarm_eval.errors import DataError, RewardError, ScoringError
+from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges.base import Judgement
-from ultrarm_eval.judges.judgements import texts_from
-from ultrarm_eval.messages import Prompt
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.sources.conversations import (
     CONTRADICTIONS,
@@ -29,68 +32,72 @@ logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
+_SIDES = ("chosen", "rejected")
+_FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
 
-class Output(Protocol):
-    """Where rows go."""
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Scores each {chosen, rejected[, prompt]} of a file and prints both rewards and their "
+        "difference. Rows without a prompt are scored as bare texts (template raw)."
+    )
+    command.add_argument("pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file, or folder")
+    add_judge_options(command, SCORING)
+    command.add_argument(
+        "--format", choices=list(_FORMS), help="by the file's ending; text if there is none"
+    )
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="write there as rewards come, not to the terminal"
+    )
+    command.set_defaults(run=_run)
 
-    def write(self, rows: str, /) -> object:
-        """Writes rows."""
-        ...
 
-    def flush(self) -> None:
-        """Hands them on."""
-        ...
+def _run(options: argparse.Namespace) -> int:
+    form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    judge = chosen_judge(options)
+    if options.output is None:
+        _score(options.pairs, judge, form, sys.stdout)
+        return 0
+    with RowOutput(Path(options.output), [options.pairs]) as output:
+        _score(options.pairs, judge, form, output)
+    sys.stdout.write(f"{options.output}\n")
+    return 0
 
 
-def score_file(
-    data: str, pretrained: str | None, settings: dict[str, Any], *, form: str, output: Output
-) -> None:
+def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput) -> None:
     """Scores the pairs of a file, in order, and writes them as text or JSON lines.
 
     An answer that the judge has no score for has none in the output, and is counted in the log;
     so is a row that tasks leave out because its columns contradict each other, or because its
     answers depend on what a judge of texts does not see.
 
-    Args:
-        data: A file, a folder or the word of a source with `chosen` and `rejected`.
-        pretrained: The checkpoint; None for a judge without one.
-        settings: Settings of the judge; `judge` among them is its kind.
-        form: `text` or `jsonl`.
-        output: Where to write.
-
     Raises:
         UltrarmEvalError: The data, the judge or a setting cannot be used, or a reward is no finite
             number; the pairs before it are written.
     """
-    scoring = StoredScoring(pretrained, settings)
-    opened = open_named_or_local(data, "test", registry().sources())
-    pairs = _Pairs(opened)
+    scoring = StoredJudge(judge)
+    pairs = _Pairs(open_named_or_local(data, "test", registry().sources()))
     scoring.check(
-        (prompt, text, opened.rows.where(index)) for index, sides in pairs for prompt, text in sides
+        AskedText(pair.prompt, answer, where) for _, where, pair in pairs for answer in pair.answers
     )
     scoring.load()
     unscored = _Unscored()
-    write = _write_json if form == "jsonl" else _write_text
+    row_of = _json_row if form == "jsonl" else _text_row
     rows = iter(pairs)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
-        sides = [side for _, both in chunk for side in both]
-        indices = [index for index, _ in chunk]
-        failure = None
-        try:
-            places = [opened.rows.where(i) for i in indices]
-            with texts_from([_field(place, side) for place in places for side in (0, 1)]):
-                judgements = scoring.score(
-                    [prompt for prompt, _ in sides], [text for _, text in sides]
-                )
-        except RewardError as error:
-            failure = _placed(error, opened.rows.where(indices[error.completion // 2]))
-            judgements = _whole_pairs(error)
-        # Of a chunk that fails, the pairs before the first without both of its rewards.
-        for index, chosen, rejected in zip(
-            indices, judgements[::2], judgements[1::2], strict=False
-        ):
-            write(output, index, unscored.seen(chosen), unscored.seen(rejected))
+        texts = [
+            AskedText(pair.prompt, answer, f"{where}, field {side!r}")
+            for _, where, pair in chunk
+            for side, answer in zip(_SIDES, pair.answers, strict=True)
+        ]
+        found, failure = scoring.judgements(texts)
+        for place, (index, *_) in enumerate(chunk):
+            # Of a chunk that fails, the pairs before the first without both of its rewards.
+            if 2 * place not in found or 2 * place + 1 not in found:
+                break
+            chosen, rejected = (unscored.seen(found[2 * place + side]) for side in (0, 1))
+            output.write(row_of(index, chosen, rejected))
         output.flush()
         if failure is not None:
             raise failure
@@ -126,12 +133,12 @@ class _Pairs:
         for remark in (*opened.source.remarks(counts), *left_out):
             logger.warning("%s", remark)
 
-    def __iter__(self) -> Iterator[tuple[int, list[tuple[Prompt, str]]]]:
-        """Yields the number of each row that is a pair, and its two sides."""
+    def __iter__(self) -> Iterator[tuple[int, Location, AnsweredPrompt]]:
+        """Yields each row that is a pair, with its number and place."""
         for index, row in enumerate(self._opened.rows):
             if index not in self._left_out:
-                pair = _read(self._opened.rows.where(index), row)
-                yield index, [(pair.prompt, answer) for answer in pair.answers]
+                where = self._opened.rows.where(index)
+                yield index, where, _read(where, row)
 
 
 class _Unscored:
@@ -157,22 +164,6 @@ class _Unscored:
             )
 
 
-def _placed(error: RewardError, where: Location) -> ScoringError:
-    failure = ScoringError(f"{_field(where, error.completion % 2)}: {error.problem}")
-    failure.__cause__ = error
-    return failure
-
-
-def _field(where: Location, side: int) -> str:
-    return f"{where}, field {('chosen', 'rejected')[side]!r}"
-
-
-def _whole_pairs(error: RewardError) -> list[Judgement]:
-    known = takewhile(error.judgements.__contains__, count())
-    judgements = [error.judgements[index] for index in known]
-    return judgements[: len(judgements) // 2 * 2]
-
-
 def _read(where: Location, row: Row) -> AnsweredPrompt:
     """The pair of a row, as tasks read it.
 
@@ -180,7 +171,7 @@ def _read(where: Location, row: Row) -> AnsweredPrompt:
         UnusableRowError: The row can be read, and is one that tasks leave out.
         DataError: It is no pair.
     """
-    for field in ("chosen", "rejected"):
+    for field in _SIDES:
         if field not in row:
             raise DataError(
                 f"{where}: field {field!r} is missing. Each row needs 'chosen' and 'rejected', and "
@@ -199,22 +190,22 @@ def _difference(chosen: float | None, rejected: float | None) -> float | None:
     return None if chosen is None or rejected is None else chosen - rejected
 
 
-def _write_text(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
+def _text_row(index: int, chosen: float | None, rejected: float | None) -> str:
     first, second, difference = (
         "no score" if value is None else float(value)
         for value in (chosen, rejected, _difference(chosen, rejected))
     )
-    output.write(
+    return (
         f"Pair {index + 1}: reward of chosen: {first}, reward of rejected: {second}\n"
         f"Difference in rewards: {difference}\n"
     )
 
 
-def _write_json(output: Output, index: int, chosen: float | None, rejected: float | None) -> None:
-    line = {
+def _json_row(index: int, chosen: float | None, rejected: float | None) -> str:
+    row = {
         "row": index,
         "reward_chosen": chosen,
         "reward_rejected": rejected,
         "difference": _difference(chosen, rejected),
     }
-    output.write(json.dumps(line) + "\n")
+    return json.dumps(row) + "\n"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import sys
+from typing import TextIO
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+from ultrarm_eval.terminal import escape_what_cannot_be_encoded
 
 # What the system says of an output that takes nothing more.
 _NOT_WRITTEN = frozenset(
@@ -38,6 +40,30 @@ def require_output() -> None:
             "the standard output is closed (>&-), so the results cannot be written. Send it to a "
             "file or to /dev/null."
         )
+
+
+class _StderrHandler(logging.StreamHandler[TextIO]):
+    """Writes to what is the standard error at the time."""
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """StreamHandler sets it once."""
+
+
+def log_to_stderr() -> None:
+    """Has this package's log go to the standard error, unless its user has it go elsewhere."""
+    handler = _StderrHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
+    for name in ("ultrarm_eval", "lm_eval.ultrarm_eval"):
+        logger = logging.getLogger(name)
+        if not logger.handlers:
+            logger.addHandler(handler)
+            logger.setLevel(logging.INFO)
+            logger.propagate = False
 
 
 def say(text: str) -> None:

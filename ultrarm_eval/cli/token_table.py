@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from ultrarm_eval.cli.printable import fitted, printable, width
 from ultrarm_eval.engine.token_rewards import TokenRewards
+from ultrarm_eval.terminal import aligned, printable, shortened, width
 
 _DIGITS = 4
 _HALF = 10
@@ -31,49 +31,24 @@ def token_table(found: TokenRewards) -> str:
     # A completion that changes next to nothing does not blow up what comes before it.
     least = _largest(changes) / _MOST_CUT
     largest = max(_largest(changes[found.completion_start :]), least)
-    shown = [printable(token, show_spaces=True) or _PART for token in found.tokens]
-    rewards = [_NOTHING if one is None else f"{one:.{_DIGITS}f}" for one in found.rewards]
-    moved = ["" if one is None else _signed(one) for one in changes]
-    columns = _Columns(shown, rewards, moved)
-    lines = [columns.head()]
-    for index, change in enumerate(changes):
-        if index == found.completion_start:
-            lines.append(columns.rule("completion"))
-        lines.append(columns.line(index, _bar(change, largest)))
-    if found.completion_start == len(found.tokens):
-        lines.append(columns.rule("completion: no token of its own"))
-    lines += _legend(found, changes, largest)
-    lines.append(f"reward {found.reward:.6f}")
+    rows = [("#", "token", "reward", "change")]
+    for number, token in enumerate(found.tokens, start=1):
+        reward, change = found.rewards[number - 1], changes[number - 1]
+        shown = shortened(printable(token, show_spaces=True) or _PART, _LONGEST_TOKEN)
+        written = _NOTHING if reward is None else f"{reward:.{_DIGITS}f}"
+        rows.append((str(number), shown, written, "" if change is None else _signed(change)))
+    head, *lines = aligned(rows, texts=(1,)).split("\n")
+    axis = max(map(width, (head, *lines))) + 2
+    lines = [
+        f"{line}{' ' * (axis - width(line))}{_bar(change, largest)}"
+        for line, change in zip(lines, changes, strict=True)
+    ]
+    is_empty = found.completion_start == len(lines)
+    words = "completion: no token of its own" if is_empty else "completion"
+    rule = f"── {words} ".ljust(axis + 2 * _HALF + 1, "─")
+    lines.insert(found.completion_start, rule)
+    lines = [head, *lines, *_legend(found, changes, largest), f"reward {found.reward:.6f}"]
     return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-class _Columns:
-    """The columns that hold texts, and how wide they are."""
-
-    def __init__(self, tokens: Sequence[str], rewards: Sequence[str], changes: Sequence[str]):
-        self._tokens, self._rewards, self._changes = tokens, rewards, changes
-        self._number = len(str(len(tokens)))
-        self._token = min(max(width("token"), *map(width, tokens)), _LONGEST_TOKEN)
-        self._reward = max(len("reward"), *map(len, rewards))
-        self._change = max(len("change"), *map(len, changes))
-
-    def head(self) -> str:
-        return self._join("#", fitted("token", self._token), "reward", "change", "")
-
-    def line(self, index: int, bar: str) -> str:
-        token = fitted(self._tokens[index], self._token)
-        number = str(index + 1)
-        return self._join(number, token, self._rewards[index], self._changes[index], bar)
-
-    def rule(self, words: str) -> str:
-        whole = self._number + self._token + self._reward + self._change + 2 * _HALF + 9
-        return f"── {words} ".ljust(whole, "─")
-
-    def _join(self, number: str, token: str, reward: str, change: str, bar: str) -> str:
-        return (
-            f"{number:>{self._number}}  {token}  {reward:>{self._reward}}  "
-            f"{change:>{self._change}}  {bar}"
-        )
 
 
 def _changes(rewards: Sequence[float | None]) -> list[float | None]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
-import torch
-
-from ultrarm_eval.cli.made_judge import checkpoint_judge
-from ultrarm_eval.cli.requests import read_requests
+from ultrarm_eval.cli.judge_options import BATCHING, add_judge_options, chosen_judge
+from ultrarm_eval.cli.requests import add_data_revision, read_requests
+from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.judgements import texts_from
 
 #: The largest drift that passes, by dtype, where the user sets none. Rewards of a body in half
 #: precision move with the layout of a batch.
@@ -27,65 +27,58 @@ _EXACT: dict[str, Any] = {
 }
 
 
-def verify_batches(
-    data: str,
-    split: str | None,
-    revision: str | None,
-    pretrained: str,
-    settings: dict[str, Any],
-    *,
-    prompts: int,
-    threshold: float | None,
-) -> tuple[str, bool]:
-    """Scores a sample in batches and one text at a time.
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Scores a sample in batches and one text at a time, and shows the largest drift and how "
+        "many pairs are ordered otherwise. Exit status 1 over the threshold."
+    )
+    command.add_argument(
+        "--data", default=DEMO_NAME, help="file, folder or hub id (default: %(default)s)"
+    )
+    add_judge_options(command, BATCHING, needs_checkpoint=True)
+    add_data_revision(command)
+    command.add_argument("--n", type=int, default=64, help="prompts (default: %(default)s)")
+    command.add_argument("--threshold", type=float, help="largest drift that passes")
+    command.set_defaults(run=_run)
 
-    Args:
-        data: A file, a folder, the word of a source or a hub id.
-        split: The split to take where there are several.
-        revision: The hub revision of the data.
-        pretrained: The checkpoint.
-        settings: Settings of the judge.
-        prompts: How many prompts are taken.
-        threshold: The largest drift that passes; the dtype's if None.
 
-    Returns:
-        The comparison in words, and whether the drift is within the threshold.
+def _run(options: argparse.Namespace) -> int:
+    import torch
 
-    Raises:
-        UltrarmEvalError: The data, the judge or a setting cannot be used.
-    """
-    if prompts < 1:
-        raise ConfigurationError(f"n={prompts}: at least one prompt is needed.")
-    requests = read_requests(data, split, revision, prompts=prompts)
-    judge = checkpoint_judge(pretrained, settings)
-    dtype = str(judge.settings()["dtype"])
+    from ultrarm_eval.judges.judgements import texts_from
+
+    if options.n < 1:
+        raise ConfigurationError(f"n={options.n}: at least one prompt is needed.")
+    choice = chosen_judge(options)
+    requests = read_requests(options.data, options.split, options.data_revision, prompts=options.n)
+    judge = choice.make_batched()
+    settings = judge.settings()
+    dtype, quantization = str(settings["dtype"]), settings["quantization"]
     with texts_from(requests.places):
         batched = judge.score(requests.prompts, requests.completions)
     single = judge.score_one_at_a_time(requests.prompts, requests.completions)
-    quantization = judge.settings()["quantization"]
-    rounded = dtype != "float32" or quantization is not None
     # int8 looks for outliers in all rows of a batch, so its rewards move with the batch.
     usual = THRESHOLDS[dtype if quantization is None else "bfloat16"]
-    allowed = usual if threshold is None else threshold
-    drift = _largest_difference(batched, single)
-    batching = judge.settings()["batching"]
+    allowed = usual if options.threshold is None else options.threshold
     lines = [
         f"{len(batched):,} texts, {len(requests.pairs):,} pairs, "
         f"{dtype if quantization is None else f'{dtype} with {quantization} weights'}, "
-        f"batching={batching}",
+        f"batching={settings['batching']}",
         f"batches against one text at a time: {_said(batched, single, requests.pairs)}",
     ]
-    if rounded:
+    if dtype != "float32" or quantization is not None:
         # One model at a time has to fit.
         del judge
         gc.collect()
         torch.cuda.empty_cache()
-        exact = checkpoint_judge(pretrained, {**settings, **_EXACT})
+        exact = choice.make_batched(**_EXACT)
         full = exact.score_one_at_a_time(requests.prompts, requests.completions)
         lines.append(f"batches against float32: {_said(batched, full, requests.pairs)}")
-    passed = drift <= allowed
+    passed = _largest_difference(batched, single) <= allowed
     lines.append(f"{'within' if passed else 'OVER'} the threshold of {allowed:g}")
-    return "\n".join(lines) + "\n", passed
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    return 0 if passed else 1
 
 
 def _largest_difference(first: Sequence[float], second: Sequence[float]) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ultrarm_eval.cli.printable import printable
 from ultrarm_eval.compare.comparison import Comparison, Row
 from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import small_parts_note, statements
@@ -20,6 +19,7 @@ from ultrarm_eval.show.formats import (
 )
 from ultrarm_eval.show.table import Table
 from ultrarm_eval.show.text import markdown
+from ultrarm_eval.terminal import printable
 
 # What begins a list, a rule or a heading where it is the first of a line.
 _STARTS = re.compile(r"^(\d*)([-+=.)])")

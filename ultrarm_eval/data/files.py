@@ -64,7 +64,7 @@ def open_folder(path: Path, split: str, *, choose: str, origin: str | None = Non
     Raises:
         DataError: It is no such folder, or has several splits and not this one.
     """
-    return DatasetRows(_saved_table(path, split, choose), origin or str(path))
+    return DatasetRows(saved_table(path, split, choose), origin or str(path))
 
 
 def saved_splits(folder: Path) -> tuple[str, ...]:
@@ -73,7 +73,8 @@ def saved_splits(folder: Path) -> tuple[str, ...]:
     return tuple(read_json(index).get("splits") or ()) if index.is_file() else ()
 
 
-def _saved_table(path: Path, split: str, choose: str) -> Any:
+def saved_table(path: Path, split: str, choose: str) -> Any:
+    """The table of `datasets` that a folder holds; see `open_folder`."""
     import datasets
 
     try:

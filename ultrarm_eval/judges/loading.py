@@ -155,13 +155,18 @@ def no_token_rewards(name: str, why: str) -> ConfigurationError:
 
 def _settings_of(factory: Any) -> set[str] | None:
     """Names of the settings a factory takes; None if it takes any."""
+    declared = getattr(factory, "settings_class", None)
+    names = set() if declared is None else set(settings_in(declared))
     initialisers = [factory]
     if isinstance(factory, type):
-        # A judge that adds settings to another's hands the rest on to it.
-        initialisers += [vars(k)["__init__"] for k in factory.__mro__[1:] if "__init__" in vars(k)]
-    names: set[str] = set()
-    if (declared := getattr(factory, "settings_class", None)) is not None:
-        names |= settings_in(declared).keys()
+        # A judge that adds settings to another's hands the rest on to it. Judges of this package
+        # declare their settings; what they are put together of is none.
+        others = [
+            base
+            for base in factory.__mro__[1:]
+            if declared is None or not base.__module__.startswith("ultrarm_eval.")
+        ]
+        initialisers += [vars(base)["__init__"] for base in others if "__init__" in vars(base)]
     for initialiser in initialisers:
         try:
             parameters = inspect.signature(initialiser).parameters.values()

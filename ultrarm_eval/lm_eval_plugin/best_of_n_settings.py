@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.files import open_file, open_folder
+from ultrarm_eval.data.files import open_file, saved_table
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import JudgingOptions
 
@@ -82,7 +82,7 @@ def local_splits(path: Path, config: Any) -> dict[str, Any]:
     )
     splits = {str(split) for split in named if split is not None}
     if path.is_dir():
-        return {s: open_folder(path, s, choose="Save the splits it needs.") for s in splits}
+        return {s: saved_table(path, s, "Save the splits it needs.") for s in splits}
     if not path.is_file():
         raise DataError(
             f"data={str(path)!r}: there is no such file or folder. Give a JSON, JSONL or Parquet "
@@ -90,9 +90,7 @@ def local_splits(path: Path, config: Any) -> dict[str, Any]:
         )
     import datasets
 
-    rows = open_file(path)
-    table = rows if isinstance(rows, datasets.Dataset) else datasets.Dataset.from_list(list(rows))
-    return dict.fromkeys(splits, table)
+    return dict.fromkeys(splits, datasets.Dataset.from_list(list(open_file(path))))
 
 
 class Votes:

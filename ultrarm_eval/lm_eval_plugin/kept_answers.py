@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.io import write_whole
-from ultrarm_eval.judges.loading import is_without_weights
+from ultrarm_eval.judges.loading import is_without_weights, judge_names
 from ultrarm_eval.messages import Message, Prompt, as_messages
 
 #: The field of an answer's own reference.
@@ -51,10 +51,12 @@ def judge_options(checkpoint: str, judge_args: Mapping[str, Any] | None) -> str:
     """The options of `ultrarm-eval judge` that name a judge and its settings."""
     kind = (judge_args or {}).get("judge")
     needs_none = kind is not None and is_without_weights(str(kind), checkpoint)
-    options = [] if needs_none else [f"--judge {shlex.quote(checkpoint)}"]
+    is_kind = checkpoint in judge_names() and not Path(checkpoint).is_dir()
+    named = "--judge" if is_kind else "--pretrained"
+    options = [] if needs_none else [f"{named} {shlex.quote(checkpoint)}"]
     for name, value in (judge_args or {}).items():
         if name == "judge":
-            options.append(f"--kind {shlex.quote(str(value))}")
+            options.append(f"--judge {shlex.quote(str(value))}")
         else:
             written = value if isinstance(value, str) else json.dumps(value)
             options.append(f"--judge-args {shlex.quote(f'{name}={written}')}")

@@ -19,24 +19,17 @@ _JUDGING = ("judge", "judge_args", "reference", "n")
 # Of `preference_pairs`.
 _PAIRS = ("split", "category")
 _KNOWN = (*_OURS, *_JUDGING, *_PAIRS)
-# What people write for ours, and what is not close enough by its letters.
+# What people write for ours and `difflib` does not find: it is too far by its letters.
 _MISTAKEN = {
     "dataset": "data",
     "data_file": "data",
     "data_files": "data",
     "data_path": "data",
-    "dataset_revision": "data_revision",
-    "preferences": "preference",
     "preferred": "preference",
     "gap": "min_gap",
     "min_margin": "min_gap",
     "num_shards": "shard",
-    "shard_id": "shard",
     "judge_model": "judge",
-    "judge_kwargs": "judge_args",
-    "judge_model_args": "judge_args",
-    "references": "reference",
-    "reference_file": "reference",
     "best_of": "n",
     "best_of_n": "n",
     "num_samples": "n",

@@ -7,6 +7,7 @@ on, and of its `accelerator` before.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from typing import Any
 
 from ultrarm_eval.errors import DeviceError
 from ultrarm_eval.judges.base import Judge
+
+logger = logging.getLogger(__name__)
+
+_HARNESS_DEFAULT = "cuda:0"
 
 
 class JudgeCounts:
@@ -90,11 +95,20 @@ def join_processes(at_barrier: Callable[[], None]) -> Any | None:
 
 
 def device_of_process(requested: str | None, accelerator: Any | None) -> str | None:
-    """This process's own GPU, where the run asks for no other kind of device."""
-    if accelerator is None or accelerator.device.type != "cuda":
-        return requested
-    if requested in {None, "cuda", "cuda:0"}:
-        return f"cuda:{accelerator.local_process_index}"
+    """The device of this process: its own GPU, where the run asks for no other kind of device.
+
+    The harness's own default for a device is `cuda:0`, wherever it runs; it cannot be told from a
+    wish, so without a GPU it is the CPU.
+    """
+    if accelerator is not None and accelerator.device.type == "cuda":
+        own = f"cuda:{accelerator.local_process_index}"
+        return own if requested in {None, "cuda", _HARNESS_DEFAULT} else requested
+    if requested == _HARNESS_DEFAULT:
+        import torch
+
+        if not torch.cuda.is_available():
+            logger.warning("No CUDA device here: computing on the CPU instead of %s.", requested)
+            return "cpu"
     return requested
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ultrarm_eval.cli.printable import fitted, printable, shortened, width
 from ultrarm_eval.show.formats import NONE
 from ultrarm_eval.show.text import markdown
+from ultrarm_eval.terminal import aligned, printable, shortened
 
 # Names longer than this would leave no room for the figures.
 _LONGEST_CELL = 60
@@ -42,15 +42,8 @@ class Table:
             for row in self.rows
         ]
         shown = [list(self.columns), *rows] if head else rows
-        widths = [max(map(width, column)) for column in zip(*shown, strict=True)]
-        lines = []
-        for row in shown:
-            cells = [
-                fitted(cell, room) if place < self.texts else " " * (room - width(cell)) + cell
-                for place, (cell, room) in enumerate(zip(row, widths, strict=True))
-            ]
-            lines.append("  " + "  ".join(cells).rstrip() + "\n")
-        return "".join(lines)
+        lines = aligned(shown, texts=range(self.texts)).split("\n")
+        return "".join(f"  {line}\n" for line in lines)
 
     def as_markdown(self, *, none: str = NONE) -> str:
         """A table of Markdown, without title and note.

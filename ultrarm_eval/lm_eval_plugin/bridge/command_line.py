@@ -17,7 +17,7 @@ from typing import Any
 
 from ultrarm_eval.errors import TRACEBACK_SWITCH, UltrarmEvalError, wants_traceback
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
-from ultrarm_eval.terminal_encoding import escape_what_cannot_be_encoded
+from ultrarm_eval.terminal import escape_what_cannot_be_encoded
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from typing import Any
 
+from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
 from ultrarm_eval.inspection.inspection import UNNAMED, Inspection
-from ultrarm_eval.plugins import registry
-from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.preference_data import open_any
+from ultrarm_eval.terminal import aligned
 
 _BY_SOURCE = {
     "rows": "rows",
@@ -36,31 +37,27 @@ _BY_MODEL = {
 }
 
 
-def inspect_data(
-    data: str, split: str | None, revision: str | None, rules: ComparisonRules, *, form: str
-) -> tuple[str, bool]:
-    """Inspects a data set.
-
-    Args:
-        data: A file, a folder, the word of a source or a hub id.
-        split: The split to take where there are several.
-        revision: The hub revision.
-        rules: The preference to count by, and the least gap.
-        form: `text` or `json`.
-
-    Returns:
-        What was found, and whether the data can be used as they are.
-
-    Raises:
-        UltrarmEvalError: The data cannot be opened, or have no such preference.
-    """
-    opened = open_any(data, split, revision, registry().sources())
-    inspection = Inspection(opened, rules)
-    found = inspection.as_dict()
-    text = (
-        json.dumps(found, indent=2, ensure_ascii=False) + "\n" if form == "json" else _text(found)
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Reads every row and shows what is in the data, what is usable and what is wrong, by "
+        "source, preference and model. Exit status 1 if a run on the data would be refused."
     )
-    return text, inspection.is_usable
+    add_data_options(command)
+    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    rules = rules_of(options)
+    inspection = Inspection(open_data(options), rules)
+    found = inspection.as_dict()
+    sys.stdout.write(
+        json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+        if options.format == "json"
+        else _text(found)
+    )
+    return 0 if inspection.is_usable else 1
 
 
 def _text(found: Mapping[str, Any]) -> str:
@@ -126,21 +123,3 @@ def _cell(key: str, value: Any) -> str:
     if key.endswith("_length"):
         return f"{value:,.0f}"
     return f"{value:.4f}" if key == "acc_longest" else f"{value:.2f}"
-
-
-def aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
-    """A table as text, its cells one below the other.
-
-    Args:
-        rows: The lines, the headers among them; all of one length.
-        texts: The columns that are set to the left.
-    """
-    lines = list(rows)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column in texts else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )

@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import SHARED_DATA, raw_row, write_jsonl
 from ultrarm_eval import load_judge
 from ultrarm_eval.cli.judge import judge_answers
+from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
@@ -214,18 +215,12 @@ class TestOneAnswer:
         monkeypatch.chdir(tmp_path)
         scripted(fails)
         with pytest.raises(
-            ScoringError, match=r"ultrarm-eval judge .* --reference-field reference --judge"
+            ScoringError, match=r"ultrarm-eval judge .* --reference-field reference --pretrained"
         ):
             run(writer(answer), [TASK], {"data": data})
         (answers,) = tmp_path.glob("answers-not-judged-*")
-        figures = judge_answers(
-            str(answers),
-            "demo",
-            {"device": "cpu"},
-            reference=None,
-            samples=None,
-            reference_field="reference",
-        )
+        judge = JudgeChoice("ultrarm", "demo", {"device": "cpu"})
+        figures = judge_answers(str(answers), judge, reference_field="reference")
         monkeypatch.undo()
         found = run(writer(answer), [TASK], {"data": data, "judge": "demo"})["results"][TASK]
         assert figures["reward"] == pytest.approx(found["reward,none"], abs=1e-5)

@@ -1,14 +1,15 @@
-"""Forms of output: which one is meant, and writing it."""
+"""What a command writes: in which form, to which file, whole or row by row."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import TracebackType
 
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.io import write_whole
 from ultrarm_eval.messages import well_formed
 
 # What tells our own files of any version: those of JSON, CSV and Markdown, pages, and texts.
@@ -88,19 +89,10 @@ def write_output(path: Path, text: str) -> Path:
     Raises:
         ConfigurationError: It cannot be written.
     """
-    data = well_formed(text).encode("utf-8")
-    unfinished = path.parent / f"{path.name}.part"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and not path.is_file():
-            # A folder is refused here; a device or pipe is written to, never replaced.
-            path.write_bytes(data)
-            return path
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        write_whole(path, well_formed(text))
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise ConfigurationError(
             f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
             "folder that you may write to with -o."
@@ -111,3 +103,69 @@ def write_output(path: Path, text: str) -> Path:
 def write_to_terminal(text: str) -> None:
     """Writes a text to the standard output."""
     sys.stdout.write(well_formed(text))
+
+
+def write_result(text: str, output: str | None) -> None:
+    """Writes a text to a file, whose name is then printed, or else to the terminal.
+
+    Raises:
+        ConfigurationError: It cannot be written.
+    """
+    if output is None:
+        write_to_terminal(text)
+    else:
+        sys.stdout.write(f"{write_output(Path(output), text)}\n")
+
+
+class RowOutput:
+    """Opened before anything is computed; what was in the file stays until the first row comes."""
+
+    def __init__(self, path: Path, inputs: Sequence[str]) -> None:
+        """Opens the file; its folder is made where it is missing.
+
+        Args:
+            path: The file.
+            inputs: Files that are read, and so not written.
+
+        Raises:
+            ConfigurationError: It cannot be written, or is read.
+        """
+        for given in inputs:
+            if path.exists() and Path(given).exists() and path.samefile(given):
+                raise ConfigurationError(
+                    f"{path}: this file is read; name another one for the rewards."
+                )
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._is_new = not path.exists()
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
+                "folder that you may write to with -o."
+            ) from error
+        self._path, self._has_begun = path, False
+
+    def __enter__(self) -> RowOutput:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+        if self._is_new and not self._has_begun:
+            self._path.unlink(missing_ok=True)
+
+    def write(self, rows: str) -> None:
+        """Writes rows."""
+        if not self._has_begun and self._path.is_file():
+            self._file.truncate(0)
+        self._has_begun = True
+        self._file.write(rows)
+
+    def flush(self) -> None:
+        """Hands what was written on, so that it survives this process."""
+        self._file.flush()

@@ -6,15 +6,16 @@ import json
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
+from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
-from ultrarm_eval.errors import RewardError, ScoreStoreError, UnwritableTextError
-from ultrarm_eval.judges import DEFAULT_JUDGE
+from ultrarm_eval.errors import RewardError, ScoreStoreError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges.base import Judge, Judgement
-from ultrarm_eval.judges.judgements import EqualRewards, check_texts, judgements_of
-from ultrarm_eval.judges.loading import load_weights, make_judge, takes_setting
+from ultrarm_eval.judges.judgements import EqualRewards, check_texts, judgements_of, texts_from
+from ultrarm_eval.judges.loading import load_weights, takes_setting
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.runs.identity import mapping
 
@@ -24,7 +25,21 @@ logger = logging.getLogger(__name__)
 _STORED_AT_ONCE = 32
 
 
-class StoredScoring:
+class AskedText(NamedTuple):
+    """A completion of which a judge is asked.
+
+    Attributes:
+        prompt: What it answers.
+        completion: The answer.
+        where: Where it is from, for messages.
+    """
+
+    prompt: Prompt
+    completion: str
+    where: object
+
+
+class StoredJudge:
     """A judge, and the file that keeps its rewards.
 
     A judge that has the setting `score_store` keeps its own; for any other the rewards are kept
@@ -34,31 +49,27 @@ class StoredScoring:
         judge: The judge.
     """
 
-    def __init__(self, pretrained: str | None, settings: Mapping[str, Any]) -> None:
+    def __init__(self, choice: JudgeChoice) -> None:
         """Makes the judge; its weights are loaded by `load`.
-
-        Args:
-            pretrained: Its checkpoint; None for a judge without one.
-            settings: Its settings; `judge` among them is its kind.
 
         Raises:
             UltrarmEvalError: The judge, the store or a setting cannot be used.
         """
-        given = dict(settings)
-        kind = given.pop("judge", DEFAULT_JUDGE)
-        self._has_store = given.get("score_store") is not None
+        store = choice.settings.get("score_store")
+        self._has_store = store is not None
         path = None
-        if self._has_store and not takes_setting(kind, "score_store"):
-            path = checked_store_path(given.pop("score_store"))
-        named = {} if pretrained is None else {"pretrained": pretrained}
-        self.judge: Judge = make_judge(kind, {**named, **given})
+        if self._has_store and not takes_setting(choice.kind, "score_store"):
+            path = checked_store_path(store)
+            others = {n: v for n, v in choice.settings.items() if n != "score_store"}
+            choice = replace(choice, settings=others)
+        self.judge: Judge = choice.make()
         self._watched = EqualRewards()
         self._counts = Counter[str]()
         self._store = None
         if path is not None:
             self._store = ScoreStore(path, self.judge.fingerprint(), self.settings())
 
-    def check(self, texts: Iterable[tuple[Prompt, str, object]]) -> None:
+    def check(self, texts: Iterable[AskedText]) -> None:
         """Refuses texts that cannot be scored; see `check_texts`."""
         check_texts(self.judge, texts)
 
@@ -79,22 +90,35 @@ class StoredScoring:
         """The judge's settings."""
         return dict(self.judge.settings())
 
-    def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Judgement]:
-        """What the judge says of completions, in order.
+    def judgements(
+        self, texts: Sequence[AskedText]
+    ) -> tuple[dict[int, Judgement], ScoringError | None]:
+        """What the judge says of texts.
+
+        Returns:
+            The judgements by the texts' numbers; and, where a reward is no finite number, the error
+            that names its place, to be raised once the others are written.
 
         Raises:
-            RewardError: One is no finite number; the error has those that are.
             ScoringError: The judge fails.
         """
-        found = self._judgements(prompts, completions)
-        for prompt, text, judgement in zip(prompts, completions, found, strict=True):
-            self._watched.add((repr(prompt), text), judgement.value)
-        return found
+        failure = None
+        try:
+            with texts_from([text.where for text in texts]):
+                found = dict(enumerate(self._found_or_asked(texts)))
+        except RewardError as error:
+            failure = ScoringError(f"{texts[error.completion].where}: {error.problem}")
+            failure.__cause__ = error
+            found = dict(error.judgements)
+        for number, judgement in found.items():
+            prompt, completion, _ = texts[number]
+            self._watched.add((repr(prompt), completion), judgement.value)
+        return found, failure
 
-    def _judgements(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Judgement]:
+    def _found_or_asked(self, texts: Sequence[AskedText]) -> list[Judgement]:
         if self._store is None:
-            return judgements_of(self.judge, prompts, completions)
-        keys = [_key(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]
+            return judgements_of(self.judge, *_columns(texts))
+        keys = [_key(text) for text in texts]
         stored = self._store.find(list(dict.fromkeys(keys)))
         known = {key: Judgement(reward) for key, reward in stored.items()}
         if not self._counts:
@@ -105,9 +129,7 @@ class StoredScoring:
         for start in range(0, len(missing), _STORED_AT_ONCE):
             part = missing[start : start + _STORED_AT_ONCE]
             try:
-                found = judgements_of(
-                    self.judge, [prompts[i] for i in part], [completions[i] for i in part]
-                )
+                found = judgements_of(self.judge, *_columns([texts[i] for i in part]))
             except RewardError as error:
                 known |= self._kept({keys[part[i]]: j for i, j in error.judgements.items()})
                 error.completion = part[error.completion]
@@ -135,6 +157,10 @@ class StoredScoring:
         return judgements
 
 
-def _key(prompt: Prompt, completion: str) -> bytes:
+def _columns(texts: Sequence[AskedText]) -> tuple[list[Prompt], list[str]]:
+    return [text.prompt for text in texts], [text.completion for text in texts]
+
+
+def _key(text: AskedText) -> bytes:
     """What a judge is asked, as bytes that stand for nothing else."""
-    return json.dumps([as_messages(prompt), completion]).encode()
+    return json.dumps([as_messages(text.prompt), text.completion]).encode()

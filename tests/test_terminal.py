@@ -2,7 +2,7 @@
 
 import pytest
 
-from ultrarm_eval.cli.printable import fitted, printable, shortened, width
+from ultrarm_eval.terminal import fitted, printable, shortened, width
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,48 @@
+"""Which data a `data` command reads, and by which rules: the same options in every one."""
+
+from __future__ import annotations
+
+import argparse
+
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.rules import ComparisonRules, checked_min_gap
+from ultrarm_eval.sources.preference_data import PreferenceData, open_any
+
+
+def add_data_options(command: argparse.ArgumentParser) -> None:
+    """Adds DATA, `--split`, `--revision`, `--preference` and `--min-gap`."""
+    command.add_argument("data", metavar="DATA", help="file, folder, hub id, or 'demo'")
+    command.add_argument(
+        "--preference",
+        help="the rating that orders pairs (UltraFeedback: fine_grained, overall or an aspect)",
+    )
+    command.add_argument("--min-gap", default="0", help="least difference in rating of a pair")
+    command.add_argument(
+        "--split", help="of a hub data set, or of a folder with several (default: train)"
+    )
+    # The checkpoint has revisions, too; `plan` and `verify` call the data's --data-revision.
+    command.add_argument(
+        "--revision",
+        "--data-revision",
+        dest="data_revision",
+        metavar="REVISION",
+        help="hub revision of the data",
+    )
+
+
+def rules_of(options: argparse.Namespace) -> ComparisonRules:
+    """The preference, and the least gap, that a command line names.
+
+    Raises:
+        ConfigurationError: The gap is no number of at least 0.
+    """
+    return ComparisonRules(options.preference, min_gap=checked_min_gap(options.min_gap))
+
+
+def open_data(options: argparse.Namespace) -> PreferenceData:
+    """Opens the data that a command line names.
+
+    Raises:
+        UltrarmEvalError: There are no such data, or no source knows their columns.
+    """
+    return open_any(options.data, options.split, options.data_revision, registry().sources())

@@ -75,11 +75,12 @@ def test_mistakes_come_first_and_every_text_is_there(run, capsys):
     assert (pair["chosen"]["text"], pair["rejected"]["text"]) == ("good 7", "bad 7")
     assert pair["rewards"] == {"judge": [0.0, 2.0]}
     assert pair["gap"] == 4.0
-    # Of each document one pair for a reason: one mistake, twelve small margins, twelve others.
+    # Of each document one pair for a reason: one mistake and twelve others. Margins are 1 and 2, and
+    # none is at most half the median one.
     reasons = [pair["reason"] for pair in found["pairs"]]
     assert [reasons.count(r) for r in ("confident mistake", "small margin", "random")] == [
         1,
-        12,
+        0,
         12,
     ]
 

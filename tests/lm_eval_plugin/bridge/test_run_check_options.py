@@ -221,14 +221,14 @@ class TestDevice:
 
         from lm_eval.config.evaluate_config import EvaluatorConfig
 
-        from ultrarm_eval.judges.loading import make_judge
+        from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
         namespace = argparse.Namespace(
             model="ultrarm", model_args={"pretrained": "demo"}, tasks=[TASK], device=asked
         )
         device = EvaluatorConfig.from_cli(namespace).device
         assert device == asked
-        make_judge("ultrarm", {"pretrained": str(checkpoint)}, {"device": device})
+        RewardModelLM(pretrained=str(checkpoint), device=device)
         assert any("No CUDA device" in line for line in said) is (asked is not None)
 
     @pytest.mark.parametrize(

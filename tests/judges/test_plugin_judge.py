@@ -13,6 +13,7 @@ from ultrarm_eval.hookspecs import hookimpl
 from ultrarm_eval.judges.base import Judgement, judge_name, statement
 from ultrarm_eval.judges.judgements import judgement_stream, judgements_of
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 WHO = re.escape("Judge 'mine' (plugin 'third-party')")
 PROMPTS, TEXTS = ["a"] * 4, ["one", "two", "three", "four"]
@@ -86,6 +87,12 @@ def fails(self, *_):
         ({"fingerprint": lambda _: 3}, r"fingerprint\(\) gives 3"),
         ({"fingerprint": lambda _: ""}, r"fingerprint\(\) gives ''"),
         ({"fingerprint": lambda _: None}, r"fingerprint\(\) gives None"),
+        ({"identifies": fails}, r"identifies\(\) fails: RuntimeError"),
+        ({"identifies": lambda _: [1]}, r"identifies\(\) gives a value of type list"),
+        (
+            {"describes": lambda _: {"a": {1}}},
+            r"describes\(\) gives a=\{1\}, which is no JSON value",
+        ),
         ({"__init__": fails}, "cannot be made: RuntimeError: out of order"),
         ({"__init__": lambda self, needed: None}, "cannot be made: TypeError: .*needed"),
     ],
@@ -253,6 +260,46 @@ def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered
     made.settings = made.fingerprint = fails
     assert model.get_model_info() == whole
     assert "The results show what it said when it was made." in caplog.text
+
+
+def test_what_it_states_and_cannot_state_at_the_end_loses_no_run(registered, caplog):
+    said = {"identifies": lambda _: {"size": 1}, "describes": lambda _: {"speed": 2}}
+    registered(judge_with(**said))
+    judge = make_judge("mine", {})
+    whole = statement(judge)
+    type(judge.judge).identifies = fails
+    type(judge.judge).describes = lambda _: {"speed": torch.float32}
+    assert statement(judge) == whole
+    assert "identifies() fails" in caplog.text
+    assert "speed=torch.float32, which is no JSON value" in caplog.text
+
+
+@pytest.mark.parametrize("method", ["score", "score_stream"])
+def test_what_a_judge_replaces_of_one_of_ours_is_asked(registered, checkpoint, method):
+    class Twice(UltraRMJudge):
+        def __init__(self, pretrained=None, strength=2, **settings):
+            super().__init__(pretrained, **settings)
+            self.strength = strength
+
+        def settings(self):
+            return {**super().settings(), "strength": self.strength}
+
+    def score(self, prompts, completions):
+        return [self.strength * r for r in super(Twice, self).score(prompts, completions)]
+
+    def score_stream(self, prompts, completions):
+        for index, reward in super(Twice, self).score_stream(prompts, completions):
+            yield index, self.strength * reward
+
+    setattr(Twice, method, {"score": score, "score_stream": score_stream}[method])
+    registered(Twice)
+    ours = UltraRMJudge(str(checkpoint)).score(PROMPTS, TEXTS)
+    judge = make_judge("mine", {"pretrained": str(checkpoint), "strength": 3})
+    assert checked_scores(judge, PROMPTS, TEXTS) == [3 * reward for reward in ours]
+    assert dict(checked_stream(judge, PROMPTS, TEXTS)) == {i: 3 * r for i, r in enumerate(ours)}
+    assert statement(judge)["judge_identifies"]["strength"] == 3
+    assert "strength" not in statement(judge)["judge_describes"]
+    assert "dtype" in statement(judge)["judge_identifies"]
 
 
 def test_a_judge_without_weights_is_given_no_checkpoint(registered):

@@ -35,10 +35,10 @@ def judgements_of(
         RewardError: A reward is neither; the error has those that are.
         ScoringError: The judge fails, or does not give one reward for each completion.
     """
-    if callable(getattr(judge, "judgements", None)):
-        given: Iterable[tuple[int, Any]] = judgement_stream(judge, prompts, completions)
+    if _method(judge, ("judgements", "score", "score_stream")) == "score":
+        given: Iterable[tuple[int, Any]] = enumerate(_scores(judge, prompts, completions))
     else:
-        given = enumerate(_scores(judge, prompts, completions))
+        given = judgement_stream(judge, prompts, completions)
     found: dict[int, Judgement] = {}
     problem: RewardError | None = None
     try:
@@ -87,18 +87,38 @@ def described(judge: Judge) -> str:
 def _stream(
     judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> Iterator[object]:
-    stream = getattr(judge, "judgements", None) or getattr(judge, "score_stream", None)
-    if not callable(stream):
+    method = _method(judge, ("judgements", "score_stream", "score"))
+    if method == "score":
         for start in range(0, len(completions), _CHUNK):
             stop = start + _CHUNK
             given = _scores(judge, prompts[start:stop], completions[start:stop])
             # What is sound is handed out before what is not ends the run.
             yield from sorted(enumerate(given, start), key=lambda one: not _is_sound(one[1]))
         return
+    stream = getattr(judge, method)
     given = _answered(judge, "score_stream()", lambda: iter(stream(prompts, completions)))
     end = object()
     while (one := _answered(judge, "score_stream()", lambda: next(given, end))) is not end:
         yield one
+
+
+def _method(judge: Judge, preferred: Sequence[str]) -> str:
+    """The method to ask: that of the class that is nearest to the judge's own.
+
+    A judge of another package that goes on from one of ours may replace any of them.
+
+    Args:
+        judge: Any judge.
+        preferred: The methods; of those of one class the first.
+    """
+    own: Any = judge.judge if isinstance(judge, PluginJudge) else judge
+    places = [vars(own) if hasattr(own, "__dict__") else {}, *map(vars, type(own).__mro__)]
+
+    def distance(name: str) -> int:
+        return next((i for i, names in enumerate(places) if name in names), len(places))
+
+    found = [name for name in preferred if callable(getattr(judge, name, None))]
+    return min(found, key=distance, default="score")
 
 
 def _is_sound(given: object) -> bool:

@@ -54,6 +54,8 @@ class PluginJudge:
                 "that is not empty: caches and stores are kept apart by it."
             )
         self.parameters = sorted(set(given) & self._settings.keys())
+        self._identifies = self._checked_identifies(self._settings)
+        self._describes = self._checked_describes(self._settings, self._identifies)
 
     def __getattr__(self, name: str) -> Any:
         # What a judge has beside these methods: a device, a tokenizer, a name of its own.
@@ -73,18 +75,38 @@ class PluginJudge:
 
     def identifies(self) -> dict[str, Any]:
         """What its rewards depend on: what it says, or its parameters among its settings."""
-        if callable(getattr(self.judge, "identifies", None)):
-            return dict(self._called("identifies"))
-        known = known_settings()
-        told = {*identifying(), *(n for n in self.parameters if n not in known)}
-        return {name: value for name, value in self.settings().items() if name in told}
+        return dict(
+            self._or_at_first(lambda: self._checked_identifies(self.settings()), self._identifies)
+        )
 
     def describes(self) -> dict[str, Any]:
         """What else it reports."""
-        if callable(getattr(self.judge, "describes", None)):
-            return dict(self._called("describes"))
-        identifies = self.identifies()
-        return {name: v for name, v in self.settings().items() if name not in identifies}
+        return dict(
+            self._or_at_first(
+                lambda: self._checked_describes(self.settings(), self.identifies()),
+                self._describes,
+            )
+        )
+
+    def _checked_identifies(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+        known = known_settings()
+        own = {name for name in self.parameters if name not in known}
+        method = getattr(self.judge, "identifies", None)
+        if not callable(method):
+            told = {*identifying(), *own}
+            return {name: value for name, value in settings.items() if name in told}
+        stated = self._json_values("identifies")
+        if not str(getattr(method, "__module__", "")).startswith("ultrarm_eval."):
+            return stated
+        # A judge that goes on from one of ours: ours knows nothing of its parameters.
+        return {**stated, **{name: value for name, value in settings.items() if name in own}}
+
+    def _checked_describes(
+        self, settings: Mapping[str, Any], identifies: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        stated = callable(getattr(self.judge, "describes", None))
+        given = self._json_values("describes") if stated else settings
+        return {name: value for name, value in given.items() if name not in identifies}
 
     def _or_at_first(self, ask: Callable[[], Any], at_first: Any) -> Any:
         try:
@@ -99,21 +121,25 @@ class PluginJudge:
         except Exception as error:
             raise PluginError(f"{self.who}: {method}() fails: {first_line(error)}") from error
 
-    def _checked_settings(self) -> dict[str, Any]:
-        settings, who = self._called("settings"), self.who
-        if not isinstance(settings, Mapping) or not all(isinstance(name, str) for name in settings):
+    def _json_values(self, method: str) -> dict[str, Any]:
+        given, who = self._called(method), self.who
+        if not isinstance(given, Mapping) or not all(isinstance(name, str) for name in given):
             raise PluginError(
-                f"{who}: settings() gives a value of type {type(settings).__name__}, and it has to "
+                f"{who}: {method}() gives a value of type {type(given).__name__}, and it has to "
                 "be a mapping from names to JSON values."
             )
-        for name, value in settings.items():
+        for name, value in given.items():
             try:
                 json.dumps(value)
             except (TypeError, ValueError, RecursionError) as error:  # noqa: PERF203 - few
                 raise PluginError(
-                    f"{who}: settings() gives {name}={value!r:.60}, which is no JSON value: make "
+                    f"{who}: {method}() gives {name}={value!r:.60}, which is no JSON value: make "
                     "it a text, a number, a list or a mapping."
                 ) from error
+        return dict(given)
+
+    def _checked_settings(self) -> dict[str, Any]:
+        settings, who = self._json_values("settings"), self.who
         counts = settings.get("counts", {})
         if not isinstance(counts, Mapping) or not all(_is_number(n) for n in counts.values()):
             raise PluginError(
@@ -125,7 +151,7 @@ class PluginJudge:
             raise PluginError(
                 f"{who}: settings() gives scoring_seconds={seconds!r:.60}, no number."
             )
-        return dict(settings)
+        return settings
 
 
 def _require_methods(judge: Any, who: str) -> None:

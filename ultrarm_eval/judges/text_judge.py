@@ -141,7 +141,7 @@ class TextJudge:
                     "overflowed: use dtype=bfloat16 or float32 rather than float16."
                 )
         ids = tuple(encoded.tokens)
-        texts = TokenTexts(self._tokenizer.backend_tokenizer)(ids)
+        texts = self._token_texts(ids)
         return TokenRewards(texts, ids, tuple(rewards), completion_start, encoded.truncated)
 
     @cached_property

@@ -4,9 +4,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.text_format.token_texts import as_tokens, distinct_texts
-from ultrarm_eval.engine.plan import BATCHINGS, PACKED, PADDED, SHARED, make_plan, pack, pad
+from ultrarm_eval.engine.plan import PACKED, PADDED, SHARED, make_plan, pack, pad
 from ultrarm_eval.engine.tree import Piece, Segment
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.settings import BATCHINGS
 
 
 @given(

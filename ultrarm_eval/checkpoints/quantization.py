@@ -11,10 +11,10 @@ from typing import Any
 import torch
 
 from ultrarm_eval.errors import ConfigurationError, DeviceError, first_line, unknown_choice
+from ultrarm_eval.settings import QUANTIZATIONS
 
-INT8, FP8 = "int8", "fp8"
 #: `int8`: bitsandbytes' LLM.int8 (RewardBench's default); `fp8`: blocks of float8 numbers.
-QUANTIZATIONS = (INT8, FP8)
+INT8, FP8 = QUANTIZATIONS
 
 _HEAD = "regression_head"
 # Bytes of a weight that is quantised.

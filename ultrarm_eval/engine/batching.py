@@ -5,25 +5,22 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ultrarm_eval.engine.kernels.choice import AUTO as ANY_ATTENTION
 from ultrarm_eval.engine.kernels.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
-from ultrarm_eval.engine.plan import BATCHINGS, PADDED, SHARED
+from ultrarm_eval.engine.plan import PADDED, SHARED
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.settings import AUTO, BATCHINGS
 
 logger = logging.getLogger(__name__)
 
-AUTO = "auto"
 # transformers chooses their frequencies by the longest text of a batch.
 _ROPES_OF_THE_BATCH = frozenset({"dynamic", "longrope", "su"})
 
 
-def resolve_batching(
-    requested: str, config: Any, attention: str = ANY_ATTENTION
-) -> tuple[str, bool]:
+def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tuple[str, bool]:
     """The batching for a model.
 
     Args:
-        requested: `auto` or one of `ultrarm_eval.engine.plan.BATCHINGS`.
+        requested: `auto` or one of `ultrarm_eval.settings.BATCHINGS`.
         config: The model's configuration.
         attention: The attention that was asked for.
 
@@ -53,10 +50,10 @@ def resolve_batching(
 
 def _require_serving(batching: str, attention: str) -> None:
     serving: tuple[str, ...] = PADDED_KERNELS if batching == PADDED else tuple(ROW_KERNELS)
-    if attention not in (ANY_ATTENTION, *serving):
+    if attention not in (AUTO, *serving):
         raise ConfigurationError(
             f"attn_implementation={attention} does not serve batching={batching}. "
-            f"Use one of {', '.join((ANY_ATTENTION, *serving))}, or another batching."
+            f"Use one of {', '.join((AUTO, *serving))}, or another batching."
         )
 
 

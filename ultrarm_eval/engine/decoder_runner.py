@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ultrarm_eval.engine.cpu_layers import CpuLayers
-from ultrarm_eval.engine.kernels.choice import AUTO, Place, choose_kernel
+from ultrarm_eval.engine.kernels.choice import Place, choose_kernel
 from ultrarm_eval.engine.kernels.tree_attention import (
     NAME,
     Kernel,
@@ -24,6 +24,7 @@ from ultrarm_eval.engine.kernels.tree_attention import (
 )
 from ultrarm_eval.engine.rows import PackedRow, padded_right, single_text
 from ultrarm_eval.errors import DeviceError, first_line
+from ultrarm_eval.settings import AUTO
 from ultrarm_eval.text_format.tokens import Tokens
 
 if TYPE_CHECKING:

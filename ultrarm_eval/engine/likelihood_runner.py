@@ -11,11 +11,10 @@ import torch
 from ultrarm_eval.engine.rows import padded_right
 from ultrarm_eval.engine.runner import PaddedRunner
 from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.settings import REDUCTIONS
 from ultrarm_eval.text_format.tokens import Tokens
 
-SUM, MEAN = "sum", "mean"
-REDUCTIONS = (MEAN, SUM)
-
+_MEAN, _ = REDUCTIONS
 _PADDING_ID = 0
 
 
@@ -40,7 +39,7 @@ class LikelihoodRunner(PaddedRunner):
             float64, shape (texts,): a sum of hundreds of terms needs the digits.
         """
         with self._running, torch.inference_mode():
-            return summed_log_likelihoods(self.model, texts, mean=self._reduction == MEAN)
+            return summed_log_likelihoods(self.model, texts, mean=self._reduction == _MEAN)
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """The sum, or the mean, so far after each token of a completion.
@@ -54,7 +53,7 @@ class LikelihoodRunner(PaddedRunner):
         with self._running, torch.inference_mode():
             (found,) = log_likelihoods(self.model, [text])
         sums = found.cumsum(0)
-        return sums / torch.arange(1, len(sums) + 1) if self._reduction == MEAN else sums
+        return sums / torch.arange(1, len(sums) + 1) if self._reduction == _MEAN else sums
 
 
 class PreferenceRunner(PaddedRunner):

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from ultrarm_eval.engine.tree import LEAST_SHARED, Piece, cut, prefix_forest
 from ultrarm_eval.errors import unknown_choice
+from ultrarm_eval.settings import BATCHINGS
 from ultrarm_eval.text_format.tokens import Tokens
 
-SHARED, PACKED, PADDED = "shared", "packed", "padded"
 #: How texts are batched: rows without padding whose common prefixes stand once, rows without
 #: padding, or one row a text, padded to the longest.
-BATCHINGS = (SHARED, PACKED, PADDED)
+SHARED, PACKED, PADDED = BATCHINGS
 
 # Pieces that are tried for a batch that may hold few more texts.
 _LOOKED_AT = 64

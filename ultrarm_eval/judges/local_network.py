@@ -10,14 +10,13 @@ import torch
 from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
 from ultrarm_eval.checkpoints.device import check_memory, resolve_device
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
-from ultrarm_eval.engine.batching import AUTO
 from ultrarm_eval.engine.kernels.choice import Place, checked_attention
 from ultrarm_eval.engine.local_engine import BatchLimits
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.settings import CheckpointSettings
+from ultrarm_eval.settings import AUTO, CheckpointSettings
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.settings import REWARDBENCH
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, RAW_TEMPLATE, Template
 
-REWARDBENCH = "rewardbench"
 _MAX_LENGTH = 2048
 #: What the official run of a model does otherwise, and no setting here undoes.
 KNOWN_DIFFERENCES = (

@@ -18,7 +18,7 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.batching import AUTO, resolve_batching, why_alone, why_no_rows
+from ultrarm_eval.engine.batching import resolve_batching, why_alone, why_no_rows
 from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
 from ultrarm_eval.engine.engine import Capabilities
 from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
@@ -28,6 +28,7 @@ from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.local_network import Computing
+from ultrarm_eval.settings import AUTO
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template

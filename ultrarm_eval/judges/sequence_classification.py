@@ -15,7 +15,7 @@ from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.batching import AUTO, resolve_batching
+from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
 from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
@@ -23,6 +23,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import DecoderHead, RewardHead, own_forward
+from ultrarm_eval.settings import AUTO
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
 from ultrarm_eval.text_format.text_pair import (

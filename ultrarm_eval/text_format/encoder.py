@@ -21,6 +21,7 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.settings import SPECIAL_TOKENS
 from ultrarm_eval.text_format.special_tokens import ContentsAsText, SpecialLiterals
 from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_system, without_system
 from ultrarm_eval.text_format.template import Template, template_for
@@ -32,7 +33,6 @@ from ultrarm_eval.text_format.textual_tokenizer import (
 )
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
-SPECIAL_TOKEN_MODES = ("text", "parse")
 #: What else can happen to a text, by the names of the counts: see `ultrarm_eval.engine.counts`.
 CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
 SPELLED_ADDED = "spelled_added"
@@ -85,8 +85,8 @@ class TextEncoder:
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
         """
-        if special_tokens not in SPECIAL_TOKEN_MODES:
-            raise unknown_choice("special_tokens", special_tokens, SPECIAL_TOKEN_MODES)
+        if special_tokens not in SPECIAL_TOKENS:
+            raise unknown_choice("special_tokens", special_tokens, SPECIAL_TOKENS)
         if not getattr(tokenizer, "is_fast", False):
             raise ConfigurationError(
                 f"The tokenizer is a {type(tokenizer).__name__} without a fast backend; it needs "

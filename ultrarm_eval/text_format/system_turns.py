@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.messages import Message
+from ultrarm_eval.settings import SYSTEM_TURNS
 
-KEEP, FOLD, DROP = "error", "fold", "drop"
 #: `error`: they stay, and a template that refuses them is an error.
-SYSTEM_MODES = (KEEP, FOLD, DROP)
+KEEP, FOLD, DROP = SYSTEM_TURNS
 
 _SYSTEM, _USER = "system", "user"
 _BETWEEN = "\n\n"
@@ -23,8 +23,8 @@ def checked_system(system: object) -> str:
     """
     if system is None:
         return KEEP
-    if system not in SYSTEM_MODES:
-        raise unknown_choice("system", system, SYSTEM_MODES)
+    if system not in SYSTEM_TURNS:
+        raise unknown_choice("system", system, SYSTEM_TURNS)
     return str(system)
 
 

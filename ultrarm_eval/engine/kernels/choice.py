@@ -16,11 +16,11 @@ from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention
 from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel, torch_kernel
 from ultrarm_eval.engine.rows import TreeLayout
 from ultrarm_eval.errors import DeviceError, first_line, unknown_choice
+from ultrarm_eval.settings import ATTENTIONS, AUTO
 
 logger = logging.getLogger(__name__)
 
-AUTO, SDPA = "auto", "sdpa"
-FLASH, TORCH_VARLEN, FLEX, EAGER = "flash_attention_2", "torch_varlen", "flex_attention", "eager"
+FLASH, TORCH_VARLEN, FLEX, SDPA, EAGER = ATTENTIONS
 #: Kernels for rows without padding, the fastest first.
 ROW_KERNELS: dict[str, Callable[[], Kernel]] = {
     FLASH: lambda: partial(VarlenAttention, kernel=flash_attn_kernel()),

@@ -266,6 +266,28 @@ def test_a_benchmark_that_makes_no_document_of_a_row_is_named_with_the_row(
         BenchmarkDocuments(rows, found)
 
 
+@pytest.mark.parametrize(
+    ("render", "message"),
+    [
+        (raises(KeyError("sum")), "failed: KeyError: 'sum'"),
+        (raises(ConfigurationError("No tools here.")), "No tools here"),
+        (lambda *_: None, "gave a value of type NoneType"),
+    ],
+)
+def test_a_template_that_writes_no_text_is_named(manager, render, message):
+    register_one(manager, "register_templates", Template("mine", render))
+    found = PluginRegistry(manager).templates["mine"].item
+    by = "" if message.startswith("No") else r"The template 'mine' \(plugin 'third-party'\) "
+    with pytest.raises(ConfigurationError, match=f"^{by}{message}"):
+        found.render(as_messages("x"), "y")
+
+
+def test_the_tokenizers_template_is_nobody_elses(manager, caplog):
+    register_one(manager, "register_templates", Template("chat", gives("x")))
+    assert "chat" not in PluginRegistry(manager).templates
+    assert "template=chat is the tokenizer's own" in caplog.text
+
+
 def test_a_template_of_another_package_is_used_by_its_name(manager, monkeypatch):
     register_one(manager, "register_templates", Template("qa", lambda *_: "Q and A"))
     registry = PluginRegistry(manager)

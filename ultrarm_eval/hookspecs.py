@@ -56,5 +56,6 @@ def register_templates(register: Callable[[Template], None]) -> None:
     """Adds ways to write a conversation as one text (``template=NAME``).
 
     Args:
-        register: Call it with each `ultrarm_eval.text_format.template.Template`.
+        register: Call it with each `ultrarm_eval.text_format.template.Template`. Rewards are kept
+            apart by its `source`: change that where it writes something else than before.
     """

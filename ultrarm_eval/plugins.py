@@ -224,14 +224,9 @@ def _checked_benchmark(benchmark: object, plugin: str) -> Benchmark:
 
 
 def _checked_template(template: object, plugin: str) -> Template:
-    from ultrarm_eval.text_format.template import Template
+    from ultrarm_eval.text_format.template import of_plugin
 
-    if not isinstance(template, Template):
-        raise PluginError(
-            f"{plugin}: a template is an ultrarm_eval.text_format.template.Template, and not of "
-            f"type {type(template).__name__}."
-        )
-    return template
+    return of_plugin(template, plugin)
 
 
 def _collect_named(

@@ -34,6 +34,20 @@ def test_a_judge_made_of_ours_adds_its_settings(third_party):
     assert not takes_setting("length", "engine")
 
 
+def test_a_judge_made_of_ours_that_hands_nothing_on_has_its_own_settings_alone(third_party):
+    from ultrarm_eval.judges.ultrarm import UltraRMJudge
+
+    class Fixed(UltraRMJudge):
+        def __init__(self, pretrained):
+            super().__init__(pretrained, dtype="float32")
+
+    third_party(Fixed)
+    assert takes_setting("length", "pretrained")
+    assert not takes_setting("length", "dtype")
+    # What the surroundings offer to every judge is not given to it.
+    assert make_judge("length", {"pretrained": "demo"}, {"device": "cpu"}).settings()["dtype"]
+
+
 def test_what_the_surroundings_offer_gives_way_to_the_user(checkpoint):
     judge = make_judge(
         "ultrarm",

@@ -26,6 +26,7 @@ from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
+from ultrarm_eval.judges.loading import make_judge
 from ultrarm_eval.plugins import registry
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 _REGRESSION_HEAD = "regression_head.weight"
 _BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": "eurus"}
 _CLASSIFIER = "sequence-classification"
-_OWN_JUDGES = ("ultrarm", "eurus", _CLASSIFIER, "likelihood", "dpo", "critique")
 _HEADS = (_REGRESSION_HEAD, "score.weight", "classifier.weight", "lm_head.weight")
 _LANGUAGE_MODEL = "likelihood"
 
@@ -52,8 +52,6 @@ def auto_judge(
         CheckpointError: No judge takes it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
-    from ultrarm_eval.judges.loading import make_judge
-
     judge = recognise(pretrained, revision)
     logger.info("judge=%s: %s is one for judge=%s.", AUTO_JUDGE, pretrained, judge)
     return make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
@@ -100,7 +98,8 @@ def _unrecognised(name: str, config: Mapping[str, Any], keys: Collection[str]) -
         "num_labels": _labels(config),
         "heads among its weights": heads or None,
     }
-    others = sorted(set(registry().judges) - {AUTO_JUDGE, *_OWN_JUDGES})
+    plugins = registry()
+    others = sorted(judge for judge in plugins.judges if not plugins.is_ours(judge))
     by_others = (
         f" Judges of other packages: {', '.join(others)}; name one by judge=NAME." if others else ""
     )

@@ -156,7 +156,7 @@ def no_token_rewards(name: str, why: str) -> ConfigurationError:
 def _settings_of(factory: Any) -> set[str] | None:
     """Names of the settings a factory takes; None if it takes any."""
     declared = getattr(factory, "settings_class", None)
-    names = set() if declared is None else set(settings_in(declared))
+    names: set[str] = set()
     initialisers = [factory]
     if isinstance(factory, type):
         # A judge that adds settings to another's hands the rest on to it. Judges of this package
@@ -178,4 +178,5 @@ def _settings_of(factory: Any) -> set[str] | None:
         names |= {n for n, kind in kinds.items() if kind not in (_ANY, _MANY)}
         if _ANY not in kinds.values():
             return names - {"self"}
-    return names - {"self"} if declared is not None else None
+    # What is handed on to a judge of ours is what that declares.
+    return None if declared is None else {*settings_in(declared), *names} - {"self"}

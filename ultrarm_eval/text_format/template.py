@@ -10,13 +10,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
 
-from ultrarm_eval.errors import ConfigurationError, first_line, unknown_choice
+from ultrarm_eval.errors import (
+    ConfigurationError,
+    PluginError,
+    UltrarmEvalError,
+    first_line,
+    unknown_choice,
+)
 from ultrarm_eval.messages import Message
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.text_format.jinja_sandbox import (
@@ -45,7 +51,8 @@ class Template:
         append_eos: Whether the tokenizer's EOS follows the text.
         writes_special_tokens: Whether the template itself writes special tokens (such as
             ``<s>`` in a chat template) that must be parsed as such, unlike those in the contents.
-        source: What the template writes, where its name alone does not say it.
+        source: What the template writes, where its name alone does not say it: rewards are kept
+            apart by it, or else by the name.
         ignores_prompt: Whether the prompt is not written at all.
     """
 
@@ -155,6 +162,44 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
     raise unknown_choice(
         "template", name, (*plain, CHAT_TEMPLATE), otherwise="or give a Jinja file"
     )
+
+
+def of_plugin(template: object, plugin: str) -> Template:
+    """A template of another package, with errors that name it.
+
+    Args:
+        template: What the package registered.
+        plugin: The plugin, for messages.
+
+    Raises:
+        PluginError: It is no template, or has the name of the tokenizer's own.
+    """
+    if not isinstance(template, Template):
+        raise PluginError(
+            f"{plugin}: a template is an ultrarm_eval.text_format.template.Template, and not of "
+            f"type {type(template).__name__}."
+        )
+    if template.name == CHAT_TEMPLATE:
+        raise PluginError(
+            f"{plugin}: template={CHAT_TEMPLATE} is the tokenizer's own. Give it another name."
+        )
+    what, write = f"The template {template.name!r} ({plugin})", template.render
+
+    def render_or_say(messages: Sequence[Message], completion: str) -> str:
+        try:
+            text: object = write(messages, completion)
+        except UltrarmEvalError:
+            raise
+        except Exception as error:
+            # Whatever another package's function does.
+            raise ConfigurationError(f"{what} failed: {first_line(error)}") from error
+        if not isinstance(text, str):
+            raise ConfigurationError(
+                f"{what} gave a value of type {type(text).__name__}, and it has to be a text."
+            )
+        return text
+
+    return replace(template, render=render_or_say)
 
 
 def template_for(template: Template, messages: Sequence[Message]) -> Template:

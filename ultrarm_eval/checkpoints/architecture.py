@@ -268,3 +268,4 @@ def _sees_what_follows(config: Any) -> bool:
 
 
 ULTRARM = ScalarDecoder(LlamaRewardModel, "UltraRM")
+EURUS = ScalarDecoder(decoder_class("mistral", LlamaRewardModel.head_name), "Eurus-RM")

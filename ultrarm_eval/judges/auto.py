@@ -13,6 +13,8 @@ from typing import Any
 from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
 from ultrarm_eval.checkpoints.architecture import (
     CLASS_ENDING,
+    EURUS,
+    ULTRARM,
     Architecture,
     CausalLanguageModel,
     SequenceClassification,
@@ -32,10 +34,15 @@ from ultrarm_eval.plugins import registry
 logger = logging.getLogger(__name__)
 
 _REGRESSION_HEAD = "regression_head.weight"
-_BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": "eurus"}
-_CLASSIFIER = "sequence-classification"
 _HEADS = (_REGRESSION_HEAD, "score.weight", "classifier.weight", "lm_head.weight")
-_LANGUAGE_MODEL = "likelihood"
+_EURUS, _CLASSIFIER, _LANGUAGE_MODEL = "eurus", "sequence-classification", "likelihood"
+_BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": _EURUS}
+_ARCHITECTURES: dict[str, Architecture] = {
+    DEFAULT_JUDGE: ULTRARM,
+    _EURUS: EURUS,
+    _CLASSIFIER: SequenceClassification(),
+    _LANGUAGE_MODEL: CausalLanguageModel(),
+}
 
 
 def auto_judge(
@@ -146,18 +153,6 @@ def open_for(
         raise CheckpointError(f"{error} {said}") from error
 
 
-def _architectures() -> dict[str, Architecture]:
-    from ultrarm_eval.judges.eurus import EurusJudge
-    from ultrarm_eval.judges.ultrarm import UltraRMJudge
-
-    return {
-        UltraRMJudge.name: UltraRMJudge.architecture,
-        EurusJudge.name: EurusJudge.architecture,
-        _CLASSIFIER: SequenceClassification(),
-        _LANGUAGE_MODEL: CausalLanguageModel(),
-    }
-
-
 def takers(name: str, values: Mapping[str, Any], keys: Collection[str]) -> list[str]:
     """The judges of this package that take a checkpoint, `likelihood` for all of language models.
 
@@ -167,7 +162,7 @@ def takers(name: str, values: Mapping[str, Any], keys: Collection[str]) -> list[
         keys: The names of its weights.
     """
     found = []
-    for judge, architecture in _architectures().items():
+    for judge, architecture in _ARCHITECTURES.items():
         try:
             built(name, described(name, values, architecture), values, keys, architecture)
         except CheckpointError:

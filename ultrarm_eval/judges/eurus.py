@@ -10,8 +10,7 @@ The card's printed example writes ``[\INST]`` with a backslash; `eurus-card` giv
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import ScalarDecoder
-from ultrarm_eval.checkpoints.decoder_reward_model import decoder_class
+from ultrarm_eval.checkpoints.architecture import EURUS
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
@@ -21,7 +20,7 @@ class EurusJudge(CheckpointJudge):
     """Scores texts with a Mistral reward model in Eurus-RM's layout."""
 
     name = "eurus"
-    architecture = ScalarDecoder(decoder_class("mistral", "regression_head"), "Eurus-RM")
+    architecture = EURUS
     default_template = "mistral"
     default_checkpoint = "openbmb/Eurus-RM-7b"
 

@@ -36,7 +36,7 @@ class ComputedBatch:
         texts: Indices into the texts that were asked for.
         values: Their values.
         tokens: Tokens that were computed for them: what they share once, and what a model wrote as
-            well; no padding.
+            well, the samples of a text up to the longest; no padding of what it read.
     """
 
     texts: Sequence[int]

@@ -329,6 +329,21 @@ def test_a_row_with_a_flipped_bit_is_counted_once_whichever_column_it_is_in(path
     assert (again.damaged, again.find([ONE, TWO])) == (0, {ONE: 1.0, TWO: 2.0})
 
 
+def test_a_damaged_row_that_cannot_be_taken_out_is_counted_once(path, monkeypatch, caplog):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    opened(path).add({ONE: 1.0, TWO: 2.0})
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE rewards SET reward = 3.0 WHERE reward = 1")
+    connection.close()
+    monkeypatch.setattr(ScoreStore, "_delete_damaged", full)
+    store = opened(path)
+    assert store.find([ONE, TWO]) == store.find([ONE, TWO]) == {TWO: 2.0}
+    assert store.damaged == 1
+    assert caplog.text.count("1 rows are damaged") == 1
+
+
 def test_zeros_and_whole_numbers_are_sound(path):
     rewards = {ONE: -0.0, TWO: 3.0, OTHER: 5e-324}
     opened(path).add(rewards)

@@ -55,7 +55,6 @@ class ScoreStore:
 
     Attributes:
         path: The file.
-        damaged: Rows that were found damaged, and so taken for not there.
     """
 
     def __init__(self, path: Path, fingerprint: str, settings: Mapping[str, Any]) -> None:
@@ -70,9 +69,14 @@ class ScoreStore:
             ScoreStoreError: The file cannot be opened, or is no score store.
         """
         self.path = path
-        self.damaged = 0
+        self._damaged: set[tuple[str, object]] = set()
         self._fingerprint, self._settings = fingerprint, dict(settings)
         self._open()
+
+    @property
+    def damaged(self) -> int:
+        """How many rows were found damaged, and so taken for not there."""
+        return len(self._damaged)
 
     def _open(self, damage: sqlite3.Error | None = None) -> None:
         """Opens the file; a damaged one is set aside, and a new one is made.
@@ -114,10 +118,10 @@ class ScoreStore:
 
     def _take_out_damaged(self) -> None:
         """Counts this judge's damaged rows, also those under a wrong key, which nobody asks for."""
-        damaged = 0
+        damaged: set[tuple[str, object]] = set()
         for table in _COLUMNS:
             keys = [row[0] for row in self._stored(table) if self._value(table, *row) is None]
-            damaged += len(keys)
+            damaged.update((table, key) for key in keys)
             # On a disk that takes nothing they stay, and are no rewards there either.
             if keys:
                 with suppress(sqlite3.OperationalError), transaction(self._connection):
@@ -146,13 +150,15 @@ class ScoreStore:
             return None
         return value if checksum == _checksum(self._fingerprint, table, key, value) else None
 
-    def _count_damaged(self, rows: int) -> None:
-        self.damaged += rows
+    def _count_damaged(self, rows: set[tuple[str, object]]) -> None:
+        # What could not be taken out is found damaged again.
+        rows -= self._damaged
+        self._damaged |= rows
         if rows:
             logger.warning(
                 "score_store=%s: %d rows are damaged; what they held is computed anew.",
                 self.path,
-                rows,
+                len(rows),
             )
 
     def find(self, texts: Sequence[bytes]) -> dict[bytes, float]:
@@ -196,13 +202,13 @@ class ScoreStore:
     def _find(self, table: str, texts: Sequence[bytes]) -> dict[bytes, Any]:
         by_key = {_key(text): text for text in texts}
         found: dict[bytes, Any] = {}
-        damaged = 0
+        damaged: set[tuple[str, object]] = set()
         remaining = iter(by_key)
         while keys := list(islice(remaining, _KEYS_AT_ONCE)):
             for key, stored, checksum in self._rows(table, keys):
                 value = self._value(table, key, stored, checksum)
                 if value is None or key not in by_key:
-                    damaged += 1
+                    damaged.add((table, key))
                 else:
                     found[by_key[key]] = value
         self._count_damaged(damaged)

@@ -296,6 +296,7 @@ def test_what_a_judge_replaces_of_one_of_ours_is_asked(registered, checkpoint, m
     ours = UltraRMJudge(str(checkpoint)).score(PROMPTS, TEXTS)
     judge = make_judge("mine", {"pretrained": str(checkpoint), "strength": 3})
     assert checked_scores(judge, PROMPTS, TEXTS) == [3 * reward for reward in ours]
+    assert judge.judge.score(PROMPTS, TEXTS) == [3 * reward for reward in ours]
     assert dict(checked_stream(judge, PROMPTS, TEXTS)) == {i: 3 * r for i, r in enumerate(ours)}
     assert statement(judge)["judge_identifies"]["strength"] == 3
     assert "strength" not in statement(judge)["judge_describes"]

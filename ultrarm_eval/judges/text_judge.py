@@ -60,13 +60,16 @@ class TextJudge:
 
         What has no reward is not a number; see `judgements`.
         """
-        found: dict[int, Judgement] = {}
+        found: dict[int, float] = {}
         try:
-            found.update(self.judgements(prompts, completions))
+            found.update(self.score_stream(prompts, completions))
         except RewardError as error:
-            error.judgements = found
+            error.judgements = {
+                index: Judgement(None if math.isnan(reward) else reward)
+                for index, reward in found.items()
+            }
             raise
-        return [found[index].reward for index in range(len(completions))]
+        return [found[index] for index in range(len(completions))]
 
     def score_stream(
         self, prompts: Sequence[Prompt], completions: Sequence[str]

@@ -70,7 +70,8 @@ def open_folder(path: Path, split: str, *, choose: str, origin: str | None = Non
 def saved_splits(folder: Path) -> tuple[str, ...]:
     """The splits of a folder that `datasets` has saved; none for a single table."""
     index = folder / "dataset_dict.json"
-    return tuple(read_json(index).get("splits") or ()) if index.is_file() else ()
+    about = read_json(index) if index.is_file() else None
+    return tuple(about.get("splits") or ()) if isinstance(about, Mapping) else ()
 
 
 def saved_table(path: Path, split: str, choose: str) -> Any:

@@ -13,6 +13,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import read_json
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
+_MEND = "It has to hold a list of rows as JSON, in UTF-8."
 # Of many files as many are named.
 _NAMED = 8
 
@@ -112,7 +113,7 @@ def _files_in(folder: Path) -> str:
 
 def _open_json(path: Path, origin: str | None) -> Rows:
     try:
-        rows: Any = read_json(path)
+        rows: Any = read_json(path, mend=_MEND)
     except DataError as error:
         cause = error.__cause__
         if isinstance(cause, json.JSONDecodeError) and cause.msg == "Extra data":

@@ -15,8 +15,8 @@ from ultrarm_eval.io import JsonLine, json_lines
 
 _ROWS_READ_FOR_COLUMNS = 100
 _MEND_LINE = (
-    "Each line has to hold one complete JSON object; a file whose last line is cut off was not "
-    "fully written."
+    "Each line has to hold one complete JSON object, in UTF-8; a file whose last line is cut off "
+    "was not fully written."
 )
 _SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
 

@@ -46,6 +46,13 @@ class Location:
         return f"{self.origin}, {self.place}"
 
 
+def wrong_type(where: Location, field: str, value: object, needed: str) -> DataError:
+    """What to say of a field of the wrong type; `needed` is what it has to be, with its article."""
+    return DataError(
+        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
+    )
+
+
 class Rows(Sequence[Row]):
     """Rows that are read when they are asked for.
 

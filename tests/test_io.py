@@ -1,3 +1,4 @@
+import json
 import os
 from pathlib import Path
 
@@ -48,6 +49,28 @@ def test_lines_know_their_number_and_their_start(tmp_path):
     assert [line.parsed() for line in lines[:2]] == [{"a": 1}, {"a": 2}]
     with pytest.raises(DataError, match=r"d\.jsonl, line 5: this is a JSON list"):
         lines[2].parsed()
+
+
+def test_line_separators_of_unicode_are_part_of_a_text(tmp_path):
+    path = tmp_path / "d.jsonl"
+    path.write_bytes('{"a": "\u2028 \u0085"}\r\n{"a": "\\u2028"}'.encode())
+    assert [line.parsed()["a"] for line in json_lines(path)] == ["\u2028 \u0085", "\u2028"]
+
+
+def test_a_file_that_is_cut_off_anywhere_gives_its_whole_lines(tmp_path):
+    path, rows = tmp_path / "d.jsonl", [{"a": "ü"}, {"b": "\u2028"}, {"c": 3}]
+    lines = [json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows]
+    whole = b"".join(lines)
+    for size in range(len(whole) + 1):
+        path.write_bytes(whole[:size])
+        found = list(json_lines(path))
+        kept = whole[:size].count(b"\n")
+        assert [line.parsed() for line in found[:kept]] == rows[:kept]
+        rest = whole[:size].rpartition(b"\n")[2]
+        assert len(found) == kept + bool(rest)
+        if rest and rest + b"\n" not in lines:
+            with pytest.raises(DataError, match=rf"d\.jsonl, line {kept + 1}: this is "):
+                found[-1].parsed()
 
 
 class TestWritingWhole:

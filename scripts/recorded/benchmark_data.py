@@ -15,7 +15,7 @@ Row = dict[str, Any]
 def write(folder: Path) -> None:
     """Writes a folder for each benchmark, of the rows that the tests are made of, too."""
     sys.path.insert(0, str(Path(__file__).parents[2]))
-    rows = importlib.import_module("tests.suites.rows")
+    rows = importlib.import_module("tests.benchmarks.rows")
 
     kept = _few(rows.rewardbench(1), lambda row: row["subset"], 2)
     rows.write_jsonl(folder / "rewardbench" / "filtered.jsonl", kept)

@@ -17,7 +17,8 @@ Reward = Callable[[str], float]
 Figures = dict[str, float]
 
 # RewardBench's paper (arXiv 2403.13787), table 1: the rows of each subset, and the totals that it
-# prints. It has XSTest's subsets by their rows, as the final leaderboard weighs them.
+# prints; the names are the data's. XSTest's subsets stand there by their rows, as the final
+# leaderboard weighs them, and not swapped as in the code of 2024.
 TABLE_1 = {
     "chat": (
         "alpacaeval-easy 100, alpacaeval-length 95, alpacaeval-hard 95, "
@@ -45,7 +46,7 @@ TABLE_1 = {
 def rewardbench_weights() -> dict[str, dict[str, int]]:
     """The weights of the subsets in their sections, whatever the rows present.
 
-    They are the numbers of rows, but mathematics weighs as much as all code (the paper, 4.1).
+    They are the numbers of rows, but mathematics weighs as much as all code (the paper, 4.2).
     """
     weights: dict[str, dict[str, int]] = {}
     for section, (listed, total) in TABLE_1.items():

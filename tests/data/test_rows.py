@@ -2,6 +2,7 @@ import pytest
 
 from tests.conftest import write_jsonl
 from ultrarm_eval import io
+from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.rows import JsonLines
 from ultrarm_eval.errors import DataError
 
@@ -57,3 +58,17 @@ def test_rows_are_counted_from_both_ends_and_sliced(tmp_path):
     assert rows[1:3] == [{"n": 1}, {"n": 2}]
     with pytest.raises(IndexError, match="mine has 4 rows; there is no row 4"):
         rows[4]
+
+
+@pytest.mark.parametrize(
+    ("name", "mend"),
+    [
+        ("d.jsonl", "Each line has to hold one complete JSON object, in UTF-8"),
+        ("d.json", "It has to hold a list of rows as JSON, in UTF-8"),
+    ],
+)
+def test_what_is_not_utf_8_is_an_error_that_says_what_to_save(tmp_path, name, mend):
+    path = tmp_path / name
+    path.write_bytes('[{"a": "ü"}]'.encode("latin-1"))
+    with pytest.raises(DataError, match=rf"this is not UTF-8 \(byte 8\)\. {mend}"):
+        list(open_file(path))

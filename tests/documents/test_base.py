@@ -2,9 +2,12 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import io
+from ultrarm_eval.data.rows import ListedRows, Shard
 from ultrarm_eval.documents import base
-from ultrarm_eval.documents.preference import load_documents
+from ultrarm_eval.documents.preference import PreferenceDocuments, load_documents
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.sources.binarized import PLAIN
+from ultrarm_eval.sources.preference_data import PreferenceData
 
 RATINGS = (("good", 5), ("bad", 1))
 
@@ -59,3 +62,11 @@ def test_data_that_changed_since_are_an_error(data, monkeypatch):
     assert documents[0].completions == ("same", "sam")
     with pytest.raises(DataError, match=r"d\.jsonl, line 2: the data changed while they were read"):
         documents[1]
+
+
+def test_data_without_rows_are_not_called_a_part():
+    data = PreferenceData(ListedRows([], "x"), PLAIN)
+    with pytest.raises(DataError, match=r"^x: there are no rows\.$"):
+        PreferenceDocuments(data)
+    with pytest.raises(DataError, match=r"^x, shard 2/3: there are no rows in this part of 0\."):
+        PreferenceDocuments(data, shard=Shard(2, 3))

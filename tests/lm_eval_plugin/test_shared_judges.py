@@ -35,6 +35,11 @@ def test_it_is_made_without_a_checkpoint(judge, judge_args, options):
     assert judge_options(judge, judge_args) == options
 
 
+def test_a_judge_that_is_named_makes_the_other_name_a_checkpoint():
+    named = judge_options("length", {"judge": "ultrarm"})
+    assert named == "--pretrained length --judge ultrarm"
+
+
 def test_a_checkpoint_that_it_cannot_take_is_refused():
     with pytest.raises(ConfigurationError, match="'pretrained'"):
         shared_judges.shared_judge("demo", {"judge": "length"})

@@ -40,6 +40,17 @@ def test_by_the_tasks(run, folder, pairs):
         )
 
 
+def test_by_judged_tasks_before_the_model_writes(run, writer, folder, tmp_path):
+    data = str(write_jsonl(tmp_path / "prompts.jsonl", [{"prompt": "p"}, {"prompt": TURNS}]))
+    model = writer(lambda *_: "an answer")
+    with pytest.raises(
+        UnwritableTextError,
+        match=r"^Document 1 \(.*prompts\.jsonl, line 2\): its turns are system, user",
+    ):
+        run(model, ["ultrafeedback_judge"], {"data": data, "reference": "none", "judge": folder})
+    assert not model.requests
+
+
 def test_by_the_tasks_with_a_way_out(run, folder, pairs):
     results = run(
         "reward-model",

@@ -18,12 +18,24 @@ from ultrarm_eval.benchmarks.figures import tie_share
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.metrics.best_of_k import samples_metrics
 from ultrarm_eval.metrics.win_rate import answer_metrics
-from ultrarm_eval.metrics.within_prompt import completions_to_score, metric_names, prompt_metrics
+from ultrarm_eval.metrics.within_prompt import accuracy_of, completions_to_score, prompt_metrics
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
 STAMP = "2026-03-04T05-06-07.890123"
 TASK = "pairs"
+#: What a sample of a preference task has of each document.
+MEASURED = (
+    "acc",
+    "acc_pairs",
+    "tie_rate",
+    "margin",
+    "nll",
+    "best_of_n",
+    "kendall_tau",
+    "acc_longest",
+    "acc_length_controlled",
+)
 
 Sample = dict[str, Any]
 
@@ -111,7 +123,7 @@ def rated_sample(
     if known and max(known) > min(known) and max(known) - min(known) >= gap:
         metrics = prompt_metrics(kept, scored, rules)
     else:
-        metrics = dict.fromkeys(metric_names(doc["aspects"]))
+        metrics = dict.fromkeys([*MEASURED, *map(accuracy_of, doc["aspects"])])
     return _compared(number, doc, [rewards[i] for i in asked], metrics)
 
 

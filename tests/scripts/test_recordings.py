@@ -148,3 +148,18 @@ def test_what_is_meant_is_expected_and_what_is_missing_is_told(compared, before,
 def test_no_more_lines_than_wanted(compared, before, after):
     change(after, results={}, text="", more=1)
     assert len(compared(before, after, "--most", "2")) == 2
+
+
+def test_every_benchmark_gets_its_data(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    importlib.import_module("recorded.benchmark_data").write(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "rewardbench",
+        "rewardbench2",
+        "preference_test_sets",
+        "llmbar",
+        "judgebench",
+        "rm_bench",
+        "ppe_human",
+        "ultrarm_paper",
+    }

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
-from ultrarm_eval.data.rows import Location, Row
+from ultrarm_eval.data.rows import Location, Row, wrong_type
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.sources.conversations import (
@@ -28,7 +28,7 @@ def text_of(row: Row, field: str, where: Location) -> str:
     if field not in row:
         raise DataError(f"{where}: field {field!r} is missing.")
     if not isinstance(row[field], str):
-        raise _of_another_type(field, row[field], "a text", where)
+        raise wrong_type(where, field, row[field], "a text")
     return _as_prose(row[field], field, where)
 
 
@@ -44,7 +44,7 @@ def texts_of(row: Row, field: str, where: Location) -> tuple[str, ...]:
         raise DataError(f"{where}: field {field!r} is missing.")
     values = row[field]
     if not isinstance(values, Sequence) or not all(isinstance(value, str) for value in values):
-        raise _of_another_type(field, values, "a list of texts", where)
+        raise wrong_type(where, field, values, "a list of texts")
     return tuple(_as_prose(value, field, where) for value in values)
 
 
@@ -75,7 +75,7 @@ def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | N
         if row.get(field) is None:
             raise DataError(f"{where}: field {field!r} is missing.")
         if not isinstance(row[field], str | Mapping | Sequence):
-            raise _of_another_type(field, row[field], "a text or messages", where)
+            raise wrong_type(where, field, row[field], "a text or messages")
     try:
         pair = read_pair(row)
     except UnusableRowError as error:
@@ -116,9 +116,3 @@ def _as_prose(text: str, field: str, where: Location) -> str:
     except UnusableRowError as error:
         raise DataError(f"{where}: {error}.") from error
     return text
-
-
-def _of_another_type(field: str, value: Any, needed: str, where: Location) -> DataError:
-    return DataError(
-        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
-    )

@@ -13,6 +13,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import read_json
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
+_MEND = "It has to hold a list of rows as JSON, in UTF-8."
 # Of many files as many are named.
 _NAMED = 8
 
@@ -70,7 +71,8 @@ def open_folder(path: Path, split: str, *, choose: str, origin: str | None = Non
 def saved_splits(folder: Path) -> tuple[str, ...]:
     """The splits of a folder that `datasets` has saved; none for a single table."""
     index = folder / "dataset_dict.json"
-    return tuple(read_json(index).get("splits") or ()) if index.is_file() else ()
+    about = read_json(index) if index.is_file() else None
+    return tuple(about.get("splits") or ()) if isinstance(about, Mapping) else ()
 
 
 def saved_table(path: Path, split: str, choose: str) -> Any:
@@ -111,7 +113,7 @@ def _files_in(folder: Path) -> str:
 
 def _open_json(path: Path, origin: str | None) -> Rows:
     try:
-        rows: Any = read_json(path)
+        rows: Any = read_json(path, mend=_MEND)
     except DataError as error:
         cause = error.__cause__
         if isinstance(cause, json.JSONDecodeError) and cause.msg == "Extra data":

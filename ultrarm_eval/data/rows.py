@@ -15,8 +15,8 @@ from ultrarm_eval.io import JsonLine, json_lines
 
 _ROWS_READ_FOR_COLUMNS = 100
 _MEND_LINE = (
-    "Each line has to hold one complete JSON object; a file whose last line is cut off was not "
-    "fully written."
+    "Each line has to hold one complete JSON object, in UTF-8; a file whose last line is cut off "
+    "was not fully written."
 )
 _SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
 
@@ -44,6 +44,13 @@ class Location:
 
     def __str__(self) -> str:
         return f"{self.origin}, {self.place}"
+
+
+def wrong_type(where: Location, field: str, value: object, needed: str) -> DataError:
+    """What to say of a field of the wrong type; `needed` is what it has to be, with its article."""
+    return DataError(
+        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
+    )
 
 
 class Rows(Sequence[Row]):

@@ -47,9 +47,8 @@ class Documents(Sequence[Document]):
         total = len(rows)
         indices = shard.rows(total) if shard else range(total)
         if not indices:
-            raise DataError(
-                f"{self._origin}: there are no rows in this part of {total}. Make fewer shards."
-            )
+            part = f" in this part of {total}. Make fewer shards" if shard else ""
+            raise DataError(f"{self._origin}: there are no rows{part}.")
         for index, row in rows.read(indices):
             self.counts.where = rows.where(index)
             document = self._document(index, row, self.counts)
@@ -101,10 +100,6 @@ class Documents(Sequence[Document]):
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
         return left_out_remarks(self.counts)
-
-    def rows_used(self) -> Sequence[int]:
-        """The numbers of the rows that documents are made of, ascending."""
-        return self._indices
 
     @property
     def _origin(self) -> str:

@@ -6,7 +6,7 @@ metric by metric, and a metric that one process lacks would get another's.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.metrics import mean, mean_stderr
@@ -29,23 +29,9 @@ class Abstentions:
         """Starts with nothing aggregated."""
         self.standard_errors: dict[str, float] = {}
 
-    def over_defined(
-        self, aggregations: Mapping[str, Aggregation], left_alone: Collection[str] = ()
-    ) -> dict[str, Aggregation]:
-        """The aggregations, over the documents that have a value.
+    def over_defined(self, metric: str, aggregation: Aggregation) -> Aggregation:
+        """A metric's aggregation, over the documents that have a value."""
 
-        Args:
-            aggregations: By metric.
-            left_alone: Metrics whose aggregation knows of None.
-        """
-        return {
-            name: aggregation if name in left_alone else self._over_defined(name, aggregation)
-            for name, aggregation in aggregations.items()
-        }
-
-    def _over_defined(
-        self, metric: str, aggregation: Aggregation
-    ) -> Callable[[Sequence[Any]], Any]:
         def aggregate(values: Sequence[Any]) -> Any:
             defined = [value for value in values if value is not None]
             if aggregation is mean and len(defined) > 1:

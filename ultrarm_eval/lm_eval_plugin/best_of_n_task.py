@@ -205,10 +205,11 @@ class BestOfNTask(OwnTask):
         own = dict(super().aggregation())
         if self.only_writes():
             return own
-        means = dict.fromkeys(self._picked(own), mean)
+        names = self._picked(own)
         judges = [TaskRewardFilter(**settings).judge for settings in self._judging.values()]
-        abstain = any(map(may_abstain, judges))
-        return self.abstentions.over_defined(means) if abstain else means
+        if any(map(may_abstain, judges)):
+            return {name: self.abstentions.over_defined(name, mean) for name in names}
+        return dict.fromkeys(names, mean)
 
     def higher_is_better(self) -> dict[str, bool]:
         """As the YAML says of each metric."""

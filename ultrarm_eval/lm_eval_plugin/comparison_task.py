@@ -245,7 +245,7 @@ class ComparisonTask(ConversationTask):
             return self._mean_where_defined(name)
         figure = mean if metric.figure is None else _shown(metric.figure)
         if metric.is_of_some or self.judge_may_abstain:
-            return self.abstentions.over_defined({name: figure})[name]
+            return self.abstentions.over_defined(name, figure)
         return figure
 
     def _mean_where_defined(self, metric: str) -> Aggregation:

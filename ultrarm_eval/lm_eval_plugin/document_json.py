@@ -57,6 +57,15 @@ class DocumentsJson(Sequence[DocumentJson]):
         return map(DocumentJson, self.documents)
 
 
+def place_of(value: Any) -> str:
+    """Where the row of a harness's document stands, in brackets; nothing where that is not known.
+
+    Documents of others, and of a run's samples, do not know it.
+    """
+    where = value.document.where if isinstance(value, DocumentJson) else None
+    return "" if where is None else f" ({where})"
+
+
 def document_of(value: Mapping[str, Any]) -> Document:
     """The document that a harness's dictionary is of.
 

@@ -248,8 +248,9 @@ class JudgingTask(ConversationTask):
             return dict(self._aggregation_list)
         means = (*self._means(), "response_length", "truncated", "empty")
         by_metric = {**dict.fromkeys(means, mean), **self._pooled()}
-        abstains = may_abstain(self._filter().judge)
-        return self.abstentions.over_defined(by_metric) if abstains else by_metric
+        if not may_abstain(self._filter().judge):
+            return by_metric
+        return {name: self.abstentions.over_defined(name, one) for name, one in by_metric.items()}
 
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric gets better; neither for the length."""

@@ -51,7 +51,7 @@ def judge_options(checkpoint: str, judge_args: Mapping[str, Any] | None) -> str:
     """The options of `ultrarm-eval judge` that name a judge and its settings."""
     kind = (judge_args or {}).get("judge")
     needs_none = kind is not None and is_without_weights(str(kind), checkpoint)
-    is_kind = checkpoint in judge_names() and not Path(checkpoint).is_dir()
+    is_kind = kind is None and checkpoint in judge_names() and not Path(checkpoint).is_dir()
     named = "--judge" if is_kind else "--pretrained"
     options = [] if needs_none else [f"{named} {shlex.quote(checkpoint)}"]
     for name, value in (judge_args or {}).items():

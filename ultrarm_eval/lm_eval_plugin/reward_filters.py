@@ -19,6 +19,7 @@ from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import Judge, Judgement
 from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options, keep_answers
@@ -89,8 +90,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         """
         prompts = []
         for index, document in enumerate(documents):
-            where = getattr(document, "where", None)
-            place = f"Document {index}" + ("" if where is None else f" ({where})")
+            place = f"Document {index}{place_of(document)}"
             prompts.append((self._prompt(document), "", place))
             if self._reference is not None and self._reference(document) is None:
                 raise ConfigurationError(

@@ -19,6 +19,7 @@ from ultrarm_eval.judges.base import Judge, Judgement, statement
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
 from ultrarm_eval.lm_eval_plugin.processes import (
@@ -283,8 +284,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             yield from judgement_stream(self.judge, prompts, completions)
         except UnwritableTextError as error:
             request = requests[texts[error.text].askers[0]]
-            where = getattr(getattr(request.doc, "document", None), "where", None)
-            place = "" if where is None else f" ({where})"
+            place = place_of(request.doc)
             raise error.of(f"Document {request.doc_id} of {request.task_name}{place}") from error
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple, TypeVar
@@ -20,17 +20,6 @@ from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.pairs import PreferencePair, compared_completions, preference_pairs
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
-_NAMES = (
-    "acc",
-    "acc_pairs",
-    "tie_rate",
-    "margin",
-    "nll",
-    "best_of_n",
-    "kendall_tau",
-    "acc_longest",
-    "acc_length_controlled",
-)
 _Comparable = TypeVar("_Comparable", float, Fraction)
 
 
@@ -91,11 +80,6 @@ def prompt_metrics(
             compare(aspect_pairs, rewards, rules.tie_credit).accuracy if aspect_pairs else None
         )
     return metrics
-
-
-def metric_names(aspects: Iterable[str]) -> tuple[str, ...]:
-    """The names of `prompt_metrics`, in their order."""
-    return (*_NAMES, *map(accuracy_of, aspects))
 
 
 def accuracy_of(aspect: str) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.rows import Location, Row, Rows
+from ultrarm_eval.data.rows import Location, Row, Rows, wrong_type
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
@@ -127,7 +127,7 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
     prompt_field, answer_field = form
     if form == FORMS[0] and not isinstance(row[prompt_field], str):
         # Conversations, and answers to nothing, in the plain form alone.
-        raise _no_text(where, prompt_field, row[prompt_field], "a text")
+        raise wrong_type(where, prompt_field, row[prompt_field], "a text")
     if form == FORMS[0] and row.get("input"):
         raise DataError(
             f"{where}: beside 'instruction' there is an 'input'. Write both into 'instruction', as "
@@ -146,12 +146,6 @@ def _plain(conversation: Sequence[Message]) -> Prompt:
     if len(conversation) == 1 and conversation[0]["role"] == "user":
         return conversation[0]["content"]
     return [dict(message) for message in conversation] or None
-
-
-def _no_text(where: Location, field: str, value: object, needed: str) -> DataError:
-    return DataError(
-        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
-    )
 
 
 def _shown(prompt: str) -> str:

@@ -116,9 +116,14 @@ class TestShots:
         assert evaluated(num_fewshot=0)["results"][TASK]["acc,none"] == 1.0
 
     def test_others_tasks_keep_them(self):
-        from ultrarm_eval.lm_eval_plugin.bridge.run_check import refuse_shots
+        from lm_eval.tasks import TaskManager
 
-        refuse_shots({"tasks": ["hellaswag", "gsm8k_best_of_n", "no_such_*"], "num_fewshot": 2})
+        from ultrarm_eval.lm_eval_plugin.bridge.task_index import tasks_without_shots
+
+        manager = TaskManager(include_defaults=False)
+        others = ["hellaswag", "gsm8k_best_of_n", "no_such_*"]
+        assert tasks_without_shots(manager, others) == []
+        assert tasks_without_shots(manager, [*others, TASK]) == [TASK]
 
 
 class TestTexts:

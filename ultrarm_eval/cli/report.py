@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     for other in options.against:
         evaluations += read_evaluations(other)
     if len(evaluations) > own:
-        evaluations = labelled(evaluations)
+        evaluations = sorted(labelled(evaluations), key=lambda evaluation: evaluation.label)
     for remark in dict.fromkeys(remark for one in evaluations for remark in one.remarks):
         logger.warning("%s", remark)
     report: Report = make_report(evaluations, pairs=options.pairs)

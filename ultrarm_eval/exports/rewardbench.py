@@ -22,6 +22,7 @@ from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.identity import distinguishing, mapping, model_settings
 from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.plain import shown_json
 from ultrarm_eval.runs.run import Run, find_runs
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.text_format.system_turns import checked_system, without_system
@@ -45,7 +46,6 @@ _COLUMNS = (
     "scores_chosen",
     "scores_rejected",
 )
-_SHOWN = 60
 # The leaderboard's words.
 _USUAL_TYPE = "Seq. Classifier"
 _MODEL_TYPES = {"dpo": "DPO", "critique": "Generative RM", "likelihood": "Custom Classifier"}
@@ -153,7 +153,7 @@ def _number(sample: Mapping[str, Any]) -> int:
     """
     number = sample.get("doc_id", 0)
     if isinstance(number, bool) or not isinstance(number, int):
-        raise DataError(f"A sample has the doc_id {_shown(number)}, which is no whole number.")
+        raise DataError(f"A sample has the doc_id {shown_json(number)}, which is no whole number.")
     return number
 
 
@@ -177,8 +177,8 @@ def _pair(sample: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     if subset not in SUBSETS or not is_pair or not has_prompt or not isinstance(name, str):
         raise DataError(
-            f"Sample {_shown(sample.get('doc_id'))}: its document is no pair of RewardBench "
-            f"(subset {_shown(subset)})."
+            f"Sample {shown_json(sample.get('doc_id'))}: its document is no pair of RewardBench "
+            f"(subset {shown_json(subset)})."
         )
     return document
 
@@ -189,19 +189,14 @@ def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:
     found = [value for value in map(finite, given) if value is not None]
     if not len(found) == len(given) == 2:
         raise DataError(
-            f"Sample {_shown(sample.get('doc_id'))}: it does not hold two rewards that are finite "
-            f"numbers ({_shown(responses)})."
+            f"Sample {shown_json(sample.get('doc_id'))}: it does not hold two rewards that are "
+            f"finite numbers ({shown_json(responses)})."
         )
     return found[0], found[1]
 
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _number_or_text(name: str) -> int | str:

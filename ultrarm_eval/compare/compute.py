@@ -88,8 +88,10 @@ def compare(
     for caution in cautions:
         work.cautions.add(caution)
     for group in groups:
+        work.add_set_aside(group)
         work.add_group(group)
     for task in tasks:
+        work.add_set_aside(task)
         if len(task.results) > 1:
             work.add(task, by)
     return work.finished(tasks, by)
@@ -153,6 +155,15 @@ class _Work:
         for letter, evaluation in self._named():
             for remark in evaluation.remarks:
                 self.cautions.add(f"{letter}: {remark}")
+
+    def add_set_aside(self, task: SharedTask) -> None:
+        """Says which results of a task are left out, as their run has a better one."""
+        for place, result in task.set_aside:
+            self.cautions.add(
+                f"{self._letters[place]}: {result.run.path.name} is over the same documents as a "
+                "newer or whole run, which counts.",
+                task.title,
+            )
 
     def add(self, task: SharedTask, by: Sequence[str]) -> None:
         """Compares the runs on a task."""

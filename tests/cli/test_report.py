@@ -100,7 +100,7 @@ class TestOtherRuns:
         [
             (b"", "no readable JSON"),
             (b'{"results": ', "no readable JSON"),
-            (b"\xff\xfe", "no readable JSON"),
+            (b"\xff\xfe", "this is not UTF-8 (byte 0)"),
             (b"[1, 2]", "no 'results' of lm_eval"),
             (b'{"results": 3}', "no 'results' of lm_eval"),
             (b'{"results": {}}', "no result of any task"),

@@ -501,7 +501,7 @@ def test_a_second_run_computes_nothing_and_loads_no_weights(checkpoint, path):
     expected = first.score(PROMPTS, ANSWERS)
     second = UltraRMJudge(str(checkpoint), score_store=str(path))
     assert second.score(PROMPTS, ANSWERS) == expected
-    assert second._runner is None
+    assert second.network.runner is None
     assert second.settings()["counts"]["from_store"] == 12
 
 

@@ -15,6 +15,7 @@ from ultrarm_eval.judges.judgements import (
     judgements_of,
     warn_if_all_equal,
 )
+from ultrarm_eval.judges.plugin_judge import PluginJudge
 
 WRITTEN = Judgement(7.0, ("7 good",), {"scores": [7.0]})
 
@@ -115,3 +116,37 @@ def test_one_reward_for_texts_that_differ_is_said(caplog, rewards, is_said):
     with caplog.at_level(logging.WARNING):
         warn_if_all_equal(rewards)
     assert ("All rewards of this run are" in caplog.text) == is_said
+
+
+class Streaming(Writer):
+    """Hands its rewards out as they come."""
+
+    def score_stream(self, prompts, completions):
+        yield from enumerate(self.said)
+
+
+class Halved(Streaming):
+    """Overrides `score` alone."""
+
+    def score(self, prompts, completions):
+        return [said / 2 for said in super().score(prompts, completions)]
+
+
+class OfNumbers(Halved):
+    """Overrides what its parent does not ask any more."""
+
+    def score_stream(self, prompts, completions):
+        yield from enumerate(map(float, range(len(completions))))
+
+
+@pytest.mark.parametrize(
+    ("judge", "rewards"), [(Streaming, [4.0, 2.0]), (Halved, [2.0, 1.0]), (OfNumbers, [0.0, 1.0])]
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_method_that_the_last_subclass_overrides_is_asked(judge, rewards, wrapped):
+    made = judge(4.0, 2.0)
+    made.settings, made.fingerprint = dict, lambda: "it"
+    if wrapped:
+        made = PluginJudge(made, "The judge of a test")
+    found = dict(judgement_stream(made, ["p", "p"], ["a", "b"]))
+    assert [found[0].value, found[1].value] == rewards

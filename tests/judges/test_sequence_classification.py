@@ -110,7 +110,7 @@ def test_the_score_store_knows_the_rewards(write_model, tmp_path):
     again = judge_of(folder, score_store=store)
     assert again.score(PROMPTS, COMPLETIONS) == first
     assert again.settings()["counts"]["from_store"] == 5
-    assert again._runner is None
+    assert again.network.runner is None
 
 
 class TestRefusals:

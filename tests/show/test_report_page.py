@@ -130,7 +130,7 @@ def test_a_task_that_is_compared_with_references_has_win_rates(tmp_path, open_pa
     assert [role.split(" · ")[0] for role in roles] == ["answer", "reference"]
     assert reasons(page)[:3] == ["clear loss"] * 3
     note = page.locator("#pairs .note").first.inner_text()
-    assert note.startswith("The clearest losses and the smallest margins; of one document")
+    assert note.startswith("The clearest losses and some drawn at random; of one document")
     assert page.get_by_text("a loss is no mistake of the judge").is_visible()
 
 

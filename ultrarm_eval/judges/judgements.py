@@ -84,17 +84,29 @@ def described(judge: Judge) -> str:
     return f"The judge {getattr(judge, 'name', type(judge).__name__)}"
 
 
+def _asked(judge: Judge) -> str:
+    """The method that is asked: where a subclass overrides `score` alone, its rewards count."""
+    own = judge.judge if isinstance(judge, PluginJudge) else judge
+    for defined in (getattr(own, "__dict__", {}), *map(vars, type(own).__mro__)):
+        for name in ("judgements", "score_stream", "score"):
+            if defined.get(name) is not None:
+                return name
+    # One that hands attributes of another object on.
+    return "score_stream" if callable(getattr(own, "score_stream", None)) else "score"
+
+
 def _stream(
     judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> Iterator[object]:
-    stream = getattr(judge, "judgements", None) or getattr(judge, "score_stream", None)
-    if not callable(stream):
+    asked = _asked(judge)
+    if asked == "score":
         for start in range(0, len(completions), _CHUNK):
             stop = start + _CHUNK
             given = _scores(judge, prompts[start:stop], completions[start:stop])
             # What is sound is handed out before what is not ends the run.
             yield from sorted(enumerate(given, start), key=lambda one: not _is_sound(one[1]))
         return
+    stream = getattr(judge, asked)
     given = _answered(judge, "score_stream()", lambda: iter(stream(prompts, completions)))
     end = object()
     while (one := _answered(judge, "score_stream()", lambda: next(given, end))) is not end:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.runs.evaluation import Evaluation
-from ultrarm_eval.runs.plain import NOT_WRITTEN
+from ultrarm_eval.runs.json_values import NOT_WRITTEN
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult

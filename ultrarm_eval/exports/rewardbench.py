@@ -20,9 +20,9 @@ from ultrarm_eval.exports.files import write_texts
 from ultrarm_eval.exports.hub_names import model_name
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.identity import distinguishing, mapping, model_settings
+from ultrarm_eval.runs.json_values import shown_json
 from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.numbers import finite
-from ultrarm_eval.runs.plain import shown_json
 from ultrarm_eval.runs.run import Run, find_runs
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.text_format.system_turns import checked_system, without_system

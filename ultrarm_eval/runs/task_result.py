@@ -14,8 +14,8 @@ from ultrarm_eval.io import json_lines
 from ultrarm_eval.runs.digest import samples_digest, text_digest
 from ultrarm_eval.runs.figure import Figure, harness_interval
 from ultrarm_eval.runs.identity import mapping, member_tasks
+from ultrarm_eval.runs.json_values import shown_json
 from ultrarm_eval.runs.numbers import finite
-from ultrarm_eval.runs.plain import shown_json
 from ultrarm_eval.runs.run import Run
 
 #: The metric that leaderboards read.

@@ -14,6 +14,7 @@ from ultrarm_eval.cli.judge_options import (
     chosen_judge,
     judge_if_any,
 )
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.settings import CheckpointSettings, settings_in
 
 
@@ -43,6 +44,12 @@ def test_judge_is_a_kind_and_pretrained_its_checkpoint(third_party, caplog, argu
     third_party(LengthJudge)
     assert chosen_judge(parsed(*arguments)) == choice
     assert not caplog.records
+
+
+def test_a_judge_that_the_checkpoint_has_to_name_needs_one():
+    assert judge_if_any(parsed()) is None
+    with pytest.raises(ConfigurationError, match="No judge is named"):
+        judge_if_any(parsed("--judge", "auto"))
 
 
 @pytest.mark.parametrize(

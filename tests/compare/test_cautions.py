@@ -1,6 +1,6 @@
 import math
 
-from tests.compare.compared import only_row, pair_of_runs, random_outcomes, right
+from tests.compare.compared import OTHER, only_row, pair_of_runs, random_outcomes, right
 from tests.compare.written_runs import rated, write_run
 from ultrarm_eval.compare.compute import compare_runs
 
@@ -110,3 +110,17 @@ def test_a_judges_arguments_are_no_settings_of_the_task_that_differ(tmp_path):
     comparison = pair_of_runs(tmp_path, right([1, 0]), right([1, 1]), a, b)
     assert not any("settings" in said for said in comparison.cautions)
     assert [(one.task, one.name) for one in comparison.settings] == [(None, "reference")]
+
+
+def test_a_task_that_a_run_has_twice_over_the_same_documents_counts_once(tmp_path):
+    for number, name in enumerate(("here", "there")):
+        metadata = {"data_used": name, "data_digest": "d"}
+        stamp = f"2026-03-04T05-06-0{number}"
+        write_run(tmp_path / "a", right([1, number]), metadata=metadata, stamp=stamp)
+    write_run(tmp_path / "b", right([1, 1]), metadata=metadata, **OTHER)
+    comparison = compare_runs([tmp_path / "a", tmp_path / "b"])
+    assert only_row(comparison).part.difference.value == 0.0
+    assert (
+        "pairs: A: results_2026-03-04T05-06-00.json is over the same documents as a newer or whole "
+        "run, which counts."
+    ) in comparison.cautions

@@ -12,7 +12,7 @@ from tests.report.reference_documents import read
 from tests.report.reference_statistics import spearman
 from ultrarm_eval.report.report import make_report
 from ultrarm_eval.runs.evaluation import read_evaluations
-from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.json_values import as_plain
 
 CLOSE = 1e-9
 

@@ -28,7 +28,7 @@ from ultrarm_eval.report.page import as_page as report_page
 from ultrarm_eval.report.report import make_report
 from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
-from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.json_values import as_plain
 from ultrarm_eval.runs.samples import read_samples
 
 #: As they stand in a file; Python writes no number of 400 digits as a float, and no 1e400.

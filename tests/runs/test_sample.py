@@ -19,7 +19,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.pairs import PreferencePair
 from ultrarm_eval.report.report import make_report
 from ultrarm_eval.runs.evaluation import read_evaluations
-from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.json_values import as_plain
 from ultrarm_eval.runs.sample import read_sample
 
 WHERE = "samples.jsonl, line 3"

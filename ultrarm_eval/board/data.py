@@ -12,7 +12,7 @@ from typing import Any
 from ultrarm_eval.board.board import Board
 from ultrarm_eval.board.columns import Cell, Column
 from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, Entry, Task
-from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.json_values import as_plain
 from ultrarm_eval.show.table import csv_text
 from ultrarm_eval.show.text import visible_name
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from markupsafe import Markup, escape
-
 from ultrarm_eval.board.board import Board, Row
 from ultrarm_eval.board.columns import Cell, Column
 from ultrarm_eval.board.published import PublishedBenchmark
@@ -58,9 +56,7 @@ def as_page(board: Board, *, title: str) -> str:
         title=title,
         subtitle=_subtitle(board),
         columns=[
-            (place, column, head, _breakable(str(head["title"])))
-            for place, (column, head) in enumerate(shown)
-            if column.is_main
+            (place, column, head) for place, (column, head) in enumerate(shown) if column.is_main
         ],
         by=by,
         is_downwards=board.sorted_by.higher_is_better is not False,
@@ -126,11 +122,6 @@ def _rank(cell: Cell | None) -> str:
         return ""
     first, last = cell.rank
     return str(first) if first == last else f"{first}\N{EN DASH}{last}"
-
-
-def _breakable(title: str) -> Markup:
-    """A title that may be broken where its words end."""
-    return Markup("_<wbr>").join(escape(part) for part in title.split("_"))
 
 
 def _other_documents(column: Column, cell: Cell) -> str:

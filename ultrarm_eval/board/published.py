@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.io import read_json
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,7 @@ def read_published(folder: Path) -> list[PublishedBenchmark]:
 
 
 def _read(path: Path) -> PublishedBenchmark:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise DataError(f"{path}: this is no readable JSON ({error}).") from error
+    content = read_json(path)
     try:
         metrics = {str(name): str(told) for name, told in content["metrics"].items()}
         return PublishedBenchmark(

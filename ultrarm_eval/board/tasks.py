@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.runs.evaluation import Evaluation
-from ultrarm_eval.runs.identity import OF_DATA, task_settings
-from ultrarm_eval.runs.plain import NOT_WRITTEN
+from ultrarm_eval.runs.json_values import NOT_WRITTEN
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
@@ -122,7 +121,7 @@ def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
         task=task.task,
         is_group=is_group,
         members=tuple(dict.fromkeys(members)) if is_group else (),
-        settings={**task.settings, **_data(task)},
+        settings={**task.settings, **task.data},
         documents=documents,
         data_digest=digest,
         is_shared=False,
@@ -130,14 +129,6 @@ def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
         entries=entries,
         set_aside=task.set_aside,
     )
-
-
-def _data(task: SharedTask) -> dict[str, Any]:
-    """Names of a task's data, after the newest run: they may differ where the data are the same."""
-    results = [*task.results.values(), *(result for _, result in task.set_aside)]
-    newest = max(results, key=lambda result: result.worth)
-    settings = task_settings(newest.run, newest.task)
-    return {name: value for name, value in settings.items() if name in OF_DATA}
 
 
 def _entry(

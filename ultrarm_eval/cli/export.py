@@ -147,7 +147,7 @@ def _add_rewardbench(form: argparse.ArgumentParser) -> None:
 
 
 def _write_rewardbench(options: argparse.Namespace) -> list[Path]:
-    from ultrarm_eval.exports.rewardbench_run import write_rewardbench
+    from ultrarm_eval.exports.rewardbench import write_rewardbench
 
     return write_rewardbench(
         Path(options.output), options.results, model=options.model, overwrite=options.overwrite

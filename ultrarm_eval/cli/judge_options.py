@@ -151,10 +151,7 @@ def chosen_judge(options: argparse.Namespace) -> JudgeChoice:
     """
     choice = judge_if_any(options)
     if choice is None:
-        raise ConfigurationError(
-            "No judge is named: give its checkpoint, --pretrained DIR, or the name of a judge "
-            "that needs none, --judge NAME (ultrarm-eval plugins lists them)."
-        )
+        raise _unnamed()
     return choice
 
 
@@ -162,7 +159,8 @@ def judge_if_any(options: argparse.Namespace) -> JudgeChoice | None:
     """The judge that the options name; None if they name none.
 
     Raises:
-        ConfigurationError: They name two, or a setting twice.
+        ConfigurationError: They name two, or a setting twice, or leave it to a checkpoint that they
+            do not name.
     """
     given = {name: getattr(options, name) for name in options.judge_settings}
     named = _named(options.judge_args)
@@ -171,8 +169,10 @@ def judge_if_any(options: argparse.Namespace) -> JudgeChoice | None:
     judge, pretrained = _today(options, pretrained)
     kind = _one("kinds of judge", judge, options.kind, settings.pop("judge", None))
     if kind in (None, AUTO_JUDGE):
-        if pretrained is None:
+        if pretrained is None and kind is None:
             return None
+        if pretrained is None:
+            raise _unnamed()
         from ultrarm_eval.judges.auto import auto_if_readable
 
         kind = kind or auto_if_readable(str(pretrained), settings.get("revision"))
@@ -181,6 +181,13 @@ def judge_if_any(options: argparse.Namespace) -> JudgeChoice | None:
 
         pretrained = default_checkpoint(str(kind))
     return JudgeChoice(str(kind), None if pretrained is None else str(pretrained), settings)
+
+
+def _unnamed() -> ConfigurationError:
+    return ConfigurationError(
+        "No judge is named: give its checkpoint, --pretrained DIR, or the name of a judge that "
+        "needs none, --judge NAME (ultrarm-eval plugins lists them)."
+    )
 
 
 def _today(options: argparse.Namespace, pretrained: Any) -> tuple[str | None, Any]:

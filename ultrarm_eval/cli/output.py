@@ -93,11 +93,15 @@ def write_output(path: Path, text: str) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, well_formed(text))
     except OSError as error:
-        raise ConfigurationError(
-            f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
-            "folder that you may write to with -o."
-        ) from error
+        raise _not_written(path, error) from error
     return path
+
+
+def _not_written(path: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: the output cannot be written there ({error.strerror}). Name a file in a folder "
+        "that you may write to with -o."
+    )
 
 
 def write_to_terminal(text: str) -> None:
@@ -140,10 +144,7 @@ class RowOutput:
             self._is_new = not path.exists()
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
-            raise ConfigurationError(
-                f"{path}: the output cannot be written there ({error.strerror}). Name a file in a "
-                "folder that you may write to with -o."
-            ) from error
+            raise _not_written(path, error) from error
         self._path, self._has_begun = path, False
 
     def __enter__(self) -> RowOutput:

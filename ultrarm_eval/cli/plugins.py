@@ -39,7 +39,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     command.description = (
         "Shows models and tasks that installed packages add to lm-eval, whether the harness "
-        "found them by itself or through ultrarm-eval, and judges and pair sources."
+        "found them by itself or through ultrarm-eval; and judges, pair sources, benchmarks and "
+        "templates."
     )
     command.set_defaults(run=_run)
 

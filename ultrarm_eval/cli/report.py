@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.report.report import Report, make_report
     from ultrarm_eval.report.token_rewards import with_tokens
     from ultrarm_eval.runs.evaluation import labelled, read_evaluations
-    from ultrarm_eval.runs.plain import as_plain
+    from ultrarm_eval.runs.json_values import as_plain
 
     for name in ("pairs", "tokens"):
         if getattr(options, name) < 0:
@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> int:
     for other in options.against:
         evaluations += read_evaluations(other)
     if len(evaluations) > own:
-        evaluations = labelled(evaluations)
+        evaluations = sorted(labelled(evaluations), key=lambda evaluation: evaluation.label)
     for remark in dict.fromkeys(remark for one in evaluations for remark in one.remarks):
         logger.warning("%s", remark)
     report: Report = make_report(evaluations, pairs=options.pairs)

@@ -16,7 +16,7 @@ from ultrarm_eval.runs.judge_identity import without_fingerprints
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs
 
 _SLACK = 1e-6
-# Of the tasks that something is true of, as many are named.
+# Of several tasks, as many are named.
 _NAMED = 4
 
 
@@ -50,7 +50,7 @@ class Cautions:
     def listed(self) -> tuple[str, ...]:
         """Everything that was said, what is about all first."""
         of_all = [message for message, tasks in self._said.items() if not tasks]
-        of_tasks = [f"{_named(t)}: {message}" for message, t in self._said.items() if t]
+        of_tasks = [f"{some_of(t)}: {message}" for message, t in self._said.items() if t]
         return (*of_all, *of_tasks)
 
 
@@ -178,7 +178,8 @@ def _caution_about_weights(cautions: Cautions, task: str, side: Side) -> None:
         )
 
 
-def _named(tasks: Sequence[str]) -> str:
+def some_of(tasks: Sequence[str]) -> str:
+    """Names of tasks; of many the first, and how many others there are."""
     if len(tasks) <= _NAMED:
         return ", ".join(tasks)
     return f"{', '.join(tasks[: _NAMED - 1])} and {len(tasks) - _NAMED + 1} others"

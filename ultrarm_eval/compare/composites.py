@@ -21,6 +21,7 @@ from ultrarm_eval.compare.difference import (
 from ultrarm_eval.runs.matching import MatchedDocuments
 from ultrarm_eval.runs.sample import suite_of
 from ultrarm_eval.runs.samples import Indices, Numbers, Samples
+from ultrarm_eval.stats.checks import ROUNDING
 from ultrarm_eval.stats.clustered import Stratum, stratified_interval
 from ultrarm_eval.stats.significance import sign_flip_test
 
@@ -76,7 +77,7 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
         added = mean.weight / len(values) * values
         sums += np.bincount(members, added, len(sums))
         size += float(np.abs(added).sum())
-    sums[np.abs(sums) <= 1e-12 * size] = 0
+    sums[np.abs(sums) <= ROUNDING * size] = 0
     figures = [
         float(
             sum(mean.weight * float(side.mean()) for mean, side in zip(means, sides, strict=True))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -35,8 +34,8 @@ from ultrarm_eval.compare.parts import (
 )
 from ultrarm_eval.compare.statements import corrected
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.runs.evaluation import Evaluation, read_evaluations
-from ultrarm_eval.runs.identity import distinguishing, member_tasks, task_settings
+from ultrarm_eval.runs.evaluation import Evaluation, labelled, read_evaluations
+from ultrarm_eval.runs.identity import member_tasks, task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
 from ultrarm_eval.runs.samples import Indices, Samples, read_samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
@@ -89,8 +88,10 @@ def compare(
     for caution in cautions:
         work.cautions.add(caution)
     for group in groups:
+        work.add_set_aside(group)
         work.add_group(group)
     for task in tasks:
+        work.add_set_aside(task)
         if len(task.results) > 1:
             work.add(task, by)
     return work.finished(tasks, by)
@@ -118,15 +119,13 @@ def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[s
             f"{paths[0]}: there is one run here, {visible_name(evaluations[0].label)}; a "
             "comparison needs two or more. Give another results file or folder."
         )
-    labels = distinguishing([(e.model, e.settings) for e in evaluations])
-    named = [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
     said = [
         f"{visible_name(Path(path).name or path)} holds {len(inside)} models or settings, each of "
         "which is a run here."
         for path, inside in found
         if len(inside) > 1
     ]
-    return named, said
+    return labelled(evaluations), said
 
 
 class _Work:
@@ -156,6 +155,15 @@ class _Work:
         for letter, evaluation in self._named():
             for remark in evaluation.remarks:
                 self.cautions.add(f"{letter}: {remark}")
+
+    def add_set_aside(self, task: SharedTask) -> None:
+        """Says which results of a task are left out, as their run has a better one."""
+        for place, result in task.set_aside:
+            self.cautions.add(
+                f"{self._letters[place]}: {result.run.path.name} is over the same documents as a "
+                "newer or whole run, which counts.",
+                task.title,
+            )
 
     def add(self, task: SharedTask, by: Sequence[str]) -> None:
         """Compares the runs on a task."""

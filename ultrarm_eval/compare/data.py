@@ -8,7 +8,7 @@ from typing import Any
 
 from ultrarm_eval.compare.comparison import Comparison, Row
 from ultrarm_eval.compare.statements import LEVEL
-from ultrarm_eval.runs.plain import as_plain
+from ultrarm_eval.runs.json_values import as_plain
 from ultrarm_eval.show.table import csv_text
 
 FORMAT = "ultrarm_eval.comparison/1"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.compare.cautions import Cautions
+from ultrarm_eval.compare.cautions import Cautions, some_of
 from ultrarm_eval.compare.composites import PairedMean, composite_difference, own_means
 from ultrarm_eval.compare.parts import Part, Side, direction_of, unpaired_part
 from ultrarm_eval.runs.evaluation import Evaluation
@@ -20,8 +20,6 @@ from ultrarm_eval.runs.task_result import TaskResult
 #: How the harness makes a group's figure of those of its tasks.
 BY_TASK, BY_SIZE = "mean over tasks", "mean weighted by size"
 _SLACK = 1e-9
-# Of the tasks that a run lacks, as many are named.
-_NAMED = 4
 #: Reads the samples of a task for a metric and filter.
 Observe = Callable[[TaskResult, str], Samples | None]
 
@@ -102,7 +100,7 @@ def group_part(
     """
     missing = [(letter, s.missing) for letter, s in zip(letters, sides, strict=True) if s.missing]
     if missing:
-        each = "; ".join(f"{letter} has no {_listed(names)}" for letter, names in missing)
+        each = "; ".join(f"{letter} has no {some_of(names)}" for letter, names in missing)
         cautions.add(f"The group is not compared, for a task of it is missing: {each}.", title)
         return None
     if set(sides[0].members) != set(sides[1].members):
@@ -229,9 +227,3 @@ def _unpaired(
     what = "is not compared" if part is None else "is compared by its figures and standard errors"
     cautions.add(f"Between {letters[0]} and {letters[1]} the group {what}: {why}.", title)
     return part
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) <= _NAMED:
-        return ", ".join(names)
-    return f"{', '.join(names[: _NAMED - 1])} and {len(names) - _NAMED + 1} others"

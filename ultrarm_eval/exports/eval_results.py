@@ -28,6 +28,7 @@ from ultrarm_eval.exports.hub_names import (
     require_dataset_of_each,
 )
 from ultrarm_eval.exports.provenance import note_on, run_time
+from ultrarm_eval.show.formats import iso_date
 
 #: The first with `EvalResultEntry` (PR 3633 of huggingface_hub; not yet in 1.3).
 _NEEDED = "1.4"
@@ -87,7 +88,7 @@ def write_eval_results(
             task_id=task_id,
             value=figure.value,
             dataset_revision=data.revision,
-            date=run_time(figure.result.run).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            date=iso_date(run_time(figure.result.run)),
             source_url=options.source.url,
             source_name=options.source.name,
             notes=note_on(figure, model),

@@ -18,6 +18,9 @@ from ultrarm_eval.runs.task_result import TaskResult
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
 _LONGEST = 96
+# Of many tasks as many are spelled out.
+_NAMED = 12
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _ALLOWED = (
     "ORG/NAME, or NAME alone, of letters, digits, '-', '_' and '.', beginning and ending with a "
     f"letter, digit or '_', without '--' and '..', at most {_LONGEST} characters"
@@ -98,11 +101,6 @@ class Source:
             raise ConfigurationError(
                 f"--source-url {self.url!r}: give the address of a page, https://…"
             )
-
-
-# Of many tasks as many are spelled out.
-_NAMED = 12
-_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)

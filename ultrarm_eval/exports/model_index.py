@@ -27,6 +27,7 @@ from ultrarm_eval.exports.provenance import (
     settings_of_model,
 )
 from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.show.formats import iso_date
 
 #: Metrics that the hub has a word for (the ids of its metrics).
 _HUB_METRICS = {"acc": "accuracy", "exact_match": "exact_match", "f1": "f1"}
@@ -120,7 +121,7 @@ def _metric_args(figure: ExportedFigure, model: str) -> dict[str, Any]:
         found["answers_judge"] = judge
     if run.results.get("lm_eval_version"):
         found["lm_eval_version"] = str(run.results["lm_eval_version"])
-    found["date"] = run_time(run).strftime("%Y-%m-%dT%H:%M:%SZ")
+    found["date"] = iso_date(run_time(run))
     remarks = remarks_on(figure, model)
     if remarks:
         found["remarks"] = remarks

@@ -47,11 +47,10 @@ _KNOWN_NAMES = (DEFAULT_CHECKPOINT,)
 
 def run_time(run: Run) -> datetime:
     """When a run began, to the second, in UTC; when it was written if it does not say it."""
-    try:
-        return datetime.fromtimestamp(int(run.results["date"]), tz=timezone.utc)
-    except (KeyError, TypeError, ValueError, OverflowError, OSError):
-        stamp = datetime.strptime(run.stamp[:19], "%Y-%m-%dT%H-%M-%S")
-        return stamp.replace(tzinfo=timezone.utc)
+    if run.started is not None:
+        return run.started.replace(microsecond=0)
+    written = datetime.strptime(run.stamp[:19], "%Y-%m-%dT%H-%M-%S")
+    return written.replace(tzinfo=timezone.utc)
 
 
 def settings_of_model(run: Run) -> dict[str, str]:

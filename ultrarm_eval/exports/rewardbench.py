@@ -8,15 +8,33 @@ scripts/run_rm.py). Both are written with sorted keys and an indent of four.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.benchmarks.rewardbench import SUBSETS
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.errors import DataError, first_line
+from ultrarm_eval.exports.figures import spelled_out
 from ultrarm_eval.exports.files import write_texts
-from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.exports.hub_names import model_name
+from ultrarm_eval.messages import as_messages
+from ultrarm_eval.runs.identity import distinguishing, mapping, model_settings
+from ultrarm_eval.runs.json_values import shown_json
+from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.run import Run, find_runs
+from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.text_format.system_turns import checked_system, without_system
+from ultrarm_eval.text_format.template import (
+    CHAT_TEMPLATE,
+    TEMPLATE_NAMES,
+    get_template,
+    template_for,
+)
+from ultrarm_eval.text_format.text_pair import PAIR_TEMPLATE
+
+logger = logging.getLogger(__name__)
 
 OVERALL_TASK = "rewardbench_overall"
 _COLUMNS = (
@@ -28,9 +46,50 @@ _COLUMNS = (
     "scores_chosen",
     "scores_rejected",
 )
-_SHOWN = 60
+# The leaderboard's words.
+_USUAL_TYPE = "Seq. Classifier"
+_MODEL_TYPES = {"dpo": "DPO", "critique": "Generative RM", "likelihood": "Custom Classifier"}
 #: Writes prompt and completion as the one text that was scored.
 Render = Callable[[Any, str], str]
+
+
+def write_rewardbench(
+    folder: Path, results: str, *, model: str | None, overwrite: bool
+) -> list[Path]:
+    """Writes both files from a run of `rewardbench_overall`; their paths.
+
+    Args:
+        folder: Where `eval-set` and `eval-set-scores` go.
+        results: The run: its results file, or its folder.
+        model: What the leaderboard calls the model; the run's name of it if None.
+        overwrite: Whether an export with another content is replaced.
+
+    Raises:
+        UltrarmEvalError: The run has not what is needed, or an export with another content is
+            there.
+    """
+    result = _result_of(results)
+    run = result.run
+    _require_whole(result)
+    name = model_name(run.model, model, run.path)
+    about = {
+        "model": name,
+        "model_type": _MODEL_TYPES.get(str(run.config.get("judge")), _USUAL_TYPE),
+        "chat_template": _official_name(run.config.get("template")),
+    }
+    columns = scores_file(run.samples(OVERALL_TASK), _renderer(run))
+    contents = {
+        "eval-set": {**accuracies_file(columns), **about},
+        "eval-set-scores": {**columns, **about},
+    }
+    return write_texts(
+        folder,
+        {
+            f"{kind}/{name}.json": json.dumps(content, indent=4, sort_keys=True)
+            for kind, content in contents.items()
+        },
+        overwrite=overwrite,
+    )
 
 
 def scores_file(samples: Iterable[Mapping[str, Any]], render: Render) -> dict[str, list[Any]]:
@@ -86,44 +145,6 @@ def accuracies_file(columns: Mapping[str, Sequence[Any]]) -> dict[str, float]:
     return found
 
 
-def write_files(
-    folder: Path,
-    model: str,
-    columns: Mapping[str, Sequence[Any]],
-    *,
-    model_type: str,
-    chat_template: str,
-    overwrite: bool = True,
-) -> list[Path]:
-    """Writes both files; their paths.
-
-    Args:
-        folder: Where `eval-set` and `eval-set-scores` go.
-        model: `ORG/NAME`, or a name alone.
-        columns: What `scores_file` made.
-        model_type: The leaderboard's word for the kind of model.
-        chat_template: The template's name.
-        overwrite: Whether an export with another content is replaced.
-
-    Raises:
-        ConfigurationError: An export with another content is there.
-        DataError: A subset has no row, or the name would leave the folder.
-    """
-    about = {"model": model, "model_type": model_type, "chat_template": chat_template}
-    contents = {
-        "eval-set": {**accuracies_file(columns), **about},
-        "eval-set-scores": {**columns, **about},
-    }
-    return write_texts(
-        folder,
-        {
-            f"{kind}/{model}.json": json.dumps(content, indent=4, sort_keys=True)
-            for kind, content in contents.items()
-        },
-        overwrite=overwrite,
-    )
-
-
 def _number(sample: Mapping[str, Any]) -> int:
     """The harness's number of a sample's document.
 
@@ -132,7 +153,7 @@ def _number(sample: Mapping[str, Any]) -> int:
     """
     number = sample.get("doc_id", 0)
     if isinstance(number, bool) or not isinstance(number, int):
-        raise DataError(f"A sample has the doc_id {_shown(number)}, which is no whole number.")
+        raise DataError(f"A sample has the doc_id {shown_json(number)}, which is no whole number.")
     return number
 
 
@@ -156,8 +177,8 @@ def _pair(sample: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     if subset not in SUBSETS or not is_pair or not has_prompt or not isinstance(name, str):
         raise DataError(
-            f"Sample {_shown(sample.get('doc_id'))}: its document is no pair of RewardBench "
-            f"(subset {_shown(subset)})."
+            f"Sample {shown_json(sample.get('doc_id'))}: its document is no pair of RewardBench "
+            f"(subset {shown_json(subset)})."
         )
     return document
 
@@ -168,8 +189,8 @@ def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:
     found = [value for value in map(finite, given) if value is not None]
     if not len(found) == len(given) == 2:
         raise DataError(
-            f"Sample {_shown(sample.get('doc_id'))}: it does not hold two rewards that are finite "
-            f"numbers ({_shown(responses)})."
+            f"Sample {shown_json(sample.get('doc_id'))}: it does not hold two rewards that are "
+            f"finite numbers ({shown_json(responses)})."
         )
     return found[0], found[1]
 
@@ -178,10 +199,94 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-
-
 def _number_or_text(name: str) -> int | str:
     return int(name) if name.isdecimal() else name
+
+
+def _official_name(template: Any) -> str:
+    """What RewardBench calls a template: its own for UltraRM, or the tokenizer's."""
+    return {"rewardbench": "openbmb", "chat": "tokenizer"}.get(str(template), str(template))
+
+
+def _renderer(run: Run) -> Render:
+    """Writes texts as the run's judge read them."""
+    config = run.config
+    name = config.get("template")
+    if name is None:
+        raise DataError(
+            f"{run.path}: the run does not say with which template its texts were made; only "
+            "those of a judge do (--model ultrarm or reward-model)."
+        )
+    if name == PAIR_TEMPLATE:
+        raise DataError(
+            f"{run.path}: its texts were made with template={name}, which writes two texts and no "
+            "one, and the leaderboard's file has one. Run with another template."
+        )
+    tokenizer = None if name in TEMPLATE_NAMES and name != CHAT_TEMPLATE else _tokenizer(config)
+    template = get_template(str(name), tokenizer)
+    system = checked_system(config.get("system"))
+
+    def render(prompt: Any, completion: str) -> str:
+        messages = without_system(as_messages(prompt), system)
+        return template_for(template, messages).render(messages, completion)
+
+    return render
+
+
+def _tokenizer(config: Mapping[str, Any]) -> Any:
+    """The tokenizer of the run's judge, for templates that are its own or ask for its tokens."""
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(config["pretrained"], revision=config.get("revision"))
+    except Exception as error:
+        # Files that are missing or damaged, and a hub that is not there: each raises its own.
+        raise DataError(
+            f"The texts were made with the tokenizer of {config.get('pretrained')}, which cannot "
+            f"be had now ({first_line(error)})."
+        ) from error
+
+
+def _result_of(given: str) -> TaskResult:
+    """The result that counts among the runs of a folder: a whole one before a part.
+
+    Raises:
+        DataError: There is none, or there are some of several models or settings.
+    """
+    runs = find_runs(given, OVERALL_TASK)
+    results = [TaskResult(OVERALL_TASK, run, run.results["results"][OVERALL_TASK]) for run in runs]
+    identities = [(run.model, model_settings(run)) for run in runs]
+    judges = list(same_judges(identities))
+    if len(judges) > 1:
+        labels = distinguishing([identities[places[0]] for places in judges])
+        raise DataError(
+            f"{given}: runs with several settings have {OVERALL_TASK}: {'; '.join(labels)}. Give "
+            "the results file of one of them."
+        )
+    best = max(results, key=lambda one: one.worth)
+    if len(results) > 1:
+        others = ", ".join(
+            one.run.path.name + (f" ({spelled_out(one.parts)})" if one.parts else "")
+            for one in results
+            if one is not best
+        )
+        logger.warning(
+            "%s: there are %d runs, and %s is exported: of those over all the data the newest "
+            "with samples. Not exported: %s.",
+            OVERALL_TASK,
+            len(results),
+            best.run.path.name,
+            others,
+        )
+    return best
+
+
+def _require_whole(result: TaskResult) -> None:
+    """Refuses a run over a part of the data: the leaderboard's files are of all."""
+    if result.parts:
+        options = {"limit": "--limit", "samples": "--samples"}
+        parts = {options.get(name, name): value for name, value in result.parts.items()}
+        raise DataError(
+            f"{result.run.path}: the run is over a part of the data ({spelled_out(parts)}); the "
+            "leaderboard's files are of all. Run it whole."
+        )

@@ -16,11 +16,11 @@ from ultrarm_eval.report.overview import (
     tiles,
     warnings,
 )
+from ultrarm_eval.report.pair_choice import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
 from ultrarm_eval.report.pairs import ShownPair, ShownText, SideTokens
 from ultrarm_eval.report.report import JudgeReport, Report
 from ultrarm_eval.report.slices import Slice
 from ultrarm_eval.report.task_report import TaskReport
-from ultrarm_eval.report.worth_reading import ANY, CLOSE, DISAGREEMENT, LOSS, MISTAKE
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.formats import count
 from ultrarm_eval.show.page import render_page

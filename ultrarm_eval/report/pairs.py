@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ultrarm_eval.messages import well_formed
-from ultrarm_eval.report.worth_reading import (
+from ultrarm_eval.report.pair_choice import (
     ANY,
     CLOSE,
     DISAGREEMENT,

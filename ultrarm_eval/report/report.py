@@ -101,7 +101,7 @@ def _report_judge(evaluation: Evaluation, samples: Mapping[str, Samples | None])
         facts_of(evaluation),
         tuple(tasks),
         {
-            title: report_task(title, result, None).figures
+            title: tuple(map(result.figure, result.metrics))
             for title, result in evaluation.groups.items()
         },
         evaluation.remarks,

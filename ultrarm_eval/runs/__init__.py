@@ -1,1 +1,1 @@
-"""What the harness writes, read again: results, samples, and the forms others expect."""
+"""What the harness writes, read again: results, samples, and which of them are the same."""

@@ -111,14 +111,13 @@ def read_evaluations(given: str | Path) -> list[Evaluation]:
                 "--output_path wrote to, or a results file (results_TIME.json)."
             )
         )
-    return labelled(evaluations)
+    return sorted(labelled(evaluations), key=lambda evaluation: evaluation.label)
 
 
 def labelled(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """The evaluations with labels that tell them apart, in order of label."""
+    """The evaluations in their order, with labels that tell them apart."""
     labels = distinguishing([(e.model, e.settings) for e in evaluations])
-    named = [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
-    return sorted(named, key=lambda evaluation: evaluation.label)
+    return [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
 
 
 def _runs_of(folder: Path) -> tuple[list[Run], list[DataError]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from ultrarm_eval.runs.plain import NOT_WRITTEN
+from ultrarm_eval.runs.json_values import NOT_WRITTEN
 from ultrarm_eval.stats.intervals import Interval, wilson_interval
 
 #: Half the width of a 95 % interval in standard errors, of the normal distribution: the harness's

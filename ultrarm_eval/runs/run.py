@@ -125,7 +125,7 @@ def _without_task(path: Path, task: str, runs: Sequence[Run]) -> DataError:
     tasks = sorted({name for run in runs for name in run.results["results"]})
     return DataError(
         f"{path}: there is no run of {task}; tasks here: {', '.join(tasks) or 'none'}. Run "
-        "lm_eval --tasks rewardbench --log_samples."
+        f"lm_eval --tasks {task} --log_samples."
     )
 
 

@@ -23,6 +23,7 @@ class SharedTask:
         title: Its name, and where there are several of one name the settings in which they differ.
         task: Its name.
         settings: What its figures depend on, the data apart.
+        data: Names of the data, after the newest result: they may differ where the data are one.
         results: The result of each run that has it, by the run's place among all.
         set_aside: Places and results that do not count, as the run has a better one
             (`TaskResult.worth`).
@@ -31,6 +32,7 @@ class SharedTask:
     title: str
     task: str
     settings: Mapping[str, Any]
+    data: Mapping[str, Any]
     results: Mapping[int, TaskResult]
     set_aside: tuple[tuple[int, TaskResult], ...] = ()
 
@@ -70,7 +72,7 @@ def _shared(
         if place not in best or result.worth > best[place].worth:
             best[place] = result
     rest = tuple((place, result) for place, result in results if best[place] is not result)
-    return SharedTask(title, newest.task, _of_task_and_data(newest)[0], best, rest)
+    return SharedTask(title, newest.task, *_of_task_and_data(newest), best, rest)
 
 
 def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[int, TaskResult]]]:

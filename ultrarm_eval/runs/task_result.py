@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from ultrarm_eval.io import json_lines
 from ultrarm_eval.runs.digest import samples_digest, text_digest
 from ultrarm_eval.runs.figure import Figure, harness_interval
 from ultrarm_eval.runs.identity import mapping, member_tasks
+from ultrarm_eval.runs.json_values import shown_json
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
 
@@ -23,7 +23,6 @@ MAIN_METRIC = "acc"
 _MAIN_KEY = f"{MAIN_METRIC},none"
 # What is written where a figure is not defined.
 _NOT_DEFINED = ("N/A", "", " ")
-_SHOWN = 40
 # What a float still counts exactly; more is no count of documents.
 _MOST_DOCUMENTS = 2**53
 _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
@@ -114,7 +113,7 @@ class TaskResult:
         if "counts" in self.metadata and main is not None and not 0 <= main <= 1:
             written[_MAIN_KEY] = main
         # A standard error may be missing, and a deviation of nothing is no number.
-        return {k: _shown(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
+        return {k: shown_json(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
 
     @property
     def main_figure(self) -> Figure | None:
@@ -217,11 +216,6 @@ def _readable(path: Path) -> Iterator[dict[str, Any]]:
 
 def _is_odd(stderr: Any) -> bool:
     return isinstance(stderr, bool) or not isinstance(stderr, int | float) or stderr < 0
-
-
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
 def _first(values: Iterable[Any]) -> Any:

@@ -31,8 +31,8 @@ _OWN_STYLE = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>", re.DOTALL)
 _METADATA = re.compile(r"<metadata>.*?</metadata>", re.DOTALL)
 _OPENING = re.compile(r'<svg [^>]*?(viewBox="[^"]*")[^>]*>')
 _BETWEEN = re.compile(r">\s+<")
-
-
+# In inches of 72 units of the page.
+_SIZE = (5.0, 3.2)
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ultrarm-eval",
@@ -58,22 +58,13 @@ _STYLE = {
 }
 
 
-def draw(
-    name: str,
-    description: str,
-    plot: Callable[[Axes], None],
-    *,
-    width: float = 5.0,
-    height: float = 3.2,
-) -> Markup:
+def draw(name: str, description: str, plot: Callable[[Axes], None]) -> Markup:
     """A chart as SVG for a page.
 
     Args:
         name: Tells the chart apart from others of its page.
         description: What it shows, for a reader who cannot see it.
         plot: Draws it, in the colours of this module.
-        width: Its width in inches of 72 units of the page.
-        height: The same of its height.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -83,7 +74,7 @@ def draw(
         # The user's own settings would give another page.
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Figure(figsize=_SIZE, layout="constrained")
         figure.patch.set_alpha(0)
         axes = figure.add_subplot()
         axes.patch.set_alpha(0)

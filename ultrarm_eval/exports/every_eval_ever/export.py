@@ -20,6 +20,11 @@ from ultrarm_eval.exports.files import placed, write_files
 
 logger = logging.getLogger(__name__)
 
+# Names that the database takes for no folder (validator/validation_core.py).
+_RESERVED = re.compile(
+    r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?|data|unknown", re.IGNORECASE
+)
+_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 # Field and what it has to have, from eval.schema.json 0.3.0.
 _REQUIRED = {
     "": (
@@ -124,13 +129,6 @@ def _details_that_are_no_text(part: Any, path: str) -> list[str]:
         else:
             found += _details_that_are_no_text(value, where)
     return found
-
-
-# Names that the database takes for no folder (validator/validation_core.py).
-_RESERVED = re.compile(
-    r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?|data|unknown", re.IGNORECASE
-)
-_NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def write_every_eval_ever(

@@ -13,7 +13,7 @@ from tests.report.written_runs import (
 )
 from tests.runs.observed import observed, observed_pairs
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.report.worth_reading import (
+from ultrarm_eval.report.pair_choice import (
     ANY,
     CLOSE,
     MISTAKE,

@@ -1,12 +1,15 @@
-"""Dataclasses as JSON values."""
+"""Values as JSON: dataclasses by their fields, and anything in short for a message."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+# Characters of a value in a message.
+_SHOWN = 40
 #: Metadata of a dataclass's field that is no part of its JSON.
 NOT_WRITTEN = {"json": False}
 
@@ -29,3 +32,9 @@ def as_plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     raise TypeError(f"{type(value).__name__} has no form in JSON.")
+
+
+def shown_json(value: Any) -> str:
+    """A value that others wrote as it stands in a message: as JSON, shortened."""
+    text = json.dumps(value, default=str)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -41,3 +41,21 @@ def test_every_public_name_can_be_had():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         ultrarm_eval.nothing  # noqa: B018
+
+
+def test_names_that_task_files_of_the_version_before_import_are_there():
+    code = (
+        "import warnings; warnings.simplefilter('ignore'); "
+        "from ultrarm_eval.harness.generation_metrics import process_results; "
+        "from ultrarm_eval.harness.best_of_n_task import BestOfNTask; "
+        "print(process_results.__module__, BestOfNTask.__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    new = "ultrarm_eval.lm_eval_plugin."
+    assert done.stdout.split() == [f"{new}generation_metrics", f"{new}best_of_n_task"]
+
+
+def test_the_old_name_says_that_it_goes():
+    code = "import ultrarm_eval.harness"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "ultrarm_eval.harness is now ultrarm_eval.lm_eval_plugin" in done.stderr

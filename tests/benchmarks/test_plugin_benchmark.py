@@ -1,11 +1,14 @@
 """The benchmark of the example that the README points to, beside ours."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from tests.benchmarks.conftest import figures_of
 from tests.conftest import write_jsonl
+from ultrarm_eval.benchmarks.benchmark import of_plugin
+from ultrarm_eval.errors import PluginError
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 
 EXAMPLE = Path(__file__).parents[1] / "fixtures" / "example_plugin"
@@ -37,3 +40,16 @@ def test_it_is_run_by_its_own_task_file(run, model_of, tmp_path, monkeypatch):
     metadata = results["configs"]["sums"]["metadata"]
     assert (metadata["suite"], metadata["data_used"]) == ("sums", str(data))
     assert metadata["counts"]["rows_left_out_without_wrong_answers"] == 1
+
+
+@pytest.mark.parametrize("part", ["credit", "evidence", "pair_tie"])
+def test_what_fails_in_it_after_scoring_is_called_by_its_name(part, monkeypatch):
+    monkeypatch.syspath_prepend(EXAMPLE)
+    from ultrarm_eval_example.sums import BENCHMARK
+
+    broken = dataclasses.replace(BENCHMARK, **{part: lambda *_: {}["a subset of its own"]})
+    given = of_plugin(broken, "plugin 'example'")
+    with pytest.raises(PluginError) as said:
+        getattr(given, part)(None, [1.0], 0.5)
+    message = f"Benchmark 'sums' (plugin 'example') fails in its {part}: "
+    assert str(said.value).startswith(message)

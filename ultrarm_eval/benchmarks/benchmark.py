@@ -104,7 +104,25 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
             )
         return document
 
-    return replace(benchmark, read_row=read_row)
+    def named(function: Callable[..., Any], what: str) -> Callable[..., Any]:
+        def called(*given: Any) -> Any:
+            try:
+                return function(*given)
+            except UltrarmEvalError:
+                raise
+            except Exception as error:
+                # Whatever another package's function does with rewards.
+                raise PluginError(f"{who} fails in its {what}: {first_line(error)}.") from error
+
+        return called
+
+    return replace(
+        benchmark,
+        read_row=read_row,
+        credit=named(benchmark.credit, "credit"),
+        evidence=named(benchmark.evidence, "evidence"),
+        pair_tie=named(benchmark.pair_tie, "pair_tie"),
+    )
 
 
 class BenchmarkDocuments(Documents):

@@ -1,6 +1,8 @@
 """The columns of a board: what stands in each of them, and in which order.
 
-`board_columns` lists them all. Another column is another function there.
+`board_columns` lists those of one task each: another metric of a task is another column there, and
+page, CSV and JSON have it as well. A figure over several tasks, as the mean is, stands beside them:
+the page has a place of its own for it, and so has `data.py`.
 """
 
 from __future__ import annotations

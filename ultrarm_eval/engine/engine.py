@@ -1,7 +1,9 @@
 """What computes: token ids in, one value a text out.
 
 The engine in this process is `ultrarm_eval.engine.local_engine.LocalEngine`. Another one, on a
-server or in a library of its own, has the same methods.
+server or in a library of its own, has the same methods. A judge takes any
+(`ultrarm_eval.judges.text_judge.TextJudge`); one of a checkpoint here is given the local one
+(`ultrarm_eval.judges.checkpoint_judge`).
 """
 
 from __future__ import annotations

@@ -77,6 +77,7 @@ import lm_eval.models
 from lm_eval.api import registry
 from lm_eval.config.evaluate_config import EvaluatorConfig
 from lm_eval.tasks import TaskManager
+from ultrarm_eval.lm_eval_plugin.bridge import task_index
 
 module = sys.modules[TaskManager.__module__]
 manager = TaskManager(include_defaults=False)
@@ -88,7 +89,7 @@ print(json.dumps({
     "third-party": models["third-party"],
     "class": registry.get_model("ultrarm").__name__,
     "scanned": len(module.SCANNED[0]) if hasattr(module, "SCANNED") else None,
-    "connected": hasattr(TaskManager, "_ultrarm_eval_connected"),
+    "scanned by us": task_index.plugin_task_folders.cache_info().currsize > 0,
     "tasks": manager.all_tasks,
     "default": EvaluatorConfig.from_cli(argparse.Namespace(tasks=["ultrafeedback_pairs"])).model,
     "overridden": EvaluatorConfig.from_cli(hidden).model,
@@ -158,7 +159,7 @@ def test_nothing_is_discovered_twice(
     assert value["class"] == "RewardModelLM"
     # Two folders: ours and the third party's.
     assert value["scanned"] == (2 if tasks else None)
-    assert value["connected"] is not tasks
+    assert value["scanned by us"] is not tasks
     assert ("Tasks '" in found.stderr) is not tasks
     assert value["tasks"] == TASKS
     assert (value["default"], value["overridden"]) == ("ultrarm", "hf")

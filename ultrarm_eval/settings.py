@@ -44,7 +44,6 @@ class Setting:
         choices: The values it can have; empty if they cannot be listed.
         identifies: Whether rewards depend on it.
         label: What pages call it.
-        may_be_path: Whether a value may name a file or folder of the machine.
         is_brief: Whether a one-line note has room for it.
         is_given: Whether a user can give it; otherwise judges report it.
         metavar: What stands for a value in `--help`.
@@ -58,7 +57,6 @@ class Setting:
     choices: tuple[str, ...] = ()
     identifies: bool = False
     label: str = ""
-    may_be_path: bool = False
     is_brief: bool = False
     is_given: bool = True
     metavar: str | None = None
@@ -154,7 +152,6 @@ class CheckpointSettings:
         check=_text,
         help="checkpoint: folder, hub id, or 'demo'; not for judges without weights",
         values="`openbmb/UltraRM-13b`, a folder, a hub id, `demo`",
-        may_be_path=True,
         metavar="DIR",
     )
     revision: str | None = _setting(
@@ -174,7 +171,6 @@ class CheckpointSettings:
         "(the tokenizer's), a Jinja file; one that writes two different answers alike, or does too "
         "much for one conversation (loops in loops), is refused",
         identifies=True,
-        may_be_path=True,
         is_brief=True,
     )
     dtype: str = _setting(
@@ -272,7 +268,6 @@ class CheckpointSettings:
         values="a file (SQLite) that keeps every reward; what it holds when a run begins is not "
         "computed again, with the same weights and settings. Every row has a checksum: a damaged "
         "one is computed anew and counted (`store_rows_damaged`)",
-        may_be_path=True,
         metavar="FILE",
     )
     parallelize: bool = _setting(
@@ -318,7 +313,6 @@ class PreferenceSettings(CheckpointSettings):
         check=_text,
         help="the model that the training began with: folder or hub id",
         identifies=True,
-        may_be_path=True,
         is_brief=True,
         metavar="DIR",
     )

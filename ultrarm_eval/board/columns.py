@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Task
-from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure, harness_interval, is_share
+from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure, harness_interval, is_share, metric_key
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.stats.intervals import Interval
 
@@ -71,7 +71,7 @@ class Column:
     @property
     def key(self) -> str:
         """The harness's key, metric and filter: `acc,none`."""
-        return f"{self.metric},{self.filter}" if self.filter else self.metric
+        return metric_key(self.metric, self.filter)
 
 
 def board_columns(

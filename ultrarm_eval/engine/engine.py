@@ -20,12 +20,10 @@ class Capabilities:
     """What an engine can do beside giving a value to a whole text.
 
     Attributes:
-        shared_prefixes: What texts have in common at their start is computed once.
         token_rewards: The values after each token of a text come out of one pass.
         likelihoods: The value is a likelihood of the tokens from `Tokens.start` on.
     """
 
-    shared_prefixes: bool = False
     token_rewards: bool = False
     likelihoods: bool = False
 

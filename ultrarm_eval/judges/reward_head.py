@@ -129,7 +129,7 @@ class DecoderHead(RewardHead):
         """See `RewardHead.capabilities`."""
         # Else what is computed of a token depends on the length, or on what follows it.
         in_one_pass = why_alone(self.checkpoint.config) is None
-        return Capabilities(shared_prefixes=True, token_rewards=in_one_pass)
+        return Capabilities(token_rewards=in_one_pass)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""

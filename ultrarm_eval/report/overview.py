@@ -16,8 +16,6 @@ from ultrarm_eval.show.formats import count, figure_interval, figure_value, inte
 
 # What for two answers, with one of them better, is the accuracy by definition.
 _SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}
-# Between the same figure added up in another order.
-_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -107,7 +105,7 @@ def distinct_figures(task: TaskReport) -> list[Figure]:
     shown = []
     for one in task.figures:
         main = mains.get(one.filter)
-        if main is not None and one.metric in same and abs(one.value - main.value) < _ROUNDING:
+        if main is not None and one.metric in same and main.equals(one.value):
             names[id(main)].append(one.metric)
         else:
             shown.append(one)

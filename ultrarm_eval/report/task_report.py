@@ -29,9 +29,6 @@ from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
-# Between the same figure added up in another order.
-_ROUNDING = 1e-9
-
 
 @dataclass(frozen=True)
 class TaskReport:
@@ -92,7 +89,7 @@ class TaskReport:
         if self.main is None or self.overall is None:
             return self.main
         # That of the samples knows which documents share a prompt.
-        is_same = abs(self.overall.accuracy - self.main.value) < _ROUNDING
+        is_same = self.main.equals(self.overall.accuracy)
         return replace(self.main, interval=self.overall.interval) if is_same else self.main
 
     def figure_of(self, part: Slice) -> Figure:

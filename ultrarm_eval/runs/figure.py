@@ -13,6 +13,7 @@ from ultrarm_eval.stats.intervals import Interval, wilson_interval
 TWO_SIDED_95 = 1.959963984540054
 #: How an interval from a standard error is called.
 FROM_STDERR = "standard error of the harness"
+_ROUNDING = 1e-9
 _SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated", "empty")
 
 
@@ -43,7 +44,11 @@ class Figure:
     @property
     def key(self) -> str:
         """The harness's key of it: `acc,none`."""
-        return f"{self.metric},{self.filter}" if self.filter else self.metric
+        return metric_key(self.metric, self.filter)
+
+    def equals(self, value: float) -> bool:
+        """Whether a value is this figure's, but for the rounding of sums in another order."""
+        return abs(value - self.value) < _ROUNDING
 
     @property
     def name(self) -> str:
@@ -54,6 +59,11 @@ class Figure:
     def is_share(self) -> bool:
         """Whether it is shown in percent."""
         return is_share(self.metric)
+
+
+def metric_key(metric: str, filter_name: str) -> str:
+    """The harness's key of a metric: `acc,none`; the metric alone where there is no filter."""
+    return f"{metric},{filter_name}" if filter_name else metric
 
 
 def is_share(metric: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.inspection.inspection import UNNAMED, Inspection
 from ultrarm_eval.terminal import aligned
 
@@ -64,8 +65,9 @@ def _text(found: Mapping[str, Any]) -> str:
     usable, preference = found["usable"], found["preference"]
     gap = f", at least {found['min_gap']:g} apart" if found["min_gap"] else ""
     parts = [
-        f"{found['data']}: {found['rows']:,} rows of the schema {found['schema']!r}",
-        f"usable by {preference}{gap}: {usable['documents']:,} prompts, {usable['pairs']:,} pairs",
+        f"{found['data']}: {counted(found['rows'], 'row')} of the schema {found['schema']!r}",
+        f"usable by {preference}{gap}: {counted(usable['documents'], 'prompt')}, "
+        f"{counted(usable['pairs'], 'pair')}",
         _table(f"by source ({preference})", _BY_SOURCE, found["by_source"]),
         _table("by preference", _BY_PREFERENCE, found["by_preference"]),
     ]

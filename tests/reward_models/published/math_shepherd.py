@@ -42,7 +42,7 @@ def build(folder: Path, *, seed: int = 0, pickled: bool = True) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     config = configs.mistral(tokenizers.save_mistral(folder))
     files.save_config(folder, config)
-    random = files.generator(seed)
+    random = files.generator(seed + 2)
     model = MistralModel(MistralConfig(**config))
     weights = files.backbone_weights(model, random, prefix="model.")
     head = files.normal(random, config["vocab_size"], configs.HIDDEN, std=0.25)

@@ -12,6 +12,9 @@ import pytest
 import torch
 import transformers
 from safetensors.torch import load_file
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
+)
 
 from tests.reward_models.config_entries.bodies import HEAD, HEADS, HIDDEN, KEY_HEADS
 from tests.reward_models.config_entries.classifiers import CLASSIFIERS
@@ -47,7 +50,7 @@ def loaded(path: Path) -> dict[str, torch.Tensor]:
 
 
 def family_is_here(entry: PublishedConfig) -> bool:
-    return (entry.config or {}).get("model_type") in transformers.CONFIG_MAPPING
+    return (entry.config or {}).get("model_type") in CLASSES
 
 
 def test_there_are_enough_and_each_is_there_once() -> None:

@@ -11,9 +11,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
 
 from tests.reward_models.config_entries.bodies import HIDDEN, Body, Shapes
 
@@ -23,6 +20,8 @@ REFUSED = "refused: "
 ONE_LABEL: dict[str, Any] = {"id2label": {"0": "LABEL_0"}, "label2id": {"LABEL_0": 0}}
 
 _DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+# Rows of a vocabulary that are random by themselves; a prime, so that no two ids of note share one.
+_ROWS = 1009
 #: Dtypes of what quantisation and counting store, by the ending of the name.
 _DTYPES_BY_ENDING = {
     ("num_batches_tracked", "normalizer.count"): torch.int64,
@@ -133,7 +132,7 @@ def write(entry: PublishedConfig, folder: Path) -> Path:
         files["config.json"] = entry.config
     if entry.tokenizer_config is not None:
         files["tokenizer_config.json"] = entry.tokenizer_config
-        _tokenizer(entry.tokenizer_config).save(str(folder / "tokenizer.json"))
+        files["tokenizer.json"] = _tokenizer(entry.tokenizer_config)
     if entry.base is not None:
         base = folder.parent / entry.base.name
         if not base.exists():
@@ -171,8 +170,16 @@ def _random(
             # Near 1, as scales and variances are.
             weights[name] = (torch.rand(shape, generator=random) + 0.5).to(dtype)
         else:
-            weights[name] = torch.randn(shape, generator=random).to(dtype)
+            weights[name] = _normal(shape, random).to(dtype)
     return weights
+
+
+def _normal(shape: tuple[int, ...], random: torch.Generator) -> torch.Tensor:
+    """Random numbers; those of a vocabulary are repeated, because most of it is never read."""
+    if len(shape) != 2 or shape[0] <= _ROWS:
+        return torch.randn(shape, generator=random)
+    block = torch.randn(_ROWS, shape[1], generator=random)
+    return block.repeat(-(-shape[0] // _ROWS), 1)[: shape[0]].clone()
 
 
 def _dtype(name: str, names: Collection[str], plain: torch.dtype) -> torch.dtype:
@@ -185,12 +192,26 @@ def _dtype(name: str, names: Collection[str], plain: torch.dtype) -> torch.dtype
     return plain
 
 
-def _tokenizer(config: Mapping[str, Any]) -> Tokenizer:
-    special = {token["content"]: int(i) for i, token in config["added_tokens_decoder"].items()}
+def _tokenizer(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A tokenizer.json of a few words; the library's own would print each id that is not used."""
+    added = [
+        {"id": int(number), **token} for number, token in config["added_tokens_decoder"].items()
+    ]
+    special = {token["content"]: token["id"] for token in added}
     free = (number for number in range(4, 1000) if number not in special.values())
     words = dict(zip(("the", "a", "answer", "question"), free, strict=False))
-    unknown = config.get("unk_token") or "the"
-    tokenizer = Tokenizer(WordLevel({**words, **special}, unk_token=unknown))
-    tokenizer.pre_tokenizer = Whitespace()
-    tokenizer.add_special_tokens(list(special))
-    return tokenizer
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": added,
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "WordLevel",
+            "vocab": {**words, **special},
+            "unk_token": config.get("unk_token") or "the",
+        },
+    }

@@ -108,7 +108,7 @@ class CheckpointJudge(TextJudge):
             outputs_per_token=head.outputs_per_token(),
         )
         self._local_engine = LocalEngine(
-            self.network.loaded, self.network.limits, batching, head.capabilities()
+            self.network.loaded, self.network.limits, batching, head.capabilities(), head.compose
         )
         super().__init__(encoder, self._local_engine, head, loaded.tokenizer, self.opened_store)
         self._fingerprint = Fingerprint(self.checkpoint, self._identity(), self.others)

@@ -10,7 +10,7 @@ The card's printed example writes ``[\INST]`` with a backslash; `eurus-card` giv
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import EURUS
+from ultrarm_eval.checkpoints.scalar_decoder import EURUS
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead

@@ -9,6 +9,7 @@ makes it in `make_head`.
 
 from __future__ import annotations
 
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -20,9 +21,10 @@ from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forwar
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching, why_alone, why_no_rows
 from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
-from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.engine import Capabilities, Computed
 from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.reads import Compose
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.errors import ConfigurationError
@@ -43,9 +45,13 @@ class RewardHead(ABC):
     Attributes:
         checkpoint: The checkpoint.
         may_lack: Whether a text may stay without a reward.
+        compose: Makes the reward of a text, and the details that stand beside it in results, of
+            what the network gives at the tokens that its encoder names (`Tokens.reads`); None
+            where the network gives the reward itself, at the last token.
     """
 
     may_lack = False
+    compose: Compose | None = None
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Takes the checkpoint; its weights are not loaded."""
@@ -97,13 +103,17 @@ class RewardHead(ABC):
         """Numbers the network gives for a token, where that is what takes memory."""
         return 0
 
-    def judgement(self, _: Tokens, reward: float) -> Judgement:
-        """What is said of a text."""
-        return Judgement(reward)
+    def judgement(self, _: Tokens, computed: Computed) -> Judgement:
+        """What is said of a text; details that are a mapping stand beside the reward."""
+        return Judgement(computed.reward, extra=computed.details or {})
 
-    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
-        """The rewards that a store holds, by the identities of the texts."""
-        return store.find(texts)
+    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
+        """What a store holds, by the identities of the texts."""
+        rewards = store.find(texts)
+        if self.compose is None:
+            return {text: Computed(reward) for text, reward in rewards.items()}
+        details = {text: json.loads(line) for text, line in store.find_details(texts).items()}
+        return {t: Computed(rewards[t], details[t]) for t in rewards.keys() & details.keys()}
 
 
 class DecoderHead(RewardHead):

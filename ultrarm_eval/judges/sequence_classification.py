@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
+from ultrarm_eval.checkpoints.sequence_classification import HEAD, SequenceClassification
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner

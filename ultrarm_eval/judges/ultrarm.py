@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import ULTRARM
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge

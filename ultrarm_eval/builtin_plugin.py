@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ultrarm_eval.sources.source import PairSource
     from ultrarm_eval.text_format.template import Template
 
+# Published kinds of reward models, by the judge that reads them.
+_REWARD_MODELS = {
+    "armorm": "armorm:ArmoRMJudge",
+}
+
 
 @hookimpl
 def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
@@ -29,6 +34,8 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
         "sequence-classification",
         "ultrarm_eval.judges.sequence_classification:SequenceClassificationJudge",
     )
+    for name, path in _REWARD_MODELS.items():
+        register(name, f"ultrarm_eval.reward_models.{path}")
 
 
 @hookimpl

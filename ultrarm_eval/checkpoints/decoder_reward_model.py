@@ -21,7 +21,7 @@ from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.errors import CheckpointError
 
 #: The head of networks whose weights have other names in the files.
-REWARD_HEAD = "reward_head"
+REWARD_HEAD = "head"
 #: transformers' model_type and the beginning of its classes' names, of the families whose reward
 #: models are run over rows without padding. Each is tested to be of Llama's make: norms, rotary
 #: embedding, gated MLP, and what the last layer's hook takes for granted.
@@ -248,7 +248,7 @@ def decoder_class(model_type: str, head_name: str) -> type[DecoderRewardModel]:
 def headed_class(
     model_type: str, make_head: Callable[[Any], nn.Module]
 ) -> type[DecoderRewardModel]:
-    """The network of any family of decoders with a head of its own, named `reward_head`.
+    """The network of any family of decoders with a head of its own, named `head`.
 
     Families other than those of `DECODER_FAMILIES` can be run padded alone.
 

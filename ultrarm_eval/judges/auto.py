@@ -66,16 +66,17 @@ def recognise(pretrained: str, revision: str | None = None) -> str:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
     survey = survey_of(pretrained, revision)
-    if what_is_not_read(survey.values, ()) is None:
-        judges = recognised(survey)
-        if judges and (judges == [_CLASSIFIER] or what_is_not_read({}, survey.keys) is None):
-            if len(judges) > 1:
-                raise CheckpointError(
-                    f"{pretrained}: several judges recognise this checkpoint: "
-                    f"{', '.join(judges)}. Name one by judge=NAME."
-                )
-            return judges[0]
-    raise CheckpointError(_unrecognised(survey))
+    judges = recognised(survey)
+    if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
+        judges = []
+    if not judges:
+        raise CheckpointError(_unrecognised(survey))
+    if len(judges) > 1:
+        raise CheckpointError(
+            f"{pretrained}: several judges recognise this checkpoint: {', '.join(judges)}. Name "
+            "one by judge=NAME."
+        )
+    return judges[0]
 
 
 def recognised(survey: Survey) -> list[str]:
@@ -192,10 +193,11 @@ def advice(survey: Survey) -> str:
         survey: Its small files.
     """
     name, values, keys = survey.name, survey.values, survey.keys
+    judges = recognised(survey)
     unread = what_is_not_read(values, keys)
-    if unread is not None:
+    if judges in ([], [_CLASSIFIER]) and unread is not None:
         return f"This is {unread}. No judge here reads it yet."
-    judges = takers(survey)
+    judges = judges or takers(survey)
     if judges and judges != [_LANGUAGE_MODEL]:
         return f"judge={judges[0]} takes this checkpoint."
     if not judges and "lm_head.weight" in keys and not any(head in keys for head in _HEADS[:-1]):

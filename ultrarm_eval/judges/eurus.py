@@ -26,4 +26,4 @@ class EurusJudge(CheckpointJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return DecoderHead(self.checkpoint, self.architecture.model_class)
+        return DecoderHead(self.checkpoint)

@@ -13,10 +13,10 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
 from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching, why_alone, why_no_rows
@@ -117,28 +117,26 @@ class RewardHead(ABC):
 
 
 class DecoderHead(RewardHead):
-    """A linear layer behind a decoder of Llama's make, read at a text's last token."""
+    """A head behind a decoder, read at a text's last token."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        model_class: type[DecoderRewardModel],
-        **encoding: Any,
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, **encoding: Any) -> None:
         """Takes the checkpoint.
 
         Args:
-            checkpoint: The checkpoint.
-            model_class: The network's class.
+            checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
             **encoding: Further options of the encoder.
         """
         super().__init__(checkpoint)
-        self._model_class, self._encoding = model_class, encoding
+        self._encoding = encoding
+
+    @property
+    def _is_of_llamas_make(self) -> bool:
+        return self.checkpoint.config.model_type in DECODER_FAMILIES
 
     def capabilities(self) -> Capabilities:
         """See `RewardHead.capabilities`."""
         # Else what is computed of a token depends on the length, or on what follows it.
-        in_one_pass = why_alone(self.checkpoint.config) is None
+        in_one_pass = why_alone(self.checkpoint.config) is None and self.compose is None
         return Capabilities(token_rewards=in_one_pass)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
@@ -149,6 +147,16 @@ class DecoderHead(RewardHead):
         """See `RewardHead.batching`."""
         config = self.checkpoint.config
         obstacle = why_no_rows(config, max_length)
+        if not self._is_of_llamas_make:
+            obstacle = (
+                f"rows without padding are exact for {', '.join(DECODER_FAMILIES)} models, and "
+                f"this is a {config.model_type} model"
+            )
+        if obstacle is not None and computing.compiled and not self._is_of_llamas_make:
+            raise ConfigurationError(
+                f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a "
+                f"{config.model_type} model. Leave it out."
+            )
         if obstacle is None:
             return resolve_batching(requested, config, computing.attention)
         if requested not in (AUTO, PADDED):
@@ -163,7 +171,7 @@ class DecoderHead(RewardHead):
         """See `RewardHead.runner`."""
         model = load_decoder(
             self.checkpoint,
-            self._model_class,
+            cast(type[DecoderRewardModel], type(self.checkpoint.network)),
             computing.dtype,
             computing.device,
             parallelize=computing.parallelize,

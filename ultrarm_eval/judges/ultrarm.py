@@ -20,4 +20,4 @@ class UltraRMJudge(CheckpointJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return DecoderHead(self.checkpoint, self.architecture.model_class)
+        return DecoderHead(self.checkpoint)

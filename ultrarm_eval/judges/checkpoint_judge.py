@@ -131,6 +131,13 @@ class CheckpointJudge(TextJudge):
         return {}
 
     @classmethod
+    def takes(cls) -> str:
+        """Which checkpoints it takes, in a line of Markdown."""
+        named = cls.default_checkpoint
+        link = "" if named is None else f" ([{named}](https://huggingface.co/{named}))"
+        return f"{cls.architecture.known_as}{link}"
+
+    @classmethod
     def reads(cls) -> str:
         """How a reward is read, in a line."""
         return cls.architecture.reading

@@ -77,10 +77,13 @@ def _byte_level_bpe(special: Mapping[str, int], words: Mapping[str, int]) -> mod
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a checkpoint, by transformers."""
-    from transformers import AutoTokenizer
+    """The tokenizer of a checkpoint, as its tokenizer.json has it.
 
-    return AutoTokenizer.from_pretrained(folder)
+    Not by AutoTokenizer, which asks to run the code that an `auto_map` of config.json names.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def turns(prompt: str | Turns, completion: str) -> Turns:

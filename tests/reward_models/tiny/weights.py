@@ -53,7 +53,7 @@ def random_body(config: Mapping[str, Any], generator: torch.Generator) -> Tensor
         elif "embed" in name:
             weights[name] = torch.randn(shape, generator=generator)
         else:
-            weights[name] = random_linear(generator, *shape, scale=1.5)
+            weights[name] = random_linear(generator, *shape, scale=2)
     return weights
 
 

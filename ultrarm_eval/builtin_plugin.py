@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from ultrarm_eval.sources.source import PairSource
     from ultrarm_eval.text_format.template import Template
 
+# Published kinds of reward models, by the judge that reads them.
+_REWARD_MODELS = {
+    "armorm": "armorm:ArmoRMJudge",
+}
+
 
 @hookimpl
 def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
@@ -21,14 +26,16 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
     # As paths, so that listing the judges does not import torch.
     register(DEFAULT_JUDGE, "ultrarm_eval.judges.ultrarm:UltraRMJudge")
     register(AUTO_JUDGE, "ultrarm_eval.judges.auto:auto_judge")
-    register("critique", "ultrarm_eval.judges.critique:CritiqueJudge")
-    register("dpo", "ultrarm_eval.judges.dpo:PreferenceJudge")
-    register("likelihood", "ultrarm_eval.judges.likelihood:LikelihoodJudge")
     register("eurus", "ultrarm_eval.judges.eurus:EurusJudge")
     register(
         "sequence-classification",
         "ultrarm_eval.judges.sequence_classification:SequenceClassificationJudge",
     )
+    for name, path in _REWARD_MODELS.items():
+        register(name, f"ultrarm_eval.reward_models.{path}")
+    register("likelihood", "ultrarm_eval.judges.likelihood:LikelihoodJudge")
+    register("dpo", "ultrarm_eval.judges.dpo:PreferenceJudge")
+    register("critique", "ultrarm_eval.judges.critique:CritiqueJudge")
 
 
 @hookimpl

@@ -285,15 +285,15 @@ def test_a_row_that_belongs_elsewhere_is_not_served(path, change):
 
 def test_a_damaged_critique_is_not_served(path):
     store = opened(path)
-    store.add_critique(ONE, "good")
-    store.add_critique(TWO, "bad")
+    store.add_details({ONE: "good"})
+    store.add_details({TWO: "bad"})
     store.close()
     other = sqlite3.connect(path)
     other.execute("UPDATE critiques SET critique = 'great' WHERE critique = 'good'")
     other.commit()
     other.close()
     again = opened(path)
-    assert again.find_critiques([ONE, TWO]) == {TWO: "bad"}
+    assert again.find_details([ONE, TWO]) == {TWO: "bad"}
     assert again.damaged == 1
 
 
@@ -309,7 +309,7 @@ def test_a_reward_that_is_not_finite_is_not_stored(path, reward):
 def test_a_row_with_a_flipped_bit_is_counted_once_whichever_column_it_is_in(path, column):
     store = opened(path)
     store.add({ONE: 1.0, TWO: 2.0})
-    store.add_critique(OTHER, "good")
+    store.add_details({OTHER: "good"})
     store.close()
     with sqlite3.connect(path) as connection:
         (key, value) = connection.execute(
@@ -321,7 +321,7 @@ def test_a_row_with_a_flipped_bit_is_counted_once_whichever_column_it_is_in(path
     store = opened(path)
     assert store.damaged == 1
     assert store.find([ONE, TWO]) == {TWO: 2.0}
-    assert store.find_critiques([OTHER]) == {OTHER: "good"}
+    assert store.find_details([OTHER]) == {OTHER: "good"}
     assert store.damaged == 1
     store.add({ONE: 1.0})
     store.close()
@@ -368,7 +368,7 @@ def test_one_flipped_bit_anywhere_gives_the_right_rewards_or_an_error(tmp_path, 
     opened(tmp_path / "made", "b").add({text: -reward for text, reward in rewards.items()})
     made.add(rewards)
     for text in [*rewards][:8]:
-        made.add_critique(text, f"critique of {text!r}")
+        made.add_details({text: f"critique of {text!r}"})
     made.close()
     content = (tmp_path / "made").read_bytes()
     found_less = errors = 0
@@ -380,7 +380,7 @@ def test_one_flipped_bit_anywhere_gives_the_right_rewards_or_an_error(tmp_path, 
         try:
             store = opened(path)
             found = store.find(list(rewards))
-            critiques = store.find_critiques(list(rewards))
+            critiques = store.find_details(list(rewards))
             assert found.items() <= rewards.items(), place
             assert all(said == f"critique of {text!r}" for text, said in critiques.items()), place
             found_less += len(found) < len(rewards)

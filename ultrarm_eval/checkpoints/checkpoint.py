@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,20 +13,21 @@ from typing import Any
 import torch
 from torch import nn
 
-from ultrarm_eval.checkpoints.adapters import refuse_adapter, refuse_adapter_weights
-from ultrarm_eval.checkpoints.architecture import ULTRARM, Architecture
-from ultrarm_eval.checkpoints.fields import require_config_values
-from ultrarm_eval.checkpoints.files import Fetch, fetcher, hub_commit, read_json
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.files import Fetch, hub_commit
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import refuse_unread
+from ultrarm_eval.checkpoints.weight_map import WeightMap, renamed, renamed_keys
+from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.checkpoints.weights import (
     StoredWeight,
     WeightFiles,
     is_zip,
     look_into,
     require_fitting,
-    survey_weights,
     verify_checksums,
 )
 from ultrarm_eval.errors import CheckpointError, OtherKindError
@@ -65,6 +66,8 @@ class Checkpoint:
         network: The network that it describes, without weights (on the device `meta`).
         weights: Its weight files.
         fetch: How to get its files by name.
+        weight_map: How the network's weights are made of the stored ones; None where the files
+            have them by the network's names.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Checkpoint:
     network: nn.Module
     weights: WeightFiles
     fetch: Fetch
+    weight_map: WeightMap | None = None
 
     @property
     def safetensors(self) -> bool:
@@ -125,8 +129,26 @@ class Checkpoint:
             for path in map(self.fetch, self.weights.files):
                 if path is not None:
                     verify_checksums(self.name, path)
-        stored = look_into(self.name, self.weights, self.fetch)
-        refuse_unread_and_unfit(self.name, self.network, self.weights, stored, self.is_quantized)
+        self.require_read_and_fitting(look_into(self.name, self.weights, self.fetch))
+
+    def require_read_and_fitting(self, stored: Mapping[str, StoredWeight]) -> None:
+        """Refuses weights that the network would not read, or that are no numbers for it.
+
+        Args:
+            stored: What is in the files, as far as it was looked at.
+
+        Raises:
+            CheckpointError: There are such weights.
+        """
+        keys = renamed_keys(self.weight_map, self.weights.keys | set(stored))
+        known = renamed(self.weight_map, stored)
+        shapes = {key: weight.shape for key, weight in known.items()}
+        refuse_unread(self.name, self.network, keys, shapes, is_quantized=self.is_quantized)
+        require_fitting(self.name, self.network, known, is_quantized=self.is_quantized)
+
+    def reader(self) -> WeightReader:
+        """What reads its weights by the names that the network has for them."""
+        return WeightReader(self.name, self.weights, self.fetch, self.weight_map)
 
     def digest(self) -> str:
         """Identifies the weights: the hub commit, or the SHA-256 of a folder's files."""
@@ -146,25 +168,6 @@ class Checkpoint:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
-    """A checkpoint's config.json: where it is, and what it says.
-
-    Args:
-        name: The checkpoint, for messages.
-        fetch: How to get its files.
-
-    Raises:
-        CheckpointError: There is none, it is an adapter's, or a value is none its field can have.
-    """
-    refuse_adapter(name, fetch)
-    path = fetch("config.json")
-    if path is None:
-        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
-    values = read_json(path)
-    require_config_values(name, values)
-    return path, values
-
-
 def open_checkpoint(
     name: str, revision: str | None = None, architecture: Architecture = ULTRARM
 ) -> Checkpoint:
@@ -178,61 +181,29 @@ def open_checkpoint(
     Raises:
         CheckpointError: Not found, not reachable, of another kind, or without its head.
     """
-    fetch = fetcher(name, revision)
-    is_folder = Path(name).expanduser().is_dir()
-    if is_folder:
-        name = str(Path(name).expanduser())
-    config_path, values = read_config(name, fetch)
-    keys: Collection[str] = ()
+    survey = Survey(name, revision)
     try:
-        config = described(name, values, architecture)
-        weights = survey_weights(name, fetch, is_folder=is_folder)
-        keys = weights.keys
-        refuse_adapter_weights(name, keys)
-        network = built(name, config, values, keys, architecture)
+        config = described(survey, architecture)
+        weight_map = architecture.weight_map(config, survey)
+        network = built(config, survey, architecture)
     except OtherKindError:
-        # An adapter within its model can look like another kind.
-        keys = keys or survey_weights(name, fetch, is_folder=is_folder).keys
-        refuse_adapter_weights(name, keys)
+        # An adapter within its model can look like another kind: the survey of its weights says so.
+        _ = survey.weights
         raise
     checkpoint = Checkpoint(
-        name=name,
+        name=survey.name,
         revision=revision,
-        commit=None if is_folder else hub_commit(config_path),
+        commit=None if survey.is_folder else hub_commit(survey.config_path),
         architecture=architecture,
         config=config,
         network=network,
-        weights=weights,
-        fetch=fetch,
+        weights=survey.weights,
+        fetch=survey.fetch,
+        weight_map=weight_map,
     )
-    stored = _seen(checkpoint) if is_folder else weights.stored
-    refuse_unread_and_unfit(name, network, weights, stored or {}, checkpoint.is_quantized)
+    stored = _seen(checkpoint) if survey.is_folder else survey.weights.stored
+    checkpoint.require_read_and_fitting(stored or {})
     return checkpoint
-
-
-def refuse_unread_and_unfit(
-    name: str,
-    network: nn.Module,
-    weights: WeightFiles,
-    stored: Mapping[str, StoredWeight],
-    is_quantized: bool,
-) -> None:
-    """Refuses weights that the network would not read, or that are no numbers for it.
-
-    Args:
-        name: The checkpoint, for messages.
-        network: Its network, on any device.
-        weights: Its weight files.
-        stored: What is in them, as far as it was looked at.
-        is_quantized: Whether they are quantised; weights then have companions of other names.
-
-    Raises:
-        CheckpointError: There are such weights.
-    """
-    shapes = {key: weight.shape for key, weight in stored.items()}
-    keys = weights.keys | set(stored)
-    refuse_unread(name, network, keys, shapes, is_quantized=is_quantized)
-    require_fitting(name, network, stored, is_quantized=is_quantized)
 
 
 def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:

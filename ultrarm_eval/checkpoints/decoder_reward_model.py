@@ -8,9 +8,8 @@ nothing from a checkpoint's repository is executed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import import_module
 from typing import Any, ClassVar
 
 import torch
@@ -21,7 +20,8 @@ from transformers.models.llama.modeling_llama import LlamaRMSNorm
 from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.errors import CheckpointError
 
-FINAL_NORM_WEIGHT = "model.norm.weight"
+#: The head of networks whose weights have other names in the files.
+REWARD_HEAD = "head"
 #: transformers' model_type and the beginning of its classes' names, of the families whose reward
 #: models are run over rows without padding. Each is tested to be of Llama's make: norms, rotary
 #: embedding, gated MLP, and what the last layer's hook takes for granted.
@@ -90,14 +90,20 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         self.model = self.backbone_class(config)
-        self.model.norm = Float32RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
-        setattr(self, self.head_name, Float32Head(config.hidden_size, 1, bias=False))
+        if config.model_type in DECODER_FAMILIES:
+            self.model.norm = Float32RMSNorm(config.hidden_size, eps=config.rms_norm_eps)
+        setattr(self, self.head_name, self.make_head(config))
         # transformers 5 builds the table of tied weights here; without it loading fails.
         self.post_init()
 
+    @classmethod
+    def make_head(cls, config: Any) -> nn.Module:
+        """The head: from hidden states, (..., hidden size), to numbers of them, float32."""
+        return Float32Head(config.hidden_size, 1, bias=False)
+
     @property
-    def reward_head(self) -> Float32Head:
-        """The layer to the scalar."""
+    def reward_head(self) -> nn.Module:
+        """The head, to the reward or to the numbers that it is made of."""
         return getattr(self, self.head_name)  # type: ignore[no-any-return]
 
     @classmethod
@@ -151,7 +157,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
             **model_inputs: Passed to the backbone.
 
         Returns:
-            float32, shape (batch, length, hidden size).
+            Shape (batch, length, hidden size); float32 for the families of `DECODER_FAMILIES`.
         """
         outputs = self.model(input_ids=input_ids, use_cache=False, **model_inputs)
         return outputs.last_hidden_state  # type: ignore[no-any-return]
@@ -169,7 +175,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
             **model_inputs: Passed to the backbone.
 
         Returns:
-            float32 rewards, shape (batch,).
+            float32 rewards, shape (batch,); (batch, width) of a head that gives more numbers.
         """
         hidden = self.hidden_states(input_ids, **model_inputs)
         rows = torch.arange(hidden.shape[0], device=hidden.device)
@@ -186,7 +192,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
             **model_inputs: Passed to the backbone.
 
         Returns:
-            float32 rewards, shape (batch, length).
+            float32 rewards, shape (batch, length); a further dimension for a wider head.
         """
         hidden = self.hidden_states(input_ids, **model_inputs)
         return self.reward_head(hidden).squeeze(-1)  # type: ignore[no-any-return]
@@ -230,18 +236,40 @@ class LlamaRewardModel(DecoderRewardModel, LlamaPreTrainedModel):  # type: ignor
 
 @cache
 def decoder_class(model_type: str, head_name: str) -> type[DecoderRewardModel]:
-    """The network of a family with a head.
+    """The network of a family with one linear head.
 
     Args:
         model_type: One of `DECODER_FAMILIES`.
         head_name: The attribute, and so the weight, of the head.
     """
-    beginning = DECODER_FAMILIES[model_type]
-    module = import_module(f"transformers.models.{model_type}.modeling_{model_type}")
-    backbone = getattr(module, f"{beginning}Model")
+    return _class_of(model_type, head_name)
+
+
+def headed_class(
+    model_type: str, make_head: Callable[[Any], nn.Module]
+) -> type[DecoderRewardModel]:
+    """The network of any family of decoders with a head of its own, named `head`.
+
+    Families other than those of `DECODER_FAMILIES` can be run padded alone.
+
+    Args:
+        model_type: transformers' name of the family.
+        make_head: Makes the head for a configuration: float32, from (..., hidden size) to
+            (..., width).
+    """
+    return _class_of(model_type, REWARD_HEAD, make_head=staticmethod(make_head))
+
+
+def _class_of(model_type: str, head_name: str, **members: Any) -> type[DecoderRewardModel]:
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    backbone = MODEL_MAPPING[CONFIG_MAPPING[model_type]]
+    of_family = next(one for one in backbone.__mro__ if one.__name__.endswith("PreTrainedModel"))
+    beginning = DECODER_FAMILIES.get(model_type, backbone.__name__.removesuffix("Model"))
     return type(
         f"{beginning}RewardModel",
-        (DecoderRewardModel, getattr(module, f"{beginning}PreTrainedModel")),
+        (DecoderRewardModel, of_family),
         {
             "__module__": __name__,
             "__doc__": f"Scalar reward model on a {beginning} backbone.",
@@ -249,5 +277,6 @@ def decoder_class(model_type: str, head_name: str) -> type[DecoderRewardModel]:
             "backbone_class": backbone,
             "head_name": head_name,
             "_keep_in_fp32_modules_strict": (head_name,),
+            **members,
         },
     )

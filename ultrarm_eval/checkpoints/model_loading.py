@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.decoder_reward_model import FINAL_NORM_WEIGHT, DecoderRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel, Float32RMSNorm
 from ultrarm_eval.checkpoints.foreign_errors import brief
 from ultrarm_eval.checkpoints.quantization import quantization_config, require_quantized
 from ultrarm_eval.checkpoints.unread_weights import require_read
-from ultrarm_eval.checkpoints.weights import read_weight
+from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.errors import CheckpointError, DeviceError, UltrarmEvalError
 
 _NAMED = 3
@@ -48,16 +48,32 @@ def load_decoder(
     model = _loaded(
         checkpoint, model_class, dtype, device, parallelize=parallelize, options=options
     )
-    for key, layer in (
-        (FINAL_NORM_WEIGHT, model.model.norm),
-        (model_class.head_weight(), model.reward_head),
-    ):
-        if layer.weight.dtype != torch.float32 or layer.weight.device.type == "meta":
-            _replace(layer, read_weight(checkpoint.fetch, key, safetensors=checkpoint.safetensors))
+    _keep_exact(model, checkpoint.reader())
     if quantization is not None:
         require_quantized(model, quantization)
     ready: DecoderRewardModel = model.eval()
     return ready
+
+
+def _keep_exact(model: DecoderRewardModel, reader: WeightReader) -> None:
+    """Gives norm and head the numbers that are stored: transformers rounds them to the dtype."""
+    layers = {model.head_name: model.reward_head}
+    if isinstance(model.model.norm, Float32RMSNorm):
+        layers["model.norm"] = model.model.norm
+    for name, layer in layers.items():
+        for inner, part in layer.named_modules():
+            own = {**dict(part.named_parameters(recurse=False))}
+            own |= dict(part.named_buffers(recurse=False))
+            rounded = [key for key, value in own.items() if _is_rounded(value)]
+            prefix = ".".join(one for one in (name, inner) if one)
+            if rounded:
+                _replace(part, {key: reader.read(f"{prefix}.{key}") for key in rounded})
+
+
+def _is_rounded(weight: torch.Tensor) -> bool:
+    """Whether a weight is not there in float32."""
+    is_exact = weight.dtype == torch.float32 and weight.device.type != "meta"
+    return weight.is_floating_point() and not is_exact
 
 
 def load_own_forward(
@@ -86,6 +102,9 @@ def load_own_forward(
         DeviceError: The device does not know the attention or the quantisation.
     """
     heads = [] if quantization is None else _heads(auto_class, checkpoint.config)
+    if checkpoint.weight_map is not None:
+        # An auto class takes no weights but those of a folder.
+        auto_class = type(checkpoint.network)
     model, report = _loaded(
         checkpoint,
         auto_class,
@@ -136,11 +155,15 @@ def _loaded(
 ) -> Any:
     """What `from_pretrained` of a class gives."""
     checkpoint.require_sound_weights()
+    where: tuple[Any, ...] = (checkpoint.name,)
+    if checkpoint.weight_map is None:
+        further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
+    else:
+        where = (None,)
+        further |= {"config": checkpoint.config, "state_dict": checkpoint.reader().state()}
     try:
         return model_class.from_pretrained(
-            checkpoint.name,
-            revision=checkpoint.revision,
-            use_safetensors=checkpoint.safetensors,
+            *where,
             device_map="auto" if parallelize else {"": device},
             dtype=dtype,
             **{name: value for name, value in options.items() if name != "quantization"},
@@ -173,19 +196,24 @@ def _heads(auto_class: Any, config: Any) -> list[str]:
     return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 
 
-def _replace(layer: Any, exact: torch.Tensor) -> None:
-    """Gives a layer its weight in float32, as transformers rounds it to the body's dtype.
+def _replace(layer: Any, exact: Mapping[str, torch.Tensor]) -> None:
+    """Gives a layer its weights in float32, as transformers rounds them to the body's dtype.
 
-    Where accelerate has offloaded the layer, it is brought back: it is tiny.
+    Where accelerate has offloaded the layer, it is brought back: it is small.
     """
-    device = layer.weight.device
+    device = next(getattr(layer, name) for name in exact).device
     hook = getattr(layer, "_hf_hook", None)
-    if device.type == "meta":
+    is_offloaded = device.type == "meta"
+    if is_offloaded:
         from accelerate.hooks import AlignDevicesHook, add_hook_to_module, remove_hook_from_module
 
         device = torch.device(getattr(hook, "execution_device", None) or "cpu")
         remove_hook_from_module(layer)
-        layer.weight = torch.nn.Parameter(exact.to(device, torch.float32), requires_grad=False)
+    for name, value in exact.items():
+        stored = value.to(device, torch.float32)
+        if name in layer._parameters:
+            layer._parameters[name] = torch.nn.Parameter(stored, requires_grad=False)
+        else:
+            layer._buffers[name] = stored
+    if is_offloaded:
         add_hook_to_module(layer, AlignDevicesHook(execution_device=device))
-        return
-    layer.weight.data = exact.to(device, torch.float32)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
 # Numbers of parts, each of which is built: more than any model has, and hours of building.
@@ -20,56 +21,51 @@ _PARTS_WITHOUT_WEIGHTS = 1_000
 _PARTS = re.compile(r"^(?!max_).*(layers?|experts|groups?|blocks?|stages)$")
 
 
-def described(name: str, values: Mapping[str, Any], architecture: Architecture) -> Any:
-    """The configuration that a config.json describes to a kind of model.
+def described(survey: Survey, architecture: Architecture) -> Any:
+    """The configuration that a checkpoint describes to a kind of model.
 
     Args:
-        name: The checkpoint, for messages.
-        values: What its config.json says.
+        survey: The checkpoint's small files.
         architecture: The kind.
 
     Raises:
         CheckpointError: It is of another kind, or describes nothing that could be built.
     """
-    for field, count in _parts(values):
+    name = survey.name
+    for field, count in _parts(survey.values):
         if count > _MOST_PARTS:
             raise CheckpointError(
                 f"{name}: config.json: {field} is {quoted(count)}; no model has more than "
                 f"{_MOST_PARTS} of these. Correct the file, or take it from its source again."
             )
     with as_checkpoint_error(_not_to_be_built(name)):
-        return architecture.read_config(name, values)
+        return architecture.read_config(survey)
 
 
-def built(
-    name: str,
-    config: Any,
-    values: Mapping[str, Any],
-    keys: Collection[str],
-    architecture: Architecture,
-) -> nn.Module:
+def built(config: Any, survey: Survey, architecture: Architecture) -> nn.Module:
     """The network that a configuration describes, without weights.
 
+    No network with more layers than there are weights is built.
+
     Args:
-        name: The checkpoint, for messages.
-        config: Its configuration.
-        values: What its config.json says.
-        keys: The names of its weights: no network with more layers than these is built.
+        config: The configuration.
+        survey: The checkpoint's small files.
         architecture: The kind.
 
     Raises:
         CheckpointError: The network cannot be built, or lacks its head.
     """
+    name, keys = survey.name, survey.keys
     most = max(len(keys), _PARTS_WITHOUT_WEIGHTS)
-    for field, count in _parts(values):
+    for field, count in _parts(survey.values):
         if count > most:
             raise CheckpointError(
                 f"{name}: config.json: {field} is {quoted(count)}, and there are {len(keys)} "
                 "weights: its config.json does not belong to these weights."
             )
     with as_checkpoint_error(_not_to_be_built(name)), torch.device("meta"):
-        network = architecture.network(config)
-    architecture.require_weights(name, network, keys)
+        network = architecture.network(config, survey)
+    architecture.require_weights(survey, network)
     return network
 
 

@@ -151,9 +151,13 @@ def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, Sto
         for key in weights.keys():  # noqa: SIM118 - this is no mapping
             part = weights.get_slice(key)
             dtype = str(part.get_dtype())
-            is_floating = dtype.startswith(_FLOATING)
-            found[key] = StoredWeight(dtype, is_floating, tuple(part.get_shape()))
+            found[key] = StoredWeight(dtype, is_floating(dtype), tuple(part.get_shape()))
     return found
+
+
+def is_floating(dtype: str) -> bool:
+    """Whether safetensors' name of a dtype is that of real floating-point numbers."""
+    return dtype.startswith(_FLOATING)
 
 
 def load_pickle(path: Path) -> dict[str, torch.Tensor]:
@@ -250,31 +254,3 @@ def require_fitting(
                 f"{name}: its weight {key!r} has the shape {list(found.shape)}, and its "
                 f"config.json describes {list(weight.shape)}: they do not belong together."
             )
-
-
-def read_weight(fetch: Fetch, key: str, *, safetensors: bool) -> torch.Tensor:
-    """Reads one weight as stored, without loading the others.
-
-    Raises:
-        CheckpointError: It is not there, or cannot be read.
-    """
-    name = SAFETENSORS_FILE if safetensors else PICKLE_FILE
-    path = fetch(name)
-    if path is None:
-        index_path = fetch(f"{name}.index.json")
-        name = read_json(index_path)["weight_map"][key] if index_path is not None else name
-        path = fetch(name)
-    if path is None:
-        raise CheckpointError(f"The checkpoint's index names {name}, and there is no such file.")
-    if safetensors:
-        from safetensors import safe_open
-
-        with (
-            as_checkpoint_error(f"{path}: {key} cannot be read"),
-            safe_open(path, framework="pt") as weights,
-        ):
-            return weights.get_tensor(key)  # type: ignore[no-any-return]
-    weight = load_pickle(path).get(key)
-    if weight is None:
-        raise CheckpointError(f"{path}: the index says that {key} is here, and it is not.")
-    return weight

@@ -74,7 +74,7 @@ class DecoderRunner:
         """Rewards of the texts of a row without padding.
 
         Returns:
-            float32, shape (texts,), in the order of `row.texts`.
+            float32, shape (texts,) or (texts, width), in the order of `row.texts`.
         """
         model = self.model
         with self._running, torch.inference_mode():
@@ -88,7 +88,7 @@ class DecoderRunner:
                     with LastLayerAtEnds(model.model.layers[-1], tree):
                         hidden = model.hidden_states(**self._row_inputs(row, tree))
             rewards: torch.Tensor = model.reward_head(hidden)
-        return rewards[0, : len(row.texts), 0]
+        return rewards[0, : len(row.texts)].squeeze(-1)
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
         """Rewards of a text that ends after each of its tokens, in one pass.
@@ -106,11 +106,12 @@ class DecoderRunner:
             with self._tree_attention():
                 return model.rewards_after_tokens(**self._row_inputs(row, tree))[0]
 
-    def score_alone(self, text: Tokens) -> float:
+    def score_alone(self, text: Tokens) -> torch.Tensor:
         """The reward of a text through the whole model as transformers runs it."""
         ids = torch.tensor([list(text)], device=self.model.device)
         with torch.inference_mode():
-            return float(self.model(ids))
+            found: torch.Tensor = self.model(ids)[0].squeeze(-1)
+        return found
 
     def _row_inputs(self, row: PackedRow, tree: RowAttention) -> dict[str, Any]:
         device = self.model.device
@@ -124,7 +125,7 @@ class DecoderRunner:
         """Rewards of texts padded on the right to the longest.
 
         Returns:
-            float32, shape (texts,).
+            float32, shape (texts,) or (texts, width).
         """
         device = self.model.device
         ids, _ = padded_right(texts, _PADDING_ID, device)

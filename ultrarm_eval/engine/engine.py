@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ultrarm_eval.text_format.tokens import Tokens
 
@@ -37,11 +37,27 @@ class ComputedBatch:
         values: Their values.
         tokens: Tokens that were computed for them: what they share once, and what a model wrote as
             well, the samples of a text up to the longest; no padding of what it read.
+        details: What each value was made of, as JSON values; None where a network gives the value
+            itself.
     """
 
     texts: Sequence[int]
     values: Sequence[float]
     tokens: int
+    details: Sequence[Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """What was computed of a text.
+
+    Attributes:
+        reward: Its value.
+        details: What that was made of, as JSON values; None where there is nothing beside it.
+    """
+
+    reward: float
+    details: Any = None
 
 
 class Engine(Protocol):

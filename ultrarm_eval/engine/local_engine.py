@@ -11,6 +11,7 @@ import torch
 from ultrarm_eval._version import __version__
 from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
 from ultrarm_eval.engine.plan import PADDED, Batch, Plan, make_plan
+from ultrarm_eval.engine.reads import Compose, Outputs, Reads, as_outputs
 from ultrarm_eval.engine.rows import make_row
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
@@ -77,6 +78,7 @@ class LocalEngine:
         limits: Callable[[], BatchLimits],
         batching: str = PADDED,
         capabilities: Capabilities | None = None,
+        compose: Compose | None = None,
     ) -> None:
         """Prepares the engine; the model is loaded by `prepare`, or when it is first needed.
 
@@ -85,7 +87,10 @@ class LocalEngine:
             limits: Batch size; `max_tokens` shrinks when the device's memory runs out.
             batching: See `ultrarm_eval.engine.plan`.
             capabilities: What the model can do; values of whole texts alone if None.
+            compose: Makes the value of a text of what the model gives at `Tokens.reads`; None
+                where the model gives the value itself, at the last token.
         """
+        self._compose = compose
         self._runner, self._limits, self._batching = runner, limits, batching
         self.capabilities = capabilities or Capabilities()
 
@@ -99,6 +104,39 @@ class LocalEngine:
         Args:
             texts: Texts of at least one token, no two the same.
         """
+        return self._plan(texts if self._compose is None else Reads(texts).ends)
+
+    def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
+        """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""
+        if self._compose is None:
+            for indices, outputs, tokens in self._outputs(texts):
+                yield ComputedBatch(indices, [float(one) for one in outputs], tokens)
+            return
+        reads = Reads(texts)
+        waiting_tokens = 0
+        for indices, outputs, tokens in self._outputs(reads.ends, reads.text_of):
+            waiting_tokens += tokens
+            whole = reads.add(indices, outputs)
+            if not whole:
+                continue
+            composed = [self._compose(outputs) for _, outputs in whole]
+            yield ComputedBatch(
+                [index for index, _ in whole],
+                [value for value, _ in composed],
+                waiting_tokens,
+                [detail for _, detail in composed],
+            )
+            waiting_tokens = 0
+
+    def compute_alone(self, text: Tokens) -> float:
+        """The value of a text in a forward pass of its own, as every faster way is measured by."""
+        runner = self._runner()
+        if self._compose is None:
+            return float(runner.score_alone(text))
+        outputs = [runner.score_alone(end).double().cpu().numpy() for end in text.prefixes()]
+        return self._compose(as_outputs(outputs))[0]
+
+    def _plan(self, texts: Sequence[Tokens]) -> Plan:
         limits = self._limits()
         return make_plan(
             texts,
@@ -107,30 +145,34 @@ class LocalEngine:
             max_texts=limits.max_texts,
         )
 
-    def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
-        """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""
+    def _outputs(
+        self, texts: Sequence[Tokens], numbers: Sequence[int] | None = None
+    ) -> Iterator[tuple[list[int], Outputs, int]]:
+        """What the model gives at the ends of texts, batch by batch, and the tokens computed.
+
+        Args:
+            texts: Texts of at least one token, no two the same.
+            numbers: What an error calls them; their indices if None.
+        """
         runner = self._runner()
         waiting = list(range(len(texts)))
         while waiting:
             remaining = [texts[i] for i in waiting]
             done: set[int] = set()
-            for batch in self.plan(remaining).batches:
+            for batch in self._plan(remaining).batches:
                 indices = [waiting[position] for position in batch.texts]
                 written = runner.written
-                rewards, reason = _try_batch(runner, remaining, batch)
-                if rewards is None:
+                outputs, reason = _try_batch(runner, remaining, batch)
+                if outputs is None:
                     # Outside the handler: the error would hold on to all that the batch allocated.
-                    _shrink(self._limits(), batch, indices, reason)
+                    called = indices if numbers is None else [numbers[i] for i in indices]
+                    _shrink(self._limits(), batch, called, reason)
                     break
                 done.update(indices)
                 # Padding is no token of a text.
                 read = batch.tokens if batch.pieces else sum(len(texts[i]) for i in indices)
-                yield ComputedBatch(indices, rewards, read + runner.written - written)
+                yield indices, outputs, read + runner.written - written
             waiting = [index for index in waiting if index not in done]
-
-    def compute_alone(self, text: Tokens) -> float:
-        """The value of a text in a forward pass of its own, as every faster way is measured by."""
-        return self._runner().score_alone(text)
 
     def compute_after_tokens(self, text: Tokens) -> list[float]:
         """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`."""
@@ -144,17 +186,15 @@ class LocalEngine:
             raise _not_computed(error) from error
 
 
-def _score_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> list[float]:
+def _score_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> Outputs:
     if batch.pieces:
         rewards = runner.score_row(make_row(batch.pieces, texts))
     else:
         rewards = runner.score_padded([texts[i] for i in batch.texts])
-    return [float(reward) for reward in rewards.cpu()]
+    return rewards.double().cpu().numpy()  # type: ignore[no-any-return]
 
 
-def _try_batch(
-    runner: Runner, texts: Sequence[Tokens], batch: Batch
-) -> tuple[list[float] | None, str]:
+def _try_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> tuple[Outputs | None, str]:
     """The rewards; None, and what was said, where the device's memory may have run out."""
     try:
         return _score_batch(runner, texts, batch), ""

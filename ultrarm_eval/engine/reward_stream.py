@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultrarm_eval.engine.counts import TextCounts
-from ultrarm_eval.engine.engine import ComputedBatch, Engine
+from ultrarm_eval.engine.engine import Computed, ComputedBatch, Engine
 from ultrarm_eval.engine.portions import Portion, portions
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore
 from ultrarm_eval.errors import DeviceError, RewardError, ScoreStoreError, TextDoesNotFitError
@@ -34,7 +35,7 @@ class Scoring:
         counts: Where it is counted what happened to the texts.
         store: The score store, if there is one; opened when it is first needed.
         keeps_unreadable: Whether a reward that is not a number is handed out and not an error.
-        stored: Finds the rewards that a store holds, with all that belongs to them.
+        stored: Finds what a store holds, with all that belongs to it; the rewards if None.
         judged: What is handed out of a text and its reward; the reward if None.
     """
 
@@ -43,8 +44,8 @@ class Scoring:
     counts: TextCounts
     store: Callable[[], ScoreStore | None]
     keeps_unreadable: bool = False
-    stored: Callable[[ScoreStore, Sequence[bytes]], dict[bytes, float]] = ScoreStore.find
-    judged: Callable[[Tokens, float], Any] | None = None
+    stored: Callable[[ScoreStore, Sequence[bytes]], dict[bytes, Computed]] | None = None
+    judged: Callable[[Tokens, Computed], Any] | None = None
 
 
 class RewardStream:
@@ -65,7 +66,7 @@ class RewardStream:
         # What was handed out of a text, by where it was first asked for.
         self._found: dict[int, Any] = {}
         # That the store could not take yet.
-        self._not_stored: dict[bytes, float] = {}
+        self._not_stored: dict[bytes, Computed] = {}
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
         """Yields (index, what is handed out of it).
@@ -83,8 +84,8 @@ class RewardStream:
         for index, first in portion.again:
             yield index, self._found[first]
         stored = self._stored(portion.new)
-        for tokens, reward in stored.items():
-            yield from self._hand_out(tokens, portion.new[tokens], reward)
+        for tokens, one in stored.items():
+            yield from self._hand_out(tokens, portion.new[tokens], one)
         missing = {t: indices for t, indices in portion.new.items() if t not in stored}
         if missing:
             yield from self._compute(missing)
@@ -99,25 +100,34 @@ class RewardStream:
         self._scoring.engine.prepare()
         texts = list(places)
         for batch in self._timed(texts, places):
-            by_text = {texts[i]: v for i, v in zip(batch.texts, batch.values, strict=True)}
-            finite = {text: reward for text, reward in by_text.items() if math.isfinite(reward)}
+            details = batch.details or [None] * len(batch.texts)
+            by_text = {
+                texts[i]: Computed(value, detail)
+                for i, value, detail in zip(batch.texts, batch.values, details, strict=True)
+            }
+            finite = {text: one for text, one in by_text.items() if math.isfinite(one.reward)}
             if store is not None:
-                self._store(store, {text.identity: reward for text, reward in finite.items()})
-            for text, reward in finite.items():
-                yield from self._hand_out(text, places[text], reward)
-            for text, reward in by_text.items():
+                self._store(store, {text.identity: one for text, one in finite.items()})
+            for text, one in finite.items():
+                yield from self._hand_out(text, places[text], one)
+            for text, one in by_text.items():
+                reward = one.reward
                 if math.isnan(reward) and self._scoring.keeps_unreadable:
-                    yield from self._hand_out(text, places[text], reward)
+                    yield from self._hand_out(text, places[text], one)
                 elif text not in finite:
                     index = places[text][0]
                     raise _not_finite(index, self._completions[index], reward)
 
-    def _store(self, store: ScoreStore, rewards: Mapping[bytes, float]) -> None:
+    def _store(self, store: ScoreStore, rewards: Mapping[bytes, Computed]) -> None:
         """Stores rewards; where that fails the run goes on, and the next batch takes them along."""
         failed_before = bool(self._not_stored)
         self._not_stored.update(rewards)
         try:
-            store.add(self._not_stored)
+            details = {i: json.dumps(c.details) for i, c in self._not_stored.items() if c.details}
+            # First: a reward is taken from the store only with all that belongs to it.
+            if details:
+                store.add_details(details)
+            store.add({identity: one.reward for identity, one in self._not_stored.items()})
         except ScoreStoreError as error:
             if not failed_before:
                 logger.warning("%s The run goes on without it, and tries again.", error)
@@ -159,26 +169,30 @@ class RewardStream:
             yield batch
 
     def _hand_out(
-        self, text: Tokens, indices: Sequence[int], reward: float
+        self, text: Tokens, indices: Sequence[int], one: Computed
     ) -> Iterator[tuple[int, Any]]:
         judged = self._scoring.judged
-        found = self._found[indices[0]] = reward if judged is None else judged(text, reward)
+        found = self._found[indices[0]] = one.reward if judged is None else judged(text, one)
         for index in indices:
             yield index, found
 
-    def _stored(self, texts: Iterable[Tokens]) -> dict[Tokens, float]:
+    def _stored(self, texts: Iterable[Tokens]) -> dict[Tokens, Computed]:
         """The rewards that the score store holds, if there is one."""
         store = self._scoring.store()
         if store is None:
             return {}
         by_identity = {tokens.identity: tokens for tokens in texts}
-        found = self._scoring.stored(store, list(by_identity))
+        if self._scoring.stored is None:
+            rewards = store.find(list(by_identity))
+            found = {identity: Computed(reward) for identity, reward in rewards.items()}
+        else:
+            found = self._scoring.stored(store, list(by_identity))
         # A judge is asked many times; how many there were in all is in the counts.
         if not self._counts.has_asked_store:
             logger.info(FOUND_IN_STORE, store.path, len(found), len(by_identity))
         self._counts.add_stored(len(found))
         self._counts.note_damaged(store.damaged)
-        return {by_identity[identity]: reward for identity, reward in found.items()}
+        return {by_identity[identity]: one for identity, one in found.items()}
 
 
 def _quoted(text: str) -> str:

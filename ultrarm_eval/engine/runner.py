@@ -15,6 +15,9 @@ from ultrarm_eval.text_format.tokens import Tokens
 class Runner(Protocol):
     """A loaded model, and how it is run on its device.
 
+    Where the model gives several numbers of a text, what is said of shapes here has one more
+    dimension.
+
     Attributes:
         written: Tokens that it wrote so far, beside reading texts.
     """
@@ -38,8 +41,8 @@ class Runner(Protocol):
         """Rewards of a text that ends after each of its tokens, in one pass, shape (tokens,)."""
         ...
 
-    def score_alone(self, text: Tokens) -> float:
-        """The reward of a text in a forward pass of its own, the plain way."""
+    def score_alone(self, text: Tokens) -> torch.Tensor:
+        """The reward of a text in a forward pass of its own, the plain way, shape ()."""
         ...
 
 
@@ -59,9 +62,9 @@ class PaddedRunner:
             "alone: use batching=padded."
         )
 
-    def score_alone(self, text: Tokens) -> float:
+    def score_alone(self, text: Tokens) -> torch.Tensor:
         """See `Runner.score_alone`."""
-        return float(self.score_padded([text])[0])
+        return self.score_padded([text])[0]
 
     def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
         """See `Runner.score_padded`."""

@@ -183,16 +183,16 @@ class ScoreStore:
         # SQLite has no negative zero.
         self._insert("rewards", {ids: float(reward) + 0.0 for ids, reward in rewards.items()})
 
-    def add_critique(self, text: bytes, critique: str) -> None:
-        """Stores what a judge wrote about a text.
+    def add_details(self, details: Mapping[bytes, str]) -> None:
+        """Stores by text what rewards were made of, such as what a judge wrote.
 
         Raises:
             ScoreStoreError: It cannot be written.
         """
-        self._insert("critiques", {text: critique})
+        self._insert("critiques", details)
 
-    def find_critiques(self, texts: Sequence[bytes]) -> dict[bytes, str]:
-        """What a judge wrote about texts, where it is stored.
+    def find_details(self, texts: Sequence[bytes]) -> dict[bytes, str]:
+        """What the rewards of texts were made of, where it is stored.
 
         Raises:
             ScoreStoreError: The file cannot be read.

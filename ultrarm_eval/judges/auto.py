@@ -6,26 +6,18 @@ A refusal names a judge only where that judge takes the checkpoint, so that no a
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
-from ultrarm_eval.checkpoints.architecture import (
-    CLASS_ENDING,
-    EURUS,
-    ULTRARM,
-    Architecture,
-    CausalLanguageModel,
-    SequenceClassification,
-)
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint, read_config
-from ultrarm_eval.checkpoints.files import fetcher
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.sequence_classification import labels
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
-from ultrarm_eval.checkpoints.weights import survey_weights
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError, PluginError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import make_judge
@@ -33,16 +25,9 @@ from ultrarm_eval.plugins import registry
 
 logger = logging.getLogger(__name__)
 
-_REGRESSION_HEAD = "regression_head.weight"
-_HEADS = (_REGRESSION_HEAD, "score.weight", "classifier.weight", "lm_head.weight")
-_EURUS, _CLASSIFIER, _LANGUAGE_MODEL = "eurus", "sequence-classification", "likelihood"
-_BY_BACKBONE = {"llama": DEFAULT_JUDGE, "mistral": _EURUS}
-_ARCHITECTURES: dict[str, Architecture] = {
-    DEFAULT_JUDGE: ULTRARM,
-    _EURUS: EURUS,
-    _CLASSIFIER: SequenceClassification(),
-    _LANGUAGE_MODEL: CausalLanguageModel(),
-}
+_HEADS = ("regression_head.weight", "score.weight", "classifier.weight", "lm_head.weight")
+_LANGUAGE_MODEL, _CLASSIFIER = "likelihood", "sequence-classification"
+_NAMED_HEAD = "value-head"
 
 
 def auto_judge(
@@ -59,9 +44,28 @@ def auto_judge(
         CheckpointError: No judge takes it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
-    judge = recognise(pretrained, revision)
-    logger.info("judge=%s: %s is one for judge=%s.", AUTO_JUDGE, pretrained, judge)
-    return make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
+    judge = judge_for(pretrained, revision, settings)
+    made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
+    architecture: Architecture | None = getattr(made, "architecture", None)
+    if architecture is not None:
+        logger.info(
+            "judge=%s: %s is %s (judge=%s); the reward is %s.",
+            AUTO_JUDGE,
+            pretrained,
+            architecture.known_as,
+            judge,
+            architecture.reading,
+        )
+    return made
+
+
+def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
+    """The name of the judge that takes a checkpoint, given what the user set.
+
+    Raises:
+        CheckpointError: None does, or the checkpoint cannot be reached.
+    """
+    return _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
 
 
 def recognise(pretrained: str, revision: str | None = None) -> str:
@@ -70,39 +74,64 @@ def recognise(pretrained: str, revision: str | None = None) -> str:
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    name = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
-    fetch = fetcher(name, revision)
-    _, config = read_config(name, fetch)
-    classes = [str(one) for one in config.get("architectures") or []]
-    if any(one.endswith(CLASS_ENDING) for one in classes) and not what_is_not_read(config, ()):
-        return _CLASSIFIER
-    keys = survey_weights(name, fetch).keys
-    refuse_adapter_weights(name, keys)
-    judge = None if what_is_not_read(config, keys) else _by_weights(config, keys)
-    if judge is None:
-        raise CheckpointError(_unrecognised(name, config, keys))
-    return judge
+    survey = survey_of(pretrained, revision)
+    judges = recognised(survey)
+    if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
+        judges = []
+    if not judges:
+        raise CheckpointError(_unrecognised(survey))
+    if len(judges) > 1:
+        raise CheckpointError(
+            f"{pretrained}: several judges recognise this checkpoint: {', '.join(judges)}. Name "
+            "one by judge=NAME."
+        )
+    return judges[0]
 
 
-def _by_weights(config: Mapping[str, Any], keys: Collection[str]) -> str | None:
-    if _REGRESSION_HEAD in keys:
-        return _BY_BACKBONE.get(str(config.get("model_type")))
-    if not config.get("architectures") and "score.weight" in keys and _labels(config) == 1:
-        return _CLASSIFIER
-    return None
+def recognised(survey: Survey) -> list[str]:
+    """The judges that recognise a checkpoint; of those, the ones that know it best.
+
+    Args:
+        survey: Its small files.
+    """
+    found = {name: one for name, one in architectures().items() if one.recognises(survey)}
+    return [name for name, one in found.items() if not one.is_general] or list(found)
 
 
-def _labels(config: Mapping[str, Any]) -> int | None:
-    labels = config.get("num_labels", len(config.get("id2label") or ()))
-    return int(labels) if labels else None
+def architectures() -> dict[str, Architecture]:
+    """The kinds of checkpoint that registered judges take, by judge.
+
+    A judge of another package that cannot be imported is left out, with a warning.
+    """
+    plugins = registry()
+    found: dict[str, Architecture] = {}
+    for name in plugins.judges:
+        try:
+            architecture = getattr(plugins.judge(name), "architecture", None)
+        except PluginError as error:
+            logger.warning("judge=%s is left out of judge=%s: %s", name, AUTO_JUDGE, error)
+            continue
+        if isinstance(architecture, Architecture):
+            found[name] = architecture
+    return found
 
 
-def _unrecognised(name: str, config: Mapping[str, Any], keys: Collection[str]) -> str:
+def survey_of(pretrained: str, revision: str | None = None) -> Survey:
+    """A checkpoint's small files, also the demo's.
+
+    Raises:
+        CheckpointError: See `ultrarm_eval.checkpoints.survey`.
+    """
+    return Survey(str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained, revision)
+
+
+def _unrecognised(survey: Survey) -> str:
+    name, config, keys = survey.name, survey.values, survey.keys
     heads = [head for head in _HEADS if head in keys]
     found = {
         "model_type": config.get("model_type"),
         "architectures": config.get("architectures"),
-        "num_labels": _labels(config),
+        "num_labels": labels(config),
         "heads among its weights": heads or None,
     }
     plugins = registry()
@@ -113,7 +142,7 @@ def _unrecognised(name: str, config: Mapping[str, Any], keys: Collection[str]) -
     return (
         f"{name}: judge={AUTO_JUDGE} does not recognise this checkpoint. Found: "
         f"{', '.join(f'{key} {value}' for key, value in found.items())}. "
-        f"{advice(name, config, keys)}{by_others}"
+        f"{advice(survey)}{by_others}"
     )
 
 
@@ -123,8 +152,7 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
     The default judge says best what is wrong with a checkpoint that cannot be reached.
     """
     try:
-        name = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
-        read_config(name, fetcher(name, revision))
+        survey_of(pretrained, revision)
     except (CheckpointError, ConfigurationError):
         return DEFAULT_JUDGE
     return AUTO_JUDGE
@@ -146,43 +174,39 @@ def open_for(
     try:
         return open_checkpoint(name, revision, *([] if architecture is None else [architecture]))
     except OtherKindError as error:
-        name = str(Path(name).expanduser()) if Path(name).expanduser().is_dir() else name
-        fetch = fetcher(name, revision)
-        _, values = read_config(name, fetch)
-        said = advice(name, values, survey_weights(name, fetch).keys)
-        raise CheckpointError(f"{error} {said}") from error
+        raise CheckpointError(f"{error} {advice(Survey(name, revision))}") from error
 
 
-def takers(name: str, values: Mapping[str, Any], keys: Collection[str]) -> list[str]:
-    """The judges of this package that take a checkpoint, `likelihood` for all of language models.
+def takers(survey: Survey) -> list[str]:
+    """The judges that take a checkpoint, `likelihood` for all of language models.
 
     Args:
-        name: The checkpoint.
-        values: What its config.json says.
-        keys: The names of its weights.
+        survey: Its small files.
     """
-    found = []
-    for judge, architecture in _ARCHITECTURES.items():
+    found: dict[int, str] = {}
+    for judge, architecture in architectures().items():
+        if isinstance(architecture, CausalLanguageModel) and judge != _LANGUAGE_MODEL:
+            continue
         try:
-            built(name, described(name, values, architecture), values, keys, architecture)
+            built(described(survey, architecture), survey, architecture)
         except CheckpointError:
             continue
-        found.append(judge)
-    return found
+        found.setdefault(id(architecture), judge)
+    return sorted(found.values(), key=lambda judge: judge == _LANGUAGE_MODEL)
 
 
-def advice(name: str, values: Mapping[str, Any], keys: Collection[str]) -> str:
+def advice(survey: Survey) -> str:
     """What a checkpoint is, and which judge takes it, in sentences.
 
     Args:
-        name: The checkpoint.
-        values: What its config.json says.
-        keys: The names of its weights.
+        survey: Its small files.
     """
+    name, values, keys = survey.name, survey.values, survey.keys
+    judges = recognised(survey)
     unread = what_is_not_read(values, keys)
-    if unread is not None:
+    if judges in ([], [_CLASSIFIER]) and unread is not None:
         return f"This is {unread}. No judge here reads it yet."
-    judges = takers(name, values, keys)
+    judges = judges or takers(survey)
     if judges and judges != [_LANGUAGE_MODEL]:
         return f"judge={judges[0]} takes this checkpoint."
     if not judges and "lm_head.weight" in keys and not any(head in keys for head in _HEADS[:-1]):

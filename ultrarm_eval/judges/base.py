@@ -43,8 +43,9 @@ class Judgement:
         return math.nan if self.value is None else self.value
 
     def told(self) -> dict[str, Any]:
-        """What was written, as results hold it; nothing for a judge that writes nothing."""
-        return {"critiques": list(self.explanation), **self.extra} if self.explanation else {}
+        """What was written and what stands beside the reward, as results hold it."""
+        written = {"critiques": list(self.explanation)} if self.explanation else {}
+        return {**written, **self.extra}
 
 
 @runtime_checkable

@@ -14,10 +14,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.engine import Capabilities, Computed
 from ultrarm_eval.engine.generation_runner import GenerationRunner, Sampling
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_rewards import TokenRewards
@@ -58,6 +58,19 @@ class CritiqueJudge(CheckpointJudge):
     architecture = CausalLanguageModel()
     default_template = CHAT_TEMPLATE
     default_checkpoint = "openbmb/UltraCM-13b"
+
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"{super().takes()} that writes critiques; `template=FILE.jinja` is its prompt"
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the mean of the readable overall scores of 1 to 10 that it writes; answers without "
+            "one are left out and counted, and critiques are in the samples under `judged`"
+        )
 
     def make_head(self, loaded: LoadedTokenizer) -> WrittenScore:
         """See `CheckpointJudge.make_head`."""
@@ -160,15 +173,16 @@ class WrittenScore(LanguageModelHead):
         model = self.load(self.checkpoint, computing)
         return GenerationRunner(model, self._tokenizer, self._sampling, self._read)
 
-    def judgement(self, text: Tokens, reward: float) -> Judgement:
+    def judgement(self, text: Tokens, computed: Computed) -> Judgement:
         """See `RewardHead.judgement`."""
         return self._written[text.identity]
 
-    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
+    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
         """See `RewardHead.stored`: only those with the critiques that they were read from."""
-        written = store.find_critiques(texts)
+        written = store.find_details(texts)
         self._written.update((text, _from_json(line)) for text, line in written.items())
-        return {text: reward for text, reward in store.find(texts).items() if text in written}
+        rewards = store.find(texts)
+        return {text: Computed(reward) for text, reward in rewards.items() if text in written}
 
     def _read(self, text: Tokens, written: tuple[str, ...]) -> float:
         """The reward of a text; what was written is kept."""
@@ -176,7 +190,7 @@ class WrittenScore(LanguageModelHead):
         store = self._store()
         try:
             if store is not None:
-                store.add_critique(text.identity, _as_json(judgement))
+                store.add_details({text.identity: _as_json(judgement)})
         except ScoreStoreError as error:
             # The run has it; a later one writes it anew.
             logger.warning("%s The run goes on without it.", error)

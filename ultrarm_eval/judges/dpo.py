@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
@@ -33,6 +33,19 @@ class PreferenceJudge(CheckpointJudge):
     given: PreferenceSettings
     architecture = CausalLanguageModel()
     default_template = CHAT_TEMPLATE
+
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            f"{super().takes()}, with `reference=DIR`, whose vocabulary may lack or add special "
+            "tokens that no text uses"
+        )
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return "beta times the difference of summed log-likelihoods to the reference"
 
     def open_others(self) -> dict[str, Checkpoint]:
         """See `CheckpointJudge.open_others`."""

@@ -10,7 +10,7 @@ The card's printed example writes ``[\INST]`` with a backslash; `eurus-card` giv
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import EURUS
+from ultrarm_eval.checkpoints.scalar_decoder import EURUS
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
@@ -24,6 +24,11 @@ class EurusJudge(CheckpointJudge):
     default_template = "mistral"
     default_checkpoint = "openbmb/Eurus-RM-7b"
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"a Mistral with `regression_head.weight`: {super().takes()}"
+
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return DecoderHead(self.checkpoint, self.architecture.model_class)
+        return DecoderHead(self.checkpoint)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import CausalLanguageModel
+from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.likelihood_runner import LikelihoodRunner
@@ -27,6 +27,14 @@ class LikelihoodJudge(CheckpointJudge):
     given: LikelihoodSettings
     architecture = CausalLanguageModel()
     default_template = CHAT_TEMPLATE
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the mean or summed log-likelihood of the completion and what the template writes "
+            "behind it"
+        )
 
     def make_head(self, loaded: LoadedTokenizer) -> Likelihood:
         """See `CheckpointJudge.make_head`."""

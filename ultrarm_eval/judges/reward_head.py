@@ -9,20 +9,22 @@ makes it in `make_head`.
 
 from __future__ import annotations
 
+import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
 from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching, why_alone, why_no_rows
 from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
-from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.engine import Capabilities, Computed
 from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
 from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.reads import Compose
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.errors import ConfigurationError
@@ -43,9 +45,13 @@ class RewardHead(ABC):
     Attributes:
         checkpoint: The checkpoint.
         may_lack: Whether a text may stay without a reward.
+        compose: Makes the reward of a text, and the details that stand beside it in results, of
+            what the network gives at the tokens that its encoder names (`Tokens.reads`); None
+            where the network gives the reward itself, at the last token.
     """
 
     may_lack = False
+    compose: Compose | None = None
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Takes the checkpoint; its weights are not loaded."""
@@ -97,38 +103,40 @@ class RewardHead(ABC):
         """Numbers the network gives for a token, where that is what takes memory."""
         return 0
 
-    def judgement(self, _: Tokens, reward: float) -> Judgement:
-        """What is said of a text."""
-        return Judgement(reward)
+    def judgement(self, _: Tokens, computed: Computed) -> Judgement:
+        """What is said of a text; details that are a mapping stand beside the reward."""
+        return Judgement(computed.reward, extra=computed.details or {})
 
-    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, float]:
-        """The rewards that a store holds, by the identities of the texts."""
-        return store.find(texts)
+    def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
+        """What a store holds, by the identities of the texts."""
+        rewards = store.find(texts)
+        if self.compose is None:
+            return {text: Computed(reward) for text, reward in rewards.items()}
+        details = {text: json.loads(line) for text, line in store.find_details(texts).items()}
+        return {t: Computed(rewards[t], details[t]) for t in rewards.keys() & details.keys()}
 
 
 class DecoderHead(RewardHead):
-    """A linear layer behind a decoder of Llama's make, read at a text's last token."""
+    """A head behind a decoder, read at a text's last token."""
 
-    def __init__(
-        self,
-        checkpoint: Checkpoint,
-        model_class: type[DecoderRewardModel],
-        **encoding: Any,
-    ) -> None:
+    def __init__(self, checkpoint: Checkpoint, **encoding: Any) -> None:
         """Takes the checkpoint.
 
         Args:
-            checkpoint: The checkpoint.
-            model_class: The network's class.
+            checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
             **encoding: Further options of the encoder.
         """
         super().__init__(checkpoint)
-        self._model_class, self._encoding = model_class, encoding
+        self._encoding = encoding
+
+    @property
+    def _is_of_llamas_make(self) -> bool:
+        return self.checkpoint.config.model_type in DECODER_FAMILIES
 
     def capabilities(self) -> Capabilities:
         """See `RewardHead.capabilities`."""
         # Else what is computed of a token depends on the length, or on what follows it.
-        in_one_pass = why_alone(self.checkpoint.config) is None
+        in_one_pass = why_alone(self.checkpoint.config) is None and self.compose is None
         return Capabilities(token_rewards=in_one_pass)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
@@ -139,6 +147,16 @@ class DecoderHead(RewardHead):
         """See `RewardHead.batching`."""
         config = self.checkpoint.config
         obstacle = why_no_rows(config, max_length)
+        if not self._is_of_llamas_make:
+            obstacle = (
+                f"rows without padding are exact for {', '.join(DECODER_FAMILIES)} models, and "
+                f"this is a {config.model_type} model"
+            )
+        if obstacle is not None and computing.compiled and not self._is_of_llamas_make:
+            raise ConfigurationError(
+                f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a "
+                f"{config.model_type} model. Leave it out."
+            )
         if obstacle is None:
             return resolve_batching(requested, config, computing.attention)
         if requested not in (AUTO, PADDED):
@@ -153,7 +171,7 @@ class DecoderHead(RewardHead):
         """See `RewardHead.runner`."""
         model = load_decoder(
             self.checkpoint,
-            self._model_class,
+            cast(type[DecoderRewardModel], type(self.checkpoint.network)),
             computing.dtype,
             computing.device,
             parallelize=computing.parallelize,

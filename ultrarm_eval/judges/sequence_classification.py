@@ -11,9 +11,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import HEAD, SequenceClassification
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES
+from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
@@ -47,28 +47,30 @@ class SequenceClassificationJudge(CheckpointJudge):
     architecture = SequenceClassification()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            "`AutoModelForSequenceClassification` with one label: Skywork-Reward, OpenAssistant, "
+            "many of RewardBench's board; template `chat`, for encoders `pair` (prompt and "
+            "completion as the tokenizer writes two texts, with its token types)"
+        )
+
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
         """See `CheckpointJudge.make_head`."""
         family = self.checkpoint.config.model_type
         if family in DECODER_FAMILIES:
-            return DecoderLogit(self.checkpoint, family)
+            return DecoderLogit(self.checkpoint)
         return Logit(self.checkpoint, loaded.tokenizer)
 
 
 class DecoderLogit(DecoderHead):
     """The logit of a decoder that is run over rows without padding."""
 
-    def __init__(self, checkpoint: Checkpoint, family: str) -> None:
-        """Takes the checkpoint.
-
-        Args:
-            checkpoint: The checkpoint.
-            family: Its family, one of `DECODER_FAMILIES`.
-        """
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Takes the checkpoint; its family is one of `DECODER_FAMILIES`."""
         unread = checkpoint.config.pad_token_id
-        super().__init__(
-            checkpoint, decoder_class(family, HEAD), closes_texts=True, unread_id=unread
-        )
+        super().__init__(checkpoint, closes_texts=True, unread_id=unread)
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""

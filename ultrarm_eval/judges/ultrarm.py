@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ultrarm_eval.checkpoints.architecture import ULTRARM
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
@@ -18,6 +18,11 @@ class UltraRMJudge(CheckpointJudge):
     default_template = DEFAULT_TEMPLATE
     default_checkpoint = DEFAULT_CHECKPOINT
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"a Llama with `regression_head.weight`: {super().takes()}"
+
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return DecoderHead(self.checkpoint, self.architecture.model_class)
+        return DecoderHead(self.checkpoint)

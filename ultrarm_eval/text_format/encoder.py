@@ -66,6 +66,7 @@ class TextEncoder:
         eos_id: int | None = None,
         closes_texts: bool = False,
         unread_id: int | None = None,
+        final_id: int | None = None,
     ) -> None:
         """Prepares the tokenizer.
 
@@ -81,6 +82,8 @@ class TextEncoder:
             closes_texts: Whether the token that the tokenizer puts behind a text by itself, if it
                 has one, follows what a template without special tokens writes.
             unread_id: Left out at the end of a text, where the model does not read it.
+            final_id: Put behind every text, whatever was cut off before: the token that the model
+                is read at.
 
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
@@ -121,6 +124,7 @@ class TextEncoder:
         self.bos_id = self._tokens.bos_id
         self.closing_id = closing_id(backend) if closes_texts else None
         self.unread_id = unread_id
+        self._final = [] if final_id is None else [final_id]
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
         if template.append_eos and self._eos is None:
             raise ConfigurationError(
@@ -132,7 +136,7 @@ class TextEncoder:
         self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
         # A template that cannot be rendered, or ignores what it is given, is found now.
         check_template(template, self._rendered)
-        if max_length < 2 + template.append_eos:
+        if max_length < 2 + template.append_eos + len(self._final):
             raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
@@ -319,7 +323,17 @@ class TextEncoder:
                 f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
-        return EncodedText(Tokens.of(ids), truncated, spells, remarks)
+        tokens = Tokens.of(ids, reads=self._reads(ids, position))
+        return EncodedText(tokens, truncated, spells, remarks)
+
+    def _reads(self, ids: Sequence[int], number: int) -> tuple[int, ...]:
+        """Where a network is read in a text; nothing for the last token alone.
+
+        Args:
+            ids: The text's ids, as the network gets them.
+            number: What messages call the text.
+        """
+        return ()
 
     def _most_tokens(self) -> int | None:
         """How many tokens are kept; all if None."""
@@ -334,9 +348,10 @@ class TextEncoder:
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
-            return [self._eos]
+            return [self._eos, *self._final]
         closed = template.writes_special_tokens or ids[-1:] == [self.closing_id]
-        return [] if closed or self.closing_id is None else [self.closing_id]
+        closing = [] if closed or self.closing_id is None else [self.closing_id]
+        return closing + self._final
 
     def _read_part(self, ids: list[int]) -> list[int]:
         stop = len(ids)

@@ -20,15 +20,18 @@ class Tokens:
         packed: The token ids, four bytes each in the machine's order.
         start: Index of the first token of the completion, for judges that read its tokens alone;
             of the second text, for models that tell two apart. None where nobody asks for it.
+        reads: Indices of the tokens at which the network is read, ascending; the last token alone
+            if empty.
     """
 
     packed: bytes
     start: int | None = None
+    reads: tuple[int, ...] = ()
 
     @classmethod
-    def of(cls, ids: Iterable[int], start: int | None = None) -> Tokens:
+    def of(cls, ids: Iterable[int], start: int | None = None, reads: Iterable[int] = ()) -> Tokens:
         """Packs token ids."""
-        return cls(array("i", ids).tobytes(), start)
+        return cls(array("i", ids).tobytes(), start, tuple(reads))
 
     @property
     def ids(self) -> TokenIds:
@@ -39,9 +42,18 @@ class Tokens:
     def identity(self) -> bytes:
         """What a score store knows the text by."""
         # The place before the ids: the files of earlier versions have it there.
-        return (
-            self.packed if self.start is None else array("i", [self.start]).tobytes() + self.packed
-        )
+        places = [] if self.start is None else [self.start]
+        if self.reads:
+            places += [*self.reads, len(self.reads)]
+        return array("i", places).tobytes() + self.packed
+
+    def prefixes(self) -> list[Tokens]:
+        """The texts that end with each of the tokens at which the network is read.
+
+        A causal network gives of them what it gives of the whole text at these tokens.
+        """
+        size = array("i").itemsize
+        return [Tokens(self.packed[: (at + 1) * size]) for at in self.reads]
 
     def __iter__(self) -> Iterator[int]:
         """The token ids as numbers."""

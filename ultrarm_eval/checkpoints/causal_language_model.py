@@ -1,0 +1,89 @@
+"""Causal language models of transformers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.architecture import Architecture, class_names
+from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+_REWARD_CLASS = re.compile("Reward|ForSequenceClassification")
+_REWARD_HEADS = ("score.weight", "regression_head.weight")
+
+
+class CausalLanguageModel(Architecture):
+    """A causal language model of a family that transformers knows."""
+
+    known_as = "a causal language model"
+    reading = "what it says of the completion's tokens"
+
+    def read_config(self, survey: Survey) -> Any:
+        """See `Architecture.read_config`."""
+        name, values = survey.name, survey.values
+        from transformers import CONFIG_MAPPING
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CLASSES,
+        )
+
+        model_type = values.get("model_type")
+        if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
+            raise OtherKindError(
+                f"{name}: its config.json describes a {model_type!r} model, and transformers has "
+                "no causal language model of that family; code that comes with a checkpoint is "
+                "never executed."
+            )
+        of_rewards = [str(one) for one in values.get("architectures") or ()]
+        of_rewards = [one for one in of_rewards if _REWARD_CLASS.search(one)]
+        if of_rewards:
+            raise OtherKindError(
+                f"{name}: this is a reward model and no language model: its config.json names the "
+                f"class {of_rewards[0]}."
+            )
+        refuse_own_code(
+            name,
+            values,
+            own_classes=class_names(CLASSES[model_type]),
+            auto_class="AutoModelForCausalLM",
+        )
+        config = CONFIG_MAPPING[model_type].from_dict(dict(values))
+        if config.get_text_config() is not config:
+            raise CheckpointError(
+                f"{name}: this is a model of texts and other things ({model_type}); this judge "
+                "takes models of texts alone."
+            )
+        if _sees_what_follows(config):
+            raise CheckpointError(
+                f"{name}: this {model_type} model sees the whole text at each token (its "
+                "config.json: is_decoder, is_causal, use_bidirectional_attention), the token that "
+                "it would predict as well: its likelihoods would say nothing. Give a causal "
+                "language model."
+            )
+        return config
+
+    def require_weights(self, survey: Survey, network: nn.Module) -> None:
+        """See `Architecture.require_weights`."""
+        if any(head in survey.keys for head in _REWARD_HEADS):
+            raise OtherKindError(f"{survey.name}: this is a reward model and no language model.")
+
+    def network(self, config: Any, survey: Survey) -> nn.Module:
+        """See `Architecture.network`."""
+        from transformers import AutoModelForCausalLM
+
+        model: nn.Module = AutoModelForCausalLM.from_config(config)
+        return model
+
+
+def _sees_what_follows(config: Any) -> bool:
+    """Whether attention goes in both directions; transformers makes causal models of encoders."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as ENCODERS
+
+    if config.model_type in ENCODERS and not getattr(config, "is_encoder_decoder", False):
+        # XLM's configuration calls it causal.
+        return not (getattr(config, "is_decoder", False) or getattr(config, "causal", False))
+    is_causal = getattr(config, "is_causal", True) is not False
+    return not is_causal or bool(getattr(config, "use_bidirectional_attention", False))

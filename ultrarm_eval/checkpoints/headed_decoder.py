@@ -1,0 +1,148 @@
+"""A decoder of transformers with a head of another make behind it, whatever its weights' names."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, ClassVar
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.architecture import Architecture, class_names
+from ultrarm_eval.checkpoints.decoder_reward_model import REWARD_HEAD, headed_class
+from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed_keys
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+#: Shapes of a head's weights, by their names in it.
+Shapes = Mapping[str, tuple[int, ...]]
+_BODY = "model."
+
+
+class HeadedDecoder(Architecture):
+    """A kind of checkpoint with a body of transformers and a head that transformers has not.
+
+    A subclass says how the kind is called in config.json, which stored weights the head's are, and
+    what head it is. The head reads the hidden states behind the body's final norm in float32.
+
+    Attributes:
+        classes: The classes that config.json names, and the classes of the code that comes along:
+            what they compute is what is computed here; the code itself is never executed.
+        families: The families of the body, transformers' names; any decoder's if empty.
+        body: How the names of the body's weights begin in the files.
+    """
+
+    classes: ClassVar[frozenset[str]]
+    families: ClassVar[frozenset[str]] = frozenset()
+    body: ClassVar[str] = _BODY
+
+    @abstractmethod
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """What the head's weights are made of, by their names in the head.
+
+        Args:
+            survey: The checkpoint's small files.
+        """
+
+    @abstractmethod
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """The head: float32, from hidden states (..., hidden size) to numbers (..., width).
+
+        Args:
+            shapes: The shapes of its weights that are stored as they are.
+            config: The configuration of the body.
+
+        Raises:
+            CheckpointError: The shapes are not those of such a head.
+        """
+
+    def recognises(self, survey: Survey) -> bool:
+        """See `Architecture.recognises`; by the class that config.json names."""
+        return any(one in self.classes for one in survey.classes)
+
+    def read_config(self, survey: Survey) -> Any:
+        """See `Architecture.read_config`."""
+        from transformers import CONFIG_MAPPING
+        from transformers.models.auto.modeling_auto import (
+            MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+            MODEL_MAPPING_NAMES,
+        )
+
+        values = self.body_values(survey)
+        model_type = str(values.get("model_type") or "")
+        is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+        if not is_decoder or (self.families and model_type not in self.families):
+            known = f" ({', '.join(sorted(self.families))})" if self.families else ""
+            raise OtherKindError(
+                f"{survey.name}: its config.json describes a {model_type!r} model; {self.known_as} "
+                f"has the body of a decoder of transformers{known}."
+            )
+        stock = {
+            name
+            for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES)
+            for name in class_names(mapping.get(model_type))
+        }
+        refuse_own_code(
+            survey.name,
+            survey.values,
+            own_classes=self.classes | stock,
+            auto_class="AutoModel",
+            is_known_code=True,
+        )
+        return CONFIG_MAPPING[model_type].from_dict(dict(values))
+
+    def body_values(self, survey: Survey) -> Mapping[str, Any]:
+        """What config.json says of the body, in transformers' words."""
+        return survey.values
+
+    def weight_map(self, config: Any, survey: Survey) -> WeightMap:
+        """See `Architecture.weight_map`."""
+        self._require_head(survey)
+        head = {
+            f"{REWARD_HEAD}.{name}": source for name, source in self.head_weights(survey).items()
+        }
+        return {**self.body_weights(config, survey), **head}
+
+    def body_weights(self, config: Any, survey: Survey) -> WeightMap:
+        """What the body's weights are made of, by the network's names.
+
+        Args:
+            config: The configuration of the body.
+            survey: The checkpoint's small files.
+        """
+        return {
+            _BODY + key.removeprefix(self.body): WeightSource.of(key)
+            for key in survey.keys
+            if key.startswith(self.body)
+        }
+
+    def network(self, config: Any, survey: Survey) -> nn.Module:
+        """See `Architecture.network`."""
+        shapes = {
+            name: shape
+            for name, source in self.head_weights(survey).items()
+            if source.make is None and (shape := survey.shape(source.keys[0])) is not None
+        }
+        return headed_class(config.model_type, partial(self.make_head, shapes))(config)
+
+    def require_weights(self, survey: Survey, network: nn.Module) -> None:
+        """See `Architecture.require_weights`."""
+        made = renamed_keys(self.weight_map(getattr(network, "config", None), survey), survey.keys)
+        lacking = sorted({name for name, _ in network.named_parameters()} - made)
+        if lacking:
+            raise CheckpointError(
+                f"{survey.name}: weights are missing and would be random: {len(lacking)}, among "
+                f"them {lacking[0]!r}."
+            )
+
+    def _require_head(self, survey: Survey) -> None:
+        sources = self.head_weights(survey).values()
+        keys = sorted({key for source in sources for key in source.keys} - survey.keys)
+        if keys or not sources:
+            named = ", ".join(map(repr, keys)) or "every weight of a head"
+            raise OtherKindError(
+                f"{survey.name}: the weights lack {named}, so its rewards would be random. "
+                f"{self.known_as} has them."
+            )

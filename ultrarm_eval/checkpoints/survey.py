@@ -1,0 +1,124 @@
+"""What a checkpoint's files say before anything heavy is read: config.json and weights' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from ultrarm_eval.checkpoints.adapters import refuse_adapter, refuse_adapter_weights
+from ultrarm_eval.checkpoints.fields import require_config_values
+from ultrarm_eval.checkpoints.files import Fetch, fetcher, read_json
+from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
+from ultrarm_eval.checkpoints.weights import (
+    PICKLE_FILE,
+    SAFETENSORS_FILE,
+    WeightFiles,
+    stored_weights,
+    survey_weights,
+)
+from ultrarm_eval.errors import CheckpointError
+
+
+class Survey:
+    """A checkpoint's small files.
+
+    Attributes:
+        name: The folder or hub id.
+        revision: The hub revision, as given.
+        is_folder: Whether it is a folder here.
+        fetch: How to get its files by name.
+        config_path: Where its config.json is.
+        values: What its config.json says.
+    """
+
+    def __init__(self, name: str, revision: str | None = None) -> None:
+        """Reads config.json.
+
+        Args:
+            name: A folder, or a hub id.
+            revision: Branch, tag or commit on the hub.
+
+        Raises:
+            CheckpointError: Not found, not reachable, an adapter, or a config.json with a value
+                that its field cannot have.
+        """
+        self.fetch: Fetch = fetcher(name, revision)
+        self.is_folder = Path(name).expanduser().is_dir()
+        self.name = str(Path(name).expanduser()) if self.is_folder else name
+        self.revision = revision
+        self.config_path, self.values = read_config(self.name, self.fetch)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes that config.json names (`architectures`)."""
+        return tuple(str(one) for one in self.values.get("architectures") or ())
+
+    @property
+    def model_type(self) -> str:
+        """The family that config.json names; empty if it names none."""
+        return str(self.values.get("model_type") or "")
+
+    @cached_property
+    def weights(self) -> WeightFiles:
+        """The weight files.
+
+        Raises:
+            CheckpointError: There are none, what says so is damaged, or they are an adapter's.
+        """
+        found = None if self.is_folder else weights_on_hub(self.name, self.revision)
+        if found is None:
+            found = survey_weights(self.name, self.fetch, is_folder=self.is_folder)
+        refuse_adapter_weights(self.name, found.keys)
+        return found
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The names of the weights."""
+        return self.weights.keys
+
+    def shape(self, key: str) -> tuple[int, ...] | None:
+        """The shape of a stored weight; None if there is none of that name.
+
+        Args:
+            key: Its name in the files. The file that has it is looked into.
+        """
+        if key not in self.keys:
+            return None
+        weights = self.weights
+        if weights.stored is not None:
+            return weights.stored[key].shape if key in weights.stored else None
+        index = f"{SAFETENSORS_FILE if weights.safetensors else PICKLE_FILE}.index.json"
+        index_path = self.fetch(index)
+        file = None if index_path is None else read_json(index_path)["weight_map"].get(key)
+        path = None if file is None else self.fetch(file)
+        if path is None:
+            raise CheckpointError(f"{self.name}: the index names no file that has {key!r}.")
+        found = self._stored_in(path)
+        return found[key].shape if key in found else None
+
+    def _stored_in(self, path: Path) -> Mapping[str, Any]:
+        cache: dict[Path, Any] = self.__dict__.setdefault("_looked_into", {})
+        if path not in cache:
+            cache[path] = stored_weights(self.name, path, safetensors=self.weights.safetensors)
+        return cache[path]  # type: ignore[no-any-return]
+
+
+def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
+    """A checkpoint's config.json: where it is, and what it says.
+
+    Args:
+        name: The checkpoint, for messages.
+        fetch: How to get its files.
+
+    Raises:
+        CheckpointError: There is none, it is an adapter's, or a value is none its field can have.
+    """
+    refuse_adapter(name, fetch)
+    path = fetch("config.json")
+    if path is None:
+        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
+    values = read_json(path)
+    require_config_values(name, values)
+    return path, values

@@ -1,0 +1,113 @@
+"""Reading single weights of a checkpoint, by the names that its network has for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from ultrarm_eval.checkpoints.files import Fetch, read_json
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.weight_map import WeightMap
+from ultrarm_eval.checkpoints.weights import (
+    PICKLE_FILE,
+    SAFETENSORS_FILE,
+    WeightFiles,
+    load_pickle,
+)
+from ultrarm_eval.errors import CheckpointError
+
+#: Parts the name of a further file from the name of a weight in it.
+IN_FILE = ":"
+
+
+class WeightReader:
+    """Reads weights one by one; nothing else of a file is loaded."""
+
+    def __init__(
+        self, name: str, weights: WeightFiles, fetch: Fetch, weight_map: WeightMap | None
+    ) -> None:
+        """Takes where they are.
+
+        Args:
+            name: The checkpoint, for messages.
+            weights: Its weight files.
+            fetch: How to get its files.
+            weight_map: How the network's weights are made of the stored ones; None where the
+                files have them by the network's names.
+        """
+        self._name, self._weights, self._fetch, self._map = name, weights, fetch, weight_map
+        self._pickles: dict[Path, dict[str, torch.Tensor]] = {}
+
+    def read(self, name: str) -> torch.Tensor:
+        """A weight of the network, in the dtype in which it is stored.
+
+        Args:
+            name: The network's name for it.
+
+        Raises:
+            CheckpointError: It is not there, or cannot be read.
+        """
+        source = None if self._map is None else self._map.get(name)
+        if source is None:
+            return self.stored(name)
+        parts = [self.stored(key) for key in source.keys]
+        if source.make is None:
+            return parts[0]
+        with as_checkpoint_error(f"{self._name}: {name} cannot be made of {source.keys}"):
+            return source.make(*parts)
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All weights of a network whose weights have sources, by the network's names.
+
+        Raises:
+            CheckpointError: One is not there, or cannot be read.
+        """
+        return {name: self.read(name) for name in self._map or ()}
+
+    def stored(self, key: str) -> torch.Tensor:
+        """A weight as it is stored.
+
+        Args:
+            key: Its name in the files; for one of a further file `FILE:NAME`.
+
+        Raises:
+            CheckpointError: It is not there, or cannot be read.
+        """
+        file, _, inner = key.rpartition(IN_FILE)
+        file = file or self._file_of(key)
+        path = self._fetch(file)
+        if path is None:
+            raise CheckpointError(
+                f"{self._name}: the weight {inner!r} is in {file}, and there is no such file."
+            )
+        if file.endswith(".safetensors"):
+            from safetensors import safe_open
+
+            with (
+                as_checkpoint_error(f"{path}: {inner} cannot be read"),
+                safe_open(path, framework="pt") as weights,
+            ):
+                return weights.get_tensor(inner)  # type: ignore[no-any-return]
+        if path not in self._pickles:
+            self._pickles[path] = load_pickle(path)
+        weight = self._pickles[path].get(inner)
+        if weight is None:
+            raise CheckpointError(f"{path}: {inner} should be here, and it is not.")
+        return weight
+
+    def _file_of(self, key: str) -> str:
+        if len(self._weights.files) == 1:
+            return self._weights.files[0]
+        file = self._shard_of.get(key)
+        if file is None:
+            raise CheckpointError(f"{self._name}: the index names no file that has {key!r}.")
+        return file
+
+    @cached_property
+    def _shard_of(self) -> Mapping[str, str]:
+        file = SAFETENSORS_FILE if self._weights.safetensors else PICKLE_FILE
+        path = self._fetch(f"{file}.index.json")
+        return {} if path is None else read_json(path)["weight_map"]

@@ -1,0 +1,25 @@
+"""Judges whose checkpoint is a decoder with a head that transformers has not."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.reward_head import DecoderHead
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE
+
+
+class HeadedJudge(CheckpointJudge):
+    """Scores texts with a decoder and a head of its own, read at the text's last token.
+
+    A kind that reads elsewhere, or is given other texts, has another head.
+    """
+
+    architecture: ClassVar[HeadedDecoder]
+    default_template = CHAT_TEMPLATE
+
+    def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
+        """See `CheckpointJudge.make_head`."""
+        return DecoderHead(self.checkpoint)

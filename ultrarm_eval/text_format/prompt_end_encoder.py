@@ -1,0 +1,50 @@
+"""Encoding for networks that are read where the prompt ends, and at the last token."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ultrarm_eval.errors import CheckpointError, ScoringError
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import Template
+
+
+class PromptEndEncoder(TextEncoder):
+    """Encodes texts, and finds where the last turn of the assistant begins."""
+
+    def __init__(
+        self, tokenizer: Any, template: Template, *, turn: str, name: str, **options: Any
+    ) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            turn: What the model's chat template writes between the prompt and the completion, from
+                the end of the prompt's turn on; special tokens by their names.
+            name: The checkpoint, for messages.
+            **options: As for `TextEncoder`.
+
+        Raises:
+            CheckpointError: The tokenizer lacks a special token of that.
+        """
+        super().__init__(tokenizer, template, **options)
+        self._turn = tokenizer.encode(turn, add_special_tokens=False)
+        self._named = turn
+        if tokenizer.decode(self._turn, skip_special_tokens=True) == turn:
+            raise CheckpointError(
+                f"{name}: its tokenizer has no special tokens for {turn!r}, which part the prompt "
+                "from the completion: it does not belong to these weights."
+            )
+
+    def _reads(self, ids: Sequence[int], number: int) -> tuple[int, ...]:
+        turn = self._turn
+        for start in range(len(ids) - len(turn) - 1, -1, -1):
+            if list(ids[start : start + len(turn)]) == turn:
+                return start, len(ids) - 1
+        raise ScoringError(
+            f"Text {number} does not have {self._named!r}, where this model reads the prompt: the "
+            "template writes no such turn, or the text is longer than max_length="
+            f"{self.max_length}, and that was cut off. Leave template out, or set a larger one."
+        )

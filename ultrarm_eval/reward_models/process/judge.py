@@ -52,6 +52,21 @@ class ProcessJudge(CheckpointJudge):
     architecture = AnyProcessModel()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            f"process reward models: {', '.join(one.known_as for one in PROCESS_MODELS.values())}"
+        )
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the minimum, the product, the last or the mean (`aggregate`) of the rewards of its "
+            f"steps; these are in the samples under `judged`, as `{STEP_REWARDS}`"
+        )
+
     def kind_of(self, source: str) -> ProcessModel:
         """See `CheckpointJudge.kind_of`."""
         if self.given.layout != AUTO:

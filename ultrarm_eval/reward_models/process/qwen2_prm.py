@@ -47,11 +47,8 @@ class Qwen2PRM(ProcessModel):
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        return {
-            INNER + key.removeprefix(_HEAD): WeightSource.of(key)
-            for key in survey.keys
-            if key.startswith(_HEAD)
-        }
+        layers = (f"{place}.{kind}" for place in (0, 2) for kind in ("weight", "bias"))
+        return {INNER + layer: WeightSource.of(_HEAD + layer) for layer in layers}
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""

@@ -23,28 +23,8 @@ JUDGES_TO_COME = {
     *("athene", "beaver", "grm", "inf-orm", "internlm2-reward", "ldl", "openrlhf"),
     *("qrm", "qwen2-reward", "starling", "token-logit", "urm"),
 }
-#: Read as a classifier though it is none, or none with this head.
-_READ_WRONGLY = {
-    "RLHFlow/RewardModel-Mistral-7B-for-DPA-v1",
-    "made-up/odin-gemma-2b",
-    "made-up/Llama-3-8B-merged-through-causal-lm",
-    "made-up/Llama-3-8B-with-the-head-of-another",
-    "made-up/Llama-3-8B-with-two-heads",
-    "made-up/Skywork-Reward-Llama-3.1-8B-GPTQ-all-linear",
-    "made-up/Qwen2-0.5B-Reward-with-unmerged-parts",
-    "made-up/llama-homonym",
-    "made-up/llama-homonym-elsewhere",
-    "made-up/llama-with-a-body-of-its-own",
-    "made-up/llama-with-a-configuration-of-its-own",
-    "made-up/qwen2-homonym",
-    "made-up/mistral-homonym",
-    "made-up/gemma2-without-a-class",
-    "made-up/llama-of-an-unknown-class",
-    "made-up/llama-that-says-it-is-mistral",
-}
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
-    *_READ_WRONGLY,
     "RLHFlow/pair-preference-model-LLaMA3-8B",
     "llm-blender/PairRM-hf",
     "mightbe/Better-PairRM",
@@ -63,9 +43,14 @@ ENTRIES_TO_COME = {
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",
     "made-up/dpo-lora",
+    "made-up/Skywork-Reward-Llama-3.1-8B-GPTQ-all-linear",
+    "Ray2333/GRM-llama3-8B-distill",
+    "made-up/gemma-3-4b-it-reward",
+    "made-up/Qwen3.5-4B-reward",
+    "made-up/Llama-3.2-1B-reward-single-label",
 }
 #: Read as something else in a folder of another name.
-RENAMED_TO_COME = {*_READ_WRONGLY, "Nexusflow/Starling-RM-34B", "infly/INF-ORM-Llama3.1-70B"}
+RENAMED_TO_COME: set[str] = set()
 _FAILURES = (AssertionError, CheckpointError, pytest.fail.Exception)
 
 

@@ -50,8 +50,6 @@ _NOT_READ = {
     "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
     "InternLM2ForRewardModel": "InternLM2's reward model",
     "Qwen2ForRewardModel": "a reward model with two layers behind the body (Qwen2.5-Math-RM)",
-    "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
-    "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
 }
 #: The same by the beginning of a weight's name.
 _NOT_READ_HEADS = {

@@ -22,6 +22,7 @@ from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import make_judge
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.settings import LAYOUTS
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,9 @@ def auto_judge(
     """
     judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
-    architecture: Architecture | None = getattr(made, "architecture", None)
+    # A judge that takes several kinds knows by its checkpoint which one this is.
+    told_by = getattr(made, "checkpoint", made)
+    architecture: Architecture | None = getattr(told_by, "architecture", None)
     if architecture is not None:
         logger.info(
             "judge=%s: %s is %s (judge=%s); the reward is %s.",
@@ -222,7 +225,13 @@ def advice(survey: Survey) -> str:
         heads = [head for head in _HEADS if head in keys]
         holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
         return f"It {holds}, and no judge here takes it."
-    if _is_called_reward_model(name, values):
+    if _is_called(name, values, "prm"):
+        return (
+            "By its weights this is a language model, and its name says that it is a process "
+            "reward model. Where it has one of the layouts that are read here, name it: "
+            f"judge=process with layout={'|'.join(LAYOUTS)}."
+        )
+    if _is_called(name, values, "reward"):
         return (
             "By its weights this is a language model, and its name says that it is a reward model: "
             "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
@@ -234,6 +243,7 @@ def advice(survey: Survey) -> str:
     )
 
 
-def _is_called_reward_model(name: str, values: Mapping[str, Any]) -> bool:
+def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:
+    """Whether a checkpoint's name, or the one in its config.json, has a word."""
     called = (name, values.get("_name_or_path") or "")
-    return any("reward" in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)
+    return any(word in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

@@ -90,7 +90,7 @@ class CheckpointJudge(TextJudge):
             )
         self.given = given
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(source, given.revision, self.architecture)
+        self.checkpoint = open_for(source, given.revision, self.kind_of(source))
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(
@@ -125,6 +125,17 @@ class CheckpointJudge(TextJudge):
         Args:
             loaded: The checkpoint's tokenizer.
         """
+
+    def kind_of(self, source: str) -> Architecture:
+        """The kind of a checkpoint, where a judge takes several.
+
+        Args:
+            source: The folder or hub id.
+
+        Raises:
+            CheckpointError: It is none of them.
+        """
+        return self.architecture
 
     def open_others(self) -> dict[str, Checkpoint]:
         """Opens further checkpoints that rewards depend on, by name."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 # Published kinds of reward models, by the judge that reads them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
+    "qrm": "qrm:QRMJudge",
 }
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 # Published kinds of reward models, by the judge that reads them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
+    "ldl": "ldl:LDLJudge",
     "qrm": "qrm:QRMJudge",
+    "urm": "urm:URMJudge",
 }
 
 

@@ -126,10 +126,9 @@ class Checkpoint:
         Raises:
             CheckpointError: There are such.
         """
-        if not self.safetensors:
-            for path in map(self.fetch, self.weights.files):
-                if path is not None:
-                    verify_checksums(self.name, path)
+        for path in map(self.fetch, self.weights.pickles):
+            if path is not None:
+                verify_checksums(self.name, path)
         self.require_read_and_fitting(look_into(self.name, self.weights, self.fetch))
         self.require_finite_head()
 
@@ -166,7 +165,8 @@ class Checkpoint:
         if self.commit:
             return self.commit
         small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
-        weights = [self.fetch(file) for file in sorted(self.weights.files)]
+        files = (*self.weights.files, *self.weights.further_files)
+        weights = [self.fetch(file) for file in sorted(files)]
         paths = [*small, *(path for path in weights if path is not None)]
         if None in weights:
             raise CheckpointError(f"{self.name}: a weight file disappeared.")
@@ -194,6 +194,7 @@ def open_checkpoint(
     """
     survey = Survey(name, revision)
     try:
+        survey = survey.with_files(architecture.further_files)
         config = described(survey, architecture)
         weight_map = architecture.weight_map(config, survey)
         network = built(config, survey, architecture)

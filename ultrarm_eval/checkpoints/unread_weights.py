@@ -44,7 +44,6 @@ _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 #: Reward models that no judge here reads, by the class that their config.json names.
 _NOT_READ = {
     "RewardModel": "a reward model of OpenRLHF",
-    "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
     "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
     "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
     "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",

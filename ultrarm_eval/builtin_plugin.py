@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
     "process": "process.judge:ProcessJudge",
+    "ldl": "ldl:LDLJudge",
+    "qrm": "qrm:QRMJudge",
+    "urm": "urm:URMJudge",
 }
 
 

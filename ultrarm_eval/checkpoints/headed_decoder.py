@@ -125,7 +125,10 @@ class HeadedDecoder(Architecture):
             for name, source in self.head_weights(survey).items()
             if source.make is None and (shape := survey.shape(source.keys[0])) is not None
         }
-        return headed_class(config.model_type, partial(self.make_head, shapes))(config)
+        try:
+            return headed_class(config.model_type, partial(self.make_head, shapes))(config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{survey.name}: {error}") from error
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""

@@ -195,7 +195,8 @@ def takers(survey: Survey) -> list[str]:
         if isinstance(architecture, CausalLanguageModel) and judge != _LANGUAGE_MODEL:
             continue
         try:
-            built(described(survey, architecture), survey, architecture)
+            whole = survey.with_files(architecture.further_files)
+            built(described(whole, architecture), whole, architecture)
         except CheckpointError:
             continue
         found.setdefault(id(architecture), judge)

@@ -62,6 +62,8 @@ class Tokens:
 
         A causal network gives of them what it gives of the whole text at these tokens.
         """
+        if not self.reads:
+            return [Tokens(self.packed)]
         size = array("i").itemsize
         return [Tokens(self.packed[: (at + 1) * size]) for at in self.reads]
 

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 # Published kinds of reward models, by the judge that reads them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
+    "athene": "athene:AtheneJudge",
+    "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
+    "openrlhf": "openrlhf:OpenRLHFJudge",
+    "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
 }
 
 

@@ -143,11 +143,11 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding."""
-        return self.model.embed_tokens  # type: ignore[no-any-return]
+        return self.model.get_input_embeddings()  # type: ignore[no-any-return]
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
-        self.model.embed_tokens = value
+        self.model.set_input_embeddings(value)
 
     def hidden_states(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:
         """Final hidden states, after the final norm.

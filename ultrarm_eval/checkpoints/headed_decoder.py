@@ -32,11 +32,13 @@ class HeadedDecoder(Architecture):
             what they compute is what is computed here; the code itself is never executed.
         families: The families of the body, transformers' names; any decoder's if empty.
         body: How the names of the body's weights begin in the files.
+        is_known_code: Whether code of those names that comes along is what is computed here.
     """
 
     classes: ClassVar[frozenset[str]]
     families: ClassVar[frozenset[str]] = frozenset()
     body: ClassVar[str] = _BODY
+    is_known_code: ClassVar[bool] = True
 
     @abstractmethod
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
@@ -89,7 +91,7 @@ class HeadedDecoder(Architecture):
             survey.values,
             own_classes=self.classes | stock,
             auto_class="AutoModel",
-            is_known_code=True,
+            is_known_code=self.is_known_code,
         )
         return CONFIG_MAPPING[model_type].from_dict(dict(values))
 
@@ -112,11 +114,20 @@ class HeadedDecoder(Architecture):
             config: The configuration of the body.
             survey: The checkpoint's small files.
         """
+        beginning = self.body_of(survey)
         return {
-            _BODY + key.removeprefix(self.body): WeightSource.of(key)
+            _BODY + key.removeprefix(beginning): WeightSource.of(key)
             for key in survey.keys
-            if key.startswith(self.body)
+            if key.startswith(beginning)
         }
+
+    def body_of(self, survey: Survey) -> str:
+        """How the names of the body's weights begin in the files.
+
+        Args:
+            survey: The checkpoint's small files.
+        """
+        return self.body
 
     def network(self, config: Any, survey: Survey) -> nn.Module:
         """See `Architecture.network`."""

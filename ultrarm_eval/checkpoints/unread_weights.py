@@ -42,14 +42,10 @@ _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decod
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 #: Reward models that no judge here reads, by the class that their config.json names.
 _NOT_READ = {
-    "RewardModel": "a reward model of OpenRLHF",
     "LlamaForRewardModelWithGating": "a reward model with gated objectives (ArmoRM, QRM)",
     "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
-    "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
     "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
     "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "InternLM2ForRewardModel": "InternLM2's reward model",
-    "Qwen2ForRewardModel": "a reward model with two layers behind the body (Qwen2.5-Math-RM)",
     "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
     "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
 }

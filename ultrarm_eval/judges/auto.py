@@ -46,7 +46,9 @@ def auto_judge(
     """
     judge = _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
-    architecture: Architecture | None = getattr(made, "architecture", None)
+    # Some kinds depend on settings: then the checkpoint has it as it is read.
+    read = getattr(made, "checkpoint", made)
+    architecture: Architecture | None = getattr(read, "architecture", None)
     if architecture is not None:
         logger.info(
             "judge=%s: %s is %s (judge=%s); the reward is %s.",

@@ -87,7 +87,7 @@ class CheckpointJudge(TextJudge):
             )
         self.given = given
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(source, given.revision, self.architecture)
+        self.checkpoint = open_for(source, given.revision, self.kind())
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(given, checkpoints)
@@ -120,6 +120,10 @@ class CheckpointJudge(TextJudge):
         Args:
             loaded: The checkpoint's tokenizer.
         """
+
+    def kind(self) -> Architecture:
+        """The kind of checkpoint under the settings that are given."""
+        return self.architecture
 
     def open_others(self) -> dict[str, Checkpoint]:
         """Opens further checkpoints that rewards depend on, by name."""

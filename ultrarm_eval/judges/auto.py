@@ -44,7 +44,7 @@ def auto_judge(
         CheckpointError: No judge takes it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
-    judge = _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
+    judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
     # Some kinds depend on settings: then the checkpoint has it as it is read.
     read = getattr(made, "checkpoint", made)
@@ -59,6 +59,15 @@ def auto_judge(
             architecture.reading,
         )
     return made
+
+
+def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
+    """The name of the judge that takes a checkpoint, given what the user set.
+
+    Raises:
+        CheckpointError: None does, or the checkpoint cannot be reached.
+    """
+    return _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
 
 
 def recognise(pretrained: str, revision: str | None = None) -> str:

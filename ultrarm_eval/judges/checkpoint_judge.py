@@ -90,7 +90,7 @@ class CheckpointJudge(TextJudge):
             )
         self.given = given
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(source, given.revision, self.kind())
+        self.checkpoint = open_for(source, given.revision, self.kind_of(source))
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(
@@ -126,8 +126,15 @@ class CheckpointJudge(TextJudge):
             loaded: The checkpoint's tokenizer.
         """
 
-    def kind(self) -> Architecture:
-        """The kind of checkpoint under the settings that are given."""
+    def kind_of(self, source: str) -> Architecture:
+        """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
+
+        Args:
+            source: The folder or hub id.
+
+        Raises:
+            CheckpointError: It is none of them.
+        """
         return self.architecture
 
     def open_others(self) -> dict[str, Checkpoint]:

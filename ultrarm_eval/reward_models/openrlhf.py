@@ -141,8 +141,8 @@ class OpenRLHFJudge(HeadedJudge):
     default_checkpoint = "OpenRLHF/Llama-3-8b-rm-mixture"
     given: NormalizeSettings
 
-    def kind(self) -> Architecture:
-        """See `CheckpointJudge.kind`."""
+    def kind_of(self, source: str) -> Architecture:
+        """See `CheckpointJudge.kind_of`."""
         return OpenRLHF(normalize=self.given.normalize)
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:

@@ -14,7 +14,6 @@ from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.text_format.encoder import TRIMMED_BY_TEMPLATE, TextEncoder
 from ultrarm_eval.text_format.template import Template
-from ultrarm_eval.text_format.tokens import EncodedText
 
 _LINE_END = "\n"
 
@@ -59,16 +58,9 @@ class ClosedTextEncoder(TextEncoder):
             remarks = (*remarks, TRIMMED_BY_TEMPLATE)
         return (text if text.endswith(closing) else f"{text} {closing}"), remarks
 
-    def _finish(
-        self,
-        ids: list[int],
-        template: Template,
-        spells: bool,
-        remarks: tuple[str, ...],
-        position: int,
-    ) -> EncodedText:
-        # An EOS that is no special token of the tokenizer is spelled by other ids.
-        return super()._finish([*ids[:-1], self._eos], template, spells, remarks, position)
-
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         return []
+
+    def _read_part(self, ids: list[int]) -> list[int]:
+        # An EOS that is no special token of the tokenizer is spelled by other ids.
+        return [*ids[:-1], self._eos]

@@ -22,7 +22,7 @@ from torch.nn.functional import linear, relu
 
 from tests.reward_models.published.reference import Reference
 from tests.reward_models.tiny import llama3
-from tests.reward_models.tiny.tokenizer import Turns, template_ids
+from tests.reward_models.tiny.tokenizer import Turns, occurrences, template_ids
 from tests.reward_models.tiny.weights import (
     Tensors,
     below,
@@ -138,11 +138,6 @@ def _read(
     )
 
 
-def _first_header(ids: list[int]) -> int:
-    length = len(llama3.ASSISTANT_HEADER)
-    return next(i for i in range(len(ids)) if ids[i : i + length] == llama3.ASSISTANT_HEADER)
-
-
 MUTATIONS: dict[str, Callable[[Path, list[int]], float]] = {
     "gate at the end of the header": lambda folder, ids: (
         _read(folder, ids, gate_at=lambda ids: llama3.last_assistant_header(ids) + 4).reward
@@ -151,7 +146,7 @@ MUTATIONS: dict[str, Callable[[Path, list[int]], float]] = {
         _read(folder, ids, gate_at=lambda ids: llama3.last_assistant_header(ids) - 1).reward
     ),
     "gate at the first header": lambda folder, ids: (
-        _read(folder, ids, gate_at=_first_header).reward
+        _read(folder, ids, gate_at=lambda ids: occurrences(ids, llama3.ASSISTANT_HEADER)[0]).reward
     ),
     "gate at the last token": lambda folder, ids: _read(folder, ids, gate_at=lambda _: -1).reward,
     "objectives one token early": lambda folder, ids: _read(folder, ids, read_at=-2).reward,

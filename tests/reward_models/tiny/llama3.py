@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.reward_models.tiny.tokenizer import write_tokenizer
+from tests.reward_models.tiny.tokenizer import occurrences, write_tokenizer
 
 SPECIAL = {
     "<|begin_of_text|>": 128000,
@@ -21,6 +21,13 @@ PAD = {"[PAD]": 128256}
 WORDS = {"assistant": 78191, "\n\n": 271}
 #: The end of a turn and the head of the assistant's, as published code writes it.
 ASSISTANT_HEADER = [128009, 128006, 78191, 128007, 271]
+SCALING = {
+    "factor": 8.0,
+    "high_freq_factor": 4.0,
+    "low_freq_factor": 1.0,
+    "original_max_position_embeddings": 8192,
+    "rope_type": "llama3",
+}
 TEMPLATE = (
     "{% for message in messages %}"
     "{% if loop.first %}{{ bos_token }}{% endif %}"
@@ -32,8 +39,16 @@ TEMPLATE = (
 )
 
 
-def body_config(*, vocab_size: int = 128256, hidden_size: int = 16) -> dict[str, Any]:
-    """The keys of config.json that Llama 3 has, with small sizes and its published ids."""
+def body_config(
+    *, vocab_size: int = 128256, hidden_size: int = 16, llama31: bool = False
+) -> dict[str, Any]:
+    """The keys of config.json that Llama 3 has, with small sizes and its published ids.
+
+    Args:
+        vocab_size: Of the body.
+        hidden_size: Of the body.
+        llama31: Whether positions are scaled as Llama 3.1 scales them.
+    """
     return {
         "attention_bias": False,
         "attention_dropout": 0.0,
@@ -43,7 +58,7 @@ def body_config(*, vocab_size: int = 128256, hidden_size: int = 16) -> dict[str,
         "hidden_size": hidden_size,
         "initializer_range": 0.02,
         "intermediate_size": 2 * hidden_size,
-        "max_position_embeddings": 8192,
+        "max_position_embeddings": 131072 if llama31 else 8192,
         "mlp_bias": False,
         "model_type": "llama",
         "num_attention_heads": 4,
@@ -51,7 +66,7 @@ def body_config(*, vocab_size: int = 128256, hidden_size: int = 16) -> dict[str,
         "num_key_value_heads": 2,
         "pretraining_tp": 1,
         "rms_norm_eps": 1e-05,
-        "rope_scaling": None,
+        "rope_scaling": dict(SCALING) if llama31 else None,
         "rope_theta": 500000.0,
         "tie_word_embeddings": False,
         "torch_dtype": "float32",
@@ -73,8 +88,4 @@ def write_llama3_tokenizer(folder: Path, *, pad: str | None = None, **settings: 
 
 def last_assistant_header(ids: list[int]) -> int:
     """Where the last header of an assistant's turn starts, the end of the turn before included."""
-    length = len(ASSISTANT_HEADER)
-    found = [at for at in range(len(ids)) if ids[at : at + length] == ASSISTANT_HEADER]
-    if not found:
-        raise ValueError("the text has no assistant's turn after another turn")
-    return found[-1]
+    return occurrences(ids, ASSISTANT_HEADER)[-1]

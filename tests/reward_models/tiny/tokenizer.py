@@ -97,3 +97,16 @@ def template_ids(folder: Path, prompt: str | Turns, completion: str) -> list[int
     tokenizer = read_tokenizer(folder)
     text = tokenizer.apply_chat_template(turns(prompt, completion), tokenize=False)
     return list(tokenizer(text, add_special_tokens=False)["input_ids"])
+
+
+def occurrences(ids: list[int], pattern: list[int]) -> list[int]:
+    """Where a pattern of ids starts in a text, at least once.
+
+    Raises:
+        ValueError: The text lacks it.
+    """
+    length = len(pattern)
+    found = [at for at in range(len(ids)) if ids[at : at + length] == pattern]
+    if not found:
+        raise ValueError(f"the text has no tokens {pattern}")
+    return found

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
     "athene": "athene:AtheneJudge",
+    "beaver": "beaver:BeaverJudge",
+    "grm": "grm:GRMJudge",
+    "inf-orm": "inf_orm:InfORMJudge",
     "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
     "openrlhf": "openrlhf:OpenRLHFJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
+    "starling": "starling:StarlingJudge",
 }
 
 

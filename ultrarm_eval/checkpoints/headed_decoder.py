@@ -32,12 +32,14 @@ class HeadedDecoder(Architecture):
             what they compute is what is computed here; the code itself is never executed.
         families: The families of the body, transformers' names; any decoder's if empty.
         body: How the names of the body's weights begin in the files.
+        not_read: Patterns of the names of stored weights that play no part in rewards.
         is_known_code: Whether code of those names that comes along is what is computed here.
     """
 
     classes: ClassVar[frozenset[str]]
     families: ClassVar[frozenset[str]] = frozenset()
     body: ClassVar[str] = _BODY
+    not_read: ClassVar[tuple[str, ...]] = ()
     is_known_code: ClassVar[bool] = True
 
     @abstractmethod
@@ -136,7 +138,9 @@ class HeadedDecoder(Architecture):
             for name, source in self.head_weights(survey).items()
             if source.make is None and (shape := survey.shape(source.keys[0])) is not None
         }
-        return headed_class(config.model_type, partial(self.make_head, shapes))(config)
+        network = headed_class(config.model_type, partial(self.make_head, shapes))
+        network._keys_to_ignore_on_load_unexpected = [*self.not_read]
+        return network(config)
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""

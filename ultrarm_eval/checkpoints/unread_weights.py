@@ -44,8 +44,6 @@ _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 _NOT_READ = {
     "LlamaForRewardModelWithGating": "a reward model with gated objectives (ArmoRM, QRM)",
     "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
-    "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
     "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
     "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
 }

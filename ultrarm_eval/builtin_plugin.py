@@ -23,6 +23,7 @@ _REWARD_MODELS = {
     "inf-orm": "inf_orm:InfORMJudge",
     "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
     "openrlhf": "openrlhf:OpenRLHFJudge",
+    "qrm": "qrm:QRMJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
     "starling": "starling:StarlingJudge",
 }

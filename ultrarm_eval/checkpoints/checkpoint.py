@@ -16,6 +16,7 @@ from torch import nn
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.files import Fetch, hub_commit
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.head_numbers import require_finite_head
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.survey import Survey
@@ -130,6 +131,7 @@ class Checkpoint:
                 if path is not None:
                     verify_checksums(self.name, path)
         self.require_read_and_fitting(look_into(self.name, self.weights, self.fetch))
+        self.require_finite_head()
 
     def require_read_and_fitting(self, stored: Mapping[str, StoredWeight]) -> None:
         """Refuses weights that the network would not read, or that are no numbers for it.
@@ -145,6 +147,15 @@ class Checkpoint:
         shapes = {key: weight.shape for key, weight in known.items()}
         refuse_unread(self.name, self.network, keys, shapes, is_quantized=self.is_quantized)
         require_fitting(self.name, self.network, known, is_quantized=self.is_quantized)
+
+    def require_finite_head(self) -> None:
+        """Refuses a head in which a number is none; reads its weights alone.
+
+        Raises:
+            CheckpointError: There is such a number.
+        """
+        keys = renamed_keys(self.weight_map, self.weights.keys)
+        require_finite_head(self.name, self.network, self.reader(), self.weight_map, keys)
 
     def reader(self) -> WeightReader:
         """What reads its weights by the names that the network has for them."""
@@ -201,17 +212,20 @@ def open_checkpoint(
         fetch=survey.fetch,
         weight_map=weight_map,
     )
-    stored = _seen(checkpoint) if survey.is_folder else survey.weights.stored
-    checkpoint.require_read_and_fitting(stored or {})
+    if not (survey.is_folder and _is_quick_to_read(checkpoint)):
+        checkpoint.require_read_and_fitting(survey.weights.stored or {})
+        return checkpoint
+    checkpoint.require_read_and_fitting(
+        look_into(checkpoint.name, checkpoint.weights, checkpoint.fetch)
+    )
+    checkpoint.require_finite_head()
     return checkpoint
 
 
-def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:
-    """What is in the files of a folder, but for old pickles, which are read once, when loaded."""
+def _is_quick_to_read(checkpoint: Checkpoint) -> bool:
+    """Whether single weights can be read; old pickles are read as a whole, when loaded."""
     paths = [checkpoint.fetch(file) for file in checkpoint.weights.files]
-    if checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths):
-        return look_into(checkpoint.name, checkpoint.weights, checkpoint.fetch)
-    return checkpoint.weights.stored
+    return checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths)
 
 
 def _require_blob(name: str, path: Path, digest: str) -> None:

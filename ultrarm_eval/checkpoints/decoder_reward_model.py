@@ -275,6 +275,8 @@ def _class_of(model_type: str, head_name: str, **members: Any) -> type[DecoderRe
             "__doc__": f"Scalar reward model on a {beginning} backbone.",
             "config_class": backbone.config_class,
             "backbone_class": backbone,
+            # Also of families that call their body otherwise.
+            "base_model_prefix": "model",
             "head_name": head_name,
             "_keep_in_fp32_modules_strict": (head_name,),
             **members,

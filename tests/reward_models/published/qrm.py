@@ -12,8 +12,10 @@ its tests after model.safetensors.index.json: 5 objectives x 19 quantiles, no tr
 the first two batch norms (so that layers count 0, 4, 8, 11 and 2, 6, 10), temperature 1 where config.json
 does not say, the pattern 107, 108, 106, 2516, 108; architectures names Gemma2ForQuantileSequenceClassification.
 
-Not verified: the Llama form's number of quantiles (7 here, to differ from 19) and its `architectures`;
-the names of its objectives (ArmoRM's, from whose gate it descends); auto_map; pad_token_id.
+The Llama form has 19 quantiles too: reward-bench's code multiplies [objectives, objectives] by
+[objectives, quantiles] element by element.
+
+Not verified: the Llama form's `architectures`; the names of its objectives (ArmoRM's, from whose gate it descends); auto_map; pad_token_id.
 """
 
 from __future__ import annotations
@@ -112,7 +114,7 @@ def _llama_config(llama31: bool) -> dict[str, Any]:
         "id2label": {"0": "LABEL_0"},
         "label2id": {"LABEL_0": 0},
         "num_objectives": len(LLAMA_OBJECTIVES),
-        "num_quantiles": 7,
+        "num_quantiles": 19,
         "pad_token_id": 128256,
     }
 

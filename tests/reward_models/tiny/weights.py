@@ -76,7 +76,8 @@ def hidden_states(config: Mapping[str, Any], body: Tensors, ids: list[int]) -> t
     # Of a vocabulary of 128,256 only the text's own rows: making the rest takes most of the time.
     used = sorted(set(ids))
     rows = {token: row for row, token in enumerate(used)}
-    small = {**config, "vocab_size": len(used), "pad_token_id": None}
+    none = dict.fromkeys(("bos_token_id", "eos_token_id", "pad_token_id"))
+    small = {**config, **none, "vocab_size": len(used)}
     weights = {name: weight.float() for name, weight in body.items()}
     weights["embed_tokens.weight"] = weights["embed_tokens.weight"][used]
     model = AutoModel.from_config(_stock_config(small), attn_implementation="eager")

@@ -157,7 +157,8 @@ class HeadedDecoder(Architecture):
         keys = sorted({key for source in sources for key in source.keys} - survey.keys)
         if keys or not sources:
             named = ", ".join(map(repr, keys)) or "every weight of a head"
-            raise OtherKindError(
-                f"{survey.name}: the weights lack {named}, so its rewards would be random. "
-                f"{self.known_as} has them."
+            is_of_this_kind = any(one in self.classes for one in survey.classes)
+            raise (CheckpointError if is_of_this_kind else OtherKindError)(
+                f"{survey.name}: the weights lack {named}, so its rewards would be random; a "
+                f"checkpoint of {self.known_as} has such."
             )

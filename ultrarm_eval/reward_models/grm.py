@@ -46,9 +46,10 @@ class GRM(KnownHead):
 
 def _layers(survey: Survey, head: str) -> list[str]:
     """How the names of the head's layers begin behind its own."""
-    begin, end = f"{head}.", "weight"
-    keys = (key for key in survey.keys if key.startswith(begin) and key.endswith(end))
-    return sorted(key.removeprefix(begin).removesuffix(end) for key in keys)
+    begin = f"{head}."
+    names = (key.removeprefix(begin) for key in survey.keys if key.startswith(begin))
+    # `0.` of `0.weight`, and nothing of the `weight` of a single layer.
+    return sorted({name[: name.rfind(".") + 1] for name in names})
 
 
 class GRMJudge(HeadedJudge):

@@ -60,6 +60,8 @@ class OpenRLHF(HeadedDecoder):
     known_as = "a reward model of OpenRLHF"
     reading = "a linear head at the EOS token behind the text"
     classes = frozenset({"RewardModel"})
+    # Buffers, which OpenRLHF fills from config.json.
+    not_read = (r"^(mean|std)$",)
     # OpenRLHF saves no code: what comes along under this name is somebody else's.
     is_known_code = False
 
@@ -76,6 +78,7 @@ class OpenRLHF(HeadedDecoder):
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""
         config = super().read_config(survey)
+        config.value_head_prefix = _head(survey)
         if self._normalize:
             _figures(survey.name, survey.values)
         return config
@@ -93,7 +96,8 @@ class OpenRLHF(HeadedDecoder):
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
-        head = head_of_shapes(shapes, config.hidden_size, name="OpenRLHF's head")
+        name = f"{self.known_as}: {config.value_head_prefix}"
+        head = head_of_shapes(shapes, config.hidden_size, name=name)
         if not self._normalize:
             return head
         return NormalizedHead(config.hidden_size, float(config.mean), float(config.std))

@@ -26,6 +26,7 @@ from ultrarm_eval.text_format.template import (
 )
 
 _BODY, _TURN, _PAD_ID = "transformer.", "<|im_start|>", 0
+_OWN_CLASS = "GPTRewardModel"
 
 
 class Starling(KnownHead):
@@ -33,15 +34,15 @@ class Starling(KnownHead):
 
     known_as = "Starling-RM"
     reading = "a linear head at the last token"
-    classes = frozenset({"GPTRewardModel", "LlamaForSequenceClassification"})
+    classes = frozenset({_OWN_CLASS, "LlamaForSequenceClassification"})
     families = frozenset({"llama"})
     head, body = "v_head", _BODY
     # The same weights again, and the head of the language model that training began with.
     not_read = (r"^model\.model\.", r"^model\.lm_head\.weight$")
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; by the weights, as the classes are no own names."""
-        return (
+        """See `Architecture.recognises`; by the weights where the class is one of transformers."""
+        return _OWN_CLASS in survey.classes or (
             survey.model_type in self.families
             and f"{self.head}.weight" in survey.keys
             and any(key.startswith(_BODY) for key in survey.keys)

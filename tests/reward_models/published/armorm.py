@@ -4,8 +4,8 @@ From RLHFlow/RLHF-Reward-Modeling@fc39179: the gate's network and the 19 names
 (armo-rm/stage-2_train.py), the text and what the outputs mean (armo-rm/README.md: `rewards` are
 those before the transform, the score is the sum of gate x (rewards x matrix)). From public copies
 of the checkpoint's own modeling_custom.py: the keys of config.json and their defaults, the read
-position (the token before the first pad, the last one of a text without pads), and the gate's,
-the START of the LAST end of turn and assistant's header. allenai/reward-bench@05a9005,
+position (the token before the first pad, the last one of a text without pads), and the gate's, the
+START of the LAST end of turn and assistant's header. allenai/reward-bench@05a9005,
 rewardbench/models/qrm.py, says the same of the model that descends from it.
 
 Not verified: the values of pad_token_id and vocab_size in the published config.json.

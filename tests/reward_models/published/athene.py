@@ -1,13 +1,13 @@
 """Athene-RM-8B and 70B: a linear layer at the last CLS token, which is appended to the text.
 
 From public copies of the model card's class and pipeline (AtheneForSequenceClassification,
-AtheneRewardPipeline): `v_head.weight` [1, hidden] without bias, CLS id 128003 written into the code,
-read at its LAST occurrence, the text being the template's with the tokenizer's `cls_token` behind it,
-cut to 4,096 tokens. config.json names a class that exists nowhere, and no auto_map.
+AtheneRewardPipeline): `v_head.weight` [1, hidden] without bias, CLS id 128003 written into the
+code, read at its LAST occurrence, the text being the template's with the tokenizer's `cls_token`
+behind it, cut to 4,096 tokens. config.json names a class that exists nowhere, and no auto_map.
 
-The card's pipeline lets the tokenizer add special tokens to a text in which the template has written
-BOS already; here there is one BOS. Not verified: whether the published tokenizer adds one at all, and
-its pad token.
+The card's pipeline lets the tokenizer add special tokens to a text in which the template has
+written BOS already; here there is one BOS. Not verified: whether the published tokenizer adds one
+at all, and its pad token.
 """
 
 from __future__ import annotations

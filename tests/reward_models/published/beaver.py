@@ -1,17 +1,22 @@
 """Beaver reward and cost models of Safe RLHF: a score head at the last attended token.
 
-From allenai/reward-bench@05a9005, rewardbench/models/beaver.py, a copy of PKU-Alignment/safe-rlhf's
-`LlamaForScore`: `score_head.weight` [1, hidden]; the last attended token; where config.json's
-`do_normalize` says so, a reward is (score - mean) / (sqrt(var) + 1e-8) and a cost score / (sqrt(var) +
-1e-8), by `normalizer.mean` and `.var`; a cost is negated to make a reward (BeaverCostPipeline). The text
-`BEGINNING OF CONVERSATION: USER: {prompt} ASSISTANT:{answer}` has no space behind the last colon
-(safe_rlhf/configs/constants.py in shuoli90/safe-rlhf: "should not have a space at the end"), and BOS before
-it; earlier answers of a conversation end in EOS.
+From allenai/reward-bench@05a9005, rewardbench/models/beaver.py, a copy of
+PKU-Alignment/safe-rlhf's `LlamaForScore`: `score_head.weight` [1, hidden]; the last attended
+token; where config.json's `do_normalize` says so, a reward is (score - mean) / (sqrt(var) + 1e-8)
+and a cost score / (sqrt(var) + 1e-8), by `normalizer.mean` and `.var`; a cost is negated to make a
+reward (BeaverCostPipeline). The text `BEGINNING OF CONVERSATION: USER: {prompt}
+ASSISTANT:{answer}` has no space behind the last colon (safe_rlhf/configs/constants.py in
+shuoli90/safe-rlhf: "should not have a space at the end"), and BOS before it; earlier answers of a
+conversation end in EOS.
 
-Found to differ: whether there is `score_head.bias`. reward-bench's copy takes config.json's `bias`, false by
-default; another public reader of the checkpoints takes `score_bias`, true by default, and says that they have
-one (variant `bias`). Not verified: whether the last answer ends in EOS (as in training; on the card it does
-not), the published do_normalize, and whether the files are pickles.
+Found to differ: whether there is `score_head.bias`. reward-bench's copy takes config.json's
+`bias`, false by default; another public reader of the checkpoints takes `score_bias`, true by
+default, and says that they have one (variant `bias`). Not verified: whether the last answer ends
+in EOS (as in training; on the card it does not), the published do_normalize, and whether the files
+are pickles.
+
+reward-bench's class and this reference agree to 2e-6 on these checkpoints, in every variant (run
+by hand).
 """
 
 from __future__ import annotations

@@ -2,14 +2,14 @@
 
 From allenai/reward-bench@05a9005, rewardbench/models/internlm.py (after the checkpoint's own
 modeling_internlm2.py): the template's text, no special tokens added, `reward_token_id` appended
-unless the text ends in it. From copies of modeling_internlm2.py: `v_head.weight` [1, hidden] without
-bias; `wqkv` holds, for each key/value head, its queries, then its key, then its value; `w1` is the
-gate, `w3` the other half, `w2` the way down; rotation of halves as in Llama.
+unless the text ends in it. From copies of modeling_internlm2.py: `v_head.weight` [1, hidden]
+without bias; `wqkv` holds, for each key/value head, its queries, then its key, then its value;
+`w1` is the gate, `w3` the other half, `w2` the way down; rotation of halves as in Llama.
 
-Not verified: the values of rope_theta and rope_scaling (chat models of the family have 1,000,000 and
-a dynamic factor, the variant `dynamic`), and that the published template writes BOS. The published
-tokenizer is a class of the checkpoint's own over a sentencepiece file; this one is a stand-in with
-its special tokens.
+Not verified: the values of rope_theta and rope_scaling (chat models of the family have 1,000,000
+and a dynamic factor, the variant `dynamic`), and that the published template writes BOS. The
+published tokenizer is a class of the checkpoint's own over a sentencepiece file; this one is a
+stand-in with its special tokens.
 """
 
 from __future__ import annotations

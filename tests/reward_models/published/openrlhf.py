@@ -1,14 +1,15 @@
 """OpenRLHF's RewardModel: one linear layer without bias at the last attended token.
 
 From OpenRLHF/OpenRLHF@3c3be62: openrlhf/models/model.py (the head's name is config.json's
-`value_head_prefix`, else `score`; no bias; the rightmost attended token; positions counted from the
-mask; mean and std are config.json's and no tensors, applied where the CALLER asks for it, whatever
-`normalize_reward` of config.json says) and openrlhf/datasets/reward_dataset.py (line ends are cut
-off the end of the text, " " and EOS put there where it does not end in EOS already, no special
-tokens added, and the last id made EOS). Checkpoints from before `value_head_prefix` have their head
-at `value_head` and say so nowhere.
+`value_head_prefix`, else `score`; no bias; the rightmost attended token; positions counted from
+the mask; mean and std are config.json's and no tensors, applied where the CALLER asks for it,
+whatever `normalize_reward` of config.json says) and openrlhf/datasets/reward_dataset.py (line ends
+are cut off the end of the text, " " and EOS put there where it does not end in EOS already, no
+special tokens added, and the last id made EOS). Checkpoints from before `value_head_prefix` have
+their head at `value_head` and say so nowhere.
 
-Not verified: which of these keys OpenRLHF/Llama-3-8b-rm-mixture has, and its EOS token.
+That class, padded on the left, and this reference agree to 1e-6, with and without normalising (run
+by hand). Not verified: which of these keys OpenRLHF/Llama-3-8b-rm-mixture has, and its EOS token.
 """
 
 from __future__ import annotations

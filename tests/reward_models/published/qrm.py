@@ -1,21 +1,26 @@
 """QRM: quantiles of each objective at the last token, weighted by a gate with batch norms.
 
 Llama form (QRM-Llama3-8B, QRM-Llama3.1-8B), from allenai/reward-bench@05a9005,
-rewardbench/models/qrm.py: `regression_layer.weight` [objectives x quantiles, hidden] without bias, an
-objective's quantiles side by side, their mean its reward; times `reward_transform_matrix`, which gives the
-objectives that are reported; the gate reads the START of the last end of turn and assistant's header, and
-is linear without bias, ReLU, batch norm (running statistics, eps 1e-5) three times, then linear with bias,
-softmax(. / temperature) x `logit_scale`; the objectives are read before the first pad.
+rewardbench/models/qrm.py: `regression_layer.weight` [objectives x quantiles, hidden] without bias,
+an objective's quantiles side by side, their mean its reward; times `reward_transform_matrix`,
+which gives the objectives that are reported; the gate reads the START of the last end of turn and
+assistant's header, and is linear without bias, ReLU, batch norm (running statistics, eps 1e-5)
+three times, then linear with bias, softmax(. / temperature) x `logit_scale`; the objectives are
+read before the first pad.
 
-Gemma-2 form (QRM-Gemma-2-27B), from a public reader made after the checkpoint's own code, and the names in
-its tests after model.safetensors.index.json: 5 objectives x 19 quantiles, no transform, a dropout behind
-the first two batch norms (so that layers count 0, 4, 8, 11 and 2, 6, 10), temperature 1 where config.json
-does not say, the pattern 107, 108, 106, 2516, 108; architectures names Gemma2ForQuantileSequenceClassification.
+Gemma-2 form (QRM-Gemma-2-27B), from a public reader made after the checkpoint's own code, and the
+names in its tests after model.safetensors.index.json: 5 objectives x 19 quantiles, no transform, a
+dropout behind the first two batch norms (so that layers count 0, 4, 8, 11 and 2, 6, 10),
+temperature 1 where config.json does not say, the pattern 107, 108, 106, 2516, 108; architectures
+names Gemma2ForQuantileSequenceClassification.
 
 The Llama form has 19 quantiles too: reward-bench's code multiplies [objectives, objectives] by
 [objectives, quantiles] element by element.
 
-Not verified: the Llama form's `architectures`; the names of its objectives (ArmoRM's, from whose gate it descends); auto_map; pad_token_id.
+Not verified: the Llama form's `architectures`; the names of its objectives (ArmoRM's, from whose
+gate it descends); auto_map; pad_token_id.
+
+reward-bench's classes and this reference agree to 2e-6 on the Llama forms (run by hand).
 """
 
 from __future__ import annotations

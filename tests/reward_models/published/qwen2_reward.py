@@ -5,9 +5,9 @@ hidden, ReLU, score.2 hidden to 1, both biased, the last token) and allenai/rewa
 rewardbench/models/worldpm.py (no special tokens added, the raw score). model_type is qwen2, so
 that transformers' own classes build the body and drop the head.
 
-The text ends in the line end that the template writes after the last turn; it is the one that is read.
-Not verified: the position that modeling_qwen2_rm.py itself reads in a padded batch, and the published
-pad_token_id (variant `pad`: Qwen's usual one).
+The text ends in the line end that the template writes after the last turn; it is the one that is
+read. Not verified: the position that modeling_qwen2_rm.py itself reads in a padded batch, and the
+published pad_token_id (variant `pad`: Qwen's usual one).
 """
 
 from __future__ import annotations

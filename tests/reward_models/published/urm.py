@@ -1,12 +1,13 @@
 """URM-LLaMa-3.1-8B: five attributes as mean and spread, weighted by a second network.
 
 From two public readers, SGLang's llama_classification.py and one that packs texts
-(`LlamaForSequenceClassificationWithNormal_Weights`): `score.weight` [10, hidden] without bias, read as
-five pairs, the first of a pair being the mean; `weights.fc.0`, SELU, `.2`, SELU, `.4` to 5, biased,
-nothing behind them; both at the last token; the score is the sum of mean x weight. Those readers compute
-`weights` in float16; here it is float32.
+(`LlamaForSequenceClassificationWithNormal_Weights`): `score.weight` [10, hidden] without bias,
+read as five pairs, the first of a pair being the mean; `weights.fc.0`, SELU, `.2`, SELU, `.4` to
+5, biased, nothing behind them; both at the last token; the score is the sum of mean x weight.
+Those readers compute `weights` in float16; here it is float32.
 
-Not verified: the names of the five attributes (HelpSteer2's, by the paper), the auto_map, the pad id.
+Not verified: the names of the five attributes (HelpSteer2's, by the paper), the auto_map, the pad
+id.
 """
 
 from __future__ import annotations

@@ -21,6 +21,14 @@ _REWARD_MODELS = {
     "ldl": "ldl:LDLJudge",
     "qrm": "qrm:QRMJudge",
     "urm": "urm:URMJudge",
+    "athene": "athene:AtheneJudge",
+    "beaver": "beaver:BeaverJudge",
+    "grm": "grm:GRMJudge",
+    "inf-orm": "inf_orm:InfORMJudge",
+    "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
+    "openrlhf": "openrlhf:OpenRLHFJudge",
+    "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
+    "starling": "starling:StarlingJudge",
 }
 
 

@@ -435,6 +435,19 @@ def _temperature(given: object, samples: int) -> float:
     return heat
 
 
+@dataclass(frozen=True, kw_only=True)
+class NormalizeSettings(CheckpointSettings):
+    """Settings of `openrlhf`."""
+
+    normalize: bool = _setting(
+        bool,
+        False,
+        check=_flag,
+        help="rewards are (r - mean) / std, by config.json's mean and std",
+        identifies=True,
+    )
+
+
 #: The settings classes of the judges of this package.
 SETTINGS_CLASSES = (
     CheckpointSettings,
@@ -442,6 +455,7 @@ SETTINGS_CLASSES = (
     PreferenceSettings,
     CritiqueSettings,
     ProcessSettings,
+    NormalizeSettings,
 )
 
 # What judges of this package report beside the settings that they were given: before all of these,

@@ -42,14 +42,7 @@ LANGUAGE_HEADS = {
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 #: Reward models that no judge here reads, by the class that their config.json names.
-_NOT_READ = {
-    "RewardModel": "a reward model of OpenRLHF",
-    "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
-    "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "InternLM2ForRewardModel": "InternLM2's reward model",
-    "Qwen2ForRewardModel": "a reward model with two layers behind the body (Qwen2.5-Math-RM)",
-}
+_NOT_READ: dict[str, str] = {}
 #: The same by the beginning of a weight's name.
 _NOT_READ_HEADS = {
     "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",

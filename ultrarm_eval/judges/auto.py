@@ -6,12 +6,13 @@ A refusal names a judge only where that judge takes the checkpoint, so that no a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
@@ -194,6 +195,9 @@ def takers(survey: Survey) -> list[str]:
     for judge, architecture in architectures().items():
         if isinstance(architecture, CausalLanguageModel) and judge != _LANGUAGE_MODEL:
             continue
+        # A published kind that does not recognise it would read it as something it is not.
+        if isinstance(architecture, HeadedDecoder):
+            continue
         try:
             whole = survey.with_files(architecture.further_files)
             built(described(whole, architecture), whole, architecture)
@@ -214,6 +218,9 @@ def advice(survey: Survey) -> str:
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:
         return f"This is {unread}. No judge here reads it yet."
+    refusal = _refusal(survey, judges)
+    if refusal is not None:
+        return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
     judges = judges or takers(survey)
     if judges and judges != [_LANGUAGE_MODEL]:
         return f"judge={judges[0]} takes this checkpoint."
@@ -242,6 +249,18 @@ def advice(survey: Survey) -> str:
         "By its weights this is a language model, not a reward model, which judge=auto does not "
         "choose by itself: name judge=likelihood, dpo (with reference=DIR) or critique."
     )
+
+
+def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
+    """Why the one judge that recognises a checkpoint of a published kind refuses it."""
+    kinds = [architectures()[judge] for judge in judges]
+    if len(kinds) != 1 or not isinstance(kinds[0], HeadedDecoder):
+        return None
+    try:
+        built(described(survey, kinds[0]), survey, kinds[0])
+    except CheckpointError as error:
+        return str(error)
+    return None
 
 
 def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:

@@ -127,7 +127,7 @@ class CheckpointJudge(TextJudge):
         """
 
     def kind_of(self, source: str) -> Architecture:
-        """The kind of a checkpoint, where a judge takes several.
+        """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
 
         Args:
             source: The folder or hub id.

@@ -85,6 +85,7 @@ class TextEncoder:
         closes_texts: bool = False,
         unread_id: int | None = None,
         final_id: int | None = None,
+        adds_bos: bool = True,
     ) -> None:
         """Prepares the tokenizer.
 
@@ -102,6 +103,8 @@ class TextEncoder:
             unread_id: Left out at the end of a text, where the model does not read it.
             final_id: Put behind every text, whatever was cut off before: the token that the model
                 is read at.
+            adds_bos: Whether a text begins with the BOS that the tokenizer has, also where the
+                template writes none.
 
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
@@ -131,12 +134,13 @@ class TextEncoder:
         self._tokens = (
             # The tutorial tokenises as the tokenizer does by itself; a template that writes
             # special tokens has written its own BOS.
-            ParsingTokenizer(backend, is_bare=not writes_special_tokens)
+            ParsingTokenizer(backend, is_bare=not writes_special_tokens, adds_bos=adds_bos)
             if special_tokens == "parse"
             else TextualTokenizer(
                 backend,
                 self._literals,
                 restore_prefix=is_sentencepiece and not writes_special_tokens,
+                adds_bos=adds_bos,
             )
         )
         self.bos_id = self._tokens.bos_id
@@ -230,7 +234,7 @@ class TextEncoder:
         start = common_prefix(list(whole.tokens), ids)
         cut = len(whole.tokens) - len(encoded.tokens)
         if cut:
-            start = max(start - cut, int(self.bos_id is not None))
+            start = max(start - cut, len(self._opening(list(encoded.tokens))))
         return encoded, start
 
     def _before(self, template: Template, messages: Sequence[Message]) -> tuple[str, bool]:
@@ -377,8 +381,12 @@ class TextEncoder:
         """So many of a text's last tokens, behind its BOS."""
         if len(ids) <= most:
             return ids
-        prefix = ids[:1] if self.bos_id is not None else []
+        prefix = self._opening(ids)
         return prefix + ids[len(ids) - most + len(prefix) :]
+
+    def _opening(self, ids: list[int]) -> list[int]:
+        """The BOS that a text begins with, if it does."""
+        return ids[:1] if self.bos_id is not None and ids[:1] == [self.bos_id] else []
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:

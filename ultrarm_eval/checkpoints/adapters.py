@@ -23,7 +23,7 @@ from ultrarm_eval.checkpoints.adapter_weights import (
     AdapterWeights,
     find_weights,
 )
-from ultrarm_eval.checkpoints.files import Fetch, fetcher, hub_commit, read_json
+from ultrarm_eval.checkpoints.files import Fetch, exists, fetcher, hub_commit, read_json
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 
 _WHOLE_WEIGHTS = tuple(
@@ -121,7 +121,7 @@ def find_adapter(
     """
     fetch = fetcher(name, revision)
     is_adapter = fetch(ADAPTER_CONFIG) is not None
-    has_whole = is_adapter and any(fetch(file) is not None for file in _WHOLE_WEIGHTS)
+    has_whole = is_adapter and any(exists(name, file, revision) for file in _WHOLE_WEIGHTS)
     if peft is None:
         if peft_revision is not None:
             raise ConfigurationError(

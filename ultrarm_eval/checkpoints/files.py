@@ -62,6 +62,28 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
     return fetch
 
 
+def exists(name: str, file: str, revision: str | None) -> bool:
+    """Whether a checkpoint has a file, which is not downloaded to find that out.
+
+    Args:
+        name: A folder, or a hub id.
+        file: The file's name.
+        revision: The hub revision.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return (folder / file).is_file()
+    from huggingface_hub import file_exists, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(name, file, revision=revision), str):
+        return True
+    try:
+        return file_exists(name, file, revision=revision)
+    except Exception:
+        # The hub cannot be asked: then there is what is cached.
+        return False
+
+
 def _is_cached(name: str, revision: str | None, *, others_than: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 

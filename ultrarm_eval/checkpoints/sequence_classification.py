@@ -21,7 +21,10 @@ class SequenceClassification(Architecture):
     """A sequence classification model of a family that transformers knows, with one label."""
 
     known_as = "a sequence classification model of transformers"
-    reading = "its logit at the last token that is no padding"
+    reading = (
+        "its logit; a decoder's at the last token that is not its padding token, as transformers "
+        "reads it"
+    )
     is_general = True
 
     def recognises(self, survey: Survey) -> bool:

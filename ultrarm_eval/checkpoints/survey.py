@@ -17,6 +17,7 @@ from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.adapters import Adapter, find_adapter, refuse_adapter_weights
 from ultrarm_eval.checkpoints.fields import require_config_values
 from ultrarm_eval.checkpoints.files import Fetch, fetcher, read_json
+from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
 from ultrarm_eval.checkpoints.weights import (
     PICKLE_FILE,
     SAFETENSORS_FILE,
@@ -105,7 +106,9 @@ class Survey:
 
     @cached_property
     def _base_weights(self) -> WeightFiles:
-        found = survey_weights(self.name, self.fetch, is_folder=self.is_folder)
+        found = None if self.is_folder else weights_on_hub(self.name, self.revision)
+        if found is None:
+            found = survey_weights(self.name, self.fetch, is_folder=self.is_folder)
         refuse_adapter_weights(self.name, found.keys)
         return found
 

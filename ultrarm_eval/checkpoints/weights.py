@@ -151,9 +151,13 @@ def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, Sto
         for key in weights.keys():  # noqa: SIM118 - this is no mapping
             part = weights.get_slice(key)
             dtype = str(part.get_dtype())
-            is_floating = dtype.startswith(_FLOATING)
-            found[key] = StoredWeight(dtype, is_floating, tuple(part.get_shape()))
+            found[key] = StoredWeight(dtype, is_floating(dtype), tuple(part.get_shape()))
     return found
+
+
+def is_floating(dtype: str) -> bool:
+    """Whether safetensors' name of a dtype is that of real floating-point numbers."""
+    return dtype.startswith(_FLOATING)
 
 
 def load_pickle(path: Path) -> dict[str, torch.Tensor]:

@@ -45,12 +45,7 @@ def auto_judge(
         CheckpointError: No judge takes it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
-    peft, peft_revision = settings.get("peft"), settings.get("peft_revision")
-    judge = (
-        _NAMED_HEAD
-        if settings.get("head")
-        else recognise(pretrained, revision, peft=peft, peft_revision=peft_revision)
-    )
+    judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
     architecture: Architecture | None = getattr(made, "architecture", None)
     if architecture is not None:
@@ -63,6 +58,22 @@ def auto_judge(
             architecture.reading,
         )
     return made
+
+
+def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
+    """The name of the judge that takes a checkpoint, given what the user set.
+
+    Raises:
+        CheckpointError: None does, or the checkpoint cannot be reached.
+    """
+    if settings.get("head"):
+        return _NAMED_HEAD
+    return recognise(pretrained, revision, **adapter_in(settings))
+
+
+def adapter_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """The settings that name an adapter, of all that a user set."""
+    return {name: settings.get(name) for name in ("peft", "peft_revision")}
 
 
 def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:

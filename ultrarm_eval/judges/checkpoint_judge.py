@@ -52,6 +52,8 @@ class CheckpointJudge(TextJudge):
         architecture: The kind of checkpoint it takes.
         default_template: The template of a run whose user named none.
         default_checkpoint: The checkpoint of a run whose user named none.
+        checks_memory: Whether weights that do not fit into memory are refused at once; not for a
+            judge that is only looked at.
         given: The settings that it was given.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
@@ -65,6 +67,7 @@ class CheckpointJudge(TextJudge):
     architecture: ClassVar[Architecture]
     default_template: ClassVar[str]
     default_checkpoint: ClassVar[str | None] = None
+    checks_memory: ClassVar[bool] = True
 
     def __init__(self, pretrained: str | None = None, **settings: Any) -> None:
         """Checks the settings and prepares the tokenizer.
@@ -96,7 +99,9 @@ class CheckpointJudge(TextJudge):
         )
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
-        self._computing = computing = Computing.of(given, checkpoints)
+        self._computing = computing = Computing.of(
+            given, checkpoints, checks_memory=self.checks_memory
+        )
         loaded = load_tokenizer(self.checkpoint)
         self._store_path = _checked_store(given.score_store)
         self._store: ScoreStore | None = None
@@ -130,6 +135,18 @@ class CheckpointJudge(TextJudge):
     def open_others(self) -> dict[str, Checkpoint]:
         """Opens further checkpoints that rewards depend on, by name."""
         return {}
+
+    @classmethod
+    def takes(cls) -> str:
+        """Which checkpoints it takes, in a line of Markdown."""
+        named = cls.default_checkpoint
+        link = "" if named is None else f" ([{named}](https://huggingface.co/{named}))"
+        return f"{cls.architecture.known_as}{link}"
+
+    @classmethod
+    def reads(cls) -> str:
+        """How a reward is read, in a line."""
+        return cls.architecture.reading
 
     @property
     def device(self) -> torch.device:

@@ -47,6 +47,15 @@ class SequenceClassificationJudge(CheckpointJudge):
     architecture = SequenceClassification()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            "`AutoModelForSequenceClassification` with one label: Skywork-Reward, OpenAssistant, "
+            "many of RewardBench's board; template `chat`, for encoders `pair` (prompt and "
+            "completion as the tokenizer writes two texts, with its token types)"
+        )
+
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
         """See `CheckpointJudge.make_head`."""
         family = self.checkpoint.config.model_type

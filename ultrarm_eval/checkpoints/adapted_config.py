@@ -46,6 +46,8 @@ def adapted_values(adapter: Adapter, base: str, values: Mapping[str, Any]) -> di
     found = dict(values)
     if _is_classifier(adapter, values):
         found["architectures"] = [_classifier_class(adapter, base, values)]
+        # Two labels are what transformers makes of none.
+        found |= {} if _stated_labels(values) else {"num_labels": 1}
     rows = _labels(adapter)
     if rows is not None and rows != _stated_labels(values):
         found = {name: one for name, one in found.items() if name not in ("id2label", "label2id")}

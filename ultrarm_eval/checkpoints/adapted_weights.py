@@ -191,6 +191,12 @@ class AdaptedWeights:
                     "merged together."
                 )
             change = self._change(f"{module}.weight")
+            whole = change.whole or ""
+            if whole and not is_embedding and ".base_layer." not in whole and module != "lm_head":
+                raise CheckpointError(
+                    f"{self.name}: {whole!r} is the whole weight of {module}, and there is LoRA on "
+                    "it as well: which of them the model was trained with is not said."
+                )
             change.module, change.kind = module, "embedding" if is_embedding else "linear"
             self._require_rank(module, parts)
             if "bias" in kinds:

@@ -7,9 +7,10 @@ Read by ourselves, weights-only: PEFT is not needed. What an adapter does to the
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ultrarm_eval.checkpoints.adapter_config import (
@@ -92,12 +93,16 @@ class Adapter:
         )
 
     def digest(self) -> str:
-        """Identifies it: the hub commit, or the SHA-256 of a folder's files."""
+        """Identifies it: the hub commit, or a folder's weights and how they are merged."""
         if self.commit:
             return self.commit
-        paths = (self.fetch(ADAPTER_CONFIG), self.weights.path)
-        lines = (hashlib.sha256(p.read_bytes()).hexdigest() for p in paths if p is not None)
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        # Where the base lies says nothing: its weights do.
+        settings = {**asdict(self.config), "base": None, "base_revision": None}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        with self.weights.path.open("rb") as file:
+            while block := file.read(1 << 24):
+                digest.update(block)
+        return digest.hexdigest()
 
 
 def find_adapter(

@@ -98,6 +98,10 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
             f"{pretrained}: several judges recognise this checkpoint: {', '.join(judges)}. Name "
             "one by judge=NAME."
         )
+    # What it says that it is, it also has to be.
+    open_for(
+        pretrained if pretrained != DEMO_NAME else survey.name, revision, architectures()[judges[0]]
+    )
     return judges[0]
 
 

@@ -168,6 +168,23 @@ class CheckpointSettings:
         identifies=True,
         is_brief=True,
     )
+    peft: str | None = _setting(
+        str,
+        check=_text,
+        help="PEFT adapter (LoRA) on the checkpoint: folder or hub id",
+        values="an adapter that PEFT saved (LoRA, DoRA), a folder or a hub id: merged into "
+        "`pretrained` before scoring; `pretrained=ADAPTER` alone finds its base in "
+        "adapter_config.json",
+        identifies=True,
+        is_brief=True,
+        metavar="DIR",
+    )
+    peft_revision: str | None = _setting(
+        str,
+        check=_text,
+        help="hub revision of the adapter",
+        identifies=True,
+    )
     template: str | None = _setting(
         str,
         check=_text,
@@ -459,8 +476,12 @@ SETTINGS_CLASSES = (
 )
 
 # What judges of this package report beside the settings that they were given: before all of these,
-# behind `max_length`, and behind all.
+# behind `peft_revision`, behind `max_length`, and behind all.
 _NAME = Setting("judge", str, identifies=True, label="judge", is_brief=True, is_given=False)
+_OF_ADAPTERS = (
+    Setting("base", str, identifies=True, label="base of the adapter", is_given=False),
+    Setting("base_revision", str, identifies=True, label="base_revision", is_given=False),
+)
 _OF_TEXTS = (
     Setting("truncation", str, identifies=True, label="truncation", is_given=False),
     Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
@@ -478,6 +499,7 @@ def known_settings() -> dict[str, Setting]:
     listed = [_NAME]
     for setting in settings_in(CheckpointSettings).values():
         listed += [setting, *(_OF_TEXTS if setting.name == "max_length" else ())]
+        listed += _OF_ADAPTERS if setting.name == "peft_revision" else ()
     for settings_class in SETTINGS_CLASSES:
         listed += settings_in(settings_class).values()
     return {setting.name: setting for setting in (*listed, *_OF_COMPUTING)}

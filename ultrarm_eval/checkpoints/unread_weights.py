@@ -136,6 +136,20 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     )
 
 
+def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
+    """The stored weights but for those of a language head that a classifier does not have.
+
+    Args:
+        network: The network.
+        keys: The names of the weights.
+    """
+    if not type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
+        return frozenset(keys)
+    heads = re.compile("|".join(f"({pattern})" for pattern in LANGUAGE_HEADS))
+    own = set(network.state_dict(keep_vars=True))
+    return frozenset(key for key in keys if key in own or not heads.search(key))
+
+
 def _harmless(network: Any) -> re.Pattern[str]:
     patterns = [*HARMLESS, *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ())]
     if type(network).__name__.endswith(_CLASSIFIER_ENDINGS):

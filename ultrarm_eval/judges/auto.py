@@ -14,6 +14,7 @@ from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
@@ -69,16 +70,28 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    return _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
+    if settings.get("head"):
+        return _NAMED_HEAD
+    return recognise(pretrained, revision, **adapter_in(settings))
 
 
-def recognise(pretrained: str, revision: str | None = None) -> str:
+def adapter_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """The settings that name an adapter, of all that a user set."""
+    return {name: settings.get(name) for name in ("peft", "peft_revision")}
+
+
+def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:
     """The name of the judge that takes a checkpoint.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    survey = survey_of(pretrained, revision)
+    survey = survey_of(pretrained, revision, **adapter)
     judges = recognised(survey)
     if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
         judges = []
@@ -124,13 +137,19 @@ def architectures() -> dict[str, Architecture]:
     return found
 
 
-def survey_of(pretrained: str, revision: str | None = None) -> Survey:
+def survey_of(pretrained: str, revision: str | None = None, **adapter: str | None) -> Survey:
     """A checkpoint's small files, also the demo's.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.survey`.
     """
-    return Survey(str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained, revision)
+    source = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
+    return Survey(source, revision, **adapter)
 
 
 def _unrecognised(survey: Survey) -> str:
@@ -167,7 +186,10 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
 
 
 def open_for(
-    name: str, revision: str | None = None, architecture: Architecture | None = None
+    name: str,
+    revision: str | None = None,
+    architecture: Architecture | None = None,
+    **adapter: str | None,
 ) -> Checkpoint:
     """Opens a checkpoint of a kind; where it is of another, the refusal says which judge takes it.
 
@@ -175,14 +197,15 @@ def open_for(
         name: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
         architecture: The kind; UltraRM's if None.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.checkpoint.open_checkpoint`.
     """
     try:
-        return open_checkpoint(name, revision, *([] if architecture is None else [architecture]))
+        return open_checkpoint(name, revision, architecture or ULTRARM, **adapter)
     except OtherKindError as error:
-        raise CheckpointError(f"{error} {advice(Survey(name, revision))}") from error
+        raise CheckpointError(f"{error} {advice(Survey(name, revision, **adapter))}") from error
 
 
 def takers(survey: Survey) -> list[str]:

@@ -12,7 +12,7 @@ from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE
-from ultrarm_eval.judges.auto import judge_for, survey_of
+from ultrarm_eval.judges.auto import adapter_in, judge_for, survey_of
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.settings import CheckpointSettings, settings_in
@@ -41,7 +41,7 @@ def inspect_checkpoint(
         CheckpointError: It cannot be reached, or its config.json is none.
         ConfigurationError: There is no such judge, or a setting it does not have.
     """
-    survey = survey_of(pretrained, revision)
+    survey = survey_of(pretrained, revision, **adapter_in(settings))
     found = _of_survey(pretrained, survey)
     try:
         name = judge_for(pretrained, revision, settings) if judge == AUTO_JUDGE else judge
@@ -69,10 +69,16 @@ def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:
     quantization = survey.values.get("quantization_config") or {}
     return {
         "checkpoint": pretrained,
+        **_of_adapter(survey),
         "family": survey.model_type or None,
         "classes": list(survey.classes),
         "quantized": quantization.get("quant_method") if isinstance(quantization, dict) else None,
     }
+
+
+def _of_adapter(survey: Survey) -> dict[str, Any]:
+    adapter = survey.adapter
+    return {} if adapter is None else {"base": survey.name, "adapter": adapter.name}
 
 
 def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class StepEncoder(TextEncoder):
         self._step_end = f"\ue000s-{secrets.token_hex(8)}\ue001"
         # What the tokenizer puts before a text: a text that goes on has it not.
         (newline,) = self._tokens.encode(["\n"])
-        self._opening = newline[:-1]
+        self._before_text = newline[:-1]
         if form.writes_tag:
             self._require_parting()
 
@@ -162,8 +162,8 @@ class StepEncoder(TextEncoder):
 
     def _continued(self, ids: list[int], number: int) -> list[int]:
         """What a part gives that begins no text."""
-        size = len(self._opening)
-        if ids[:size] != self._opening:
+        size = len(self._before_text)
+        if ids[:size] != self._before_text:
             raise ScoringError(
                 f"{self._name}: text {number} cannot be tokenised step by step: its tokenizer "
                 "writes the beginning of a part in another way than the beginning of a line."
@@ -198,7 +198,7 @@ class StepEncoder(TextEncoder):
         """Refuses a tokenizer to which a text in parts is another one."""
         first, second = f"a {self._form.tag}", f"\nb {self._form.tag}"
         whole, *parts = self._tokens.encode([first + second, first, second])
-        if parts[0] + parts[1][len(self._opening) :] != whole or whole[-1] != self._form.tag_id:
+        if parts[0] + parts[1][len(self._before_text) :] != whole or whole[-1] != self._form.tag_id:
             raise ConfigurationError(
                 f"{self._name}: its tokenizer joins what stands before and behind a newline, or "
                 f"has no token of its own for {self._form.tag!r}: steps cannot be told apart."

@@ -9,9 +9,9 @@ of sentencepiece itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
@@ -53,6 +53,35 @@ class LoadedTokenizer:
         return configured if isinstance(configured, int) else None
 
 
+class TokenizerOwner(Protocol):
+    """What has a tokenizer: a checkpoint, also before its weights are looked into."""
+
+    @property
+    def name(self) -> str:
+        """The folder or hub id."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """The hub revision."""
+        ...
+
+    @property
+    def fetch(self) -> Fetch:
+        """How to get its files by name."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Its configuration."""
+        ...
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that is merged into it, if there is one."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where a tokenizer's files are.
@@ -72,7 +101,7 @@ class _Source:
     options: dict[str, Any]
 
 
-def _sources(checkpoint: Checkpoint) -> list[_Source]:
+def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
     # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
@@ -88,7 +117,7 @@ def _sources(checkpoint: Checkpoint) -> list[_Source]:
     ]
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
+def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
     An adapter's own comes before its base's; the chat template, too.
@@ -110,7 +139,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
 
 
 def _take_chat_template(
-    checkpoint: Checkpoint, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+    checkpoint: TokenizerOwner, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:
     """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
     own = _chat_template(sources[0])
@@ -128,7 +157,7 @@ def _chat_template(source: _Source) -> str | None:
     return None
 
 
-def _loaded(checkpoint: Checkpoint, source: _Source) -> LoadedTokenizer:
+def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
     import transformers
 
     present = source.present

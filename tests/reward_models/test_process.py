@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 import shutil
 
 import pytest
@@ -405,6 +406,14 @@ def test_heads_that_are_none_are_refused_by_name(built, layout, tmp_path, monkey
     said = refused(1, narrow)
     assert key.rpartition(".")[0].split(".")[0] in said
     assert "shape" in said
+
+    def no_number(weights):
+        weights[key] = weights[key].clone()
+        weights[key].view(-1)[-1] = float("nan")
+        # Of a language head two rows are the head.
+        weights[key][weights[key].shape[0] // 2 - 100 :] = float("nan")
+
+    assert re.search("finite", refused(3, no_number))
 
     def doubled(weights):
         weights["second_head.weight"] = torch.zeros(1, weights[key].shape[-1])

@@ -48,6 +48,8 @@ class ProcessJudge(CheckpointJudge):
     given: ProcessSettings
     architecture = AnyProcessModel()
     default_template = CHAT_TEMPLATE
+    #: Whether a completion may be a sequence of steps.
+    takes_steps = True
 
     @classmethod
     def takes(cls) -> str:

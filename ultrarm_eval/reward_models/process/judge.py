@@ -70,7 +70,9 @@ class ProcessJudge(CheckpointJudge):
         """See `CheckpointJudge.kind_of`."""
         if self.given.layout != AUTO:
             return PROCESS_MODELS[self.given.layout]
-        return layout_of(survey_of(source, self.given.revision))
+        given = self.given
+        adapter = {"peft": given.peft, "peft_revision": given.peft_revision}
+        return layout_of(survey_of(source, given.revision, **adapter))
 
     def make_head(self, loaded: LoadedTokenizer) -> StepRewards:
         """See `CheckpointJudge.make_head`."""

@@ -121,3 +121,13 @@ def test_inspection_says_where_it_is_read(folder):
     }
     judge = make_judge("process", {"pretrained": str(folder), "device": "cpu"})
     assert "step_rewards" in judge.reads()
+
+
+def test_a_plan_counts_texts_and_computes_what_scoring_does(folder):
+    judge = make_judge("process", {"pretrained": str(folder), "device": "cpu"})
+    given = ([PROMPT] * 3, ["\n\n".join(STEPS), "\n\n".join(OTHER), "One."])
+    plan, cut = judge.plan(*given)
+    assert (plan.texts, cut) == (3, 0)
+    assert plan.text_tokens == sum(len(judge.encoded(*pair)) for pair in zip(*given, strict=True))
+    judge.score(*given)
+    assert judge.settings()["counts"]["computed_tokens"] == plan.computed_tokens

@@ -9,6 +9,7 @@ and what exports tell are made from these declarations.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ ATTENTIONS = ("flash_attention_2", "torch_varlen", "flex_attention", "sdpa", "ea
 QUANTIZATIONS = ("int8", "fp8")
 REWARDBENCH = "rewardbench"
 REDUCTIONS = ("mean", "sum")
+AGGREGATES = ("min", "product", "last", "mean")
+#: Separators of steps that have names, and what stands before one's own that is like a name.
+SEPARATORS = ("blank-line", "line", "step")
+TEXT_SEPARATOR = "text:"
+LAYOUTS = ("qwen2-prm", "skywork-prm", "math-shepherd", "rlhflow-prm")
 
 _METADATA = "setting"
 
@@ -379,6 +385,61 @@ class CritiqueSettings(CheckpointSettings):
         object.__setattr__(self, "temperature", _temperature(self.temperature, self.samples))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings(CheckpointSettings):
+    """Settings of `process`."""
+
+    layout: str = _setting(
+        str,
+        AUTO,
+        check=_one_of(AUTO, *LAYOUTS),
+        help="how steps are written and read; auto asks the checkpoint",
+        choices=(AUTO, *LAYOUTS),
+        identifies=True,
+        is_brief=True,
+    )
+    aggregate: str | None = _setting(
+        str,
+        check=_one_of(*AGGREGATES),
+        help="what the rewards of steps become; the layout's own if not given",
+        choices=AGGREGATES,
+        identifies=True,
+        is_brief=True,
+    )
+    separator: str | None = _setting(
+        str,
+        check=lambda name, value: _separator(name, value),
+        help="where steps end: blank-line, line, step ('Step 1:' begins one), or a text of one's "
+        r"own (\n is a newline); the layout's own if not given",
+        identifies=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.parity is not None:
+            raise ConfigurationError(
+                f"judge=process has no parity={self.parity}: RewardBench's official runs have no "
+                "process reward models. Leave parity out."
+            )
+
+
+def _separator(name: str, value: object) -> str | None:
+    if value is None or value in SEPARATORS:
+        return None if value is None else str(value)
+    text = str(value)
+    meant = difflib.get_close_matches(text.lower().replace("_", "-"), SEPARATORS, 1, 0.75)
+    if not text.removeprefix(TEXT_SEPARATOR):
+        raise ConfigurationError(
+            f"{name}={text!r} is empty: it is one of {', '.join(SEPARATORS)}, or a text."
+        )
+    if meant and not text.startswith(TEXT_SEPARATOR):
+        raise ConfigurationError(
+            f"{name}={text!r}: did you mean {meant[0]}? If steps end with this text, write "
+            f"{name}={TEXT_SEPARATOR}{text}."
+        )
+    return text
+
+
 def _temperature(given: object, samples: int) -> float:
     if given is None:
         return 0.0 if samples == 1 else 1.0
@@ -391,8 +452,28 @@ def _temperature(given: object, samples: int) -> float:
     return heat
 
 
+@dataclass(frozen=True, kw_only=True)
+class NormalizeSettings(CheckpointSettings):
+    """Settings of `openrlhf`."""
+
+    normalize: bool = _setting(
+        bool,
+        False,
+        check=_flag,
+        help="rewards are (r - mean) / std, by config.json's mean and std",
+        identifies=True,
+    )
+
+
 #: The settings classes of the judges of this package.
-SETTINGS_CLASSES = (CheckpointSettings, LikelihoodSettings, PreferenceSettings, CritiqueSettings)
+SETTINGS_CLASSES = (
+    CheckpointSettings,
+    LikelihoodSettings,
+    PreferenceSettings,
+    CritiqueSettings,
+    ProcessSettings,
+    NormalizeSettings,
+)
 
 # What judges of this package report beside the settings that they were given: before all of these,
 # behind `peft_revision`, behind `max_length`, and behind all.

@@ -21,7 +21,7 @@ from ultrarm_eval.judges.auto import recognise
 #: Judges of which no entry is recognised yet.
 JUDGES_TO_COME = {
     *("athene", "beaver", "grm", "inf-orm", "internlm2-reward", "ldl", "openrlhf"),
-    *("process", "qrm", "qwen2-reward", "starling", "token-logit", "urm"),
+    *("qrm", "qwen2-reward", "starling", "token-logit", "urm"),
 }
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {

@@ -24,26 +24,32 @@ def normal(random: torch.Generator, *shape: int, std: float = 1.0) -> torch.Tens
 def backbone_weights(
     model: torch.nn.Module, random: torch.Generator, *, prefix: str = ""
 ) -> Tensors:
-    """Values for every parameter of a stock backbone, under `prefix`.
+    """Values for every parameter of a stock backbone, under `prefix`."""
+    values = telling_values(dict(model.state_dict()), random)
+    return {prefix + name: value for name, value in values.items()}
 
-    Small embeddings make a token's state depend on the text before it more
-    than on the token; norms lie around their neutral value, and biases are not zero.
+
+def telling_values(tensors: Tensors, random: torch.Generator) -> Tensors:
+    """Random values in place of others, by their names and shapes.
+
+    Small embeddings make a token's state depend on the text before it more than on the token;
+    norms lie around their neutral value, and biases are not zero.
     """
-    weights = {}
-    for name, parameter in model.state_dict().items():
-        if not parameter.is_floating_point():
-            weights[prefix + name] = parameter.clone()
+    values = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            values[name] = tensor.clone()
             continue
-        value = torch.randn(parameter.shape, generator=random)
-        if parameter.ndim >= 2:
+        value = torch.randn(tensor.shape, generator=random)
+        if tensor.ndim >= 2:
             # Sharper attention than this carries rounding errors past 1e-5.
             value *= 0.1 if "embed" in name else 0.3
         elif "norm" in name.lower() and name.endswith("weight"):
-            value = parameter.float() + 0.3 * value.clamp(-2, 2)
+            value = tensor.float() + 0.3 * value.clamp(-2, 2)
         else:
-            value *= 0.2
-        weights[prefix + name] = value.contiguous()
-    return weights
+            value = tensor.float() + 0.2 * value
+        values[name] = value.contiguous()
+    return values
 
 
 def telling_direction(

@@ -18,6 +18,7 @@ from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.files import Fetch, hub_commit
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.head_numbers import require_finite_head
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.survey import Survey
@@ -131,11 +132,11 @@ class Checkpoint:
         Raises:
             CheckpointError: There are such.
         """
-        if not self.safetensors:
-            for path in map(self.fetch, self.weights.files):
-                if path is not None:
-                    verify_checksums(self.name, path)
+        for path in map(self.fetch, self.weights.pickles):
+            if path is not None:
+                verify_checksums(self.name, path)
         self.require_read_and_fitting(self.look_into())
+        self.require_finite_head()
 
     def look_into(self) -> dict[str, StoredWeight]:
         """The weights in all files, as an adapter makes them where there is one.
@@ -160,6 +161,15 @@ class Checkpoint:
         shapes = {key: weight.shape for key, weight in known.items()}
         refuse_unread(self.name, self.network, keys, shapes, is_quantized=self.is_quantized)
         require_fitting(self.name, self.network, known, is_quantized=self.is_quantized)
+
+    def require_finite_head(self) -> None:
+        """Refuses a head in which a number is none; reads its weights alone.
+
+        Raises:
+            CheckpointError: There is such a number.
+        """
+        keys = renamed_keys(self.weight_map, self.weights.keys)
+        require_finite_head(self.name, self.network, self.reader(), self.weight_map, keys)
 
     def require_adapted(self) -> None:
         """Refuses an adapter that changes what the network does not read, or of another size.
@@ -201,7 +211,8 @@ class Checkpoint:
         if self.commit:
             return self.commit
         small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
-        weights = [self.fetch(file) for file in sorted(self.weights.files)]
+        files = (*self.weights.files, *self.weights.further_files)
+        weights = [self.fetch(file) for file in sorted(files)]
         paths = [*small, *(path for path in weights if path is not None)]
         if None in weights:
             raise CheckpointError(f"{self.name}: a weight file disappeared.")
@@ -236,6 +247,7 @@ def open_checkpoint(
     """
     survey = Survey(name, revision, peft, peft_revision)
     try:
+        survey = survey.with_files(architecture.further_files)
         config = described(survey, architecture)
         weight_map = architecture.weight_map(config, survey)
         network = built(config, survey, architecture)
@@ -259,8 +271,11 @@ def open_checkpoint(
         adapted=survey.adapted,
     )
     checkpoint.require_adapted()
-    stored = _seen(checkpoint) if survey.is_folder else survey.weights.stored
-    checkpoint.require_read_and_fitting(stored or {})
+    if not (survey.is_folder and _is_quick_to_read(checkpoint)):
+        checkpoint.require_read_and_fitting(survey.weights.stored or {})
+        return checkpoint
+    checkpoint.require_read_and_fitting(checkpoint.look_into())
+    checkpoint.require_finite_head()
     return checkpoint
 
 
@@ -269,12 +284,10 @@ def _identity(network: nn.Module, survey: Survey) -> WeightMap:
     return {key: WeightSource.of(key) for key in without_language_heads(network, survey.keys)}
 
 
-def _seen(checkpoint: Checkpoint) -> Mapping[str, StoredWeight] | None:
-    """What is in the files of a folder, but for old pickles, which are read once, when loaded."""
+def _is_quick_to_read(checkpoint: Checkpoint) -> bool:
+    """Whether single weights can be read; old pickles are read as a whole, when loaded."""
     paths = [checkpoint.fetch(file) for file in checkpoint.weights.files]
-    if checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths):
-        return checkpoint.look_into()
-    return checkpoint.weights.stored
+    return checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths)
 
 
 def _require_blob(name: str, path: Path, digest: str) -> None:

@@ -58,8 +58,9 @@ def load_decoder(
 def _keep_exact(model: DecoderRewardModel, reader: WeightReader) -> None:
     """Gives norm and head the numbers that are stored: transformers rounds them to the dtype."""
     layers = {model.head_name: model.reward_head}
-    if isinstance(model.model.norm, Float32RMSNorm):
-        layers["model.norm"] = model.model.norm
+    norm = getattr(model.model, "norm", None)
+    if isinstance(norm, Float32RMSNorm):
+        layers["model.norm"] = norm
     for name, layer in layers.items():
         for inner, part in layer.named_modules():
             own = {**dict(part.named_parameters(recurse=False))}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +25,7 @@ from ultrarm_eval.checkpoints.weights import (
     WeightFiles,
     stored_weights,
     survey_weights,
+    with_further,
 )
 from ultrarm_eval.errors import CheckpointError
 
@@ -147,8 +149,9 @@ class Survey:
         weights, adapted = self.weights, self.adapted
         if adapted is not None and key in adapted.stored:
             return adapted.stored[key].shape
-        if weights.stored is not None:
-            return weights.stored[key].shape if key in weights.stored else None
+        looked_into = weights.further if weights.stored is None else weights.stored
+        if key in looked_into or weights.stored is not None:
+            return looked_into[key].shape if key in looked_into else None
         index = f"{SAFETENSORS_FILE if weights.safetensors else PICKLE_FILE}.index.json"
         index_path = self.fetch(index)
         file = None if index_path is None else read_json(index_path)["weight_map"].get(key)
@@ -157,6 +160,21 @@ class Survey:
             raise CheckpointError(f"{self.name}: the index names no file that has {key!r}.")
         found = self._stored_in(path)
         return found[key].shape if key in found else None
+
+    def with_files(self, files: Sequence[str]) -> Survey:
+        """The same, with the weights of files beside the checkpoint's own.
+
+        Args:
+            files: Their names; see `Architecture.further_files`.
+
+        Raises:
+            CheckpointError: See `weights`, or one of them is damaged.
+        """
+        if not files:
+            return self
+        more = copy.copy(self)
+        more.__dict__["weights"] = with_further(self.name, self.weights, files, self.fetch)
+        return more
 
     def _stored_in(self, path: Path) -> Mapping[str, Any]:
         cache: dict[Path, Any] = self.__dict__.setdefault("_looked_into", {})

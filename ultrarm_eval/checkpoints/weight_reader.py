@@ -13,15 +13,14 @@ from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
 from ultrarm_eval.checkpoints.weights import (
+    IN_FILE,
     PICKLE_FILE,
     SAFETENSORS_FILE,
     WeightFiles,
+    is_safetensors,
     load_pickle,
 )
 from ultrarm_eval.errors import CheckpointError
-
-#: Parts the name of a further file from the name of a weight in it.
-IN_FILE = ":"
 
 
 class WeightReader:
@@ -99,14 +98,15 @@ class WeightReader:
         return self._in_files(key)
 
     def _in_files(self, key: str) -> torch.Tensor:
-        file, _, inner = key.rpartition(IN_FILE)
-        file = file or self._file_of(key)
+        file, _, inner = key.partition(IN_FILE)
+        if file not in self._weights.further_files:
+            file, inner = self._file_of(key), key
         path = self._fetch(file)
         if path is None:
             raise CheckpointError(
                 f"{self._name}: the weight {inner!r} is in {file}, and there is no such file."
             )
-        if file.endswith(".safetensors"):
+        if is_safetensors(file):
             from safetensors import safe_open
 
             with (

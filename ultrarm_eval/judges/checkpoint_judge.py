@@ -93,7 +93,7 @@ class CheckpointJudge(TextJudge):
         self.checkpoint = open_for(
             source,
             given.revision,
-            self.architecture,
+            self.kind_of(source),
             peft=given.peft,
             peft_revision=given.peft_revision,
         )
@@ -131,6 +131,17 @@ class CheckpointJudge(TextJudge):
         Args:
             loaded: The checkpoint's tokenizer.
         """
+
+    def kind_of(self, source: str) -> Architecture:
+        """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
+
+        Args:
+            source: The folder or hub id.
+
+        Raises:
+            CheckpointError: It is none of them.
+        """
+        return self.architecture
 
     def open_others(self) -> dict[str, Checkpoint]:
         """Opens further checkpoints that rewards depend on, by name."""

@@ -83,15 +83,16 @@ def _of_adapter(survey: Survey) -> dict[str, Any]:
 
 def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
     checkpoint, encoder = judge.checkpoint, judge.encoder
-    config = checkpoint.config
+    config, kind = checkpoint.config, checkpoint.architecture
     tokenizer = judge.tokenizer
     text = judge.encoded(_QUESTION, _ANSWER)
     pieces = judge.token_texts(tuple(text))
     read_at = text.reads or (len(text) - 1,)
     stored = checkpoint.stored_dtype
     return {
-        "kind": judge.architecture.known_as,
-        "reward": judge.reads(),
+        # A judge that takes several kinds knows by its checkpoint which one this is.
+        "kind": kind.known_as,
+        "reward": judge.reads() if kind is judge.architecture else kind.reading,
         "parameters": checkpoint.parameter_count(),
         "layers": getattr(config, "num_hidden_layers", None),
         "hidden_size": judge.hidden_size,
@@ -123,9 +124,9 @@ def _token(tokenizer: Any, token: int | None) -> str | None:
 
 def _own_settings(judge: CheckpointJudge) -> Mapping[str, Any]:
     """Settings of this kind alone, with their values."""
-    common = settings_in(CheckpointSettings)
+    common, reported = settings_in(CheckpointSettings), judge.settings()
     return {
-        name: getattr(judge.given, name)
+        name: reported.get(name, getattr(judge.given, name))
         for name in settings_in(type(judge.given))
         if name not in common
     }

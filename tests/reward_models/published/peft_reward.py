@@ -93,7 +93,7 @@ def build(folder: Path, *, seed: int = 0, variant: str = "seq_cls") -> Path:
     adapter = _adapter_weights(config, base, random)
     if config["modules_to_save"]:
         states = _states(folder / "base", merged(base, adapter, config))
-        adapter[f"{PREFIX}score.weight"] = files.telling_direction(states, random, std=0.8)[None]
+        adapter[f"{PREFIX}score.weight"] = files.telling_direction(states, random, std=1.2)[None]
     adapter = {name: value.contiguous() for name, value in adapter.items()}
     if variant == "pickled":
         torch.save(adapter, folder / "adapter_model.bin")
@@ -210,8 +210,11 @@ def _hidden(base: Path, weights: files.Tensors, ids: list[int]) -> torch.Tensor:
 
 def _states(base: Path, weights: files.Tensors) -> torch.Tensor:
     """Last tokens' states of some texts [texts, hidden]."""
-    answers = ("It is 56.", "It is 54, I think.", "No idea.", "The North Sea.", "")
-    rows = [text_ids(base, "What is 7 times 8?", answer) for answer in answers]
+    asked = [{"role": "user", "content": "Name a river."}]
+    answered = [*asked, {"role": "assistant", "content": "The Elbe."}, *asked]
+    answers = ("It is 56.", "It is 54, I think.", "It flows into the North Sea.")
+    prompts = ("What is 7 times 8?", answered)
+    rows = [text_ids(base, prompt, answer) for prompt in prompts for answer in answers]
     return torch.stack([_hidden(base, weights, row)[-1] for row in rows])
 
 

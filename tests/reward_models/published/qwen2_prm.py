@@ -28,7 +28,7 @@ from tests.reward_models.published.reference import Reference
 
 SEPARATOR = "<extra_0>"
 SYSTEM = "Please reason step by step, and put your final answer within \\boxed{}."
-VARIANTS = {"with an lm_head": {"lm_head": True}, "one file": {"shards": 1}}
+VARIANTS = {"lm_head": {"lm_head": True}, "one_file": {"shards": 1}}
 TEXTS = (
     ("What is 7 times 8?", ["7 times 8 is 56.", "The answer is 56."]),
     ("What is 7 times 8?", ["Take 8 from 60.", "It is 54, then."]),

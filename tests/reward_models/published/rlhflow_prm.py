@@ -30,7 +30,7 @@ from tests.reward_models import tiny_weights as files
 from tests.reward_models.published.reference import Reference
 
 GOOD, BAD = "+", "-"
-VARIANTS = {"one file": {"shards": 1}}
+VARIANTS = {"one_file": {"shards": 1}}
 TEXTS = (
     ("What is 7 times 8?", ["7 times 8 is 56.", "The answer is 56."]),
     ("What is 7 times 8?", ["Take 8 from 60.", "It is 54, then."]),

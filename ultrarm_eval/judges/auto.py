@@ -103,9 +103,8 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
             "one by judge=NAME."
         )
     # What it says that it is, it also has to be.
-    open_for(
-        pretrained if pretrained != DEMO_NAME else survey.name, revision, architectures()[judges[0]]
-    )
+    source = survey.name if pretrained == DEMO_NAME else pretrained
+    open_for(source, revision, architectures()[judges[0]], **adapter)
     return judges[0]
 
 

@@ -66,6 +66,7 @@ def test_what_rewards_depend_on():
         "layout",
         "aggregate",
         "separator",
+        "normalize",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

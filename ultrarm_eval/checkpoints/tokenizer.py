@@ -154,7 +154,9 @@ def _chat_template(source: _Source) -> str | None:
     if path is not None:
         with as_checkpoint_error(f"{path}: this cannot be read"):
             return path.read_text(encoding="utf-8")
-    return None
+    described = source.fetch("tokenizer_config.json")
+    stated = None if described is None else read_json(described).get("chat_template")
+    return stated if isinstance(stated, str) else None
 
 
 def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:

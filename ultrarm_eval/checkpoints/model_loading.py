@@ -112,7 +112,6 @@ def load_own_forward(
         device,
         parallelize=parallelize,
         options=_options(attention, quantization, heads),
-        config=checkpoint.config,
         trust_remote_code=False,
         output_loading_info=True,
     )
@@ -156,11 +155,13 @@ def _loaded(
     """What `from_pretrained` of a class gives."""
     checkpoint.require_sound_weights()
     where: tuple[Any, ...] = (checkpoint.name,)
+    # As it was read: config.json may say less, or what transformers refuses.
+    further["config"] = checkpoint.config
     if checkpoint.weight_map is None:
         further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
     else:
         where = (None,)
-        further |= {"config": checkpoint.config, "state_dict": checkpoint.reader().state()}
+        further["state_dict"] = checkpoint.reader().state()
     try:
         return model_class.from_pretrained(
             *where,

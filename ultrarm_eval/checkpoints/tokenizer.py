@@ -79,13 +79,24 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
             tokenizer = _load_llama(transformers, checkpoint, stated)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                checkpoint.name, revision=checkpoint.revision, trust_remote_code=False
+                checkpoint.name,
+                revision=checkpoint.revision,
+                trust_remote_code=False,
+                **_config_as_read(checkpoint),
             )
         # What is wrong with it can show when it is used first.
         tokenizer("a")
         loaded = LoadedTokenizer(tokenizer, has_model)
         loaded.eos_id(checkpoint.config)
     return loaded
+
+
+def _config_as_read(checkpoint: Checkpoint) -> dict[str, Any]:
+    """The configuration, where transformers would refuse what config.json says."""
+    path = checkpoint.fetch("config.json")
+    stated = None if path is None else read_json(path).get("problem_type")
+    is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
+    return {} if is_as_stated else {"config": checkpoint.config}
 
 
 def _stated(checkpoint: Checkpoint) -> dict[str, Any]:

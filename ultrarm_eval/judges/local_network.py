@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
 from ultrarm_eval.checkpoints.device import check_memory, resolve_device
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
-from ultrarm_eval.engine.kernels.choice import Place, checked_attention
+from ultrarm_eval.engine.kernels.choice import EAGER, FLASH, SDPA, Place, checked_attention
 from ultrarm_eval.engine.local_engine import BatchLimits
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.settings import AUTO, CheckpointSettings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,9 @@ class Computing:
             dtype,
             parallelize=given.parallelize,
             compiled=given.torch_compile,
-            attention=checked_attention(
-                given.attn_implementation, Place(own.config, device, dtype)
+            attention=_capping(
+                checked_attention(given.attn_implementation, Place(own.config, device, dtype)),
+                own.config,
             ),
             quantization=checked_quantization(given.quantization, device, dtype),
         )
@@ -88,6 +93,25 @@ class Computing:
         layers = checkpoint.layer_parameters()
         embedded = checkpoint.parameter_count() - layers
         return layers * BYTES_PER_WEIGHT + embedded * self.dtype.itemsize
+
+
+def _capping(attention: str, config: Any) -> str:
+    """The attention, if it caps scores as the model's does; transformers' SDPA leaves that out.
+
+    Raises:
+        ConfigurationError: It was asked for by name.
+    """
+    cap = getattr(config, "attn_logit_softcapping", None)
+    if cap is None or attention not in (AUTO, SDPA):
+        return attention
+    said = f"this {config.model_type} model caps attention scores at {cap}, which sdpa leaves out"
+    if attention == SDPA:
+        raise ConfigurationError(
+            f"attn_implementation={SDPA}: {said}, so that rewards would be others. Use {EAGER}, or "
+            f"{FLASH} on a GPU."
+        )
+    logger.info("attn_implementation=%s: %s.", EAGER, said)
+    return EAGER
 
 
 class LocalNetwork:

@@ -61,6 +61,9 @@ def test_what_rewards_depend_on():
         "temperature",
         "seed",
         "max_new_tokens",
+        "layout",
+        "aggregate",
+        "separator",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

@@ -17,6 +17,18 @@ if TYPE_CHECKING:
 # Published kinds of reward models, by the judge that reads them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
+    "process": "process.judge:ProcessJudge",
+    "ldl": "ldl:LDLJudge",
+    "qrm": "qrm:QRMJudge",
+    "urm": "urm:URMJudge",
+    "athene": "athene:AtheneJudge",
+    "beaver": "beaver:BeaverJudge",
+    "grm": "grm:GRMJudge",
+    "inf-orm": "inf_orm:InfORMJudge",
+    "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
+    "openrlhf": "openrlhf:OpenRLHFJudge",
+    "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
+    "starling": "starling:StarlingJudge",
 }
 
 
@@ -26,9 +38,6 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
     # As paths, so that listing the judges does not import torch.
     register(DEFAULT_JUDGE, "ultrarm_eval.judges.ultrarm:UltraRMJudge")
     register(AUTO_JUDGE, "ultrarm_eval.judges.auto:auto_judge")
-    register("critique", "ultrarm_eval.judges.critique:CritiqueJudge")
-    register("dpo", "ultrarm_eval.judges.dpo:PreferenceJudge")
-    register("likelihood", "ultrarm_eval.judges.likelihood:LikelihoodJudge")
     register("eurus", "ultrarm_eval.judges.eurus:EurusJudge")
     register(
         "sequence-classification",
@@ -36,6 +45,9 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
     )
     for name, path in _REWARD_MODELS.items():
         register(name, f"ultrarm_eval.reward_models.{path}")
+    register("likelihood", "ultrarm_eval.judges.likelihood:LikelihoodJudge")
+    register("dpo", "ultrarm_eval.judges.dpo:PreferenceJudge")
+    register("critique", "ultrarm_eval.judges.critique:CritiqueJudge")
 
 
 @hookimpl

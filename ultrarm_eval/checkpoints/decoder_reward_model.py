@@ -145,11 +145,11 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     def get_input_embeddings(self) -> nn.Module:
         """The token embedding."""
-        return self.model.embed_tokens  # type: ignore[no-any-return]
+        return self.model.get_input_embeddings()  # type: ignore[no-any-return]
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replaces the token embedding."""
-        self.model.embed_tokens = value
+        self.model.set_input_embeddings(value)
 
     def hidden_states(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:
         """Final hidden states, after the final norm.
@@ -277,6 +277,8 @@ def _class_of(model_type: str, head_name: str, **members: Any) -> type[DecoderRe
             "__doc__": f"Scalar reward model on a {beginning} backbone.",
             "config_class": backbone.config_class,
             "backbone_class": backbone,
+            # Also of families that call their body otherwise.
+            "base_model_prefix": "model",
             "head_name": head_name,
             "_keep_in_fp32_modules_strict": (head_name,),
             **members,

@@ -32,11 +32,15 @@ class HeadedDecoder(Architecture):
             what they compute is what is computed here; the code itself is never executed.
         families: The families of the body, transformers' names; any decoder's if empty.
         body: How the names of the body's weights begin in the files.
+        not_read: Patterns of the names of stored weights that play no part in rewards.
+        is_known_code: Whether code of those names that comes along is what is computed here.
     """
 
     classes: ClassVar[frozenset[str]]
     families: ClassVar[frozenset[str]] = frozenset()
     body: ClassVar[str] = _BODY
+    not_read: ClassVar[tuple[str, ...]] = ()
+    is_known_code: ClassVar[bool] = True
 
     @abstractmethod
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
@@ -89,7 +93,7 @@ class HeadedDecoder(Architecture):
             survey.values,
             own_classes=self.classes | stock,
             auto_class="AutoModel",
-            is_known_code=True,
+            is_known_code=self.is_known_code,
         )
         return CONFIG_MAPPING[model_type].from_dict(dict(values))
 
@@ -112,11 +116,20 @@ class HeadedDecoder(Architecture):
             config: The configuration of the body.
             survey: The checkpoint's small files.
         """
+        beginning = self.body_of(survey)
         return {
-            _BODY + key.removeprefix(self.body): WeightSource.of(key)
+            _BODY + key.removeprefix(beginning): WeightSource.of(key)
             for key in survey.keys
-            if key.startswith(self.body)
+            if key.startswith(beginning)
         }
+
+    def body_of(self, survey: Survey) -> str:
+        """How the names of the body's weights begin in the files.
+
+        Args:
+            survey: The checkpoint's small files.
+        """
+        return self.body
 
     def network(self, config: Any, survey: Survey) -> nn.Module:
         """See `Architecture.network`."""
@@ -125,7 +138,12 @@ class HeadedDecoder(Architecture):
             for name, source in self.head_weights(survey).items()
             if source.make is None and (shape := survey.shape(source.keys[0])) is not None
         }
-        return headed_class(config.model_type, partial(self.make_head, shapes))(config)
+        network = headed_class(config.model_type, partial(self.make_head, shapes))
+        network._keys_to_ignore_on_load_unexpected = [*self.not_read]
+        try:
+            return network(config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{survey.name}: {error}") from error
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
@@ -142,7 +160,8 @@ class HeadedDecoder(Architecture):
         keys = sorted({key for source in sources for key in source.keys} - survey.keys)
         if keys or not sources:
             named = ", ".join(map(repr, keys)) or "every weight of a head"
-            raise OtherKindError(
-                f"{survey.name}: the weights lack {named}, so its rewards would be random. "
-                f"{self.known_as} has them."
+            is_of_this_kind = any(one in self.classes for one in survey.classes)
+            raise (CheckpointError if is_of_this_kind else OtherKindError)(
+                f"{survey.name}: the weights lack {named}, so its rewards would be random; a "
+                f"checkpoint of {self.known_as} has such."
             )

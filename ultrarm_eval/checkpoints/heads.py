@@ -1,8 +1,9 @@
-"""Heads behind a body: linear layers and small perceptrons, in float32."""
+"""Heads behind a body: linear layers and small perceptrons, in float32, and norms in them."""
 
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 
 import torch
@@ -10,7 +11,7 @@ from torch import nn
 
 from ultrarm_eval.errors import CheckpointError
 
-_LAYER = re.compile(r"(?:(.+)\.)?(weight|bias)")
+_LAYER = re.compile(r"(?:(.+)\.)?(weight|bias|running_mean|running_var)")
 
 
 class Linear32(nn.Linear):
@@ -29,64 +30,126 @@ class Linear32(nn.Linear):
         return found if self.bias is None else found + self.bias.to(torch.float32)
 
 
+class RunningNorm(nn.Module):
+    """A batch norm as it computes after training: over the mean and variance that it has kept.
+
+    Its numbers are weights like others, so that one that is missing is seen.
+    """
+
+    #: The names of its weights, each of one number an input.
+    WEIGHTS = ("weight", "bias", "running_mean", "running_var")
+    _EPSILON = 1e-5
+    weight: torch.Tensor
+    bias: torch.Tensor
+    running_mean: torch.Tensor
+    running_var: torch.Tensor
+
+    def __init__(self, width: int) -> None:
+        """Makes a norm without effect.
+
+        Args:
+            width: How many numbers it norms.
+        """
+        super().__init__()
+        for name in self.WEIGHTS:
+            weight = torch.ones(width) if name in ("weight", "running_var") else torch.zeros(width)
+            self.register_parameter(name, nn.Parameter(weight, requires_grad=False))
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Norms each number of the last dimension by itself."""
+        scale = self.weight.to(torch.float32) * torch.rsqrt(
+            self.running_var.to(torch.float32) + self._EPSILON
+        )
+        return (values - self.running_mean.to(torch.float32)) * scale + self.bias.to(torch.float32)
+
+
 def head_of_shapes(
     shapes: Mapping[str, Sequence[int]],
     hidden_size: int,
     outputs: int | None = 1,
     *,
     activation: type[nn.Module] = nn.ReLU,
-    name: str = "The head",
+    name: str = "its head",
+    prefix: str = "",
 ) -> nn.Module:
     """A head whose layers are those of its weights: one linear layer, or several with activations.
 
     Args:
         shapes: The shapes of the weights: `weight` and perhaps `bias` of a linear layer; of a
-            perceptron `0.weight`, `2.weight` and so on, the numbers between being activations.
+            perceptron `0.weight`, `2.weight` and so on in the order of the numbers. A layer with
+            `running_mean` is a batch norm. Numbers between are of what has no weights.
         hidden_size: The width of the body.
         outputs: How many numbers the head gives; any if None.
-        activation: What stands between linear layers.
-        name: The checkpoint and the head, for messages.
+        activation: What follows each linear layer but the last.
+        name: The head, for messages.
+        prefix: How the names of its weights begin in the files, for messages.
 
     Raises:
         CheckpointError: The shapes do not follow one another, or give another number of outputs.
     """
     layers: dict[str, nn.Module] = {}
-    width, places = hidden_size, _places(shapes, name)
-    for place, layer in places.items():
-        shape = tuple(shapes[f"{layer}weight"])
-        bias = shapes.get(f"{layer}bias")
+    width, places = hidden_size, _places(shapes, name, prefix)
+    for place, beginning in places.items():
+        found = {
+            part: tuple(shapes[f"{beginning}{part}"])
+            for part in RunningNorm.WEIGHTS
+            if f"{beginning}{part}" in shapes
+        }
+        if found.keys() & {"running_mean", "running_var"}:
+            _require_norm(found, width, name, prefix + beginning)
+            layers[str(place)] = RunningNorm(width)
+            continue
         is_last = place == max(places)
+        shape, bias = found["weight"], found.get("bias")
         fits = len(shape) == 2 and shape[1] == width
         if is_last and outputs is not None:
             fits = fits and shape[0] == outputs
-        if not fits or (bias is not None and tuple(bias) != shape[:1]):
+        if not fits or (bias is not None and bias != shape[:1]):
             wanted = f"[{outputs if is_last and outputs is not None else 'any'}, {width}]"
             raise CheckpointError(
-                f"{name}: the weight {layer}weight has the shape {list(shape)}"
+                f"{name}: the weight {prefix}{beginning}weight has the shape {list(shape)}"
                 f"{'' if bias is None else f' and a bias of {list(bias)}'}; a head on this body "
                 f"of {hidden_size} has {wanted} there."
             )
         layers[str(place)] = Linear32(width, shape[0], bias=bias is not None)
+        if not is_last:
+            layers[f"{place}_activation"] = activation()
         width = shape[0]
+    if not isinstance(layers[str(max(places))], Linear32):
+        raise CheckpointError(f"{name}: its last layer is a norm; a head ends in a linear layer.")
     if list(places.values()) == [""]:
         return layers["0"]
-    between = {str(place): activation() for place in range(max(places)) if place not in places}
-    ordered = sorted({**layers, **between}.items(), key=lambda one: int(one[0]))
-    return nn.Sequential(*(layer for _, layer in ordered))
+    return nn.Sequential(OrderedDict(layers))
 
 
-def _places(shapes: Mapping[str, Sequence[int]], name: str) -> dict[int, str]:
-    """The places of linear layers, in order, and how their weights' names begin."""
+def _require_norm(
+    shapes: Mapping[str, tuple[int, ...]], width: int, name: str, beginning: str
+) -> None:
+    for part in RunningNorm.WEIGHTS:
+        if part not in shapes:
+            raise CheckpointError(f"{name}: the weight {beginning}{part} is missing.")
+        if shapes[part] != (width,):
+            raise CheckpointError(
+                f"{name}: the weight {beginning}{part} has the shape {list(shapes[part])}; it "
+                f"norms {width} numbers."
+            )
+
+
+def _places(shapes: Mapping[str, Sequence[int]], name: str, prefix: str) -> dict[int, str]:
+    """The places of layers, in order, and how their weights' names begin."""
     found: dict[int, str] = {}
     for key in shapes:
         match = _LAYER.fullmatch(key)
         layer = match and (match[1] or "0")
         if match is None or not str(layer).isdecimal():
             raise CheckpointError(
-                f"{name}: the weight {key!r} is of no linear layer, nor of a row of such layers "
-                "numbered from 0."
+                f"{name}: the weight {prefix + key!r} is of no linear layer, nor of a row of such "
+                "layers numbered from 0."
             )
         found[int(str(layer))] = f"{match[1]}." if match[1] else ""
-    if not found or 0 not in found or any(f"{one}weight" not in shapes for one in found.values()):
+    lacking = [f"{one}weight" for one in found.values() if f"{one}weight" not in shapes]
+    if lacking:
+        raise CheckpointError(f"{name}: the weight {prefix}{lacking[0]} is missing.")
+    if 0 not in found:
         raise CheckpointError(f"{name}: its weights are {', '.join(sorted(shapes))}; no head.")
     return dict(sorted(found.items()))

@@ -58,8 +58,9 @@ def load_decoder(
 def _keep_exact(model: DecoderRewardModel, reader: WeightReader) -> None:
     """Gives norm and head the numbers that are stored: transformers rounds them to the dtype."""
     layers = {model.head_name: model.reward_head}
-    if isinstance(model.model.norm, Float32RMSNorm):
-        layers["model.norm"] = model.model.norm
+    norm = getattr(model.model, "norm", None)
+    if isinstance(norm, Float32RMSNorm):
+        layers["model.norm"] = norm
     for name, layer in layers.items():
         for inner, part in layer.named_modules():
             own = {**dict(part.named_parameters(recurse=False))}
@@ -161,7 +162,7 @@ def _loaded(
         further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
     else:
         where = (None,)
-        further["state_dict"] = checkpoint.reader().state()
+        further["state_dict"] = checkpoint.reader().state(dtype)
     try:
         return model_class.from_pretrained(
             *where,

@@ -21,6 +21,8 @@ from ultrarm_eval.errors import OtherKindError
 _REWARD_MODEL_CLASSES = frozenset(
     {"LlamaRewardModel", "LlamaRM", "UltraRM", "MistralRewardModel", "EurusRewardModel", "EurusRM"}
 )
+# Their configurations, which are those of the family under another name.
+_CONFIG_CLASSES = frozenset({"EurusConfig"})
 
 
 class ScalarDecoder(Architecture):
@@ -56,7 +58,9 @@ class ScalarDecoder(Architecture):
         refuse_own_code(
             name,
             values,
-            own_classes=_REWARD_MODEL_CLASSES | _own_classes(config_class.model_type),
+            own_classes=_REWARD_MODEL_CLASSES
+            | _CONFIG_CLASSES
+            | _own_classes(config_class.model_type),
             auto_class="AutoModel",
             is_known_code=True,
         )

@@ -38,7 +38,10 @@ class SequenceClassification(Architecture):
     """
 
     known_as = "a sequence classification model of transformers"
-    reading = "its logit at the last token that is no padding"
+    reading = (
+        "its logit; a decoder's at the last token that is not its padding token, as transformers "
+        "reads it"
+    )
     is_general = True
 
     def recognises(self, survey: Survey) -> bool:
@@ -107,6 +110,12 @@ class SequenceClassification(Architecture):
         """See `Architecture.require_weights`."""
         prefix = _text_prefix(survey)
         lacking = sorted(_head_weights(network) - survey.keys)
+        if lacking and survey.adapter is not None:
+            raise OtherKindError(
+                f"{survey.adapter.name}: neither this adapter nor its base {survey.name} has "
+                f"{lacking[-1]!r}, so the head would be random. Train the adapter anew with the "
+                f'head trained whole: LoraConfig(modules_to_save=["{lacking[-1].split(".")[0]}"]).'
+            )
         if lacking:
             raise OtherKindError(
                 f"{survey.name}: the weights lack {lacking[-1]!r}, so its rewards would be random."

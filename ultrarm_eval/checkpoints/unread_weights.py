@@ -19,6 +19,7 @@ from ultrarm_eval.errors import CheckpointError
 HARMLESS = {
     r"(^|\.)rotary_emb\.inv_freq$": "a buffer that is computed from the configuration",
     r"(^|\.)position_ids$": "a buffer that counts from 0",
+    r"\.num_batches_tracked$": "what a batch norm counted in training",
     r"(^|\.)embeddings\.token_type_ids$": "a buffer of zeros",
     r"\.(attn|attention)\.masked_bias$": "the constant of an attention mask",
     r"^(transformer\.)?h\.\d+\.attn(\.attention)?\.bias$": "the causal mask of GPT-2, -J and -Neo",
@@ -41,18 +42,7 @@ LANGUAGE_HEADS = {
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 #: Reward models that no judge here reads, by the class that their config.json names.
-_NOT_READ = {
-    "RewardModel": "a reward model of OpenRLHF",
-    "LlamaForRewardModelWithGating": "a reward model with gated objectives (ArmoRM, QRM)",
-    "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
-    "CustomAutoModelForSequenceClassification": "a reward model with a head of its own (Athene-RM)",
-    "LlamaForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "LlamaModelForScore": "a reward or cost model of Safe-RLHF (Beaver)",
-    "InternLM2ForRewardModel": "InternLM2's reward model",
-    "Qwen2ForRewardModel": "a reward model with two layers behind the body (Qwen2.5-Math-RM)",
-    "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
-    "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
-}
+_NOT_READ: dict[str, str] = {}
 #: The same by the beginning of a weight's name.
 _NOT_READ_HEADS = {
     "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",
@@ -144,6 +134,20 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
         f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
         f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
     )
+
+
+def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
+    """The stored weights but for those of a language head that a classifier does not have.
+
+    Args:
+        network: The network.
+        keys: The names of the weights.
+    """
+    if not type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
+        return frozenset(keys)
+    heads = re.compile("|".join(f"({pattern})" for pattern in LANGUAGE_HEADS))
+    own = set(network.state_dict(keep_vars=True))
+    return frozenset(key for key in keys if key in own or not heads.search(key))
 
 
 def _harmless(network: Any) -> re.Pattern[str]:

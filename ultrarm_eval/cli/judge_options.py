@@ -96,7 +96,11 @@ class JudgeChoice:
 
 
 def add_judge_options(
-    command: argparse.ArgumentParser, settings: Sequence[str], *, needs_checkpoint: bool = False
+    command: argparse.ArgumentParser,
+    settings: Sequence[str],
+    *,
+    needs_checkpoint: bool = False,
+    is_first: bool = False,
 ) -> None:
     """Adds `--judge`, `--pretrained`, `--judge-args`, and an option for each of some settings.
 
@@ -104,18 +108,23 @@ def add_judge_options(
         command: The command.
         settings: The settings' names.
         needs_checkpoint: Whether `--pretrained` has to be given.
+        is_first: Whether the checkpoint is the command's argument and not an option.
     """
     command.add_argument(
         "--judge",
         metavar="NAME",
         help="registered judge (default: auto, what the checkpoint says it is)",
     )
-    command.add_argument(
-        "--pretrained",
-        required=needs_checkpoint,
-        metavar="DIR",
-        help="checkpoint: folder, hub id, or 'demo'; not for judges without weights",
-    )
+    about = "folder, hub id, or 'demo'"
+    if is_first:
+        command.add_argument("pretrained", metavar="CHECKPOINT", help=about)
+    else:
+        command.add_argument(
+            "--pretrained",
+            required=needs_checkpoint,
+            metavar="DIR",
+            help=f"checkpoint: {about}; not for judges without weights",
+        )
     command.add_argument("--kind", metavar="NAME", help="older spelling of --judge")
     command.add_argument(
         "--judge-args",

@@ -33,6 +33,7 @@ from ultrarm_eval.errors import UltrarmEvalError, wants_traceback
 _COMMANDS = {
     "score": "score pairs and print the difference in rewards",
     "judge": "judge answers that were written elsewhere",
+    "inspect-checkpoint": "say what a checkpoint is, and how its reward is read",
     "plan": "show what a run would compute",
     "verify": "compare batches with one text at a time",
     "data": "look into preference data, or turn ratings into pairs",
@@ -104,7 +105,8 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     for name, help_text in _COMMANDS.items():
         command = commands.add_parser(name, help=help_text)
         if name in given:
-            importlib.import_module(f"ultrarm_eval.cli.{name}").add_arguments(command)
+            module = name.replace("-", "_")
+            importlib.import_module(f"ultrarm_eval.cli.{module}").add_arguments(command)
     return parser
 
 

@@ -6,13 +6,15 @@ A refusal names a judge only where that judge takes the checkpoint, so that no a
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
@@ -22,6 +24,7 @@ from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import make_judge
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.settings import LAYOUTS
 
 logger = logging.getLogger(__name__)
 
@@ -44,9 +47,11 @@ def auto_judge(
         CheckpointError: No judge takes it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
-    judge = _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
+    judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
-    architecture: Architecture | None = getattr(made, "architecture", None)
+    # A judge that takes several kinds knows by its checkpoint which one this is.
+    told_by = getattr(made, "checkpoint", made)
+    architecture: Architecture | None = getattr(told_by, "architecture", None)
     if architecture is not None:
         logger.info(
             "judge=%s: %s is %s (judge=%s); the reward is %s.",
@@ -59,13 +64,34 @@ def auto_judge(
     return made
 
 
-def recognise(pretrained: str, revision: str | None = None) -> str:
-    """The name of the judge that takes a checkpoint.
+def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
+    """The name of the judge that takes a checkpoint, given what the user set.
 
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    survey = survey_of(pretrained, revision)
+    if settings.get("head"):
+        return _NAMED_HEAD
+    return recognise(pretrained, revision, **adapter_in(settings))
+
+
+def adapter_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """The settings that name an adapter, of all that a user set."""
+    return {name: settings.get(name) for name in ("peft", "peft_revision")}
+
+
+def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:
+    """The name of the judge that takes a checkpoint.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
+
+    Raises:
+        CheckpointError: None does, or the checkpoint cannot be reached.
+    """
+    survey = survey_of(pretrained, revision, **adapter)
     judges = recognised(survey)
     if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
         judges = []
@@ -76,6 +102,10 @@ def recognise(pretrained: str, revision: str | None = None) -> str:
             f"{pretrained}: several judges recognise this checkpoint: {', '.join(judges)}. Name "
             "one by judge=NAME."
         )
+    # What it says that it is, it also has to be.
+    open_for(
+        pretrained if pretrained != DEMO_NAME else survey.name, revision, architectures()[judges[0]]
+    )
     return judges[0]
 
 
@@ -107,13 +137,19 @@ def architectures() -> dict[str, Architecture]:
     return found
 
 
-def survey_of(pretrained: str, revision: str | None = None) -> Survey:
+def survey_of(pretrained: str, revision: str | None = None, **adapter: str | None) -> Survey:
     """A checkpoint's small files, also the demo's.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.survey`.
     """
-    return Survey(str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained, revision)
+    source = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
+    return Survey(source, revision, **adapter)
 
 
 def _unrecognised(survey: Survey) -> str:
@@ -150,7 +186,10 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
 
 
 def open_for(
-    name: str, revision: str | None = None, architecture: Architecture | None = None
+    name: str,
+    revision: str | None = None,
+    architecture: Architecture | None = None,
+    **adapter: str | None,
 ) -> Checkpoint:
     """Opens a checkpoint of a kind; where it is of another, the refusal says which judge takes it.
 
@@ -158,14 +197,15 @@ def open_for(
         name: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
         architecture: The kind; UltraRM's if None.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.checkpoint.open_checkpoint`.
     """
     try:
-        return open_checkpoint(name, revision, *([] if architecture is None else [architecture]))
+        return open_checkpoint(name, revision, architecture or ULTRARM, **adapter)
     except OtherKindError as error:
-        raise CheckpointError(f"{error} {advice(Survey(name, revision))}") from error
+        raise CheckpointError(f"{error} {advice(Survey(name, revision, **adapter))}") from error
 
 
 def takers(survey: Survey) -> list[str]:
@@ -178,8 +218,12 @@ def takers(survey: Survey) -> list[str]:
     for judge, architecture in architectures().items():
         if isinstance(architecture, CausalLanguageModel) and judge != _LANGUAGE_MODEL:
             continue
+        # A published kind that does not recognise it would read it as something it is not.
+        if isinstance(architecture, HeadedDecoder):
+            continue
         try:
-            built(described(survey, architecture), survey, architecture)
+            whole = survey.with_files(architecture.further_files)
+            built(described(whole, architecture), whole, architecture)
         except CheckpointError:
             continue
         found.setdefault(id(architecture), judge)
@@ -197,6 +241,9 @@ def advice(survey: Survey) -> str:
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:
         return f"This is {unread}. No judge here reads it yet."
+    refusal = _refusal(survey, judges)
+    if refusal is not None:
+        return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
     judges = judges or takers(survey)
     if judges and judges != [_LANGUAGE_MODEL]:
         return f"judge={judges[0]} takes this checkpoint."
@@ -209,7 +256,13 @@ def advice(survey: Survey) -> str:
         heads = [head for head in _HEADS if head in keys]
         holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
         return f"It {holds}, and no judge here takes it."
-    if _is_called_reward_model(name, values):
+    if _is_called(name, values, "prm"):
+        return (
+            "By its weights this is a language model, and its name says that it is a process "
+            "reward model. Where it has one of the layouts that are read here, name it: "
+            f"judge=process with layout={'|'.join(LAYOUTS)}."
+        )
+    if _is_called(name, values, "reward"):
         return (
             "By its weights this is a language model, and its name says that it is a reward model: "
             "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
@@ -221,6 +274,19 @@ def advice(survey: Survey) -> str:
     )
 
 
-def _is_called_reward_model(name: str, values: Mapping[str, Any]) -> bool:
+def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
+    """Why the one judge that recognises a checkpoint of a published kind refuses it."""
+    kinds = [architectures()[judge] for judge in judges]
+    if len(kinds) != 1 or not isinstance(kinds[0], HeadedDecoder):
+        return None
+    try:
+        built(described(survey, kinds[0]), survey, kinds[0])
+    except CheckpointError as error:
+        return str(error)
+    return None
+
+
+def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:
+    """Whether a checkpoint's name, or the one in its config.json, has a word."""
     called = (name, values.get("_name_or_path") or "")
-    return any("reward" in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)
+    return any(word in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

@@ -52,6 +52,8 @@ class CheckpointJudge(TextJudge):
         architecture: The kind of checkpoint it takes.
         default_template: The template of a run whose user named none.
         default_checkpoint: The checkpoint of a run whose user named none.
+        checks_memory: Whether weights that do not fit into memory are refused at once; not for a
+            judge that is only looked at.
         given: The settings that it was given.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
@@ -65,6 +67,7 @@ class CheckpointJudge(TextJudge):
     architecture: ClassVar[Architecture]
     default_template: ClassVar[str]
     default_checkpoint: ClassVar[str | None] = None
+    checks_memory: ClassVar[bool] = True
 
     def __init__(self, pretrained: str | None = None, **settings: Any) -> None:
         """Checks the settings and prepares the tokenizer.
@@ -87,10 +90,18 @@ class CheckpointJudge(TextJudge):
             )
         self.given = given
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(source, given.revision, self.architecture)
+        self.checkpoint = open_for(
+            source,
+            given.revision,
+            self.kind_of(source),
+            peft=given.peft,
+            peft_revision=given.peft_revision,
+        )
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
-        self._computing = computing = Computing.of(given, checkpoints)
+        self._computing = computing = Computing.of(
+            given, checkpoints, checks_memory=self.checks_memory
+        )
         loaded = load_tokenizer(self.checkpoint)
         self._store_path = _checked_store(given.score_store)
         self._store: ScoreStore | None = None
@@ -121,9 +132,32 @@ class CheckpointJudge(TextJudge):
             loaded: The checkpoint's tokenizer.
         """
 
+    def kind_of(self, source: str) -> Architecture:
+        """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
+
+        Args:
+            source: The folder or hub id.
+
+        Raises:
+            CheckpointError: It is none of them.
+        """
+        return self.architecture
+
     def open_others(self) -> dict[str, Checkpoint]:
         """Opens further checkpoints that rewards depend on, by name."""
         return {}
+
+    @classmethod
+    def takes(cls) -> str:
+        """Which checkpoints it takes, in a line of Markdown."""
+        named = cls.default_checkpoint
+        link = "" if named is None else f" ([{named}](https://huggingface.co/{named}))"
+        return f"{cls.architecture.known_as}{link}"
+
+    @classmethod
+    def reads(cls) -> str:
+        """How a reward is read, in a line."""
+        return cls.architecture.reading
 
     @property
     def device(self) -> torch.device:
@@ -177,7 +211,7 @@ class CheckpointJudge(TextJudge):
         given, checkpoint = self.given, self.checkpoint
         return {
             "pretrained": given.pretrained,
-            "revision": checkpoint.commit or checkpoint.revision,
+            **self._origins(),
             "template": self._template.name,
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": "parallelized" if given.parallelize else str(self.device),
@@ -279,6 +313,18 @@ class CheckpointJudge(TextJudge):
             **({"appends_eos": True} if adds_eos else {}),
             **self._head.identity(),
         }
+
+    def _origins(self) -> dict[str, str | None]:
+        """Revisions; of an adapter what it is put on, or what is put on the checkpoint."""
+        checkpoint, adapter = self.checkpoint, self.checkpoint.adapter
+        revision = checkpoint.commit or checkpoint.revision
+        if adapter is None:
+            return {"revision": revision}
+        of_adapter = adapter.commit or adapter.revision
+        if adapter.is_alone:
+            base = {"base": checkpoint.name, "base_revision": revision}
+            return {"revision": of_adapter, **base}
+        return {"revision": revision, "peft": adapter.name, "peft_revision": of_adapter}
 
     def _system(self) -> dict[str, str]:
         """What is done with system turns, where it is not what always was."""

@@ -59,6 +59,19 @@ class CritiqueJudge(CheckpointJudge):
     default_template = CHAT_TEMPLATE
     default_checkpoint = "openbmb/UltraCM-13b"
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"{super().takes()} that writes critiques; `template=FILE.jinja` is its prompt"
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the mean of the readable overall scores of 1 to 10 that it writes; answers without "
+            "one are left out and counted, and critiques are in the samples under `judged`"
+        )
+
     def make_head(self, loaded: LoadedTokenizer) -> WrittenScore:
         """See `CheckpointJudge.make_head`."""
         given = self.given

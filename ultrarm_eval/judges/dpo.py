@@ -34,6 +34,19 @@ class PreferenceJudge(CheckpointJudge):
     architecture = CausalLanguageModel()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            f"{super().takes()}, with `reference=DIR`, whose vocabulary may lack or add special "
+            "tokens that no text uses"
+        )
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return "beta times the difference of summed log-likelihoods to the reference"
+
     def open_others(self) -> dict[str, Checkpoint]:
         """See `CheckpointJudge.open_others`."""
         reference, revision = str(self.given.reference), self.given.reference_revision

@@ -24,6 +24,11 @@ class EurusJudge(CheckpointJudge):
     default_template = "mistral"
     default_checkpoint = "openbmb/Eurus-RM-7b"
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"a Mistral with `regression_head.weight`: {super().takes()}"
+
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
         return DecoderHead(self.checkpoint)

@@ -28,6 +28,14 @@ class LikelihoodJudge(CheckpointJudge):
     architecture = CausalLanguageModel()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the mean or summed log-likelihood of the completion and what the template writes "
+            "behind it"
+        )
+
     def make_head(self, loaded: LoadedTokenizer) -> Likelihood:
         """See `CheckpointJudge.make_head`."""
         return Likelihood(self.checkpoint, self.given.reduction)

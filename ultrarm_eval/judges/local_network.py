@@ -49,12 +49,19 @@ class Computing:
         return None if self.attention == AUTO else self.attention
 
     @classmethod
-    def of(cls, given: CheckpointSettings, checkpoints: Sequence[Checkpoint]) -> Computing:
+    def of(
+        cls,
+        given: CheckpointSettings,
+        checkpoints: Sequence[Checkpoint],
+        *,
+        checks_memory: bool = True,
+    ) -> Computing:
         """How and where settings have checkpoints computed.
 
         Args:
             given: The settings.
             checkpoints: All whose weights are loaded; the judge's own first.
+            checks_memory: Whether weights that do not fit are refused.
 
         Raises:
             UltrarmEvalError: The device does not exist, does not know what is asked for, or has
@@ -77,13 +84,14 @@ class Computing:
             ),
             quantization=checked_quantization(given.quantization, device, dtype),
         )
-        check_memory(
-            sum(map(computing.bytes_of, checkpoints)),
-            device,
-            parallelize=given.parallelize,
-            dtype=dtype,
-            is_quantized=given.quantization is not None,
-        )
+        if checks_memory:
+            check_memory(
+                sum(map(computing.bytes_of, checkpoints)),
+                device,
+                parallelize=given.parallelize,
+                dtype=dtype,
+                is_quantized=given.quantization is not None,
+            )
         return computing
 
     def bytes_of(self, checkpoint: Checkpoint) -> int:

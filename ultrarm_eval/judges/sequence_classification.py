@@ -48,6 +48,15 @@ class SequenceClassificationJudge(CheckpointJudge):
     architecture = SequenceClassification()
     default_template = CHAT_TEMPLATE
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            "`AutoModelForSequenceClassification` with one label: Skywork-Reward, OpenAssistant, "
+            "many of RewardBench's board; template `chat`, for encoders `pair` (prompt and "
+            "completion as the tokenizer writes two texts, with its token types)"
+        )
+
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
         """See `CheckpointJudge.make_head`."""
         tokenizer = loaded.tokenizer
@@ -163,11 +172,16 @@ class Logit(RewardHead):
                 f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a {family} "
                 "model. Leave it out."
             )
-        if requested not in (AUTO, PADDED) or computing.attention not in (AUTO, *PADDED_KERNELS):
+        if requested not in (AUTO, PADDED):
             raise ConfigurationError(
-                f"batching={requested}, attn_implementation={computing.attention}: a {family} "
-                f"model is run padded, through its own forward pass. Use batching={PADDED} and "
-                f"attn_implementation {AUTO} or one of {', '.join(PADDED_KERNELS)}."
+                f"batching={requested} is not exact for {self.checkpoint.name}: a {family} model "
+                f"is run padded, through its own forward pass. Leave it out, or use "
+                f"batching={PADDED}."
+            )
+        if computing.attention not in (AUTO, *PADDED_KERNELS):
+            raise ConfigurationError(
+                f"attn_implementation={computing.attention}: a {family} model is run padded, "
+                f"through its own forward pass. Use {AUTO} or one of {', '.join(PADDED_KERNELS)}."
             )
         logger.info(
             "Texts are padded and not packed: rows without padding are exact for %s models, and "

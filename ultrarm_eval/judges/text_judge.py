@@ -51,6 +51,11 @@ class TextJudge:
         return self._tokenizer
 
     @property
+    def encoder(self) -> TextEncoder:
+        """The text format."""
+        return self._encoder
+
+    @property
     def max_length(self) -> int:
         """The most tokens of a text."""
         return self._encoder.max_length
@@ -103,6 +108,11 @@ class TextJudge:
         )
         yield from RewardStream(scoring, prompts, completions)
 
+    def encoded(self, prompt: Prompt, completion: str) -> Tokens:
+        """A text as the network is given it."""
+        (found,) = self._encoder.encode([prompt], [completion])
+        return found.tokens
+
     def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
         """Whether a completion has the same text behind every one of these prompts."""
         texts = self._encoder.encode(prompts, [completion] * len(prompts))
@@ -144,11 +154,12 @@ class TextJudge:
                     "overflowed: use dtype=bfloat16 or float32 rather than float16."
                 )
         ids = tuple(encoded.tokens)
-        texts = self._token_texts(ids)
+        texts = self.token_texts(ids)
         return TokenRewards(texts, ids, tuple(rewards), completion_start, encoded.truncated)
 
     @cached_property
-    def _token_texts(self) -> TokenTexts:
+    def token_texts(self) -> TokenTexts:
+        """Makes readable texts of token ids."""
         return TokenTexts(self._tokenizer.backend_tokenizer)
 
     def _after_tokens(self, text: Tokens) -> Sequence[float | None]:

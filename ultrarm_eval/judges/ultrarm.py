@@ -18,6 +18,11 @@ class UltraRMJudge(CheckpointJudge):
     default_template = DEFAULT_TEMPLATE
     default_checkpoint = DEFAULT_CHECKPOINT
 
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return f"a Llama with `regression_head.weight`: {super().takes()}"
+
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
         return DecoderHead(self.checkpoint)

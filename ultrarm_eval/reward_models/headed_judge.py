@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
@@ -23,3 +23,7 @@ class HeadedJudge(CheckpointJudge):
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
         return DecoderHead(self.checkpoint)
+
+    def _identity(self) -> dict[str, Any]:
+        # Another judge may read the same files in another way.
+        return {**super()._identity(), "judge": self.name}

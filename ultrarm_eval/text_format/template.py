@@ -3,7 +3,9 @@
 The reward depends on the template, so it is a named setting and is recorded with every result.
 Sources: the model card of openbmb/UltraRM-13b (`ultrarm`, `ultrarm-one-newline`), RewardBench's
 run of UltraRM (`rewardbench`), the published tutorial, which scores bare texts (`raw`), that
-of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed example).
+of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed example), Safe RLHF's
+safe_rlhf/configs/constants.py (`beaver`), and the cards of berkeley-nest/Starling-RM-7B-alpha
+(`starling`) and Nexusflow/Starling-RM-34B (`starling-34b`).
 """
 
 from __future__ import annotations
@@ -37,6 +39,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_TEMPLATE = "ultrarm"
 RAW_TEMPLATE = "raw"
 CHAT_TEMPLATE = "chat"
+BEAVER_TEMPLATE = "beaver"
+STARLING_TEMPLATE, STARLING_34B_TEMPLATE = "starling", "starling-34b"
 
 Renderer = Callable[[Sequence[Message], str], str]
 
@@ -112,6 +116,40 @@ class _Instruction:
                 )
 
 
+@dataclass(frozen=True)
+class _Turns:
+    """A text of turns with special tokens in them, each written by its role.
+
+    Attributes:
+        forms: What is written of a turn, by its role; `{}` stands for its content.
+        begin: What stands before the first.
+        separator: What stands between turns.
+        last: What is written of the completion, where it is another form than the assistant's.
+    """
+
+    forms: Mapping[str, str]
+    begin: str = ""
+    separator: str = ""
+    last: str | None = None
+
+    def __call__(self, messages: Sequence[Message], completion: str) -> str:
+        turns = []
+        for message in messages:
+            if message["role"] not in self.forms:
+                raise ConfigurationError(
+                    f"A message has the role {message['role']!r}; this template knows "
+                    f"{', '.join(self.forms)}. Use template=chat or a Jinja file for other roles; "
+                    "system=fold puts a system turn before the user's."
+                )
+            turns.append(self.forms[message["role"]].replace("{}", message["content"]))
+        last = self.forms["assistant"] if self.last is None else self.last
+        turns.append(last.replace("{}", completion))
+        return self.begin + self.separator.join(turns)
+
+
+_CHATML = "<|im_start|>{role}\n{{}}<|im_end|>"
+
+
 def _raw(messages: Sequence[Message], completion: str) -> str:
     return completion
 
@@ -128,6 +166,28 @@ PLAIN_TEMPLATES = {
         ),
         Template("mistral", _Instruction("[/INST]")),
         Template("eurus-card", _Instruction("[\\INST]")),
+        Template(
+            BEAVER_TEMPLATE,
+            _Turns(
+                {"user": "USER: {} ASSISTANT:", "assistant": "{}</s>"},
+                begin="BEGINNING OF CONVERSATION: ",
+                last="{}",
+            ),
+            writes_special_tokens=True,
+        ),
+        Template(
+            STARLING_TEMPLATE,
+            _Turns({"user": "<s>[INST] {} </s> [/INST]", "assistant": " {}</s>"}),
+            writes_special_tokens=True,
+        ),
+        Template(
+            STARLING_34B_TEMPLATE,
+            _Turns(
+                {role: _CHATML.format(role=role) for role in ("system", "user", "assistant")},
+                separator="\n",
+            ),
+            writes_special_tokens=True,
+        ),
         RAW,
     )
 }

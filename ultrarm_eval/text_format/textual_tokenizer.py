@@ -19,15 +19,17 @@ class ParsingTokenizer:
         bos_id: The token that every text begins with; None if there is none.
     """
 
-    def __init__(self, backend: Tokenizer, *, is_bare: bool) -> None:
+    def __init__(self, backend: Tokenizer, *, is_bare: bool, adds_bos: bool = True) -> None:
         """Prepares the tokenizer.
 
         Args:
             backend: The fast tokenizer's backend, which neither cuts nor pads.
             is_bare: Whether texts have no special tokens of their own, and get those that the
                 tokenizer adds by itself.
+            adds_bos: Whether every text begins with BOS, also where none is written.
         """
-        self._backend, self._is_bare = backend, is_bare
+        self._backend, self._is_bare = backend, is_bare and adds_bos
+        self._adds_bos = adds_bos
         self.bos_id = opening_id(backend)
 
     def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
@@ -36,7 +38,7 @@ class ParsingTokenizer:
             list(texts), add_special_tokens=self._is_bare
         ):
             ids = list(encoding.ids)
-            if self.bos_id is not None and ids[:1] != [self.bos_id]:
+            if self._adds_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:
                 ids = [self.bos_id, *ids]
             yield ids
 
@@ -51,7 +53,12 @@ class TextualTokenizer:
     """
 
     def __init__(
-        self, backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
+        self,
+        backend: Tokenizer,
+        literals: SpecialLiterals,
+        *,
+        restore_prefix: bool,
+        adds_bos: bool = True,
     ) -> None:
         """Makes the copy.
 
@@ -59,14 +66,16 @@ class TextualTokenizer:
             backend: The fast tokenizer's backend, which neither cuts nor pads.
             literals: Its special tokens.
             restore_prefix: Whether a space stands before every text, as sentencepiece has it.
+            adds_bos: Whether every text begins with BOS, also where none is written.
         """
+        self._adds_bos = adds_bos
         self.bos_id = opening_id(backend)
         self._backend, self._alias_ids = _textual(backend, literals, restore_prefix=restore_prefix)
         # What a text contains must not reach these; an unknown character may reach <unk>.
         self._control_ids = set(self._alias_ids.values()) - {_unknown_id(backend)}
 
     def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """The token ids of texts, exactly one BOS first.
+        """The token ids of texts, BOS first, but never twice.
 
         Raises:
             ScoringError: The tokenizer makes a special token of what a text spells.
@@ -78,9 +87,9 @@ class TextualTokenizer:
                     "whatever it is told. Use special_tokens=parse, and mind such texts."
                 )
             ids = [self._alias_ids.get(i, i) for i in encoding.ids]
-            if self.bos_id is not None and ids[:1] != [self.bos_id]:
+            if self._adds_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:
                 ids = [self.bos_id, *ids]
-            elif self.bos_id is not None and ids[1:2] == [self.bos_id]:
+            elif self.bos_id is not None and ids[:2] == [self.bos_id, self.bos_id]:
                 # A chat template that writes BOS behind a BOS.
                 ids = ids[1:]
             yield ids

@@ -1,0 +1,99 @@
+"""What `ultrarm-eval inspect-checkpoint` says, and that it loads nothing heavy."""
+
+import json
+
+import pytest
+
+from ultrarm_eval import load_judge
+from ultrarm_eval.cli import main
+from ultrarm_eval.errors import DeviceError
+from ultrarm_eval.judges.inspection import inspect_checkpoint
+
+CLASSIFIER, LANGUAGE_MODEL = "AutoModelForSequenceClassification", "AutoModelForCausalLM"
+
+
+def lines(capsys):
+    """The two columns of the text, by the first."""
+    return dict(
+        line.split(None, 1) for line in capsys.readouterr().out.splitlines() if line.strip()
+    )
+
+
+def test_it_says_how_the_reward_of_the_demo_is_read(capsys):
+    assert main(["inspect-checkpoint", "demo"]) == 0
+    shown = lines(capsys)
+    assert shown["judge"].startswith("ultrarm")
+    assert shown["head"] == "regression_head.weight [1, 128]"
+    assert shown["template"] == "ultrarm; its tokenizer has no chat template"
+    assert "Human: QUESTION" in capsys.readouterr().out or "judge=ultrarm" in "".join(
+        shown.values()
+    )
+
+
+def test_json_has_what_the_text_says(capsys):
+    assert main(["inspect-checkpoint", "demo", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(json.dumps(inspect_checkpoint("demo")))
+    assert found["text"] == "<s> Human: QUESTION\n\nAssistant: ANSWER"
+    assert found["parameters"] == load_judge("demo").checkpoint.parameter_count()
+    assert found["weight_bytes"]["float32"] == 4 * found["parameters"]
+
+
+def test_settings_change_what_is_shown():
+    assert inspect_checkpoint("demo", template="raw")["text"] == "<s> ANSWER"
+    assert inspect_checkpoint("demo", template="rewardbench")["text"].endswith("ANSWER\n\n</s>")
+
+
+def test_the_padding_token_that_is_not_read_is_named(write_model):
+    folder = write_model(CLASSIFIER, "llama", num_labels=1, pad_token_id=2)
+    found = inspect_checkpoint(str(folder))
+    assert found["judge"] == "sequence-classification"
+    assert found["unread_padding"] == found["padding"] == "</s> (2)"
+    # The chat template closes the answer's turn with this token, and the model reads before it.
+    assert not found["text"].endswith("</s>")
+
+
+def test_no_weights_are_loaded(write_model, monkeypatch):
+    from ultrarm_eval.checkpoints import model_loading
+
+    def refuse(*_, **__):
+        raise AssertionError("weights were loaded")
+
+    monkeypatch.setattr(model_loading, "_loaded", refuse)
+    assert "refused" not in inspect_checkpoint(str(write_model(CLASSIFIER, "gemma2", num_labels=1)))
+
+
+def test_what_no_judge_takes_is_shown_with_the_reason(write_model, capsys):
+    folder = write_model(LANGUAGE_MODEL, "llama")
+    assert main(["inspect-checkpoint", str(folder)]) == 1
+    shown = lines(capsys)
+    assert shown["family"] == "llama (LlamaForCausalLM)"
+    assert "judge=likelihood" in shown["refused"]
+    assert main(["inspect-checkpoint", str(folder), "--judge", "likelihood"]) == 0
+
+
+def test_what_is_no_checkpoint_cannot_be_used(tmp_path, capsys):
+    assert main(["inspect-checkpoint", str(tmp_path)]) == 2
+    assert "there is no config.json" in capsys.readouterr().err
+
+
+def test_a_judge_without_a_checkpoint_has_none_to_look_into(capsys):
+    assert main(["inspect-checkpoint", "demo", "--judge", "auto", "--judge-args", "nothing=1"]) == 2
+    assert "'nothing'" in capsys.readouterr().err
+
+
+def test_weights_that_do_not_fit_into_memory_are_inspected_all_the_same(write_model):
+    folder = write_model(CLASSIFIER, "llama", num_labels=1)
+    from safetensors import safe_open
+
+    with safe_open(folder / "model.safetensors", framework="pt") as weights:
+        keys = list(weights.keys())
+    (folder / "model.safetensors").rename(folder / "part.safetensors")
+    index = {
+        "metadata": {"total_size": 10**15},
+        "weight_map": dict.fromkeys(keys, "part.safetensors"),
+    }
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(DeviceError, match="The weights need"):
+        load_judge(str(folder), judge="auto", device="cpu")
+    assert inspect_checkpoint(str(folder))["weight_bytes"]["float32"] == 10**15

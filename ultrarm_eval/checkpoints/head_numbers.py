@@ -1,0 +1,62 @@
+"""The numbers of a head: few, and of all a reward depends on those whose damage is seen least."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import torch
+
+from ultrarm_eval.checkpoints.weight_map import WeightMap
+from ultrarm_eval.checkpoints.weight_reader import WeightReader
+from ultrarm_eval.errors import CheckpointError
+
+
+def head_weights(network: Any) -> list[str]:
+    """The names of a network's weights behind its body, without a row for each token."""
+    body = f"{getattr(network, 'base_model_prefix', '')}."
+    by_token = getattr(network, "get_output_embeddings", lambda: None)()
+    left_out = set() if by_token is None else {id(weight) for weight in by_token.parameters()}
+    return [
+        name
+        for name, weight in network.named_parameters()
+        if not name.startswith(body) and id(weight) not in left_out
+    ]
+
+
+def require_finite_head(
+    name: str,
+    network: Any,
+    reader: WeightReader,
+    weight_map: WeightMap | None,
+    keys: Collection[str],
+) -> None:
+    """Refuses a head in which a number is none: every reward would be none, after hours.
+
+    Args:
+        name: The checkpoint, for messages.
+        network: The network, on any device.
+        reader: Reads its weights.
+        weight_map: How they are made of the stored ones; None where they have the same names.
+        keys: The names of the weights as the network has them.
+
+    Raises:
+        CheckpointError: There is such a number.
+    """
+    for weight in head_weights(network):
+        if weight not in keys:
+            continue
+        numbers = reader.read(weight)
+        if not numbers.is_floating_point():
+            continue
+        # Some dtypes of eight bits have no such test of their own.
+        bad = ~torch.isfinite(numbers.float())
+        if bad.any():
+            source = (weight_map or {}).get(weight)
+            stored = weight if source is None else ", ".join(source.keys)
+            place = bad.nonzero()[0].tolist()
+            raise CheckpointError(
+                f"{name}: its head's weight {stored!r} is not finite: {int(bad.sum())} of "
+                f"{bad.numel()} numbers, the first at {place}. A file is damaged, or the training "
+                "diverged; every reward would be NaN. Take the checkpoint from its source again."
+            )

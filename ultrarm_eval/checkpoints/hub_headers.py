@@ -1,0 +1,56 @@
+"""Names, dtypes and shapes of weights on the hub, from the headers of their files alone."""
+
+from __future__ import annotations
+
+import logging
+
+from ultrarm_eval.checkpoints.foreign_errors import brief
+from ultrarm_eval.checkpoints.weights import (
+    SAFETENSORS_FILE,
+    StoredWeight,
+    WeightFiles,
+    is_floating,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def weights_on_hub(name: str, revision: str | None) -> WeightFiles | None:
+    """The weight files of a repository whose weights are not here yet.
+
+    Some kilobytes of each file are fetched, so that what is wrong with a checkpoint is known before
+    many gigabytes are.
+
+    Args:
+        name: A hub id.
+        revision: Branch, tag or commit.
+
+    Returns:
+        The files and what is in them; None where they are pickles, or in the hub's cache, or the
+        hub cannot be asked.
+    """
+    from huggingface_hub import get_safetensors_metadata, try_to_load_from_cache
+    from huggingface_hub.errors import NotASafetensorsRepoError
+
+    cached = try_to_load_from_cache(name, SAFETENSORS_FILE, revision=revision)
+    if isinstance(cached, str):
+        return None
+    try:
+        found = get_safetensors_metadata(name, revision=revision)
+    except NotASafetensorsRepoError:
+        return None
+    except Exception as error:
+        # The hub's client raises its own, requests', httpx' and OS errors; what is cached may do.
+        logger.debug("%s: headers on the hub cannot be read: %s", name, brief(error))
+        return None
+    stored = {
+        key: StoredWeight(tensor.dtype, is_floating(tensor.dtype), tuple(tensor.shape))
+        for file in found.files_metadata.values()
+        for key, tensor in file.tensors.items()
+    }
+    size = sum(
+        tensor.data_offsets[1] - tensor.data_offsets[0]
+        for file in found.files_metadata.values()
+        for tensor in file.tensors.values()
+    )
+    return WeightFiles(tuple(sorted(found.files_metadata)), frozenset(stored), True, size, stored)

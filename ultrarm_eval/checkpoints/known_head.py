@@ -1,0 +1,37 @@
+"""A decoder with a head of known weights: a linear layer, or a small perceptron with ReLU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+
+#: Weights of a linear layer without bias, and of two layers with biases and a ReLU between.
+LINEAR = ("weight",)
+TWO_LAYERS = ("0.weight", "0.bias", "2.weight", "2.bias")
+
+
+class KnownHead(HeadedDecoder):
+    """A kind whose head is a row of linear layers to one number.
+
+    Attributes:
+        head: How the head is called in the files.
+        parts: The names of its weights behind that.
+    """
+
+    head: ClassVar[str]
+    parts: ClassVar[tuple[str, ...]] = LINEAR
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        return {part: WeightSource.of(f"{self.head}.{part}") for part in self.parts}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        return head_of_shapes(shapes, config.hidden_size, name=f"{self.known_as}: {self.head}")

@@ -1,0 +1,93 @@
+"""`ultrarm-eval inspect-checkpoint`: what a checkpoint is, and how its reward is read."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from ultrarm_eval.cli.judge_options import SHOWING, add_judge_options, chosen_judge
+from ultrarm_eval.terminal import aligned, printable
+
+_REFUSED = 1
+_SETTINGS = (*(name for name in SHOWING if name != "device"), "quantization")
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Says what a checkpoint is, which judge takes it, how its reward is read, and what is "
+        "missing, without loading the weights. The exit status is 1 where no judge takes it."
+    )
+    add_judge_options(command, _SETTINGS, is_first=True)
+    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from ultrarm_eval.judges.inspection import inspect_checkpoint
+
+    choice = chosen_judge(options)
+    found = inspect_checkpoint(str(choice.pretrained), judge=choice.kind, **choice.settings)
+    if options.format == "json":
+        sys.stdout.write(json.dumps(found, indent=2, ensure_ascii=False) + "\n")
+    else:
+        sys.stdout.write(_as_text(found, choice.settings) + "\n")
+    return _REFUSED if "refused" in found else 0
+
+
+def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    classes = ", ".join(found["classes"]) or "no class named"
+    lines = {
+        "checkpoint": found["checkpoint"],
+        "family": f"{found['family'] or 'none named'} ({classes})",
+    }
+    if found.get("adapter"):
+        lines["adapter"] = f"{found['adapter']} (LoRA), on the base {found['base']}"
+    if found.get("quantized"):
+        lines["stored"] = f"quantised, {found['quantized']}"
+    if "refused" in found:
+        if "judge" in found:
+            lines["judge"] = found["judge"]
+        return aligned([*lines.items(), ("refused", found["refused"])], texts=(0, 1))
+    lines |= {
+        "judge": f"{found['judge']} ({found['kind']})",
+        "reward": found["reward"],
+        "head": "; ".join(f"{name} {shape}" for name, shape in found["head"].items()) or "none",
+        "size": f"{found['parameters']:,} parameters, {found['layers']} layers of "
+        f"{found['hidden_size']:,}",
+        "memory": f"stored as {found['dtype']}; weights take "
+        + ", ".join(f"{_size(size)} in {dtype}" for dtype, size in found["weight_bytes"].items()),
+        "template": found["template"]
+        + ("" if found["has_chat_template"] else "; its tokenizer has no chat template"),
+        "a text": printable(found["text"]),
+        "read at": " and ".join(found["read_at"]),
+        "BOS": found["bos"] or "none",
+        "padding": f"{found['padding'] or 'none named'}; "
+        + (
+            f"{found['unread_padding']} at a text's end is not read"
+            if found["unread_padding"]
+            else "none is needed, and none is read"
+        ),
+        "max_length": f"{found['max_length']:,} of {_positions(found['positions'])}",
+    }
+    if found["settings"]:
+        lines["settings"] = ", ".join(f"{k}={v}" for k, v in found["settings"].items())
+    lines["run it"] = _command(found, settings)
+    return aligned(list(lines.items()), texts=(0, 1))
+
+
+def _size(count: int) -> str:
+    return f"{count / 1024**3:,.1f} GiB" if count >= 1024**3 else f"{count / 1024**2:,.1f} MiB"
+
+
+def _positions(positions: int | None) -> str:
+    return "any number of positions" if positions is None else f"{positions:,} positions"
+
+
+def _command(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    given = {"pretrained": found["checkpoint"], "judge": found["judge"], **settings}
+    named = ",".join(f"{name}={value}" for name, value in given.items())
+    return f"lm_eval --model reward-model --model_args {named} --tasks rewardbench2"

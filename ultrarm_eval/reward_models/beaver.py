@@ -1,0 +1,125 @@
+"""Beaver's reward and cost models of Safe RLHF (PKU-Alignment/beaver-7b-*): a head at the end.
+
+From PKU-Alignment/safe-rlhf's score model, of which RewardBench has a copy in
+rewardbench/models/beaver.py: `score_head` at the last token; where config.json says do_normalize, a
+reward is (score - mean) / (sqrt(var) + 1e-8) and a cost is score / (sqrt(var) + 1e-8). What costs
+less is better, so the reward of a cost model is its cost negated, as in RewardBench.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.reward_models.headed_judge import HeadedJudge
+from ultrarm_eval.text_format.template import BEAVER_TEMPLATE
+
+logger = logging.getLogger(__name__)
+
+_HEAD, _NORMALIZER = "score_head", "normalizer"
+_STATISTICS = ("mean", "var")
+REWARD, COST = "reward", "cost"
+_EPSILON = 1e-8
+
+
+class ScoreHead(nn.Module):
+    """A linear layer whose score is normalised, and negated where it is a cost."""
+
+    def __init__(self, layer: nn.Module, *, is_cost: bool, normalizes: bool) -> None:
+        """Puts the parts together.
+
+        Args:
+            layer: From hidden states to a score.
+            is_cost: Whether the score is a cost, of which less is better.
+            normalizes: Whether it is divided by its standard deviation in training, and a reward's
+                mean taken off before.
+        """
+        super().__init__()
+        self.layer, self._is_cost, self._normalizes = layer, is_cost, normalizes
+        for name in _STATISTICS if normalizes else ():
+            self.register_parameter(name, nn.Parameter(torch.ones(1), requires_grad=False))
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Maps the last dimension, (..., hidden size) to (..., 1)."""
+        score: torch.Tensor = self.layer(hidden)
+        if self._normalizes:
+            mean, var = (getattr(self, name).to(torch.float32) for name in _STATISTICS)
+            score = (score if self._is_cost else score - mean) / (var.sqrt() + _EPSILON)
+        return -score if self._is_cost else score
+
+
+class Beaver(HeadedDecoder):
+    """The checkpoint of a Beaver reward or cost model."""
+
+    known_as = "a reward or cost model of Safe-RLHF (Beaver)"
+    reading = "a linear head at the last token; a cost is negated"
+    classes = frozenset({"LlamaForScore", "LlamaModelForScore"})
+    families = frozenset({"llama"})
+    not_read = (rf"^{_NORMALIZER}\.(mean|var|count)$",)
+
+    def read_config(self, survey: Survey) -> Any:
+        """See `Architecture.read_config`."""
+        config = super().read_config(survey)
+        if _is_cost(survey):
+            logger.info("%s is a cost model: its costs are negated to be rewards.", survey.name)
+        return config
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        values = survey.values
+        is_biased = values.get("bias") or values.get("score_bias")
+        parts = ["weight"]
+        if is_biased or f"{_HEAD}.bias" in survey.keys:
+            parts.append("bias")
+        found = {f"layer.{part}": WeightSource.of(f"{_HEAD}.{part}") for part in parts}
+        if values.get("do_normalize"):
+            found |= {name: WeightSource.of(f"{_NORMALIZER}.{name}") for name in _STATISTICS}
+        return found
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        layer = {
+            key.removeprefix("layer."): shape
+            for key, shape in shapes.items()
+            if key.startswith("layer.")
+        }
+        return ScoreHead(
+            head_of_shapes(layer, config.hidden_size, name=f"{self.known_as}: {_HEAD}"),
+            is_cost=getattr(config, "score_type", REWARD) == COST,
+            normalizes=bool(getattr(config, "do_normalize", False)),
+        )
+
+
+def _is_cost(survey: Survey) -> bool:
+    """Whether scores are costs."""
+    name, kind = survey.name, survey.values.get("score_type")
+    if kind not in (None, REWARD, COST):
+        raise CheckpointError(
+            f"{name}: config.json: score_type is {quoted(kind)}; it is {REWARD} or {COST}."
+        )
+    if kind is None and COST in name.rstrip("/").rsplit("/", 1)[-1].lower():
+        raise CheckpointError(
+            f"{name}: by its name this is a cost model, and its config.json has no score_type, "
+            f'without which a score counts as a reward. Write "score_type": "{COST}" (or '
+            f'"{REWARD}") to a copy of it.'
+        )
+    return kind == COST
+
+
+class BeaverJudge(HeadedJudge):
+    """Scores texts with a Beaver reward model, or by the costs of a cost model, negated."""
+
+    name = "beaver"
+    architecture = Beaver()
+    default_template = BEAVER_TEMPLATE
+    default_checkpoint = "PKU-Alignment/beaver-7b-v1.0-reward"

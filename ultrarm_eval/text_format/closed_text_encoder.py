@@ -1,0 +1,66 @@
+"""Encoding as OpenRLHF writes texts: closed by EOS, and without a BOS that the text does not have.
+
+From OpenRLHF's openrlhf/datasets/reward_dataset.py: line ends are cut off the end of the text, a
+space and EOS follow where it does not end in EOS, the tokenizer adds no special tokens, and the
+last id is EOS whatever the tokenizer makes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.messages import Message
+from ultrarm_eval.text_format.encoder import TRIMMED_BY_TEMPLATE, TextEncoder
+from ultrarm_eval.text_format.template import Template
+
+_LINE_END = "\n"
+
+
+class ClosedTextEncoder(TextEncoder):
+    """Encodes texts that end in EOS exactly once."""
+
+    def __init__(self, tokenizer: Any, template: Template, *, name: str, **options: Any) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            name: The checkpoint, for messages.
+            **options: As for `TextEncoder`.
+
+        Raises:
+            CheckpointError: The tokenizer has no EOS token.
+        """
+        self._closing = tokenizer.eos_token
+        if self._closing is None or tokenizer.eos_token_id is None:
+            raise CheckpointError(
+                f"{name}: its tokenizer names no EOS token, and the reward of this model is read "
+                "at the EOS behind the text. Name eos_token in its tokenizer_config.json."
+            )
+        super().__init__(tokenizer, template, adds_bos=False, **options)
+
+    def _write(
+        self,
+        template: Template,
+        messages: Sequence[Message],
+        completion: str,
+        spells: bool | None = None,
+    ) -> tuple[str, tuple[str, ...]]:
+        written, remarks = super()._write(template, messages, completion, spells)
+        # Where texts are not parsed, an EOS that a content spells is none.
+        closing = self._closing
+        if self.special_tokens != "parse":
+            closing = self._literals.aliases.get(closing, closing)
+        text = written.rstrip(_LINE_END)
+        if completion in written and completion not in text:
+            remarks = (*remarks, TRIMMED_BY_TEMPLATE)
+        return (text if text.endswith(closing) else f"{text} {closing}"), remarks
+
+    def _suffix(self, ids: list[int], template: Template) -> list[int]:
+        return []
+
+    def _read_part(self, ids: list[int]) -> list[int]:
+        # An EOS that is no special token of the tokenizer is spelled by other ids.
+        return [*ids[:-1], self._eos]

@@ -1,0 +1,34 @@
+"""Encoding for networks that are read before the first padding token, wherever that stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import Template
+
+
+class FirstPadEncoder(TextEncoder):
+    """Encodes texts up to their first padding token.
+
+    A causal network gives before that token what it gives of the text that ends there. A text that
+    begins with one is read at its end, as in the published code, where index -1 is the last.
+    """
+
+    def __init__(
+        self, tokenizer: Any, template: Template, *, pad_id: int | None, **options: Any
+    ) -> None:
+        """Prepares the tokenizer.
+
+        Args:
+            tokenizer: A fast Hugging Face tokenizer.
+            template: How prompt and completion become one text.
+            pad_id: The padding token; None if there is none.
+            **options: As for `TextEncoder`.
+        """
+        super().__init__(tokenizer, template, **options)
+        self._pad_id = pad_id
+
+    def _read_part(self, ids: list[int]) -> list[int]:
+        ids = super()._read_part(ids)
+        return ids[: ids.index(self._pad_id)] or ids if self._pad_id in ids else ids

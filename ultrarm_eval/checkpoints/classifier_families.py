@@ -7,6 +7,7 @@ from __future__ import annotations
 HEADS = (
     "score.weight",
     "classifier.out_proj.weight",
+    "classifier.linear_out.weight",
     "classifier.weight",
     "logits_proj.weight",
     "sequence_summary.summary.weight",

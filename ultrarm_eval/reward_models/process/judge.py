@@ -71,8 +71,9 @@ class ProcessJudge(CheckpointJudge):
         if self.given.layout != AUTO:
             return PROCESS_MODELS[self.given.layout]
         given = self.given
-        adapter = {"peft": given.peft, "peft_revision": given.peft_revision}
-        return layout_of(survey_of(source, given.revision, **adapter))
+        return layout_of(
+            survey_of(source, given.revision, peft=given.peft, peft_revision=given.peft_revision)
+        )
 
     def make_head(self, loaded: LoadedTokenizer) -> StepRewards:
         """See `CheckpointJudge.make_head`."""

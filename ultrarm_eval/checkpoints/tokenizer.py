@@ -111,10 +111,18 @@ def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
             place.revision,
             place.fetch,
             [file for file in VOCABULARY_FILES if place.fetch(file) is not None],
-            {} if place is checkpoint else {"config": checkpoint.config},
+            _config_as_read(checkpoint) if place is checkpoint else {"config": checkpoint.config},
         )
         for place in places
     ]
+
+
+def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
+    """The configuration, where transformers would refuse what config.json says."""
+    path = checkpoint.fetch("config.json")
+    stated = None if path is None else read_json(path).get("problem_type")
+    is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
+    return {} if is_as_stated else {"config": checkpoint.config}
 
 
 def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
@@ -154,7 +162,9 @@ def _chat_template(source: _Source) -> str | None:
     if path is not None:
         with as_checkpoint_error(f"{path}: this cannot be read"):
             return path.read_text(encoding="utf-8")
-    return None
+    described = source.fetch("tokenizer_config.json")
+    stated = None if described is None else read_json(described).get("chat_template")
+    return stated if isinstance(stated, str) else None
 
 
 def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:

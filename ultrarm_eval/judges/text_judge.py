@@ -32,6 +32,7 @@ class TextJudge:
         head: RewardHead,
         tokenizer: Any,
         store: Callable[[], ScoreStore | None],
+        advice: str = "",
     ) -> None:
         """Puts the parts together.
 
@@ -41,10 +42,11 @@ class TextJudge:
             head: How the value is read.
             tokenizer: Names the tokens.
             store: Opens the score store the first time, if there is one.
+            advice: What is said besides where texts are cut.
         """
         self._encoder, self._engine, self._head = encoder, engine, head
         self._tokenizer, self._opened_store = tokenizer, store
-        self._counts = TextCounts(encoder.max_length)
+        self._counts = TextCounts(encoder.max_length, advice)
 
     @property
     def tokenizer(self) -> Any:

@@ -20,8 +20,8 @@ from ultrarm_eval.judges.auto import recognise
 # taken out here.
 #: Judges of which no entry is recognised yet.
 JUDGES_TO_COME = {
-    *("athene", "beaver", "grm", "inf-orm", "internlm2-reward", "ldl", "openrlhf"),
-    *("qrm", "qwen2-reward", "starling", "token-logit", "urm"),
+    *("athene", "beaver", "grm", "inf-orm", "internlm2-reward", "openrlhf"),
+    *("qwen2-reward", "starling"),
 }
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {

@@ -9,13 +9,14 @@ of sentencepiece itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.own_code import refuse_own_tokenizer
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
 #: Files that transformers makes a tokenizer of; one of them has to be there.
@@ -72,7 +73,33 @@ class _Source:
     options: dict[str, Any]
 
 
-def _sources(checkpoint: Checkpoint) -> list[_Source]:
+class _Described(Protocol):
+    """What a tokenizer is loaded of: a checkpoint, or what is known before it is opened."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def revision(self) -> str | None: ...
+    @property
+    def fetch(self) -> Fetch: ...
+    @property
+    def adapter(self) -> Adapter | None: ...
+    @property
+    def config(self) -> Any: ...
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """See `_Described`."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    adapter: Adapter | None
+    config: Any
+
+
+def _sources(checkpoint: _Described) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
     # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
@@ -88,7 +115,25 @@ def _sources(checkpoint: Checkpoint) -> list[_Source]:
     ]
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
+def tokenizer_of(survey: Survey) -> LoadedTokenizer:
+    """The tokenizer of a checkpoint that is not opened yet.
+
+    Args:
+        survey: Its small files.
+
+    Raises:
+        CheckpointError: There is no usable tokenizer.
+    """
+    from transformers import CONFIG_MAPPING
+
+    with as_checkpoint_error(f"{survey.name}: its config.json cannot be read"):
+        config = CONFIG_MAPPING[survey.model_type].from_dict(dict(survey.values))
+    return load_tokenizer(
+        _Surveyed(survey.name, survey.revision, survey.fetch, survey.adapter, config)
+    )
+
+
+def load_tokenizer(checkpoint: _Described) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
     An adapter's own comes before its base's; the chat template, too.
@@ -110,7 +155,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
 
 
 def _take_chat_template(
-    checkpoint: Checkpoint, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+    checkpoint: _Described, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:
     """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
     own = _chat_template(sources[0])
@@ -128,7 +173,7 @@ def _chat_template(source: _Source) -> str | None:
     return None
 
 
-def _loaded(checkpoint: Checkpoint, source: _Source) -> LoadedTokenizer:
+def _loaded(checkpoint: _Described, source: _Source) -> LoadedTokenizer:
     import transformers
 
     present = source.present

@@ -46,6 +46,8 @@ def test_the_values_are_those_that_the_parts_know():
 def test_what_rewards_depend_on():
     assert identifying(given=True) == [
         "revision",
+        "peft",
+        "peft_revision",
         "template",
         "dtype",
         "special_tokens",
@@ -64,6 +66,10 @@ def test_what_rewards_depend_on():
         "layout",
         "aggregate",
         "separator",
+        "normalize",
+        "token",
+        "contrast",
+        "position",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

@@ -376,9 +376,9 @@ def changed(folder, target, alter):
 
 
 HEADS = {
-    "qwen2-prm": ("one file", "score.2.weight"),
+    "qwen2-prm": ("one_file", "score.2.weight"),
     "skywork-prm": ("", "v_head.summary.weight"),
-    "rlhflow-prm": ("one file", "lm_head.weight"),
+    "rlhflow-prm": ("one_file", "lm_head.weight"),
 }
 
 

@@ -73,6 +73,8 @@ def test_what_rewards_depend_on():
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",
+        "base",
+        "base_revision",
         "truncation",
         "appends_eos",
     }

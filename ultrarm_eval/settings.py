@@ -542,6 +542,7 @@ _OF_TEXTS = (
     Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
 )
 _OF_COMPUTING = (
+    Setting("recommended_max_length", dict, label="max_length by the checkpoint", is_given=False),
     Setting("parameters", int, label="parameters", is_given=False),
     Setting("weights_digest", str, label="weights (SHA-256 or commit)", is_given=False),
     Setting("counts", dict, label="counts", is_given=False),

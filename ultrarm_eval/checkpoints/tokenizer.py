@@ -54,6 +54,35 @@ class LoadedTokenizer:
         return configured if isinstance(configured, int) else None
 
 
+class TokenizerOwner(Protocol):
+    """What has a tokenizer: a checkpoint, also before its weights are looked into."""
+
+    @property
+    def name(self) -> str:
+        """The folder or hub id."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """The hub revision."""
+        ...
+
+    @property
+    def fetch(self) -> Fetch:
+        """How to get its files by name."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Its configuration."""
+        ...
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that is merged into it, if there is one."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where a tokenizer's files are.
@@ -73,33 +102,7 @@ class _Source:
     options: dict[str, Any]
 
 
-class _Described(Protocol):
-    """What a tokenizer is loaded of: a checkpoint, or what is known before it is opened."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def revision(self) -> str | None: ...
-    @property
-    def fetch(self) -> Fetch: ...
-    @property
-    def adapter(self) -> Adapter | None: ...
-    @property
-    def config(self) -> Any: ...
-
-
-@dataclass(frozen=True)
-class _Surveyed:
-    """See `_Described`."""
-
-    name: str
-    revision: str | None
-    fetch: Fetch
-    adapter: Adapter | None
-    config: Any
-
-
-def _sources(checkpoint: _Described) -> list[_Source]:
+def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
     # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
@@ -109,10 +112,29 @@ def _sources(checkpoint: _Described) -> list[_Source]:
             place.revision,
             place.fetch,
             [file for file in VOCABULARY_FILES if place.fetch(file) is not None],
-            {} if place is checkpoint else {"config": checkpoint.config},
+            _config_as_read(checkpoint) if place is checkpoint else {"config": checkpoint.config},
         )
         for place in places
     ]
+
+
+def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
+    """The configuration, where transformers would refuse what config.json says."""
+    path = checkpoint.fetch("config.json")
+    stated = None if path is None else read_json(path).get("problem_type")
+    is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
+    return {} if is_as_stated else {"config": checkpoint.config}
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """A checkpoint that is not opened yet; see `TokenizerOwner`."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    config: Any
+    adapter: Adapter | None
 
 
 def tokenizer_of(survey: Survey) -> LoadedTokenizer:
@@ -129,11 +151,11 @@ def tokenizer_of(survey: Survey) -> LoadedTokenizer:
     with as_checkpoint_error(f"{survey.name}: its config.json cannot be read"):
         config = CONFIG_MAPPING[survey.model_type].from_dict(dict(survey.values))
     return load_tokenizer(
-        _Surveyed(survey.name, survey.revision, survey.fetch, survey.adapter, config)
+        _Surveyed(survey.name, survey.revision, survey.fetch, config, survey.adapter)
     )
 
 
-def load_tokenizer(checkpoint: _Described) -> LoadedTokenizer:
+def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
     An adapter's own comes before its base's; the chat template, too.
@@ -155,7 +177,7 @@ def load_tokenizer(checkpoint: _Described) -> LoadedTokenizer:
 
 
 def _take_chat_template(
-    checkpoint: _Described, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+    checkpoint: TokenizerOwner, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:
     """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
     own = _chat_template(sources[0])
@@ -170,10 +192,12 @@ def _chat_template(source: _Source) -> str | None:
     if path is not None:
         with as_checkpoint_error(f"{path}: this cannot be read"):
             return path.read_text(encoding="utf-8")
-    return None
+    described = source.fetch("tokenizer_config.json")
+    stated = None if described is None else read_json(described).get("chat_template")
+    return stated if isinstance(stated, str) else None
 
 
-def _loaded(checkpoint: _Described, source: _Source) -> LoadedTokenizer:
+def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
     import transformers
 
     present = source.present

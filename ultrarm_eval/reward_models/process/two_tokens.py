@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, ClassVar
 
 import torch
@@ -48,9 +49,13 @@ class TwoTokenModel(ProcessModel):
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`: two rows of the language head."""
 
+        @cache
+        def ids() -> list[int]:
+            # Which rows they are says the tokenizer.
+            return self.sign_ids(tokenizer_of(survey).tokenizer, survey.name)
+
         def rows(weight: torch.Tensor) -> torch.Tensor:
-            tokenizer = tokenizer_of(survey).tokenizer
-            return weight[self.sign_ids(tokenizer, survey.name)].clone()
+            return weight[ids()].clone()
 
         return {f"{INNER}weight": WeightSource((language_head(survey),), rows)}
 

@@ -67,6 +67,9 @@ def test_what_rewards_depend_on():
         "aggregate",
         "separator",
         "normalize",
+        "token",
+        "contrast",
+        "position",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

@@ -16,6 +16,7 @@ from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.own_code import refuse_own_tokenizer
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
 #: Files that transformers makes a tokenizer of; one of them has to be there.
@@ -123,6 +124,35 @@ def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
     stated = None if path is None else read_json(path).get("problem_type")
     is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
     return {} if is_as_stated else {"config": checkpoint.config}
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """A checkpoint that is not opened yet; see `TokenizerOwner`."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    config: Any
+    adapter: Adapter | None
+
+
+def tokenizer_of(survey: Survey) -> LoadedTokenizer:
+    """The tokenizer of a checkpoint that is not opened yet.
+
+    Args:
+        survey: Its small files.
+
+    Raises:
+        CheckpointError: There is no usable tokenizer.
+    """
+    from transformers import CONFIG_MAPPING
+
+    with as_checkpoint_error(f"{survey.name}: its config.json cannot be read"):
+        config = CONFIG_MAPPING[survey.model_type].from_dict(dict(survey.values))
+    return load_tokenizer(
+        _Surveyed(survey.name, survey.revision, survey.fetch, config, survey.adapter)
+    )
 
 
 def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:

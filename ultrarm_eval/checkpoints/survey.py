@@ -83,7 +83,7 @@ class Survey:
         self._base_values = self.values
         if self.adapter is not None:
             require_trained_class(self.adapter, self.name, self.values)
-            self.values = adapted_values(self.adapter, self.name, self.values)
+            self.values = adapted_values(self.adapter, self.name, self.values, self.fetch)
 
     @property
     def classes(self) -> tuple[str, ...]:

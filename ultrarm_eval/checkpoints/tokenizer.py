@@ -9,9 +9,9 @@ of sentencepiece itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
@@ -53,6 +53,35 @@ class LoadedTokenizer:
         return configured if isinstance(configured, int) else None
 
 
+class TokenizerOwner(Protocol):
+    """What has a tokenizer: a checkpoint, also before its weights are looked into."""
+
+    @property
+    def name(self) -> str:
+        """The folder or hub id."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """The hub revision."""
+        ...
+
+    @property
+    def fetch(self) -> Fetch:
+        """How to get its files by name."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Its configuration."""
+        ...
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that is merged into it, if there is one."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where a tokenizer's files are.
@@ -72,7 +101,7 @@ class _Source:
     options: dict[str, Any]
 
 
-def _sources(checkpoint: Checkpoint) -> list[_Source]:
+def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
     # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
@@ -88,7 +117,7 @@ def _sources(checkpoint: Checkpoint) -> list[_Source]:
     ]
 
 
-def _config_as_read(checkpoint: Checkpoint) -> dict[str, Any]:
+def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
     """The configuration, where transformers would refuse what config.json says."""
     path = checkpoint.fetch("config.json")
     stated = None if path is None else read_json(path).get("problem_type")
@@ -96,7 +125,7 @@ def _config_as_read(checkpoint: Checkpoint) -> dict[str, Any]:
     return {} if is_as_stated else {"config": checkpoint.config}
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
+def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
     An adapter's own comes before its base's; the chat template, too.
@@ -118,7 +147,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
 
 
 def _take_chat_template(
-    checkpoint: Checkpoint, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+    checkpoint: TokenizerOwner, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:
     """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
     own = _chat_template(sources[0])
@@ -133,10 +162,12 @@ def _chat_template(source: _Source) -> str | None:
     if path is not None:
         with as_checkpoint_error(f"{path}: this cannot be read"):
             return path.read_text(encoding="utf-8")
-    return None
+    described = source.fetch("tokenizer_config.json")
+    stated = None if described is None else read_json(described).get("chat_template")
+    return stated if isinstance(stated, str) else None
 
 
-def _loaded(checkpoint: Checkpoint, source: _Source) -> LoadedTokenizer:
+def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
     import transformers
 
     present = source.present

@@ -41,10 +41,9 @@ def _run(options: argparse.Namespace) -> int:
     computed = plan.computed_tokens
     rate = _products_per_second(judge)
     seconds = 2 * judge.layer_parameters() * computed / rate
-    texts = sum(len(batch.texts) for batch in plan.batches)
     lines = {
         "texts": f"{len(requests.completions):,}",
-        "distinct texts": f"{texts:,} ({truncated:,} cut to {judge.max_length} tokens)",
+        "distinct texts": f"{plan.texts:,} ({truncated:,} cut to {judge.max_length} tokens)",
         **_named(judge),
         "tokens of the distinct texts": f"{plan.text_tokens:,}",
         "with shared prefixes once": f"{plan.distinct_tokens:,}",

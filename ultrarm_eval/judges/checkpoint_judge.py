@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -36,6 +37,8 @@ from ultrarm_eval.settings import (
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.system_turns import KEEP, checked_system
 from ultrarm_eval.text_format.template import Template
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_MAX_LENGTH = 2048
 
@@ -99,6 +102,7 @@ class CheckpointJudge(TextJudge):
             peft=given.peft,
             peft_revision=given.peft_revision,
         )
+        _say_adapter(self.checkpoint)
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(
@@ -349,6 +353,18 @@ class CheckpointJudge(TextJudge):
         """What is done with system turns, where it is not what always was."""
         system = self._encoder.system
         return {} if system == KEEP else {"system": system}
+
+
+def _say_adapter(checkpoint: Checkpoint) -> None:
+    if checkpoint.adapter is None or checkpoint.adapted is None:
+        return
+    logger.info(
+        "The adapter %s is merged into %s: %d weights. The padding token has the id %s.",
+        checkpoint.adapter.name,
+        checkpoint.name,
+        len(checkpoint.adapted.changed),
+        getattr(checkpoint.config, "pad_token_id", None),
+    )
 
 
 def _checked_store(path: str | None) -> Path | None:

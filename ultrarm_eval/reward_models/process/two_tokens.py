@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.adapters import Adapter
+from ultrarm_eval.checkpoints.files import Fetch
 from ultrarm_eval.checkpoints.headed_decoder import Shapes
 from ultrarm_eval.checkpoints.heads import Linear32
 from ultrarm_eval.checkpoints.survey import Survey
@@ -71,18 +73,30 @@ class TwoTokenModel(ProcessModel):
             )
 
     def _rows(self, survey: Survey) -> Callable[[torch.Tensor], torch.Tensor]:
-        def rows(weight: torch.Tensor) -> torch.Tensor:
-            # The files of a checkpoint are what its tokenizer is loaded from.
-            source = SimpleNamespace(
-                name=survey.name,
-                revision=survey.revision,
-                fetch=survey.fetch,
-                config=SimpleNamespace(**survey.values),
+        @cache
+        def ids() -> list[int]:
+            # Which rows they are says the tokenizer.
+            owner = _Owner(
+                survey.name,
+                survey.revision,
+                survey.fetch,
+                self.read_config(survey),
+                survey.adapter,
             )
-            tokenizer = load_tokenizer(cast(Checkpoint, source)).tokenizer
-            return weight[self.sign_ids(tokenizer, survey.name)].clone()
+            return self.sign_ids(load_tokenizer(owner).tokenizer, survey.name)
 
-        return rows
+        return lambda weight: weight[ids()].clone()
+
+
+@dataclass(frozen=True)
+class _Owner:
+    """A checkpoint's tokenizer, before the checkpoint is opened."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    config: Any
+    adapter: Adapter | None
 
 
 def names_of(survey: Survey) -> tuple[str, str]:

@@ -61,6 +61,8 @@ def test_what_rewards_depend_on():
         "temperature",
         "seed",
         "max_new_tokens",
+        "normalize",
+        "head",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

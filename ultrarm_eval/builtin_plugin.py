@@ -26,6 +26,7 @@ _REWARD_MODELS = {
     "qrm": "qrm:QRMJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
     "starling": "starling:StarlingJudge",
+    "value-head": "value_head:NamedHeadJudge",
 }
 
 

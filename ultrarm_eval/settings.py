@@ -387,6 +387,28 @@ class NormalizeSettings(CheckpointSettings):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedHeadSettings(CheckpointSettings):
+    """Settings of `value-head`."""
+
+    head: str | None = _setting(
+        str,
+        check=_text,
+        help="the head's weight, v_head.weight, or how the names of its weights begin, v_head",
+        identifies=True,
+        is_brief=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.head or "").strip("."):
+            raise ConfigurationError(
+                "judge=value-head reads the head that you name: head=v_head.weight, or how the "
+                "names of its weights begin, head=v_head. ultrarm-eval inspect-checkpoint shows "
+                "what a checkpoint has."
+            )
+
+
 #: The settings classes of the judges of this package.
 SETTINGS_CLASSES = (
     CheckpointSettings,
@@ -394,6 +416,7 @@ SETTINGS_CLASSES = (
     PreferenceSettings,
     CritiqueSettings,
     NormalizeSettings,
+    NamedHeadSettings,
 )
 
 # What judges of this package report beside the settings that they were given: before all of these,

@@ -20,8 +20,7 @@ from ultrarm_eval.judges.auto import recognise
 # taken out here.
 #: Judges of which no entry is recognised yet.
 JUDGES_TO_COME = {
-    *("athene", "beaver", "grm", "inf-orm", "internlm2-reward", "ldl", "openrlhf"),
-    *("process", "qrm", "qwen2-reward", "starling", "token-logit", "urm"),
+    *("ldl", "process", "token-logit", "urm"),
 }
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
@@ -30,11 +29,7 @@ ENTRIES_TO_COME = {
     "mightbe/Better-PairRM",
     "stanfordnlp/SteamSHP-flan-t5-large",
     "stanfordnlp/SteamSHP-flan-t5-xl",
-    "internlm/POLAR-7B",
-    "made-up/ppo-policy-Llama-3-8B",
     "graf/Llama-3.1-GSM8K-8B-RM",
-    "TIGER-Lab/AceCodeRM-7B",
-    "made-up/openrlhf-2024-01-Qwen1.5-7B-rm",
     "IDEA-CCNL/Ziya-LLaMA-7B-Reward",
     "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",
     "trl-lib/Qwen2-0.5B-Reward-LoRA",
@@ -50,7 +45,7 @@ ENTRIES_TO_COME = {
     "made-up/Llama-3.2-1B-reward-single-label",
 }
 #: Read as something else in a folder of another name.
-RENAMED_TO_COME: set[str] = set()
+RENAMED_TO_COME = {"internlm/POLAR-7B"}
 _FAILURES = (AssertionError, CheckpointError, pytest.fail.Exception)
 
 

@@ -13,6 +13,7 @@ from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
+from ultrarm_eval.checkpoints.named_head import heads_behind_body
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
@@ -215,7 +216,7 @@ def advice(survey: Survey) -> str:
     judges = recognised(survey)
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:
-        return f"This is {unread}. No judge here reads it yet."
+        return f"This is {unread}. {_advice_on_head(survey)}"
     refusal = _refusal(survey, judges)
     if refusal is not None:
         return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
@@ -240,6 +241,18 @@ def advice(survey: Survey) -> str:
     return (
         "By its weights this is a language model, not a reward model, which judge=auto does not "
         "choose by itself: name judge=likelihood, dpo (with reference=DIR) or critique."
+    )
+
+
+def _advice_on_head(survey: Survey) -> str:
+    """What to do with a checkpoint that no judge recognises, and that has a head of its own."""
+    heads = [] if what_is_not_read(survey.values, ()) else heads_behind_body(survey)
+    if not heads:
+        return "No judge here reads it yet."
+    named = " or ".join(f"head={head}" for head in heads)
+    return (
+        "No judge here reads it by itself: such a head can be a reward's, or the critic of a "
+        f"policy. If the output at the last token is the reward, name it: {named}."
     )
 
 

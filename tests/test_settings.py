@@ -46,6 +46,8 @@ def test_the_values_are_those_that_the_parts_know():
 def test_what_rewards_depend_on():
     assert identifying(given=True) == [
         "revision",
+        "peft",
+        "peft_revision",
         "template",
         "dtype",
         "special_tokens",
@@ -61,11 +63,16 @@ def test_what_rewards_depend_on():
         "temperature",
         "seed",
         "max_new_tokens",
+        "layout",
+        "aggregate",
+        "separator",
         "normalize",
         "head",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",
+        "base",
+        "base_revision",
         "truncation",
         "appends_eos",
     }

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 # Published kinds of reward models, by the judge that reads them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
+    "process": "process.judge:ProcessJudge",
+    "ldl": "ldl:LDLJudge",
+    "qrm": "qrm:QRMJudge",
+    "urm": "urm:URMJudge",
     "athene": "athene:AtheneJudge",
     "beaver": "beaver:BeaverJudge",
     "grm": "grm:GRMJudge",
     "inf-orm": "inf_orm:InfORMJudge",
     "internlm2-reward": "internlm2_reward:InternLM2RewardJudge",
     "openrlhf": "openrlhf:OpenRLHFJudge",
-    "qrm": "qrm:QRMJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
     "starling": "starling:StarlingJudge",
     "value-head": "value_head:NamedHeadJudge",

@@ -9,6 +9,7 @@ and what exports tell are made from these declarations.
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ ATTENTIONS = ("flash_attention_2", "torch_varlen", "flex_attention", "sdpa", "ea
 QUANTIZATIONS = ("int8", "fp8")
 REWARDBENCH = "rewardbench"
 REDUCTIONS = ("mean", "sum")
+AGGREGATES = ("min", "product", "last", "mean")
+#: Separators of steps that have names, and what stands before one's own that is like a name.
+SEPARATORS = ("blank-line", "line", "step")
+TEXT_SEPARATOR = "text:"
+LAYOUTS = ("qwen2-prm", "skywork-prm", "math-shepherd", "rlhflow-prm")
 
 _METADATA = "setting"
 
@@ -161,6 +167,23 @@ class CheckpointSettings:
         values="hub branch, tag or commit",
         identifies=True,
         is_brief=True,
+    )
+    peft: str | None = _setting(
+        str,
+        check=_text,
+        help="PEFT adapter (LoRA) on the checkpoint: folder or hub id",
+        values="an adapter that PEFT saved (LoRA, DoRA), a folder or a hub id: merged into "
+        "`pretrained` before scoring; `pretrained=ADAPTER` alone finds its base in "
+        "adapter_config.json",
+        identifies=True,
+        is_brief=True,
+        metavar="DIR",
+    )
+    peft_revision: str | None = _setting(
+        str,
+        check=_text,
+        help="hub revision of the adapter",
+        identifies=True,
     )
     template: str | None = _setting(
         str,
@@ -362,6 +385,61 @@ class CritiqueSettings(CheckpointSettings):
         object.__setattr__(self, "temperature", _temperature(self.temperature, self.samples))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ProcessSettings(CheckpointSettings):
+    """Settings of `process`."""
+
+    layout: str = _setting(
+        str,
+        AUTO,
+        check=_one_of(AUTO, *LAYOUTS),
+        help="how steps are written and read; auto asks the checkpoint",
+        choices=(AUTO, *LAYOUTS),
+        identifies=True,
+        is_brief=True,
+    )
+    aggregate: str | None = _setting(
+        str,
+        check=_one_of(*AGGREGATES),
+        help="what the rewards of steps become; the layout's own if not given",
+        choices=AGGREGATES,
+        identifies=True,
+        is_brief=True,
+    )
+    separator: str | None = _setting(
+        str,
+        check=lambda name, value: _separator(name, value),
+        help="where steps end: blank-line, line, step ('Step 1:' begins one), or a text of one's "
+        r"own (\n is a newline); the layout's own if not given",
+        identifies=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.parity is not None:
+            raise ConfigurationError(
+                f"judge=process has no parity={self.parity}: RewardBench's official runs have no "
+                "process reward models. Leave parity out."
+            )
+
+
+def _separator(name: str, value: object) -> str | None:
+    if value is None or value in SEPARATORS:
+        return None if value is None else str(value)
+    text = str(value)
+    meant = difflib.get_close_matches(text.lower().replace("_", "-"), SEPARATORS, 1, 0.75)
+    if not text.removeprefix(TEXT_SEPARATOR):
+        raise ConfigurationError(
+            f"{name}={text!r} is empty: it is one of {', '.join(SEPARATORS)}, or a text."
+        )
+    if meant and not text.startswith(TEXT_SEPARATOR):
+        raise ConfigurationError(
+            f"{name}={text!r}: did you mean {meant[0]}? If steps end with this text, write "
+            f"{name}={TEXT_SEPARATOR}{text}."
+        )
+    return text
+
+
 def _temperature(given: object, samples: int) -> float:
     if given is None:
         return 0.0 if samples == 1 else 1.0
@@ -415,13 +493,18 @@ SETTINGS_CLASSES = (
     LikelihoodSettings,
     PreferenceSettings,
     CritiqueSettings,
+    ProcessSettings,
     NormalizeSettings,
     NamedHeadSettings,
 )
 
 # What judges of this package report beside the settings that they were given: before all of these,
-# behind `max_length`, and behind all.
+# behind `peft_revision`, behind `max_length`, and behind all.
 _NAME = Setting("judge", str, identifies=True, label="judge", is_brief=True, is_given=False)
+_OF_ADAPTERS = (
+    Setting("base", str, identifies=True, label="base of the adapter", is_given=False),
+    Setting("base_revision", str, identifies=True, label="base_revision", is_given=False),
+)
 _OF_TEXTS = (
     Setting("truncation", str, identifies=True, label="truncation", is_given=False),
     Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
@@ -439,6 +522,7 @@ def known_settings() -> dict[str, Setting]:
     listed = [_NAME]
     for setting in settings_in(CheckpointSettings).values():
         listed += [setting, *(_OF_TEXTS if setting.name == "max_length" else ())]
+        listed += _OF_ADAPTERS if setting.name == "peft_revision" else ()
     for settings_class in SETTINGS_CLASSES:
         listed += settings_in(settings_class).values()
     return {setting.name: setting for setting in (*listed, *_OF_COMPUTING)}

@@ -37,7 +37,6 @@ CASES = {
     "beaver": (CLASSIFIER, "llama", "LlamaForScore", {"score": "score_head"}),
     "armo": (CLASSIFIER, "llama", "LlamaForRewardModelWithGating", {"score": "regression_layer"}),
     "qwen math": (CLASSIFIER, "qwen2", "Qwen2ForRewardModel", {"score": "score.0"}),
-    "process": (CLASSIFIER, "qwen2", "Qwen2ForProcessRewardModel", {"score": "score.0"}),
     "unknown class": (CLASSIFIER, "llama", "SomethingElse", {}),
     "unknown class of a family": (CLASSIFIER, "gemma2", "Gemma2ForQuality", {}),
     "language model": (LANGUAGE_MODEL, "llama", "LlamaForCausalLM", {}),
@@ -104,7 +103,6 @@ def test_following_the_advice_leads_to_a_judge_and_not_back(make, case):
     [
         ("armo", "ArmoRM"),
         ("qwen math", r"lack 'score.0.bias', 'score.2.bias', 'score.2.weight'"),
-        ("process", "process reward model"),
     ],
 )
 def test_what_is_not_read_is_called_by_its_name(make, case, said):

@@ -20,7 +20,7 @@ from ultrarm_eval.judges.auto import recognise
 # taken out here.
 #: Judges of which no entry is recognised yet.
 JUDGES_TO_COME = {
-    *("ldl", "process", "token-logit", "urm"),
+    "token-logit",
 }
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
@@ -32,9 +32,6 @@ ENTRIES_TO_COME = {
     "graf/Llama-3.1-GSM8K-8B-RM",
     "IDEA-CCNL/Ziya-LLaMA-7B-Reward",
     "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",
-    "trl-lib/Qwen2-0.5B-Reward-LoRA",
-    "made-up/reward-lora-without-task-type",
-    "made-up/reward-lora-on-a-reward-model",
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",
     "made-up/dpo-lora",

@@ -48,6 +48,20 @@ LLAMA_3_TEMPLATE = (
     "{% if add_generation_prompt %}"
     "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
 )
+#: Llama 3.1's, which opens with a system turn of its own.
+LLAMA_31_TEMPLATE = (
+    "{{ bos_token }}"
+    "{% if messages[0]['role'] == 'system' %}{% set system = messages[0]['content'] | trim %}"
+    "{% set messages = messages[1:] %}{% else %}{% set system = '' %}{% endif %}"
+    "{{ '<|start_header_id|>system<|end_header_id|>\n\n"
+    "Cutting Knowledge Date: December 2023\nToday Date: 26 Jul 2024\n\n' + system + '<|eot_id|>' }}"
+    "{% for m in messages %}"
+    "{{ '<|start_header_id|>' + m['role'] + '<|end_header_id|>\n\n'"
+    " + m['content'] | trim + '<|eot_id|>' }}"
+    "{% endfor %}"
+    "{% if add_generation_prompt %}"
+    "{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}"
+)
 
 QWEN_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>", "<extra_0>")
 #: Qwen 2.5 Math's turns, with the system turn that it puts where a conversation has none.
@@ -68,6 +82,7 @@ def save_byte_level(
     special_tokens: tuple[str, ...],
     template: str | None,
     adds_bos: str | None = None,
+    pairs: tuple[str, str] | None = None,
     **named: str | None,
 ) -> Any:
     """Writes a byte-level BPE tokenizer: 256 bytes, `WORDS`, then the special tokens.
@@ -77,6 +92,7 @@ def save_byte_level(
         special_tokens: in the order of their ids, which follow the vocabulary's.
         template: the chat template, or None.
         adds_bos: the token that `encode` puts before every text, as Llama 3's tokenizer does.
+        pairs: an encoder's tokens before a text, and after each of its one or two parts.
         named: `bos_token`, `eos_token`, `pad_token`.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors
@@ -107,6 +123,13 @@ def save_byte_level(
             pair=f"{adds_bos} $A {adds_bos} $B",
             special_tokens=[(adds_bos, backend.token_to_id(adds_bos))],
         )
+    if pairs:
+        start, end = pairs
+        backend.post_processor = processors.TemplateProcessing(
+            single=f"{start} $A {end}",
+            pair=f"{start} $A {end} $B {end}",
+            special_tokens=[(token, backend.token_to_id(token)) for token in pairs],
+        )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend,
         clean_up_tokenization_spaces=False,
@@ -119,8 +142,10 @@ def save_byte_level(
     return tokenizer
 
 
-def save_llama_3(folder: Path, *, template: str | None = LLAMA_3_TEMPLATE) -> Any:
-    """Writes Llama 3's: BOS before every encoded text, `<|eot_id|>` at the end of a turn, no pad."""
+def save_llama_3(
+    folder: Path, *, template: str | None = LLAMA_3_TEMPLATE, pad_token: str | None = None
+) -> Any:
+    """Writes Llama 3's: BOS before every encoded text, `<|eot_id|>` at the end of a turn."""
     return save_byte_level(
         folder,
         special_tokens=LLAMA_3_TOKENS,
@@ -128,6 +153,7 @@ def save_llama_3(folder: Path, *, template: str | None = LLAMA_3_TEMPLATE) -> An
         adds_bos="<|begin_of_text|>",
         bos_token="<|begin_of_text|>",
         eos_token="<|eot_id|>",
+        pad_token=pad_token,
     )
 
 
@@ -179,10 +205,13 @@ def save_mistral(folder: Path) -> Any:
 
 
 def load(folder: Path) -> Any:
-    """Loads what was written, as a user's code does."""
-    from transformers import AutoTokenizer
+    """Loads what was written, by the class that its config names.
 
-    return AutoTokenizer.from_pretrained(folder)
+    `AutoTokenizer` reads the model's config first, and fails where transformers refuses that.
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast.from_pretrained(folder)
 
 
 def conversation(prompt: str | list[dict[str, str]], completion: str) -> list[dict[str, str]]:

@@ -22,51 +22,85 @@ def normal(random: torch.Generator, *shape: int, std: float = 1.0) -> torch.Tens
 
 
 def backbone_weights(
-    model: torch.nn.Module, random: torch.Generator, *, prefix: str = "", std: float = 0.5
+    model: torch.nn.Module, random: torch.Generator, *, prefix: str = ""
 ) -> Tensors:
-    """Values for every parameter of a stock backbone, under `prefix`.
+    """Values for every parameter of a stock backbone, under `prefix`."""
+    values = telling_values(dict(model.state_dict()), random)
+    return {prefix + name: value for name, value in values.items()}
 
-    Matrices are normal with a spread at which attention is far from uniform, norms lie around
-    their neutral value without being it, and biases are not zero.
+
+def telling_values(tensors: Tensors, random: torch.Generator) -> Tensors:
+    """Random values in place of others, by their names and shapes.
+
+    Small embeddings make a token's state depend on the text before it more than on the token;
+    norms lie around their neutral value, and biases are not zero.
     """
-    weights = {}
-    for name, parameter in model.state_dict().items():
-        if not parameter.is_floating_point():
-            weights[prefix + name] = parameter.clone()
+    values = {}
+    for name, tensor in tensors.items():
+        if not tensor.is_floating_point():
+            values[name] = tensor.clone()
             continue
-        value = torch.randn(parameter.shape, generator=random)
-        if parameter.ndim >= 2:
-            value *= std
-        elif "norm" in name and name.endswith("weight"):
-            value = parameter.float() + 0.3 * value.clamp(-2, 2)
+        value = torch.randn(tensor.shape, generator=random)
+        if tensor.ndim >= 2:
+            # Sharper attention than this carries rounding errors past 1e-5.
+            value *= 0.1 if "embed" in name else 0.3
+        elif "norm" in name.lower() and name.endswith("weight"):
+            value = tensor.float() + 0.3 * value.clamp(-2, 2)
         else:
-            value *= 0.2
-        weights[prefix + name] = value.contiguous()
-    return weights
+            value = tensor.float() + 0.2 * value
+        values[name] = value.contiguous()
+    return values
+
+
+def telling_direction(
+    states: torch.Tensor, random: torch.Generator, *, std: float = 1.5
+) -> torch.Tensor:
+    """A head [hidden] that tells given states apart.
+
+    Args:
+        states: what the head reads in some texts [reads, hidden].
+        random: where the direction comes from.
+        std: the spread that the head's values have over these states; their mean is zero.
+    """
+    direction = torch.randn(states.shape[-1], generator=random)
+    mean = states.mean(0)
+    direction -= (direction @ mean) / (mean @ mean) * mean
+    direction *= std / (states @ direction).std()
+    return direction
 
 
 def save_safetensors(folder: Path, weights: Tensors, *, shards: int = 1) -> None:
     """Writes `model.safetensors`, or shards with an index."""
     from safetensors.torch import save_file
 
-    if shards == 1:
-        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-        return
-    names = list(weights)
-    weight_map = {}
-    for shard in range(shards):
-        file = f"model-{shard + 1:05d}-of-{shards:05d}.safetensors"
-        part = {name: weights[name] for name in names[shard::shards]}
+    for file, part in _files(folder, weights, "model", "safetensors", shards):
         save_file(part, folder / file, metadata={"format": "pt"})
-        weight_map.update(dict.fromkeys(part, file))
+
+
+def save_pickles(folder: Path, weights: Tensors, *, shards: int = 1) -> None:
+    """Writes `pytorch_model.bin`, or shards with an index."""
+    for file, part in _files(folder, weights, "pytorch_model", "bin", shards):
+        torch.save(part, folder / file)
+
+
+def _files(
+    folder: Path, weights: Tensors, stem: str, suffix: str, shards: int
+) -> list[tuple[str, Tensors]]:
+    if shards == 1:
+        return [(f"{stem}.{suffix}", weights)]
+    names = list(weights)
+    parts = [
+        (
+            f"{stem}-{shard + 1:05d}-of-{shards:05d}.{suffix}",
+            {name: weights[name] for name in names[shard::shards]},
+        )
+        for shard in range(shards)
+    ]
     size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
+    weight_map = {name: file for file, part in parts for name in part}
     index = {"metadata": {"total_size": size}, "weight_map": weight_map}
-    (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=2))
-
-
-def save_pickle(folder: Path, weights: Tensors, file: str = "pytorch_model.bin") -> None:
-    """Writes a pickled state dict."""
-    torch.save(weights, folder / file)
+    (folder / f"{stem}.{suffix}.index.json").write_text(json.dumps(index, indent=2))
+    return parts
 
 
 def load_weights(folder: Path) -> Tensors:

@@ -1,63 +1,194 @@
-"""Adapters of PEFT, LoRA among them: recognised, and what to do with one said."""
+"""PEFT's LoRA adapters: found beside their base or alone, and what they make of its config.json.
+
+Read by ourselves, weights-only: PEFT is not needed. What an adapter does to the weights is in
+`adapted_weights`, what its settings say in `adapter_config`.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Collection
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
-from ultrarm_eval.checkpoints.files import Fetch, read_json
-from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.checkpoints.adapter_config import (
+    ADAPTER_CONFIG,
+    AdapterConfig,
+    advice_to_merge,
+    read_adapter_config,
+)
+from ultrarm_eval.checkpoints.adapter_weights import (
+    ADAPTER_WEIGHTS,
+    AdapterWeights,
+    find_weights,
+)
+from ultrarm_eval.checkpoints.files import Fetch, exists, fetcher, hub_commit, read_json
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 
-ADAPTER_CONFIG = "adapter_config.json"
-ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
-
+_WHOLE_WEIGHTS = tuple(
+    f"{file}{index}"
+    for file in ("model.safetensors", "pytorch_model.bin")
+    for index in ("", ".index.json")
+)
 # Parts of the names that PEFT gives to what it adds to a model, or wraps in it.
 _PART = re.compile(
     r"(^|\.)(lora_|lokr_|hada_|ia3_|vera_|oft_|boft_|modules_to_save\.|original_module\."
     r"|base_layer\.|prompt_encoder\.|prompt_embeddings)|^base_model\.model\."
 )
 _TRAINED = re.compile(r"\.modules_to_save\.[^.]+\.")
-_MERGE = (
-    "Merge the adapter into its base and give the merged folder: with PEFT, {loaded}"
-    ".merge_and_unload().save_pretrained(DIR), then the tokenizer's save_pretrained(DIR), and "
-    "pretrained=DIR"
-)
 
 
-def refuse_adapter(name: str, fetch: Fetch) -> None:
-    """Refuses a folder or repository that holds an adapter.
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter, looked at before its base.
 
-    transformers would put it on a model of its own choice where PEFT is installed, and leave it
-    out where not.
+    Attributes:
+        name: Its folder or hub id.
+        revision: Its hub revision, as given.
+        commit: The hub commit it resolved to; None for a folder.
+        fetch: How to get its files.
+        config: What its adapter_config.json says.
+        weights: Its tensors.
+        is_alone: Whether its base is the one that its adapter_config.json names.
+    """
+
+    name: str
+    revision: str | None
+    commit: str | None
+    fetch: Fetch
+    config: AdapterConfig
+    weights: AdapterWeights
+    is_alone: bool
+
+    def base(self) -> tuple[str, str | None]:
+        """The base that its adapter_config.json names, and its revision.
+
+        Raises:
+            CheckpointError: It names none, or two folders could be meant.
+        """
+        named = self.config.base
+        if named is None:
+            raise CheckpointError(
+                f"{self.name}: {ADAPTER_CONFIG} names no base (base_model_name_or_path). "
+                f"{self.how_to_name_it()}"
+            )
+        beside, here = Path(self.name).expanduser() / named, Path(named).expanduser()
+        is_beside = Path(self.name).expanduser().is_dir() and beside.is_dir()
+        if not is_beside:
+            return named, self.config.base_revision
+        if here.is_dir() and not here.samefile(beside):
+            raise CheckpointError(
+                f"{self.name}: {ADAPTER_CONFIG} names the base {named!r}, and there are two such "
+                f"folders, {beside} and {here.resolve()}. {self.how_to_name_it()}"
+            )
+        return str(beside.resolve()), None
+
+    def how_to_name_it(self) -> str:
+        """How a user names the base."""
+        return (
+            f"Name the base by its folder or hub id: pretrained=BASE,peft={self.name}"
+            f"{f',peft_revision={self.revision}' if self.revision else ''}."
+        )
+
+    def digest(self) -> str:
+        """Identifies it: the hub commit, or a folder's weights and how they are merged."""
+        if self.commit:
+            return self.commit
+        # Where the base lies says nothing: its weights do.
+        settings = {**asdict(self.config), "base": None, "base_revision": None}
+        digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+        with self.weights.path.open("rb") as file:
+            while block := file.read(1 << 24):
+                digest.update(block)
+        return digest.hexdigest()
+
+
+def find_adapter(
+    name: str,
+    revision: str | None = None,
+    peft: str | None = None,
+    peft_revision: str | None = None,
+) -> Adapter | None:
+    """The adapter that is named beside a base, or in its place; None if there is none.
 
     Args:
-        name: The checkpoint, for messages.
-        fetch: How to get its files.
+        name: A folder, or a hub id.
+        revision: Its hub revision.
+        peft: The adapter's folder or hub id, where it is named.
+        peft_revision: Its hub revision.
 
     Raises:
-        CheckpointError: It has an adapter_config.json, or an adapter's weights.
+        CheckpointError: It cannot be found or read, is no LoRA adapter, or lies beside a whole
+            model that is named alone.
+        ConfigurationError: A revision of no adapter.
     """
+    fetch = fetcher(name, revision)
+    is_adapter = fetch(ADAPTER_CONFIG) is not None
+    has_whole = is_adapter and any(exists(name, file, revision) for file in _WHOLE_WEIGHTS)
+    if peft is None:
+        if peft_revision is not None:
+            raise ConfigurationError(
+                f"peft_revision={peft_revision} is the revision of an adapter, and peft names "
+                f"none. Of {name} itself it is revision={peft_revision}."
+            )
+        if not is_adapter:
+            _refuse_bare_weights(name, fetch)
+            return None
+        if has_whole:
+            raise CheckpointError(
+                f"{name}: it holds a whole model and an adapter ({ADAPTER_CONFIG}), and only you "
+                f"know whether the one is merged into the other. With the adapter: "
+                f"pretrained={name},peft={name}. Without: remove {ADAPTER_CONFIG} from a copy."
+            )
+        return _read(name, revision, fetch, is_alone=True)
+    if is_adapter and not has_whole:
+        if _is_same(name, peft):
+            return _read(name, peft_revision or revision, fetch, is_alone=True)
+        raise CheckpointError(
+            f"{name}: this is an adapter itself, and peft={peft} is another. pretrained is the "
+            "base, peft the adapter on it; an adapter on an adapter is not read here."
+        )
+    return _read(peft, peft_revision, fetcher(peft, peft_revision), is_alone=False)
+
+
+def _read(name: str, revision: str | None, fetch: Fetch, *, is_alone: bool) -> Adapter:
     path = fetch(ADAPTER_CONFIG)
     if path is None:
-        if fetch("config.json") is not None:
-            return
-        weights = next((file for file in ADAPTER_WEIGHTS if fetch(file) is not None), None)
-        if weights is None:
-            return
+        _refuse_bare_weights(name, fetch)
         raise CheckpointError(
-            f"{name}: {weights} are the weights of a PEFT adapter (LoRA), and no judge here puts "
-            f"an adapter on its base yet. {advice_to_merge()}."
+            f"{name}: there is no {ADAPTER_CONFIG}, so this is no adapter of PEFT. A whole model "
+            "is given alone: pretrained=DIR."
         )
-    stated = read_json(path)
-    base = stated.get("base_model_name_or_path")
-    kind = stated.get("peft_type")
-    raise CheckpointError(
-        f"{name}: this is a PEFT adapter ({ADAPTER_CONFIG}: peft_type {quoted(kind)}) for the "
-        f"model {quoted(base)}, and no judge here puts an adapter on its base yet. "
-        f"{advice_to_merge(base if isinstance(base, str) else None)}."
-    )
+    values = read_json(path)
+    config = read_adapter_config(name, values)
+    weights = find_weights(name, fetch)
+    if weights is None:
+        raise CheckpointError(
+            f"{name}: there are no weights of an adapter; looked for {', '.join(ADAPTER_WEIGHTS)}."
+        )
+    weights.require_numbers()
+    _ = weights.parts
+    commit = hub_commit(path) if not Path(name).expanduser().is_dir() else None
+    return Adapter(name, revision, commit, fetch, config, weights, is_alone)
+
+
+def _is_same(one: str, other: str) -> bool:
+    here, there = Path(one).expanduser(), Path(other).expanduser()
+    return one == other or (here.is_dir() and there.is_dir() and here.samefile(there))
+
+
+def _refuse_bare_weights(name: str, fetch: Fetch) -> None:
+    """Refuses an adapter's weights without what says how they are scaled."""
+    if fetch("config.json") is not None:
+        return
+    weights = next((file for file in ADAPTER_WEIGHTS if fetch(file) is not None), None)
+    if weights is not None:
+        raise CheckpointError(
+            f"{name}: {weights} are the weights of a PEFT adapter, and its {ADAPTER_CONFIG} is "
+            "missing, which says how they are scaled. Take it from where the adapter was saved."
+        )
 
 
 def refuse_adapter_weights(name: str, keys: Collection[str]) -> None:
@@ -78,32 +209,4 @@ def refuse_adapter_weights(name: str, keys: Collection[str]) -> None:
     raise CheckpointError(
         f"{name}: its weights hold a PEFT adapter that was not merged, so its rewards would be "
         f"others: {len(parts)} weights, among them {parts[0]!r}.{head} {advice_to_merge()}."
-    )
-
-
-def refuse_adapter_setting(settings: Collection[str]) -> None:
-    """Refuses the setting by which the harness's own models take an adapter.
-
-    Args:
-        settings: Names of the settings of a judge.
-
-    Raises:
-        ConfigurationError: `peft` is among them.
-    """
-    if "peft" in settings:
-        raise ConfigurationError(
-            "peft=DIR is a setting of the harness's own models; no judge here puts an adapter on "
-            f"its base yet. {advice_to_merge()}."
-        )
-
-
-def advice_to_merge(base: str | None = None) -> str:
-    """How an adapter becomes a checkpoint."""
-    model: Any = "BASE" if base is None else repr(base)
-    loaded = (
-        "PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("
-        f"{model}, num_labels=1), ADAPTER)"
-    )
-    return _MERGE.format(loaded=loaded) + (
-        " (AutoModelForCausalLM where a language model was trained)"
     )

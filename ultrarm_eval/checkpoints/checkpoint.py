@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
+from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.files import Fetch, hub_commit
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
@@ -20,8 +22,8 @@ from ultrarm_eval.checkpoints.head_numbers import require_finite_head
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.unread_weights import refuse_unread
-from ultrarm_eval.checkpoints.weight_map import WeightMap, renamed, renamed_keys
+from ultrarm_eval.checkpoints.unread_weights import refuse_unread, without_language_heads
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed, renamed_keys
 from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.checkpoints.weights import (
     StoredWeight,
@@ -69,6 +71,8 @@ class Checkpoint:
         fetch: How to get its files by name.
         weight_map: How the network's weights are made of the stored ones; None where the files
             have them by the network's names.
+        adapter: The adapter that is merged into it, if there is one.
+        adapted: What that makes of the stored weights.
     """
 
     name: str
@@ -80,6 +84,8 @@ class Checkpoint:
     weights: WeightFiles
     fetch: Fetch
     weight_map: WeightMap | None = None
+    adapter: Adapter | None = None
+    adapted: AdaptedWeights | None = None
 
     @property
     def safetensors(self) -> bool:
@@ -126,12 +132,20 @@ class Checkpoint:
         Raises:
             CheckpointError: There are such.
         """
-        if not self.safetensors:
-            for path in map(self.fetch, self.weights.files):
-                if path is not None:
-                    verify_checksums(self.name, path)
-        self.require_read_and_fitting(look_into(self.name, self.weights, self.fetch))
+        for path in map(self.fetch, self.weights.pickles):
+            if path is not None:
+                verify_checksums(self.name, path)
+        self.require_read_and_fitting(self.look_into())
         self.require_finite_head()
+
+    def look_into(self) -> dict[str, StoredWeight]:
+        """The weights in all files, as an adapter makes them where there is one.
+
+        Raises:
+            CheckpointError: A file is missing or damaged.
+        """
+        found = look_into(self.name, self.weights, self.fetch)
+        return found if self.adapted is None else {**found, **self.adapted.stored}
 
     def require_read_and_fitting(self, stored: Mapping[str, StoredWeight]) -> None:
         """Refuses weights that the network would not read, or that are no numbers for it.
@@ -157,16 +171,48 @@ class Checkpoint:
         keys = renamed_keys(self.weight_map, self.weights.keys)
         require_finite_head(self.name, self.network, self.reader(), self.weight_map, keys)
 
+    def require_adapted(self) -> None:
+        """Refuses an adapter that changes what the network does not read, or of another size.
+
+        Raises:
+            CheckpointError: It does.
+        """
+        if self.adapted is None or self.weight_map is None:
+            return
+        known = self.network.state_dict(keep_vars=True)
+        sources = {name: source for name, source in self.weight_map.items() if name in known}
+        taken = {key for source in sources.values() for key in source.keys}
+        self.adapted.require_read({*known, *taken}, type(self.network).__name__)
+        self.adapted.require_shapes(
+            {
+                source.keys[0]: tuple(known[name].shape)
+                for name, source in sources.items()
+                if source.make is None
+            }
+        )
+
     def reader(self) -> WeightReader:
         """What reads its weights by the names that the network has for them."""
-        return WeightReader(self.name, self.weights, self.fetch, self.weight_map)
+        return WeightReader(self.name, self.weights, self.fetch, self.weight_map, self.adapted)
 
     def digest(self) -> str:
-        """Identifies the weights: the hub commit, or the SHA-256 of a folder's files."""
+        """Identifies the weights: the hub commit, or the SHA-256 of a folder's files.
+
+        With an adapter, both and the files of the tokenizer that comes with it.
+        """
+        base = self._digest_of_files()
+        if self.adapter is None:
+            return base
+        small = (self.adapter.fetch(file) for file in _SMALL_FILES[1:])
+        parts = [base, self.adapter.digest(), *(_sha256(path) for path in small if path)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def _digest_of_files(self) -> str:
         if self.commit:
             return self.commit
         small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
-        weights = [self.fetch(file) for file in sorted(self.weights.files)]
+        files = (*self.weights.files, *self.weights.further_files)
+        weights = [self.fetch(file) for file in sorted(files)]
         paths = [*small, *(path for path in weights if path is not None)]
         if None in weights:
             raise CheckpointError(f"{self.name}: a weight file disappeared.")
@@ -180,7 +226,12 @@ class Checkpoint:
 
 
 def open_checkpoint(
-    name: str, revision: str | None = None, architecture: Architecture = ULTRARM
+    name: str,
+    revision: str | None = None,
+    architecture: Architecture = ULTRARM,
+    *,
+    peft: str | None = None,
+    peft_revision: str | None = None,
 ) -> Checkpoint:
     """Finds a checkpoint and checks that it is a reward model of a kind.
 
@@ -188,12 +239,15 @@ def open_checkpoint(
         name: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
         architecture: The kind.
+        peft: An adapter to merge into it: a folder, or a hub id.
+        peft_revision: Branch, tag or commit of that.
 
     Raises:
         CheckpointError: Not found, not reachable, of another kind, or without its head.
     """
-    survey = Survey(name, revision)
+    survey = Survey(name, revision, peft, peft_revision)
     try:
+        survey = survey.with_files(architecture.further_files)
         config = described(survey, architecture)
         weight_map = architecture.weight_map(config, survey)
         network = built(config, survey, architecture)
@@ -201,9 +255,11 @@ def open_checkpoint(
         # An adapter within its model can look like another kind: the survey of its weights says so.
         _ = survey.weights
         raise
+    if weight_map is None and survey.adapter is not None:
+        weight_map = _identity(network, survey)
     checkpoint = Checkpoint(
         name=survey.name,
-        revision=revision,
+        revision=survey.revision,
         commit=None if survey.is_folder else hub_commit(survey.config_path),
         architecture=architecture,
         config=config,
@@ -211,15 +267,21 @@ def open_checkpoint(
         weights=survey.weights,
         fetch=survey.fetch,
         weight_map=weight_map,
+        adapter=survey.adapter,
+        adapted=survey.adapted,
     )
+    checkpoint.require_adapted()
     if not (survey.is_folder and _is_quick_to_read(checkpoint)):
         checkpoint.require_read_and_fitting(survey.weights.stored or {})
         return checkpoint
-    checkpoint.require_read_and_fitting(
-        look_into(checkpoint.name, checkpoint.weights, checkpoint.fetch)
-    )
+    checkpoint.require_read_and_fitting(checkpoint.look_into())
     checkpoint.require_finite_head()
     return checkpoint
+
+
+def _identity(network: nn.Module, survey: Survey) -> WeightMap:
+    """Sources by the stored names: transformers is given weights, and reads no files."""
+    return {key: WeightSource.of(key) for key in without_language_heads(network, survey.keys)}
 
 
 def _is_quick_to_read(checkpoint: Checkpoint) -> bool:

@@ -14,6 +14,8 @@ from ultrarm_eval.errors import CheckpointError, first_line
 #: Maps a file's name to its path; None where the checkpoint has no such file.
 Fetch: TypeAlias = Callable[[str], Path | None]
 
+# A repository has one of them: where it is cached, what else is not there does not exist.
+_ANCHORS = ("config.json", "adapter_config.json")
 _LOCAL_HELP = "For local weights give their folder: pretrained=DIR."
 
 
@@ -48,7 +50,7 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
         try:
             return Path(hf_hub_download(name, file, revision=revision))
         except LocalEntryNotFoundError as error:
-            if file != "config.json" and _config_is_cached(name, revision):
+            if _is_cached(name, revision, others_than=file):
                 return None
             raise _unreachable(name, revision, error) from error
         except EntryNotFoundError:
@@ -60,10 +62,34 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
     return fetch
 
 
-def _config_is_cached(name: str, revision: str | None) -> bool:
+def exists(name: str, file: str, revision: str | None) -> bool:
+    """Whether a checkpoint has a file, which is not downloaded to find that out.
+
+    Args:
+        name: A folder, or a hub id.
+        file: The file's name.
+        revision: The hub revision.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return (folder / file).is_file()
+    from huggingface_hub import file_exists, try_to_load_from_cache
+
+    if isinstance(try_to_load_from_cache(name, file, revision=revision), str):
+        return True
+    try:
+        return file_exists(name, file, revision=revision)
+    except Exception:
+        # The hub cannot be asked: then there is what is cached.
+        return False
+
+
+def _is_cached(name: str, revision: str | None, *, others_than: str) -> bool:
     from huggingface_hub import try_to_load_from_cache
 
-    return isinstance(try_to_load_from_cache(name, "config.json", revision=revision), str)
+    files = (file for file in _ANCHORS if file != others_than)
+    paths = (try_to_load_from_cache(name, file, revision=revision) for file in files)
+    return any(isinstance(path, str) for path in paths)
 
 
 def _unreachable(name: str, revision: str | None, error: Exception) -> CheckpointError:

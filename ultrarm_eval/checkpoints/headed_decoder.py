@@ -160,7 +160,10 @@ class HeadedDecoder(Architecture):
         }
         network = headed_class(config.model_type, partial(self.make_head, shapes))
         network._keys_to_ignore_on_load_unexpected = [*self.not_read]
-        return network(config)
+        try:
+            return network(config)
+        except CheckpointError as error:
+            raise CheckpointError(f"{survey.name}: {error}") from error
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""

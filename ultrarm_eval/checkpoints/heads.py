@@ -69,7 +69,8 @@ def head_of_shapes(
     outputs: int | None = 1,
     *,
     activation: type[nn.Module] = nn.ReLU,
-    name: str = "The head",
+    name: str = "its head",
+    prefix: str = "",
 ) -> nn.Module:
     """A head whose layers are those of its weights: one linear layer, or several with activations.
 
@@ -80,25 +81,22 @@ def head_of_shapes(
         hidden_size: The width of the body.
         outputs: How many numbers the head gives; any if None.
         activation: What follows each linear layer but the last.
-        name: The checkpoint and the head, for messages.
+        name: The head, for messages.
+        prefix: How the names of its weights begin in the files, for messages.
 
     Raises:
         CheckpointError: The shapes do not follow one another, or give another number of outputs.
     """
     layers: dict[str, nn.Module] = {}
-    width, places = hidden_size, _places(shapes, name)
+    width, places = hidden_size, _places(shapes, name, prefix)
     for place, beginning in places.items():
         found = {
             part: tuple(shapes[f"{beginning}{part}"])
             for part in RunningNorm.WEIGHTS
             if f"{beginning}{part}" in shapes
         }
-        if "running_mean" in found:
-            if found != dict.fromkeys(RunningNorm.WEIGHTS, (width,)):
-                raise CheckpointError(
-                    f"{name}: the norm {beginning.rstrip('.')} has {_listed(found)}; it norms "
-                    f"{width} numbers, and needs {', '.join(RunningNorm.WEIGHTS)} of [{width}]."
-                )
+        if found.keys() & {"running_mean", "running_var"}:
+            _require_norm(found, width, name, prefix + beginning)
             layers[str(place)] = RunningNorm(width)
             continue
         is_last = place == max(places)
@@ -109,7 +107,7 @@ def head_of_shapes(
         if not fits or (bias is not None and bias != shape[:1]):
             wanted = f"[{outputs if is_last and outputs is not None else 'any'}, {width}]"
             raise CheckpointError(
-                f"{name}: the weight {beginning}weight has the shape {list(shape)}"
+                f"{name}: the weight {prefix}{beginning}weight has the shape {list(shape)}"
                 f"{'' if bias is None else f' and a bias of {list(bias)}'}; a head on this body "
                 f"of {hidden_size} has {wanted} there."
             )
@@ -124,11 +122,20 @@ def head_of_shapes(
     return nn.Sequential(OrderedDict(layers))
 
 
-def _listed(shapes: Mapping[str, Sequence[int]]) -> str:
-    return ", ".join(f"{part} of {list(shape)}" for part, shape in shapes.items())
+def _require_norm(
+    shapes: Mapping[str, tuple[int, ...]], width: int, name: str, beginning: str
+) -> None:
+    for part in RunningNorm.WEIGHTS:
+        if part not in shapes:
+            raise CheckpointError(f"{name}: the weight {beginning}{part} is missing.")
+        if shapes[part] != (width,):
+            raise CheckpointError(
+                f"{name}: the weight {beginning}{part} has the shape {list(shapes[part])}; it "
+                f"norms {width} numbers."
+            )
 
 
-def _places(shapes: Mapping[str, Sequence[int]], name: str) -> dict[int, str]:
+def _places(shapes: Mapping[str, Sequence[int]], name: str, prefix: str) -> dict[int, str]:
     """The places of layers, in order, and how their weights' names begin."""
     found: dict[int, str] = {}
     for key in shapes:
@@ -136,10 +143,13 @@ def _places(shapes: Mapping[str, Sequence[int]], name: str) -> dict[int, str]:
         layer = match and (match[1] or "0")
         if match is None or not str(layer).isdecimal():
             raise CheckpointError(
-                f"{name}: the weight {key!r} is of no linear layer, nor of a row of such layers "
-                "numbered from 0."
+                f"{name}: the weight {prefix + key!r} is of no linear layer, nor of a row of such "
+                "layers numbered from 0."
             )
         found[int(str(layer))] = f"{match[1]}." if match[1] else ""
-    if not found or 0 not in found or any(f"{one}weight" not in shapes for one in found.values()):
+    lacking = [f"{one}weight" for one in found.values() if f"{one}weight" not in shapes]
+    if lacking:
+        raise CheckpointError(f"{name}: the weight {prefix}{lacking[0]} is missing.")
+    if 0 not in found:
         raise CheckpointError(f"{name}: its weights are {', '.join(sorted(shapes))}; no head.")
     return dict(sorted(found.items()))

@@ -161,7 +161,7 @@ def _loaded(
         further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
     else:
         where = (None,)
-        further |= {"config": checkpoint.config, "state_dict": checkpoint.reader().state()}
+        further |= {"config": checkpoint.config, "state_dict": checkpoint.reader().state(dtype)}
     try:
         return model_class.from_pretrained(
             *where,

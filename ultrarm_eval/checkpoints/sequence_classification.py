@@ -81,6 +81,12 @@ class SequenceClassification(Architecture):
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         lacking = sorted(_head_weights(network) - survey.keys)
+        if lacking and survey.adapter is not None:
+            raise OtherKindError(
+                f"{survey.adapter.name}: neither this adapter nor its base {survey.name} has "
+                f"{lacking[-1]!r}, so the head would be random. Train the adapter anew with the "
+                f'head trained whole: LoraConfig(modules_to_save=["{lacking[-1].split(".")[0]}"]).'
+            )
         if lacking:
             raise OtherKindError(
                 f"{survey.name}: the weights lack {lacking[-1]!r}, so its rewards would be random."

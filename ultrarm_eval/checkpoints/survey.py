@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.checkpoints.adapters import refuse_adapter, refuse_adapter_weights
+from ultrarm_eval.checkpoints.adapted_config import (
+    adapted_values,
+    require_trained_class,
+    unties_head,
+)
+from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
+from ultrarm_eval.checkpoints.adapters import Adapter, find_adapter, refuse_adapter_weights
 from ultrarm_eval.checkpoints.fields import require_config_values
 from ultrarm_eval.checkpoints.files import Fetch, fetcher, read_json
 from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
@@ -17,12 +25,13 @@ from ultrarm_eval.checkpoints.weights import (
     WeightFiles,
     stored_weights,
     survey_weights,
+    with_further,
 )
 from ultrarm_eval.errors import CheckpointError
 
 
 class Survey:
-    """A checkpoint's small files.
+    """A checkpoint's small files; with an adapter, those of its base, as the adapter makes them.
 
     Attributes:
         name: The folder or hub id.
@@ -31,24 +40,48 @@ class Survey:
         fetch: How to get its files by name.
         config_path: Where its config.json is.
         values: What its config.json says.
+        adapter: The adapter that is merged into it, if there is one.
     """
 
-    def __init__(self, name: str, revision: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        revision: str | None = None,
+        peft: str | None = None,
+        peft_revision: str | None = None,
+    ) -> None:
         """Reads config.json.
 
         Args:
-            name: A folder, or a hub id.
+            name: A folder, or a hub id; also an adapter's, whose base is then found.
             revision: Branch, tag or commit on the hub.
+            peft: An adapter to put on it: a folder, or a hub id.
+            peft_revision: Branch, tag or commit of that.
 
         Raises:
-            CheckpointError: Not found, not reachable, an adapter, or a config.json with a value
-                that its field cannot have.
+            CheckpointError: Not found, not reachable, an adapter that cannot be read, or a
+                config.json with a value that its field cannot have.
         """
-        self.fetch: Fetch = fetcher(name, revision)
+        self.adapter: Adapter | None = find_adapter(name, revision, peft, peft_revision)
+        if self.adapter is not None and self.adapter.is_alone:
+            name, revision = self.adapter.base()
         self.is_folder = Path(name).expanduser().is_dir()
         self.name = str(Path(name).expanduser()) if self.is_folder else name
         self.revision = revision
-        self.config_path, self.values = read_config(self.name, self.fetch)
+        try:
+            self.fetch: Fetch = fetcher(name, revision)
+            self.config_path, self.values = read_config(self.name, self.fetch)
+        except CheckpointError as error:
+            if self.adapter is None or not self.adapter.is_alone:
+                raise
+            raise CheckpointError(
+                f"{self.adapter.name}: this adapter was trained on {name!r}, which cannot be had. "
+                f"{self.adapter.how_to_name_it()} {error}"
+            ) from error
+        self._base_values = self.values
+        if self.adapter is not None:
+            require_trained_class(self.adapter, self.name, self.values)
+            self.values = adapted_values(self.adapter, self.name, self.values)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -62,16 +95,43 @@ class Survey:
 
     @cached_property
     def weights(self) -> WeightFiles:
-        """The weight files.
+        """The weight files; with an adapter, what they hold is what it makes of them.
 
         Raises:
             CheckpointError: There are none, what says so is damaged, or they are an adapter's.
         """
+        found, adapted = self._base_weights, self.adapted
+        if adapted is None:
+            return found
+        stored = None if found.stored is None else {**found.stored, **adapted.stored}
+        return replace(found, keys=found.keys | frozenset(adapted.changed), stored=stored)
+
+    @cached_property
+    def _base_weights(self) -> WeightFiles:
         found = None if self.is_folder else weights_on_hub(self.name, self.revision)
         if found is None:
             found = survey_weights(self.name, self.fetch, is_folder=self.is_folder)
         refuse_adapter_weights(self.name, found.keys)
         return found
+
+    @cached_property
+    def adapted(self) -> AdaptedWeights | None:
+        """What the adapter makes of the weights; None without one.
+
+        Raises:
+            CheckpointError: It changes weights that are not there, or lacks a part of a change.
+        """
+        if self.adapter is None:
+            return None
+        return AdaptedWeights(
+            self.adapter.name,
+            self.adapter.config,
+            self.adapter.weights,
+            self.name,
+            self._base_weights.keys,
+            self.model_type,
+            unties_head(self.adapter, self._base_values),
+        )
 
     @property
     def keys(self) -> frozenset[str]:
@@ -86,9 +146,12 @@ class Survey:
         """
         if key not in self.keys:
             return None
-        weights = self.weights
-        if weights.stored is not None:
-            return weights.stored[key].shape if key in weights.stored else None
+        weights, adapted = self.weights, self.adapted
+        if adapted is not None and key in adapted.stored:
+            return adapted.stored[key].shape
+        looked_into = weights.further if weights.stored is None else weights.stored
+        if key in looked_into or weights.stored is not None:
+            return looked_into[key].shape if key in looked_into else None
         index = f"{SAFETENSORS_FILE if weights.safetensors else PICKLE_FILE}.index.json"
         index_path = self.fetch(index)
         file = None if index_path is None else read_json(index_path)["weight_map"].get(key)
@@ -97,6 +160,21 @@ class Survey:
             raise CheckpointError(f"{self.name}: the index names no file that has {key!r}.")
         found = self._stored_in(path)
         return found[key].shape if key in found else None
+
+    def with_files(self, files: Sequence[str]) -> Survey:
+        """The same, with the weights of files beside the checkpoint's own.
+
+        Args:
+            files: Their names; see `Architecture.further_files`.
+
+        Raises:
+            CheckpointError: See `weights`, or one of them is damaged.
+        """
+        if not files:
+            return self
+        more = copy.copy(self)
+        more.__dict__["weights"] = with_further(self.name, self.weights, files, self.fetch)
+        return more
 
     def _stored_in(self, path: Path) -> Mapping[str, Any]:
         cache: dict[Path, Any] = self.__dict__.setdefault("_looked_into", {})
@@ -113,9 +191,8 @@ def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
         fetch: How to get its files.
 
     Raises:
-        CheckpointError: There is none, it is an adapter's, or a value is none its field can have.
+        CheckpointError: There is none, or a value is none its field can have.
     """
-    refuse_adapter(name, fetch)
     path = fetch("config.json")
     if path is None:
         raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")

@@ -13,7 +13,7 @@ from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
-from ultrarm_eval.checkpoints.files import read_json
+from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.own_code import refuse_own_tokenizer
 from ultrarm_eval.errors import CheckpointError
@@ -53,20 +53,86 @@ class LoadedTokenizer:
         return configured if isinstance(configured, int) else None
 
 
+@dataclass(frozen=True)
+class _Source:
+    """Where a tokenizer's files are.
+
+    Attributes:
+        name: The folder or hub id.
+        revision: The hub revision.
+        fetch: How to get its files.
+        present: The files of vocabularies that are there.
+        options: Further options of transformers' loading.
+    """
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    present: list[str]
+    options: dict[str, Any]
+
+
+def _sources(checkpoint: Checkpoint) -> list[_Source]:
+    """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
+    places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
+    # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
+    return [
+        _Source(
+            place.name,
+            place.revision,
+            place.fetch,
+            [file for file in VOCABULARY_FILES if place.fetch(file) is not None],
+            {} if place is checkpoint else {"config": checkpoint.config},
+        )
+        for place in places
+    ]
+
+
 def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
+
+    An adapter's own comes before its base's; the chat template, too.
 
     Raises:
         CheckpointError: There is no usable tokenizer.
     """
+    sources = _sources(checkpoint)
+    usable = [source for source in sources if source.present]
+    if not usable:
+        raise CheckpointError(
+            f"{' and '.join(one.name for one in sources)}: there is no tokenizer; looked for "
+            f"{', '.join(VOCABULARY_FILES)}."
+        )
+    loaded = _loaded(checkpoint, usable[0])
+    if len(sources) > 1:
+        _take_chat_template(checkpoint, loaded.tokenizer, sources, usable)
+    return loaded
+
+
+def _take_chat_template(
+    checkpoint: Checkpoint, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+) -> None:
+    """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
+    own = _chat_template(sources[0])
+    if own is not None:
+        tokenizer.chat_template = own
+    elif not tokenizer.chat_template and len(usable) > 1:
+        tokenizer.chat_template = _loaded(checkpoint, usable[1]).tokenizer.chat_template
+
+
+def _chat_template(source: _Source) -> str | None:
+    path = source.fetch("chat_template.jinja")
+    if path is not None:
+        with as_checkpoint_error(f"{path}: this cannot be read"):
+            return path.read_text(encoding="utf-8")
+    return None
+
+
+def _loaded(checkpoint: Checkpoint, source: _Source) -> LoadedTokenizer:
     import transformers
 
-    present = [file for file in VOCABULARY_FILES if checkpoint.fetch(file) is not None]
-    if not present:
-        raise CheckpointError(
-            f"{checkpoint.name}: there is no tokenizer; looked for {', '.join(VOCABULARY_FILES)}."
-        )
-    stated = _stated(checkpoint)
+    present = source.present
+    stated = _stated(source, checkpoint.config)
     has_model, has_fast = "tokenizer.model" in present, "tokenizer.json" in present
     hint = (
         ""
@@ -74,12 +140,12 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
         else f" from {', '.join(present)} alone; a tokenizer.json, as save_pretrained of its "
         "tokenizer writes, or tokenizer_class in tokenizer_config.json may be missing"
     )
-    with as_checkpoint_error(f"{checkpoint.name}: its tokenizer cannot be loaded{hint}"):
+    with as_checkpoint_error(f"{source.name}: its tokenizer cannot be loaded{hint}"):
         if has_model and not has_fast:
-            tokenizer = _load_llama(transformers, checkpoint, stated)
+            tokenizer = _load_llama(transformers, source, stated)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
-                checkpoint.name, revision=checkpoint.revision, trust_remote_code=False
+                source.name, revision=source.revision, trust_remote_code=False, **source.options
             )
         # What is wrong with it can show when it is used first.
         tokenizer("a")
@@ -88,30 +154,30 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
     return loaded
 
 
-def _stated(checkpoint: Checkpoint) -> dict[str, Any]:
+def _stated(source: _Source, config: Any) -> dict[str, Any]:
     """What tokenizer_config.json says, after all that describes the tokenizer was checked."""
     refuse_own_tokenizer(
-        checkpoint.name, {"auto_map": getattr(checkpoint.config, "auto_map", None)}, "config.json"
+        source.name, {"auto_map": getattr(config, "auto_map", None)}, "config.json"
     )
     stated: dict[str, Any] = {}
     for file in DESCRIPTIONS:
-        path = checkpoint.fetch(file)
+        path = source.fetch(file)
         if path is None:
             continue
         values = read_json(path)
-        require_tokenizer_values(checkpoint.name, file, values)
-        refuse_own_tokenizer(checkpoint.name, values, file)
+        require_tokenizer_values(source.name, file, values)
+        refuse_own_tokenizer(source.name, values, file)
         if file == "tokenizer_config.json":
             stated = values
     return stated
 
 
-def _load_llama(transformers: Any, checkpoint: Checkpoint, stated: dict[str, Any]) -> Any:
+def _load_llama(transformers: Any, source: _Source, stated: dict[str, Any]) -> Any:
     major = int(transformers.__version__.split(".")[0])
     llama = transformers.LlamaTokenizer if major >= 5 else transformers.LlamaTokenizerFast
     return llama.from_pretrained(
-        checkpoint.name,
-        revision=checkpoint.revision,
+        source.name,
+        revision=source.revision,
         # What transformers 4 took where nothing is stated, and UltraRM was trained with.
         add_bos_token=stated.get("add_bos_token", True),
     )

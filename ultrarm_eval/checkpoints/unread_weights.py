@@ -49,11 +49,7 @@ _EARLIER_HEADS = {
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 #: Reward models that no judge here reads, by the class that their config.json names.
-_NOT_READ = {
-    "LlamaForSequenceClassificationWithNormal_Weights": "a model with weighted attributes (URM)",
-    "Qwen2ForProcessRewardModel": "a process reward model, which scores steps (Qwen2.5-Math-PRM)",
-    "Qwen2ForPrmModel": "a process reward model, which scores steps (Skywork-o1-PRM)",
-}
+_NOT_READ: dict[str, str] = {}
 #: The same by the beginning of a weight's name.
 _NOT_READ_HEADS = {
     "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",
@@ -150,6 +146,20 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
 def plays_no_part(key: str) -> bool:
     """Whether a weight of this name plays no part in the rewards of any model."""
     return _NO_PART.search(key) is not None
+
+
+def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
+    """The stored weights but for those of a language head that a classifier does not have.
+
+    Args:
+        network: The network.
+        keys: The names of the weights.
+    """
+    if not type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
+        return frozenset(keys)
+    heads = re.compile("|".join(f"({pattern})" for pattern in LANGUAGE_HEADS))
+    own = set(network.state_dict(keep_vars=True))
+    return frozenset(key for key in keys if key in own or not heads.search(key))
 
 
 def _harmless(network: Any) -> re.Pattern[str]:

@@ -8,26 +8,31 @@ from pathlib import Path
 
 import torch
 
+from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
-from ultrarm_eval.checkpoints.weight_map import WeightMap
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
 from ultrarm_eval.checkpoints.weights import (
+    IN_FILE,
     PICKLE_FILE,
     SAFETENSORS_FILE,
     WeightFiles,
+    is_safetensors,
     load_pickle,
 )
 from ultrarm_eval.errors import CheckpointError
-
-#: Parts the name of a further file from the name of a weight in it.
-IN_FILE = ":"
 
 
 class WeightReader:
     """Reads weights one by one; nothing else of a file is loaded."""
 
     def __init__(
-        self, name: str, weights: WeightFiles, fetch: Fetch, weight_map: WeightMap | None
+        self,
+        name: str,
+        weights: WeightFiles,
+        fetch: Fetch,
+        weight_map: WeightMap | None,
+        adapted: AdaptedWeights | None = None,
     ) -> None:
         """Takes where they are.
 
@@ -37,8 +42,10 @@ class WeightReader:
             fetch: How to get its files.
             weight_map: How the network's weights are made of the stored ones; None where the
                 files have them by the network's names.
+            adapted: What an adapter makes of the stored weights, if there is one.
         """
         self._name, self._weights, self._fetch, self._map = name, weights, fetch, weight_map
+        self._adapted = adapted
         self._pickles: dict[Path, dict[str, torch.Tensor]] = {}
 
     def read(self, name: str) -> torch.Tensor:
@@ -59,16 +66,26 @@ class WeightReader:
         with as_checkpoint_error(f"{self._name}: {name} cannot be made of {source.keys}"):
             return source.make(*parts)
 
-    def state(self) -> dict[str, torch.Tensor]:
+    def state(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         """All weights of a network whose weights have sources, by the network's names.
+
+        Args:
+            dtype: What weights that an adapter is merged into are rounded to, each as it is made.
 
         Raises:
             CheckpointError: One is not there, or cannot be read.
         """
-        return {name: self.read(name) for name in self._map or ()}
+        return {
+            name: self.read(name).to(dtype) if self._is_merged(source) else self.read(name)
+            for name, source in (self._map or {}).items()
+        }
+
+    def _is_merged(self, source: WeightSource) -> bool:
+        adapted = self._adapted
+        return adapted is not None and any(map(adapted.is_merged, source.keys))
 
     def stored(self, key: str) -> torch.Tensor:
-        """A weight as it is stored.
+        """A weight as it is stored, or as an adapter makes it of that.
 
         Args:
             key: Its name in the files; for one of a further file `FILE:NAME`.
@@ -76,14 +93,20 @@ class WeightReader:
         Raises:
             CheckpointError: It is not there, or cannot be read.
         """
-        file, _, inner = key.rpartition(IN_FILE)
-        file = file or self._file_of(key)
+        if self._adapted is not None and key in self._adapted.changed:
+            return self._adapted.read(key, self._in_files)
+        return self._in_files(key)
+
+    def _in_files(self, key: str) -> torch.Tensor:
+        file, _, inner = key.partition(IN_FILE)
+        if file not in self._weights.further_files:
+            file, inner = self._file_of(key), key
         path = self._fetch(file)
         if path is None:
             raise CheckpointError(
                 f"{self._name}: the weight {inner!r} is in {file}, and there is no such file."
             )
-        if file.endswith(".safetensors"):
+        if is_safetensors(file):
             from safetensors import safe_open
 
             with (

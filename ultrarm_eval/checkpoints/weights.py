@@ -6,8 +6,8 @@ Nothing that they contain is ever executed.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
 from ultrarm_eval.errors import CheckpointError
 
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
+#: Parts the name of a further file from the name of a weight in it.
+IN_FILE = ":"
 # safetensors' names of floating-point dtypes begin with these.
 _FLOATING = ("F", "BF")
 _BLOCK = 1 << 22
@@ -55,6 +57,7 @@ class WeightFiles:
         safetensors: Whether they are safetensors (otherwise pickles, read weights-only).
         total_size: Bytes of all weights as stored, from the index; None without an index.
         stored: What is in the files, where they were looked into.
+        further: What is in files beside them, by `FILE:NAME`; among `keys` and `stored` as well.
     """
 
     files: tuple[str, ...]
@@ -62,6 +65,23 @@ class WeightFiles:
     safetensors: bool
     total_size: int | None
     stored: dict[str, StoredWeight] | None
+    further: dict[str, StoredWeight] = field(default_factory=dict)
+
+    @property
+    def further_files(self) -> tuple[str, ...]:
+        """The names of the files beside them."""
+        return tuple(sorted({key.partition(IN_FILE)[0] for key in self.further}))
+
+    @property
+    def pickles(self) -> tuple[str, ...]:
+        """The names of files that are pickles."""
+        own = () if self.safetensors else self.files
+        return (*own, *(file for file in self.further_files if not is_safetensors(file)))
+
+
+def is_safetensors(file: str) -> bool:
+    """Whether a file is of that format, by its name; otherwise it is a pickle."""
+    return file.endswith(".safetensors")
 
 
 def survey_weights(name: str, fetch: Fetch, *, is_folder: bool = False) -> WeightFiles:
@@ -103,13 +123,41 @@ def look_into(name: str, weights: WeightFiles, fetch: Fetch) -> dict[str, Stored
     """
     if weights.stored is not None:
         return weights.stored
-    found: dict[str, StoredWeight] = {}
+    found = dict(weights.further)
     for file in weights.files:
         path = fetch(file)
         if path is None:
             raise CheckpointError(f"{name}: the index names {file}, and there is no such file.")
         found.update(stored_weights(name, path, safetensors=weights.safetensors))
     return found
+
+
+def with_further(
+    name: str, weights: WeightFiles, files: Sequence[str], fetch: Fetch
+) -> WeightFiles:
+    """A checkpoint's weights, and those of files beside them; a file that is not there has none.
+
+    Args:
+        name: The checkpoint, for messages.
+        weights: Its own.
+        files: The names of the files.
+        fetch: How to get its files.
+
+    Raises:
+        CheckpointError: A file is damaged.
+    """
+    found = {
+        f"{file}{IN_FILE}{key}": weight
+        for file in files
+        if (path := fetch(file)) is not None
+        for key, weight in stored_weights(name, path, safetensors=is_safetensors(file)).items()
+    }
+    return replace(
+        weights,
+        keys=weights.keys | found.keys(),
+        stored=None if weights.stored is None else {**weights.stored, **found},
+        further=found,
+    )
 
 
 def _require_files(name: str, files: tuple[str, ...], fetch: Fetch) -> None:

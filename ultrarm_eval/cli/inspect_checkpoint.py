@@ -44,6 +44,8 @@ def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         "checkpoint": found["checkpoint"],
         "family": f"{found['family'] or 'none named'} ({classes})",
     }
+    if found.get("adapter"):
+        lines["adapter"] = f"{found['adapter']} (LoRA), on the base {found['base']}"
     if found.get("quantized"):
         lines["stored"] = f"quantised, {found['quantized']}"
     if "refused" in found:

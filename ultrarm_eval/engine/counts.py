@@ -8,6 +8,7 @@ from collections import Counter
 from ultrarm_eval.engine.portions import Portion
 from ultrarm_eval.text_format.encoder import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE
 from ultrarm_eval.text_format.special_tokens import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
+from ultrarm_eval.text_format.step_encoder import ONE_STEP, SPELLED_STEP_END, STEPS_CUT
 from ultrarm_eval.text_format.template_check import TURNS_LEFT_OUT
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,17 @@ _WARNINGS = {
         "for it there"
     ),
     TURNS_LEFT_OUT: "the template leaves out turns of the prompt",
+    STEPS_CUT: (
+        "steps are cut off by max_length: they have no reward, and the reward is made of those "
+        "that are left"
+    ),
+    ONE_STEP: (
+        "the whole answer is one step, for separator= does not part it; where answers have steps, "
+        "name what stands between them"
+    ),
+    SPELLED_STEP_END: (
+        "prompt or answer spell what ends a step for the model; it ends none, and is read as text"
+    ),
 }
 
 

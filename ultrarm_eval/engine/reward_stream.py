@@ -195,11 +195,13 @@ class RewardStream:
         return {by_identity[identity]: one for identity, one in found.items()}
 
 
-def _quoted(text: str) -> str:
+def _quoted(completion: str | Sequence[str]) -> str:
+    # A judge of steps is given them as a list, too.
+    text = completion if isinstance(completion, str) else "\n".join(completion)
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
-def _not_finite(index: int, completion: str, reward: float) -> RewardError:
+def _not_finite(index: int, completion: str | Sequence[str], reward: float) -> RewardError:
     problem = (
         f"is {reward}; it starts {_quoted(completion)}. "
         "Weights or activations overflowed: use dtype=bfloat16 or float32 rather than float16, "

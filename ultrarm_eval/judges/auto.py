@@ -15,6 +15,7 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.named_head import heads_behind_body
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
@@ -24,6 +25,7 @@ from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import make_judge
 from ultrarm_eval.plugins import registry
+from ultrarm_eval.settings import LAYOUTS
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +50,9 @@ def auto_judge(
     """
     judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
-    # Some kinds depend on settings: then the checkpoint has it as it is read.
-    read = getattr(made, "checkpoint", made)
-    architecture: Architecture | None = getattr(read, "architecture", None)
+    # A judge that takes several kinds knows by its checkpoint which one this is.
+    told_by = getattr(made, "checkpoint", made)
+    architecture: Architecture | None = getattr(told_by, "architecture", None)
     if architecture is not None:
         logger.info(
             "judge=%s: %s is %s (judge=%s); the reward is %s.",
@@ -69,16 +71,28 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    return _NAMED_HEAD if settings.get("head") else recognise(pretrained, revision)
+    if settings.get("head"):
+        return _NAMED_HEAD
+    return recognise(pretrained, revision, **adapter_in(settings))
 
 
-def recognise(pretrained: str, revision: str | None = None) -> str:
+def adapter_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """The settings that name an adapter, of all that a user set."""
+    return {name: settings.get(name) for name in ("peft", "peft_revision")}
+
+
+def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:
     """The name of the judge that takes a checkpoint.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
-    survey = survey_of(pretrained, revision)
+    survey = survey_of(pretrained, revision, **adapter)
     judges = recognised(survey)
     if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
         judges = []
@@ -124,13 +138,19 @@ def architectures() -> dict[str, Architecture]:
     return found
 
 
-def survey_of(pretrained: str, revision: str | None = None) -> Survey:
+def survey_of(pretrained: str, revision: str | None = None, **adapter: str | None) -> Survey:
     """A checkpoint's small files, also the demo's.
+
+    Args:
+        pretrained: A folder, a hub id, or `demo`.
+        revision: Its hub revision.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.survey`.
     """
-    return Survey(str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained, revision)
+    source = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained
+    return Survey(source, revision, **adapter)
 
 
 def _unrecognised(survey: Survey) -> str:
@@ -167,7 +187,10 @@ def auto_if_readable(pretrained: str, revision: str | None) -> str:
 
 
 def open_for(
-    name: str, revision: str | None = None, architecture: Architecture | None = None
+    name: str,
+    revision: str | None = None,
+    architecture: Architecture | None = None,
+    **adapter: str | None,
 ) -> Checkpoint:
     """Opens a checkpoint of a kind; where it is of another, the refusal says which judge takes it.
 
@@ -175,14 +198,15 @@ def open_for(
         name: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
         architecture: The kind; UltraRM's if None.
+        **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
         CheckpointError: See `ultrarm_eval.checkpoints.checkpoint.open_checkpoint`.
     """
     try:
-        return open_checkpoint(name, revision, *([] if architecture is None else [architecture]))
+        return open_checkpoint(name, revision, architecture or ULTRARM, **adapter)
     except OtherKindError as error:
-        raise CheckpointError(f"{error} {advice(Survey(name, revision))}") from error
+        raise CheckpointError(f"{error} {advice(Survey(name, revision, **adapter))}") from error
 
 
 def takers(survey: Survey) -> list[str]:
@@ -199,7 +223,8 @@ def takers(survey: Survey) -> list[str]:
         if isinstance(architecture, HeadedDecoder):
             continue
         try:
-            built(described(survey, architecture), survey, architecture)
+            whole = survey.with_files(architecture.further_files)
+            built(described(whole, architecture), whole, architecture)
         except CheckpointError:
             continue
         found.setdefault(id(architecture), judge)
@@ -232,7 +257,13 @@ def advice(survey: Survey) -> str:
         heads = [head for head in _HEADS if head in keys]
         holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
         return f"It {holds}, and no judge here takes it."
-    if _is_called_reward_model(name, values):
+    if _is_called(name, values, "prm"):
+        return (
+            "By its weights this is a language model, and its name says that it is a process "
+            "reward model. Where it has one of the layouts that are read here, name it: "
+            f"judge=process with layout={'|'.join(LAYOUTS)}."
+        )
+    if _is_called(name, values, "reward"):
         return (
             "By its weights this is a language model, and its name says that it is a reward model: "
             "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
@@ -262,12 +293,14 @@ def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
     if len(kinds) != 1 or not isinstance(kinds[0], HeadedDecoder):
         return None
     try:
-        built(described(survey, kinds[0]), survey, kinds[0])
+        whole = survey.with_files(kinds[0].further_files)
+        built(described(whole, kinds[0]), whole, kinds[0])
     except CheckpointError as error:
         return str(error)
     return None
 
 
-def _is_called_reward_model(name: str, values: Mapping[str, Any]) -> bool:
+def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:
+    """Whether a checkpoint's name, or the one in its config.json, has a word."""
     called = (name, values.get("_name_or_path") or "")
-    return any("reward" in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)
+    return any(word in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

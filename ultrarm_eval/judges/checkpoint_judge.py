@@ -90,7 +90,13 @@ class CheckpointJudge(TextJudge):
             )
         self.given = given
         source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(source, given.revision, self.kind_of(source))
+        self.checkpoint = open_for(
+            source,
+            given.revision,
+            self.kind_of(source),
+            peft=given.peft,
+            peft_revision=given.peft_revision,
+        )
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(
@@ -205,7 +211,7 @@ class CheckpointJudge(TextJudge):
         given, checkpoint = self.given, self.checkpoint
         return {
             "pretrained": given.pretrained,
-            "revision": checkpoint.commit or checkpoint.revision,
+            **self._origins(),
             "template": self._template.name,
             "dtype": str(self.dtype).removeprefix("torch."),
             "device": "parallelized" if given.parallelize else str(self.device),
@@ -307,6 +313,18 @@ class CheckpointJudge(TextJudge):
             **({"appends_eos": True} if adds_eos else {}),
             **self._head.identity(),
         }
+
+    def _origins(self) -> dict[str, str | None]:
+        """Revisions; of an adapter what it is put on, or what is put on the checkpoint."""
+        checkpoint, adapter = self.checkpoint, self.checkpoint.adapter
+        revision = checkpoint.commit or checkpoint.revision
+        if adapter is None:
+            return {"revision": revision}
+        of_adapter = adapter.commit or adapter.revision
+        if adapter.is_alone:
+            base = {"base": checkpoint.name, "base_revision": revision}
+            return {"revision": of_adapter, **base}
+        return {"revision": revision, "peft": adapter.name, "peft_revision": of_adapter}
 
     def _system(self) -> dict[str, str]:
         """What is done with system turns, where it is not what always was."""

@@ -12,7 +12,7 @@ from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE
-from ultrarm_eval.judges.auto import judge_for, survey_of
+from ultrarm_eval.judges.auto import adapter_in, judge_for, survey_of
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.settings import CheckpointSettings, settings_in
@@ -41,7 +41,7 @@ def inspect_checkpoint(
         CheckpointError: It cannot be reached, or its config.json is none.
         ConfigurationError: There is no such judge, or a setting it does not have.
     """
-    survey = survey_of(pretrained, revision)
+    survey = survey_of(pretrained, revision, **adapter_in(settings))
     found = _of_survey(pretrained, survey)
     try:
         name = judge_for(pretrained, revision, settings) if judge == AUTO_JUDGE else judge
@@ -69,23 +69,30 @@ def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:
     quantization = survey.values.get("quantization_config") or {}
     return {
         "checkpoint": pretrained,
+        **_of_adapter(survey),
         "family": survey.model_type or None,
         "classes": list(survey.classes),
         "quantized": quantization.get("quant_method") if isinstance(quantization, dict) else None,
     }
 
 
+def _of_adapter(survey: Survey) -> dict[str, Any]:
+    adapter = survey.adapter
+    return {} if adapter is None else {"base": survey.name, "adapter": adapter.name}
+
+
 def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
     checkpoint, encoder = judge.checkpoint, judge.encoder
-    config = checkpoint.config
+    config, kind = checkpoint.config, checkpoint.architecture
     tokenizer = judge.tokenizer
     text = judge.encoded(_QUESTION, _ANSWER)
     pieces = judge.token_texts(tuple(text))
     read_at = text.reads or (len(text) - 1,)
     stored = checkpoint.stored_dtype
     return {
-        "kind": judge.architecture.known_as,
-        "reward": judge.reads(),
+        # A judge that takes several kinds knows by its checkpoint which one this is.
+        "kind": kind.known_as,
+        "reward": judge.reads() if kind is judge.architecture else kind.reading,
         "parameters": checkpoint.parameter_count(),
         "layers": getattr(config, "num_hidden_layers", None),
         "hidden_size": judge.hidden_size,
@@ -117,9 +124,9 @@ def _token(tokenizer: Any, token: int | None) -> str | None:
 
 def _own_settings(judge: CheckpointJudge) -> Mapping[str, Any]:
     """Settings of this kind alone, with their values."""
-    common = settings_in(CheckpointSettings)
+    common, reported = settings_in(CheckpointSettings), judge.settings()
     return {
-        name: getattr(judge.given, name)
+        name: reported.get(name, getattr(judge.given, name))
         for name in settings_in(type(judge.given))
         if name not in common
     }

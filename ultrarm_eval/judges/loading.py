@@ -6,14 +6,13 @@ import inspect
 from collections.abc import Collection
 from typing import Any, cast
 
-from ultrarm_eval.checkpoints.adapters import refuse_adapter_setting
 from ultrarm_eval.errors import (
     ConfigurationError,
     PluginError,
     UltrarmEvalError,
     first_line,
 )
-from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge, TokenJudge
 from ultrarm_eval.judges.plugin_judge import PluginJudge
 from ultrarm_eval.plugins import registry
@@ -42,8 +41,6 @@ def make_judge(
     plugins = registry()
     factory = plugins.judge(judge)
     names = _settings_of(factory)
-    if names is not None or judge == AUTO_JUDGE:
-        refuse_adapter_setting(settings.keys() - (names or set()))
     taken = dict(offered or {})
     if names is not None:
         require_known(settings, names, judge)

@@ -89,6 +89,9 @@ def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
         ("special_hidden_from_template", "of them read otherwise than the template would"),
         ("special_read_by_template", "of them with one that the template looks for"),
         ("spelled_added", "texts that spell another added token"),
+        ("steps_cut", "texts of which steps are cut off"),
+        ("one_step", "answers that are one step"),
+        ("spelled_step_end", "texts that spell what ends a step"),
         ("unreadable", "critiques without a readable score"),
     ):
         if any(name in of_run for of_run in counts):

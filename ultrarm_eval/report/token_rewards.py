@@ -50,7 +50,7 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
     parity = settings.get("parity")
     if isinstance(parity, Mapping):
         # It chose template and lengths itself.
-        own = ("revision", "dtype", "quantization")
+        own = ("revision", "peft", "peft_revision", "dtype", "quantization")
         settings = {key: value for key, value in settings.items() if key in own}
         settings["parity"] = parity.get("name")
     if pretrained is not None and Path(pretrained).is_dir():

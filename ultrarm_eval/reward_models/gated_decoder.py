@@ -8,21 +8,19 @@ transform matrix of models that have one. Sources: the kinds' own files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
 from ultrarm_eval.checkpoints.heads import head_of_shapes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.checkpoints.weight_map import WeightSource
-from ultrarm_eval.engine.reads import Outputs
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.judges.reward_head import DecoderHead
+from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.prompt_end_encoder import PromptEndEncoder
 from ultrarm_eval.text_format.template import Template
@@ -39,6 +37,8 @@ _TURNS = {
 }
 #: What a softmax divides by where config.json does not say `gating_temperature`.
 _TEMPERATURES = {"llama": 10.0, "gemma2": 1.0}
+#: The gate's layers before the last, where config.json does not say `gating_n_hidden`.
+_HIDDEN_LAYERS = 3
 
 
 class GatedObjectives(nn.Module):
@@ -56,6 +56,7 @@ class GatedObjectives(nn.Module):
         *,
         temperature: float,
         is_transformed: bool,
+        shows_transformed: bool,
     ) -> None:
         """Puts the parts together.
 
@@ -66,20 +67,23 @@ class GatedObjectives(nn.Module):
             count: How many objectives there are.
             temperature: What the gate's numbers are divided by.
             is_transformed: Whether objectives are multiplied by a matrix.
+            shows_transformed: Whether results show them as they are then.
         """
         super().__init__()
         self.objectives, self.gate = objectives, gate
         self.count, self._temperature = count, temperature
+        self._shows_transformed = shows_transformed
         self.transform = nn.Parameter(torch.zeros(count, count)) if is_transformed else None
         self.scale = nn.Parameter(torch.zeros(1))
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Maps (..., hidden size) to (..., 3 x objectives)."""
+        """Maps (..., hidden size) to (..., 3 x objectives), see `stacked`."""
         objectives = self.objectives(hidden).unflatten(-1, (self.count, -1)).mean(-1)
         transform = self.transform
         transformed = objectives if transform is None else objectives @ transform.to(torch.float32)
         weights = torch.softmax(self.gate(hidden) / self._temperature, dim=-1)
-        return torch.cat([objectives, transformed, weights * self.scale.to(torch.float32)], dim=-1)
+        shown = transformed if self._shows_transformed else objectives
+        return stacked(shown, transformed, weights * self.scale.to(torch.float32))
 
 
 class GatedDecoder(HeadedDecoder):
@@ -87,10 +91,12 @@ class GatedDecoder(HeadedDecoder):
 
     Attributes:
         counts: How many objectives there may be.
+        shows_transformed: Whether the objectives in results are those that are weighed.
     """
 
     families = frozenset(_TURNS)
     counts: ClassVar[frozenset[int]]
+    shows_transformed: ClassVar[bool] = False
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
@@ -118,8 +124,9 @@ class GatedDecoder(HeadedDecoder):
             for key, shape in shapes.items()
             if key.startswith("gate.")
         }
-        network = head_of_shapes(gate, config.hidden_size, None, name=GATE)
+        network = head_of_shapes(gate, config.hidden_size, None, name="its gate", prefix=GATE)
         last = max((int(key.split(".")[0]), key) for key in gate if key.endswith(".weight"))[1]
+        self._require_depth(gate, config)
         count, rows = gate[last][0], shapes["objectives.weight"][0]
         if count not in self.counts:
             known = " or ".join(map(str, sorted(self.counts)))
@@ -135,44 +142,34 @@ class GatedDecoder(HeadedDecoder):
         linear = {"weight": shapes["objectives.weight"]}
         temperature = getattr(config, "gating_temperature", None)
         return GatedObjectives(
-            head_of_shapes(linear, config.hidden_size, rows, name=_OBJECTIVES),
+            head_of_shapes(
+                linear, config.hidden_size, rows, name="its objectives", prefix="regression_layer."
+            ),
             network,
             count,
             temperature=float(temperature or _TEMPERATURES[config.model_type]),
             is_transformed="transform" in shapes,
+            shows_transformed=self.shows_transformed,
         )
+
+    @staticmethod
+    def _require_depth(gate: Shapes, config: Any) -> None:
+        """Refuses a gate that lacks a layer: the others may fit without it."""
+        wanted = getattr(config, "gating_n_hidden", _HIDDEN_LAYERS) + 1
+        found = sum(len(shape) == 2 for shape in gate.values())
+        if found != wanted:
+            raise CheckpointError(
+                f"{GATE[:-1]} has {found} linear layers, and config.json (gating_n_hidden) "
+                f"describes {wanted}: a layer is missing, or they do not belong together."
+            )
 
     def quantiles(self, config: Any) -> int:
         """How many numbers an objective is the mean of."""
         return 1
 
 
-class GatedReward(DecoderHead):
+class GatedReward(WeightedReward):
     """Objectives at the last token, weighted by the gate where the prompt ends."""
-
-    def __init__(
-        self, checkpoint: Checkpoint, names: Sequence[str], *, says_transformed: bool = False
-    ) -> None:
-        """Takes the checkpoint.
-
-        Args:
-            checkpoint: The checkpoint.
-            names: The objectives' names, in their order.
-            says_transformed: Whether results show the objectives as they are weighed, and not as
-                they are before the transform matrix.
-        """
-        super().__init__(checkpoint)
-        self._names, self._says_transformed = tuple(names), says_transformed
-        self.compose = self._composed
-
-    def _composed(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
-        """The reward of what is read where the prompt ends, and at the last token."""
-        prompt, last = outputs
-        objectives, transformed, _ = last.reshape(3, -1)
-        weights = prompt.reshape(3, -1)[2]
-        shown = transformed if self._says_transformed else objectives
-        named = dict(zip(self._names, shown.tolist(), strict=True))
-        return float(weights @ transformed), {"objectives": named}
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""

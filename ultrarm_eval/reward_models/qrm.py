@@ -42,6 +42,7 @@ class QRM(GatedDecoder):
         }
     )
     counts = frozenset({len(OBJECTIVES), len(HELPSTEER)})
+    shows_transformed = True
 
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; ArmoRM has the same class and a gate without norms."""
@@ -63,9 +64,10 @@ class QRMJudge(HeadedJudge):
 
     name = "qrm"
     architecture = QRM()
+    default_checkpoint = "nicolinho/QRM-Llama3.1-8B"
 
     def make_head(self, loaded: LoadedTokenizer) -> GatedReward:
         """See `CheckpointJudge.make_head`."""
         count = cast(GatedObjectives, self.checkpoint.network.head).count
         names = OBJECTIVES if count == len(OBJECTIVES) else HELPSTEER
-        return GatedReward(self.checkpoint, names, says_transformed=True)
+        return GatedReward(self.checkpoint, names)

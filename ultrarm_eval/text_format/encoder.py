@@ -10,6 +10,7 @@ import copy
 import secrets
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from tokenizers import Tokenizer
@@ -38,6 +39,23 @@ CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
 SPELLED_ADDED = "spelled_added"
 SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
+
+
+@dataclass(frozen=True)
+class WrittenText:
+    """A text as a template wrote it.
+
+    Attributes:
+        text: The text to tokenise.
+        template: What wrote it.
+        spells: Whether prompt or completion spell a special token.
+        remarks: What is to be counted of it.
+    """
+
+    text: str
+    template: Template
+    spells: bool
+    remarks: tuple[str, ...]
 
 
 class TextEncoder:
@@ -227,30 +245,49 @@ class TextEncoder:
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
-        texts, templates, found = [], [], []
-        for prompt, completion, number in zip(prompts, completions, numbers, strict=True):
-            given = as_messages(prompt)
-            messages = without_system(given, self.system)
-            template = template_for(self.template, messages)
-            written = () if template.ignores_prompt else messages
-            contents = [completion, *(message["content"] for message in written)]
-            spells = any(map(self._literals.occur_in, contents))
-            try:
-                text, of_text = self._write(template, messages, completion, spells)
-            except ConfigurationError as error:
-                raise UnwritableTextError(number, str(error)) from error
-            remarks = [*of_text, *self._turns.remarks(written)]
-            if any(map(self._added.occur_in, contents)):
-                remarks.append(SPELLED_ADDED)
-            if messages is not given:
-                remarks.append(SYSTEM_COUNTS[self.system])
-            texts.append(well_formed(text))
-            templates.append(template)
-            found.append((spells, tuple(remarks)))
-        for ids, template, number, (spells, said) in zip(
-            self._tokens.encode(texts), templates, numbers, found, strict=True
-        ):
-            yield self._finish(ids, template, spells, said, number)
+        written = [
+            self._written(as_messages(prompt), completion, number)
+            for prompt, completion, number in zip(prompts, completions, numbers, strict=True)
+        ]
+        texts = self._tokens.encode([one.text for one in written])
+        for ids, one, number in zip(texts, written, numbers, strict=True):
+            yield self._finish(ids, one, number)
+
+    def _written(
+        self,
+        given: tuple[Message, ...],
+        completion: str,
+        number: int,
+        turns: tuple[Message, ...] | None = None,
+    ) -> WrittenText:
+        """Writes a text.
+
+        Args:
+            given: The conversation as it was given.
+            completion: What the template writes behind the turns.
+            number: What messages call the text.
+            turns: The turns that the template is given; the conversation, with what `system`
+                makes of its system turns, if None.
+
+        Raises:
+            UnwritableTextError: The template refuses it.
+        """
+        kept = without_system(given, self.system)
+        messages = kept if turns is None else turns
+        template = template_for(self.template, messages)
+        written = () if template.ignores_prompt else messages
+        contents = [completion, *(message["content"] for message in written)]
+        spells = any(map(self._literals.occur_in, contents))
+        try:
+            text, of_text = self._write(template, messages, completion, spells)
+        except ConfigurationError as error:
+            raise UnwritableTextError(number, str(error)) from error
+        remarks = [*of_text, *self._turns.remarks(written)]
+        if any(map(self._added.occur_in, contents)):
+            remarks.append(SPELLED_ADDED)
+        if kept is not given:
+            remarks.append(SYSTEM_COUNTS[self.system])
+        return WrittenText(well_formed(text), template, spells, tuple(remarks))
 
     def _messages(self, prompt: Prompt) -> tuple[Message, ...]:
         """A conversation as the template gets it."""
@@ -303,32 +340,29 @@ class TextEncoder:
             found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
         return frozenset(found)
 
-    def _finish(
-        self,
-        ids: list[int],
-        template: Template,
-        spells: bool,
-        remarks: tuple[str, ...],
-        position: int,
-    ) -> EncodedText:
-        suffix = self._suffix(ids, template)
+    def _finish(self, ids: list[int], written: WrittenText, position: int) -> EncodedText:
+        suffix = self._suffix(ids, written.template)
         most = self._most_tokens()
         truncated = most is not None and len(ids) + len(suffix) > most
         if most is not None:
             ids = self._cut(ids, most - len(suffix))
         ids = self._read_part(ids + suffix)
+        self._require_known(ids, position)
+        tokens = Tokens.of(ids, reads=self._reads(ids, position))
+        return EncodedText(tokens, truncated, written.spells, written.remarks)
+
+    def _require_known(self, ids: Sequence[int], number: int) -> None:
+        """Refuses a text without tokens, or with one that the model does not have."""
         if not ids:
             raise ScoringError(
-                f"Text {position} is empty and the tokenizer has no BOS token, so there is no "
+                f"Text {number} is empty and the tokenizer has no BOS token, so there is no "
                 "position to read a reward at. Leave the empty completion out."
             )
         if self._vocabulary_size is not None and max(ids) >= self._vocabulary_size:
             raise ScoringError(
-                f"Text {position} has the token id {max(ids)}, and the model's vocabulary has "
+                f"Text {number} has the token id {max(ids)}, and the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
-        tokens = Tokens.of(ids, reads=self._reads(ids, position))
-        return EncodedText(tokens, truncated, spells, remarks)
 
     def _reads(self, ids: Sequence[int], number: int) -> tuple[int, ...]:
         """Where a network is read in a text; nothing for the last token alone.

@@ -22,16 +22,24 @@ class Tokens:
             of the second text, for models that tell two apart. None where nobody asks for it.
         reads: Indices of the tokens at which the network is read, ascending; the last token alone
             if empty.
+        reads_cut: At how many tokens more it would be read, had they not been cut off before it.
     """
 
     packed: bytes
     start: int | None = None
     reads: tuple[int, ...] = ()
+    reads_cut: int = 0
 
     @classmethod
-    def of(cls, ids: Iterable[int], start: int | None = None, reads: Iterable[int] = ()) -> Tokens:
+    def of(
+        cls,
+        ids: Iterable[int],
+        start: int | None = None,
+        reads: Iterable[int] = (),
+        reads_cut: int = 0,
+    ) -> Tokens:
         """Packs token ids."""
-        return cls(array("i", ids).tobytes(), start, tuple(reads))
+        return cls(array("i", ids).tobytes(), start, tuple(reads), reads_cut)
 
     @property
     def ids(self) -> TokenIds:
@@ -45,6 +53,8 @@ class Tokens:
         places = [] if self.start is None else [self.start]
         if self.reads:
             places += [*self.reads, len(self.reads)]
+        if self.reads_cut:
+            places.append(-self.reads_cut)
         return array("i", places).tobytes() + self.packed
 
     def prefixes(self) -> list[Tokens]:
@@ -52,6 +62,8 @@ class Tokens:
 
         A causal network gives of them what it gives of the whole text at these tokens.
         """
+        if not self.reads:
+            return [Tokens(self.packed)]
         size = array("i").itemsize
         return [Tokens(self.packed[: (at + 1) * size]) for at in self.reads]
 

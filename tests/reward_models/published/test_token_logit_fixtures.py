@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.reward_models import tiny_tokenizers as tokenizers
+from tests.reward_models import tiny_weights as files
 from tests.reward_models.published import token_logit
 
 PROMPT, ANSWERS = "What is blue?", ("The sky.", "Grass, of course.", "")
@@ -42,22 +43,28 @@ def test_a_text_has_one_bos_and_ends_with_the_end_of_turn(folder):
 
 
 def test_rewards_differ_between_texts(folder):
-    rewards = [
-        token_logit.reference(folder, token_logit.text_ids(folder, prompt, answer)).reward
-        for prompt in (PROMPT, TURNS)
-        for answer in ANSWERS
-    ]
-    apart = [abs(a - b) for i, a in enumerate(rewards) for b in rewards[:i]]
-    assert min(apart) > 0.1
+    def rewards(prompt):
+        return [
+            token_logit.reference(folder, token_logit.text_ids(folder, prompt, answer)).reward
+            for answer in ANSWERS
+        ]
+
+    alone, with_system = rewards(PROMPT), rewards(TURNS)
+    for found in (alone, with_system):
+        assert min(abs(a - b) for i, a in enumerate(found) for b in found[:i]) > 0.1
+    assert min(abs(a - b) for a, b in zip(alone, with_system, strict=True)) > 0.05
 
 
 @pytest.mark.parametrize("name", token_logit.MUTATIONS)
-def test_a_wrong_reading_is_seen(tmp_path, name):
-    folder = token_logit.build(tmp_path)
-    for answer in ANSWERS:
-        ids = token_logit.text_ids(folder, PROMPT, answer)
-        wrong = token_logit.MUTATIONS[name](folder, ids)
-        assert abs(wrong - token_logit.reference(folder, ids).reward) > 1e-3
+def test_a_wrong_reading_is_seen(folder, name):
+    rows = [token_logit.text_ids(folder, PROMPT, answer) for answer in ANSWERS]
+    apart = [
+        abs(token_logit.MUTATIONS[name](folder, row) - token_logit.reference(folder, row).reward)
+        for row in rows
+    ]
+    tied = files.load_config(folder)["tie_word_embeddings"]
+    without_effect = token_logit.WITHOUT_EFFECT["tied"] if tied else set()
+    assert (max(apart) > 1e-3) == (name not in without_effect)
 
 
 def test_the_contrast_reads_the_generation_prompt(folder):

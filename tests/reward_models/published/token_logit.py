@@ -19,13 +19,16 @@ from pathlib import Path
 
 import torch
 
+from tests.reward_models import tiny_configs as configs
 from tests.reward_models import tiny_tokenizers as tokenizers
 from tests.reward_models import tiny_weights as files
 from tests.reward_models.published.reference import Reference
 
+VARIANTS = {"tied": {"tied": True}}
+#: Where the head is tied, reading the embeddings is no mistake.
+WITHOUT_EFFECT = {"tied": {"embeddings as the head"}}
 REWARD_TOKEN_ID = 0
 CONTRAST = ("Yes", "No")
-HIDDEN = 32
 
 
 def build(folder: Path, *, seed: int = 0, tied: bool = False, shards: int = 2) -> Path:
@@ -34,44 +37,20 @@ def build(folder: Path, *, seed: int = 0, tied: bool = False, shards: int = 2) -
 
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = tokenizers.save_llama_3(folder)
-    named = tokenizer.convert_tokens_to_ids
-    config = {
-        "architectures": ["LlamaForCausalLM"],
-        "attention_bias": False,
-        "attention_dropout": 0.0,
-        "bos_token_id": named("<|begin_of_text|>"),
-        "eos_token_id": [named("<|end_of_text|>"), named("<|eot_id|>")],
-        "hidden_act": "silu",
-        "hidden_size": HIDDEN,
-        "initializer_range": 0.02,
-        "intermediate_size": 64,
-        "max_position_embeddings": 4096,
-        "mlp_bias": False,
-        "model_type": "llama",
-        "num_attention_heads": 4,
-        "num_hidden_layers": 2,
-        "num_key_value_heads": 2,
-        "pretraining_tp": 1,
-        "rms_norm_eps": 1e-05,
-        "rope_scaling": {
-            "factor": 8.0,
-            "high_freq_factor": 4.0,
-            "low_freq_factor": 1.0,
-            "original_max_position_embeddings": 1024,
-            "rope_type": "llama3",
-        },
-        "rope_theta": 500000.0,
-        "tie_word_embeddings": tied,
-        "torch_dtype": "float32",
-        "transformers_version": "4.44.2",
-        "use_cache": True,
-        "vocab_size": len(tokenizer) + 10,
-    }
+    config = configs.llama_31(tokenizer, tie_word_embeddings=tied)
     files.save_config(folder, config)
     random = files.generator(seed)
     weights = files.backbone_weights(LlamaModel(LlamaConfig(**config)), random, prefix="model.")
+    head = "model.embed_tokens.weight" if tied else "lm_head.weight"
     if not tied:
-        weights["lm_head.weight"] = files.normal(random, config["vocab_size"], HIDDEN, std=0.2)
+        weights[head] = files.normal(random, config["vocab_size"], configs.HIDDEN, std=0.2)
+    states = [
+        _hidden(folder, weights, text_ids(folder, prompt, answer))[-1]
+        for prompt in ("What is seven?", [{"role": "system", "content": "A."}])
+        for answer in ("The sky is blue.", "Grass.", "No idea, I think", "")
+    ]
+    # Texts of the tests have no token 0 in them, so its embedding may be anything.
+    weights[head][REWARD_TOKEN_ID] = files.telling_direction(torch.stack(states), random, std=2.5)
     files.save_safetensors(folder, weights, shards=shards)
     return folder
 
@@ -110,17 +89,19 @@ def _single_id(folder: Path, token: str) -> int:
     return int(ids[0])
 
 
-def _logits(folder: Path, ids: list[int], *, embeddings_as_head: bool = False) -> torch.Tensor:
-    """Logits [tokens, vocabulary]."""
+def _hidden(folder: Path, weights: files.Tensors, ids: list[int]) -> torch.Tensor:
     from transformers import LlamaConfig, LlamaModel
 
-    config, weights = files.load_config(folder), files.load_weights(folder)
-    hidden = files.hidden_states(
-        LlamaModel(LlamaConfig(**config)), files.below(weights, "model."), ids
-    )
-    tied = config["tie_word_embeddings"] or embeddings_as_head
+    model = LlamaModel(LlamaConfig(**files.load_config(folder)))
+    return files.hidden_states(model, files.below(weights, "model."), ids)
+
+
+def _logits(folder: Path, ids: list[int], *, embeddings_as_head: bool = False) -> torch.Tensor:
+    """Logits [tokens, vocabulary]."""
+    weights = files.load_weights(folder)
+    tied = files.load_config(folder)["tie_word_embeddings"] or embeddings_as_head
     head = weights["model.embed_tokens.weight"] if tied else weights["lm_head.weight"]
-    return hidden @ head.T
+    return _hidden(folder, weights, ids) @ head.T
 
 
 def _with_generation_prompt(folder: Path, ids: list[int]) -> float:

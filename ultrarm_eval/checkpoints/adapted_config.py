@@ -1,0 +1,246 @@
+"""What an adapter makes of its base's config.json: the class it was trained in, labels, tokens."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from ultrarm_eval.checkpoints.adapter_config import ADAPTER_CONFIG, SEQUENCE_CLASSIFICATION
+from ultrarm_eval.checkpoints.adapters import Adapter
+from ultrarm_eval.checkpoints.files import Fetch, read_json
+from ultrarm_eval.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
+
+CLASSIFIER_ENDING = "ForSequenceClassification"
+# The last layer of a classifier's head, whatever the family calls it.
+_CLASSIFIERS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
+_EMBEDDINGS = re.compile(r"(^|\.)(embed_tokens|wte|word_embeddings|embed_in)$")
+_LANGUAGE_HEAD = "lm_head"
+
+
+def adapted_values(adapter: Adapter, base: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What config.json says of the model that the adapter was trained as.
+
+    A base is a language model as a rule, and the adapter has made a classifier of it: config.json
+    names the language model's class, and no labels.
+
+    Args:
+        adapter: The adapter.
+        base: The base, for messages.
+        values: What the base's config.json says.
+
+    Raises:
+        CheckpointError: The adapter was trained in a class that the base does not name, or the
+            base's weights are quantised.
+    """
+    if values.get("quantization_config"):
+        raise CheckpointError(
+            f"{adapter.name}: its base {base} is stored quantised (config.json: "
+            "quantization_config), and nothing can be merged into weights of that kind. Name the "
+            f"same model in full precision: pretrained=BASE,peft={adapter.name} "
+            "(quantization=int8 quantises it when it is merged)."
+        )
+    found = dict(values)
+    if _is_classifier(adapter, values):
+        found["architectures"] = [_classifier_class(adapter, base, values)]
+        # Two labels are what transformers makes of none.
+        found |= {} if _stated_labels(values) else {"num_labels": 1}
+    rows = _labels(adapter)
+    if rows is not None and rows != _stated_labels(values):
+        found = {name: one for name, one in found.items() if name not in ("id2label", "label2id")}
+        found["num_labels"] = rows
+    tokens = _rows_of_embedding(adapter)
+    if tokens is not None:
+        _set_vocabulary(found, tokens)
+    pad = pad_token_id(adapter.fetch)
+    if pad is not None and pad != values.get("pad_token_id"):
+        logger.info(
+            "%s: the padding token is its tokenizer's (id %d); the base's config.json says %s.",
+            adapter.name,
+            pad,
+            values.get("pad_token_id"),
+        )
+        found["pad_token_id"] = pad
+    if unties_head(adapter, values):
+        found["tie_word_embeddings"] = False
+    return found
+
+
+def unties_head(adapter: Adapter, values: Mapping[str, Any]) -> bool:
+    """Whether the adapter changes an embedding or the language head that is tied to it alone.
+
+    PEFT computes with the change on that one alone, so the two are no longer the same weight.
+
+    Args:
+        adapter: The adapter.
+        values: What the base's config.json says.
+    """
+    parts = adapter.weights.parts
+    changed = {
+        *(module for module, of in parts.changes.items() if of.keys() - {"rows"}),
+        *(weight.removesuffix(".weight") for weight in parts.whole),
+    }
+    touched = any(_EMBEDDINGS.search(one) or one == _LANGUAGE_HEAD for one in changed)
+    is_tied = adapter.config.ties_weights and _LANGUAGE_HEAD not in changed
+    if not touched or is_tied or _is_classifier(adapter, values):
+        return False
+    classes = values.get("architectures") or ()
+    return not any(str(one).endswith(CLASSIFIER_ENDING) for one in classes) and _is_tied(values)
+
+
+def pad_token_id(fetch: Fetch) -> int | None:
+    """The id of the padding token that a tokenizer's files name; None if they name none.
+
+    TRL's RewardTrainer writes it there and into the model's configuration, which PEFT does not
+    save: the reward is read at the last token that is no padding.
+
+    Args:
+        fetch: How to get the files.
+    """
+    path = fetch("tokenizer_config.json")
+    if path is None:
+        return None
+    stated = read_json(path)
+    token = stated.get("pad_token")
+    token = token.get("content") if isinstance(token, dict) else token
+    if not isinstance(token, str):
+        return None
+    added = stated.get("added_tokens_decoder")
+    for index, one in added.items() if isinstance(added, dict) else ():
+        if isinstance(one, dict) and one.get("content") == token and str(index).isdecimal():
+            return int(index)
+    vocabulary = fetch("tokenizer.json")
+    return None if vocabulary is None else _id_in(read_json(vocabulary), token)
+
+
+def _id_in(tokenizer: Mapping[str, Any], token: str) -> int | None:
+    for one in tokenizer.get("added_tokens") or ():
+        if isinstance(one, dict) and one.get("content") == token:
+            found = one.get("id")
+            return found if isinstance(found, int) else None
+    model = tokenizer.get("model")
+    vocabulary = model.get("vocab") if isinstance(model, dict) else None
+    if isinstance(vocabulary, dict):
+        found = vocabulary.get(token)
+        return found if isinstance(found, int) else None
+    for index, entry in enumerate(vocabulary or ()):
+        if isinstance(entry, list) and entry and entry[0] == token:
+            return index
+    return None
+
+
+def _is_classifier(adapter: Adapter, values: Mapping[str, Any]) -> bool:
+    """Whether the adapter makes a classifier of a base that is none."""
+    config, named = adapter.config, [str(one) for one in values.get("architectures") or ()]
+    if any(one.endswith(CLASSIFIER_ENDING) for one in named) or not _is_stock(named, values):
+        return False
+    trained = config.base_class
+    if trained is not None:
+        return trained.endswith(CLASSIFIER_ENDING)
+    if config.task is not None:
+        return config.task == SEQUENCE_CLASSIFICATION
+    return any(head in adapter.weights.parts.whole for head in _CLASSIFIERS)
+
+
+def _classifier_class(adapter: Adapter, base: str, values: Mapping[str, Any]) -> str:
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
+    )
+
+    found = CLASSES.get(str(values.get("model_type")))
+    if found is None:
+        raise CheckpointError(
+            f"{adapter.name}: it makes a classifier of its base {base}, a "
+            f"{values.get('model_type')!r} model, and transformers has none of that family."
+        )
+    return str(found[0] if isinstance(found, tuple | list) else found)
+
+
+def _is_stock(named: list[str], values: Mapping[str, Any]) -> bool:
+    """Whether the classes that a base names are a language model's or a bare body's."""
+    from transformers.models.auto import modeling_auto
+
+    family = str(values.get("model_type"))
+    known: set[str] = set()
+    for mapping in (
+        modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+        modeling_auto.MODEL_FOR_PRETRAINING_MAPPING_NAMES,
+        modeling_auto.MODEL_MAPPING_NAMES,
+    ):
+        entry = mapping.get(family)
+        known |= {entry} if isinstance(entry, str) else set(entry or ())
+    # Checkpoints of 2023 write "LLaMA".
+    return {one.lower() for one in named} <= {one.lower() for one in known}
+
+
+def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]) -> None:
+    """Refuses an adapter that was trained in a class which its base does not name.
+
+    Args:
+        adapter: The adapter.
+        base: The base, for messages.
+        values: What the base's config.json says.
+
+    Raises:
+        CheckpointError: It was.
+    """
+    trained = adapter.config.base_class
+    named = [str(one) for one in values.get("architectures") or ()]
+    if trained is None or trained in named or trained.endswith(CLASSIFIER_ENDING):
+        return
+    if not _is_stock([trained], values):
+        raise CheckpointError(
+            f"{adapter.name}: it was trained in the class {trained} ({ADAPTER_CONFIG}: "
+            f"auto_mapping), and its base {base} names {', '.join(named) or 'no class'}: what that "
+            "class computes is not known here. If it computes the same, remove auto_mapping from a "
+            "copy of the file."
+        )
+
+
+def _labels(adapter: Adapter) -> int | None:
+    parts = adapter.weights.parts
+    for head in _CLASSIFIERS:
+        key = parts.whole.get(head)
+        if key is not None:
+            shape = adapter.weights.stored[key].shape
+            return shape[0] if shape else None
+    return None
+
+
+def _stated_labels(values: Mapping[str, Any]) -> int | None:
+    named = values.get("num_labels", len(values.get("id2label") or ()))
+    return named if isinstance(named, int) and named else None
+
+
+def _rows_of_embedding(adapter: Adapter) -> int | None:
+    for weight, key in adapter.weights.parts.whole.items():
+        shape = adapter.weights.stored[key].shape
+        if _EMBEDDINGS.search(weight.removesuffix(".weight")) and len(shape) == 2:
+            return shape[0]
+    return None
+
+
+def _set_vocabulary(values: dict[str, Any], tokens: int) -> None:
+    """Sets how many tokens there are, where tokens were added in the training."""
+    inner = values.get("text_config")
+    if isinstance(inner, dict) and "vocab_size" in inner:
+        values["text_config"] = {**inner, "vocab_size": tokens}
+    else:
+        values["vocab_size"] = tokens
+
+
+def _is_tied(values: Mapping[str, Any]) -> bool:
+    stated = values.get("tie_word_embeddings")
+    if stated is not None:
+        return bool(stated)
+    from transformers import CONFIG_MAPPING
+
+    family = values.get("model_type")
+    return family in CONFIG_MAPPING and bool(
+        getattr(CONFIG_MAPPING[family](), "tie_word_embeddings", False)
+    )

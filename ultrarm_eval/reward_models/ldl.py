@@ -1,0 +1,144 @@
+"""LDL-Reward-Gemma-2-27B: distributions of objectives over ten ratings, weighted by a gate.
+
+At the last token one perceptron gives each objective's distribution over ratings from 0 to 1, and
+another the objectives' weights. The reward is the sum of weight x expected rating. Body and heads
+are saved apart: the heads in two pickles. Source: allenai/reward-bench,
+rewardbench/models/ldlreward.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
+from ultrarm_eval.checkpoints.weights import IN_FILE
+from ultrarm_eval.errors import CheckpointError
+from ultrarm_eval.reward_models.headed_judge import HeadedJudge
+from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
+
+_RATINGS = 10
+#: The heads by their names in the network: the file, and the places of its linear layers.
+_HEADS = {
+    "distributions": ("regression_layer.pt", (0, 2, 4)),
+    "gate": ("gating_layer.pt", (0, 3, 6)),
+}
+_NETWORK = "network."
+
+
+class RatedObjectives(nn.Module):
+    """Expected ratings of objectives, and their weights, at every token.
+
+    Attributes:
+        count: How many objectives there are.
+    """
+
+    def __init__(
+        self, distributions: nn.Module, gate: nn.Module, count: int, *, temperature: float | None
+    ) -> None:
+        """Puts the parts together.
+
+        Args:
+            distributions: From hidden states to a number for each rating of each objective.
+            gate: From hidden states to the objectives' weights.
+            count: How many objectives there are.
+            temperature: Of a softmax over the weights; None where they are what the gate gives.
+        """
+        super().__init__()
+        self.distributions, self.gate = distributions, gate
+        self.count, self._temperature = count, temperature
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Maps (..., hidden size) to (..., 3 x objectives), see `stacked`."""
+        shares = self.distributions(hidden).unflatten(-1, (self.count, _RATINGS)).softmax(-1)
+        ratings = torch.linspace(0, 1, _RATINGS, device=shares.device)
+        expected, weights = (shares * ratings).sum(-1), self.gate(hidden)
+        if self._temperature is not None:
+            weights = (weights / self._temperature).softmax(-1)
+        return stacked(expected, expected, weights)
+
+
+class LDL(HeadedDecoder):
+    """A checkpoint of LDL-Reward."""
+
+    known_as = "LDL-Reward"
+    reading = "the sum of its objectives' expected ratings times their weights, at the last token"
+    # Its body is saved on its own, and so under the body's class.
+    classes = frozenset({"LDLRewardModel27B", "Gemma2Model"})
+    families = frozenset({"gemma2"})
+    further_files = tuple(file for file, _ in _HEADS.values())
+
+    def recognises(self, survey: Survey) -> bool:
+        """See `Architecture.recognises`; a body alone is none."""
+        is_body = super().recognises(survey) and survey.model_type in self.families
+        return is_body and all(survey.fetch(file) is not None for file in self.further_files)
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        return {
+            f"{head}.{place}.{part}": WeightSource.of(f"{file}{IN_FILE}{_NETWORK}{place}.{part}")
+            for head, (file, places) in _HEADS.items()
+            for place in places
+            for part in ("weight", "bias")
+        }
+
+    def body_weights(self, config: Any, survey: Survey) -> WeightMap:
+        """See `HeadedDecoder.body_weights`; a body on its own has no prefix before its names."""
+        if any(key.startswith(self.body) for key in survey.keys):
+            return super().body_weights(config, survey)
+        own = survey.keys - survey.weights.further.keys()
+        return {self.body + key: WeightSource.of(key) for key in own}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        networks = {}
+        for head, (file, places) in _HEADS.items():
+            own = {
+                key.removeprefix(f"{head}."): shape
+                for key, shape in shapes.items()
+                if key.startswith(f"{head}.")
+            }
+            outputs = own[f"{places[-1]}.weight"][0]
+            networks[head] = (
+                outputs,
+                head_of_shapes(
+                    own,
+                    config.hidden_size,
+                    outputs,
+                    activation=nn.LeakyReLU,
+                    name=file,
+                    prefix=_NETWORK,
+                ),
+            )
+        (numbers, distributions), (count, gate) = networks["distributions"], networks["gate"]
+        if numbers != _RATINGS * count:
+            first, second = self.further_files
+            raise CheckpointError(
+                f"{first} gives {numbers} numbers and {second} weighs {count} objectives of "
+                f"{_RATINGS} ratings each: they do not belong together."
+            )
+        # As in its own code: no softmax where config.json does not ask for one.
+        is_softmax = bool(getattr(config, "softmax", False))
+        temperature = float(getattr(config, "temperature", None) or 1.0) if is_softmax else None
+        return RatedObjectives(distributions, gate, count, temperature=temperature)
+
+
+class LDLJudge(HeadedJudge):
+    """Scores texts with LDL-Reward; its objectives' expected ratings stand beside the rewards."""
+
+    name = "ldl"
+    architecture = LDL()
+    default_checkpoint = "ShikaiChen/LDL-Reward-Gemma-2-27B-v0.1"
+
+    def make_head(self, loaded: LoadedTokenizer) -> WeightedReward:
+        """See `CheckpointJudge.make_head`."""
+        # They have no published names.
+        count = cast(RatedObjectives, self.checkpoint.network.head).count
+        return WeightedReward(self.checkpoint, [str(number) for number in range(count)])

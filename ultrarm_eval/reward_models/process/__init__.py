@@ -1,0 +1,1 @@
+"""Process reward models: a reward a step, and one of them all."""

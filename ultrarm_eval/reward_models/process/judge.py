@@ -1,0 +1,149 @@
+"""The judge for process reward models: a reward for each step, and one for the answer."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.engine.engine import Computed
+from ultrarm_eval.engine.reads import Outputs
+from ultrarm_eval.engine.token_rewards import TokenRewards
+from ultrarm_eval.judges.auto import survey_of
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.loading import no_token_rewards
+from ultrarm_eval.judges.reward_head import DecoderHead
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.reward_models.process.layouts import PROCESS_MODELS, AnyProcessModel, layout_of
+from ultrarm_eval.reward_models.process.process_model import ProcessModel
+from ultrarm_eval.settings import AUTO, ProcessSettings
+from ultrarm_eval.text_format.step_encoder import StepEncoder
+from ultrarm_eval.text_format.step_separators import splitter
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+from ultrarm_eval.text_format.tokens import Tokens
+
+logger = logging.getLogger(__name__)
+
+#: Where the rewards of the steps stand in results.
+STEP_REWARDS = "step_rewards"
+
+_AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "min": min,
+    "product": math.prod,
+    "last": lambda rewards: rewards[-1],
+    "mean": lambda rewards: math.fsum(rewards) / len(rewards),
+}
+
+
+class ProcessJudge(CheckpointJudge):
+    """Scores answers by the rewards of their steps.
+
+    A completion is a text, whose steps `separator` parts, or a list of steps. The rewards of the
+    steps stand beside the reward in results, in order; None for a step that was cut off.
+    """
+
+    name = "process"
+    settings_class = ProcessSettings
+    given: ProcessSettings
+    architecture = AnyProcessModel()
+    default_template = CHAT_TEMPLATE
+
+    @classmethod
+    def takes(cls) -> str:
+        """See `CheckpointJudge.takes`."""
+        return (
+            f"process reward models: {', '.join(one.known_as for one in PROCESS_MODELS.values())}"
+        )
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the minimum, the product, the last or the mean (`aggregate`) of the rewards of its "
+            f"steps; these are in the samples under `judged`, as `{STEP_REWARDS}`"
+        )
+
+    def kind_of(self, source: str) -> ProcessModel:
+        """See `CheckpointJudge.kind_of`."""
+        if self.given.layout != AUTO:
+            return PROCESS_MODELS[self.given.layout]
+        return layout_of(survey_of(source, self.given.revision))
+
+    def make_head(self, loaded: LoadedTokenizer) -> StepRewards:
+        """See `CheckpointJudge.make_head`."""
+        return StepRewards(self.checkpoint, self.given)
+
+    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
+        """Refused: there is no reward but where a step ends.
+
+        Raises:
+            ConfigurationError: Always.
+        """
+        raise no_token_rewards(
+            self.name,
+            f"it has a reward where a step ends, and results hold these, under {STEP_REWARDS}",
+        )
+
+
+class StepRewards(DecoderHead):
+    """The rewards of steps, each read where the step ends."""
+
+    def __init__(self, checkpoint: Checkpoint, given: ProcessSettings) -> None:
+        """Takes the checkpoint.
+
+        Args:
+            checkpoint: The checkpoint, of one of the layouts.
+            given: The settings.
+        """
+        super().__init__(checkpoint)
+        model = checkpoint.architecture
+        if not isinstance(model, ProcessModel):
+            raise TypeError(f"{checkpoint.name} was opened as {model.known_as}.")
+        self._model = model
+        self._aggregate = given.aggregate or model.aggregate
+        self._separator = given.separator or model.separator
+        logger.info(
+            "judge=process: %s is read as layout=%s; where a step ends says separator=%s, and the "
+            "reward of an answer is the %s of its steps' rewards (aggregate=%s).",
+            checkpoint.name,
+            model.layout,
+            self._separator,
+            self._aggregate,
+            self._aggregate,
+        )
+
+    def settings(self) -> dict[str, Any]:
+        """See `RewardHead.settings`."""
+        return {
+            "layout": self._model.layout,
+            "aggregate": self._aggregate,
+            "separator": self._separator,
+        }
+
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`."""
+        return {"judge": ProcessJudge.name, **self.settings()}
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
+        return self._model.template(requested, tokenizer, self.checkpoint.name)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> StepEncoder:
+        """See `RewardHead.encoder`."""
+        name, split = self.checkpoint.name, splitter(self._separator)
+        form = self._model.form(loaded.tokenizer, template, split, name)
+        return StepEncoder(loaded.tokenizer, template, form=form, name=name, **options)
+
+    def compose(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
+        """The reward of an answer of what is read where its steps end."""
+        rewards: Sequence[float] = outputs[:, 0].tolist()
+        return float(_AGGREGATES[self._aggregate](rewards)), {STEP_REWARDS: rewards}
+
+    def judgement(self, tokens: Tokens, computed: Computed) -> Judgement:
+        """See `RewardHead.judgement`; steps that were cut off have no reward."""
+        rewards = computed.details[STEP_REWARDS]
+        return Judgement(computed.reward, extra={STEP_REWARDS: [None] * tokens.reads_cut + rewards})

@@ -1,0 +1,111 @@
+"""What a layout of process reward models is: a checkpoint, and how steps are written and read."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
+from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.messages import Message
+from ultrarm_eval.text_format.step_encoder import StepForm
+from ultrarm_eval.text_format.step_separators import Split
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+
+INNER = "inner."
+
+
+class ProcessModel(HeadedDecoder):
+    """A layout of process reward models. The head gives the reward of a step at its end.
+
+    Attributes:
+        layout: Its name, one of `ultrarm_eval.settings.LAYOUTS`.
+        separator: Where steps end in an answer that is one text, unless a user says otherwise.
+        aggregate: What the rewards of steps become, unless a user says otherwise.
+    """
+
+    layout: ClassVar[str]
+    separator: ClassVar[str]
+    aggregate: ClassVar[str]
+
+    @abstractmethod
+    def form(self, tokenizer: Any, template: Template, split: Split, name: str) -> StepForm:
+        """How steps become a text.
+
+        Args:
+            tokenizer: The checkpoint's.
+            template: What writes turns.
+            split: Makes steps of an answer that is one text.
+            name: The checkpoint, for messages.
+
+        Raises:
+            CheckpointError: The tokenizer lacks what ends a step.
+        """
+
+    def own_template(self, tokenizer: Any, name: str) -> Template | None:
+        """The one template that the layout has; None if it takes any.
+
+        Args:
+            tokenizer: The checkpoint's.
+            name: The checkpoint, for messages.
+        """
+        return None
+
+    def template(self, requested: str | None, tokenizer: Any, name: str) -> Template:
+        """How turns become one text.
+
+        Args:
+            requested: What the user named; the layout's own, or `chat`, if None.
+            tokenizer: The checkpoint's.
+            name: The checkpoint, for messages.
+
+        Raises:
+            ConfigurationError: The layout has another one, or the template cannot be used.
+        """
+        own = self.own_template(tokenizer, name)
+        if own is None:
+            return get_template(requested or CHAT_TEMPLATE, tokenizer)
+        if requested not in (None, own.name):
+            raise ConfigurationError(
+                f"template={requested} does not go with layout={self.layout}, whose steps are "
+                f"written in one way: template={own.name}. Leave it out."
+            )
+        return own
+
+
+def token_id(tokenizer: Any, text: str, name: str) -> int:
+    """The one token that a tokenizer makes of a text.
+
+    Args:
+        tokenizer: The tokenizer.
+        text: The text; special tokens by their names.
+        name: The checkpoint, for messages.
+
+    Raises:
+        CheckpointError: It makes several, or knows no such token.
+    """
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        raise CheckpointError(
+            f"{name}: its tokenizer makes {len(ids)} tokens of {text!r}, and the model is read by "
+            "the one token of it: tokenizer and weights do not belong together, or layout is "
+            "another one."
+        )
+    return int(ids[0])
+
+
+def question_of(messages: Sequence[Message], layout: str) -> str:
+    """The question of a conversation that is one user's turn; empty where there is none.
+
+    Raises:
+        ConfigurationError: It has other turns.
+    """
+    roles = [message["role"] for message in messages]
+    if roles not in ([], ["user"]):
+        raise ConfigurationError(
+            f"its turns are {', '.join(roles)}, and layout={layout} is trained on one question of "
+            "a user. system=fold writes a system turn in front of it, system=drop leaves it out; "
+            "leave other turns out of the data."
+        )
+    return messages[0]["content"] if messages else ""

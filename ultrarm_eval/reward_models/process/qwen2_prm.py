@@ -1,0 +1,76 @@
+r"""Qwen2.5-Math-PRM (Qwen/Qwen2.5-Math-PRM-7B, -72B, Qwen2.5-Math-7B-PRM800K): two classes a step.
+
+The token `<extra_0>` follows every step; two layers give two classes there, and the share of the
+second is the step's reward. The answer is written by the tokenizer's chat template behind the
+system turn with which the model card's code writes every question. The paper scores answers by the
+product of their steps' rewards (arXiv 2501.07301, section 2.2); the card separates steps by blank
+lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.headed_decoder import Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.messages import Message
+from ultrarm_eval.reward_models.process.process_model import INNER, ProcessModel, token_id
+from ultrarm_eval.reward_models.process.step_reward import ClassShare
+from ultrarm_eval.text_format.step_encoder import StepForm
+from ultrarm_eval.text_format.step_separators import Split, without_blanks
+from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+
+#: What ends a step.
+STEP_END = "<extra_0>"
+#: The system turn of a conversation that has none, from the model card.
+SYSTEM = r"Please reason step by step, and put your final answer within \boxed{}."
+
+_HEAD, _CLASSES, _GOOD = "score.", 2, 1
+
+
+class Qwen2PRM(ProcessModel):
+    """Qwen2.5-Math-PRM's checkpoint."""
+
+    known_as = "Qwen2.5-Math-PRM"
+    reading = (
+        f"made of its steps' rewards, each the share of the good class at {STEP_END} behind it"
+    )
+    # The second is its configuration's: of Qwen2's, and a dropout.
+    classes = frozenset({"Qwen2ForProcessRewardModel", "Qwen2RMConfig"})
+    families = frozenset({"qwen2"})
+    layout, separator, aggregate = "qwen2-prm", "blank-line", "product"
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        layers = (f"{place}.{kind}" for place in (0, 2) for kind in ("weight", "bias"))
+        return {INNER + layer: WeightSource.of(_HEAD + layer) for layer in layers}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        inner = {key.removeprefix(INNER): shape for key, shape in shapes.items()}
+        return ClassShare(
+            head_of_shapes(inner, config.hidden_size, _CLASSES, name=_HEAD), index=_GOOD
+        )
+
+    def form(self, tokenizer: Any, template: Template, split: Split, name: str) -> StepForm:
+        """See `ProcessModel.form`."""
+
+        def converse(
+            messages: Sequence[Message], steps: Sequence[str], end: str
+        ) -> tuple[tuple[Message, ...], str]:
+            turns = tuple(messages)
+            if turns and turns[0]["role"] != "system" and template.name == CHAT_TEMPLATE:
+                turns = (Message(role="system", content=SYSTEM), *turns)
+            return turns, "".join(step + end for step in steps)
+
+        return StepForm(
+            split=lambda answer: without_blanks(split(answer)),
+            converse=converse,
+            tag_id=token_id(tokenizer, STEP_END, name),
+            tag=STEP_END,
+        )

@@ -1,0 +1,101 @@
+"""URM (LxzGordon/URM-LLaMa-3.1-8B): the means of five attributes, weighted by a second network.
+
+At the last token a linear layer gives a mean and a spread of each attribute, side by side, and a
+perceptron with SELU a weight for each. The reward is the sum of mean x weight. Source: sgl-project/
+sglang, models/llama_classification.py, which computes the weights in float16; here it is float32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.reward_models.headed_judge import HeadedJudge
+from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
+
+#: HelpSteer2's, in their order (arXiv 2410.00847).
+OBJECTIVES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
+_SCORE, _WEIGHTS = "score.weight", "weights.fc."
+_LAYERS = ("0", "2", "4")
+# A mean and a spread.
+_NUMBERS = 2
+
+
+class UncertainAttributes(nn.Module):
+    """The means of attributes, and their weights, at every token."""
+
+    def __init__(self, attributes: nn.Module, weights: nn.Module) -> None:
+        """Puts the parts together.
+
+        Args:
+            attributes: From hidden states to the mean and the spread of each attribute.
+            weights: From hidden states to the attributes' weights.
+        """
+        super().__init__()
+        self.attributes, self.weights = attributes, weights
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Maps (..., hidden size) to (..., 3 x attributes), see `stacked`."""
+        means = self.attributes(hidden).unflatten(-1, (-1, _NUMBERS))[..., 0]
+        return stacked(means, means, self.weights(hidden))
+
+
+class URM(HeadedDecoder):
+    """URM's checkpoint."""
+
+    known_as = "URM"
+    reading = "the sum of its attributes' means times their weights, at the last token"
+    classes = frozenset({"LlamaForSequenceClassificationWithNormal_Weights"})
+    families = frozenset({"llama"})
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        weights = {
+            f"weights.{layer}.{part}": WeightSource.of(f"{_WEIGHTS}{layer}.{part}")
+            for layer in _LAYERS
+            for part in ("weight", "bias")
+        }
+        return {"attributes.weight": WeightSource.of(_SCORE), **weights}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        count, hidden_size = len(OBJECTIVES), config.hidden_size
+        weights = {
+            key.removeprefix("weights."): shape
+            for key, shape in shapes.items()
+            if key.startswith("weights.")
+        }
+        linear = {"weight": shapes["attributes.weight"]}
+        return UncertainAttributes(
+            head_of_shapes(
+                linear, hidden_size, _NUMBERS * count, name="its attributes", prefix="score."
+            ),
+            head_of_shapes(
+                weights,
+                hidden_size,
+                count,
+                activation=nn.SELU,
+                name="their weights",
+                prefix=_WEIGHTS,
+            ),
+        )
+
+
+class URMJudge(HeadedJudge):
+    """Scores texts with URM; its attributes' means stand beside the rewards."""
+
+    name = "urm"
+    architecture = URM()
+    default_checkpoint = "LxzGordon/URM-LLaMa-3.1-8B"
+
+    def make_head(self, loaded: LoadedTokenizer) -> WeightedReward:
+        """See `CheckpointJudge.make_head`."""
+        return WeightedReward(self.checkpoint, OBJECTIVES)

@@ -1,0 +1,45 @@
+"""Rewards that are a sum of objectives, each with a weight that the network gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.engine.reads import Outputs
+from ultrarm_eval.judges.reward_head import DecoderHead
+
+
+def stacked(shown: torch.Tensor, weighed: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """What a network's head gives at a token, for `WeightedReward`: (..., 3 x objectives).
+
+    Args:
+        shown: The objectives as results show them, (..., objectives).
+        weighed: The objectives as they are weighed.
+        weights: The weights.
+    """
+    return torch.cat([shown, weighed, weights], dim=-1)
+
+
+class WeightedReward(DecoderHead):
+    """The sum of objectives times weights; the objectives stand beside the rewards."""
+
+    def __init__(self, checkpoint: Checkpoint, names: Sequence[str]) -> None:
+        """Takes the checkpoint.
+
+        Args:
+            checkpoint: The checkpoint; its head gives what `stacked` makes.
+            names: The objectives' names, in their order.
+        """
+        super().__init__(checkpoint)
+        self._names = tuple(names)
+        self.compose = self._composed
+
+    def _composed(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
+        """The objectives are those at the last token that is read, the weights the first's."""
+        shown, weighed, _ = outputs[-1].reshape(3, -1)
+        weights = outputs[0].reshape(3, -1)[2]
+        named = dict(zip(self._names, shown.tolist(), strict=True))
+        return float(weights @ weighed), {"objectives": named}

@@ -472,7 +472,8 @@ class NamedHeadSettings(CheckpointSettings):
     head: str | None = _setting(
         str,
         check=_text,
-        help="the head's weight, v_head.weight, or how the names of its weights begin, v_head",
+        help="the head's weight, v_head.weight, or how the names of its weights begin, v_head; "
+        "FILE:NAME where it is in a file of its own",
         identifies=True,
         is_brief=True,
     )

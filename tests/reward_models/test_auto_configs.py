@@ -29,8 +29,6 @@ ENTRIES_TO_COME = {
     "mightbe/Better-PairRM",
     "stanfordnlp/SteamSHP-flan-t5-large",
     "stanfordnlp/SteamSHP-flan-t5-xl",
-    "graf/Llama-3.1-GSM8K-8B-RM",
-    "IDEA-CCNL/Ziya-LLaMA-7B-Reward",
     "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from tests.reward_models.as_published import TEXTS, equal, judge_of
+from tests.reward_models.as_published import TEXTS, equal, judge_of, stored, write
 from tests.reward_models.published import athene, grm, starling
 from tests.reward_models.published.reference import Reference
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
@@ -160,3 +160,33 @@ def test_code_that_comes_along_is_refused(tmp_path):
 def test_another_name_is_another_fingerprint(linear):
     one = judge_of(linear[0], head="out").fingerprint()
     assert one != judge_of(linear[0], head="out.reward").fingerprint()
+
+
+@pytest.fixture(params=["value_head.bin", "value_head.safetensors"])
+def in_a_file(request, tmp_path):
+    """A language model with its value head in a file of its own, as LLaMA-Factory saves it."""
+    published = grm.build(tmp_path / "published", head="linear")
+    rewards = [grm.reference(published, grm.text_ids(published, *text)) for text in TEXTS]
+    folder = renamed(published, "v_head", "v_head")
+    path, weights = stored(folder, "v_head.summary.weight")
+    head = {key: weights.pop(key) for key in list(weights) if key.startswith("v_head.")}
+    write(path, weights)
+    write(folder / request.param, head)
+    return folder, request.param, rewards
+
+
+def test_a_head_in_a_file_of_its_own_is_read(in_a_file):
+    folder, file, rewards = in_a_file
+    found = judge_of(folder, head=f"{file}:v_head.summary").score(PROMPTS, COMPLETIONS)
+    assert found == [equal(one.reward) for one in rewards]
+
+
+def test_auto_names_a_head_in_a_file_of_its_own(in_a_file):
+    folder, file, _ = in_a_file
+    with pytest.raises(CheckpointError, match=f"head={file}:v_head.summary"):
+        recognise(str(folder))
+
+
+def test_a_file_that_is_not_there_is_refused(mlp):
+    with pytest.raises(CheckpointError, match=r"value_head\.bin"):
+        judge_of(mlp[0], head="value_head.bin:v_head.summary")

@@ -13,6 +13,7 @@ from ultrarm_eval.checkpoints.heads import head_of_shapes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import LANGUAGE_HEADS
 from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weights import IN_FILE
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 # The first layer of a body, in the families' words for a row of them.
@@ -21,6 +22,8 @@ _PARTS = ("weight", "bias")
 _PART = re.compile(rf"(\.\d+)?\.({'|'.join(_PARTS)})$")
 _LANGUAGE_HEAD = re.compile("|".join(LANGUAGE_HEADS))
 _SHOWN = 8
+# Where LLaMA-Factory puts the head of a reward model, beside a language model's weights.
+_HEAD_FILES = ("value_head.safetensors", "value_head.bin")
 
 
 def body_beginning(survey: Survey) -> str:
@@ -40,6 +43,15 @@ def body_beginning(survey: Survey) -> str:
     return min(found, key=lambda begin: (begin != named, len(begin), begin), default=named)
 
 
+def head_files(survey: Survey) -> list[str]:
+    """The files beside a checkpoint's own that hold a value head.
+
+    Args:
+        survey: The checkpoint's small files.
+    """
+    return [file for file in _HEAD_FILES if survey.fetch(file) is not None]
+
+
 def heads_behind_body(survey: Survey) -> list[str]:
     """The heads that could be a reward's: rows of linear layers to one number, by their names.
 
@@ -47,6 +59,7 @@ def heads_behind_body(survey: Survey) -> list[str]:
         survey: The checkpoint's small files.
     """
     found = []
+    survey = survey.with_files(head_files(survey))
     for name, keys in _groups(survey).items():
         weights = sorted((key for key in keys if key.endswith(_PARTS[0])), key=_place)
         shape = survey.shape(weights[-1]) if weights else None
@@ -83,8 +96,11 @@ class NamedHead(HeadedDecoder):
 
         Args:
             head: A weight, `v_head.weight`, or the beginning of the names of several, `v_head` or
-                `v_head.summary`; None for no checkpoint.
+                `v_head.summary`; behind a file and a colon where it is in one of its own,
+                `value_head.bin:v_head.summary`; None for no checkpoint.
         """
+        file = (head or "").rpartition(IN_FILE)[0]
+        self.further_files = (file,) if file else ()
         self._head = None if head is None else head.removesuffix(".").removesuffix(".weight")
         called = "head=NAME" if head is None else f"the head {self._head}"
         self.known_as = f"a decoder with {called}"

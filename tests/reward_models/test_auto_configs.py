@@ -24,11 +24,6 @@ JUDGES_TO_COME = {
 }
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
-    "RLHFlow/pair-preference-model-LLaMA3-8B",
-    "llm-blender/PairRM-hf",
-    "mightbe/Better-PairRM",
-    "stanfordnlp/SteamSHP-flan-t5-large",
-    "stanfordnlp/SteamSHP-flan-t5-xl",
     "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",

@@ -7,14 +7,15 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ultrarm_eval.checkpoints.adapter_config import ADAPTER_CONFIG, SEQUENCE_CLASSIFICATION
+from ultrarm_eval.checkpoints.adapter_config import SEQUENCE_CLASSIFICATION
+from ultrarm_eval.checkpoints.adapter_variants import ADAPTER_CONFIG
 from ultrarm_eval.checkpoints.adapters import Adapter
+from ultrarm_eval.checkpoints.class_names import CLASS_ENDING, class_names
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-CLASSIFIER_ENDING = "ForSequenceClassification"
 # The last layer of a classifier's head, whatever the family calls it.
 _CLASSIFIERS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
 _EMBEDDINGS = re.compile(r"(^|\.)(embed_tokens|wte|word_embeddings|embed_in)$")
@@ -88,7 +89,7 @@ def unties_head(adapter: Adapter, values: Mapping[str, Any]) -> bool:
     if not touched or is_tied or _is_classifier(adapter, values):
         return False
     classes = values.get("architectures") or ()
-    return not any(str(one).endswith(CLASSIFIER_ENDING) for one in classes) and _is_tied(values)
+    return not any(str(one).endswith(CLASS_ENDING) for one in classes) and _is_tied(values)
 
 
 def pad_token_id(fetch: Fetch) -> int | None:
@@ -135,11 +136,11 @@ def _id_in(tokenizer: Mapping[str, Any], token: str) -> int | None:
 def _is_classifier(adapter: Adapter, values: Mapping[str, Any]) -> bool:
     """Whether the adapter makes a classifier of a base that is none."""
     config, named = adapter.config, [str(one) for one in values.get("architectures") or ()]
-    if any(one.endswith(CLASSIFIER_ENDING) for one in named) or not _is_stock(named, values):
+    if any(one.endswith(CLASS_ENDING) for one in named) or not _is_stock(named, values):
         return False
     trained = config.base_class
     if trained is not None:
-        return trained.endswith(CLASSIFIER_ENDING)
+        return trained.endswith(CLASS_ENDING)
     if config.task is not None:
         return config.task == SEQUENCE_CLASSIFICATION
     return any(head in adapter.weights.parts.whole for head in _CLASSIFIERS)
@@ -156,7 +157,7 @@ def _classifier_class(adapter: Adapter, base: str, values: Mapping[str, Any]) ->
             f"{adapter.name}: it makes a classifier of its base {base}, a "
             f"{values.get('model_type')!r} model, and transformers has none of that family."
         )
-    return str(found[0] if isinstance(found, tuple | list) else found)
+    return class_names(found)[0]
 
 
 def _is_stock(named: list[str], values: Mapping[str, Any]) -> bool:
@@ -172,8 +173,7 @@ def _is_stock(named: list[str], values: Mapping[str, Any]) -> bool:
         modeling_auto.MODEL_FOR_PRETRAINING_MAPPING_NAMES,
         modeling_auto.MODEL_MAPPING_NAMES,
     ):
-        entry = mapping.get(family)
-        known |= {entry} if isinstance(entry, str) else set(entry or ())
+        known.update(class_names(mapping.get(family)))
     # Checkpoints of 2023 write "LLaMA".
     return {one.lower() for one in named} <= {one.lower() for one in known}
 
@@ -191,7 +191,7 @@ def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]
     """
     trained = adapter.config.base_class
     named = [str(one) for one in values.get("architectures") or ()]
-    if trained is None or trained in named or trained.endswith(CLASSIFIER_ENDING):
+    if trained is None or trained in named or trained.endswith(CLASS_ENDING):
         return
     if not _is_stock([trained], values):
         raise CheckpointError(

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 import torch
 
-from ultrarm_eval.checkpoints.adapter_config import ADAPTER_CONFIG, AdapterConfig
+from ultrarm_eval.checkpoints.adapter_config import AdapterConfig
+from ultrarm_eval.checkpoints.adapter_variants import ADAPTER_CONFIG
 from ultrarm_eval.checkpoints.adapter_weights import AdapterWeights
-from ultrarm_eval.checkpoints.lora import LowRankChange
+from ultrarm_eval.checkpoints.weight_change import WeightChange
 from ultrarm_eval.checkpoints.weights import StoredWeight
 from ultrarm_eval.errors import CheckpointError
 
@@ -20,25 +21,6 @@ _INPUTS_FIRST = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transform
 _HEAD = re.compile(r"(^|\.)(score|classifier|v_head|value_head|regression_head|lm_head|head)(\.|$)")
 _LINEAR, _EMBEDDING = {"a", "b"}, {"embedding_a", "embedding_b"}
 _LAYER = re.compile(r"\.\d+\.")
-
-
-@dataclass
-class _Change:
-    """What the adapter does to a stored weight.
-
-    Attributes:
-        base: The name of the base's weight; None for a weight that the base does not have.
-        whole: The tensor that stands in its place, if one does.
-        module: The module whose low-rank change, bias or rows it takes.
-        kind: `linear`, `embedding`, `bias`, or empty.
-        rows: The tensor of trained rows.
-    """
-
-    base: str | None
-    whole: str | None = None
-    module: str = ""
-    kind: str = ""
-    rows: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,8 +34,8 @@ class AdaptedWeights:
         base: The base, for messages.
         keys: The names of the base's weights, as they are stored.
         model_type: The base's family.
-        unties_head: The stored name of the embedding that the language head is tied to, where the
-            adapter changes one of the two alone.
+        unties_head: Whether the base's language head is tied to its embedding, and the adapter
+            changes one of the two alone.
     """
 
     name: str
@@ -63,7 +45,7 @@ class AdaptedWeights:
     keys: frozenset[str]
     model_type: str
     unties_head: bool = False
-    _changes: dict[str, _Change] = field(default_factory=dict, init=False)
+    _changes: dict[str, WeightChange] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         """Finds every weight that the adapter changes.
@@ -78,7 +60,7 @@ class AdaptedWeights:
                     f"{self.base}: its language head is tied to its embedding, which "
                     f"{self.name} changes, and no embedding is found among its weights."
                 )
-            self._changes["lm_head.weight"] = _Change(embedding)
+            self._changes["lm_head.weight"] = WeightChange(embedding)
         for weight, key in self.weights.parts.whole.items():
             self._change(weight, may_be_new=self._may_be_new(weight)).whole = key
         for module, parts in self.weights.parts.changes.items():
@@ -106,7 +88,7 @@ class AdaptedWeights:
             key: Its stored name.
         """
         change = self._changes.get(key)
-        return change is not None and (bool(change.kind) or change.rows is not None)
+        return change is not None and change.is_merged
 
     def read(self, key: str, stored: Callable[[str], torch.Tensor]) -> torch.Tensor:
         """A weight with its change; float32 where something is merged into it.
@@ -228,62 +210,18 @@ class AdaptedWeights:
                 "depends on the rank. The file does not belong to these weights."
             )
 
-    def _merged(self, change: _Change, weight: torch.Tensor) -> torch.Tensor:
-        parts = self.weights.parts.changes.get(change.module, {})
+    def _merged(self, change: WeightChange, weight: torch.Tensor) -> torch.Tensor:
+        is_turned = self.model_type in _INPUTS_FIRST and not _HEAD.search(change.module)
+        return change.merged_into(weight, self.weights, self.config, inputs_first=is_turned)
 
-        def part(name: str) -> torch.Tensor:
-            return self.weights.read(parts[name]).to(weight.device, torch.float32)
-
-        scaling = self.config.scaling(change.module) if change.kind else 1.0
-        merged = weight.to(torch.float32)
-        if change.kind == "bias":
-            bias = part("bias")
-            if bias.shape != merged.shape:
-                raise CheckpointError(f"it has {list(bias.shape)}, the model {list(merged.shape)}")
-            return merged + scaling * bias
-        if change.kind:
-            is_embedding = change.kind == "embedding"
-            a, b = (part(f"embedding_{one}" if is_embedding else one) for one in ("a", "b"))
-            if len(weight.shape) != 2 or a.shape[0] != b.shape[-1]:
-                raise CheckpointError(
-                    f"factors of {list(a.shape)} and {list(b.shape)}, the weight has "
-                    f"{list(weight.shape)}"
-                )
-            magnitude = part("magnitude") if "magnitude" in parts else None
-            if magnitude is not None and magnitude.numel() != b.shape[0]:
-                raise CheckpointError(
-                    f"{magnitude.numel()} magnitudes, and there are {b.shape[0]} outputs"
-                )
-            is_turned = self.model_type in _INPUTS_FIRST and not _HEAD.search(change.module)
-            merged = LowRankChange(a, b, scaling, magnitude).merged_into(
-                merged, inputs_first=is_embedding or is_turned
-            )
-        if change.rows is not None:
-            merged = self._with_rows(change, merged)
-        return merged
-
-    def _with_rows(self, change: _Change, weight: torch.Tensor) -> torch.Tensor:
-        rows = self.weights.read(str(change.rows)).to(weight.device, torch.float32)
-        indices = self.config.rows_of(change.module) or ()
-        if rows.shape != (len(indices), weight.shape[1]):
-            raise CheckpointError(
-                f"{list(rows.shape)} for {len(indices)} trained rows of {weight.shape[1]} numbers"
-            )
-        if max(indices) >= len(weight):
-            raise CheckpointError(
-                f"it trained the row {max(indices)}, and there are {len(weight)}: the base has "
-                "fewer tokens than the model that the adapter was trained on"
-            )
-        return weight.index_copy(0, torch.tensor(indices, device=weight.device), rows)
-
-    def _change(self, weight: str, *, may_be_new: bool = False) -> _Change:
+    def _change(self, weight: str, *, may_be_new: bool = False) -> WeightChange:
         """The change of a weight of the model, which the base has under this or a near name."""
         key = self._stored(weight)
         if key is None and weight in self._changes:
             key = weight
         if key is None and not may_be_new:
             raise self._not_in_base(weight)
-        return self._changes.setdefault(key or weight, _Change(key))
+        return self._changes.setdefault(key or weight, WeightChange(key))
 
     def _stored(self, weight: str) -> str | None:
         """The stored name of a weight: files can lack the name of the body, or have one more."""

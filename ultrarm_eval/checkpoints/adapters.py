@@ -13,12 +13,8 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ultrarm_eval.checkpoints.adapter_config import (
-    ADAPTER_CONFIG,
-    AdapterConfig,
-    advice_to_merge,
-    read_adapter_config,
-)
+from ultrarm_eval.checkpoints.adapter_config import AdapterConfig, read_adapter_config
+from ultrarm_eval.checkpoints.adapter_variants import ADAPTER_CONFIG, advice_to_merge
 from ultrarm_eval.checkpoints.adapter_weights import (
     ADAPTER_WEIGHTS,
     AdapterWeights,

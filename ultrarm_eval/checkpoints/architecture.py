@@ -8,11 +8,10 @@ from typing import Any, ClassVar
 
 from torch import nn
 
+from ultrarm_eval.checkpoints.class_names import CLASS_ENDING as CLASS_ENDING
+from ultrarm_eval.checkpoints.class_names import class_names as class_names
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
-
-#: How transformers calls its classes with a classifier.
-CLASS_ENDING = "ForSequenceClassification"
 
 
 class Architecture(ABC):
@@ -83,8 +82,3 @@ class Architecture(ABC):
             The sources; None where the files have them by the network's own names.
         """
         return None
-
-
-def class_names(entry: object) -> tuple[str, ...]:
-    """Names of classes in an entry of transformers' tables, which hold one or several."""
-    return (entry,) if isinstance(entry, str) else tuple(map(str, entry or ()))  # type: ignore[call-overload]

@@ -18,6 +18,7 @@ from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
 from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError, PluginError
@@ -93,7 +94,7 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
     survey = survey_of(pretrained, revision, **adapter)
-    judges = recognised(survey)
+    judges = [] if why_unread(survey) else recognised(survey)
     if judges == [_CLASSIFIER] and what_is_not_read(survey.values, ()) is not None:
         judges = []
     if not judges:
@@ -104,9 +105,8 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
             "one by judge=NAME."
         )
     # What it says that it is, it also has to be.
-    open_for(
-        pretrained if pretrained != DEMO_NAME else survey.name, revision, architectures()[judges[0]]
-    )
+    source = survey.name if pretrained == DEMO_NAME else pretrained
+    open_for(source, revision, architectures()[judges[0]], **adapter)
     return judges[0]
 
 
@@ -238,6 +238,9 @@ def advice(survey: Survey) -> str:
         survey: Its small files.
     """
     name, values, keys = survey.name, survey.values, survey.keys
+    unread = why_unread(survey)
+    if unread is not None:
+        return f"This is {unread}. No judge here reads it."
     judges = recognised(survey)
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:

@@ -71,7 +71,10 @@ class ProcessJudge(CheckpointJudge):
         """See `CheckpointJudge.kind_of`."""
         if self.given.layout != AUTO:
             return PROCESS_MODELS[self.given.layout]
-        return layout_of(survey_of(source, self.given.revision))
+        given = self.given
+        return layout_of(
+            survey_of(source, given.revision, peft=given.peft, peft_revision=given.peft_revision)
+        )
 
     def make_head(self, loaded: LoadedTokenizer) -> StepRewards:
         """See `CheckpointJudge.make_head`."""

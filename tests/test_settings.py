@@ -68,6 +68,9 @@ def test_what_rewards_depend_on():
         "separator",
         "normalize",
         "head",
+        "token",
+        "contrast",
+        "position",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

@@ -20,6 +20,7 @@ _REWARD_MODELS = {
     "process": "process.judge:ProcessJudge",
     "ldl": "ldl:LDLJudge",
     "qrm": "qrm:QRMJudge",
+    "token-logit": "token_logit:TokenLogitJudge",
     "urm": "urm:URMJudge",
     "athene": "athene:AtheneJudge",
     "beaver": "beaver:BeaverJudge",

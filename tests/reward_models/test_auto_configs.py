@@ -19,9 +19,7 @@ from ultrarm_eval.judges.auto import recognise
 # What is to come, in one place. A mark that is no longer true fails its test (strict) and is to be
 # taken out here.
 #: Judges of which no entry is recognised yet.
-JUDGES_TO_COME = {
-    "token-logit",
-}
+JUDGES_TO_COME: set[str] = set()
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
     "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",

@@ -169,6 +169,7 @@ def test_it_is_said_which_padding_token_counts(adapter, caplog):
     with caplog.at_level(logging.INFO):
         judge = judge_of(adapter)
     pad = judge.tokenizer.pad_token_id
+    assert f"The padding token has the id {pad}." in caplog.text
     assert judge.checkpoint.config.pad_token_id == pad
     assert judge.encoder.unread_id == pad
 
@@ -180,6 +181,19 @@ def test_a_tokenizer_that_is_with_the_base_alone(adapter):
     for path in adapter.glob("chat_template.jinja"):
         path.unlink()
     assert judge_of(adapter).score(PROMPTS, COMPLETIONS) == near(rewards)
+
+
+def test_what_is_said_of_a_tokenizer_whose_vocabulary_is_with_the_base(adapter):
+    for name in ("tokenizer.json", "chat_template.jinja"):
+        (adapter / name).unlink(missing_ok=True)
+    stated = json.loads((adapter / "tokenizer_config.json").read_text())
+    stated |= {"pad_token": "<|im_end|>", "chat_template": "{{ messages[-1]['content'] }}"}
+    stated.pop("added_tokens_decoder", None)
+    (adapter / "tokenizer_config.json").write_text(json.dumps(stated))
+    judge = judge_of(adapter)
+    im_end = judge.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert judge.checkpoint.config.pad_token_id == im_end
+    assert list(judge.encoded("one", "two")) == judge.tokenizer("two")["input_ids"]
 
 
 def test_the_adapters_chat_template_comes_before_the_bases(adapter):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import math
 import shutil
@@ -376,9 +377,9 @@ def changed(folder, target, alter):
 
 
 HEADS = {
-    "qwen2-prm": ("one file", "score.2.weight"),
+    "qwen2-prm": ("one_file", "score.2.weight"),
     "skywork-prm": ("", "v_head.summary.weight"),
-    "rlhflow-prm": ("one file", "lm_head.weight"),
+    "rlhflow-prm": ("one_file", "lm_head.weight"),
 }
 
 
@@ -406,6 +407,13 @@ def test_heads_that_are_none_are_refused_by_name(built, layout, tmp_path, monkey
     assert key.rpartition(".")[0].split(".")[0] in said
     assert "shape" in said
 
+    def no_number(weights):
+        weights[key] = torch.full_like(weights[key], float("nan"))
+
+    said = refused(3, no_number)
+    assert key in said
+    assert "not finite" in said
+
     def doubled(weights):
         weights["second_head.weight"] = torch.zeros(1, weights[key].shape[-1])
 
@@ -414,5 +422,37 @@ def test_heads_that_are_none_are_refused_by_name(built, layout, tmp_path, monkey
 
 def test_a_tokenizer_without_what_ends_a_step_is_refused(built):
     given = {"pretrained": str(built("rlhflow-prm")), "layout": "math-shepherd", "device": "cpu"}
-    with pytest.raises(CheckpointError, match="makes 4 tokens of 'ки'.*layout is another one"):
+    with pytest.raises(CheckpointError, match=r"no token of its own for .*layout is another"):
         make_judge("process", given)
+
+
+def test_a_text_in_parts_has_the_ids_of_sentencepiece(built, tmp_path):
+    import sentencepiece
+
+    folder = tmp_path / "math-shepherd"
+    shutil.copytree(built("math-shepherd"), folder)
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "LlamaTokenizer"}')
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["Step 1: What is 7 times 8? + - ки"] * 50),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=320,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / "tokenizer.model").write_bytes(model.getvalue())
+    theirs = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    judge = make_judge("process", {"pretrained": str(folder), "device": "cpu"})
+    for prompt, steps in (
+        ("What is 7?", ["Step 1: 7 times 8 is 56.", "Step 2:  The\n\nanswer"]),
+        ("ки\n", ["ки", "x </s> y"]),
+    ):
+        text = f"{prompt} " + "\n".join(f"{step} ки" for step in steps)
+        tokens = judge.encoded(prompt, steps)
+        assert list(tokens) == [theirs.bos_id(), *theirs.encode(text)]
+        assert [list(tokens)[at] for at in tokens.reads] == theirs.encode("ки") * 2

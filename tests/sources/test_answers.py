@@ -50,3 +50,21 @@ def test_an_answer_to_nothing_has_no_prompt(tmp_path):
         write_jsonl(tmp_path / "a.jsonl", [{"prompt": None, "completion": "a"}])
     )
     assert answer.prompt is None
+
+
+def test_an_answer_may_be_a_list_of_steps(tmp_path):
+    rows = [
+        {"prompt": "q", "completion": ["One.", "Two."]},
+        {"instruction": "q", "output": ["One."]},
+        {"prompt": "q", "completion": "One."},
+    ]
+    answers = read_answers(write_jsonl(tmp_path / "answers.jsonl", rows))
+    assert [answer.asked for answer in answers] == [("One.", "Two."), ("One.",), "One."]
+    assert [answer.text for answer in answers] == ["One.\n\nTwo.", "One.", "One."]
+
+
+@pytest.mark.parametrize("steps", [[], ["One.", 2], [["One."]]])
+def test_a_list_that_is_neither_steps_nor_messages_is_refused(tmp_path, steps):
+    path = write_jsonl(tmp_path / "answers.jsonl", [{"prompt": "q", "completion": steps}])
+    with pytest.raises(DataError, match=r"answers.jsonl, line 1: .*completion"):
+        read_answers(path)

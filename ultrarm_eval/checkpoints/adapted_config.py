@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -14,15 +13,15 @@ from ultrarm_eval.checkpoints.class_names import CLASS_ENDING, class_names
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.errors import CheckpointError
 
-logger = logging.getLogger(__name__)
-
 # The last layer of a classifier's head, whatever the family calls it.
 _CLASSIFIERS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
 _EMBEDDINGS = re.compile(r"(^|\.)(embed_tokens|wte|word_embeddings|embed_in)$")
 _LANGUAGE_HEAD = "lm_head"
 
 
-def adapted_values(adapter: Adapter, base: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def adapted_values(
+    adapter: Adapter, base: str, values: Mapping[str, Any], fetch: Fetch
+) -> dict[str, Any]:
     """What config.json says of the model that the adapter was trained as.
 
     A base is a language model as a rule, and the adapter has made a classifier of it: config.json
@@ -32,6 +31,7 @@ def adapted_values(adapter: Adapter, base: str, values: Mapping[str, Any]) -> di
         adapter: The adapter.
         base: The base, for messages.
         values: What the base's config.json says.
+        fetch: How to get the base's files.
 
     Raises:
         CheckpointError: The adapter was trained in a class that the base does not name, or the
@@ -56,14 +56,8 @@ def adapted_values(adapter: Adapter, base: str, values: Mapping[str, Any]) -> di
     tokens = _rows_of_embedding(adapter)
     if tokens is not None:
         _set_vocabulary(found, tokens)
-    pad = pad_token_id(adapter.fetch)
-    if pad is not None and pad != values.get("pad_token_id"):
-        logger.info(
-            "%s: the padding token is its tokenizer's (id %d); the base's config.json says %s.",
-            adapter.name,
-            pad,
-            values.get("pad_token_id"),
-        )
+    pad = pad_token_id(adapter.fetch, fetch)
+    if pad is not None:
         found["pad_token_id"] = pad
     if unties_head(adapter, values):
         found["tie_word_embeddings"] = False
@@ -92,14 +86,15 @@ def unties_head(adapter: Adapter, values: Mapping[str, Any]) -> bool:
     return not any(str(one).endswith(CLASS_ENDING) for one in classes) and _is_tied(values)
 
 
-def pad_token_id(fetch: Fetch) -> int | None:
+def pad_token_id(fetch: Fetch, fetch_of_base: Fetch) -> int | None:
     """The id of the padding token that a tokenizer's files name; None if they name none.
 
     TRL's RewardTrainer writes it there and into the model's configuration, which PEFT does not
     save: the reward is read at the last token that is no padding.
 
     Args:
-        fetch: How to get the files.
+        fetch: How to get the adapter's files.
+        fetch_of_base: How to get the base's, whose vocabulary it may share.
     """
     path = fetch("tokenizer_config.json")
     if path is None:
@@ -113,7 +108,7 @@ def pad_token_id(fetch: Fetch) -> int | None:
     for index, one in added.items() if isinstance(added, dict) else ():
         if isinstance(one, dict) and one.get("content") == token and str(index).isdecimal():
             return int(index)
-    vocabulary = fetch("tokenizer.json")
+    vocabulary = fetch("tokenizer.json") or fetch_of_base("tokenizer.json")
     return None if vocabulary is None else _id_in(read_json(vocabulary), token)
 
 

@@ -23,6 +23,8 @@ from ultrarm_eval.errors import CheckpointError
 #: In PEFT's own order.
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
+# Files that were found to hold numbers: they are looked at several times before loading.
+_CHECKED: set[tuple[Path, int, int]] = set()
 _PREFIX = "base_model.model."
 # Dumps of a model's own state name the adapter within its weights: `lora_A.default.weight`.
 _NAMED = r"(?:\.default)?"
@@ -130,6 +132,10 @@ class AdapterWeights:
         """
         if not self.stored:
             raise CheckpointError(f"{self._name}: {self.path.name} has no weights.")
+        stat = self.path.stat()
+        checked = (self.path, stat.st_size, stat.st_mtime_ns)
+        if checked in _CHECKED:
+            return
         for key, weight in self.stored.items():
             if not weight.is_floating:
                 raise CheckpointError(
@@ -147,6 +153,7 @@ class AdapterWeights:
                     f"{self._name}: its weight {key!r} holds numbers that are not finite (NaN or "
                     "infinite): the training went wrong, or the file is damaged."
                 )
+        _CHECKED.add(checked)
 
     def read(self, key: str) -> torch.Tensor:
         """A tensor as it is stored.

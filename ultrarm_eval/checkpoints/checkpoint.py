@@ -21,6 +21,7 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.head_numbers import require_finite_head
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
+from ultrarm_eval.checkpoints.stored_quantization import method_of, refuse_quantized_head
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import refuse_unread, without_language_heads
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed, renamed_keys
@@ -247,9 +248,18 @@ def open_checkpoint(
     """
     survey = Survey(name, revision, peft, peft_revision)
     try:
+        method = method_of(survey.values)
+        if method is not None:
+            refuse_quantized_head(survey.name, survey.values, survey.keys)
         survey = survey.with_files(architecture.further_files)
         config = described(survey, architecture)
         weight_map = architecture.weight_map(config, survey)
+        if method is not None and weight_map is not None:
+            raise CheckpointError(
+                f"{survey.name}: its weights are stored quantised ({method}), and such weights are "
+                f"read under their own names alone, which those of {architecture.known_as} have "
+                "not here. Give the checkpoint that it was quantised from."
+            )
         network = built(config, survey, architecture)
     except OtherKindError:
         # An adapter within its model can look like another kind: the survey of its weights says so.

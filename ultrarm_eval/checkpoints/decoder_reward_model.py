@@ -86,6 +86,8 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     backbone_class: ClassVar[Any]
     head_name: ClassVar[str]
+    # Gemma 3's is another, or none, in some versions of transformers.
+    base_model_prefix = "model"
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)

@@ -11,6 +11,11 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel, Float32RMSNorm
 from ultrarm_eval.checkpoints.foreign_errors import brief
 from ultrarm_eval.checkpoints.quantization import quantization_config, require_quantized
+from ultrarm_eval.checkpoints.stored_quantization import (
+    are_numbers,
+    require_heads_as_stored,
+    with_heads_kept,
+)
 from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.errors import CheckpointError, DeviceError, UltrarmEvalError
@@ -113,7 +118,6 @@ def load_own_forward(
         device,
         parallelize=parallelize,
         options=_options(attention, quantization, heads),
-        config=checkpoint.config,
         trust_remote_code=False,
         output_loading_info=True,
     )
@@ -157,13 +161,19 @@ def _loaded(
     """What `from_pretrained` of a class gives."""
     checkpoint.require_sound_weights()
     where: tuple[Any, ...] = (checkpoint.name,)
+    # As it was read: config.json may say less, or what transformers refuses.
+    further["config"] = checkpoint.config
+    network: Any = checkpoint.network
+    if checkpoint.is_quantized:
+        heads = [name for name, _ in network.named_children() if name != network.base_model_prefix]
+        further["config"] = with_heads_kept(checkpoint.config, heads)
     if checkpoint.weight_map is None:
         further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
     else:
         where = (None,)
-        further |= {"config": checkpoint.config, "state_dict": checkpoint.reader().state(dtype)}
+        further["state_dict"] = checkpoint.reader().state(dtype)
     try:
-        return model_class.from_pretrained(
+        loaded = model_class.from_pretrained(
             *where,
             device_map="auto" if parallelize else {"": device},
             dtype=dtype,
@@ -188,6 +198,16 @@ def _loaded(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
             f"or does not fit the config ({brief(error)})."
         ) from error
+    if checkpoint.is_quantized:
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        if not parallelize and are_numbers(model):
+            # What was quantised is in a dtype of its own, once it is numbers again. Buffers stay:
+            # rotary frequencies are float32 in every model.
+            for weight in model.parameters():
+                weight.data = weight.data.to(dtype)
+        keys = checkpoint.weights.keys
+        require_heads_as_stored(checkpoint.name, model, network, checkpoint.reader(), keys)
+    return loaded
 
 
 def _heads(auto_class: Any, config: Any) -> list[str]:

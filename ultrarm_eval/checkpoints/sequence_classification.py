@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
 from ultrarm_eval.checkpoints.architecture import CLASS_ENDING, Architecture, class_names
+from ultrarm_eval.checkpoints.classifier_families import (
+    HEADS,
+    IMAGE_PARTS,
+    NOT_READ,
+    TEXT_BODIES,
+)
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
 from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
 from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+logger = logging.getLogger(__name__)
 
 #: The head's name in the families of `DECODER_FAMILIES`, and in most others.
 HEAD = "score"
+_BODY = "model."
+_SPARSE = "block_sparse"
+_ONE_LABEL = "single_label_classification"
 
 
 class SequenceClassification(Architecture):
-    """A sequence classification model of a family that transformers knows, with one label."""
+    """A sequence classification model of a family that transformers knows, with one label.
+
+    Of a model of texts and images the part that reads texts is taken, under the configuration of
+    that part; what reads images is not loaded.
+    """
 
     known_as = "a sequence classification model of transformers"
     reading = (
@@ -31,12 +48,16 @@ class SequenceClassification(Architecture):
         """See `Architecture.recognises`."""
         if survey.classes:
             return any(one.endswith(CLASS_ENDING) for one in survey.classes)
-        return f"{HEAD}.weight" in survey.keys and labels(survey.values) == 1
+        if f"{HEAD}.weight" not in survey.keys:
+            return False
+        named = labels(survey.values)
+        return (_rows_of_head(survey)[1] if named is None else named) == 1
 
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""
         name, values = survey.name, survey.values
         from transformers import CONFIG_MAPPING
+        from transformers import __version__ as version
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
         )
@@ -44,9 +65,9 @@ class SequenceClassification(Architecture):
         model_type = values.get("model_type")
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
             raise OtherKindError(
-                f"{name}: its config.json describes a {model_type!r} model, and transformers has "
-                "no sequence classification model of that family; code that comes with a "
-                "checkpoint is never executed."
+                f"{name}: its config.json describes a {model_type!r} model, and transformers "
+                f"({version}) has no sequence classification model of that family; code that comes "
+                "with a checkpoint is never executed."
             )
         classes = values.get("architectures") or []
         if classes and not any(str(one).endswith(CLASS_ENDING) for one in classes):
@@ -60,26 +81,34 @@ class SequenceClassification(Architecture):
             own_classes=class_names(CLASSES[model_type]),
             auto_class="AutoModelForSequenceClassification",
         )
-        config = CONFIG_MAPPING[model_type].from_dict(dict(values))
+        if model_type in NOT_READ:
+            raise CheckpointError(
+                f"{name}: a {model_type} model cannot score texts here: {NOT_READ[model_type]}."
+            )
+        stated = _with_labels(survey)
+        config = CONFIG_MAPPING[model_type].from_dict(stated)
         if getattr(config, "is_encoder_decoder", False):
             raise CheckpointError(
                 f"{name}: this is an encoder-decoder model ({model_type}); this judge takes "
                 "decoders and encoders."
             )
-        if config.get_text_config() is not config:
+        if getattr(config, "attention_type", None) == _SPARSE:
             raise CheckpointError(
-                f"{name}: this is a model of texts and other things ({model_type}); this judge "
-                "takes models of texts alone."
+                f"{name}: config.json says attention_type {_SPARSE!r}, which transformers gives up "
+                "for all texts once it sees a short one, so that rewards depend on the texts "
+                "before. Write 'original_full' there, in a copy of the checkpoint."
             )
         if config.num_labels != 1:
             raise CheckpointError(
-                f"{name}: it has {config.num_labels} labels; a reward is the logit of a model with "
-                "one label (num_labels 1 in its config.json)."
+                f"{name}: it has {config.num_labels} labels{_by_head(survey)}; a reward is the "
+                "logit of a model with one label (num_labels 1 in its config.json)."
             )
-        return config
+        text = config.get_text_config()
+        return config if text is config else _of_texts(name, config, text)
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
+        prefix = _text_prefix(survey)
         lacking = sorted(_head_weights(network) - survey.keys)
         if lacking and survey.adapter is not None:
             raise OtherKindError(
@@ -91,15 +120,126 @@ class SequenceClassification(Architecture):
             raise OtherKindError(
                 f"{survey.name}: the weights lack {lacking[-1]!r}, so its rewards would be random."
             )
+        if prefix is not None:
+            _require_body(survey, network, prefix)
 
     def network(self, config: Any, survey: Survey) -> nn.Module:
         """See `Architecture.network`."""
-        if config.model_type in DECODER_FAMILIES:
-            return decoder_class(config.model_type, HEAD)(config)
+        parts = IMAGE_PARTS.get(survey.model_type)
+        if config.model_type in DECODER_FAMILIES or parts is not None:
+            network = decoder_class(config.model_type, HEAD)(config)
+            if parts is not None:
+                network._keys_to_ignore_on_load_unexpected = [rf"^{one}\." for one in parts]
+            return network
         from transformers import AutoModelForSequenceClassification
 
         model: nn.Module = AutoModelForSequenceClassification.from_config(config)
         return model
+
+    def weight_map(self, config: Any, survey: Survey) -> WeightMap | None:
+        """See `Architecture.weight_map`."""
+        prefix = _text_prefix(survey)
+        if prefix is None:
+            return None
+        parts = tuple(f"{one}." for one in IMAGE_PARTS[survey.model_type])
+        unread = sum(key.startswith(parts) for key in survey.keys)
+        logger.info(
+            "%s reads images as well: the %d weights of that part are not loaded, and texts are "
+            "scored by the rest.",
+            survey.name,
+            unread,
+        )
+        body = {
+            _BODY + key.removeprefix(prefix): WeightSource.of(key)
+            for key in survey.keys
+            if key.startswith(prefix)
+        }
+        return {**body, f"{HEAD}.weight": WeightSource.of(f"{HEAD}.weight")}
+
+
+def _with_labels(survey: Survey) -> dict[str, Any]:
+    """What config.json says, with the number of labels that the head has where it names none.
+
+    transformers takes two for none, and refuses a loss for one label that no reward depends on.
+    """
+    stated = dict(survey.values)
+    if labels(stated) is None:
+        for field in ("id2label", "label2id", "num_labels"):
+            stated.pop(field, None)
+        rows = _rows_of_head(survey)[1]
+        # Where there is no head, it is said of the weights.
+        stated["num_labels"] = 1 if rows is None else rows
+    if labels(stated) == 1 and stated.get("problem_type") == _ONE_LABEL:
+        del stated["problem_type"]
+    return stated
+
+
+def _rows_of_head(survey: Survey) -> tuple[str | None, int | None]:
+    """The name of the head's last weight, and its rows: the labels."""
+    key = next((head for head in HEADS if head in survey.keys), None)
+    shape = None if key is None else survey.shape(key)
+    return (None, None) if not shape else (key, shape[0])
+
+
+def _by_head(survey: Survey) -> str:
+    if labels(survey.values) is not None:
+        return ""
+    key, rows = _rows_of_head(survey)
+    return f" (config.json names none; its head {key!r} has {rows} rows)"
+
+
+def _of_texts(name: str, config: Any, text: Any) -> Any:
+    """The configuration of the part that reads texts, in a model of texts and images."""
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    if config.model_type not in IMAGE_PARTS or text.model_type not in MODEL_MAPPING_NAMES:
+        known = ", ".join(sorted(IMAGE_PARTS))
+        raise CheckpointError(
+            f"{name}: this is a model of texts and other things ({config.model_type}); of such "
+            f"models this judge takes {known}, of which it reads the part for texts."
+        )
+    if getattr(config, "quantization_config", None) is not None:
+        raise CheckpointError(
+            f"{name}: this is a quantised model of texts and other things ({config.model_type}), "
+            "and its quantisation names parts of the whole, of which texts are scored by one. Give "
+            "the checkpoint that it was quantised from."
+        )
+    if getattr(text, "dtype", None) is None:
+        text.dtype = config.dtype
+    text.num_labels = config.num_labels
+    top, own = getattr(config, "pad_token_id", None), text.pad_token_id
+    if top is not None and top != own:
+        logger.info(
+            "%s: config.json names the padding token %s for the whole model and %s for texts: "
+            "transformers reads a text up to the last token that is not the latter, and so it is "
+            "read here.",
+            name,
+            top,
+            own,
+        )
+    return text
+
+
+def _text_prefix(survey: Survey) -> str | None:
+    """How the names of the weights begin that read texts, beside others that read images."""
+    if survey.model_type not in IMAGE_PARTS:
+        return None
+    found = (one for one in TEXT_BODIES if any(key.startswith(one) for key in survey.keys))
+    return next(found, TEXT_BODIES[0])
+
+
+def _require_body(survey: Survey, network: nn.Module, prefix: str) -> None:
+    needed = {
+        key: prefix + key.removeprefix(_BODY)
+        for key, _ in network.named_parameters()
+        if key.startswith(_BODY)
+    }
+    lacking = sorted(set(needed.values()) - survey.keys)
+    if lacking:
+        raise CheckpointError(
+            f"{survey.name}: weights are missing and would be random: {len(lacking)}, among them "
+            f"{lacking[0]!r}."
+        )
 
 
 def _head_weights(model: Any) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -18,6 +19,7 @@ from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.adapters import Adapter, find_adapter, refuse_adapter_weights
 from ultrarm_eval.checkpoints.fields import require_config_values
 from ultrarm_eval.checkpoints.files import Fetch, fetcher, read_json
+from ultrarm_eval.checkpoints.gguf import refuse_gguf_alone, refuse_gguf_file
 from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
 from ultrarm_eval.checkpoints.weights import (
     PICKLE_FILE,
@@ -62,6 +64,7 @@ class Survey:
             CheckpointError: Not found, not reachable, an adapter that cannot be read, or a
                 config.json with a value that its field cannot have.
         """
+        refuse_gguf_file(name)
         self.adapter: Adapter | None = find_adapter(name, revision, peft, peft_revision)
         if self.adapter is not None and self.adapter.is_alone:
             name, revision = self.adapter.base()
@@ -81,7 +84,7 @@ class Survey:
         self._base_values = self.values
         if self.adapter is not None:
             require_trained_class(self.adapter, self.name, self.values)
-            self.values = adapted_values(self.adapter, self.name, self.values)
+            self.values = adapted_values(self.adapter, self.name, self.values, self.fetch)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,6 +95,13 @@ class Survey:
     def model_type(self) -> str:
         """The family that config.json names; empty if it names none."""
         return str(self.values.get("model_type") or "")
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """The ends of its name and of the one in its config.json, in small letters."""
+        names = (self.name, str(self.values.get("_name_or_path") or ""))
+        first, second = (re.split(r"[\\/]", name.lower().rstrip("\\/"))[-1] for name in names)
+        return first, second
 
     @cached_property
     def weights(self) -> WeightFiles:
@@ -195,6 +205,7 @@ def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
     """
     path = fetch("config.json")
     if path is None:
+        refuse_gguf_alone(name)
         raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
     values = read_json(path)
     require_config_values(name, values)

@@ -9,14 +9,15 @@ of sentencepiece itself.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ultrarm_eval.checkpoints import internlm2_tokenizer
-from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.own_code import is_own_tokenizer, refuse_own_tokenizer
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
 #: Files that transformers makes a tokenizer of; one of them has to be there.
@@ -54,6 +55,35 @@ class LoadedTokenizer:
         return configured if isinstance(configured, int) else None
 
 
+class TokenizerOwner(Protocol):
+    """What has a tokenizer: a checkpoint, also before its weights are looked into."""
+
+    @property
+    def name(self) -> str:
+        """The folder or hub id."""
+        ...
+
+    @property
+    def revision(self) -> str | None:
+        """The hub revision."""
+        ...
+
+    @property
+    def fetch(self) -> Fetch:
+        """How to get its files by name."""
+        ...
+
+    @property
+    def config(self) -> Any:
+        """Its configuration."""
+        ...
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that is merged into it, if there is one."""
+        ...
+
+
 @dataclass(frozen=True)
 class _Source:
     """Where a tokenizer's files are.
@@ -73,7 +103,7 @@ class _Source:
     options: dict[str, Any]
 
 
-def _sources(checkpoint: Checkpoint) -> list[_Source]:
+def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
     # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
@@ -83,13 +113,50 @@ def _sources(checkpoint: Checkpoint) -> list[_Source]:
             place.revision,
             place.fetch,
             [file for file in VOCABULARY_FILES if place.fetch(file) is not None],
-            {} if place is checkpoint else {"config": checkpoint.config},
+            _config_as_read(checkpoint) if place is checkpoint else {"config": checkpoint.config},
         )
         for place in places
     ]
 
 
-def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
+def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
+    """The configuration, where transformers would refuse what config.json says."""
+    path = checkpoint.fetch("config.json")
+    stated = None if path is None else read_json(path).get("problem_type")
+    is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
+    return {} if is_as_stated else {"config": checkpoint.config}
+
+
+@dataclass(frozen=True)
+class _Surveyed:
+    """A checkpoint that is not opened yet; see `TokenizerOwner`."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    config: Any
+    adapter: Adapter | None
+
+
+def tokenizer_of(survey: Survey) -> LoadedTokenizer:
+    """The tokenizer of a checkpoint that is not opened yet.
+
+    Args:
+        survey: Its small files.
+
+    Raises:
+        CheckpointError: There is no usable tokenizer.
+    """
+    from transformers import CONFIG_MAPPING
+
+    with as_checkpoint_error(f"{survey.name}: its config.json cannot be read"):
+        config = CONFIG_MAPPING[survey.model_type].from_dict(dict(survey.values))
+    return load_tokenizer(
+        _Surveyed(survey.name, survey.revision, survey.fetch, config, survey.adapter)
+    )
+
+
+def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
     An adapter's own comes before its base's; the chat template, too.
@@ -111,7 +178,7 @@ def load_tokenizer(checkpoint: Checkpoint) -> LoadedTokenizer:
 
 
 def _take_chat_template(
-    checkpoint: Checkpoint, tokenizer: Any, sources: list[_Source], usable: list[_Source]
+    checkpoint: TokenizerOwner, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:
     """Gives a tokenizer the adapter's chat template; the base's where the adapter has none."""
     own = _chat_template(sources[0])
@@ -126,10 +193,12 @@ def _chat_template(source: _Source) -> str | None:
     if path is not None:
         with as_checkpoint_error(f"{path}: this cannot be read"):
             return path.read_text(encoding="utf-8")
-    return None
+    described = source.fetch("tokenizer_config.json")
+    stated = None if described is None else read_json(described).get("chat_template")
+    return stated if isinstance(stated, str) else None
 
 
-def _loaded(checkpoint: Checkpoint, source: _Source) -> LoadedTokenizer:
+def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
     import transformers
 
     present = source.present

@@ -48,6 +48,10 @@ _EARLIER_HEADS = {
 # Of these, those with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
+#: What heads of rewards are called, where they begin.
+_HEAD = re.compile(
+    r"^(score|classifier|(v|value|reward|regression|score)_head|regression_layer|gating)\."
+)
 #: Reward models that no judge here reads, by the class that their config.json names.
 _NOT_READ: dict[str, str] = {}
 #: The same by the beginning of a weight's name.
@@ -132,11 +136,17 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     if not unread:
         return
     kind = what_is_not_read({}, unread)
-    hint = (
-        "Does its config.json belong to these weights?"
-        if kind is None
-        else f"This looks like {kind}. No judge here reads it yet."
-    )
+    own = _heads_of(network)
+    second = next((key for key in unread if _HEAD.match(key)), None)
+    if second is not None and own:
+        hint = (
+            f"{second!r} looks like a second head beside {own[0]!r}, and nothing says which of "
+            "them gives the reward. If it plays no part in it, leave it out of a copy."
+        )
+    elif kind is not None:
+        hint = f"This looks like {kind}. No judge here reads it yet."
+    else:
+        hint = "Does its config.json belong to these weights?"
     raise CheckpointError(
         f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
         f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
@@ -146,6 +156,12 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
 def plays_no_part(key: str) -> bool:
     """Whether a weight of this name plays no part in the rewards of any model."""
     return _NO_PART.search(key) is not None
+
+
+def _heads_of(network: nn.Module) -> list[str]:
+    """The names of a network's weights behind its body."""
+    body = f"{getattr(network, 'base_model_prefix', '')}."
+    return [name for name, _ in network.named_parameters() if not name.startswith(body)]
 
 
 def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:

@@ -17,13 +17,14 @@ from torch import nn
 from ultrarm_eval.checkpoints.fields import read_index
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.checkpoints.gguf import refuse_gguf_alone
 from ultrarm_eval.errors import CheckpointError
 
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 #: Parts the name of a further file from the name of a weight in it.
 IN_FILE = ":"
-# safetensors' names of floating-point dtypes begin with these.
-_FLOATING = ("F", "BF")
+# safetensors' names of the floating-point dtypes that are numbers without a scale beside them.
+_FLOATING = ("F16", "BF16", "F32", "F64")
 _BLOCK = 1 << 22
 
 
@@ -109,6 +110,7 @@ def survey_weights(name: str, fetch: Fetch, *, is_folder: bool = False) -> Weigh
             if is_folder:
                 _require_files(name, files, fetch)
             return WeightFiles(files, frozenset(shard_of), safetensors, size, None)
+    refuse_gguf_alone(name)
     raise CheckpointError(
         f"{name}: there are no weights; looked for {SAFETENSORS_FILE} and {PICKLE_FILE}, each also "
         "in shards with an index."
@@ -184,7 +186,7 @@ def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, Sto
         return {
             key: StoredWeight(
                 str(tensor.dtype).removeprefix("torch."),
-                tensor.is_floating_point(),
+                tensor.is_floating_point() and tensor.element_size() > 1,
                 tuple(tensor.shape),
             )
             for key, tensor in load_pickle(path).items()
@@ -205,7 +207,7 @@ def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, Sto
 
 def is_floating(dtype: str) -> bool:
     """Whether safetensors' name of a dtype is that of real floating-point numbers."""
-    return dtype.startswith(_FLOATING)
+    return dtype in _FLOATING
 
 
 def load_pickle(path: Path) -> dict[str, torch.Tensor]:

@@ -30,7 +30,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "Gives every answer of a file its reward and shows the mean over prompts; with "
         "--reference also how often an answer beats the reference of its prompt, ties one "
         "half, as it is and with the length controlled for. Rows have 'instruction' and "
-        "'output' (AlpacaEval's outputs), or 'prompt' and 'completion'."
+        "'output' (AlpacaEval's outputs), or 'prompt' and 'completion'; an answer may be a list of "
+        "its steps, for judge=process."
     )
     command.add_argument("answers", metavar="ANSWERS", help="JSON, JSONL or Parquet file")
     add_judge_options(command, SCORING)
@@ -92,7 +93,7 @@ def judge_answers(
     inputs = [answers, *([reference] if reference else [])]
     rows = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
-        scoring.check(AskedText(one.prompt, one.text, one.where) for one in given)
+        scoring.check(AskedText(one.prompt, one.asked, one.where) for one in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
             rows += part
@@ -122,7 +123,7 @@ def _judged(
         for answer, text in part:
             if text is not None and (answer.key, text) not in of_references:
                 compared.setdefault((answer.key, text), answer)
-        texts = [AskedText(answer.prompt, answer.text, answer.where) for answer, _ in part]
+        texts = [AskedText(answer.prompt, answer.asked, answer.where) for answer, _ in part]
         texts += [
             AskedText(answer.prompt, text, f"{answer.where}, its reference")
             for (_, text), answer in compared.items()

@@ -41,10 +41,10 @@ def _run(options: argparse.Namespace) -> int:
     computed = plan.computed_tokens
     rate = _products_per_second(judge)
     seconds = 2 * judge.layer_parameters() * computed / rate
-    texts = sum(len(batch.texts) for batch in plan.batches)
     lines = {
         "texts": f"{len(requests.completions):,}",
-        "distinct texts": f"{texts:,} ({truncated:,} cut to {judge.max_length} tokens)",
+        "distinct texts": f"{plan.texts:,} ({truncated:,} cut to {judge.max_length} tokens)",
+        **_named(judge),
         "tokens of the distinct texts": f"{plan.text_tokens:,}",
         "with shared prefixes once": f"{plan.distinct_tokens:,}",
         "computed, padding included": f"{computed:,} ({computed / plan.distinct_tokens:.3f} x)",
@@ -55,6 +55,12 @@ def _run(options: argparse.Namespace) -> int:
     }
     sys.stdout.write(aligned(list(lines.items()), texts=(0, 1)) + "\n")
     return 0
+
+
+def _named(judge: CheckpointJudge) -> dict[str, str]:
+    """The length that the checkpoint names, if it names one."""
+    said = judge.recommended_length
+    return {} if said is None else {"length by the checkpoint": str(said)}
 
 
 def _products_per_second(judge: CheckpointJudge) -> float:

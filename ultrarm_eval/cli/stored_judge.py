@@ -30,12 +30,12 @@ class AskedText(NamedTuple):
 
     Attributes:
         prompt: What it answers.
-        completion: The answer.
+        completion: The answer; a tuple of its steps for judges that score these.
         where: Where it is from, for messages.
     """
 
     prompt: Prompt
-    completion: str
+    completion: str | tuple[str, ...]
     where: object
 
 
@@ -157,7 +157,7 @@ class StoredJudge:
         return judgements
 
 
-def _columns(texts: Sequence[AskedText]) -> tuple[list[Prompt], list[str]]:
+def _columns(texts: Sequence[AskedText]) -> tuple[list[Prompt], list[Any]]:
     return [text.prompt for text in texts], [text.completion for text in texts]
 
 

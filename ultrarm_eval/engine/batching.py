@@ -83,6 +83,9 @@ def why_alone(config: Any) -> str | None:
         kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
         if kind in _ROPES_OF_THE_BATCH:
             return f"the model's rotary embedding ({kind}) depends on the longest text of a batch"
-    if getattr(config, "is_causal", True) is False:
+    if (
+        getattr(config, "is_causal", True) is False
+        or getattr(config, "use_bidirectional_attention", None) is True
+    ):
         return "the model's attention is bidirectional and sees padding"
     return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ class ClassifierRunner(PaddedRunner):
         """
         self.model = model
         self._has_token_types = has_token_types
+        # FNet has no attention, and in some versions no mask.
+        self._has_mask = "attention_mask" in inspect.signature(model.forward).parameters
         # A batch may set the model's padding token for as long as it is computed.
         self._running = threading.Lock()
 
@@ -39,7 +42,9 @@ class ClassifierRunner(PaddedRunner):
         """
         with self._running, torch.inference_mode(), self._padding(texts) as padding_id:
             ids, mask = padded_right(texts, padding_id, self.model.device)
-            inputs = {"input_ids": ids, "attention_mask": mask}
+            inputs = {"input_ids": ids}
+            if self._has_mask:
+                inputs["attention_mask"] = mask
             if self._has_token_types:
                 inputs["token_type_ids"] = _token_types([text.start or 0 for text in texts], mask)
             logits = self.model(**inputs).logits

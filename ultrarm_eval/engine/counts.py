@@ -50,13 +50,14 @@ _WARNINGS = {
 class TextCounts:
     """Counts of a judge's texts, from its first score on."""
 
-    def __init__(self, max_length: int) -> None:
+    def __init__(self, max_length: int, advice: str = "") -> None:
         """Starts at nothing.
 
         Args:
             max_length: The most tokens of a text, for the warning.
+            advice: What is said besides where texts are cut.
         """
-        self._max_length = max_length
+        self._max_length, self._advice = max_length, advice
         self._counts = {"texts": 0, "distinct_texts": 0, "truncated": 0, "spelled_special": 0}
         self._counts["computed_tokens"] = 0
         #: Seconds that the model took for them, without loading it.
@@ -83,10 +84,11 @@ class TextCounts:
             self._warned_of_truncation = True
             logger.warning(
                 "%d of %d texts are longer than max_length=%d tokens and are cut on the left "
-                "(BOS kept); the counts stand in the results.",
+                "(BOS kept); the counts stand in the results.%s",
                 self._counts["truncated"],
                 self._counts["distinct_texts"],
                 self._max_length,
+                f" {self._advice}" if self._advice else "",
             )
         for remark, said in _WARNINGS.items():
             if self._remarks[remark] and remark not in self._warned_of:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -104,7 +104,11 @@ class LocalEngine:
         Args:
             texts: Texts of at least one token, no two the same.
         """
-        return self._plan(texts if self._compose is None else Reads(texts).ends)
+        if self._compose is None:
+            return self._plan(texts)
+        # What is computed are the beginnings of texts that end where these are read.
+        of_ends = self._plan(Reads(texts).ends)
+        return replace(of_ends, texts=len(texts), text_tokens=sum(map(len, texts)))
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""

@@ -43,11 +43,13 @@ class Plan:
         text_tokens: Tokens of all texts.
         distinct_tokens: The same with every common prefix that is shared counted once: the least
             that has to be computed.
+        texts: How many texts there are.
     """
 
     batches: tuple[Batch, ...]
     text_tokens: int
     distinct_tokens: int
+    texts: int
 
     @property
     def computed_tokens(self) -> int:
@@ -82,7 +84,7 @@ def make_plan(
             Batch(tuple(group), (), len(group) * max(lengths[i] for i in group))
             for group in pad(lengths, max_tokens=max_tokens, max_texts=max_texts)
         )
-        return Plan(batches, text_tokens, text_tokens)
+        return Plan(batches, text_tokens, text_tokens, len(texts))
     # Nothing is shared where more tokens than any text has would have to be.
     longest = max((len(ids) for ids in texts), default=0)
     forest = prefix_forest(texts, least_shared=LEAST_SHARED if batching == SHARED else longest + 1)
@@ -91,6 +93,7 @@ def make_plan(
         tuple(_row([pieces[i] for i in group]) for group in pack(pieces, max_tokens, max_texts)),
         text_tokens,
         sum(segment.length for tree in forest for segment in tree),
+        len(texts),
     )
 
 
@@ -107,6 +110,7 @@ def joined(plans: Sequence[Plan]) -> Plan:
         tuple(batches),
         sum(plan.text_tokens for plan in plans),
         sum(plan.distinct_tokens for plan in plans),
+        sum(plan.texts for plan in plans),
     )
 
 

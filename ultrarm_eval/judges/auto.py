@@ -6,6 +6,7 @@ A refusal names a judge only where that judge takes the checkpoint, so that no a
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 _HEADS = ("regression_head.weight", "score.weight", "classifier.weight", "lm_head.weight")
 _LANGUAGE_MODEL, _CLASSIFIER = "likelihood", "sequence-classification"
-_NAMED_HEAD = "value-head"
+_NAMED_HEAD, _TOKEN = "value-head", "token-logit"
+_REWARD_MODEL = re.compile(r"reward|(^|[-_.])rm([-_.]|$)")
 
 
 def auto_judge(
@@ -74,6 +76,8 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
     """
     if settings.get("head"):
         return _NAMED_HEAD
+    if settings.get("token") is not None:
+        return _TOKEN
     return recognise(pretrained, revision, **adapter_in(settings))
 
 
@@ -237,7 +241,7 @@ def advice(survey: Survey) -> str:
     Args:
         survey: Its small files.
     """
-    name, values, keys = survey.name, survey.values, survey.keys
+    values, keys = survey.values, survey.keys
     unread = why_unread(survey)
     if unread is not None:
         return f"This is {unread}. No judge here reads it."
@@ -263,17 +267,17 @@ def advice(survey: Survey) -> str:
         heads = [head for head in _HEADS if head in keys]
         holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
         return f"It {holds}, and no judge here takes it."
-    if _is_called(name, values, "prm"):
+    if any("prm" in one for one in survey.called):
         return (
             "By its weights this is a language model, and its name says that it is a process "
             "reward model. Where it has one of the layouts that are read here, name it: "
             f"judge=process with layout={'|'.join(LAYOUTS)}."
         )
-    if _is_called(name, values, "reward"):
+    if any(map(_REWARD_MODEL.search, survey.called)):
         return (
-            "By its weights this is a language model, and its name says that it is a reward model: "
-            "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
-            "its likelihoods would say nothing."
+            "By its weights this is a language model, and its name says that it is a reward model, "
+            "so its likelihoods would say nothing. Where a token's logit is the reward, name "
+            "judge=token-logit (with token=ID or TEXT); where it writes a score, judge=critique."
         )
     return (
         "By its weights this is a language model, not a reward model, which judge=auto does not "
@@ -310,9 +314,3 @@ def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
     except CheckpointError as error:
         return str(error)
     return None
-
-
-def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:
-    """Whether a checkpoint's name, or the one in its config.json, has a word."""
-    called = (name, values.get("_name_or_path") or "")
-    return any(word in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

@@ -53,9 +53,10 @@ class Judge(Protocol):
     """Scores completions; a higher reward is better.
 
     A judge may give `Judgement`s in the place of numbers; one that may leave a completion without
-    a reward has an attribute `may_abstain`, true. Beside its settings it may say which of them its
-    rewards depend on and which describe how they are computed, by methods `identifies()` and
-    `describes()` that return mappings; without them the parameters of its factory identify it.
+    a reward has an attribute `may_abstain`, true; one that is given steps, a sequence of texts, for
+    a completion has `takes_steps`, true. Beside its settings it may say which of them its rewards
+    depend on and which describe how they are computed, by methods `identifies()` and `describes()`
+    that return mappings; without them the parameters of its factory identify it.
     """
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:

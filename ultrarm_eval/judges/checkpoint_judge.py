@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.fingerprint import Fingerprint
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.recommended_length import recommended_length
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.engine.local_engine import LocalEngine
@@ -35,6 +37,8 @@ from ultrarm_eval.settings import (
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.system_turns import KEEP, checked_system
 from ultrarm_eval.text_format.template import Template
+
+logger = logging.getLogger(__name__)
 
 _DEFAULT_MAX_LENGTH = 2048
 
@@ -60,6 +64,7 @@ class CheckpointJudge(TextJudge):
         network: The network in this process.
         device: The device really used.
         dtype: The dtype of the model's body.
+        recommended_length: How long a text the checkpoint names itself; None if it says nothing.
     """
 
     name: ClassVar[str]
@@ -97,6 +102,7 @@ class CheckpointJudge(TextJudge):
             peft=given.peft,
             peft_revision=given.peft_revision,
         )
+        _say_adapter(self.checkpoint)
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
         self._computing = computing = Computing.of(
@@ -121,8 +127,24 @@ class CheckpointJudge(TextJudge):
         self._local_engine = LocalEngine(
             self.network.loaded, self.network.limits, batching, head.capabilities(), head.compose
         )
-        super().__init__(encoder, self._local_engine, head, loaded.tokenizer, self.opened_store)
+        self.recommended_length = recommended_length(self.checkpoint, loaded.tokenizer)
+        advice = self._advice_on(encoder.max_length)
+        super().__init__(
+            encoder, self._local_engine, head, loaded.tokenizer, self.opened_store, advice
+        )
         self._fingerprint = Fingerprint(self.checkpoint, self._identity(), self.others)
+
+    def _advice_on(self, max_length: int) -> str:
+        """What is said where texts are cut although the checkpoint names more tokens."""
+        said = self.recommended_length
+        if said is None or said.tokens <= max_length:
+            return ""
+        decides = (
+            f"max_length={said.tokens} reads them so"
+            if self._parity is None
+            else f"parity={self.given.parity} cuts where the official run does"
+        )
+        return f"The checkpoint names {said}: {decides}."
 
     @abstractmethod
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
@@ -208,7 +230,7 @@ class CheckpointJudge(TextJudge):
 
     def settings(self) -> dict[str, Any]:
         """The settings the rewards depend on, and what happened to the texts."""
-        given, checkpoint = self.given, self.checkpoint
+        given, checkpoint, said = self.given, self.checkpoint, self.recommended_length
         return {
             "pretrained": given.pretrained,
             **self._origins(),
@@ -220,6 +242,7 @@ class CheckpointJudge(TextJudge):
             "torch_compile": given.torch_compile,
             "quantization": given.quantization,
             "max_length": self.max_length,
+            **({} if said is None else {"recommended_max_length": said.to_json()}),
             "truncation": "left",
             "special_tokens": self._encoder.special_tokens,
             **self._system(),
@@ -330,6 +353,18 @@ class CheckpointJudge(TextJudge):
         """What is done with system turns, where it is not what always was."""
         system = self._encoder.system
         return {} if system == KEEP else {"system": system}
+
+
+def _say_adapter(checkpoint: Checkpoint) -> None:
+    if checkpoint.adapter is None or checkpoint.adapted is None:
+        return
+    logger.info(
+        "The adapter %s is merged into %s: %d weights. The padding token has the id %s.",
+        checkpoint.adapter.name,
+        checkpoint.name,
+        len(checkpoint.adapted.changed),
+        getattr(checkpoint.config, "pad_token_id", None),
+    )
 
 
 def _checked_store(path: str | None) -> Path | None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ultrarm_eval.errors import (
+    DataError,
     RewardError,
     ScoringError,
     UltrarmEvalError,
@@ -195,23 +196,31 @@ def _answered(judge: Judge, what: str, call: Callable[[], Any]) -> Any:
         raise ScoringError(f"{described(judge)}: {what} failed: {first_line(error)}") from error
 
 
-def check_texts(judge: Judge, texts: Iterable[tuple[Prompt, str, object]]) -> None:
+def check_texts(judge: Judge, texts: Iterable[tuple[Prompt, Any, object]]) -> None:
     """Has a judge look at all texts before the first is scored, if it can.
 
     Args:
         judge: Any judge; those with a method `check` can.
-        texts: Prompt and completion of each text, and where it is from.
+        texts: Prompt and completion of each text, and where it is from. A completion that is no
+            text is a tuple of steps, for judges whose attribute `takes_steps` is true.
 
     Raises:
+        DataError: A completion is a tuple of steps, and the judge scores texts.
         UnwritableTextError: The judge's template refuses a prompt; it says where that stands.
         UltrarmEvalError: A prompt or a completion is none.
     """
     check = getattr(judge, "check", None)
-    if not callable(check):
-        return
+    takes_steps = getattr(judge, "takes_steps", False)
     for prompt, completion, where in texts:
-        with texts_from([where]):
-            check([prompt], [completion])
+        if not (takes_steps or isinstance(completion, str)):
+            raise DataError(
+                f"{where}: the answer is a list of {len(completion)} steps, and "
+                f"{described(judge)} scores texts. judge=process scores steps; for another judge "
+                "write the answer as one text."
+            )
+        if callable(check):
+            with texts_from([where]):
+                check([prompt], [completion])
 
 
 @contextmanager

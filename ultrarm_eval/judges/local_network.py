@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
 from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
 from ultrarm_eval.checkpoints.device import check_memory, resolve_device
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
-from ultrarm_eval.engine.kernels.choice import Place, checked_attention
+from ultrarm_eval.checkpoints.stored_quantization import require_usable
+from ultrarm_eval.engine.kernels.choice import EAGER, FLASH, SDPA, Place, checked_attention
 from ultrarm_eval.engine.local_engine import BatchLimits
 from ultrarm_eval.engine.plan import PADDED
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.settings import AUTO, CheckpointSettings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -69,13 +74,17 @@ class Computing:
             )
         own = checkpoints[0]
         device, dtype = resolve_device(given.device), DTYPES.get(given.dtype, own.stored_dtype)
+        for checkpoint in checkpoints:
+            if checkpoint.is_quantized:
+                _require_usable(checkpoint, given, device, dtype, is_run=checks_memory)
         computing = cls(
             device,
             dtype,
             parallelize=given.parallelize,
             compiled=given.torch_compile,
-            attention=checked_attention(
-                given.attn_implementation, Place(own.config, device, dtype)
+            attention=_capping(
+                checked_attention(given.attn_implementation, Place(own.config, device, dtype)),
+                own.config,
             ),
             quantization=checked_quantization(given.quantization, device, dtype),
         )
@@ -96,6 +105,55 @@ class Computing:
         layers = checkpoint.layer_parameters()
         embedded = checkpoint.parameter_count() - layers
         return layers * BYTES_PER_WEIGHT + embedded * self.dtype.itemsize
+
+
+def _require_usable(
+    checkpoint: Checkpoint,
+    given: CheckpointSettings,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    is_run: bool,
+) -> None:
+    """Refuses weights that are stored quantised, where they cannot be used here."""
+    if given.quantization is not None:
+        raise ConfigurationError(
+            f"quantization={given.quantization}: the weights of {checkpoint.name} are stored "
+            "quantised already. Leave it out."
+        )
+    if getattr(checkpoint.config, "quantization_config", {}).get("load_in_8bit"):
+        logger.warning(
+            "%s: LLM.int8, in which its weights are stored, takes columns of a batch out by all of "
+            "its texts, so that rewards move with the texts beside them. max_batch_size=1 computes "
+            "each alone.",
+            checkpoint.name,
+        )
+    if is_run and require_usable(checkpoint.name, checkpoint.config, device, dtype):
+        logger.info(
+            "%s: its weights are stored in 8 bits, which %s does not multiply: they become "
+            "bfloat16 when they are loaded.",
+            checkpoint.name,
+            device,
+        )
+
+
+def _capping(attention: str, config: Any) -> str:
+    """The attention, if it caps scores as the model's does; transformers' SDPA leaves that out.
+
+    Raises:
+        ConfigurationError: It was asked for by name.
+    """
+    cap = getattr(config, "attn_logit_softcapping", None)
+    if cap is None or attention not in (AUTO, SDPA):
+        return attention
+    said = f"this {config.model_type} model caps attention scores at {cap}, which sdpa leaves out"
+    if attention == SDPA:
+        raise ConfigurationError(
+            f"attn_implementation={SDPA}: {said}, so that rewards would be others. Use {EAGER}, or "
+            f"{FLASH} on a GPU."
+        )
+    logger.info("attn_implementation=%s: %s.", EAGER, said)
+    return EAGER
 
 
 class LocalNetwork:

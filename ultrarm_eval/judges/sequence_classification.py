@@ -12,7 +12,8 @@ import logging
 from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES
+from ultrarm_eval.checkpoints.classifier_families import SEES_PADDING
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
 from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching
@@ -58,19 +59,61 @@ class SequenceClassificationJudge(CheckpointJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
         """See `CheckpointJudge.make_head`."""
-        family = self.checkpoint.config.model_type
-        if family in DECODER_FAMILIES:
-            return DecoderLogit(self.checkpoint)
-        return Logit(self.checkpoint, loaded.tokenizer)
+        tokenizer = loaded.tokenizer
+        is_encoder = closing_id(tokenizer.backend_tokenizer) is not None
+        is_ours = isinstance(self.checkpoint.network, DecoderRewardModel)
+        unread = None
+        if is_ours or not is_encoder:
+            unread = self._unread_id(loaded)
+        if is_ours:
+            return DecoderLogit(self.checkpoint, unread)
+        return Logit(self.checkpoint, tokenizer, unread, is_encoder=is_encoder)
+
+    def _unread_id(self, loaded: LoadedTokenizer) -> int | None:
+        """The token that a decoder is not read at: its configuration's padding token.
+
+        Where that is EOS as well, transformers' own class reads before the EOS that closes a text.
+        It is trained by the same class, so that is where its head has learnt to be read.
+        """
+        checkpoint, tokenizer = self.checkpoint, loaded.tokenizer
+        unread = checkpoint.config.pad_token_id
+        if self.given.parity is not None:
+            # As the official run sets it (run_rm.py), where tokenizer or configuration have none.
+            padding, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
+            unread = eos if padding is None else padding if unread is None else unread
+        if unread is None or unread < 0:
+            logger.info(
+                "%s names no padding token: the reward is read at a text's last token, whatever "
+                "that is.",
+                checkpoint.name,
+            )
+            return None
+        if unread in _eos_ids(checkpoint.config, tokenizer):
+            logger.info(
+                "The padding token of %s is an EOS as well (id %d): as in transformers' own class, "
+                "the reward is read before such tokens at the end of a text.",
+                checkpoint.name,
+                unread,
+            )
+        return int(unread)
 
 
 class DecoderLogit(DecoderHead):
-    """The logit of a decoder that is run over rows without padding."""
+    """The logit of a decoder of ours, over rows without padding where its family is."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        """Takes the checkpoint; its family is one of `DECODER_FAMILIES`."""
-        unread = checkpoint.config.pad_token_id
-        super().__init__(checkpoint, closes_texts=True, unread_id=unread)
+    def __init__(self, checkpoint: Checkpoint, unread_id: int | None) -> None:
+        """Takes the checkpoint; its network is a `DecoderRewardModel`.
+
+        Args:
+            checkpoint: The checkpoint.
+            unread_id: The token that is not read at the end of a text; None if all are.
+        """
+        super().__init__(checkpoint, closes_texts=True, unread_id=unread_id)
+        self._unread_id = unread_id
+
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`."""
+        return _identity(self.checkpoint, self._unread_id)
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
@@ -80,12 +123,25 @@ class DecoderLogit(DecoderHead):
 class Logit(RewardHead):
     """The logit of a model of any other family, run padded through its own forward pass."""
 
-    def __init__(self, checkpoint: Checkpoint, tokenizer: Any) -> None:
-        """Takes the checkpoint and its tokenizer, which closes texts if it is an encoder's."""
+    def __init__(
+        self, checkpoint: Checkpoint, tokenizer: Any, unread_id: int | None, *, is_encoder: bool
+    ) -> None:
+        """Takes the checkpoint.
+
+        Args:
+            checkpoint: The checkpoint.
+            tokenizer: Its tokenizer.
+            unread_id: The token that a decoder is not read at; None if there is none.
+            is_encoder: Whether the tokenizer closes texts, as an encoder's does.
+        """
         super().__init__(checkpoint)
-        self._tokenizer = tokenizer
-        self._is_encoder = closing_id(tokenizer.backend_tokenizer) is not None
+        self._tokenizer, self._unread_id = tokenizer, unread_id
+        self._is_encoder = is_encoder
         self._has_token_types = False
+
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`."""
+        return _identity(self.checkpoint, self._unread_id)
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
@@ -116,11 +172,16 @@ class Logit(RewardHead):
                 f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a {family} "
                 "model. Leave it out."
             )
-        if requested not in (AUTO, PADDED) or computing.attention not in (AUTO, *PADDED_KERNELS):
+        if requested not in (AUTO, PADDED):
             raise ConfigurationError(
-                f"batching={requested}, attn_implementation={computing.attention}: a {family} "
-                f"model is run padded, through its own forward pass. Use batching={PADDED} and "
-                f"attn_implementation {AUTO} or one of {', '.join(PADDED_KERNELS)}."
+                f"batching={requested} is not exact for {self.checkpoint.name}: a {family} model "
+                f"is run padded, through its own forward pass. Leave it out, or use "
+                f"batching={PADDED}."
+            )
+        if computing.attention not in (AUTO, *PADDED_KERNELS):
+            raise ConfigurationError(
+                f"attn_implementation={computing.attention}: a {family} model is run padded, "
+                f"through its own forward pass. Use {AUTO} or one of {', '.join(PADDED_KERNELS)}."
             )
         logger.info(
             "Texts are padded and not packed: rows without padding are exact for %s models, and "
@@ -128,6 +189,10 @@ class Logit(RewardHead):
             ", ".join(DECODER_FAMILIES),
             family,
         )
+        seen = SEES_PADDING.get(family)
+        if seen is not None:
+            logger.warning("Texts are computed one at a time and not batched: %s.", seen)
+            return PADDED, False
         # An encoder is bidirectional, and a mask keeps it from padding.
         return PADDED, self._is_encoder or resolve_batching(PADDED, self.checkpoint.config)[1]
 
@@ -136,7 +201,22 @@ class Logit(RewardHead):
         from transformers import AutoModelForSequenceClassification
 
         model = own_forward(AutoModelForSequenceClassification, self.checkpoint, computing)
+        if self._unread_id is not None:
+            model.config.pad_token_id = self._unread_id
         return ClassifierRunner(model, has_token_types=self._has_token_types)
+
+
+def _identity(checkpoint: Checkpoint, unread_id: int | None) -> dict[str, Any]:
+    """The token that is not read, where it is not the configuration's: that is in the digest."""
+    configured = checkpoint.config.pad_token_id
+    return {} if unread_id in (None, configured) else {"unread_id": unread_id}
+
+
+def _eos_ids(config: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end texts, by the configuration and the tokenizer."""
+    named = getattr(config, "eos_token_id", None)
+    several = named if isinstance(named, list) else [named]
+    return {one for one in (*several, tokenizer.eos_token_id) if one is not None}
 
 
 def _template(name: str, tokenizer: Any) -> Template:

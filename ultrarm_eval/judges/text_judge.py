@@ -14,6 +14,7 @@ from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_rewards import TokenRewards, prefixes, read_positions
 from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
 from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.judges.loading import no_token_rewards
 from ultrarm_eval.judges.reward_head import RewardHead
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
@@ -31,6 +32,7 @@ class TextJudge:
         head: RewardHead,
         tokenizer: Any,
         store: Callable[[], ScoreStore | None],
+        advice: str = "",
     ) -> None:
         """Puts the parts together.
 
@@ -40,10 +42,11 @@ class TextJudge:
             head: How the value is read.
             tokenizer: Names the tokens.
             store: Opens the score store the first time, if there is one.
+            advice: What is said besides where texts are cut.
         """
         self._encoder, self._engine, self._head = encoder, engine, head
         self._tokenizer, self._opened_store = tokenizer, store
-        self._counts = TextCounts(encoder.max_length)
+        self._counts = TextCounts(encoder.max_length, advice)
 
     @property
     def tokenizer(self) -> Any:
@@ -142,9 +145,13 @@ class TextJudge:
             completion: The completion.
 
         Raises:
+            ConfigurationError: The reward is not read at the last token of a text alone.
             UltrarmEvalError: The text cannot be encoded, or does not fit into memory, or a reward
                 is not finite.
         """
+        why = self._why_no_token_rewards()
+        if why is not None:
+            raise no_token_rewards(str(getattr(self, "name", type(self).__name__)), why)
         encoded, completion_start = self._encoder.place(prompt, completion)
         rewards = self._after_tokens(encoded.tokens)
         for number, reward in enumerate(rewards, start=1):
@@ -161,6 +168,14 @@ class TextJudge:
     def token_texts(self) -> TokenTexts:
         """Makes readable texts of token ids."""
         return TokenTexts(self._tokenizer.backend_tokenizer)
+
+    def _why_no_token_rewards(self) -> str | None:
+        """Why a text has no reward after each of its tokens; None if it has."""
+        if self._head.compose is not None:
+            return "its reward is made of what it reads at several tokens"
+        if self._encoder.final_id is not None:
+            return "its reward is read at a token that is put behind the whole text"
+        return None
 
     def _after_tokens(self, text: Tokens) -> Sequence[float | None]:
         """The reward after each token."""

@@ -19,6 +19,7 @@ _ALLOWED = "A row has " + ", or ".join(f"{prompt!r} and {answer!r}" for prompt, 
 # Where one field of a form is there, its partner is the one that is missing.
 _PARTNERS = {name: other for form in FORMS for name, other in (form, form[::-1])}
 _SHOWN_CHARACTERS = 60
+_BETWEEN_STEPS = "\n\n"
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,20 @@ class Answer:
         text: The answer.
         where: The row it stands in.
         row: The row's further fields.
+        steps: The steps of the answer, where the row has a list of them; the text is these with
+            blank lines between.
     """
 
     prompt: Prompt
     text: str
     where: Location
     row: Row
+    steps: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str | tuple[str, ...]:
+        """What a judge is given: the steps, where there are some."""
+        return self.steps or self.text
 
     @property
     def key(self) -> str:
@@ -56,7 +65,8 @@ def read_answers(path: Path) -> list[Answer]:
     Args:
         path: A JSON, JSON Lines or Parquet file in AlpacaEval's form of outputs, rows with
             `instruction` and `output`, or with `prompt` and `completion`. Further fields are
-            ignored; in a row with all four, AlpacaEval's count.
+            ignored; in a row with all four, AlpacaEval's count. An answer may be a list of texts,
+            its steps, for judges that score these.
 
     Raises:
         DataError: The file cannot be read or is empty, or a field is missing or no text.
@@ -96,7 +106,17 @@ def _read(path: Path) -> Iterator[Answer]:
     rows = _open(path)
     for index, row in enumerate(rows):
         where = rows.where(index)
-        yield Answer(*read_answer(row, where), where, row)
+        field, steps = _steps(row)
+        joined = {**row, field: _BETWEEN_STEPS.join(steps)} if steps else row
+        yield Answer(*read_answer(joined, where), where, row, steps)
+
+
+def _steps(row: Row) -> tuple[str, tuple[str, ...]]:
+    """The field with a row's answer, and the steps that it lists; none for any other answer."""
+    form = next((form for form in FORMS if set(form) <= set(row)), FORMS[-1])
+    given = row.get(form[1])
+    is_list = isinstance(given, list) and all(isinstance(step, str) for step in given)
+    return form[1], tuple(map(well_formed, given)) if is_list and given else ()
 
 
 def _open(path: Path) -> Rows:

@@ -69,6 +69,7 @@ class TextEncoder:
         bos_id: The token that every text begins with; None if there is none.
         closing_id: The token that closes texts; None if there is none.
         unread_id: The token that is not read at the end of a text; None if all are.
+        final_id: The token that is put behind every text and read; None if there is none.
     """
 
     def __init__(
@@ -146,6 +147,7 @@ class TextEncoder:
         self.bos_id = self._tokens.bos_id
         self.closing_id = closing_id(backend) if closes_texts else None
         self.unread_id = unread_id
+        self.final_id = final_id
         self._final = [] if final_id is None else [final_id]
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
         if template.append_eos and self._eos is None:

@@ -11,13 +11,10 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.engine import Computed
 from ultrarm_eval.engine.reads import Outputs
-from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.judges.auto import survey_of
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
-from ultrarm_eval.judges.loading import no_token_rewards
 from ultrarm_eval.judges.reward_head import DecoderHead
-from ultrarm_eval.messages import Prompt
 from ultrarm_eval.reward_models.process.layouts import PROCESS_MODELS, AnyProcessModel, layout_of
 from ultrarm_eval.reward_models.process.process_model import ProcessModel
 from ultrarm_eval.settings import AUTO, ProcessSettings
@@ -51,6 +48,8 @@ class ProcessJudge(CheckpointJudge):
     given: ProcessSettings
     architecture = AnyProcessModel()
     default_template = CHAT_TEMPLATE
+    #: Whether a completion may be a sequence of steps.
+    takes_steps = True
 
     @classmethod
     def takes(cls) -> str:
@@ -80,16 +79,8 @@ class ProcessJudge(CheckpointJudge):
         """See `CheckpointJudge.make_head`."""
         return StepRewards(self.checkpoint, self.given)
 
-    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
-        """Refused: there is no reward but where a step ends.
-
-        Raises:
-            ConfigurationError: Always.
-        """
-        raise no_token_rewards(
-            self.name,
-            f"it has a reward where a step ends, and results hold these, under {STEP_REWARDS}",
-        )
+    def _why_no_token_rewards(self) -> str:
+        return f"it has a reward where a step ends, and results hold these, under {STEP_REWARDS}"
 
 
 class StepRewards(DecoderHead):

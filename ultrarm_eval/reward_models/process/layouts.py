@@ -8,6 +8,7 @@ from torch import nn
 
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.weight_map import WeightMap
 from ultrarm_eval.errors import OtherKindError
 from ultrarm_eval.reward_models.process.math_shepherd import MathShepherd
 from ultrarm_eval.reward_models.process.process_model import ProcessModel
@@ -47,6 +48,10 @@ class AnyProcessModel(Architecture):
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         layout_of(survey).require_weights(survey, network)
+
+    def weight_map(self, config: Any, survey: Survey) -> WeightMap:
+        """See `Architecture.weight_map`."""
+        return layout_of(survey).weight_map(config, survey)
 
     def network(self, config: Any, survey: Survey) -> nn.Module:
         """See `Architecture.network`."""

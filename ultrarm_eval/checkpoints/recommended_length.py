@@ -1,0 +1,85 @@
+"""How long a text a checkpoint names itself: what is said where texts are cut shorter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.files import read_json
+
+# A tokenizer without a limit of its own names one of 30 digits.
+_NO_LIMIT = 10**9
+# What transformers writes into a generation_config.json that nobody wrote.
+_NOBODYS = 20
+# What authors say of published models, by the end of their names: (tokens, source).
+_PUBLISHED: Mapping[re.Pattern[str], tuple[int, str]] = {
+    re.compile(r"Skywork-Reward-V2-.*"): (
+        16_384,
+        "its authors, github.com/allenai/reward-bench/issues/253",
+    ),
+    re.compile(r"Llama-3\.[13]-Nemotron-70B-Reward(-HF|-Principle)?"): (
+        4_096,
+        "its model card, docs.api.nvidia.com/nim/reference/nvidia-llama-3_1-nemotron-70b-reward",
+    ),
+    re.compile(r"ArmoRM-Llama3-8B-v0\.1"): (
+        4_096,
+        "the pipeline of its model card, huggingface.co/RLHFlow/ArmoRM-Llama3-8B-v0.1",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class RecommendedLength:
+    """The most tokens that a checkpoint names, and who says so.
+
+    Attributes:
+        tokens: Tokens of a text, special tokens included.
+        source: Where it stands.
+    """
+
+    tokens: int
+    source: str
+
+    def __str__(self) -> str:
+        return f"{self.tokens:,} tokens ({self.source})"
+
+    def to_json(self) -> dict[str, Any]:
+        """As results have it."""
+        return {"tokens": self.tokens, "source": self.source}
+
+
+def recommended_length(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLength | None:
+    """What a checkpoint says of the length of texts; None if it says nothing.
+
+    What its authors say of it comes first, then its tokenizer's `model_max_length`, then its
+    generation config's `max_length`; never more than its positions.
+
+    Args:
+        checkpoint: The checkpoint.
+        tokenizer: Its tokenizer.
+    """
+    found = _of_published(checkpoint.name) or _of_files(checkpoint, tokenizer)
+    positions = checkpoint.positions
+    if found is None or positions is None or found.tokens <= positions:
+        return found
+    return RecommendedLength(positions, "its positions; more is named than it has")
+
+
+def _of_published(name: str) -> RecommendedLength | None:
+    end = name.rstrip("/").rsplit("/", 1)[-1]
+    said = next((said for pattern, said in _PUBLISHED.items() if pattern.fullmatch(end)), None)
+    return None if said is None else RecommendedLength(*said)
+
+
+def _of_files(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLength | None:
+    named = getattr(tokenizer, "model_max_length", None)
+    if named is not None and 1 < named < _NO_LIMIT:
+        return RecommendedLength(int(named), "model_max_length of its tokenizer")
+    path = checkpoint.fetch("generation_config.json")
+    generated = None if path is None else read_json(path).get("max_length")
+    if isinstance(generated, int) and _NOBODYS < generated < _NO_LIMIT:
+        return RecommendedLength(generated, "max_length in its generation_config.json")
+    return None

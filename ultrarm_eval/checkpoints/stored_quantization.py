@@ -1,0 +1,199 @@
+"""Checkpoints whose weights are stored quantised: what they need, and that the head never is.
+
+transformers quantises every linear layer that the checkpoint's own list of exceptions leaves out.
+A list made for a language model (`lm_head`) does not name the head of a reward model, which then
+is rounded, or filled at random, without a word. So the head is named here, and looked at when the
+weights are loaded.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, DeviceError, first_line
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ultrarm_eval.checkpoints.weight_reader import WeightReader
+
+#: What names the layers that are left alone, by the method. GPTQ is not here: it quantises the
+#: layers of the body's blocks alone.
+_EXCEPTIONS = {
+    "bitsandbytes": "llm_int8_skip_modules",
+    "compressed-tensors": "ignore",
+    "hqq": "skip_modules",
+    **dict.fromkeys(
+        (
+            *("awq", "fp8", "fbgemm_fp8", "eetq", "quanto", "torchao", "bitnet", "mxfp4"),
+            *("higgs", "spqr", "vptq", "fp_quant"),
+        ),
+        "modules_to_not_convert",
+    ),
+}
+# What stands in the place of a quantised weight, or beside it.
+_QUANTIZED = re.compile(
+    r"\.(qweight|qzeros|scales|g_idx|SCB|weight_(packed|scale|scale_inv|shape|zero_point)"
+    r"|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..*))$"
+)
+_HEADS = re.compile(
+    r"^(score|classifier|regression_head|value_head|v_head|score_head|logits_proj)\."
+)
+_SMALLEST_FLOAT = 2
+
+
+def method_of(values: Mapping[str, Any]) -> str | None:
+    """How a config.json says that weights are stored; None where they are numbers.
+
+    Args:
+        values: What config.json says.
+    """
+    stated = values.get("quantization_config")
+    if not isinstance(stated, dict) or not stated:
+        return None
+    # Files of 2023 name no method: bitsandbytes was the only one.
+    return str(stated.get("quant_method") or "bitsandbytes")
+
+
+def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[str]) -> None:
+    """Refuses a head that is itself stored quantised.
+
+    Args:
+        name: The checkpoint, for messages.
+        values: What its config.json says.
+        keys: The names of its weights.
+
+    Raises:
+        CheckpointError: It is.
+    """
+    method = method_of(values)
+    found = sorted(key for key in keys if _HEADS.match(key) and _QUANTIZED.search(key))
+    if method is None or not found:
+        return
+    field = _EXCEPTIONS.get(method, "modules_to_not_convert")
+    listed = values["quantization_config"].get(field)
+    raise CheckpointError(
+        f"{name}: its head is stored quantised ({method}: {found[0]!r}; {field} is {listed!r}), so "
+        "that rewards are rounded. Quantise the model again with the head named in "
+        f"{field}, or give the checkpoint that it was quantised from."
+    )
+
+
+def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dtype) -> bool:
+    """Refuses quantised weights that cannot be used here, before they are loaded.
+
+    Args:
+        name: The checkpoint, for messages.
+        config: Its configuration.
+        device: Where it goes.
+        dtype: The dtype of what is not quantised.
+
+    Returns:
+        Whether the weights become plain numbers when they are loaded, as FP8 does where a device
+        does not multiply it.
+
+    Raises:
+        ConfigurationError: A package is missing, or too old.
+        DeviceError: The device does not know them.
+        CheckpointError: transformers does not know the method.
+    """
+    import transformers
+    from transformers.quantizers import AutoHfQuantizer
+
+    method = method_of({"quantization_config": _as_dict(config.quantization_config)})
+    what = f"{name}: its weights are stored quantised ({method})"
+    by = f"transformers {transformers.__version__} says: "
+    try:
+        stated = copy.deepcopy(_as_dict(config.quantization_config))
+        quantizer = AutoHfQuantizer.from_config(stated, pre_quantized=True)
+        quantizer.validate_environment(device_map={"": device}, dtype=dtype)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"{what}, and a package that reads them is missing. {by}{first_line(error)}"
+        ) from error
+    except RuntimeError as error:
+        raise DeviceError(
+            f"{what}, and cannot be used on {device}. {by}{first_line(error)}"
+        ) from error
+    except Exception as error:
+        # Each method's configuration class raises what it likes.
+        raise CheckpointError(f"{what}, and cannot be read. {by}{first_line(error)}") from error
+    return bool(getattr(quantizer.quantization_config, "dequantize", False))
+
+
+def with_heads_kept(config: Any, heads: Collection[str]) -> Any:
+    """A configuration whose quantisation leaves the layers behind the body alone, by their names.
+
+    Args:
+        config: The configuration of a quantised checkpoint.
+        heads: The names of those layers.
+    """
+    stated = _as_dict(config.quantization_config)
+    field = _EXCEPTIONS.get(str(method_of({"quantization_config": stated})))
+    if field is None:
+        return config
+    listed = list(stated.get(field) or ())
+    kept = copy.deepcopy(config)
+    kept.quantization_config = {
+        **stated,
+        field: [*listed, *(head for head in heads if head not in listed)],
+    }
+    return kept
+
+
+def require_heads_as_stored(
+    name: str, model: nn.Module, network: Any, reader: WeightReader, keys: Collection[str]
+) -> None:
+    """Sees to it that the weights behind the body are those that are stored.
+
+    Args:
+        name: The checkpoint, for messages.
+        model: The loaded model.
+        network: The network that its configuration describes.
+        reader: Reads what is stored.
+        keys: The names of what is stored.
+
+    Raises:
+        CheckpointError: One is not.
+    """
+    body = f"{network.base_model_prefix}."
+    loaded = dict(model.named_parameters())
+    for key, _ in network.named_parameters():
+        if key.startswith(body) or key not in keys:
+            continue
+        weight = loaded.get(key)
+        is_number = weight is not None and weight.dtype.is_floating_point
+        if weight is None or not is_number or weight.dtype.itemsize < _SMALLEST_FLOAT:
+            raise CheckpointError(
+                f"{name}: its head's weight {key!r} was quantised when it was loaded, so that "
+                "rewards would be rounded. Give the checkpoint that it was quantised from."
+            )
+        if weight.device.type != "meta":
+            stored = reader.read(key).to(weight.dtype)
+            if not torch.equal(weight.detach().cpu(), stored.reshape(weight.shape)):
+                raise CheckpointError(
+                    f"{name}: its head's weight {key!r} is not the one that is stored once it is "
+                    "loaded. Give the checkpoint that it was quantised from."
+                )
+
+
+def are_numbers(model: nn.Module) -> bool:
+    """Whether all weights of a loaded model are plain numbers, none of them quantised any more.
+
+    Args:
+        model: The model.
+    """
+    weights = [*model.parameters(), *model.buffers()]
+    layers = {type(one) for one in model.modules() if isinstance(one, torch.nn.Linear)}
+    return all(
+        not one.dtype.is_floating_point or one.dtype.itemsize >= _SMALLEST_FLOAT for one in weights
+    ) and all(layer.__module__.startswith(("torch.", "ultrarm_eval.")) for layer in layers)
+
+
+def _as_dict(stated: Any) -> dict[str, Any]:
+    return dict(stated) if isinstance(stated, dict) else dict(stated.to_dict())

@@ -31,6 +31,10 @@ class OtherKindError(CheckpointError):
     """A checkpoint is of another kind than the judge takes."""
 
 
+class OwnCodeError(CheckpointError):
+    """A checkpoint names code of its own, which is never executed, where it would compute."""
+
+
 class DeviceError(UltrarmEvalError):
     """The device asked for does not exist or cannot hold the weights."""
 

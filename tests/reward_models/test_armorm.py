@@ -1,10 +1,12 @@
 """ArmoRM: nineteen objectives, weighted by a gate on the prompt."""
 
+import json
+
 import pytest
 
 from tests.reward_models.as_published import AsPublished, HeadRefusals, judge_of, variants
 from tests.reward_models.published import armorm
-from ultrarm_eval.errors import CheckpointError, ScoringError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
 
 VARIANTS = {**variants(armorm), "sharded": {"shards": 2}}
 
@@ -47,3 +49,46 @@ def test_the_class_alone_with_another_gate_is_not_taken(tmp_path):
     write(path, weights)
     with pytest.raises(CheckpointError, match=r"weighs 7 objectives; ArmoRM has 19"):
         judge_of(folder)
+
+
+@pytest.mark.parametrize("layer", [1, 2, 3])
+def test_a_gate_without_one_of_its_biases_is_refused(tmp_path, layer):
+    from tests.reward_models.as_published import stored, write
+
+    folder = armorm.build(tmp_path / "checkpoint")
+    path, weights = stored(folder, f"gating.layers.{layer}.bias")
+    del weights[f"gating.layers.{layer}.bias"]
+    write(path, weights)
+    with pytest.raises(CheckpointError, match=rf"gating\.layers\.{layer}\.bias"):
+        judge_of(folder)
+
+
+def test_positions_that_depend_on_the_length_of_the_whole_text_are_refused(tmp_path):
+    folder = armorm.build(tmp_path / "checkpoint")
+    config = json.loads((folder / "config.json").read_text())
+    pairs = config["hidden_size"] // config["num_attention_heads"] // 2
+    config["rope_scaling"] = {
+        "rope_type": "longrope",
+        "short_factor": [1.0] * pairs,
+        "long_factor": [4.0] * pairs,
+        "factor": 8.0,
+        "original_max_position_embeddings": 48,
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigurationError, match=r"longrope.*over 48 tokens. Set max_length"):
+        judge_of(folder)
+    reward = judge_of(folder, max_length=48).score(["What is 7?"], ["Seven."])[0]
+    ids = armorm.text_ids(folder, "What is 7?", "Seven.")
+    assert len(ids) <= 48
+    assert reward == pytest.approx(armorm.reference(folder, ids).reward, abs=1e-4)
+
+
+def test_a_judge_of_another_kind_says_which_one_takes_it_and_not_only_what_to_take_out(tmp_path):
+    from tests.reward_models.published import grm
+
+    folder = grm.build(tmp_path / "grm")
+    with pytest.raises(CheckpointError, match="judge=grm takes this checkpoint"):
+        judge_of(folder, "ultrarm")
+    folder = armorm.build(tmp_path / "armorm")
+    with pytest.raises(CheckpointError, match="judge=armorm takes this checkpoint"):
+        judge_of(folder, head="regression_layer")

@@ -1,9 +1,12 @@
 """INF-ORM: two layers at the token before the first padding."""
 
+import json
+
 import pytest
 
 from tests.reward_models.as_published import AsPublished, HeadRefusals, judge_of, variants
 from tests.reward_models.published import inf_orm
+from ultrarm_eval.errors import ConfigurationError
 
 VARIANTS = variants(inf_orm)
 
@@ -33,3 +36,13 @@ def test_a_text_is_read_before_its_first_padding(tmp_path):
 def test_a_padding_that_a_text_spells_is_text(tmp_path):
     judge = judge_of(inf_orm.build(tmp_path / "checkpoint"))
     assert len(judge.encoded("a", "b [PAD] c")) > len(judge.encoded("a", "b  c"))
+
+
+def test_a_padding_that_the_template_writes_before_the_answer_is_refused(tmp_path):
+    folder = inf_orm.build(tmp_path / "checkpoint")
+    config = json.loads((folder / "config.json").read_text())
+    # All answers to a prompt would have one reward: that of the prompt's end.
+    config["pad_token_id"] = judge_of(folder).tokenizer.convert_tokens_to_ids("<|eot_id|>")
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ConfigurationError, match="would have one reward. Correct pad_token_id"):
+        judge_of(folder)

@@ -138,3 +138,16 @@ def test_code_of_that_name_that_comes_along_is_refused(tmp_path):
     changed(folder, auto_map={"AutoModel": "modeling_mine.RewardModel"})
     with pytest.raises(CheckpointError, match=r"modeling_mine\.RewardModel.*never executed"):
         judge_of(folder)
+
+
+@pytest.mark.parametrize("field", ["normalize_reward", "value_head_prefix"])
+def test_a_configuration_without_a_class_is_known_by_what_openrlhf_writes(tmp_path, field):
+    folder = openrlhf.build(tmp_path / "checkpoint")
+    others = {"normalize_reward", "value_head_prefix"} - {field}
+    changed(
+        folder, without=("architectures", *others), **{field: "score" if "head" in field else 0}
+    )
+    judge = judge_of(folder)
+    assert judge.name == "openrlhf"
+    expected = openrlhf.reference(folder, openrlhf.text_ids(folder, PROMPT, ANSWER)).reward
+    assert judge.score([PROMPT], [ANSWER]) == [equal(expected)]

@@ -456,3 +456,24 @@ def test_a_text_in_parts_has_the_ids_of_sentencepiece(built, tmp_path):
         tokens = judge.encoded(prompt, steps)
         assert list(tokens) == [theirs.bos_id(), *theirs.encode(text)]
         assert [list(tokens)[at] for at in tokens.reads] == theirs.encode("ки") * 2
+
+
+@pytest.mark.parametrize("aggregate", ["min", "product", "last", "mean"])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_step_without_a_finite_reward_is_no_reward(built, aggregate, place):
+    from ultrarm_eval.judges.base import Judgement
+
+    judge = load_judge(str(built("qwen2-prm")), judge="auto", device="cpu", aggregate=aggregate)
+    outputs = torch.tensor([[0.25], [0.5], [0.75]], dtype=torch.float64).numpy()
+    assert math.isfinite(judge._head.compose(outputs)[0])
+    outputs[place] = math.nan
+    # The least of [0.25, NaN] is 0.25 in Python, and the last one says nothing of those before.
+    assert math.isnan(Judgement(judge._head.compose(outputs)[0]).reward)
+
+
+def test_another_layout_than_the_checkpoints_is_refused_with_its_own(built):
+    with pytest.raises(CheckpointError, match=r"judge=process takes .* \(layout=math-shepherd\)"):
+        make_judge(
+            "process",
+            {"pretrained": str(built("math-shepherd")), "layout": "qwen2-prm", "device": "cpu"},
+        )

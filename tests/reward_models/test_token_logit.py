@@ -149,3 +149,15 @@ def test_what_writes_its_verdict_is_not_taken_for_a_logit(tmp_path):
     folder = token_logit.build(tmp_path / "Llama-3.3-Nemotron-Super-GenRM-Reward")
     with pytest.raises(CheckpointError, match="judge=critique"):
         judge_of(folder)
+
+
+def test_a_language_head_with_a_bias_is_refused(tmp_path):
+    import torch
+
+    from tests.reward_models.as_published import stored, write
+
+    folder = token_logit.build(tmp_path / NEMOTRON)
+    path, weights = stored(folder, "lm_head.weight")
+    write(path, {**weights, "lm_head.bias": torch.ones(len(weights["lm_head.weight"]))})
+    with pytest.raises(CheckpointError, match=r"has a bias, 'lm_head\.bias'"):
+        judge_of(folder)

@@ -39,6 +39,14 @@ class Architecture(ABC):
         """
         return False
 
+    def said_of(self, survey: Survey) -> str:
+        """The settings of the judge that say which of several kinds a checkpoint is, if there are.
+
+        Args:
+            survey: The small files of a checkpoint that it recognises.
+        """
+        return ""
+
     @abstractmethod
     def read_config(self, survey: Survey) -> Any:
         """The configuration of the network.

@@ -7,7 +7,7 @@ from typing import Any
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
-_HEAD, _EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
+_HEAD, _BIAS, _EMBEDDING = "lm_head.weight", "lm_head.bias", "model.embed_tokens.weight"
 
 
 def language_head(survey: Survey) -> str:
@@ -28,8 +28,14 @@ def require_language_head(survey: Survey, config: Any) -> None:
         config: The configuration of the body.
 
     Raises:
-        CheckpointError: It has another shape.
+        CheckpointError: It has another shape, or a bias.
     """
+    if _BIAS in survey.keys:
+        raise CheckpointError(
+            f"{survey.name}: its language head has a bias, {_BIAS!r}, and transformers' "
+            f"{config.model_type} has none: logits would be others without it. Does config.json "
+            "belong to these weights?"
+        )
     key = language_head(survey)
     shape, wanted = survey.shape(key), (config.vocab_size, config.hidden_size)
     if shape is not None and tuple(shape) != wanted:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ultrarm_eval.checkpoints.foreign_errors import quoted
-from ultrarm_eval.errors import CheckpointError, OtherKindError
+from ultrarm_eval.errors import CheckpointError, OtherKindError, OwnCodeError
 
 _CONFIG_CLASS, _BODY_CLASS, _TOKENIZER_CLASS = "AutoConfig", "AutoModel", "AutoTokenizer"
 #: Entries for language models, which a reward model keeps of the model its training began with.
@@ -58,7 +58,7 @@ def refuse_own_code(
             continue
         if is_known_code and code.rsplit(".", 1)[-1] in own_classes:
             continue
-        raise CheckpointError(
+        raise OwnCodeError(
             f"{name}: its config.json names code of its own, {code} (auto_map: {auto}), which is "
             f"never executed; the judge would run the weights through {_named(own_classes)}, and "
             "its rewards could be others. If that code computes the same, remove the entry "

@@ -14,6 +14,8 @@ logger = logging.getLogger(__name__)
 
 # transformers chooses their frequencies by the longest text of a batch.
 _ROPES_OF_THE_BATCH = frozenset({"dynamic", "longrope", "su"})
+# Dynamic ones scale beyond all positions that there are.
+_ROPES_OF_TWO_LENGTHS = frozenset({"longrope", "su"})
 
 
 def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tuple[str, bool]:
@@ -74,6 +76,25 @@ def _slides(config: Any) -> bool:
         return False
     kinds = getattr(config, "layer_types", None)
     return kinds is None or any(kind != "full_attention" for kind in kinds)
+
+
+def why_not_in_parts(config: Any, max_length: int) -> str | None:
+    """Why what is computed of a text's beginning is not that of the whole; None if it is."""
+    for field in ("rope_parameters", "rope_scaling"):
+        rope = getattr(config, field, None) or {}
+        kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
+        if kind not in _ROPES_OF_TWO_LENGTHS:
+            continue
+        length = (
+            rope.get("original_max_position_embeddings")
+            or getattr(config, "original_max_position_embeddings", None)
+            or config.max_position_embeddings
+        )
+        if length < max_length:
+            return (
+                f"the model's rotary embedding ({kind}) is another for texts over {length} tokens"
+            )
+    return None
 
 
 def why_alone(config: Any) -> str | None:

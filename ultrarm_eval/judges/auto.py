@@ -22,7 +22,13 @@ from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.checkpoints.unread_weights import what_is_not_read
 from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
-from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError, PluginError
+from ultrarm_eval.errors import (
+    CheckpointError,
+    ConfigurationError,
+    OtherKindError,
+    OwnCodeError,
+    PluginError,
+)
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge
 from ultrarm_eval.judges.loading import make_judge
@@ -211,6 +217,12 @@ def open_for(
         return open_checkpoint(name, revision, architecture or ULTRARM, **adapter)
     except OtherKindError as error:
         raise CheckpointError(f"{error} {advice(Survey(name, revision, **adapter))}") from error
+    except OwnCodeError as error:
+        survey = Survey(name, revision, **adapter)
+        # Of the kind that it is, the code can still be another's.
+        if (architecture or ULTRARM).recognises(survey) or not recognised(survey):
+            raise
+        raise CheckpointError(f"{error} {advice(survey)}") from error
 
 
 def takers(survey: Survey) -> list[str]:
@@ -257,7 +269,9 @@ def advice(survey: Survey) -> str:
         return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
     judges = judges or takers(survey)
     if judges and judges != [_LANGUAGE_MODEL]:
-        return f"judge={judges[0]} takes this checkpoint."
+        kind = architectures()[judges[0]]
+        said = kind.said_of(survey) if kind.recognises(survey) else ""
+        return f"judge={judges[0]} takes this checkpoint{f' ({said})' if said else ''}."
     if not judges and "lm_head.weight" in keys and not any(head in keys for head in _HEADS[:-1]):
         return (
             "By its weights this is a language model, and no judge here takes it as its "

@@ -19,7 +19,12 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
 from ultrarm_eval.checkpoints.model_loading import load_decoder, load_own_forward
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.engine.batching import resolve_batching, why_alone, why_no_rows
+from ultrarm_eval.engine.batching import (
+    resolve_batching,
+    why_alone,
+    why_no_rows,
+    why_not_in_parts,
+)
 from ultrarm_eval.engine.decoder_runner import DecoderRunner, compile_layers
 from ultrarm_eval.engine.engine import Capabilities, Computed
 from ultrarm_eval.engine.kernels.choice import PADDED_KERNELS
@@ -117,7 +122,13 @@ class RewardHead(ABC):
 
 
 class DecoderHead(RewardHead):
-    """A head behind a decoder, read at a text's last token."""
+    """A head behind a decoder, read at a text's last token.
+
+    Attributes:
+        reads_several: Whether it is read at other tokens as well.
+    """
+
+    reads_several = False
 
     def __init__(self, checkpoint: Checkpoint, **encoding: Any) -> None:
         """Takes the checkpoint.
@@ -146,6 +157,12 @@ class DecoderHead(RewardHead):
     def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
         """See `RewardHead.batching`."""
         config = self.checkpoint.config
+        in_parts = why_not_in_parts(config, max_length) if self.reads_several else None
+        if in_parts is not None:
+            raise ConfigurationError(
+                f"{self.checkpoint.name}: its reward is read at several tokens of a text, each in "
+                f"what ends there, and {in_parts}. Set max_length to that number or less."
+            )
         obstacle = why_no_rows(config, max_length)
         if not self._is_of_llamas_make:
             obstacle = (

@@ -76,9 +76,15 @@ class Beaver(HeadedDecoder):
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        values = survey.values
-        is_biased = values.get("bias") or values.get("score_bias")
-        parts = ["weight"]
+        values, parts = survey.values, ["weight"]
+        said = [values[name] for name in ("bias", "score_bias") if values.get(name) is not None]
+        is_biased = any(said)
+        if said and not is_biased and f"{_HEAD}.bias" in survey.keys:
+            raise CheckpointError(
+                f"{survey.name}: config.json says that the head has no bias, and the weights have "
+                f"{_HEAD}.bias: they do not belong together. Correct bias (or score_bias) in a "
+                "copy of it, or leave the weight out."
+            )
         if is_biased or f"{_HEAD}.bias" in survey.keys:
             parts.append("bias")
         found = {f"layer.{part}": WeightSource.of(f"{_HEAD}.{part}") for part in parts}

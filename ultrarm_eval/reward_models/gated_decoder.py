@@ -28,7 +28,9 @@ from ultrarm_eval.text_format.template import Template
 #: What the gate's layers are called in the files.
 GATE = "gating.layers."
 _OBJECTIVES = "regression_layer.weight"
-_TRANSFORM, _SCALE = "reward_transform_matrix", "gating.logit_scale"
+#: What objectives are multiplied by, in models that do so.
+TRANSFORM = "reward_transform_matrix"
+_SCALE = "gating.logit_scale"
 #: What chat templates write between the prompt and the completion, by the body's family; but for
 #: line breaks at its end, which tokenizers join with those that a completion begins with.
 _TURNS = {
@@ -110,7 +112,7 @@ class GatedDecoder(HeadedDecoder):
         gate = gate or {"gate.0.weight": WeightSource.of(f"{GATE}0.weight")}
         own = {"objectives.weight": _OBJECTIVES, "scale": _SCALE}
         if self.is_transformed(survey):
-            own["transform"] = _TRANSFORM
+            own["transform"] = TRANSFORM
         return {**{name: WeightSource.of(key) for name, key in own.items()}, **gate}
 
     def is_transformed(self, survey: Survey) -> bool:
@@ -152,9 +154,8 @@ class GatedDecoder(HeadedDecoder):
             shows_transformed=self.shows_transformed,
         )
 
-    @staticmethod
-    def _require_depth(gate: Shapes, config: Any) -> None:
-        """Refuses a gate that lacks a layer: the others may fit without it."""
+    def _require_depth(self, gate: Shapes, config: Any) -> None:
+        """Refuses a gate that lacks a layer or a bias: the others may fit without it."""
         wanted = getattr(config, "gating_n_hidden", _HIDDEN_LAYERS) + 1
         found = sum(len(shape) == 2 for shape in gate.values())
         if found != wanted:
@@ -162,6 +163,16 @@ class GatedDecoder(HeadedDecoder):
                 f"{GATE[:-1]} has {found} linear layers, and config.json (gating_n_hidden) "
                 f"describes {wanted}: a layer is missing, or they do not belong together."
             )
+        linear = sorted(int(key.split(".")[0]) for key, shape in gate.items() if len(shape) == 2)
+        norms = {int(key.split(".")[0]) for key in gate if key.endswith(".running_mean")}
+        for place, behind in zip(linear, [*linear[1:], linear[-1] + 1], strict=True):
+            is_normed = any(place < norm < behind for norm in norms)
+            if f"{place}.bias" not in gate and not is_normed:
+                raise CheckpointError(
+                    f"{GATE}{place}.weight has neither a bias ({GATE}{place}.bias) nor a batch "
+                    f"norm behind it; in the gate of {self.known_as} each layer has one of them, "
+                    "so a weight is missing."
+                )
 
     def quantiles(self, config: Any) -> int:
         """How many numbers an objective is the mean of."""
@@ -170,6 +181,8 @@ class GatedDecoder(HeadedDecoder):
 
 class GatedReward(WeightedReward):
     """Objectives at the last token, weighted by the gate where the prompt ends."""
+
+    reads_several = True
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""

@@ -77,7 +77,8 @@ class LDL(HeadedDecoder):
 
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; a body alone is none."""
-        is_body = super().recognises(survey) and survey.model_type in self.families
+        is_named = not survey.classes or super().recognises(survey)
+        is_body = is_named and survey.model_type in self.families
         return is_body and all(survey.fetch(file) is not None for file in self.further_files)
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:

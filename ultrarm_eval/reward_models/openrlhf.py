@@ -33,6 +33,8 @@ from ultrarm_eval.text_format.template import Template
 
 # Their names for the head, the newest first.
 _HEADS = ("score", "value_head")
+# What it writes to config.json, and nobody else.
+_OWN_FIELDS = ("value_head_prefix", "normalize_reward")
 
 
 class NormalizedHead(Linear32):
@@ -74,6 +76,11 @@ class OpenRLHF(HeadedDecoder):
         self._normalize = normalize
         if normalize:
             self.reading = f"{self.reading}, normalized by config.json's mean and std"
+
+    def recognises(self, survey: Survey) -> bool:
+        """See `Architecture.recognises`; where no class is named, by what OpenRLHF alone writes."""
+        is_said = not survey.classes and any(name in survey.values for name in _OWN_FIELDS)
+        return is_said or super().recognises(survey)
 
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""

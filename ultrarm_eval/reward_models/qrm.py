@@ -14,6 +14,7 @@ from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.reward_models.armorm import OBJECTIVES
 from ultrarm_eval.reward_models.gated_decoder import (
     GATE,
+    TRANSFORM,
     GatedDecoder,
     GatedObjectives,
     GatedReward,
@@ -51,8 +52,8 @@ class QRM(GatedDecoder):
         return any(key.startswith(GATE) and key.endswith(".running_mean") for key in survey.keys)
 
     def is_transformed(self, survey: Survey) -> bool:
-        """See `GatedDecoder.is_transformed`; models of five objectives have no matrix."""
-        return "reward_transform_matrix" in survey.keys
+        """See `GatedDecoder.is_transformed`; the Gemma model of five objectives has no matrix."""
+        return survey.model_type != "gemma2" or TRANSFORM in survey.keys
 
     def quantiles(self, config: Any) -> int:
         """See `GatedDecoder.quantiles`."""

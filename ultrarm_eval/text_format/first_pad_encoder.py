@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
 
@@ -25,9 +26,24 @@ class FirstPadEncoder(TextEncoder):
             template: How prompt and completion become one text.
             pad_id: The padding token; None if there is none.
             **options: As for `TextEncoder`.
+
+        Raises:
+            ConfigurationError: The template writes the padding token before the completion.
         """
         super().__init__(tokenizer, template, **options)
         self._pad_id = pad_id
+        if pad_id is not None:
+            self._require_completions_read(pad_id)
+
+    def _require_completions_read(self, pad_id: int) -> None:
+        first, second = self.encode(["question", "question"], ["yes", "no"])
+        if first.tokens == second.tokens:
+            raise ConfigurationError(
+                f"template={self.template.name} writes the token {pad_id} before the completion, "
+                "and config.json names it as the padding token, before the first of which this "
+                "model is read: all completions of a prompt would have one reward. Correct "
+                "pad_token_id in a copy of the checkpoint, or name another template."
+            )
 
     def _read_part(self, ids: list[int]) -> list[int]:
         ids = super()._read_part(ids)

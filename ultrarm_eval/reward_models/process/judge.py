@@ -86,6 +86,8 @@ class ProcessJudge(CheckpointJudge):
 class StepRewards(DecoderHead):
     """The rewards of steps, each read where the step ends."""
 
+    reads_several = True
+
     def __init__(self, checkpoint: Checkpoint, given: ProcessSettings) -> None:
         """Takes the checkpoint.
 
@@ -135,6 +137,9 @@ class StepRewards(DecoderHead):
     def compose(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
         """The reward of an answer of what is read where its steps end."""
         rewards: Sequence[float] = outputs[:, 0].tolist()
+        if not all(map(math.isfinite, rewards)):
+            # The least of numbers and of what is none is whichever comes first.
+            return math.nan, {STEP_REWARDS: rewards}
         return float(_AGGREGATES[self._aggregate](rewards)), {STEP_REWARDS: rewards}
 
     def judgement(self, tokens: Tokens, computed: Computed) -> Judgement:

@@ -41,6 +41,10 @@ class AnyProcessModel(Architecture):
         """See `Architecture.recognises`."""
         return recognised_layout(survey) is not None
 
+    def said_of(self, survey: Survey) -> str:
+        """See `Architecture.said_of`."""
+        return f"layout={layout_of(survey).layout}"
+
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""
         return layout_of(survey).read_config(survey)

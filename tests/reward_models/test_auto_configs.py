@@ -22,15 +22,10 @@ from ultrarm_eval.judges.auto import recognise
 JUDGES_TO_COME: set[str] = set()
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
-    "made-up/Skywork-Reward-Llama-3.1-8B-GGUF",
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",
     "made-up/dpo-lora",
     "made-up/Skywork-Reward-Llama-3.1-8B-GPTQ-all-linear",
-    "Ray2333/GRM-llama3-8B-distill",
-    "made-up/gemma-3-4b-it-reward",
-    "made-up/Qwen3.5-4B-reward",
-    "made-up/Llama-3.2-1B-reward-single-label",
 }
 #: Read as something else in a folder of another name.
 RENAMED_TO_COME = {"internlm/POLAR-7B"}

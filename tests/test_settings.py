@@ -67,6 +67,10 @@ def test_what_rewards_depend_on():
         "aggregate",
         "separator",
         "normalize",
+        "head",
+        "token",
+        "contrast",
+        "position",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

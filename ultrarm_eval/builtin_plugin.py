@@ -20,6 +20,7 @@ _REWARD_MODELS = {
     "process": "process.judge:ProcessJudge",
     "ldl": "ldl:LDLJudge",
     "qrm": "qrm:QRMJudge",
+    "token-logit": "token_logit:TokenLogitJudge",
     "urm": "urm:URMJudge",
     "athene": "athene:AtheneJudge",
     "beaver": "beaver:BeaverJudge",
@@ -29,6 +30,7 @@ _REWARD_MODELS = {
     "openrlhf": "openrlhf:OpenRLHFJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
     "starling": "starling:StarlingJudge",
+    "value-head": "value_head:NamedHeadJudge",
 }
 
 

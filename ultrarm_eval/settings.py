@@ -30,6 +30,8 @@ AGGREGATES = ("min", "product", "last", "mean")
 #: Separators of steps that have names, and what stands before one's own that is like a name.
 SEPARATORS = ("blank-line", "line", "step")
 TEXT_SEPARATOR = "text:"
+#: Where a token's logit is read: at the end of the conversation, or where an answer would begin.
+END, ANSWER = POSITIONS = ("end", "answer")
 LAYOUTS = ("qwen2-prm", "skywork-prm", "math-shepherd", "rlhflow-prm")
 
 _METADATA = "setting"
@@ -123,6 +125,18 @@ def _dtype(name: str, value: object) -> str:
 
 def _text(_: str, value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _token(name: str, value: object) -> str | None:
+    if value is None:
+        return None
+    text = str(value)
+    if isinstance(value, bool | float) or not text:
+        raise ConfigurationError(
+            f"{name} is the id of a token or its text, not {value!r}; the text of one that looks "
+            f"like a number stands in quotes: {name}=\"'1'\"."
+        )
+    return text
 
 
 def _beta(name: str, value: object) -> float:
@@ -423,6 +437,46 @@ class ProcessSettings(CheckpointSettings):
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TokenLogitSettings(CheckpointSettings):
+    """Settings of `token-logit`."""
+
+    token: str = _setting(
+        str,
+        "0",
+        check=_token,
+        help="the token whose logit is the reward: its id, or its text, in quotes if that is a "
+        "number",
+        identifies=True,
+        is_brief=True,
+    )
+    contrast: str | None = _setting(
+        str,
+        check=_token,
+        help="a second token, whose logit is taken off: the reward is the log odds of the two",
+        identifies=True,
+        is_brief=True,
+    )
+    position: str = _setting(
+        str,
+        END,
+        check=_one_of(*POSITIONS),
+        help="end: the conversation's last token; answer: where an answer would begin, behind the "
+        "conversation (template=chat) or behind a question about it (template=FILE.jinja)",
+        choices=POSITIONS,
+        identifies=True,
+        is_brief=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.position == ANSWER and self.parity is not None:
+            raise ConfigurationError(
+                f"parity={self.parity} does not go with position={ANSWER}: RewardBench's official "
+                "runs read the end of the conversation. Leave one of them out."
+            )
+
+
 def _separator(name: str, value: object) -> str | None:
     if value is None or value in SEPARATORS:
         return None if value is None else str(value)
@@ -465,6 +519,29 @@ class NormalizeSettings(CheckpointSettings):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedHeadSettings(CheckpointSettings):
+    """Settings of `value-head`."""
+
+    head: str | None = _setting(
+        str,
+        check=_text,
+        help="the head's weight, v_head.weight, or how the names of its weights begin, v_head; "
+        "FILE:NAME where it is in a file of its own",
+        identifies=True,
+        is_brief=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.head or "").strip("."):
+            raise ConfigurationError(
+                "judge=value-head reads the head that you name: head=v_head.weight, or how the "
+                "names of its weights begin, head=v_head. ultrarm-eval inspect-checkpoint shows "
+                "what a checkpoint has."
+            )
+
+
 #: The settings classes of the judges of this package.
 SETTINGS_CLASSES = (
     CheckpointSettings,
@@ -473,6 +550,8 @@ SETTINGS_CLASSES = (
     CritiqueSettings,
     ProcessSettings,
     NormalizeSettings,
+    NamedHeadSettings,
+    TokenLogitSettings,
 )
 
 # What judges of this package report beside the settings that they were given: before all of these,

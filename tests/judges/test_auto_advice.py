@@ -22,6 +22,7 @@ JUDGES = (
     "athene",
     "beaver",
     "qwen2-reward",
+    "token-logit",
     "auto",
 )
 #: What is written, its family, the class of its config.json, and what becomes of its weights.
@@ -115,5 +116,5 @@ def test_what_is_not_read_is_called_by_its_name(make, case, said):
 
 def test_a_language_model_called_a_reward_model_is_not_sent_to_likelihood(make):
     message = refusal(make("language model called reward"), "auto")
-    assert "single logit" in message
+    assert "judge=token-logit" in message
     assert "judge=likelihood" not in message

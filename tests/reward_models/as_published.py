@@ -150,13 +150,14 @@ class HeadRefusals:
     """What is said of a head that is none, before weights are loaded; by class attributes as above.
 
     Attributes:
-        misshapen: What `head` is replaced by.
+        called: The name of the folder.
         second: A weight that is a head of another kind.
     """
 
     module: ClassVar[ModuleType]
     judge: ClassVar[str]
     head: ClassVar[str]
+    called: ClassVar[str] = "checkpoint"
     second: ClassVar[str] = "v_head.weight"
 
     @pytest.fixture
@@ -171,7 +172,7 @@ class HeadRefusals:
         numbers = itertools.count()
 
         def change(alter: Any) -> Iterator[str]:
-            folder = self.module.build(tmp_path / f"checkpoint-{next(numbers)}")
+            folder = self.module.build(tmp_path / str(next(numbers)) / self.called)
             path, weights = stored(folder, self.head)
             alter(weights)
             write(path, weights)

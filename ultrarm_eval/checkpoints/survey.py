@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -94,6 +95,13 @@ class Survey:
     def model_type(self) -> str:
         """The family that config.json names; empty if it names none."""
         return str(self.values.get("model_type") or "")
+
+    @property
+    def called(self) -> tuple[str, str]:
+        """The ends of its name and of the one in its config.json, in small letters."""
+        names = (self.name, str(self.values.get("_name_or_path") or ""))
+        first, second = (re.split(r"[\\/]", name.lower().rstrip("\\/"))[-1] for name in names)
+        return first, second
 
     @cached_property
     def weights(self) -> WeightFiles:

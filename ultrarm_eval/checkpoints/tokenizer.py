@@ -11,11 +11,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ultrarm_eval.checkpoints import internlm2_tokenizer
 from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
-from ultrarm_eval.checkpoints.own_code import refuse_own_tokenizer
+from ultrarm_eval.checkpoints.own_code import is_own_tokenizer, refuse_own_tokenizer
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
 #: Files that transformers makes a tokenizer of; one of them has to be there.
@@ -125,6 +127,35 @@ def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
     return {} if is_as_stated else {"config": checkpoint.config}
 
 
+@dataclass(frozen=True)
+class _Surveyed:
+    """A checkpoint that is not opened yet; see `TokenizerOwner`."""
+
+    name: str
+    revision: str | None
+    fetch: Fetch
+    config: Any
+    adapter: Adapter | None
+
+
+def tokenizer_of(survey: Survey) -> LoadedTokenizer:
+    """The tokenizer of a checkpoint that is not opened yet.
+
+    Args:
+        survey: Its small files.
+
+    Raises:
+        CheckpointError: There is no usable tokenizer.
+    """
+    from transformers import CONFIG_MAPPING
+
+    with as_checkpoint_error(f"{survey.name}: its config.json cannot be read"):
+        config = CONFIG_MAPPING[survey.model_type].from_dict(dict(survey.values))
+    return load_tokenizer(
+        _Surveyed(survey.name, survey.revision, survey.fetch, config, survey.adapter)
+    )
+
+
 def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
@@ -180,7 +211,9 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
         "tokenizer writes, or tokenizer_class in tokenizer_config.json may be missing"
     )
     with as_checkpoint_error(f"{source.name}: its tokenizer cannot be loaded{hint}"):
-        if has_model and not has_fast:
+        if is_own_tokenizer(stated, internlm2_tokenizer.CLASSES):
+            tokenizer = _load_internlm2(source, stated)
+        elif has_model and not has_fast:
             tokenizer = _load_llama(transformers, source, stated)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -205,10 +238,21 @@ def _stated(source: _Source, config: Any) -> dict[str, Any]:
             continue
         values = read_json(path)
         require_tokenizer_values(source.name, file, values)
-        refuse_own_tokenizer(source.name, values, file)
+        # Their class is known where it is made of a sentencepiece file.
+        is_known = "tokenizer.model" in source.present
+        known = internlm2_tokenizer.CLASSES if is_known else ()
+        refuse_own_tokenizer(source.name, values, file, known)
         if file == "tokenizer_config.json":
             stated = values
     return stated
+
+
+def _load_internlm2(source: _Source, stated: dict[str, Any]) -> Any:
+    path = source.fetch("tokenizer.model")
+    if path is None:
+        raise CheckpointError(f"{source.name}: tokenizer.model disappeared.")
+    said = {"chat_template": _chat_template(source), **stated}
+    return internlm2_tokenizer.internlm2_tokenizer(source.name, path, said)
 
 
 def _load_llama(transformers: Any, source: _Source, stated: dict[str, Any]) -> Any:

@@ -25,6 +25,7 @@ HARMLESS = {
     r"^(transformer\.)?h\.\d+\.attn(\.attention)?\.bias$": "the causal mask of GPT-2, -J and -Neo",
     r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never read",
 }
+_NO_PART = re.compile("|".join(f"({pattern})" for pattern in HARMLESS))
 #: The same for a model that is no language model: heads of one, kept from the training before.
 LANGUAGE_HEADS = {
     r"^lm_head\.(weight|bias)$": "a decoder's",
@@ -38,9 +39,19 @@ LANGUAGE_HEADS = {
     r"^sop_classifier\.classifier\.(weight|bias)$": "ALBERT's",
     r"^decoder\.(weight|bias)$": "ModernBERT's",
 }
+# The head of transformers' decoders with one label.
+_CLASSIFIER_HEAD = "score"
+# A value head beside it: GRM's classifiers were trained on from models that had one, and keep it.
+_EARLIER_HEADS = {
+    r"^v_head\.summary\.(\d+\.)?(weight|bias)$": "the value head of GRM, which came before"
+}
 # Of these, those with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
+#: What heads of rewards are called, where they begin.
+_HEAD = re.compile(
+    r"^(score|classifier|(v|value|reward|regression|score)_head|regression_layer|gating)\."
+)
 #: Reward models that no judge here reads, by the class that their config.json names.
 _NOT_READ: dict[str, str] = {}
 #: The same by the beginning of a weight's name.
@@ -125,15 +136,32 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     if not unread:
         return
     kind = what_is_not_read({}, unread)
-    hint = (
-        "Does its config.json belong to these weights?"
-        if kind is None
-        else f"This looks like {kind}. No judge here reads it yet."
-    )
+    own = _heads_of(network)
+    second = next((key for key in unread if _HEAD.match(key)), None)
+    if second is not None and own:
+        hint = (
+            f"{second!r} looks like a second head beside {own[0]!r}, and nothing says which of "
+            "them gives the reward. If it plays no part in it, leave it out of a copy."
+        )
+    elif kind is not None:
+        hint = f"This looks like {kind}. No judge here reads it yet."
+    else:
+        hint = "Does its config.json belong to these weights?"
     raise CheckpointError(
         f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
         f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
     )
+
+
+def plays_no_part(key: str) -> bool:
+    """Whether a weight of this name plays no part in the rewards of any model."""
+    return _NO_PART.search(key) is not None
+
+
+def _heads_of(network: nn.Module) -> list[str]:
+    """The names of a network's weights behind its body."""
+    body = f"{getattr(network, 'base_model_prefix', '')}."
+    return [name for name, _ in network.named_parameters() if not name.startswith(body)]
 
 
 def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
@@ -151,10 +179,22 @@ def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozens
 
 
 def _harmless(network: Any) -> re.Pattern[str]:
-    patterns = [*HARMLESS, *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ())]
+    patterns = [
+        *HARMLESS,
+        *_left_from_before(network),
+        *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ()),
+    ]
     if type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
         patterns += LANGUAGE_HEADS
     return re.compile("|".join(f"({pattern})" for pattern in patterns))
+
+
+def _left_from_before(network: Any) -> Mapping[str, str]:
+    """Heads of an earlier training beside the classifier that was trained last, and is read."""
+    name = type(network).__name__
+    is_classifier = getattr(network, "head_name", None) == _CLASSIFIER_HEAD
+    is_classifier = is_classifier or name.endswith("ForSequenceClassification")
+    return _EARLIER_HEADS if is_classifier and hasattr(network, _CLASSIFIER_HEAD) else {}
 
 
 def what_is_not_read(values: Mapping[str, Any], keys: Collection[str]) -> str | None:

@@ -6,6 +6,7 @@ A refusal names a judge only where that judge takes the checkpoint, so that no a
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
+from ultrarm_eval.checkpoints.named_head import head_files, heads_behind_body
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
@@ -31,7 +33,8 @@ logger = logging.getLogger(__name__)
 
 _HEADS = ("regression_head.weight", "score.weight", "classifier.weight", "lm_head.weight")
 _LANGUAGE_MODEL, _CLASSIFIER = "likelihood", "sequence-classification"
-_NAMED_HEAD = "value-head"
+_NAMED_HEAD, _TOKEN = "value-head", "token-logit"
+_REWARD_MODEL = re.compile(r"reward|(^|[-_.])rm([-_.]|$)")
 
 
 def auto_judge(
@@ -73,6 +76,8 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
     """
     if settings.get("head"):
         return _NAMED_HEAD
+    if settings.get("token") is not None:
+        return _TOKEN
     return recognise(pretrained, revision, **adapter_in(settings))
 
 
@@ -236,14 +241,17 @@ def advice(survey: Survey) -> str:
     Args:
         survey: Its small files.
     """
-    name, values, keys = survey.name, survey.values, survey.keys
+    values, keys = survey.values, survey.keys
     unread = why_unread(survey)
     if unread is not None:
         return f"This is {unread}. No judge here reads it."
     judges = recognised(survey)
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:
-        return f"This is {unread}. No judge here reads it yet."
+        return f"This is {unread}. {_advice_on_head(survey)}"
+    files = [] if judges else head_files(survey)
+    if files:
+        return f"Its value head is in a file of its own, {files[0]}. {_advice_on_head(survey)}"
     refusal = _refusal(survey, judges)
     if refusal is not None:
         return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
@@ -259,21 +267,39 @@ def advice(survey: Survey) -> str:
         heads = [head for head in _HEADS if head in keys]
         holds = f"has {' and '.join(heads)}" if heads else f"has {len(keys)} weights"
         return f"It {holds}, and no judge here takes it."
-    if _is_called(name, values, "prm"):
+    if any("prm" in one for one in survey.called):
         return (
             "By its weights this is a language model, and its name says that it is a process "
             "reward model. Where it has one of the layouts that are read here, name it: "
             f"judge=process with layout={'|'.join(LAYOUTS)}."
         )
-    if _is_called(name, values, "reward"):
+    if any(map(_REWARD_MODEL.search, survey.called)):
         return (
-            "By its weights this is a language model, and its name says that it is a reward model: "
-            "one of which a single logit is the reward (as Nemotron's) is not read here yet, and "
-            "its likelihoods would say nothing."
+            "By its weights this is a language model, and its name says that it is a reward model, "
+            "so its likelihoods would say nothing. Where a token's logit is the reward, name "
+            "judge=token-logit (with token=ID or TEXT); where it writes a score, judge=critique."
         )
     return (
         "By its weights this is a language model, not a reward model, which judge=auto does not "
         "choose by itself: name judge=likelihood, dpo (with reference=DIR) or critique."
+    )
+
+
+def _advice_on_head(survey: Survey) -> str:
+    """What to do with a checkpoint that no judge recognises, and that has a head of its own."""
+    code = [str(one) for one in (survey.values.get("auto_map") or {}).values()]
+    if code:
+        return (
+            f"Its config.json names code of its own, {code[0]}, which is never executed, and what "
+            "it computes is not known here. No judge here reads it."
+        )
+    heads = [] if what_is_not_read(survey.values, ()) else heads_behind_body(survey)
+    if not heads:
+        return "No judge here reads it yet."
+    named = " or ".join(f"head={head}" for head in heads)
+    return (
+        "No judge here reads it by itself: such a head can be a reward's, or the critic of a "
+        f"policy. If the output at the last token is the reward, name it: {named}."
     )
 
 
@@ -283,13 +309,8 @@ def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
     if len(kinds) != 1 or not isinstance(kinds[0], HeadedDecoder):
         return None
     try:
-        built(described(survey, kinds[0]), survey, kinds[0])
+        whole = survey.with_files(kinds[0].further_files)
+        built(described(whole, kinds[0]), whole, kinds[0])
     except CheckpointError as error:
         return str(error)
     return None
-
-
-def _is_called(name: str, values: Mapping[str, Any], word: str) -> bool:
-    """Whether a checkpoint's name, or the one in its config.json, has a word."""
-    called = (name, values.get("_name_or_path") or "")
-    return any(word in str(one).lower().rstrip("/").rsplit("/", 1)[-1] for one in called)

@@ -43,6 +43,8 @@ BEAVER_TEMPLATE = "beaver"
 STARLING_TEMPLATE, STARLING_34B_TEMPLATE = "starling", "starling-34b"
 
 Renderer = Callable[[Sequence[Message], str], str]
+#: Writes a conversation as one text.
+Converse = Callable[[Sequence[Message]], str]
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,40 @@ PLAIN_TEMPLATES = {
 TEMPLATE_NAMES = (*PLAIN_TEMPLATES, CHAT_TEMPLATE)
 
 
+def asking_template(name: str, tokenizer: Any) -> Template:
+    """A template that ends where the model would begin to answer.
+
+    Args:
+        name: `chat`, for the conversation with its completion, behind which a further turn of the
+            assistant begins; or the path of a Jinja file, whose text is the question, a user's
+            turn. It sees what files of `get_template` see.
+        tokenizer: Has the chat template and the tokens.
+
+    Raises:
+        ConfigurationError: It is another template, or the tokenizer has no chat template.
+    """
+    source, converse = _conversations(tokenizer, asks=True)
+    if name == CHAT_TEMPLATE:
+
+        def render_chat(messages: Sequence[Message], completion: str) -> str:
+            return converse([*messages, Message(role="assistant", content=completion)])
+
+        return Template(name, render_chat, writes_special_tokens=True, source=f"{source}\nasks")
+    if name in registry().templates:
+        raise ConfigurationError(
+            f"template={name} writes no question about an answer: with position=answer the "
+            f"template is {CHAT_TEMPLATE}, or a Jinja file whose text is the question."
+        )
+    question = get_template(name, tokenizer)
+
+    def render(messages: Sequence[Message], completion: str) -> str:
+        return converse([Message(role="user", content=question.render(messages, completion))])
+
+    return Template(
+        question.name, render, writes_special_tokens=True, source=f"{question.source}\n{source}"
+    )
+
+
 def get_template(name: str, tokenizer: Any = None) -> Template:
     """Finds a template by name, or reads it from a Jinja file.
 
@@ -268,6 +304,21 @@ def template_for(template: Template, messages: Sequence[Message]) -> Template:
 
 
 def _chat_template(tokenizer: Any) -> Template:
+    source, converse = _conversations(tokenizer, asks=False)
+
+    def render(messages: Sequence[Message], completion: str) -> str:
+        return converse([*messages, Message(role="assistant", content=completion)])
+
+    return Template(CHAT_TEMPLATE, render, writes_special_tokens=True, source=source)
+
+
+def _conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
+    """The tokenizer's chat template, and what writes conversations with it.
+
+    Args:
+        tokenizer: The tokenizer.
+        asks: Whether a turn of the assistant begins behind them.
+    """
     if not getattr(tokenizer, "chat_template", None):
         raise ConfigurationError(
             "template=chat needs a tokenizer with a chat template; this one has none. "
@@ -282,32 +333,30 @@ def _chat_template(tokenizer: Any) -> Template:
     compiled = _compiled(chat_environment(), source, what)
     tokens = dict(tokenizer.special_tokens_map)
 
-    def render_chat(messages: Sequence[Message], completion: str) -> str:
+    def converse(messages: Sequence[Message]) -> str:
         return compiled(
             {
-                "messages": [*map(dict, messages), {"role": "assistant", "content": completion}],
+                "messages": [*map(dict, messages)],
                 "tools": None,
                 "documents": None,
-                "add_generation_prompt": False,
+                "add_generation_prompt": asks,
                 **tokens,
             }
         )
 
     if "strftime_now" in source:
         logger.warning("%s can write today's date: rewards may depend on the day.", what)
-    as_theirs = _as_transformers(render_chat, tokenizer)
-    return Template(CHAT_TEMPLATE, as_theirs, writes_special_tokens=True, source=source)
+    return source, _as_transformers(converse, tokenizer, asks=asks)
 
 
-def _as_transformers(render: Renderer, tokenizer: Any) -> Renderer:
-    """The renderer, if it writes what transformers writes; else transformers'."""
+def _as_transformers(converse: Converse, tokenizer: Any, *, asks: bool) -> Converse:
+    """What writes conversations, if it writes what transformers writes; else transformers'."""
 
-    def render_theirs(messages: Sequence[Message], completion: str) -> str:
-        conversation = [*messages, Message(role="assistant", content=completion)]
+    def converse_theirs(messages: Sequence[Message]) -> str:
         try:
             return str(
                 tokenizer.apply_chat_template(
-                    conversation, tokenize=False, add_generation_prompt=False
+                    list(messages), tokenize=False, add_generation_prompt=asks
                 )
             )
         except Exception as error:
@@ -315,20 +364,23 @@ def _as_transformers(render: Renderer, tokenizer: Any) -> Renderer:
                 f"The tokenizer's chat template failed: {first_line(error)}"
             ) from error
 
-    probe = [Message(role="user", content="question")]
+    probe = [
+        Message(role="user", content="question"),
+        Message(role="assistant", content="answer"),
+    ]
     try:
-        ours = render(probe, "answer")
+        ours = converse(probe)
     except ConfigurationError:
         # It is said where the template is checked, with what can be done.
-        return render
+        return converse
     # What ended here ends there, too.
-    if ours == render_theirs(probe, "answer"):
-        return render
+    if ours == converse_theirs(probe):
+        return converse
     logger.warning(
         "This version of transformers renders the tokenizer's chat template in a way of its own: "
         "it is left to it, without a limit on the template's work."
     )
-    return render_theirs
+    return converse_theirs
 
 
 def _jinja_template(path: Path, tokenizer: Any) -> Template:

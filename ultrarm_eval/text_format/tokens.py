@@ -51,10 +51,10 @@ class Tokens:
         """What a score store knows the text by."""
         # The place before the ids: the files of earlier versions have it there.
         places = [] if self.start is None else [self.start]
-        if self.reads:
-            places += [*self.reads, len(self.reads)]
-        if self.reads_cut:
-            places.append(-self.reads_cut)
+        if self.reads or self.reads_cut:
+            # How many places there are comes first, and below 0, as no id is: else the places of
+            # one text could be those of another and the ids behind them.
+            places += [-1 - len(self.reads), *self.reads, self.reads_cut]
         return array("i", places).tobytes() + self.packed
 
     def prefixes(self) -> list[Tokens]:

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import cache
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from ultrarm_eval.checkpoints.adapters import Adapter
-from ultrarm_eval.checkpoints.files import Fetch
 from ultrarm_eval.checkpoints.headed_decoder import Shapes
 from ultrarm_eval.checkpoints.heads import Linear32
+from ultrarm_eval.checkpoints.language_head import language_head, require_language_head
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
+from ultrarm_eval.checkpoints.tokenizer import tokenizer_of
 from ultrarm_eval.checkpoints.weight_map import WeightSource
-from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.reward_models.process.process_model import INNER, ProcessModel
 from ultrarm_eval.reward_models.process.step_reward import ClassShare
-
-_LANGUAGE_HEAD, _EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
 
 
 class TwoTokenModel(ProcessModel):
@@ -49,11 +44,20 @@ class TwoTokenModel(ProcessModel):
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; by the name, for config.json says nothing."""
         is_causal = bool(self.language_models.intersection(survey.classes))
-        return is_causal and any(map(self.published_name.search, names_of(survey)))
+        return is_causal and any(map(self.published_name.search, survey.called))
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`: two rows of the language head."""
-        return {f"{INNER}weight": WeightSource((_stored_in(survey),), self._rows(survey))}
+
+        @cache
+        def ids() -> list[int]:
+            # Which rows they are says the tokenizer.
+            return self.sign_ids(tokenizer_of(survey).tokenizer, survey.name)
+
+        def rows(weight: torch.Tensor) -> torch.Tensor:
+            return weight[ids()].clone()
+
+        return {f"{INNER}weight": WeightSource((language_head(survey),), rows)}
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
@@ -62,50 +66,4 @@ class TwoTokenModel(ProcessModel):
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         super().require_weights(survey, network)
-        config: Any = network.config
-        key = _stored_in(survey)
-        shape = survey.shape(key)
-        wanted = (config.vocab_size, config.hidden_size)
-        if shape is not None and tuple(shape) != wanted:
-            raise CheckpointError(
-                f"{survey.name}: its weight {key!r} has the shape {list(shape)}, and its "
-                f"config.json describes {list(wanted)}: they do not belong together."
-            )
-
-    def _rows(self, survey: Survey) -> Callable[[torch.Tensor], torch.Tensor]:
-        @cache
-        def ids() -> list[int]:
-            # Which rows they are says the tokenizer.
-            owner = _Owner(
-                survey.name,
-                survey.revision,
-                survey.fetch,
-                self.read_config(survey),
-                survey.adapter,
-            )
-            return self.sign_ids(load_tokenizer(owner).tokenizer, survey.name)
-
-        return lambda weight: weight[ids()].clone()
-
-
-@dataclass(frozen=True)
-class _Owner:
-    """A checkpoint's tokenizer, before the checkpoint is opened."""
-
-    name: str
-    revision: str | None
-    fetch: Fetch
-    config: Any
-    adapter: Adapter | None
-
-
-def names_of(survey: Survey) -> tuple[str, str]:
-    """What a checkpoint is called: the ends of its own name and of the one in its config.json."""
-    names = (survey.name, str(survey.values.get("_name_or_path") or ""))
-    first, second = (re.split(r"[\\/]", name.lower().rstrip("\\/"))[-1] for name in names)
-    return first, second
-
-
-def _stored_in(survey: Survey) -> str:
-    is_tied = survey.values.get("tie_word_embeddings") and _LANGUAGE_HEAD not in survey.keys
-    return _EMBEDDING if is_tied else _LANGUAGE_HEAD
+        require_language_head(survey, network.config)

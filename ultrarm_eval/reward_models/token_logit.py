@@ -1,0 +1,287 @@
+"""Language models whose logit of one token, or log odds of two, is the reward.
+
+Llama-3.1- and Llama-3.3-Nemotron-70B-Reward (NVIDIA) are such: the conversation is rendered without
+a generation prompt, and the reward is the logit of the token 0 behind its last token (model cards,
+which generate one token and take `scores[0][0][0]`). A verifier that answers Yes or No is another:
+it is asked, and the reward is the log odds where its answer would begin.
+
+Decoders of Llama's make have these rows of the language head for a head, and are run in rows
+without padding. Every other family runs through its own forward pass, in which logits may be scaled
+or capped.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import Linear32
+from ultrarm_eval.checkpoints.language_head import language_head, require_language_head
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, tokenizer_of
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.engine.engine import Capabilities
+from ultrarm_eval.engine.token_logit_runner import TokenLogitRunner
+from ultrarm_eval.engine.token_rewards import TokenRewards
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
+from ultrarm_eval.judges.auto import survey_of
+from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.loading import no_token_rewards
+from ultrarm_eval.judges.local_network import Computing
+from ultrarm_eval.judges.reward_head import DecoderHead, LanguageModelHead, RewardHead
+from ultrarm_eval.messages import Prompt
+from ultrarm_eval.settings import ANSWER, TokenLogitSettings
+from ultrarm_eval.text_format.asking_encoder import AskingEncoder
+from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import (
+    CHAT_TEMPLATE,
+    Template,
+    asking_template,
+    get_template,
+)
+
+logger = logging.getLogger(__name__)
+
+#: What is called so is read by the token 0 at the end; what writes its verdict is not.
+_NEMOTRON = re.compile(r"nemotron(?!.*genrm).*-reward")
+_NEMOTRON_CLASS = "LlamaForCausalLM"
+#: The most tokens that Nemotron's model cards allow.
+NEMOTRON_LENGTH = 4096
+_QUOTED = re.compile(r"'(.+)'|\"(.+)\"", re.DOTALL)
+_NAMED = 6
+
+
+class TokenLogit(HeadedDecoder):
+    """A causal language model of Llama's make whose head is a row of its language head."""
+
+    known_as = "a language model whose reward is a token's logit"
+    classes = frozenset()
+    families = frozenset(DECODER_FAMILIES)
+
+    def __init__(self, token: int = 0, contrast: int | None = None) -> None:
+        """Takes the tokens.
+
+        Args:
+            token: The token whose logit is read.
+            contrast: A second one, whose logit is taken off.
+        """
+        self.token, self.contrast = token, contrast
+        less = "" if contrast is None else f" less that of the token {contrast}"
+        self.reading = f"the logit of the token {token}{less} where the text ends"
+
+    def recognises(self, survey: Survey) -> bool:
+        """See `Architecture.recognises`; by the name, for config.json says nothing."""
+        is_causal = survey.classes == (_NEMOTRON_CLASS,) and survey.model_type == "llama"
+        return is_causal and is_nemotron(survey)
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`."""
+        return {"weight": WeightSource((language_head(survey),), self._row)}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`."""
+        return Linear32(config.hidden_size, 1, bias=False)
+
+    def require_weights(self, survey: Survey, network: nn.Module) -> None:
+        """See `Architecture.require_weights`."""
+        super().require_weights(survey, network)
+        require_language_head(survey, network.config)
+
+    def _row(self, weight: torch.Tensor) -> torch.Tensor:
+        row = weight[self.token].float()
+        return (row if self.contrast is None else row - weight[self.contrast].float())[None]
+
+
+def is_nemotron(survey: Survey) -> bool:
+    """Whether a checkpoint is called as Nemotron's reward models are.
+
+    Args:
+        survey: Its small files.
+    """
+    return any(map(_NEMOTRON.search, survey.called))
+
+
+class TokenLogitJudge(CheckpointJudge):
+    """Scores texts by the logit of a token, or the log odds of two, under a language model."""
+
+    name = "token-logit"
+    settings_class = TokenLogitSettings
+    given: TokenLogitSettings
+    architecture = TokenLogit()
+    default_template = CHAT_TEMPLATE
+    default_checkpoint = "nvidia/Llama-3.1-Nemotron-70B-Reward-HF"
+
+    @classmethod
+    def reads(cls) -> str:
+        """See `CheckpointJudge.reads`."""
+        return (
+            "the logit of one token, or the log odds of two (`contrast`), at the conversation's "
+            "last token, or where the answer to a question about it would begin "
+            "(`position=answer`)"
+        )
+
+    def kind_of(self, source: str) -> Architecture:
+        """See `CheckpointJudge.kind_of`."""
+        given = self.given
+        survey = survey_of(
+            source, given.revision, peft=given.peft, peft_revision=given.peft_revision
+        )
+        self._tokens = tokens_of(survey, given.token, given.contrast)
+        if is_nemotron(survey) and (given.max_length or 0) > NEMOTRON_LENGTH:
+            logger.warning(
+                "max_length=%d: the model card of %s allows %d tokens.",
+                given.max_length,
+                source,
+                NEMOTRON_LENGTH,
+            )
+        if survey.model_type in DECODER_FAMILIES:
+            return TokenLogit(*self._tokens)
+        return CausalLanguageModel()
+
+    def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
+        """See `CheckpointJudge.make_head`."""
+        names = [
+            None if one is None else f"{loaded.tokenizer.convert_ids_to_tokens(one)} ({one})"
+            for one in self._tokens
+        ]
+        own = {"token": names[0], "contrast": names[1], "position": self.given.position}
+        if self.checkpoint.config.model_type in DECODER_FAMILIES:
+            return RowLogit(self.checkpoint, own)
+        return OwnLogit(self.checkpoint, own, self._tokens)
+
+    def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
+        """See `TextJudge.rewards_after_tokens`.
+
+        Raises:
+            ConfigurationError: The judge is asked about the whole answer.
+        """
+        if self.given.position == ANSWER:
+            raise no_token_rewards(
+                self.name, f"with position={ANSWER} it is asked about a whole answer"
+            )
+        return super().rewards_after_tokens(prompt, completion)
+
+
+class _Asked(RewardHead):
+    """Where the logits are read, whatever the network is run by."""
+
+    _own: Mapping[str, Any]
+
+    @property
+    def _is_asked(self) -> bool:
+        return bool(self._own["position"] == ANSWER)
+
+    def settings(self) -> dict[str, Any]:
+        """See `RewardHead.settings`."""
+        return {name: value for name, value in self._own.items() if value is not None}
+
+    def identity(self) -> dict[str, Any]:
+        """See `RewardHead.identity`."""
+        return {"judge": TokenLogitJudge.name, **self.settings()}
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
+        make = asking_template if self._is_asked else get_template
+        return make(requested or default, tokenizer)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        encoder_class = AskingEncoder if self._is_asked else TextEncoder
+        return encoder_class(loaded.tokenizer, template, **options)
+
+
+class RowLogit(_Asked, DecoderHead):
+    """The logits of a decoder of Llama's make, by their rows of the language head."""
+
+    def __init__(self, checkpoint: Checkpoint, own: Mapping[str, Any]) -> None:
+        """Takes the checkpoint, and the judge's own settings."""
+        super().__init__(checkpoint)
+        self._own = own
+
+
+class OwnLogit(_Asked, LanguageModelHead):
+    """The logits of a model of any other family, run padded through its own forward pass."""
+
+    name = TokenLogitJudge.name
+
+    def __init__(
+        self, checkpoint: Checkpoint, own: Mapping[str, Any], tokens: tuple[int, int | None]
+    ) -> None:
+        """Takes the checkpoint, the judge's own settings, and the tokens."""
+        super().__init__(checkpoint)
+        self._own, self._tokens = own, tokens
+
+    def capabilities(self) -> Capabilities:
+        """See `RewardHead.capabilities`."""
+        return Capabilities(token_rewards=True)
+
+    def runner(self, computing: Computing, batching: str) -> TokenLogitRunner:
+        """See `RewardHead.runner`."""
+        return TokenLogitRunner(self.load(self.checkpoint, computing), *self._tokens)
+
+
+def tokens_of(survey: Survey, token: str, contrast: str | None) -> tuple[int, int | None]:
+    """The ids of the tokens that a user named.
+
+    Args:
+        survey: The checkpoint's small files.
+        token: An id, or the text of one token.
+        contrast: Another; None for none.
+
+    Raises:
+        ConfigurationError: A text is not one token, an id is none of the model's, or both are the
+            same.
+    """
+    found = _token_id(survey, "token", token)
+    other = None if contrast is None else _token_id(survey, "contrast", contrast)
+    if found == other:
+        raise ConfigurationError(
+            f"token={token} and contrast={contrast} are the same token ({found}): every reward "
+            "would be 0. Name another one."
+        )
+    return found, other
+
+
+def _token_id(survey: Survey, setting: str, named: str) -> int:
+    if survey.model_type == "":
+        raise OtherKindError(f"{survey.name}: its config.json names no model_type.")
+    size = int(survey.values.get("vocab_size") or 0)
+    quoted = _QUOTED.fullmatch(named)
+    if quoted is None and named.isdecimal():
+        number = int(named)
+        if size and number >= size:
+            raise ConfigurationError(
+                f"{setting}={named}: {survey.name} has {size} tokens, so an id is a whole number "
+                f"from 0 to {size - 1}. The token of this text is named in quotes: "
+                f"{setting}=\"'{named}'\"."
+            )
+        return number
+    text = named if quoted is None else str(quoted[1] or quoted[2])
+    tokenizer = tokenizer_of(survey).tokenizer
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    if len(ids) != 1 and text in tokenizer.get_vocab():
+        # By the vocabulary's own name, as of a token that a space is a part of.
+        ids = [tokenizer.get_vocab()[text]]
+    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
+        pieces = tokenizer.convert_ids_to_tokens(ids[:_NAMED])
+        raise ConfigurationError(
+            f"{setting}={named}: the tokenizer of {survey.name} makes {len(ids)} tokens of it "
+            f"({', '.join(map(repr, pieces))}), and a reward is the logit of one. Give the text of "
+            "one token, or its id."
+        )
+    if size and ids[0] >= size:
+        raise CheckpointError(
+            f"{survey.name}: its tokenizer has the id {ids[0]} for {text!r}, and the model has "
+            f"{size} tokens: they do not belong together."
+        )
+    return int(ids[0])

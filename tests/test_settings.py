@@ -67,6 +67,7 @@ def test_what_rewards_depend_on():
         "aggregate",
         "separator",
         "normalize",
+        "head",
         "token",
         "contrast",
         "position",

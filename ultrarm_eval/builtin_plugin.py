@@ -30,6 +30,7 @@ _REWARD_MODELS = {
     "openrlhf": "openrlhf:OpenRLHFJudge",
     "qwen2-reward": "qwen2_reward:Qwen2RewardJudge",
     "starling": "starling:StarlingJudge",
+    "value-head": "value_head:NamedHeadJudge",
 }
 
 

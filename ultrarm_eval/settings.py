@@ -519,6 +519,29 @@ class NormalizeSettings(CheckpointSettings):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class NamedHeadSettings(CheckpointSettings):
+    """Settings of `value-head`."""
+
+    head: str | None = _setting(
+        str,
+        check=_text,
+        help="the head's weight, v_head.weight, or how the names of its weights begin, v_head; "
+        "FILE:NAME where it is in a file of its own",
+        identifies=True,
+        is_brief=True,
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (self.head or "").strip("."):
+            raise ConfigurationError(
+                "judge=value-head reads the head that you name: head=v_head.weight, or how the "
+                "names of its weights begin, head=v_head. ultrarm-eval inspect-checkpoint shows "
+                "what a checkpoint has."
+            )
+
+
 #: The settings classes of the judges of this package.
 SETTINGS_CLASSES = (
     CheckpointSettings,
@@ -527,6 +550,7 @@ SETTINGS_CLASSES = (
     CritiqueSettings,
     ProcessSettings,
     NormalizeSettings,
+    NamedHeadSettings,
     TokenLogitSettings,
 )
 

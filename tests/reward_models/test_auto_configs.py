@@ -22,10 +22,6 @@ from ultrarm_eval.judges.auto import recognise
 JUDGES_TO_COME: set[str] = set()
 #: Not recognised, or not refused for their reason, yet.
 ENTRIES_TO_COME = {
-    "made-up/ppo-policy-Llama-3-8B",
-    "TIGER-Lab/AceCodeRM-7B",
-    "made-up/openrlhf-2024-01-Qwen1.5-7B-rm",
-    "IDEA-CCNL/Ziya-LLaMA-7B-Reward",
     "made-up/reward-lora-without-a-head",
     "made-up/reward-lora-over-a-random-layer",
     "made-up/dpo-lora",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.reward_models.as_published import AsPublished, HeadRefusals, variants
+from tests.reward_models.as_published import AsPublished, HeadRefusals, judge_of, variants
 from tests.reward_models.published import inf_orm
 
 VARIANTS = variants(inf_orm)
@@ -19,3 +19,17 @@ class TestInfORM(AsPublished):
 
 class TestHead(HeadRefusals):
     module, judge, head, second = inf_orm, "inf-orm", "score.2.weight", "v_head.weight"
+
+
+def test_a_text_is_read_before_its_first_padding(tmp_path):
+    folder = inf_orm.build(tmp_path / "checkpoint")
+    judge = judge_of(folder, special_tokens="parse")
+    whole, cut = (list(judge.encoded("a", text)) for text in ("b[PAD]c", "b"))
+    # Behind the answer the template closes the turn.
+    assert whole == cut[:-1]
+    assert 128256 not in whole
+
+
+def test_a_padding_that_a_text_spells_is_text(tmp_path):
+    judge = judge_of(inf_orm.build(tmp_path / "checkpoint"))
+    assert len(judge.encoded("a", "b [PAD] c")) > len(judge.encoded("a", "b  c"))

@@ -61,8 +61,12 @@ def test_pairs_are_scored(folder, references, tmp_path, capsys):
     assert row["reward_rejected"] == pytest.approx(references[1].reward, abs=1e-5)
 
 
-def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(folder, references):
+def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(
+    folder, references, tmp_path, monkeypatch
+):
     pytest.importorskip("lm_eval")
+    # A filter that fails keeps the answers where it runs.
+    monkeypatch.chdir(tmp_path)
     from ultrarm_eval.lm_eval_plugin.harness_values import sample_judgements
     from ultrarm_eval.lm_eval_plugin.reward_filters import BestOfNFilter
 

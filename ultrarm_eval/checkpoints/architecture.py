@@ -28,7 +28,7 @@ class Architecture(ABC):
     known_as: str
     reading: str
     is_general: ClassVar[bool] = False
-    further_files: ClassVar[tuple[str, ...]] = ()
+    further_files: tuple[str, ...] = ()
 
     def recognises(self, survey: Survey) -> bool:
         """Whether a checkpoint is of this kind beyond doubt, so that `judge=auto` takes it.

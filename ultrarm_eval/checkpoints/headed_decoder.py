@@ -13,6 +13,7 @@ from ultrarm_eval.checkpoints.architecture import Architecture, class_names
 from ultrarm_eval.checkpoints.decoder_reward_model import REWARD_HEAD, headed_class
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
 from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.unread_weights import plays_no_part
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed_keys
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
@@ -71,12 +72,17 @@ class HeadedDecoder(Architecture):
         from transformers import CONFIG_MAPPING
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+            MODEL_FOR_MASKED_LM_MAPPING_NAMES,
             MODEL_MAPPING_NAMES,
         )
 
         values = self.body_values(survey)
         model_type = str(values.get("model_type") or "")
-        is_decoder = model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+        is_decoder = (
+            model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+            # An encoder sees what follows a token: what is read there would depend on padding.
+            and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        )
         if not is_decoder or (self.families and model_type not in self.families):
             known = f" ({', '.join(sorted(self.families))})" if self.families else ""
             raise OtherKindError(
@@ -91,11 +97,25 @@ class HeadedDecoder(Architecture):
         refuse_own_code(
             survey.name,
             survey.values,
-            own_classes=self.classes | stock,
+            own_classes=self.known_classes(survey) | stock,
             auto_class="AutoModel",
             is_known_code=self.is_known_code,
         )
-        return CONFIG_MAPPING[model_type].from_dict(dict(values))
+        config = CONFIG_MAPPING[model_type].from_dict(dict(values))
+        if config.get_text_config() is not config:
+            raise CheckpointError(
+                f"{survey.name}: this is a model of texts and other things ({model_type}); "
+                f"{self.known_as} is a model of texts alone."
+            )
+        return config
+
+    def known_classes(self, survey: Survey) -> frozenset[str]:
+        """The classes of which it is known that they compute what is computed here.
+
+        Args:
+            survey: The checkpoint's small files.
+        """
+        return self.classes
 
     def body_values(self, survey: Survey) -> Mapping[str, Any]:
         """What config.json says of the body, in transformers' words."""
@@ -120,7 +140,7 @@ class HeadedDecoder(Architecture):
         return {
             _BODY + key.removeprefix(beginning): WeightSource.of(key)
             for key in survey.keys
-            if key.startswith(beginning)
+            if key.startswith(beginning) and not plays_no_part(key)
         }
 
     def body_of(self, survey: Survey) -> str:

@@ -13,6 +13,7 @@ from ultrarm_eval.checkpoints.foreign_errors import brief
 from ultrarm_eval.checkpoints.quantization import quantization_config, require_quantized
 from ultrarm_eval.checkpoints.stored_quantization import (
     are_numbers,
+    require_computing,
     require_heads_as_stored,
     with_heads_kept,
 )
@@ -205,6 +206,7 @@ def _loaded(
             # rotary frequencies are float32 in every model.
             for weight in model.parameters():
                 weight.data = weight.data.to(dtype)
+        require_computing(checkpoint.name, model)
         keys = checkpoint.weights.keys
         require_heads_as_stored(checkpoint.name, model, network, checkpoint.reader(), keys)
     return loaded

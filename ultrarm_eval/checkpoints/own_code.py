@@ -66,20 +66,23 @@ def refuse_own_code(
         )
 
 
-def refuse_own_tokenizer(name: str, values: Mapping[str, Any], file: str) -> None:
+def refuse_own_tokenizer(
+    name: str, values: Mapping[str, Any], file: str, known: Collection[str] = ()
+) -> None:
     """Refuses a tokenizer that needs code of the checkpoint's: its ids would be others.
 
     Args:
         name: The checkpoint, for messages.
         values: What the file says.
         file: config.json or tokenizer_config.json.
+        known: Classes of which it is known how they tokenise.
 
     Raises:
         CheckpointError: It does.
     """
     auto_map = values.get("auto_map") or {}
     reference = auto_map.get(_TOKENIZER_CLASS)
-    if reference in (None, [], [None, None]):
+    if reference in (None, [], [None, None]) or is_own_tokenizer(values, known):
         return
     raise CheckpointError(
         f"{name}: its {file} names a tokenizer of its own, {_class_of(reference)} (auto_map: "
@@ -87,6 +90,20 @@ def refuse_own_tokenizer(name: str, values: Mapping[str, Any], file: str) -> Non
         "its files give the same ids without that code, remove the entry from auto_map in a copy "
         "of the checkpoint."
     )
+
+
+def is_own_tokenizer(values: Mapping[str, Any], classes: Collection[str]) -> bool:
+    """Whether a tokenizer's file names code of its own, and that is of these classes alone.
+
+    Args:
+        values: What the file says.
+        classes: The classes.
+    """
+    auto_map = values.get("auto_map")
+    reference = (auto_map if isinstance(auto_map, dict) else {}).get(_TOKENIZER_CLASS)
+    parts = reference if isinstance(reference, list | tuple) else [reference]
+    named = {str(one).rsplit(".", 1)[-1] for one in parts if one}
+    return bool(named) and named <= set(classes)
 
 
 def _is_in_the_way(auto: str, auto_class: str, *, is_named: bool) -> bool:

@@ -182,6 +182,32 @@ def require_heads_as_stored(
                 )
 
 
+def require_computing(name: str, model: nn.Module) -> None:
+    """Sees to it that quantised weights can be multiplied with, once, through the whole model.
+
+    compressed-tensors makes them ready in a model's first forward pass, and not in its body's.
+
+    Args:
+        name: The checkpoint, for messages.
+        model: The loaded model.
+
+    Raises:
+        DeviceError: They cannot.
+    """
+    device = next(model.parameters()).device
+    ids = torch.zeros(1, 1, dtype=torch.long, device="cpu" if device.type == "meta" else device)
+    try:
+        with torch.inference_mode():
+            model(input_ids=ids)
+    except Exception as error:
+        # A missing kernel, or a card that it does not know: each raises something else.
+        raise DeviceError(
+            f"{name}: its weights are stored quantised and loaded, and a first product with them "
+            f"fails on {device} ({first_line(error)}). Give the checkpoint that it was quantised "
+            "from, or another device."
+        ) from error
+
+
 def are_numbers(model: nn.Module) -> bool:
     """Whether all weights of a loaded model are plain numbers, none of them quantised any more.
 

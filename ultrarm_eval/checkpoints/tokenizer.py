@@ -11,11 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ultrarm_eval.checkpoints import internlm2_tokenizer
 from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.fields import require_tokenizer_values
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
-from ultrarm_eval.checkpoints.own_code import refuse_own_tokenizer
+from ultrarm_eval.checkpoints.own_code import is_own_tokenizer, refuse_own_tokenizer
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
@@ -210,7 +211,9 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
         "tokenizer writes, or tokenizer_class in tokenizer_config.json may be missing"
     )
     with as_checkpoint_error(f"{source.name}: its tokenizer cannot be loaded{hint}"):
-        if has_model and not has_fast:
+        if is_own_tokenizer(stated, internlm2_tokenizer.CLASSES):
+            tokenizer = _load_internlm2(source, stated)
+        elif has_model and not has_fast:
             tokenizer = _load_llama(transformers, source, stated)
         else:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
@@ -235,10 +238,21 @@ def _stated(source: _Source, config: Any) -> dict[str, Any]:
             continue
         values = read_json(path)
         require_tokenizer_values(source.name, file, values)
-        refuse_own_tokenizer(source.name, values, file)
+        # Their class is known where it is made of a sentencepiece file.
+        is_known = "tokenizer.model" in source.present
+        known = internlm2_tokenizer.CLASSES if is_known else ()
+        refuse_own_tokenizer(source.name, values, file, known)
         if file == "tokenizer_config.json":
             stated = values
     return stated
+
+
+def _load_internlm2(source: _Source, stated: dict[str, Any]) -> Any:
+    path = source.fetch("tokenizer.model")
+    if path is None:
+        raise CheckpointError(f"{source.name}: tokenizer.model disappeared.")
+    said = {"chat_template": _chat_template(source), **stated}
+    return internlm2_tokenizer.internlm2_tokenizer(source.name, path, said)
 
 
 def _load_llama(transformers: Any, source: _Source, stated: dict[str, Any]) -> Any:

@@ -23,8 +23,6 @@ _BY_NAME = {
     r"^polar\b": "a model that scores an answer against a reference answer, which a judge here is "
     "not given",
 }
-#: Value heads that LLaMA-Factory saves beside a language model.
-_BY_FILE = ("value_head.safetensors", "value_head.bin")
 
 
 def why_unread(survey: Survey) -> str | None:
@@ -40,12 +38,6 @@ def why_unread(survey: Survey) -> str | None:
         for pattern, what in _BY_NAME.items():
             if re.search(pattern, name, re.IGNORECASE):
                 return f"{what}: it is called {name}"
-    file = next((one for one in _BY_FILE if survey.fetch(one) is not None), None)
-    if file is not None:
-        return (
-            f"a model whose value head is in a file of its own, {file}, as LLaMA-Factory writes "
-            "it; put its weights among the model's, and name them by head=NAME"
-        )
     return None
 
 

@@ -25,6 +25,7 @@ HARMLESS = {
     r"^(transformer\.)?h\.\d+\.attn(\.attention)?\.bias$": "the causal mask of GPT-2, -J and -Neo",
     r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never read",
 }
+_NO_PART = re.compile("|".join(f"({pattern})" for pattern in HARMLESS))
 #: The same for a model that is no language model: heads of one, kept from the training before.
 LANGUAGE_HEADS = {
     r"^lm_head\.(weight|bias)$": "a decoder's",
@@ -37,6 +38,12 @@ LANGUAGE_HEADS = {
     r"^predictions\.(bias|(dense|LayerNorm|decoder)\.(weight|bias))$": "ALBERT's",
     r"^sop_classifier\.classifier\.(weight|bias)$": "ALBERT's",
     r"^decoder\.(weight|bias)$": "ModernBERT's",
+}
+# The head of transformers' decoders with one label.
+_CLASSIFIER_HEAD = "score"
+# A value head beside it: GRM's classifiers were trained on from models that had one, and keep it.
+_EARLIER_HEADS = {
+    r"^v_head\.summary\.(\d+\.)?(weight|bias)$": "the value head of GRM, which came before"
 }
 # Of these, those with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
@@ -153,6 +160,11 @@ def _known(key: str) -> str:
     return next((f" ({what})" for what in found), "")
 
 
+def plays_no_part(key: str) -> bool:
+    """Whether a weight of this name plays no part in the rewards of any model."""
+    return _NO_PART.search(key) is not None
+
+
 def _heads_of(network: nn.Module) -> list[str]:
     """The names of a network's weights behind its body."""
     body = f"{getattr(network, 'base_model_prefix', '')}."
@@ -174,10 +186,22 @@ def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozens
 
 
 def _harmless(network: Any) -> re.Pattern[str]:
-    patterns = [*HARMLESS, *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ())]
+    patterns = [
+        *HARMLESS,
+        *_left_from_before(network),
+        *(getattr(network, "_keys_to_ignore_on_load_unexpected", None) or ()),
+    ]
     if type(network).__name__.endswith(_CLASSIFIER_ENDINGS):
         patterns += LANGUAGE_HEADS
     return re.compile("|".join(f"({pattern})" for pattern in patterns))
+
+
+def _left_from_before(network: Any) -> Mapping[str, str]:
+    """Heads of an earlier training beside the classifier that was trained last, and is read."""
+    name = type(network).__name__
+    is_classifier = getattr(network, "head_name", None) == _CLASSIFIER_HEAD
+    is_classifier = is_classifier or name.endswith("ForSequenceClassification")
+    return _EARLIER_HEADS if is_classifier and hasattr(network, _CLASSIFIER_HEAD) else {}
 
 
 def what_is_not_read(values: Mapping[str, Any], keys: Collection[str]) -> str | None:

@@ -42,16 +42,16 @@ class CpuLayers:
             model: The loaded model. Changed are layers in float32 on the CPU.
         """
         self._forwards: list[tuple[nn.Module, Callable[..., Any]]] = []
-        if model.device.type != "cpu" or model.dtype != torch.float32:
+        layers = getattr(model.model, "layers", None)
+        # Families of another make call them otherwise, and keep them as they are.
+        if layers is None or model.device.type != "cpu" or model.dtype != torch.float32:
             return
-        linears = [m for m in model.model.layers.modules() if type(m) is nn.Linear]
+        linears = [m for m in layers.modules() if type(m) is nn.Linear]
         linears = [m for m in linears if m.weight.dtype == torch.float32 and m.bias is None]
         product = chosen_product(linears[0].weight) if linears else None
         if product is not None:
             self._forwards += [(linear, _linear_with(product, linear)) for linear in linears]
-        self._forwards += [
-            (m, _mlp_in_place(m)) for m in model.model.layers.modules() if type(m) in _MLPS
-        ]
+        self._forwards += [(m, _mlp_in_place(m)) for m in layers.modules() if type(m) in _MLPS]
         # What somebody else has changed stays theirs.
         self._forwards = [(m, forward) for m, forward in self._forwards if "forward" not in vars(m)]
 

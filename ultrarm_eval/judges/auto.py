@@ -14,6 +14,7 @@ from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_checkpoint
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
+from ultrarm_eval.checkpoints.named_head import head_files, heads_behind_body
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.sequence_classification import labels
@@ -247,7 +248,10 @@ def advice(survey: Survey) -> str:
     judges = recognised(survey)
     unread = what_is_not_read(values, keys)
     if judges in ([], [_CLASSIFIER]) and unread is not None:
-        return f"This is {unread}. No judge here reads it yet."
+        return f"This is {unread}. {_advice_on_head(survey)}"
+    files = [] if judges else head_files(survey)
+    if files:
+        return f"Its value head is in a file of its own, {files[0]}. {_advice_on_head(survey)}"
     refusal = _refusal(survey, judges)
     if refusal is not None:
         return f"No judge here takes it; {judges[0]}, which is for such models, says: {refusal}"
@@ -281,13 +285,32 @@ def advice(survey: Survey) -> str:
     )
 
 
+def _advice_on_head(survey: Survey) -> str:
+    """What to do with a checkpoint that no judge recognises, and that has a head of its own."""
+    code = [str(one) for one in (survey.values.get("auto_map") or {}).values()]
+    if code:
+        return (
+            f"Its config.json names code of its own, {code[0]}, which is never executed, and what "
+            "it computes is not known here. No judge here reads it."
+        )
+    heads = [] if what_is_not_read(survey.values, ()) else heads_behind_body(survey)
+    if not heads:
+        return "No judge here reads it yet."
+    named = " or ".join(f"head={head}" for head in heads)
+    return (
+        "No judge here reads it by itself: such a head can be a reward's, or the critic of a "
+        f"policy. If the output at the last token is the reward, name it: {named}."
+    )
+
+
 def _refusal(survey: Survey, judges: Sequence[str]) -> str | None:
     """Why the one judge that recognises a checkpoint of a published kind refuses it."""
     kinds = [architectures()[judge] for judge in judges]
     if len(kinds) != 1 or not isinstance(kinds[0], HeadedDecoder):
         return None
     try:
-        built(described(survey, kinds[0]), survey, kinds[0])
+        whole = survey.with_files(kinds[0].further_files)
+        built(described(whole, kinds[0]), whole, kinds[0])
     except CheckpointError as error:
         return str(error)
     return None

@@ -70,7 +70,7 @@ PROCESS_MODELS: tuple[PublishedConfig, ...] = (
         "peiyi9979/math-shepherd-mistral-7b-prm",
         bodies.mistral(),
         "MistralForCausalLM",
-        tokenizers.mistral(),
+        tokenizers.with_words(tokenizers.mistral(), {"-": 387, "+": 648, "ки": 12902}),
     ),
     # PB: the same; RLF's README lists both.
     _causal(

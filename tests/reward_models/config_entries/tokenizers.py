@@ -44,6 +44,16 @@ def mistral(pad: str | None = None) -> dict[str, Any]:
     return llama2(pad, chat_template=_turns(" [", "] ", "</s>", "<s>"))
 
 
+def with_words(tokenizer: dict[str, Any], words: dict[str, int]) -> dict[str, Any]:
+    """A tokenizer with tokens for words by which a model is read."""
+    added = _config(words)["added_tokens_decoder"]
+    plain = {number: {**token, "special": False} for number, token in added.items()}
+    return {
+        **tokenizer,
+        "added_tokens_decoder": {**tokenizer["added_tokens_decoder"], **plain},
+    }
+
+
 def llama3(pad: str | None = None, **fields: Any) -> dict[str, Any]:
     tokens = {
         "<|begin_of_text|>": 128000,

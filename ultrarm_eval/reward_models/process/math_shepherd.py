@@ -40,9 +40,9 @@ class MathShepherd(TwoTokenModel):
         ids = list(tokenizer.encode(_SIGNS, add_special_tokens=False))
         if len(ids) != 2 or tokenizer.unk_token_id in ids:
             raise CheckpointError(
-                f"{name}: its tokenizer makes {len(ids)} tokens of {_SIGNS!r}, and the model is "
-                "read by one for each sign: tokenizer and weights do not belong together, or "
-                "layout is another one."
+                f"{name}: its tokenizer has no token of its own for each sign in {_SIGNS!r}, by "
+                "which this model is read: tokenizer and weights do not belong together, or layout "
+                "is another one."
             )
         return ids
 

@@ -83,14 +83,13 @@ def token_id(tokenizer: Any, text: str, name: str) -> int:
         name: The checkpoint, for messages.
 
     Raises:
-        CheckpointError: It makes several, or knows no such token.
+        CheckpointError: It makes several, or knows none.
     """
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         raise CheckpointError(
-            f"{name}: its tokenizer makes {len(ids)} tokens of {text!r}, and the model is read by "
-            "the one token of it: tokenizer and weights do not belong together, or layout is "
-            "another one."
+            f"{name}: its tokenizer has no token of its own for {text!r}, by which this model is "
+            "read: tokenizer and weights do not belong together, or layout is another one."
         )
     return int(ids[0])
 

@@ -1,0 +1,152 @@
+"""A decoder with a head whose name the user knows, and the heads that weights have by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+
+from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.checkpoints.unread_weights import LANGUAGE_HEADS
+from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weights import IN_FILE
+from ultrarm_eval.errors import CheckpointError, OtherKindError
+
+# The first layer of a body, in the families' words for a row of them.
+_FIRST_LAYER = re.compile(r"^((?:\w+\.)*?)(?:decoder\.)?(?:layers|layer|h|blocks)\.0\.")
+_PARTS = ("weight", "bias")
+_PART = re.compile(rf"(\.\d+)?\.({'|'.join(_PARTS)})$")
+_LANGUAGE_HEAD = re.compile("|".join(LANGUAGE_HEADS))
+_SHOWN = 8
+# Where LLaMA-Factory puts the head of a reward model, beside a language model's weights.
+_HEAD_FILES = ("value_head.safetensors", "value_head.bin")
+
+
+def body_beginning(survey: Survey) -> str:
+    """How the names of the body's weights begin in a checkpoint's files.
+
+    Args:
+        survey: The checkpoint's small files.
+    """
+    found = {match[1] for key in survey.keys if (match := _FIRST_LAYER.match(key))}
+    from transformers import CONFIG_MAPPING
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING
+
+    model_type = survey.model_type
+    is_known = model_type in CONFIG_MAPPING
+    known = MODEL_MAPPING.get(CONFIG_MAPPING[model_type], None) if is_known else None
+    named = f"{getattr(known, 'base_model_prefix', 'model')}."
+    return min(found, key=lambda begin: (begin != named, len(begin), begin), default=named)
+
+
+def head_files(survey: Survey) -> list[str]:
+    """The files beside a checkpoint's own that hold a value head.
+
+    Args:
+        survey: The checkpoint's small files.
+    """
+    return [file for file in _HEAD_FILES if survey.fetch(file) is not None]
+
+
+def heads_behind_body(survey: Survey) -> list[str]:
+    """The heads that could be a reward's: rows of linear layers to one number, by their names.
+
+    Args:
+        survey: The checkpoint's small files.
+    """
+    found = []
+    survey = survey.with_files(head_files(survey))
+    for name, keys in _groups(survey).items():
+        weights = sorted((key for key in keys if key.endswith(_PARTS[0])), key=_place)
+        shape = survey.shape(weights[-1]) if weights else None
+        if shape is not None and len(shape) == 2 and shape[0] == 1:
+            found.append(name)
+    return found
+
+
+def _groups(survey: Survey) -> dict[str, list[str]]:
+    """The weights behind the body, by the names of what they belong to."""
+    body = body_beginning(survey)
+    groups: dict[str, list[str]] = {}
+    for key in sorted(survey.keys):
+        is_behind = not (body and key.startswith(body)) and not _FIRST_LAYER.match(key)
+        if is_behind and _PART.search(key) and not _LANGUAGE_HEAD.search(key):
+            groups.setdefault(_PART.sub("", key), []).append(key)
+    return groups
+
+
+def _place(key: str) -> int:
+    match = _PART.search(key)
+    return int(match[1][1:]) if match and match[1] else 0
+
+
+class NamedHead(HeadedDecoder):
+    """A decoder of any family of transformers, and a head that the user names."""
+
+    classes = frozenset()
+    # What is named is the head: code that comes along could compute another body.
+    is_known_code = False
+
+    def __init__(self, head: str | None = None) -> None:
+        """Takes the head's name.
+
+        Args:
+            head: A weight, `v_head.weight`, or the beginning of the names of several, `v_head` or
+                `v_head.summary`; behind a file and a colon where it is in one of its own,
+                `value_head.bin:v_head.summary`; None for no checkpoint.
+        """
+        file = (head or "").rpartition(IN_FILE)[0]
+        self.further_files = (file,) if file else ()
+        self._head = None if head is None else head.removesuffix(".").removesuffix(".weight")
+        called = "head=NAME" if head is None else f"the head {self._head}"
+        self.known_as = f"a decoder with {called}"
+        self.reading = f"the output of {called} at the last token"
+
+    def recognises(self, survey: Survey) -> bool:
+        """See `Architecture.recognises`; never, as the head's name says nothing of its use."""
+        return False
+
+    def known_classes(self, survey: Survey) -> frozenset[str]:
+        """See `HeadedDecoder.known_classes`; the user says what the class computes."""
+        return frozenset(survey.classes)
+
+    def body_of(self, survey: Survey) -> str:
+        """See `HeadedDecoder.body_of`."""
+        return body_beginning(survey)
+
+    def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
+        """See `HeadedDecoder.head_weights`.
+
+        Raises:
+            CheckpointError: There are no such weights, or they are of the body.
+        """
+        if self._head is None:
+            raise OtherKindError(f"{survey.name}: no head was named.")
+        begin = f"{self._head}."
+        keys = [key for key in survey.keys if key.startswith(begin)]
+        body = body_beginning(survey)
+        if not keys or (body and begin.startswith(body)):
+            raise CheckpointError(self._not_there(survey, is_body=bool(keys)))
+        # `v_head` where all it has is `v_head.summary`.
+        while len(firsts := {key[len(begin) :].split(".")[0] for key in keys}) == 1:
+            (first,) = firsts
+            if first.isdecimal() or first in _PARTS:
+                break
+            begin += f"{first}."
+        return {key[len(begin) :]: WeightSource.of(key) for key in keys}
+
+    def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
+        """See `HeadedDecoder.make_head`; what stands between layers is a ReLU."""
+        return head_of_shapes(shapes, config.hidden_size, name=f"head={self._head}")
+
+    def _not_there(self, survey: Survey, *, is_body: bool) -> str:
+        others = list(_groups(survey))
+        listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
+        what = "is a part of the body" if is_body else "is the name of none of its weights"
+        return f"{survey.name}: head={self._head} {what}. " + (
+            f"Behind the body it has: {listed}." if others else "It has no weights behind the body."
+        )

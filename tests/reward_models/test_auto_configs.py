@@ -48,6 +48,7 @@ def test_auto_names_the_judge_or_says_why_none(
     assert entry.reason in str(error.value).replace(str(folder), "")
 
 
+@pytest.mark.slow
 def test_a_folder_of_another_name_is_read_alike_or_not(
     written: tuple[PublishedConfig, Path],
 ) -> None:

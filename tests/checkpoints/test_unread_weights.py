@@ -23,7 +23,7 @@ OTHERS = {
 #: Further weights, and what the refusal has to say beside their names.
 UNREAD = {
     "score.bias": "does not use",
-    "v_head.summary.weight": "value head",
+    "v_head.weight": "value head",
     "regression_layer.weight": "several objectives",
     "gating.layers.0.weight": "gate",
     "score2.weight": "does not use",

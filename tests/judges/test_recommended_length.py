@@ -101,7 +101,7 @@ def test_it_is_said_where_texts_are_cut_shorter(write, caplog):
     assert "cut on the left" not in caplog.text
     judge_of(folder, max_length=3500).score([LONG * 10], ["the answer"])
     assert "cut on the left" in caplog.text
-    assert "names" not in caplog.text
+    assert "The checkpoint names" not in caplog.text
 
 
 def test_parity_decides_and_that_is_said(write, caplog):

@@ -10,10 +10,13 @@ from tests.reward_models.as_published import (
     equal,
     judge_of,
     references,
+    stored,
     texts,
     variants,
+    write,
 )
 from tests.reward_models.published import ldl
+from ultrarm_eval.errors import CheckpointError
 
 VARIANTS = variants(ldl)
 
@@ -44,3 +47,30 @@ def test_a_configuration_without_a_class_is_known_by_the_files_of_the_heads(tmp_
     judge = judge_of(folder)
     assert judge.name == "ldl"
     assert judge.score(*texts(ldl)) == [equal(one.reward) for one in expected]
+
+
+def test_the_heads_files_are_a_part_of_what_identifies_it(tmp_path):
+    folder = ldl.build(tmp_path / "ldl")
+    before = judge_of(folder).fingerprint()
+    path, weights = stored(folder, "gating_layer.pt:network.6.bias")
+    weights["network.6.bias"] += 0.5
+    write(path, weights)
+    assert judge_of(folder).fingerprint() != before
+
+
+def test_a_damaged_file_of_a_head_is_refused_before_loading(tmp_path):
+    folder = ldl.build(tmp_path / "ldl")
+    path = folder / "regression_layer.pt"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"regression_layer\.pt is not what was written"):
+        judge_of(folder)
+
+
+def test_a_body_without_the_heads_files_is_none(tmp_path):
+    folder = ldl.build(tmp_path / "ldl")
+    (folder / "gating_layer.pt").unlink()
+    for judge in ("ldl", "auto"):
+        with pytest.raises(CheckpointError):
+            judge_of(folder, judge)

@@ -190,3 +190,24 @@ def test_auto_names_a_head_in_a_file_of_its_own(in_a_file):
 def test_a_file_that_is_not_there_is_refused(mlp):
     with pytest.raises(CheckpointError, match=r"value_head\.bin"):
         judge_of(mlp[0], head="value_head.bin:v_head.summary")
+
+
+def test_layers_are_said_to_be_read_with_a_relu_between(mlp, linear, caplog):
+    judge_of(linear[0], head="out")
+    assert "ReLU" not in caplog.text
+    judge_of(mlp[0], head="v_head")
+    assert "taken to be a ReLU" in caplog.text
+
+
+def test_a_classifiers_head_is_said_to_be_read_elsewhere_than_its_class_does(tmp_path, caplog):
+    from tests.reward_models.published import sequence_classification
+
+    folder = sequence_classification.build(
+        tmp_path / "checkpoint", **sequence_classification.VARIANTS["pad_is_eos"]
+    )
+    own, named = judge_of(folder), judge_of(folder, head="score")
+    assert "GemmaForSequenceClassification" in caplog.text.replace("Gemma2", "Gemma")
+    assert "without head=, judge=auto" in caplog.text
+    # It is what is warned of: the two read different tokens, and store rewards apart.
+    assert own.score(["q"], ["a"]) != named.score(["q"], ["a"])
+    assert own.fingerprint() != named.fingerprint()

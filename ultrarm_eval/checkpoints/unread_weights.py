@@ -140,8 +140,9 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     second = next((key for key in unread if _HEAD.match(key)), None)
     if second is not None and own:
         hint = (
-            f"{second!r} looks like a second head beside {own[0]!r}, and nothing says which of "
-            "them gives the reward. If it plays no part in it, leave it out of a copy."
+            f"{second!r} looks like a second head beside {own[0]!r}{_known(second)}, and nothing "
+            "says which of them gives the reward. If it plays no part in it, leave it out of a "
+            "copy."
         )
     elif kind is not None:
         hint = f"This looks like {kind}. No judge here reads it yet."
@@ -151,6 +152,12 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
         f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
         f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
     )
+
+
+def _known(key: str) -> str:
+    """What kind of head a weight is known to be of, in brackets."""
+    found = (what for beginning, what in _NOT_READ_HEADS.items() if key.startswith(beginning))
+    return next((f" ({what})" for what in found), "")
 
 
 def plays_no_part(key: str) -> bool:

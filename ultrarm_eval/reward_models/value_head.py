@@ -6,15 +6,22 @@ template's.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from ultrarm_eval.checkpoints.architecture import Architecture
+from torch import nn
+
+from ultrarm_eval.checkpoints.architecture import CLASS_ENDING, Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import REWARD_HEAD
 from ultrarm_eval.checkpoints.named_head import NamedHead
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.settings import NamedHeadSettings
+
+logger = logging.getLogger(__name__)
 
 
 class NamedHeadJudge(HeadedJudge):
@@ -31,7 +38,29 @@ class NamedHeadJudge(HeadedJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return NamedReward(self.checkpoint, self.given.head)
+        checkpoint = self.checkpoint
+        named = [str(one) for one in getattr(checkpoint.config, "architectures", None) or ()]
+        classifier = next((one for one in named if one.endswith(CLASS_ENDING)), None)
+        if classifier is not None:
+            logger.warning(
+                "head=%s reads the last token of a text. config.json of %s names the class %s; "
+                "transformers' classes of that ending read the last token that is no padding "
+                "token (id %s), and without head=, judge=%s looks for the judge that reads as the "
+                "class does.",
+                self.given.head,
+                checkpoint.name,
+                classifier,
+                getattr(checkpoint.config, "pad_token_id", None),
+                AUTO_JUDGE,
+            )
+        if isinstance(getattr(checkpoint.network, REWARD_HEAD), nn.Sequential):
+            logger.warning(
+                "head=%s of %s has several layers. What stands between them is taken to be a "
+                "ReLU: the weights do not say.",
+                self.given.head,
+                checkpoint.name,
+            )
+        return NamedReward(checkpoint, self.given.head)
 
 
 class NamedReward(DecoderHead):

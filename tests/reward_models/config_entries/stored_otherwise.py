@@ -115,7 +115,7 @@ def _quantised(
         hub_id=f"made-up/Skywork-Reward-Llama-3.1-8B-{kind}",
         config={**(SKYWORK_LLAMA.config or {}), "quantization_config": config},
         weights=weights,
-        expected=f"{REFUSED}score.qweight" if head_too else CLASSIFIER,
+        expected=f"{REFUSED}its head is stored quantised" if head_too else CLASSIFIER,
     )
 
 
@@ -204,14 +204,17 @@ STORED_OTHERWISE: tuple[PublishedConfig, ...] = (
     _adapter("made-up/reward-lora-on-a-reward-model", TRL_QWEN2, _ON_QUERIES, CLASSIFIER),
     # Neither has one.
     _adapter(
-        "made-up/reward-lora-without-a-head", _QWEN_INSTRUCT, _ON_QUERIES, f"{REFUSED}no head"
+        "made-up/reward-lora-without-a-head",
+        _QWEN_INSTRUCT,
+        _ON_QUERIES,
+        f"{REFUSED}has 'score.weight', so the head would be random",
     ),
     # LoRA over a head that was random (PEFT 577).
     _adapter(
         "made-up/reward-lora-over-a-random-layer",
         _QWEN_INSTRUCT,
         {**_ON_QUERIES, **_lora("score", 1, HIDDEN)},
-        f"{REFUSED}target_modules",
+        f"{REFUSED}LoRA sits on the head",
         target_modules=["q_proj", "score"],
     ),
     # A language model's adapter.
@@ -219,7 +222,7 @@ STORED_OTHERWISE: tuple[PublishedConfig, ...] = (
         "made-up/dpo-lora",
         _QWEN_INSTRUCT,
         _ON_QUERIES,
-        f"{REFUSED}CAUSAL_LM",
+        f"{REFUSED}a language model",
         task_type="CAUSAL_LM",
     ),
     # A base that cannot be reached here.

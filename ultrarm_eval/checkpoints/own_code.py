@@ -37,7 +37,7 @@ def refuse_own_code(
         is_known_code: Whether code of those names is what the judge computes.
 
     Raises:
-        CheckpointError: It does.
+        OtherKindError: The class is another; OwnCodeError, it names code.
     """
     classes = [str(one) for one in values.get("architectures") or ()]
     # Checkpoints of 2023 write "LLaMA".

@@ -43,9 +43,29 @@ def _settings(judge: type[CheckpointJudge]) -> str:
     )
 
 
+def own_settings_table() -> str:
+    """The table of the settings that only one judge has."""
+    common = settings_in(CheckpointSettings)
+    rows = ["| judge | setting | what it is |", "|---|---|---|"]
+    for name, judge in _own_judges():
+        for one in settings_in(judge.settings_class).values():
+            if one.name not in common:
+                unsaid = [choice for choice in one.choices if choice not in one.help]
+                choices = (
+                    f": {', '.join(f'`{choice}`' for choice in one.choices)}" if unsaid else ""
+                )
+                rows.append(f"| `{name}` | `{one.name}` | {one.help}{choices} |")
+    return "\n".join(rows) + "\n"
+
+
 def renewed(text: str) -> str:
     """The README's text with its tables as they are now."""
-    for name, table in (("judges", judges_table()), ("settings", settings_table())):
+    tables = {
+        "judges": judges_table(),
+        "own settings": own_settings_table(),
+        "settings": settings_table(),
+    }
+    for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
         if text.count(begin) != 1 or text.count(end) != 1:
             raise SystemExit(

@@ -9,18 +9,9 @@ from pathlib import Path
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.settings import (
-    SETTINGS_CLASSES,
-    CheckpointSettings,
-    CritiqueSettings,
-    LikelihoodSettings,
-    PreferenceSettings,
-    identifying,
-    known_settings,
-    make_settings,
-    settings_in,
-    settings_table,
-)
+from ultrarm_eval.judge_settings import CritiqueSettings, LikelihoodSettings, PreferenceSettings
+from ultrarm_eval.known_settings import SETTINGS_CLASSES, identifying, known_settings
+from ultrarm_eval.settings import CheckpointSettings, make_settings, settings_in, settings_table
 
 README = Path(__file__).parent.parent / "README.md"
 

@@ -23,6 +23,17 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
     """Adds judges.
 
+    A judge without weights is any `ultrarm_eval.judges.base.Judge`. A kind of reward model is a
+    class like those of `ultrarm_eval.reward_models`, with a `name`, an `architecture` and a
+    `make_head`: an `ultrarm_eval.checkpoints.architecture.Architecture` in its class attribute
+    `architecture` is all that ``judge=auto``, ``inspect-checkpoint`` and the advice of refusals ask
+    for. ``judge=auto`` takes the one judge whose architecture recognises a checkpoint; those that
+    say of themselves that they are general stand back, and several are refused by name. For a
+    decoder of transformers with a head of its own the bases are
+    `ultrarm_eval.checkpoints.headed_decoder.HeadedDecoder` (which weights, what module) and
+    `ultrarm_eval.reward_models.headed_judge.HeadedJudge`; two_scores.py in the example plugin is a
+    whole kind.
+
     Args:
         register: Call it with a name (``judge=NAME``) and a factory, or the factory's path
             ``"module:object"``, which is imported when the judge is used. The factory is called

@@ -15,6 +15,20 @@ def test_an_unknown_setting_lists_the_judges_settings():
         load_judge("demo", tempalte="raw")
 
 
+@pytest.mark.parametrize(
+    ("setting", "judge", "named"),
+    [
+        ("aggregate", "process", "ultrarm"),
+        ("aggregate", "process", "auto"),
+        ("token", "token-logit", "ultrarm"),
+        ("beta", "dpo", "auto"),
+    ],
+)
+def test_a_setting_of_another_judge_says_whose_it_is(setting, judge, named):
+    with pytest.raises(ConfigurationError, match=f"{setting} is one of judge={judge}[.]$"):
+        load_judge("demo", judge=named, **{setting: "min"})
+
+
 @pytest.mark.parametrize("judge", ["ultrarm", "eurus", "likelihood", "dpo", "critique"])
 def test_what_a_judge_is_put_together_of_is_no_setting(judge):
     assert takes_setting(judge, "template")

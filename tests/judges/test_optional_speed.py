@@ -100,11 +100,13 @@ def test_float8_needs_a_card_and_a_dtype_that_know_it(monkeypatch, capability, d
 def test_what_stands_behind_the_body_keeps_its_weights(auto, family, heads):
     import transformers
 
-    from ultrarm_eval.checkpoints.model_loading import _heads
+    from ultrarm_eval.checkpoints.network_parts import layers_behind_body
 
     small = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
     config = transformers.AutoConfig.for_model(family, **small)
-    (found,) = _heads(getattr(transformers, auto), config)
+    with torch.device("meta"):
+        model = getattr(transformers, auto).from_config(config)
+    (found,) = layers_behind_body(model)
     assert found in heads
 
 

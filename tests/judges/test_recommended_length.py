@@ -133,3 +133,23 @@ def test_plan_shows_it(write, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "length by the checkpoint" in printed
     assert "3,000 tokens (model_max_length of its tokenizer)" in printed
+
+
+@pytest.mark.parametrize(
+    ("name", "max_length", "is_warned"),
+    [
+        ("ArmoRM-Llama3-8B-v0.1", 5000, True),
+        ("ArmoRM-Llama3-8B-v0.1", 4096, False),
+        ("plain", 5000, False),
+    ],
+)
+def test_longer_texts_than_the_authors_name_are_warned_of(
+    write, caplog, name, max_length, is_warned
+):
+    folder = write(name, tokenizer=4096, positions=8192)
+    with caplog.at_level(logging.WARNING):
+        judge_of(folder, max_length=max_length)
+    said = (
+        "max_length=5000" in caplog.text and "is made for 4,096 tokens (the pipeline" in caplog.text
+    )
+    assert said is is_warned

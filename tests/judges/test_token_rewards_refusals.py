@@ -8,16 +8,15 @@ import torch
 from tests.judges.test_token_rewards import LANGUAGE_MODEL, of
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.errors import ConfigurationError, DeviceError, ScoringError
-from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.judges.base import TokenJudge
 from ultrarm_eval.judges.critique import CritiqueJudge
-from ultrarm_eval.judges.loading import TOKEN_JUDGES, require_token_judge
+from ultrarm_eval.judges.loading import require_token_judge, token_judges
 from ultrarm_eval.plugins import registry
 
 
 def test_a_critique_is_of_a_whole_answer(write_model):
     judge = of(write_model(LANGUAGE_MODEL, "llama"), CritiqueJudge, max_new_tokens=8)
-    with pytest.raises(ConfigurationError, match="judge=critique.*These judges do: dpo, eurus"):
+    with pytest.raises(ConfigurationError, match="judge=critique.*These judges do: beaver, dpo"):
         judge.rewards_after_tokens("q", "a")
     assert judge.network.runner is None
 
@@ -32,14 +31,11 @@ def test_a_judge_without_the_method_is_named():
 
 
 def test_the_named_judges_are_those_that_can():
-    # Published kinds say for themselves whether they can.
-    own = [
-        name
-        for name, one in registry().judges.items()
-        if one.plugin == "ultrarm_eval" and "reward_models" not in registry().judge(name).__module__
-    ]
-    assert sorted({*own} - {AUTO_JUDGE, CritiqueJudge.name}) == list(TOKEN_JUDGES)
-    for name in TOKEN_JUDGES:
+    # Of published kinds, see tests/reward_models/test_rewards_after_tokens.py.
+    own = [n for n in token_judges() if "reward_models" not in registry().judge(n).__module__]
+    assert own == ["dpo", "eurus", "likelihood", "sequence-classification", "ultrarm"]
+    assert CritiqueJudge.name not in token_judges()
+    for name in token_judges():
         assert callable(registry().judge(name).rewards_after_tokens)
 
 

@@ -69,6 +69,7 @@ def test_the_example_is_listed(installed: Any) -> None:
     assert listed.returncode == 0, listed.stderr
     for name in (
         "overlap",
+        "two-scores",
         "answered-questions",
         "sums",
         "question-and-answer",

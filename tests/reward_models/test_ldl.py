@@ -38,17 +38,6 @@ class TestGate(HeadRefusals):
     module, judge, head = ldl, "ldl", "gating_layer.pt:network.6.weight"
 
 
-def test_a_configuration_without_a_class_is_known_by_the_files_of_the_heads(tmp_path):
-    folder = ldl.build(tmp_path / "checkpoint")
-    expected = references(ldl, folder)
-    config = json.loads((folder / "config.json").read_text())
-    del config["architectures"]
-    (folder / "config.json").write_text(json.dumps(config))
-    judge = judge_of(folder)
-    assert judge.name == "ldl"
-    assert judge.score(*texts(ldl)) == [equal(one.reward) for one in expected]
-
-
 def test_the_heads_files_are_a_part_of_what_identifies_it(tmp_path):
     folder = ldl.build(tmp_path / "ldl")
     before = judge_of(folder).fingerprint()
@@ -74,3 +63,14 @@ def test_a_body_without_the_heads_files_is_none(tmp_path):
     for judge in ("ldl", "auto"):
         with pytest.raises(CheckpointError):
             judge_of(folder, judge)
+
+
+def test_a_configuration_without_a_class_is_known_by_the_files_of_the_heads(tmp_path):
+    folder = ldl.build(tmp_path / "checkpoint")
+    expected = references(ldl, folder)
+    config = json.loads((folder / "config.json").read_text())
+    del config["architectures"]
+    (folder / "config.json").write_text(json.dumps(config))
+    judge = judge_of(folder)
+    assert judge.name == "ldl"
+    assert judge.score(*texts(ldl)) == [equal(one.reward) for one in expected]

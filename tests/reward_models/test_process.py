@@ -185,6 +185,7 @@ def test_a_separator_of_ones_own(judge_of):
         ({"separator": ""}, "is empty"),
         ({"aggregate": "sum"}, "min"),
         ({"layout": "qwen"}, "qwen2-prm"),
+        ({"layout": "skywork-prm"}, "which is layout=qwen2-prm. Leave layout out"),
         ({"parity": "rewardbench"}, "no process reward models"),
     ],
 )
@@ -342,7 +343,7 @@ def test_a_layout_can_be_named_where_the_name_says_nothing(built, tmp_path):
         make_judge("process", {"pretrained": str(folder), "device": "cpu"})
     with pytest.raises(CheckpointError):
         recognise(str(folder))
-    judge = load_judge(str(folder), judge="process", layout="rlhflow-prm", device="cpu")
+    judge = load_judge(str(folder), judge="auto", layout="rlhflow-prm", device="cpu")
     ((_, reference), *_) = references("rlhflow-prm", folder)
     prompts, steps = texts("rlhflow-prm")
     assert judge.score(prompts[:1], steps[:1]) == [pytest.approx(reference.reward, abs=1e-5)]

@@ -59,6 +59,8 @@ def test_pairs_are_scored(folder, references, tmp_path, capsys):
     row = json.loads(capsys.readouterr().out)
     assert row["reward_chosen"] == pytest.approx(references[0].reward, abs=1e-5)
     assert row["reward_rejected"] == pytest.approx(references[1].reward, abs=1e-5)
+    assert row["step_rewards_chosen"] == pytest.approx(references[0].steps, abs=1e-5)
+    assert row["step_rewards_rejected"] == pytest.approx(references[1].steps, abs=1e-5)
 
 
 def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(

@@ -24,6 +24,16 @@ def test_every_judge_that_takes_a_checkpoint_is_in_the_table():
     assert named == ours - {"auto"}
 
 
+def test_every_setting_that_one_judge_has_is_said_with_its_values():
+    table = tables.own_settings_table()
+    for line in tables.judges_table().splitlines()[2:]:
+        cells = line.split(" | ")
+        for setting in filter(None, cells[-1].rstrip("| ").split(", ")):
+            assert f"| {cells[0].lstrip('| ')} | `{setting.strip('`').split('=')[0]}` |" in table
+    for aggregate in ("min", "product", "last", "mean"):
+        assert f"`{aggregate}`" in table
+
+
 def test_a_readme_without_a_place_for_a_table_is_refused():
     with pytest.raises(SystemExit, match="one table of judges"):
         tables.renewed("no tables here")

@@ -9,12 +9,11 @@ from typing import Any
 from ultrarm_eval.checkpoints.adapter_config import SEQUENCE_CLASSIFICATION
 from ultrarm_eval.checkpoints.adapter_variants import ADAPTER_CONFIG
 from ultrarm_eval.checkpoints.adapters import Adapter
-from ultrarm_eval.checkpoints.class_names import CLASS_ENDING, class_names
+from ultrarm_eval.checkpoints.classifier_families import HEADS, stated_labels
 from ultrarm_eval.checkpoints.files import Fetch, read_json
+from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING, stock_classes
 from ultrarm_eval.errors import CheckpointError
 
-# The last layer of a classifier's head, whatever the family calls it.
-_CLASSIFIERS = ("score.weight", "classifier.weight", "classifier.out_proj.weight")
 _EMBEDDINGS = re.compile(r"(^|\.)(embed_tokens|wte|word_embeddings|embed_in)$")
 _LANGUAGE_HEAD = "lm_head"
 
@@ -48,9 +47,9 @@ def adapted_values(
     if _is_classifier(adapter, values):
         found["architectures"] = [_classifier_class(adapter, base, values)]
         # Two labels are what transformers makes of none.
-        found |= {} if _stated_labels(values) else {"num_labels": 1}
+        found |= {} if stated_labels(values) else {"num_labels": 1}
     rows = _labels(adapter)
-    if rows is not None and rows != _stated_labels(values):
+    if rows is not None and rows != stated_labels(values):
         found = {name: one for name, one in found.items() if name not in ("id2label", "label2id")}
         found["num_labels"] = rows
     tokens = _rows_of_embedding(adapter)
@@ -138,7 +137,7 @@ def _is_classifier(adapter: Adapter, values: Mapping[str, Any]) -> bool:
         return trained.endswith(CLASS_ENDING)
     if config.task is not None:
         return config.task == SEQUENCE_CLASSIFICATION
-    return any(head in adapter.weights.parts.whole for head in _CLASSIFIERS)
+    return any(head in adapter.weights.parts.whole for head in HEADS)
 
 
 def _classifier_class(adapter: Adapter, base: str, values: Mapping[str, Any]) -> str:
@@ -146,29 +145,28 @@ def _classifier_class(adapter: Adapter, base: str, values: Mapping[str, Any]) ->
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
     )
 
-    found = CLASSES.get(str(values.get("model_type")))
-    if found is None:
+    found = stock_classes(str(values.get("model_type")), CLASSES)
+    if not found:
         raise CheckpointError(
             f"{adapter.name}: it makes a classifier of its base {base}, a "
             f"{values.get('model_type')!r} model, and transformers has none of that family."
         )
-    return class_names(found)[0]
+    (name,) = found
+    return name
 
 
 def _is_stock(named: list[str], values: Mapping[str, Any]) -> bool:
     """Whether the classes that a base names are a language model's or a bare body's."""
     from transformers.models.auto import modeling_auto
 
-    family = str(values.get("model_type"))
-    known: set[str] = set()
-    for mapping in (
+    known = stock_classes(
+        str(values.get("model_type")),
         modeling_auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
         modeling_auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
         modeling_auto.MODEL_FOR_PRETRAINING_MAPPING_NAMES,
         modeling_auto.MODEL_MAPPING_NAMES,
-    ):
-        known.update(class_names(mapping.get(family)))
+    )
     # Checkpoints of 2023 write "LLaMA".
     return {one.lower() for one in named} <= {one.lower() for one in known}
 
@@ -199,17 +197,12 @@ def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]
 
 def _labels(adapter: Adapter) -> int | None:
     parts = adapter.weights.parts
-    for head in _CLASSIFIERS:
+    for head in HEADS:
         key = parts.whole.get(head)
         if key is not None:
             shape = adapter.weights.stored[key].shape
             return shape[0] if shape else None
     return None
-
-
-def _stated_labels(values: Mapping[str, Any]) -> int | None:
-    named = values.get("num_labels", len(values.get("id2label") or ()))
-    return named if isinstance(named, int) and named else None
 
 
 def _rows_of_embedding(adapter: Adapter) -> int | None:

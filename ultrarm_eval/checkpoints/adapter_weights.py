@@ -12,11 +12,10 @@ import torch
 
 from ultrarm_eval.checkpoints.files import Fetch
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.pickles import load_pickle, verify_checksums
 from ultrarm_eval.checkpoints.weights import (
     StoredWeight,
-    load_pickle,
     stored_weights,
-    verify_checksums,
 )
 from ultrarm_eval.errors import CheckpointError
 

@@ -8,8 +8,6 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.class_names import CLASS_ENDING as CLASS_ENDING
-from ultrarm_eval.checkpoints.class_names import class_names as class_names
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 
@@ -21,6 +19,8 @@ class Architecture(ABC):
         known_as: What the kind is called, for messages.
         reading: How a reward is read, in a line.
         is_general: Whether another kind that recognises a checkpoint as well knows it better.
+        only_recognised: Whether a checkpoint that it does not recognise is never of this kind, so
+            that advice names it for none, however its weights are called.
         further_files: Files of weights beside the checkpoint's own; the names of what they hold
             begin with the file's and a colon.
     """
@@ -28,6 +28,7 @@ class Architecture(ABC):
     known_as: str
     reading: str
     is_general: ClassVar[bool] = False
+    only_recognised: ClassVar[bool] = False
     further_files: tuple[str, ...] = ()
 
     def recognises(self, survey: Survey) -> bool:

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.architecture import Architecture, class_names
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.stock_classes import stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
@@ -30,15 +31,14 @@ class CausalLanguageModel(Architecture):
             MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CLASSES,
         )
 
-        model_type = values.get("model_type")
+        model_type = survey.model_type
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
             raise OtherKindError(
                 f"{name}: its config.json describes a {model_type!r} model, and transformers has "
                 "no causal language model of that family; code that comes with a checkpoint is "
                 "never executed."
             )
-        of_rewards = [str(one) for one in values.get("architectures") or ()]
-        of_rewards = [one for one in of_rewards if _REWARD_CLASS.search(one)]
+        of_rewards = [one for one in survey.classes if _REWARD_CLASS.search(one)]
         if of_rewards:
             raise OtherKindError(
                 f"{name}: this is a reward model and no language model: its config.json names the "
@@ -47,7 +47,7 @@ class CausalLanguageModel(Architecture):
         refuse_own_code(
             name,
             values,
-            own_classes=class_names(CLASSES[model_type]),
+            own_classes=stock_classes(model_type, CLASSES),
             auto_class="AutoModelForCausalLM",
         )
         config = CONFIG_MAPPING[model_type].from_dict(dict(values))

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,10 +12,11 @@ from torch import nn
 from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.adapters import Adapter
 from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.digest import digest_of_files, digest_with_adapter
 from ultrarm_eval.checkpoints.files import Fetch, hub_commit
-from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.head_numbers import require_finite_head
 from ultrarm_eval.checkpoints.network import built, described
+from ultrarm_eval.checkpoints.pickles import is_zip, verify_checksums
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
 from ultrarm_eval.checkpoints.stored_quantization import method_of, refuse_quantized_head
 from ultrarm_eval.checkpoints.survey import Survey
@@ -29,32 +26,12 @@ from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.checkpoints.weights import (
     StoredWeight,
     WeightFiles,
-    is_zip,
     look_into,
     require_fitting,
-    verify_checksums,
 )
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-# Besides the weights, what the ids and so the rewards depend on.
-_SMALL_FILES = (
-    "config.json",
-    "tokenizer.model",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "spm.model",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-    "vocab.txt",
-    "vocab.json",
-    "merges.txt",
-)
-# The hub's cache names a large file by its SHA-256.
-_BLOB = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -201,29 +178,8 @@ class Checkpoint:
 
         With an adapter, both and the files of the tokenizer that comes with it.
         """
-        base = self._digest_of_files()
-        if self.adapter is None:
-            return base
-        small = (self.adapter.fetch(file) for file in _SMALL_FILES[1:])
-        parts = [base, self.adapter.digest(), *(_sha256(path) for path in small if path)]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    def _digest_of_files(self) -> str:
-        if self.commit:
-            return self.commit
-        small = [path for path in map(self.fetch, _SMALL_FILES) if path is not None]
-        files = (*self.weights.files, *self.weights.further_files)
-        weights = [self.fetch(file) for file in sorted(files)]
-        paths = [*small, *(path for path in weights if path is not None)]
-        if None in weights:
-            raise CheckpointError(f"{self.name}: a weight file disappeared.")
-        unreadable = as_checkpoint_error(f"{self.name}: a file cannot be read")
-        with unreadable, ThreadPoolExecutor() as threads:
-            digests = list(threads.map(_sha256, paths))
-        for path, digest in zip(paths, digests, strict=True):
-            _require_blob(self.name, path, digest)
-        lines = [f"{path.name} {digest}" for path, digest in zip(paths, digests, strict=True)]
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+        base = self.commit or digest_of_files(self.name, self.weights, self.fetch)
+        return base if self.adapter is None else digest_with_adapter(base, self.adapter)
 
 
 def open_checkpoint(
@@ -246,7 +202,19 @@ def open_checkpoint(
     Raises:
         CheckpointError: Not found, not reachable, of another kind, or without its head.
     """
-    survey = Survey(name, revision, peft, peft_revision)
+    return open_surveyed(Survey(name, revision, peft, peft_revision), architecture)
+
+
+def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
+    """The same of a checkpoint whose small files were read.
+
+    Args:
+        survey: The small files.
+        architecture: The kind.
+
+    Raises:
+        CheckpointError: See `open_checkpoint`.
+    """
     try:
         method = method_of(survey.values)
         if method is not None:
@@ -298,20 +266,3 @@ def _is_quick_to_read(checkpoint: Checkpoint) -> bool:
     """Whether single weights can be read; old pickles are read as a whole, when loaded."""
     paths = [checkpoint.fetch(file) for file in checkpoint.weights.files]
     return checkpoint.safetensors or all(path is not None and is_zip(path) for path in paths)
-
-
-def _require_blob(name: str, path: Path, digest: str) -> None:
-    blob = path.resolve().name
-    if _BLOB.fullmatch(blob) and path.is_symlink() and blob != digest:
-        raise CheckpointError(
-            f"{name}: {path.name} is not what was downloaded: its SHA-256 is {digest[:12]}…, and "
-            f"the hub's was {blob[:12]}…. Delete it from the cache, and download it again."
-        )
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 24):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 #: The weights of which a row belongs to each label, in the families' own names; where a model has
 #: several, the first.
 HEADS = (
@@ -38,3 +41,9 @@ SEES_PADDING = {
     "xlnet": "it is read at a row's last token, padding or not",
     "yoso": "its hashing sums over padding, too",
 }
+
+
+def stated_labels(values: Mapping[str, Any]) -> int | None:
+    """How many labels a config.json names; None if it names none."""
+    named = values.get("num_labels", len(values.get("id2label") or ()))
+    return int(named) if named else None

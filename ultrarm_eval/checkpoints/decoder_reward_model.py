@@ -1,9 +1,10 @@
-"""A decoder and one bias-free linear layer to a scalar, whatever the family and the head's name.
+"""A decoder and a head behind it, whatever the family, and whatever the head is and is called.
 
-The families are of one make: a backbone ``model`` with ``layers`` and a final RMS norm ``norm``.
-UltraRM's layout is that of the public checkpoint `openbmb/UltraRM-13b`: the backbone's weights
-start with ``model.``, the head is ``regression_head.weight``. The class follows its model card;
-nothing from a checkpoint's repository is executed.
+The families that are run in rows without padding are of one make: a backbone ``model`` with
+``layers`` and a final RMS norm ``norm``. The head is a bias-free linear layer to a scalar unless a
+kind makes another. UltraRM's layout is that of the public checkpoint `openbmb/UltraRM-13b`: the
+backbone's weights start with ``model.``, the head is ``regression_head.weight``. The class follows
+its model card; nothing from a checkpoint's repository is executed.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from torch import nn
 from transformers import LlamaConfig, LlamaModel, LlamaPreTrainedModel, PreTrainedModel
 from transformers.models.llama.modeling_llama import LlamaRMSNorm
 
+from ultrarm_eval.checkpoints.heads import Linear32
 from ultrarm_eval.checkpoints.unread_weights import require_read
+from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError
 
 #: The head of networks whose weights have other names in the files.
@@ -60,24 +63,11 @@ class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
         return self.weight.to(torch.float32) * normed  # type: ignore[no-any-return]
 
 
-class Float32Head(nn.Linear):
-    """A linear layer to a scalar, in float32 even where its weight was loaded in less.
-
-    Each row is summed by itself: a matrix product with one column rounds by the number of rows, so
-    that a reward would depend on how many texts are read beside it.
-    """
-
-    def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """Multiplies the last dimension by the weight, which becomes 1."""
-        weighted = hidden_states.to(torch.float32) * self.weight[0].to(torch.float32)
-        return weighted.sum(-1, keepdim=True)
-
-
 class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
-    """Scalar reward model on a decoder; a subclass names the family's backbone and the head.
+    """Reward model on a decoder; a subclass names the family's backbone and the head.
 
-    The reward of a text is the head's output at its last attended token; there is no activation
-    and no normalisation. Final norm and head are float32 for every body dtype.
+    The reward of a text is the head's output at its last attended token, or is made of what a wider
+    head gives. Final norm and head are float32 for every body dtype.
 
     Attributes:
         backbone_class: The family's backbone.
@@ -101,7 +91,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
     @classmethod
     def make_head(cls, config: Any) -> nn.Module:
         """The head: from hidden states, (..., hidden size), to numbers of them, float32."""
-        return Float32Head(config.hidden_size, 1, bias=False)
+        return Linear32(config.hidden_size, 1, bias=False)
 
     @property
     def reward_head(self) -> nn.Module:
@@ -133,13 +123,8 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
             described, _ = cls.config_class.get_config_dict(arguments[0], **options)
             require_family(str(arguments[0]), described, cls.config_class.model_type)
         model, report = super().from_pretrained(*arguments, output_loading_info=True, **options)
-        missing = sorted(str(key) for key in report["missing_keys"])
-        if missing:
-            raise CheckpointError(
-                f"{arguments[0] if arguments else 'The checkpoint'}: weights are missing and "
-                f"would be random: {len(missing)}, among them {missing[-1]!r}."
-            )
         name = str(arguments[0]) if arguments else "The checkpoint"
+        refuse_missing(name, report["missing_keys"])
         require_read(name, model, report["unexpected_keys"])
         return (model, report) if output_loading_info else model
 

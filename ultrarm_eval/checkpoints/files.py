@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -60,6 +61,11 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
             raise _unreachable(name, revision, error) from error
 
     return fetch
+
+
+def own_name(name: str) -> str:
+    """What a checkpoint is called by itself: the end of its folder's path or of its hub id."""
+    return re.split(r"[\\/]", name.rstrip("\\/"))[-1]
 
 
 def exists(name: str, file: str, revision: str | None) -> bool:

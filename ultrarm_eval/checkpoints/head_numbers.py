@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ultrarm_eval.checkpoints.network_parts import weights_behind_body
 from ultrarm_eval.checkpoints.weight_map import WeightMap
 from ultrarm_eval.checkpoints.weight_reader import WeightReader
 from ultrarm_eval.errors import CheckpointError
@@ -14,13 +15,12 @@ from ultrarm_eval.errors import CheckpointError
 
 def head_weights(network: Any) -> list[str]:
     """The names of a network's weights behind its body, without a row for each token."""
-    body = f"{getattr(network, 'base_model_prefix', '')}."
     by_token = getattr(network, "get_output_embeddings", lambda: None)()
     left_out = set() if by_token is None else {id(weight) for weight in by_token.parameters()}
     return [
         name
-        for name, weight in network.named_parameters()
-        if not name.startswith(body) and id(weight) not in left_out
+        for name in weights_behind_body(network)
+        if id(network.get_parameter(name)) not in left_out
     ]
 
 

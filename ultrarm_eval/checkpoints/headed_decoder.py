@@ -9,12 +9,14 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.architecture import Architecture, class_names
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.decoder_reward_model import REWARD_HEAD, headed_class
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.stock_classes import stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import plays_no_part
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed_keys
+from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 #: Shapes of a head's weights, by their names in it.
@@ -37,6 +39,7 @@ class HeadedDecoder(Architecture):
         is_known_code: Whether code of those names that comes along is what is computed here.
     """
 
+    only_recognised = True
     classes: ClassVar[frozenset[str]]
     families: ClassVar[frozenset[str]] = frozenset()
     body: ClassVar[str] = _BODY
@@ -89,11 +92,7 @@ class HeadedDecoder(Architecture):
                 f"{survey.name}: its config.json describes a {model_type!r} model; {self.known_as} "
                 f"has the body of a decoder of transformers{known}."
             )
-        stock = {
-            name
-            for mapping in (MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES)
-            for name in class_names(mapping.get(model_type))
-        }
+        stock = stock_classes(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES)
         refuse_own_code(
             survey.name,
             survey.values,
@@ -168,12 +167,7 @@ class HeadedDecoder(Architecture):
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         made = renamed_keys(self.weight_map(getattr(network, "config", None), survey), survey.keys)
-        lacking = sorted({name for name, _ in network.named_parameters()} - made)
-        if lacking:
-            raise CheckpointError(
-                f"{survey.name}: weights are missing and would be random: {len(lacking)}, among "
-                f"them {lacking[0]!r}."
-            )
+        refuse_missing(survey.name, {name for name, _ in network.named_parameters()} - made)
 
     def _require_head(self, survey: Survey) -> None:
         sources = self.head_weights(survey).values()

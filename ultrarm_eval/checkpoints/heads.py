@@ -17,7 +17,8 @@ _LAYER = re.compile(r"(?:(.+)\.)?(weight|bias|running_mean|running_var)")
 class Linear32(nn.Linear):
     """A linear layer in float32, also where its weight was loaded in less.
 
-    One output is summed row by row: a product with one column rounds by the number of rows.
+    One output is summed row by row: a product with one column rounds by the number of rows, so
+    that a reward would depend on how many texts are read beside it.
     """
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -61,6 +62,23 @@ class RunningNorm(nn.Module):
             self.running_var.to(torch.float32) + self._EPSILON
         )
         return (values - self.running_mean.to(torch.float32)) * scale + self.bias.to(torch.float32)
+
+
+def perceptron(*places: int) -> tuple[str, ...]:
+    """The names of the weights of linear layers with biases, at places of a row of layers."""
+    return tuple(f"{place}.{part}" for place in places for part in ("weight", "bias"))
+
+
+def part_shapes(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> dict[str, tuple[int, ...]]:
+    """The shapes of a part of a head, by the names of its weights in that.
+
+    Args:
+        shapes: The shapes of all weights of the head.
+        prefix: How the names of the part's begin.
+    """
+    return {
+        key.removeprefix(prefix): shape for key, shape in shapes.items() if key.startswith(prefix)
+    }
 
 
 def head_of_shapes(
@@ -107,9 +125,9 @@ def head_of_shapes(
         if not fits or (bias is not None and bias != shape[:1]):
             wanted = f"[{outputs if is_last and outputs is not None else 'any'}, {width}]"
             raise CheckpointError(
-                f"{name}: the weight {prefix}{beginning}weight has the shape {list(shape)}"
-                f"{'' if bias is None else f' and a bias of {list(bias)}'}; a head on this body "
-                f"of {hidden_size} has {wanted} there."
+                f"{name}: {prefix}{beginning}weight has the shape {list(shape)}"
+                f"{'' if bias is None else f' and its bias {list(bias)}'}; a head of this model, "
+                f"whose hidden size is {hidden_size}, has {wanted} there."
             )
         layers[str(place)] = Linear32(width, shape[0], bias=bias is not None)
         if not is_last:

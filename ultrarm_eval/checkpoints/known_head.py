@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, perceptron
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 
 #: Weights of a linear layer without bias, and of two layers with biases and a ReLU between.
 LINEAR = ("weight",)
-TWO_LAYERS = ("0.weight", "0.bias", "2.weight", "2.bias")
+TWO_LAYERS = perceptron(0, 2)
 
 
 class KnownHead(HeadedDecoder):
@@ -30,7 +30,7 @@ class KnownHead(HeadedDecoder):
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        return {part: WeightSource.of(f"{self.head}.{part}") for part in self.parts}
+        return under_other_prefix(self.parts, f"{self.head}.")
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""

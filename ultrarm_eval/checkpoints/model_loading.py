@@ -10,6 +10,7 @@ import torch
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel, Float32RMSNorm
 from ultrarm_eval.checkpoints.foreign_errors import brief
+from ultrarm_eval.checkpoints.network_parts import layers_behind_body
 from ultrarm_eval.checkpoints.quantization import quantization_config, require_quantized
 from ultrarm_eval.checkpoints.stored_quantization import (
     are_numbers,
@@ -19,9 +20,8 @@ from ultrarm_eval.checkpoints.stored_quantization import (
 )
 from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.checkpoints.weight_reader import WeightReader
+from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError, DeviceError, UltrarmEvalError
-
-_NAMED = 3
 
 
 def load_decoder(
@@ -108,7 +108,7 @@ def load_own_forward(
         CheckpointError: Weights are missing, damaged, of another shape, or read by nothing.
         DeviceError: The device does not know the attention or the quantisation.
     """
-    heads = [] if quantization is None else _heads(auto_class, checkpoint.config)
+    heads = [] if quantization is None else layers_behind_body(checkpoint.network)
     if checkpoint.weight_map is not None:
         # An auto class takes no weights but those of a folder.
         auto_class = type(checkpoint.network)
@@ -122,13 +122,7 @@ def load_own_forward(
         trust_remote_code=False,
         output_loading_info=True,
     )
-    missing = sorted(str(key) for key in report["missing_keys"])
-    if missing:
-        some = ", ".join(map(repr, missing[:_NAMED]))
-        raise CheckpointError(
-            f"{checkpoint.name}: weights are missing and would be random: {len(missing)}, among "
-            f"them {some}."
-        )
+    refuse_missing(checkpoint.name, report["missing_keys"])
     if not checkpoint.is_quantized:
         require_read(checkpoint.name, model, report["unexpected_keys"])
     if quantization is not None:
@@ -166,8 +160,7 @@ def _loaded(
     further["config"] = checkpoint.config
     network: Any = checkpoint.network
     if checkpoint.is_quantized:
-        heads = [name for name, _ in network.named_children() if name != network.base_model_prefix]
-        further["config"] = with_heads_kept(checkpoint.config, heads)
+        further["config"] = with_heads_kept(checkpoint.config, layers_behind_body(network))
     if checkpoint.weight_map is None:
         further |= {"revision": checkpoint.revision, "use_safetensors": checkpoint.safetensors}
     else:
@@ -210,13 +203,6 @@ def _loaded(
         keys = checkpoint.weights.keys
         require_heads_as_stored(checkpoint.name, model, network, checkpoint.reader(), keys)
     return loaded
-
-
-def _heads(auto_class: Any, config: Any) -> list[str]:
-    """The layers behind the body, which families call differently."""
-    with torch.device("meta"):
-        model = auto_class.from_config(config)
-    return [name for name, _ in model.named_children() if name != model.base_model_prefix]
 
 
 def _replace(layer: Any, exact: Mapping[str, torch.Tensor]) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
 from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.stock_classes import family_prefix
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_weights import LANGUAGE_HEADS
 from ultrarm_eval.checkpoints.weight_map import WeightSource
@@ -33,13 +34,7 @@ def body_beginning(survey: Survey) -> str:
         survey: The checkpoint's small files.
     """
     found = {match[1] for key in survey.keys if (match := _FIRST_LAYER.match(key))}
-    from transformers import CONFIG_MAPPING
-    from transformers.models.auto.modeling_auto import MODEL_MAPPING
-
-    model_type = survey.model_type
-    is_known = model_type in CONFIG_MAPPING
-    known = MODEL_MAPPING.get(CONFIG_MAPPING[model_type], None) if is_known else None
-    named = f"{getattr(known, 'base_model_prefix', 'model')}."
+    named = family_prefix(survey.model_type)
     return min(found, key=lambda begin: (begin != named, len(begin), begin), default=named)
 
 
@@ -102,9 +97,9 @@ class NamedHead(HeadedDecoder):
         file = (head or "").rpartition(IN_FILE)[0]
         self.further_files = (file,) if file else ()
         self._head = None if head is None else head.removesuffix(".").removesuffix(".weight")
-        called = "head=NAME" if head is None else f"the head {self._head}"
+        called = "a head that head=NAME names" if head is None else f"the head {self._head}"
         self.known_as = f"a decoder with {called}"
-        self.reading = f"the output of {called} at the last token"
+        self.reading = f"the output of {'that head' if head is None else called} at the last token"
 
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; never, as the head's name says nothing of its use."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
-from ultrarm_eval.checkpoints.files import read_json
+from ultrarm_eval.checkpoints.files import own_name, read_json
 
 # A tokenizer without a limit of its own names one of 30 digits.
 _NO_LIMIT = 10**9
@@ -61,23 +61,34 @@ def recommended_length(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLen
         checkpoint: The checkpoint.
         tokenizer: Its tokenizer.
     """
-    found = _of_published(checkpoint.name) or _of_files(checkpoint, tokenizer)
+    found = published_length(checkpoint.name) or _of_files(checkpoint, tokenizer)
     positions = checkpoint.positions
     if found is None or positions is None or found.tokens <= positions:
         return found
     return RecommendedLength(positions, "its positions; more is named than it has")
 
 
-def _of_published(name: str) -> RecommendedLength | None:
-    end = name.rstrip("/").rsplit("/", 1)[-1]
-    said = next((said for pattern, said in _PUBLISHED.items() if pattern.fullmatch(end)), None)
+def published_length(name: str) -> RecommendedLength | None:
+    """What the authors of a published checkpoint say of the length of texts; None if nothing.
+
+    Args:
+        name: Its folder or hub id.
+    """
+    called = own_name(name)
+    said = next((said for pattern, said in _PUBLISHED.items() if pattern.fullmatch(called)), None)
     return None if said is None else RecommendedLength(*said)
 
 
-def _of_files(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLength | None:
+def tokenizer_length(tokenizer: Any) -> int | None:
+    """The most tokens that a tokenizer names; None if it names none."""
     named = getattr(tokenizer, "model_max_length", None)
-    if named is not None and 1 < named < _NO_LIMIT:
-        return RecommendedLength(int(named), "model_max_length of its tokenizer")
+    return int(named) if named is not None and 1 < named < _NO_LIMIT else None
+
+
+def _of_files(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLength | None:
+    named = tokenizer_length(tokenizer)
+    if named is not None:
+        return RecommendedLength(named, "model_max_length of its tokenizer")
     path = checkpoint.fetch("generation_config.json")
     generated = None if path is None else read_json(path).get("max_length")
     if isinstance(generated, int) and _NOBODYS < generated < _NO_LIMIT:

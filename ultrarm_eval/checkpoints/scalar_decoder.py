@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.architecture import CLASS_ENDING, Architecture, class_names
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.decoder_reward_model import (
     DecoderRewardModel,
     LlamaRewardModel,
@@ -14,6 +14,7 @@ from ultrarm_eval.checkpoints.decoder_reward_model import (
     wrong_family,
 )
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING, stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import OtherKindError
 
@@ -80,7 +81,7 @@ class ScalarDecoder(Architecture):
         return self.model_class(config)
 
 
-def _own_classes(model_type: str) -> set[str]:
+def _own_classes(model_type: str) -> frozenset[str]:
     """Classes of transformers of a family: their body is the judge's, and its head is named."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
@@ -88,12 +89,12 @@ def _own_classes(model_type: str) -> set[str]:
         MODEL_MAPPING_NAMES,
     )
 
-    mappings = (
+    return stock_classes(
+        model_type,
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,
         MODEL_MAPPING_NAMES,
     )
-    return {name for mapping in mappings for name in class_names(mapping.get(model_type))}
 
 
 ULTRARM = ScalarDecoder(LlamaRewardModel, "UltraRM")

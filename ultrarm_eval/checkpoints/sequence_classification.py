@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.architecture import CLASS_ENDING, Architecture, class_names
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.classifier_families import (
     HEADS,
     IMAGE_PARTS,
     NOT_READ,
     TEXT_BODIES,
+    stated_labels,
 )
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, decoder_class
+from ultrarm_eval.checkpoints.network_parts import weights_behind_body
 from ultrarm_eval.checkpoints.own_code import refuse_own_code
+from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING, stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
+from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 logger = logging.getLogger(__name__)
@@ -39,8 +42,8 @@ class SequenceClassification(Architecture):
 
     known_as = "a sequence classification model of transformers"
     reading = (
-        "its logit; a decoder's at the last token that is not its padding token, as transformers "
-        "reads it"
+        "its logit as transformers reads it: a decoder's at the last token that is not padding, an "
+        "encoder's where its class pools a text"
     )
     is_general = True
 
@@ -50,7 +53,7 @@ class SequenceClassification(Architecture):
             return any(one.endswith(CLASS_ENDING) for one in survey.classes)
         if f"{HEAD}.weight" not in survey.keys:
             return False
-        named = labels(survey.values)
+        named = stated_labels(survey.values)
         return (_rows_of_head(survey)[1] if named is None else named) == 1
 
     def read_config(self, survey: Survey) -> Any:
@@ -62,23 +65,22 @@ class SequenceClassification(Architecture):
             MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
         )
 
-        model_type = values.get("model_type")
+        model_type = survey.model_type
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
             raise OtherKindError(
                 f"{name}: its config.json describes a {model_type!r} model, and transformers "
                 f"({version}) has no sequence classification model of that family; code that comes "
                 "with a checkpoint is never executed."
             )
-        classes = values.get("architectures") or []
-        if classes and not any(str(one).endswith(CLASS_ENDING) for one in classes):
+        if survey.classes and not any(one.endswith(CLASS_ENDING) for one in survey.classes):
             raise OtherKindError(
-                f"{name}: its config.json names the class {', '.join(map(str, classes))}; this "
+                f"{name}: its config.json names the class {', '.join(survey.classes)}; this "
                 f"judge takes the classes of transformers that end in {CLASS_ENDING}."
             )
         refuse_own_code(
             name,
             values,
-            own_classes=class_names(CLASSES[model_type]),
+            own_classes=stock_classes(model_type, CLASSES),
             auto_class="AutoModelForSequenceClassification",
         )
         if model_type in NOT_READ:
@@ -109,7 +111,7 @@ class SequenceClassification(Architecture):
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         prefix = _text_prefix(survey)
-        lacking = sorted(_head_weights(network) - survey.keys)
+        lacking = sorted({*weights_behind_body(network)} - survey.keys)
         if lacking and survey.adapter is not None:
             raise OtherKindError(
                 f"{survey.adapter.name}: neither this adapter nor its base {survey.name} has "
@@ -163,13 +165,13 @@ def _with_labels(survey: Survey) -> dict[str, Any]:
     transformers takes two for none, and refuses a loss for one label that no reward depends on.
     """
     stated = dict(survey.values)
-    if labels(stated) is None:
+    if stated_labels(stated) is None:
         for field in ("id2label", "label2id", "num_labels"):
             stated.pop(field, None)
         rows = _rows_of_head(survey)[1]
         # Where there is no head, it is said of the weights.
         stated["num_labels"] = 1 if rows is None else rows
-    if labels(stated) == 1 and stated.get("problem_type") == _ONE_LABEL:
+    if stated_labels(stated) == 1 and stated.get("problem_type") == _ONE_LABEL:
         del stated["problem_type"]
     return stated
 
@@ -182,7 +184,7 @@ def _rows_of_head(survey: Survey) -> tuple[str | None, int | None]:
 
 
 def _by_head(survey: Survey) -> str:
-    if labels(survey.values) is not None:
+    if stated_labels(survey.values) is not None:
         return ""
     key, rows = _rows_of_head(survey)
     return f" (config.json names none; its head {key!r} has {rows} rows)"
@@ -234,21 +236,4 @@ def _require_body(survey: Survey, network: nn.Module, prefix: str) -> None:
         for key, _ in network.named_parameters()
         if key.startswith(_BODY)
     }
-    lacking = sorted(set(needed.values()) - survey.keys)
-    if lacking:
-        raise CheckpointError(
-            f"{survey.name}: weights are missing and would be random: {len(lacking)}, among them "
-            f"{lacking[0]!r}."
-        )
-
-
-def _head_weights(model: Any) -> set[str]:
-    """Names of the weights that are not the backbone's."""
-    backbone = f"{model.base_model_prefix}."
-    return {name for name, _ in model.named_parameters() if not name.startswith(backbone)}
-
-
-def labels(values: Mapping[str, Any]) -> int | None:
-    """How many labels a config.json names; None if it names none."""
-    named = values.get("num_labels", len(values.get("id2label") or ()))
-    return int(named) if named else None
+    refuse_missing(survey.name, set(needed.values()) - survey.keys)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ultrarm_eval.checkpoints.network_parts import weights_behind_body
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, DeviceError, first_line
 
 if TYPE_CHECKING:
@@ -161,10 +162,9 @@ def require_heads_as_stored(
     Raises:
         CheckpointError: One is not.
     """
-    body = f"{network.base_model_prefix}."
     loaded = dict(model.named_parameters())
-    for key, _ in network.named_parameters():
-        if key.startswith(body) or key not in keys:
+    for key in weights_behind_body(network):
+        if key not in keys:
             continue
         weight = loaded.get(key)
         is_number = weight is not None and weight.dtype.is_floating_point

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -18,7 +17,7 @@ from ultrarm_eval.checkpoints.adapted_config import (
 from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.adapters import Adapter, find_adapter, refuse_adapter_weights
 from ultrarm_eval.checkpoints.fields import require_config_values
-from ultrarm_eval.checkpoints.files import Fetch, fetcher, read_json
+from ultrarm_eval.checkpoints.files import Fetch, fetcher, own_name, read_json
 from ultrarm_eval.checkpoints.gguf import refuse_gguf_alone, refuse_gguf_file
 from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
 from ultrarm_eval.checkpoints.weights import (
@@ -97,11 +96,10 @@ class Survey:
         return str(self.values.get("model_type") or "")
 
     @property
-    def called(self) -> tuple[str, str]:
-        """The ends of its name and of the one in its config.json, in small letters."""
-        names = (self.name, str(self.values.get("_name_or_path") or ""))
-        first, second = (re.split(r"[\\/]", name.lower().rstrip("\\/"))[-1] for name in names)
-        return first, second
+    def called(self) -> tuple[str, ...]:
+        """What it is called, by its folder or hub id and by its config.json; in small letters."""
+        names = (self.name, self.values.get("_name_or_path"))
+        return tuple(own_name(str(name)).lower() for name in names if name)
 
     @cached_property
     def weights(self) -> WeightFiles:

@@ -120,11 +120,16 @@ def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
 
 
 def _config_as_read(checkpoint: TokenizerOwner) -> dict[str, Any]:
-    """The configuration, where transformers would refuse what config.json says."""
+    """The configuration, where transformers would not read config.json as it is."""
+    from transformers import CONFIG_MAPPING
+
     path = checkpoint.fetch("config.json")
-    stated = None if path is None else read_json(path).get("problem_type")
-    is_as_stated = stated == getattr(checkpoint.config, "problem_type", None)
-    return {} if is_as_stated else {"config": checkpoint.config}
+    if path is None:
+        return {}
+    stated, config = read_json(path), checkpoint.config
+    is_known = stated.get("model_type", "") in (*CONFIG_MAPPING, "")
+    is_as_stated = stated.get("problem_type") == getattr(config, "problem_type", None)
+    return {} if is_known and is_as_stated else {"config": config}
 
 
 @dataclass(frozen=True)

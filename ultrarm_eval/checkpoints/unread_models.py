@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 
+from ultrarm_eval.checkpoints.files import read_json
 from ultrarm_eval.checkpoints.survey import Survey
 
 _TWO_ANSWERS = (
     "a model that compares two answers at once, so an answer has no reward of its own, and a judge "
     "here gives each answer one"
+)
+_REFERENCE = (
+    "a model that scores an answer against a reference answer, which a judge here is not given"
 )
 #: By the class that config.json names. PairRM: huggingface.co/llm-blender/PairRM-hf.
 _BY_CLASS = {"DebertaV2PairRM": _TWO_ANSWERS}
@@ -20,9 +24,10 @@ _BY_CLASS = {"DebertaV2PairRM": _TWO_ANSWERS}
 #: causal language model that writes A or B), SteamSHP (Flan-T5), POLAR (InternLM2's class).
 _BY_NAME = {
     r"pair[-_]?rm|pair[-_]preference|steamshp": _TWO_ANSWERS,
-    r"^polar\b": "a model that scores an answer against a reference answer, which a judge here is "
-    "not given",
+    r"^polar\b": _REFERENCE,
 }
+#: By a token that parts its two answers: POLAR has the class and the family of InternLM2-Reward.
+_BY_TOKEN = {"internlm2": ("<|reward|>", _REFERENCE)}
 
 
 def why_unread(survey: Survey) -> str | None:
@@ -34,14 +39,17 @@ def why_unread(survey: Survey) -> str | None:
     for one in survey.classes:
         if one in _BY_CLASS:
             return f"{_BY_CLASS[one]}: its config.json names the class {one}"
-    for name in names_of(survey):
+    for name in survey.called:
         for pattern, what in _BY_NAME.items():
-            if re.search(pattern, name, re.IGNORECASE):
+            if re.search(pattern, name):
                 return f"{what}: it is called {name}"
+    token, what = _BY_TOKEN.get(survey.model_type, ("", ""))
+    if token and token in _added_tokens(survey):
+        return f"{what}: its tokenizer has the token {token}"
     return None
 
 
-def names_of(survey: Survey) -> tuple[str, ...]:
-    """What a checkpoint is called: by its folder or hub id, and by its config.json."""
-    called = (survey.name, survey.values.get("_name_or_path"))
-    return tuple(str(one).rstrip("/").rsplit("/", 1)[-1] for one in called if one)
+def _added_tokens(survey: Survey) -> set[str]:
+    path = survey.fetch("tokenizer_config.json")
+    added = {} if path is None else read_json(path).get("added_tokens_decoder") or {}
+    return {str(token.get("content")) for token in added.values()}

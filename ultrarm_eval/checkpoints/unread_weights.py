@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from ultrarm_eval.checkpoints.adapters import refuse_adapter_weights
+from ultrarm_eval.checkpoints.network_parts import body_prefix, weights_behind_body
 from ultrarm_eval.errors import CheckpointError
 
 #: Names that play no part in a reward, and why.
@@ -52,10 +53,9 @@ _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 _HEAD = re.compile(
     r"^(score|classifier|(v|value|reward|regression|score)_head|regression_layer|gating)\."
 )
-#: Reward models that no judge here reads, by the class that their config.json names.
-_NOT_READ: dict[str, str] = {}
-#: The same by the beginning of a weight's name.
-_NOT_READ_HEADS = {
+#: Heads of published kinds by the beginning of their names: where a kind is not recognised by its
+#: class, its weights still say what it may be.
+_HEADS_OF_KINDS = {
     "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",
     "value_head.": "a value head, as of OpenRLHF's older reward models",
     "regression_layer.": "a head of several objectives, as of ArmoRM or QRM",
@@ -93,8 +93,7 @@ def refuse_unread(
     known = set(network.state_dict(keep_vars=True))
     left_over = set(keys) - known
     if is_quantized:
-        body = f"{getattr(network, 'base_model_prefix', '')}."
-        companions = (body, *(f"{key}." for key in known), "lm_head.")
+        companions = (body_prefix(network), *(f"{key}." for key in known), "lm_head.")
         require_read(name, network, (key for key in left_over if not key.startswith(companions)))
         return
     if {key for key, _ in network.named_parameters()} <= set(keys):
@@ -135,8 +134,8 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     unread = [key for key in unread if not harmless.search(key)]
     if not unread:
         return
-    kind = what_is_not_read({}, unread)
-    own = _heads_of(network)
+    kind = head_of_a_kind(unread)
+    own = weights_behind_body(network)
     second = next((key for key in unread if _HEAD.match(key)), None)
     if second is not None and own:
         hint = (
@@ -145,7 +144,7 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
             "copy."
         )
     elif kind is not None:
-        hint = f"This looks like {kind}. No judge here reads it yet."
+        hint = f"This looks like {kind}. Where that gives the reward, name it: head=NAME."
     else:
         hint = "Does its config.json belong to these weights?"
     raise CheckpointError(
@@ -156,19 +155,13 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
 
 def _known(key: str) -> str:
     """What kind of head a weight is known to be of, in brackets."""
-    found = (what for beginning, what in _NOT_READ_HEADS.items() if key.startswith(beginning))
+    found = (what for beginning, what in _HEADS_OF_KINDS.items() if key.startswith(beginning))
     return next((f" ({what})" for what in found), "")
 
 
 def plays_no_part(key: str) -> bool:
     """Whether a weight of this name plays no part in the rewards of any model."""
     return _NO_PART.search(key) is not None
-
-
-def _heads_of(network: nn.Module) -> list[str]:
-    """The names of a network's weights behind its body."""
-    body = f"{getattr(network, 'base_model_prefix', '')}."
-    return [name for name, _ in network.named_parameters() if not name.startswith(body)]
 
 
 def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
@@ -204,12 +197,13 @@ def _left_from_before(network: Any) -> Mapping[str, str]:
     return _EARLIER_HEADS if is_classifier and hasattr(network, _CLASSIFIER_HEAD) else {}
 
 
-def what_is_not_read(values: Mapping[str, Any], keys: Collection[str]) -> str | None:
-    """What a reward model is that no judge here reads; None if it is none that is known."""
-    for one in values.get("architectures") or ():
-        if str(one) in _NOT_READ:
-            return f"{_NOT_READ[str(one)]}: its config.json names the class {one}"
-    for beginning, what in _NOT_READ_HEADS.items():
+def head_of_a_kind(keys: Collection[str]) -> str | None:
+    """What a model with a head of a published kind may be; None if it has no such head.
+
+    Args:
+        keys: The names of its weights.
+    """
+    for beginning, what in _HEADS_OF_KINDS.items():
         key = next((key for key in sorted(keys) if key.startswith(beginning)), None)
         if key is not None:
             return f"a model with {what}: it has {key}"

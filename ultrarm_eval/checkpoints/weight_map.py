@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -30,6 +30,19 @@ class WeightSource:
 
 
 WeightMap = Mapping[str, WeightSource]
+
+
+def under_other_prefix(
+    parts: Iterable[str], stored: str, name: str = ""
+) -> dict[str, WeightSource]:
+    """The sources of weights whose names begin otherwise in the files.
+
+    Args:
+        parts: The ends of their names, in which the two are alike.
+        stored: How the stored names begin.
+        name: How the names in the network, or in its head, begin.
+    """
+    return {f"{name}{part}": WeightSource.of(f"{stored}{part}") for part in parts}
 
 
 def renamed(weights: WeightMap | None, stored: Mapping[str, T]) -> dict[str, T]:

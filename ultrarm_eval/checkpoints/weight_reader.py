@@ -11,6 +11,7 @@ import torch
 from ultrarm_eval.checkpoints.adapted_weights import AdaptedWeights
 from ultrarm_eval.checkpoints.files import Fetch, read_json
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
+from ultrarm_eval.checkpoints.pickles import load_pickle
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
 from ultrarm_eval.checkpoints.weights import (
     IN_FILE,
@@ -18,7 +19,6 @@ from ultrarm_eval.checkpoints.weights import (
     SAFETENSORS_FILE,
     WeightFiles,
     is_safetensors,
-    load_pickle,
 )
 from ultrarm_eval.errors import CheckpointError
 

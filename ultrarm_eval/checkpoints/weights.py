@@ -5,19 +5,19 @@ Nothing that they contain is ever executed.
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from ultrarm_eval.checkpoints.fields import read_index
 from ultrarm_eval.checkpoints.files import Fetch, read_json
-from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
+from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.gguf import refuse_gguf_alone
+from ultrarm_eval.checkpoints.network_parts import body_prefix
+from ultrarm_eval.checkpoints.pickles import load_pickle
 from ultrarm_eval.errors import CheckpointError
 
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
@@ -25,7 +25,7 @@ SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 IN_FILE = ":"
 # safetensors' names of the floating-point dtypes that are numbers without a scale beside them.
 _FLOATING = ("F16", "BF16", "F32", "F64")
-_BLOCK = 1 << 22
+_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -210,70 +210,6 @@ def is_floating(dtype: str) -> bool:
     return dtype in _FLOATING
 
 
-def load_pickle(path: Path) -> dict[str, torch.Tensor]:
-    """Reads a pickled state dict: tensors only, no code is ever executed.
-
-    Raises:
-        CheckpointError: It is no such dict.
-    """
-    what = (
-        f"{path}: these weights cannot be read as plain tensors; a file is damaged, or holds code, "
-        "and code in a checkpoint is never executed"
-    )
-    with as_checkpoint_error(what):
-        try:
-            state: Any = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        except RuntimeError:
-            # Files written before the zip format cannot be mapped.
-            state = torch.load(path, map_location="cpu", weights_only=True)
-    if not isinstance(state, dict):
-        raise CheckpointError(f"{what} (it holds a {type(state).__name__}, not weights by name).")
-    for key, value in state.items():
-        if not isinstance(key, str) or not isinstance(value, torch.Tensor):
-            raise CheckpointError(
-                f"{what} ({quoted(key)} is a {type(value).__name__}, not a tensor)."
-            )
-    return dict(state)
-
-
-def verify_checksums(name: str, path: Path) -> None:
-    """Compares a pickle in the zip format with the checksums that the format keeps of its parts.
-
-    torch does not look at them: a flipped bit would load as another weight. Files without
-    checksums (of torch before 1.6, or written without them) are left to what reads them.
-
-    Args:
-        name: The checkpoint, for messages.
-        path: The file.
-
-    Raises:
-        CheckpointError: A part is not what was written.
-    """
-    what = (
-        f"{name}: the weights cannot be loaded; a file is damaged: {path.name} is not what was "
-        "written. Copy or download it again"
-    )
-    with as_checkpoint_error(what):
-        if is_zip(path):
-            _read_all(path)
-
-
-def _read_all(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-        if any(part.CRC for part in parts):
-            for part in parts:
-                with archive.open(part) as content:
-                    while content.read(_BLOCK):
-                        pass
-
-
-def is_zip(path: Path) -> bool:
-    """Whether a file begins as zip files do."""
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
-
-
 def require_fitting(
     name: str, network: nn.Module, stored: Mapping[str, StoredWeight], *, is_quantized: bool
 ) -> None:
@@ -288,7 +224,7 @@ def require_fitting(
     Raises:
         CheckpointError: There are such weights.
     """
-    body = f"{getattr(network, 'base_model_prefix', '')}."
+    body = body_prefix(network)
     for key, weight in network.named_parameters():
         found = stored.get(key)
         if found is None or (is_quantized and key.startswith(body)):
@@ -304,3 +240,20 @@ def require_fitting(
                 f"{name}: its weight {key!r} has the shape {list(found.shape)}, and its "
                 f"config.json describes {list(weight.shape)}: they do not belong together."
             )
+
+
+def refuse_missing(name: str, missing: Collection[str]) -> None:
+    """Refuses weights that lack some of a network's: transformers would fill these at random.
+
+    Args:
+        name: The checkpoint, for messages.
+        missing: The names of those.
+
+    Raises:
+        CheckpointError: There are such.
+    """
+    if missing:
+        some = ", ".join(map(repr, sorted(map(str, missing))[:_NAMED]))
+        raise CheckpointError(
+            f"{name}: weights are missing and would be random: {len(missing)}, among them {some}."
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -53,7 +54,7 @@ def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
             lines["judge"] = found["judge"]
         return aligned([*lines.items(), ("refused", found["refused"])], texts=(0, 1))
     lines |= {
-        "judge": f"{found['judge']} ({found['kind']})",
+        "judge": f"{found['judge']}: {found['kind']}",
         "reward": found["reward"],
         "head": "; ".join(f"{name} {shape}" for name, shape in found["head"].items()) or "none",
         "size": f"{found['parameters']:,} parameters, {found['layers']} layers of "
@@ -62,19 +63,20 @@ def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         + ", ".join(f"{_size(size)} in {dtype}" for dtype, size in found["weight_bytes"].items()),
         "template": found["template"]
         + ("" if found["has_chat_template"] else "; its tokenizer has no chat template"),
-        "a text": printable(found["text"]),
-        "read at": " and ".join(found["read_at"]),
+        "example": printable(found["text"]),
+        **({"read at": " and ".join(found["read_at"])} if found["read_at"] else {}),
         "BOS": found["bos"] or "none",
-        "padding": f"{found['padding'] or 'none named'}; "
+        "padding": (found["padding"] or "no token in config.json")
         + (
-            f"{found['unread_padding']} at a text's end is not read"
+            f"; the reward is read before any {found['unread_padding']} that ends a text"
             if found["unread_padding"]
-            else "none is needed, and none is read"
+            else ""
         ),
         "max_length": f"{found['max_length']:,} of {_positions(found['positions'])}",
     }
-    if found["settings"]:
-        lines["settings"] = ", ".join(f"{k}={v}" for k, v in found["settings"].items())
+    own = {name: value for name, value in found["settings"].items() if value is not None}
+    if own:
+        lines["settings"] = ", ".join(f"{name}={value}" for name, value in own.items())
     lines["run it"] = _command(found, settings)
     return aligned(list(lines.items()), texts=(0, 1))
 
@@ -90,4 +92,4 @@ def _positions(positions: int | None) -> str:
 def _command(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     given = {"pretrained": found["checkpoint"], "judge": found["judge"], **settings}
     named = ",".join(f"{name}={value}" for name, value in given.items())
-    return f"lm_eval --model reward-model --model_args {named} --tasks rewardbench2"
+    return f"lm_eval --model reward-model --model_args {shlex.quote(named)} --tasks rewardbench2"

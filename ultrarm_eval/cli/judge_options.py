@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.judges import AUTO_JUDGE
-from ultrarm_eval.settings import Setting, known_settings
+from ultrarm_eval.known_settings import known_settings
+from ultrarm_eval.settings import Setting
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.base import Judge
@@ -85,8 +86,9 @@ class JudgeChoice:
             UltrarmEvalError: As `make`.
         """
         from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+        from ultrarm_eval.judges.loading import as_registered
 
-        judge = self.make(**other)
+        judge = as_registered(self.make(**other))
         if not isinstance(judge, CheckpointJudge):
             raise ConfigurationError(
                 f"judge={self.kind} runs no checkpoint of its own, so there are no batches to look "

@@ -147,11 +147,11 @@ class _Unscored:
     def __init__(self) -> None:
         self._answers = self._without = 0
 
-    def seen(self, judgement: Judgement) -> float | None:
-        """A reward; None where there is none."""
+    def seen(self, judgement: Judgement) -> Judgement:
+        """Counts a judgement, and hands it on."""
         self._answers += 1
         self._without += judgement.unscored
-        return judgement.value
+        return judgement
 
     def report(self) -> None:
         """Says how many there were."""
@@ -190,10 +190,10 @@ def _difference(chosen: float | None, rejected: float | None) -> float | None:
     return None if chosen is None or rejected is None else chosen - rejected
 
 
-def _text_row(index: int, chosen: float | None, rejected: float | None) -> str:
+def _text_row(index: int, chosen: Judgement, rejected: Judgement) -> str:
+    rewards = chosen.value, rejected.value
     first, second, difference = (
-        "no score" if value is None else float(value)
-        for value in (chosen, rejected, _difference(chosen, rejected))
+        "no score" if value is None else float(value) for value in (*rewards, _difference(*rewards))
     )
     return (
         f"Pair {index + 1}: reward of chosen: {first}, reward of rejected: {second}\n"
@@ -201,11 +201,14 @@ def _text_row(index: int, chosen: float | None, rejected: float | None) -> str:
     )
 
 
-def _json_row(index: int, chosen: float | None, rejected: float | None) -> str:
+def _json_row(index: int, chosen: Judgement, rejected: Judgement) -> str:
     row = {
         "row": index,
-        "reward_chosen": chosen,
-        "reward_rejected": rejected,
-        "difference": _difference(chosen, rejected),
+        "reward_chosen": chosen.value,
+        "reward_rejected": rejected.value,
+        "difference": _difference(chosen.value, rejected.value),
     }
+    # Objectives, the rewards of steps, or what a judge wrote.
+    for side, judgement in zip(_SIDES, (chosen, rejected), strict=True):
+        row |= {f"{name}_{side}": value for name, value in judgement.told().items()}
     return json.dumps(row) + "\n"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ultrarm_eval.cli.judge_options import SHOWING, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import write_result
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.settings import identifying, known_settings
+from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.terminal import printable, shortened
 
 if TYPE_CHECKING:

@@ -38,8 +38,8 @@ _WARNINGS = {
         "that are left"
     ),
     ONE_STEP: (
-        "the whole answer is one step, for separator= does not part it; where answers have steps, "
-        "name what stands between them"
+        "the whole answer is one step, for there is nothing in it that ends a step; where answers "
+        "have steps, name what stands between them: separator=blank-line|line|step|TEXT"
     ),
     SPELLED_STEP_END: (
         "prompt or answer spell what ends a step for the model; it ends none, and is read as text"

@@ -16,10 +16,10 @@ from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.exports.figures import ExportedFigure, spelled_out
 from ultrarm_eval.exports.hub_names import dataset_path, is_hub_name
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
+from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.task_result import TaskResult
-from ultrarm_eval.settings import identifying, known_settings
 
 # What the harness calls a model's revision; its own key has the commit.
 _REVISION = "model_revision"

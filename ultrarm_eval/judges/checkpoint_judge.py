@@ -15,32 +15,28 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.fingerprint import Fingerprint
 from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.recommended_length import recommended_length
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
-from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.engine.local_engine import LocalEngine
 from ultrarm_eval.engine.plan import Plan, joined
 from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.auto import open_for
+from ultrarm_eval.judges.advice import open_for
 from ultrarm_eval.judges.local_network import Computing, LocalNetwork
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
+from ultrarm_eval.judges.recognition import survey_of
 from ultrarm_eval.judges.reward_head import RewardHead
 from ultrarm_eval.judges.text_judge import TextJudge
+from ultrarm_eval.judges.text_length import advice_on_cuts, checked_max_length, warn_of_length
+from ultrarm_eval.known_settings import identifying
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.settings import (
-    SPECIAL_TOKENS,
-    CheckpointSettings,
-    identifying,
-    make_settings,
-)
+from ultrarm_eval.settings import SPECIAL_TOKENS, CheckpointSettings, make_settings
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.system_turns import KEEP, checked_system
 from ultrarm_eval.text_format.template import Template
 
 logger = logging.getLogger(__name__)
-
-_DEFAULT_MAX_LENGTH = 2048
 
 
 class CheckpointJudge(TextJudge):
@@ -54,8 +50,10 @@ class CheckpointJudge(TextJudge):
         name: The name it is registered under.
         settings_class: Its settings; see `ultrarm_eval.settings`.
         architecture: The kind of checkpoint it takes.
+        chosen_by: The setting that makes `judge=auto` choose this judge, whatever the checkpoint.
         default_template: The template of a run whose user named none.
         default_checkpoint: The checkpoint of a run whose user named none.
+        gives_token_rewards: Whether it says what the reward is after each token.
         checks_memory: Whether weights that do not fit into memory are refused at once; not for a
             judge that is only looked at.
         given: The settings that it was given.
@@ -70,8 +68,10 @@ class CheckpointJudge(TextJudge):
     name: ClassVar[str]
     settings_class: ClassVar[type[CheckpointSettings]] = CheckpointSettings
     architecture: ClassVar[Architecture]
+    chosen_by: ClassVar[str | None] = None
     default_template: ClassVar[str]
     default_checkpoint: ClassVar[str | None] = None
+    gives_token_rewards: ClassVar[bool] = True
     checks_memory: ClassVar[bool] = True
 
     def __init__(self, pretrained: str | None = None, **settings: Any) -> None:
@@ -94,14 +94,10 @@ class CheckpointJudge(TextJudge):
                 "This judge has no default checkpoint: name a folder or a hub id, pretrained=DIR."
             )
         self.given = given
-        source = str(demo_judge_path()) if given.pretrained == DEMO_NAME else given.pretrained
-        self.checkpoint = open_for(
-            source,
-            given.revision,
-            self.kind_of(source),
-            peft=given.peft,
-            peft_revision=given.peft_revision,
+        survey = survey_of(
+            given.pretrained, given.revision, peft=given.peft, peft_revision=given.peft_revision
         )
+        self.checkpoint = open_for(survey, self.kind_of(survey))
         _say_adapter(self.checkpoint)
         self.others = self.open_others()
         checkpoints = [self.checkpoint, *self.others.values()]
@@ -128,23 +124,12 @@ class CheckpointJudge(TextJudge):
             self.network.loaded, self.network.limits, batching, head.capabilities(), head.compose
         )
         self.recommended_length = recommended_length(self.checkpoint, loaded.tokenizer)
-        advice = self._advice_on(encoder.max_length)
+        warn_of_length(self.checkpoint.name, given.max_length)
+        advice = advice_on_cuts(self.recommended_length, encoder.max_length, given.parity)
         super().__init__(
             encoder, self._local_engine, head, loaded.tokenizer, self.opened_store, advice
         )
         self._fingerprint = Fingerprint(self.checkpoint, self._identity(), self.others)
-
-    def _advice_on(self, max_length: int) -> str:
-        """What is said where texts are cut although the checkpoint names more tokens."""
-        said = self.recommended_length
-        if said is None or said.tokens <= max_length:
-            return ""
-        decides = (
-            f"max_length={said.tokens} reads them so"
-            if self._parity is None
-            else f"parity={self.given.parity} cuts where the official run does"
-        )
-        return f"The checkpoint names {said}: {decides}."
 
     @abstractmethod
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
@@ -154,11 +139,11 @@ class CheckpointJudge(TextJudge):
             loaded: The checkpoint's tokenizer.
         """
 
-    def kind_of(self, source: str) -> Architecture:
+    def kind_of(self, survey: Survey) -> Architecture:
         """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
 
         Args:
-            source: The folder or hub id.
+            survey: Its small files.
 
         Raises:
             CheckpointError: It is none of them.
@@ -312,7 +297,7 @@ class CheckpointJudge(TextJudge):
             return head.encoder(
                 loaded,
                 self._template,
-                max_length=_checked_max_length(max_length, checkpoint.name, positions),
+                max_length=checked_max_length(max_length, checkpoint.name, positions),
                 special_tokens=special_tokens or SPECIAL_TOKENS[0],
                 system=checked_system(given.system),
                 vocabulary_size=checkpoint.config.vocab_size,
@@ -369,24 +354,3 @@ def _say_adapter(checkpoint: Checkpoint) -> None:
 
 def _checked_store(path: str | None) -> Path | None:
     return None if path is None else checked_store_path(path)
-
-
-def _checked_max_length(max_length: object, name: str, positions: int | None) -> int:
-    """The most tokens of a text, within the model's positions.
-
-    Args:
-        max_length: What the user set; None for the default.
-        name: The checkpoint, for messages.
-        positions: The model's positions; None if it has no limit.
-    """
-    if max_length is None:
-        return min(_DEFAULT_MAX_LENGTH, positions or _DEFAULT_MAX_LENGTH)
-    number = int(str(max_length)) if str(max_length).isdecimal() else 0
-    if number < 1 or (positions is not None and number > positions):
-        raise ConfigurationError(
-            f"max_length={max_length!r} is not allowed: {name} has {positions} "
-            f"positions, so it is a whole number from 1 to {positions}."
-            if positions is not None
-            else f"max_length={max_length!r} is not allowed: it is a whole number of at least 1."
-        )
-    return number

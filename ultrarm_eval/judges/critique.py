@@ -22,13 +22,13 @@ from ultrarm_eval.engine.generation_runner import GenerationRunner, Sampling
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
+from ultrarm_eval.judge_settings import CritiqueSettings
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.loading import no_token_rewards
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import LanguageModelHead
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.settings import CritiqueSettings
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
 from ultrarm_eval.text_format.tokens import Tokens
@@ -56,6 +56,7 @@ class CritiqueJudge(CheckpointJudge):
     settings_class = CritiqueSettings
     given: CritiqueSettings
     architecture = CausalLanguageModel()
+    gives_token_rewards = False
     default_template = CHAT_TEMPLATE
     default_checkpoint = "openbmb/UltraCM-13b"
 

@@ -8,14 +8,15 @@ from typing import Any
 from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
 from ultrarm_eval.engine.likelihood_runner import PreferenceRunner
 from ultrarm_eval.errors import CheckpointError, ScoringError
-from ultrarm_eval.judges.auto import open_for
+from ultrarm_eval.judge_settings import PreferenceSettings
+from ultrarm_eval.judges.advice import open_for
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import LanguageModelHead
-from ultrarm_eval.settings import PreferenceSettings
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
@@ -50,7 +51,7 @@ class PreferenceJudge(CheckpointJudge):
     def open_others(self) -> dict[str, Checkpoint]:
         """See `CheckpointJudge.open_others`."""
         reference, revision = str(self.given.reference), self.given.reference_revision
-        return {"reference": open_for(reference, revision, self.architecture)}
+        return {"reference": open_for(Survey(reference, revision), self.architecture)}
 
     def make_head(self, loaded: LoadedTokenizer) -> ImpliedReward:
         """See `CheckpointJudge.make_head`."""

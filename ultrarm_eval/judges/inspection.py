@@ -8,12 +8,14 @@ from typing import Any, cast
 import torch
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.network_parts import weights_behind_body
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE
-from ultrarm_eval.judges.auto import adapter_in, judge_for, survey_of
+from ultrarm_eval.judges.auto import judge_for
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
+from ultrarm_eval.judges.recognition import adapter_in, survey_of
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.settings import CheckpointSettings, settings_in
 
@@ -87,7 +89,6 @@ def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
     tokenizer = judge.tokenizer
     text = judge.encoded(_QUESTION, _ANSWER)
     pieces = judge.token_texts(tuple(text))
-    read_at = text.reads or (len(text) - 1,)
     stored = checkpoint.stored_dtype
     return {
         # A judge that takes several kinds knows by its checkpoint which one this is.
@@ -100,9 +101,9 @@ def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
         "template": judge.settings()["template"],
         "has_chat_template": bool(tokenizer.chat_template),
         "text": "".join(pieces),
-        "read_at": [f"{pieces[at]!r}, token {at + 1} of {len(text)}" for at in read_at],
+        "read_at": [f"{pieces[at]!r}, token {at + 1} of {len(text)}" for at in judge.read_at(text)],
         "bos": _token(tokenizer, encoder.bos_id),
-        "unread_padding": _token(tokenizer, encoder.unread_id),
+        "unread_padding": _token(tokenizer, judge.unread_id),
         "padding": _token(tokenizer, getattr(config, "pad_token_id", None)),
         "max_length": judge.max_length,
         "positions": checkpoint.positions,
@@ -135,13 +136,10 @@ def _own_settings(judge: CheckpointJudge) -> Mapping[str, Any]:
 def _head(checkpoint: Checkpoint) -> dict[str, list[int]]:
     """The weights behind the body by their stored names, and their shapes."""
     network: Any = checkpoint.network
-    body = f"{getattr(network, 'base_model_prefix', '') or 'model'}."
     sources: Mapping[str, WeightSource] = checkpoint.weight_map or {}
     found: dict[str, list[int]] = {}
-    for key, weight in network.named_parameters():
-        if key.startswith((body, "model.")):
-            continue
+    for key in weights_behind_body(network):
         source = sources.get(key)
         for stored in (key,) if source is None else source.keys:
-            found[stored] = list(weight.shape)
+            found[stored] = list(network.get_parameter(key).shape)
     return found

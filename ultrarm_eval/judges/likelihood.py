@@ -8,10 +8,10 @@ from ultrarm_eval.checkpoints.causal_language_model import CausalLanguageModel
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.likelihood_runner import LikelihoodRunner
+from ultrarm_eval.judge_settings import LikelihoodSettings
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import LanguageModelHead
-from ultrarm_eval.settings import LikelihoodSettings
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
 

@@ -12,14 +12,11 @@ from ultrarm_eval.errors import (
     UltrarmEvalError,
     first_line,
 )
-from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
+from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge, TokenJudge
 from ultrarm_eval.judges.plugin_judge import PluginJudge
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.settings import require_known, settings_in
-
-#: Judges that come along and say what the reward is after each token, for messages.
-TOKEN_JUDGES = ("dpo", "eurus", "likelihood", "sequence-classification", "ultrarm")
 
 _ANY, _MANY = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
 
@@ -43,7 +40,7 @@ def make_judge(
     names = _settings_of(factory)
     taken = dict(offered or {})
     if names is not None:
-        require_known(settings, names, judge)
+        _require_settings(settings, names, judge)
         taken = {name: value for name, value in taken.items() if name in names}
     if plugins.is_ours(judge):
         return factory(**{**taken, **settings})
@@ -55,6 +52,23 @@ def make_judge(
     except Exception as error:
         raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
     return PluginJudge(made, who, names or ())
+
+
+def _require_settings(given: Collection[str], names: Collection[str], judge: str) -> None:
+    """Refuses settings that a judge does not have, and says whose they are."""
+    try:
+        require_known(given, names, judge)
+    except ConfigurationError as error:
+        name = next(one for one in given if one not in names)
+        others = [
+            other
+            for other in registry().judges
+            if registry().is_ours(other) and takes_setting(other, name)
+        ]
+        others.remove(AUTO_JUDGE)
+        if not others:
+            raise
+        raise ConfigurationError(f"{error} {name} is one of judge={'|'.join(others)}.") from None
 
 
 def judge_names() -> Collection[str]:
@@ -102,8 +116,12 @@ def load_judge(
         settings["pretrained"] = pretrained
     made = make_judge(judge, settings)
     load_weights(made)
-    # What another package registered is handed out as that package made it.
-    return made.judge if isinstance(made, PluginJudge) else made
+    return as_registered(made)
+
+
+def as_registered(judge: Judge) -> Judge:
+    """A judge as its package made it; one of another package is wrapped by `make_judge`."""
+    return judge.judge if isinstance(judge, PluginJudge) else judge
 
 
 def load_weights(judge: Judge) -> None:
@@ -146,8 +164,15 @@ def no_token_rewards(name: str, why: str) -> ConfigurationError:
     """
     return ConfigurationError(
         f"judge={name} gives no reward after each token: {why}. These judges do: "
-        f"{', '.join(TOKEN_JUDGES)}."
+        f"{', '.join(one for one in token_judges() if one != name)}."
     )
+
+
+def token_judges() -> list[str]:
+    """The judges that come along and say what the reward is after each token."""
+    plugins = registry()
+    own = [name for name in sorted(plugins.judges) if plugins.is_ours(name)]
+    return [name for name in own if getattr(plugins.judge(name), "gives_token_rewards", False)]
 
 
 def _settings_of(factory: Any) -> set[str] | None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.errors import PluginError, first_line
+from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.settings import identifying, known_settings
 
 logger = logging.getLogger(__name__)
 

@@ -53,10 +53,13 @@ class RewardHead(ABC):
         compose: Makes the reward of a text, and the details that stand beside it in results, of
             what the network gives at the tokens that its encoder names (`Tokens.reads`); None
             where the network gives the reward itself, at the last token.
+        unread_id: The token that the network does not read at the end of a text, where the encoder
+            leaves it there; None if there is none.
     """
 
     may_lack = False
     compose: Compose | None = None
+    unread_id: int | None = None
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Takes the checkpoint; its weights are not loaded."""
@@ -103,6 +106,20 @@ class RewardHead(ABC):
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """What makes the tokens that the head reads."""
         return TextEncoder(loaded.tokenizer, template, **options)
+
+    def read_at(self, text: Tokens) -> tuple[int, ...]:
+        """The tokens of a text at which the network is read, by their places.
+
+        Args:
+            text: A text of this head's encoder.
+
+        Returns:
+            Places from 0 on; empty where the reward is made of the whole text.
+        """
+        ids = list(text)
+        while len(ids) > 1 and ids[-1] == self.unread_id:
+            ids.pop()
+        return text.reads or (len(ids) - 1,)
 
     def outputs_per_token(self) -> int:
         """Numbers the network gives for a token, where that is what takes memory."""
@@ -225,6 +242,10 @@ class LanguageModelHead(RewardHead):
     def identity(self) -> dict[str, Any]:
         """See `RewardHead.identity`."""
         return {"judge": self.name, **self.settings()}
+
+    def read_at(self, text: Tokens) -> tuple[int, ...]:
+        """See `RewardHead.read_at`; a likelihood is of many tokens, a score is written."""
+        return ()
 
     def outputs_per_token(self) -> int:
         """See `RewardHead.outputs_per_token`."""

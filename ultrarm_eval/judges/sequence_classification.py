@@ -14,6 +14,7 @@ from typing import Any
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.classifier_families import SEES_PADDING
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
+from ultrarm_eval.checkpoints.recommended_length import tokenizer_length
 from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching
@@ -34,11 +35,9 @@ from ultrarm_eval.text_format.text_pair import (
     reads_token_types,
 )
 from ultrarm_eval.text_format.textual_tokenizer import closing_id
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
-
-# A tokenizer without a limit of its own names one of 30 digits.
-_NO_LIMIT = 10**9
 
 
 class SequenceClassificationJudge(CheckpointJudge):
@@ -135,13 +134,13 @@ class Logit(RewardHead):
             is_encoder: Whether the tokenizer closes texts, as an encoder's does.
         """
         super().__init__(checkpoint)
-        self._tokenizer, self._unread_id = tokenizer, unread_id
+        self._tokenizer, self.unread_id = tokenizer, unread_id
         self._is_encoder = is_encoder
         self._has_token_types = False
 
     def identity(self) -> dict[str, Any]:
         """See `RewardHead.identity`."""
-        return _identity(self.checkpoint, self._unread_id)
+        return _identity(self.checkpoint, self.unread_id)
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
@@ -149,11 +148,19 @@ class Logit(RewardHead):
             requested = PAIR_TEMPLATE
         return _template(requested or default, tokenizer)
 
+    def read_at(self, text: Tokens) -> tuple[int, ...]:
+        """See `RewardHead.read_at`; which tokens an encoder's class pools is its own."""
+        from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+        family = self.checkpoint.config.model_type
+        pools = self._is_encoder or family in MODEL_FOR_MASKED_LM_MAPPING_NAMES
+        return () if pools else super().read_at(text)
+
     def positions(self) -> int | None:
         """See `RewardHead.positions`."""
-        positions, named = super().positions(), int(self._tokenizer.model_max_length)
+        positions, named = super().positions(), tokenizer_length(self._tokenizer)
         # An encoder's configuration may count positions that no token can have.
-        if not self._is_encoder or named > _NO_LIMIT:
+        if not self._is_encoder or named is None:
             return positions
         return named if positions is None else min(named, positions)
 
@@ -201,8 +208,8 @@ class Logit(RewardHead):
         from transformers import AutoModelForSequenceClassification
 
         model = own_forward(AutoModelForSequenceClassification, self.checkpoint, computing)
-        if self._unread_id is not None:
-            model.config.pad_token_id = self._unread_id
+        if self.unread_id is not None:
+            model.config.pad_token_id = self.unread_id
         return ClassifierRunner(model, has_token_types=self._has_token_types)
 
 

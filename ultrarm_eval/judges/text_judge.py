@@ -116,6 +116,19 @@ class TextJudge:
         (found,) = self._encoder.encode([prompt], [completion])
         return found.tokens
 
+    def read_at(self, text: Tokens) -> tuple[int, ...]:
+        """The tokens of a text at which the network is read, by their places from 0 on.
+
+        Empty where the reward is made of the whole text.
+        """
+        return self._head.read_at(text)
+
+    @property
+    def unread_id(self) -> int | None:
+        """The token that is not read at the end of a text; None if all are."""
+        left_out = self._encoder.unread_id
+        return self._head.unread_id if left_out is None else left_out
+
     def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
         """Whether a completion has the same text behind every one of these prompts."""
         texts = self._encoder.encode(prompts, [completion] * len(prompts))

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
-from ultrarm_eval.settings import identifying, known_settings
 from ultrarm_eval.show.formats import count, date
 
 # Whether a text ends with EOS the template says.

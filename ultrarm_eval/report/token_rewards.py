@@ -11,9 +11,9 @@ from pathlib import Path
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import TokenJudge
 from ultrarm_eval.judges.loading import load_judge, require_token_judge, takes_setting
+from ultrarm_eval.known_settings import identifying
 from ultrarm_eval.report.pairs import LONGEST_TEXT, ShownPair, ShownText, SideTokens
 from ultrarm_eval.runs.evaluation import Evaluation
-from ultrarm_eval.settings import identifying
 
 logger = logging.getLogger(__name__)
 

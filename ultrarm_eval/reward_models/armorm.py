@@ -40,8 +40,8 @@ class ArmoRM(GatedDecoder):
 
     known_as = "ArmoRM"
     reading = (
-        "the sum of its transformed objectives at the last token, weighted by its gate where the "
-        "prompt ends"
+        "the sum of its objectives at the last token (through its transform matrix), weighted by a "
+        "gate that is read where the prompt ends"
     )
     classes = frozenset({"LlamaForRewardModelWithGating"})
     families = frozenset({"llama"})
@@ -57,6 +57,7 @@ class ArmoRMJudge(HeadedJudge):
 
     name = "armorm"
     architecture = ArmoRM()
+    gives_token_rewards = False
     default_checkpoint = "RLHFlow/ArmoRM-Llama3-8B-v0.1"
 
     def make_head(self, loaded: LoadedTokenizer) -> GatedReward:

@@ -19,7 +19,7 @@ class Athene(KnownHead):
     """Athene-RM's checkpoint."""
 
     known_as = "Athene-RM"
-    reading = f"a linear head at the token {_CLS_ID}, which is put behind the text"
+    reading = f"a linear head at its CLS token ({_CLS_ID}), which is put behind the text"
     classes = frozenset(
         {"CustomAutoModelForSequenceClassification", "AtheneForSequenceClassification"}
     )
@@ -32,6 +32,7 @@ class AtheneJudge(HeadedJudge):
 
     name = "athene"
     architecture = Athene()
+    gives_token_rewards = False
     default_checkpoint = "Nexusflow/Athene-RM-8B"
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:

@@ -15,11 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from ultrarm_eval.checkpoints.files import own_name
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.text_format.template import BEAVER_TEMPLATE
@@ -61,7 +62,7 @@ class ScoreHead(nn.Module):
 class Beaver(HeadedDecoder):
     """The checkpoint of a Beaver reward or cost model."""
 
-    known_as = "a reward or cost model of Safe-RLHF (Beaver)"
+    known_as = "a Beaver reward or cost model of Safe-RLHF"
     reading = "a linear head at the last token; a cost is negated"
     classes = frozenset({"LlamaForScore", "LlamaModelForScore"})
     families = frozenset({"llama"})
@@ -87,18 +88,14 @@ class Beaver(HeadedDecoder):
             )
         if is_biased or f"{_HEAD}.bias" in survey.keys:
             parts.append("bias")
-        found = {f"layer.{part}": WeightSource.of(f"{_HEAD}.{part}") for part in parts}
+        found = under_other_prefix(parts, f"{_HEAD}.", "layer.")
         if values.get("do_normalize"):
-            found |= {name: WeightSource.of(f"{_NORMALIZER}.{name}") for name in _STATISTICS}
+            found |= under_other_prefix(_STATISTICS, f"{_NORMALIZER}.")
         return found
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
-        layer = {
-            key.removeprefix("layer."): shape
-            for key, shape in shapes.items()
-            if key.startswith("layer.")
-        }
+        layer = part_shapes(shapes, "layer.")
         return ScoreHead(
             head_of_shapes(layer, config.hidden_size, name=f"{self.known_as}: {_HEAD}"),
             is_cost=getattr(config, "score_type", REWARD) == COST,
@@ -113,7 +110,7 @@ def _is_cost(survey: Survey) -> bool:
         raise CheckpointError(
             f"{name}: config.json: score_type is {quoted(kind)}; it is {REWARD} or {COST}."
         )
-    if kind is None and COST in name.rstrip("/").rsplit("/", 1)[-1].lower():
+    if kind is None and COST in own_name(name).lower():
         raise CheckpointError(
             f"{name}: by its name this is a cost model, and its config.json has no score_type, "
             f'without which a score counts as a reward. Write "score_type": "{COST}" (or '

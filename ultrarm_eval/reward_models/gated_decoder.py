@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.checkpoints.weight_map import WeightSource
@@ -121,11 +121,7 @@ class GatedDecoder(HeadedDecoder):
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
-        gate = {
-            key.removeprefix("gate."): shape
-            for key, shape in shapes.items()
-            if key.startswith("gate.")
-        }
+        gate = part_shapes(shapes, "gate.")
         network = head_of_shapes(gate, config.hidden_size, None, name="its gate", prefix=GATE)
         last = max((int(key.split(".")[0]), key) for key in gate if key.endswith(".weight"))[1]
         self._require_depth(gate, config)

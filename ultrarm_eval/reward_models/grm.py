@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from ultrarm_eval.checkpoints.known_head import KnownHead
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 
 _CLASS, _LAYER_TYPE = "GRewardModel", "vhead_layer_type"
@@ -41,7 +41,7 @@ class GRM(KnownHead):
         """See `HeadedDecoder.head_weights`."""
         layers = _layers(survey, self.head) or [""]
         parts = [f"{layer}{part}" for layer in layers for part in ("weight", "bias")]
-        return {part: WeightSource.of(f"{self.head}.{part}") for part in parts}
+        return under_other_prefix(parts, f"{self.head}.")
 
 
 def _layers(survey: Survey, head: str) -> list[str]:

@@ -22,7 +22,7 @@ class InfORM(KnownHead):
     """INF-ORM's checkpoint."""
 
     known_as = "INF-ORM"
-    reading = "two layers with a ReLU between at the token before the first padding"
+    reading = "two layers with a ReLU between them, at the token before the first padding token"
     classes = frozenset({"INFORMForSequenceClassification"})
     families = frozenset({"llama"})
     head, parts = "score", TWO_LAYERS

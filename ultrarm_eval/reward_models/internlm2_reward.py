@@ -14,17 +14,16 @@ from typing import Any
 
 import torch
 
-from ultrarm_eval.checkpoints.files import read_json
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.known_head import KnownHead
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 
-_POLAR_MARK = "<|reward|>"
 _MODEL_TYPE, _REWARD_TOKEN = "internlm2", "reward_token_id"
 #: Llama's names of a layer's weights, by InternLM2's.
 _LAYER = {
@@ -72,7 +71,9 @@ class InternLM2Reward(KnownHead):
 
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""
-        _refuse_polar(survey)
+        unread = why_unread(survey)
+        if unread is not None:
+            raise CheckpointError(f"{survey.name}: this is {unread}. No judge here reads it.")
         return super().read_config(survey)
 
     def body_values(self, survey: Survey) -> Mapping[str, Any]:
@@ -108,18 +109,6 @@ class InternLM2Reward(KnownHead):
                     source = WeightSource((f"{at}{_FUSED}.{kind}",), part)
                     found[f"{at}self_attn.{projection}.{kind}"] = source
         return found
-
-
-def _refuse_polar(survey: Survey) -> None:
-    """Refuses POLAR, whose class is the same, by its name or the token between its two answers."""
-    path = survey.fetch("tokenizer_config.json")
-    tokens = {} if path is None else read_json(path).get("added_tokens_decoder") or {}
-    has_token = any(token.get("content") == _POLAR_MARK for token in tokens.values())
-    if has_token or "polar" in survey.name.rstrip("/").rsplit("/", 1)[-1].lower():
-        raise CheckpointError(
-            f"{survey.name}: this is a POLAR, which scores an answer by a reference answer to the "
-            "same prompt. No judge here gives it one."
-        )
 
 
 def _part(fused: torch.Tensor, *, place: int, config: Any) -> torch.Tensor:
@@ -167,6 +156,7 @@ class InternLM2RewardJudge(HeadedJudge):
 
     name = "internlm2-reward"
     architecture = InternLM2Reward()
+    gives_token_rewards = False
     default_checkpoint = "internlm/internlm2-7b-reward"
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:

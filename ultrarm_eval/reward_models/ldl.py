@@ -15,10 +15,10 @@ import torch
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes, perceptron
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, under_other_prefix
 from ultrarm_eval.checkpoints.weights import IN_FILE
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
@@ -69,7 +69,9 @@ class LDL(HeadedDecoder):
     """A checkpoint of LDL-Reward."""
 
     known_as = "LDL-Reward"
-    reading = "the sum of its objectives' expected ratings times their weights, at the last token"
+    reading = (
+        "the sum of its objectives' expected ratings, each times its weight, at the last token"
+    )
     # Its body is saved on its own, and so under the body's class.
     classes = frozenset({"LDLRewardModel27B", "Gemma2Model"})
     families = frozenset({"gemma2"})
@@ -83,12 +85,11 @@ class LDL(HeadedDecoder):
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        return {
-            f"{head}.{place}.{part}": WeightSource.of(f"{file}{IN_FILE}{_NETWORK}{place}.{part}")
-            for head, (file, places) in _HEADS.items()
-            for place in places
-            for part in ("weight", "bias")
-        }
+        found: dict[str, WeightSource] = {}
+        for head, (file, places) in _HEADS.items():
+            stored = f"{file}{IN_FILE}{_NETWORK}"
+            found |= under_other_prefix(perceptron(*places), stored, f"{head}.")
+        return found
 
     def body_weights(self, config: Any, survey: Survey) -> WeightMap:
         """See `HeadedDecoder.body_weights`; a body on its own has no prefix before its names."""
@@ -101,11 +102,7 @@ class LDL(HeadedDecoder):
         """See `HeadedDecoder.make_head`."""
         networks = {}
         for head, (file, places) in _HEADS.items():
-            own = {
-                key.removeprefix(f"{head}."): shape
-                for key, shape in shapes.items()
-                if key.startswith(f"{head}.")
-            }
+            own = part_shapes(shapes, f"{head}.")
             outputs = own[f"{places[-1]}.weight"][0]
             networks[head] = (
                 outputs,
@@ -136,6 +133,7 @@ class LDLJudge(HeadedJudge):
 
     name = "ldl"
     architecture = LDL()
+    gives_token_rewards = False
     default_checkpoint = "ShikaiChen/LDL-Reward-Gemma-2-27B-v0.1"
 
     def make_head(self, loaded: LoadedTokenizer) -> WeightedReward:

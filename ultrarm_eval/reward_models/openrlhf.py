@@ -20,13 +20,14 @@ from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
 from ultrarm_eval.checkpoints.heads import Linear32, head_of_shapes
+from ultrarm_eval.checkpoints.stock_classes import family_prefix
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.judge_settings import NormalizeSettings
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.settings import NormalizeSettings
 from ultrarm_eval.text_format.closed_text_encoder import ClosedTextEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
@@ -60,7 +61,7 @@ class OpenRLHF(HeadedDecoder):
     """A checkpoint of OpenRLHF's `RewardModel`."""
 
     known_as = "a reward model of OpenRLHF"
-    reading = "a linear head at the EOS token behind the text"
+    reading = "a linear head at the EOS token that ends the text"
     classes = frozenset({"RewardModel"})
     # Buffers, which OpenRLHF fills from config.json.
     not_read = (r"^(mean|std)$",)
@@ -92,10 +93,7 @@ class OpenRLHF(HeadedDecoder):
 
     def body_of(self, survey: Survey) -> str:
         """See `HeadedDecoder.body_of`; the family's own name for its body."""
-        from transformers import CONFIG_MAPPING
-        from transformers.models.auto.modeling_auto import MODEL_MAPPING
-
-        return f"{MODEL_MAPPING[CONFIG_MAPPING[survey.model_type]].base_model_prefix}."
+        return family_prefix(survey.model_type)
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
@@ -152,7 +150,7 @@ class OpenRLHFJudge(HeadedJudge):
     default_checkpoint = "OpenRLHF/Llama-3-8b-rm-mixture"
     given: NormalizeSettings
 
-    def kind_of(self, source: str) -> Architecture:
+    def kind_of(self, survey: Survey) -> Architecture:
         """See `CheckpointJudge.kind_of`."""
         return OpenRLHF(normalize=self.given.normalize)
 

@@ -31,8 +31,8 @@ class QRM(GatedDecoder):
 
     known_as = "QRM"
     reading = (
-        "the sum of its objectives at the last token, each the mean of its quantiles, weighted by "
-        "its gate where the prompt ends"
+        "the sum of its objectives at the last token (each the mean of its quantiles), weighted by "
+        "a gate that is read where the prompt ends"
     )
     classes = frozenset(
         {
@@ -65,6 +65,7 @@ class QRMJudge(HeadedJudge):
 
     name = "qrm"
     architecture = QRM()
+    gives_token_rewards = False
     default_checkpoint = "nicolinho/QRM-Llama3.1-8B"
 
     def make_head(self, loaded: LoadedTokenizer) -> GatedReward:

@@ -16,7 +16,7 @@ class Qwen2Reward(KnownHead):
     """The checkpoint of one of Qwen's scalar reward models."""
 
     known_as = "a scalar reward model of Qwen (Qwen2.5-Math-RM, WorldPM)"
-    reading = "two layers with a ReLU between at the last token"
+    reading = "two layers with a ReLU between them, at the last token"
     classes = frozenset({"Qwen2ForRewardModel", "Qwen2RMConfig"})
     families = frozenset({"qwen2"})
     head, parts = "score", TWO_LAYERS

@@ -12,7 +12,6 @@ or capped.
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -34,13 +33,13 @@ from ultrarm_eval.engine.engine import Capabilities
 from ultrarm_eval.engine.token_logit_runner import TokenLogitRunner
 from ultrarm_eval.engine.token_rewards import TokenRewards
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
-from ultrarm_eval.judges.auto import survey_of
+from ultrarm_eval.judge_settings import TokenLogitSettings
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.loading import no_token_rewards
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import DecoderHead, LanguageModelHead, RewardHead
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.settings import ANSWER, TokenLogitSettings
+from ultrarm_eval.settings import ANSWER
 from ultrarm_eval.text_format.asking_encoder import AskingEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import (
@@ -49,14 +48,11 @@ from ultrarm_eval.text_format.template import (
     asking_template,
     get_template,
 )
-
-logger = logging.getLogger(__name__)
+from ultrarm_eval.text_format.tokens import Tokens
 
 #: What is called so is read by the token 0 at the end; what writes its verdict is not.
 _NEMOTRON = re.compile(r"nemotron(?!.*genrm).*-reward")
 _NEMOTRON_CLASS = "LlamaForCausalLM"
-#: The most tokens that Nemotron's model cards allow.
-NEMOTRON_LENGTH = 4096
 _QUOTED = re.compile(r"'(.+)'|\"(.+)\"", re.DOTALL)
 _NAMED = 6
 
@@ -118,6 +114,7 @@ class TokenLogitJudge(CheckpointJudge):
     settings_class = TokenLogitSettings
     given: TokenLogitSettings
     architecture = TokenLogit()
+    chosen_by = "token"
     default_template = CHAT_TEMPLATE
     default_checkpoint = "nvidia/Llama-3.1-Nemotron-70B-Reward-HF"
 
@@ -130,20 +127,10 @@ class TokenLogitJudge(CheckpointJudge):
             "(`position=answer`)"
         )
 
-    def kind_of(self, source: str) -> Architecture:
+    def kind_of(self, survey: Survey) -> Architecture:
         """See `CheckpointJudge.kind_of`."""
         given = self.given
-        survey = survey_of(
-            source, given.revision, peft=given.peft, peft_revision=given.peft_revision
-        )
         self._tokens = tokens_of(survey, given.token, given.contrast)
-        if is_nemotron(survey) and (given.max_length or 0) > NEMOTRON_LENGTH:
-            logger.warning(
-                "max_length=%d: the model card of %s allows %d tokens.",
-                given.max_length,
-                source,
-                NEMOTRON_LENGTH,
-            )
         if survey.model_type in DECODER_FAMILIES:
             return TokenLogit(*self._tokens)
         return CausalLanguageModel()
@@ -188,6 +175,10 @@ class _Asked(RewardHead):
     def identity(self) -> dict[str, Any]:
         """See `RewardHead.identity`."""
         return {"judge": TokenLogitJudge.name, **self.settings()}
+
+    def read_at(self, text: Tokens) -> tuple[int, ...]:
+        """See `RewardHead.read_at`."""
+        return RewardHead.read_at(self, text)
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""

@@ -14,17 +14,17 @@ import torch
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes, perceptron
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
 
 #: HelpSteer2's, in their order (arXiv 2410.00847).
 OBJECTIVES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 _SCORE, _WEIGHTS = "score.weight", "weights.fc."
-_LAYERS = ("0", "2", "4")
+_LAYERS = perceptron(0, 2, 4)
 # A mean and a spread.
 _NUMBERS = 2
 
@@ -52,34 +52,25 @@ class URM(HeadedDecoder):
     """URM's checkpoint."""
 
     known_as = "URM"
-    reading = "the sum of its attributes' means times their weights, at the last token"
+    reading = "the sum of its attributes' means, each times its weight, at the last token"
     classes = frozenset({"LlamaForSequenceClassificationWithNormal_Weights"})
     families = frozenset({"llama"})
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        weights = {
-            f"weights.{layer}.{part}": WeightSource.of(f"{_WEIGHTS}{layer}.{part}")
-            for layer in _LAYERS
-            for part in ("weight", "bias")
-        }
+        weights = under_other_prefix(_LAYERS, _WEIGHTS, "weights.")
         return {"attributes.weight": WeightSource.of(_SCORE), **weights}
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
         count, hidden_size = len(OBJECTIVES), config.hidden_size
-        weights = {
-            key.removeprefix("weights."): shape
-            for key, shape in shapes.items()
-            if key.startswith("weights.")
-        }
         linear = {"weight": shapes["attributes.weight"]}
         return UncertainAttributes(
             head_of_shapes(
                 linear, hidden_size, _NUMBERS * count, name="its attributes", prefix="score."
             ),
             head_of_shapes(
-                weights,
+                part_shapes(shapes, "weights."),
                 hidden_size,
                 count,
                 activation=nn.SELU,
@@ -94,6 +85,7 @@ class URMJudge(HeadedJudge):
 
     name = "urm"
     architecture = URM()
+    gives_token_rewards = False
     default_checkpoint = "LxzGordon/URM-LLaMa-3.1-8B"
 
     def make_head(self, loaded: LoadedTokenizer) -> WeightedReward:

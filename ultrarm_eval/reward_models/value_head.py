@@ -11,15 +11,17 @@ from typing import Any
 
 from torch import nn
 
-from ultrarm_eval.checkpoints.architecture import CLASS_ENDING, Architecture
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import REWARD_HEAD
 from ultrarm_eval.checkpoints.named_head import NamedHead
+from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
+from ultrarm_eval.judge_settings import NamedHeadSettings
 from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.settings import NamedHeadSettings
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +32,10 @@ class NamedHeadJudge(HeadedJudge):
     name = "value-head"
     settings_class = NamedHeadSettings
     architecture = NamedHead()
+    chosen_by = "head"
     given: NamedHeadSettings
 
-    def kind_of(self, source: str) -> Architecture:
+    def kind_of(self, survey: Survey) -> Architecture:
         """See `CheckpointJudge.kind_of`."""
         return NamedHead(self.given.head)
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ultrarm_eval.settings import identifying, known_settings
+from ultrarm_eval.known_settings import identifying, known_settings
 
 #: The key under which settings hold a judge's fingerprint.
 FINGERPRINT = "fingerprint"

@@ -8,16 +8,23 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.engine import Computed
 from ultrarm_eval.engine.reads import Outputs
-from ultrarm_eval.judges.auto import survey_of
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judge_settings import ProcessSettings
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
-from ultrarm_eval.reward_models.process.layouts import PROCESS_MODELS, AnyProcessModel, layout_of
+from ultrarm_eval.reward_models.process.layouts import (
+    PROCESS_MODELS,
+    AnyProcessModel,
+    layout_of,
+    recognised_layout,
+)
 from ultrarm_eval.reward_models.process.process_model import ProcessModel
-from ultrarm_eval.settings import AUTO, ProcessSettings
+from ultrarm_eval.settings import AUTO, LANGUAGE_MODEL_LAYOUTS
 from ultrarm_eval.text_format.step_encoder import StepEncoder
 from ultrarm_eval.text_format.step_separators import splitter
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
@@ -47,6 +54,8 @@ class ProcessJudge(CheckpointJudge):
     settings_class = ProcessSettings
     given: ProcessSettings
     architecture = AnyProcessModel()
+    chosen_by = "layout"
+    gives_token_rewards = False
     default_template = CHAT_TEMPLATE
     #: Whether a completion may be a sequence of steps.
     takes_steps = True
@@ -66,14 +75,20 @@ class ProcessJudge(CheckpointJudge):
             f"steps; these are in the samples under `judged`, as `{STEP_REWARDS}`"
         )
 
-    def kind_of(self, source: str) -> ProcessModel:
+    def kind_of(self, survey: Survey) -> ProcessModel:
         """See `CheckpointJudge.kind_of`."""
-        if self.given.layout != AUTO:
-            return PROCESS_MODELS[self.given.layout]
-        given = self.given
-        return layout_of(
-            survey_of(source, given.revision, peft=given.peft, peft_revision=given.peft_revision)
-        )
+        layout = self.given.layout
+        if layout == AUTO:
+            return layout_of(survey)
+        known = recognised_layout(survey)
+        # Of a language model a name alone says it, and the user knows better.
+        is_sure = known is not None and known.layout not in LANGUAGE_MODEL_LAYOUTS
+        if known is not None and is_sure and known.layout != layout:
+            raise ConfigurationError(
+                f"layout={layout}: config.json of {survey.name} names the class "
+                f"{', '.join(survey.classes)}, which is layout={known.layout}. Leave layout out."
+            )
+        return PROCESS_MODELS[layout]
 
     def make_head(self, loaded: LoadedTokenizer) -> StepRewards:
         """See `CheckpointJudge.make_head`."""
@@ -103,8 +118,8 @@ class StepRewards(DecoderHead):
         self._aggregate = given.aggregate or model.aggregate
         self._separator = given.separator or model.separator
         logger.info(
-            "judge=process: %s is read as layout=%s; where a step ends says separator=%s, and the "
-            "reward of an answer is the %s of its steps' rewards (aggregate=%s).",
+            "judge=process: %s is read as layout=%s; its steps end by separator=%s, and the reward "
+            "of an answer is the %s of its steps' rewards (aggregate=%s).",
             checkpoint.name,
             model.layout,
             self._separator,

@@ -30,7 +30,10 @@ class MathShepherd(TwoTokenModel):
     """Math-Shepherd's checkpoint."""
 
     known_as = "Math-Shepherd"
-    reading = f"made of its steps' rewards, each the share of + against - at {STEP_END} behind it"
+    reading = (
+        "made of its steps' rewards, each the probability of + against - at the "
+        f"{STEP_END} behind the step"
+    )
     language_models = frozenset({"MistralForCausalLM"})
     published_name = re.compile("math-shepherd")
     layout, separator, aggregate = "math-shepherd", "step", "min"

@@ -15,9 +15,9 @@ from typing import Any
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes, perceptron
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.messages import Message
 from ultrarm_eval.reward_models.process.process_model import INNER, ProcessModel, token_id
 from ultrarm_eval.reward_models.process.step_reward import ClassShare
@@ -38,7 +38,8 @@ class Qwen2PRM(ProcessModel):
 
     known_as = "Qwen2.5-Math-PRM"
     reading = (
-        f"made of its steps' rewards, each the share of the good class at {STEP_END} behind it"
+        "made of its steps' rewards, each the probability of the good class at the "
+        f"{STEP_END} behind the step"
     )
     # The second is its configuration's: of Qwen2's, and a dropout.
     classes = frozenset({"Qwen2ForProcessRewardModel", "Qwen2RMConfig"})
@@ -47,15 +48,13 @@ class Qwen2PRM(ProcessModel):
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        layers = (f"{place}.{kind}" for place in (0, 2) for kind in ("weight", "bias"))
-        return {INNER + layer: WeightSource.of(_HEAD + layer) for layer in layers}
+        return under_other_prefix(perceptron(0, 2), _HEAD, INNER)
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
-        inner = {key.removeprefix(INNER): shape for key, shape in shapes.items()}
-        return ClassShare(
-            head_of_shapes(inner, config.hidden_size, _CLASSES, name=_HEAD), index=_GOOD
-        )
+        layers = part_shapes(shapes, INNER)
+        head = head_of_shapes(layers, config.hidden_size, _CLASSES, name=_HEAD)
+        return ClassShare(head, index=_GOOD)
 
     def form(self, tokenizer: Any, template: Template, split: Split, name: str) -> StepForm:
         """See `ProcessModel.form`."""

@@ -27,7 +27,9 @@ class RLHFlowPRM(TwoTokenModel):
     """The checkpoint of RLHFlow's process reward models."""
 
     known_as = "RLHFlow's process reward model"
-    reading = "made of its steps' rewards, each the share of + against - as the answer to it"
+    reading = (
+        "made of its steps' rewards, each the probability of + against - as the answer to the step"
+    )
     language_models = frozenset({"LlamaForCausalLM"})
     published_name = re.compile(r"llama-?3(\.1)?-8b-prm-(mistral|deepseek)-data")
     layout, separator, aggregate = "rlhflow-prm", "blank-line", "mean"

@@ -15,9 +15,9 @@ from typing import Any
 from torch import nn
 
 from ultrarm_eval.checkpoints.headed_decoder import Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes
+from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.reward_models.process.process_model import (
@@ -38,19 +38,21 @@ class SkyworkPRM(ProcessModel):
     """Skywork-o1-Open-PRM's checkpoint."""
 
     known_as = "Skywork-o1-Open-PRM"
-    reading = "made of its steps' rewards, each the sigmoid of the value at the newline behind it"
+    reading = (
+        "made of its steps' rewards, each the sigmoid of the value head at the newline behind the "
+        "step"
+    )
     classes = frozenset({"Qwen2ForPrmModel"})
     families = frozenset({"qwen2"})
     layout, separator, aggregate = "skywork-prm", "line", "min"
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
         """See `HeadedDecoder.head_weights`."""
-        return {INNER + kind: WeightSource.of(_HEAD + kind) for kind in ("weight", "bias")}
+        return under_other_prefix(("weight", "bias"), _HEAD, INNER)
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
         """See `HeadedDecoder.make_head`."""
-        inner = {key.removeprefix(INNER): shape for key, shape in shapes.items()}
-        return Sigmoid(head_of_shapes(inner, config.hidden_size, name=_HEAD))
+        return Sigmoid(head_of_shapes(part_shapes(shapes, INNER), config.hidden_size, name=_HEAD))
 
     def own_template(self, tokenizer: Any, name: str) -> Template:
         """See `ProcessModel.own_template`."""

@@ -1,0 +1,65 @@
+"""Everything that judges of this package can be given or report, and what rewards depend on."""
+
+from __future__ import annotations
+
+from ultrarm_eval.judge_settings import (
+    CritiqueSettings,
+    LikelihoodSettings,
+    NamedHeadSettings,
+    NormalizeSettings,
+    PreferenceSettings,
+    ProcessSettings,
+    TokenLogitSettings,
+)
+from ultrarm_eval.settings import CheckpointSettings, Setting, settings_in
+
+#: The settings classes of the judges of this package.
+SETTINGS_CLASSES = (
+    CheckpointSettings,
+    LikelihoodSettings,
+    PreferenceSettings,
+    CritiqueSettings,
+    ProcessSettings,
+    NormalizeSettings,
+    NamedHeadSettings,
+    TokenLogitSettings,
+)
+
+# What judges of this package report beside the settings that they were given: before all of these,
+# behind `peft_revision`, behind `max_length`, and behind all.
+_NAME = Setting("judge", str, identifies=True, label="judge", is_brief=True, is_given=False)
+_OF_ADAPTERS = (
+    Setting("base", str, identifies=True, label="base of the adapter", is_given=False),
+    Setting("base_revision", str, identifies=True, label="base_revision", is_given=False),
+)
+_OF_TEXTS = (
+    Setting("truncation", str, identifies=True, label="truncation", is_given=False),
+    Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
+)
+_OF_COMPUTING = (
+    Setting("recommended_max_length", dict, label="max_length by the checkpoint", is_given=False),
+    Setting("parameters", int, label="parameters", is_given=False),
+    Setting("weights_digest", str, label="weights (SHA-256 or commit)", is_given=False),
+    Setting("counts", dict, label="counts", is_given=False),
+    Setting("scoring_seconds", float, label="seconds of the model", is_given=False),
+)
+
+
+def known_settings() -> dict[str, Setting]:
+    """Everything that judges of this package can be given or report, by name."""
+    listed = [_NAME]
+    for setting in settings_in(CheckpointSettings).values():
+        listed += [setting, *(_OF_TEXTS if setting.name == "max_length" else ())]
+        listed += _OF_ADAPTERS if setting.name == "peft_revision" else ()
+    for settings_class in SETTINGS_CLASSES:
+        listed += settings_in(settings_class).values()
+    return {setting.name: setting for setting in (*listed, *_OF_COMPUTING)}
+
+
+def identifying(*, given: bool = False) -> list[str]:
+    """Names of what rewards of judges of this package depend on, in the order of labels.
+
+    Args:
+        given: Only of those that a user can give.
+    """
+    return [s.name for s in known_settings().values() if s.identifies and (s.is_given or not given)]

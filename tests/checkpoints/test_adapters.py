@@ -166,6 +166,8 @@ def test_adapter_and_base_from_the_hubs_cache(adapter, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
     monkeypatch.setattr("huggingface_hub.file_download.constants.HF_HUB_CACHE", str(cache))
+    # transformers 4 has read the variable when it was imported.
+    monkeypatch.setattr("transformers.utils.hub.TRANSFORMERS_CACHE", str(cache), raising=False)
     into_cache(cache, "someone/base-7b", adapter / "base", commit="b" * 40)
     shutil.rmtree(adapter / "base")
     change(adapter, base_model_name_or_path="someone/base-7b")

@@ -225,7 +225,8 @@ def stored(folder: Path, key: str) -> tuple[Path, dict[str, torch.Tensor]]:
     for path in paths or sorted(folder.glob("*.bin")):
         weights = load_file(path) if path.suffix == ".safetensors" else torch.load(path)
         if inner in weights:
-            return path, dict(weights)
+            # Copies: the file may be written anew, and these would be what stands there then.
+            return path, {name: weight.clone() for name, weight in weights.items()}
     raise KeyError(key)
 
 

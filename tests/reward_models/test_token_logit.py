@@ -133,7 +133,7 @@ class TestSettings:
             json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 131072})
         )
         judge_of(folder, max_length=5000)
-        assert "allows 4096 tokens" in caplog.text
+        assert "for 4,096 tokens" in caplog.text
 
 
 def test_what_is_called_a_reward_model_is_never_sent_to_likelihood(tmp_path):

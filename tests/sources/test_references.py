@@ -177,7 +177,7 @@ class TestReferenceFilesThatAreRefused:
         wanted = f"{path}, line 2: {message}. {ALLOWED}; this one has the fields: {fields}."
         assert str(error.value) == wanted
 
-    @pytest.mark.parametrize("value", [None, 7, ["a"], {"role": "user"}])
+    @pytest.mark.parametrize("value", [None, 7, ["a", 7], {"role": "user"}])
     @pytest.mark.parametrize("name", ["instruction", "output"])
     def test_a_field_that_is_no_text(self, tmp_path, name, value):
         row = {"instruction": "a", "output": "b", name: value}

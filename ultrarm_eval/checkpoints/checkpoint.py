@@ -259,7 +259,12 @@ def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
 
 def _identity(network: nn.Module, survey: Survey) -> WeightMap:
     """Sources by the stored names: transformers is given weights, and reads no files."""
-    return {key: WeightSource.of(key) for key in without_language_heads(network, survey.keys)}
+    own, body = set(network.state_dict(keep_vars=True)), f"{network.base_model_prefix}."
+    return {
+        # Some files leave out the body's name, which not every version of transformers adds.
+        body + key if key not in own and body + key in own else key: WeightSource.of(key)
+        for key in without_language_heads(network, survey.keys)
+    }
 
 
 def _is_quick_to_read(checkpoint: Checkpoint) -> bool:

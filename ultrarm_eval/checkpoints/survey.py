@@ -23,6 +23,7 @@ from ultrarm_eval.checkpoints.hub_headers import weights_on_hub
 from ultrarm_eval.checkpoints.weights import (
     PICKLE_FILE,
     SAFETENSORS_FILE,
+    StoredWeight,
     WeightFiles,
     stored_weights,
     survey_weights,
@@ -81,6 +82,7 @@ class Survey:
                 f"{self.adapter.how_to_name_it()} {error}"
             ) from error
         self._base_values = self.values
+        self._looked_into: dict[Path, Mapping[str, StoredWeight]] = {}
         if self.adapter is not None:
             require_trained_class(self.adapter, self.name, self.values)
             self.values = adapted_values(self.adapter, self.name, self.values, self.fetch)
@@ -184,11 +186,11 @@ class Survey:
         more.__dict__["weights"] = with_further(self.name, self.weights, files, self.fetch)
         return more
 
-    def _stored_in(self, path: Path) -> Mapping[str, Any]:
-        cache: dict[Path, Any] = self.__dict__.setdefault("_looked_into", {})
-        if path not in cache:
-            cache[path] = stored_weights(self.name, path, safetensors=self.weights.safetensors)
-        return cache[path]  # type: ignore[no-any-return]
+    def _stored_in(self, path: Path) -> Mapping[str, StoredWeight]:
+        if path not in self._looked_into:
+            safetensors = self.weights.safetensors
+            self._looked_into[path] = stored_weights(self.name, path, safetensors=safetensors)
+        return self._looked_into[path]
 
 
 def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
@@ -55,17 +56,19 @@ def auto_judge(
 
 
 def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
-    """The name of the judge that takes a checkpoint, given what the user set.
+    """The name of the judge for a checkpoint, given what the user set.
+
+    The checkpoint is not opened: the judge does so when it is made.
 
     Raises:
-        CheckpointError: None does, or the checkpoint cannot be reached.
+        CheckpointError: No judge recognises it, or it cannot be reached.
     """
     named = chosen_by_setting(settings)
-    return named or recognise(pretrained, revision, **adapter_in(settings))
+    return named or _one_recognised(survey_of(pretrained, revision, **adapter_in(settings)))[0]
 
 
 def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:
-    """The name of the judge that takes a checkpoint.
+    """The name of the judge that takes a checkpoint; it is opened to see that it does.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.
@@ -76,18 +79,23 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
         CheckpointError: None does, or the checkpoint cannot be reached.
     """
     survey = survey_of(pretrained, revision, **adapter)
+    judge, kind = _one_recognised(survey)
+    open_for(survey, kind)
+    return judge
+
+
+def _one_recognised(survey: Survey) -> tuple[str, Architecture]:
+    """The one judge that recognises a checkpoint, and its kind."""
     kinds = {} if why_unread(survey) else recognised(survey)
     if not kinds:
         raise CheckpointError(unrecognised(survey))
     if len(kinds) > 1:
         raise CheckpointError(
-            f"{pretrained}: several judges recognise this checkpoint: {', '.join(kinds)}. Name "
+            f"{survey.name}: several judges recognise this checkpoint: {', '.join(kinds)}. Name "
             "one by judge=NAME."
         )
     ((judge, kind),) = kinds.items()
-    # What it says that it is, it also has to be.
-    open_for(survey, kind)
-    return judge
+    return judge, kind
 
 
 def auto_if_readable(pretrained: str, revision: str | None) -> str:

@@ -1,10 +1,12 @@
 """ArmoRM: nineteen objectives, weighted by a gate on the prompt."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
-from tests.reward_models.as_published import AsPublished, HeadRefusals, judge_of, variants
+from tests.reward_models.as_published import AsPublished, HeadRefusals, judge_of, texts, variants
 from tests.reward_models.published import armorm
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, ScoringError
 
@@ -14,6 +16,17 @@ VARIANTS = {**variants(armorm), "sharded": {"shards": 2}}
 @pytest.fixture(scope="module", params=VARIANTS)
 def folder(request, tmp_path_factory):
     return armorm.build(tmp_path_factory.mktemp("armorm"), **VARIANTS[request.param])
+
+
+def test_a_stored_reward_without_its_objectives_is_computed_anew(tmp_path):
+    folder, store = armorm.build(tmp_path / "checkpoint"), tmp_path / "store.sqlite"
+    given = texts(armorm)
+    first = dict(judge_of(folder, score_store=str(store)).judgements(*given))
+    with closing(sqlite3.connect(store)) as connection, connection:
+        assert connection.execute("DELETE FROM critiques").rowcount == len(first)
+    again = judge_of(folder, score_store=str(store))
+    assert dict(again.judgements(*given)) == first
+    assert again.settings()["counts"]["computed_tokens"] > 0
 
 
 class TestArmoRM(AsPublished):

@@ -13,6 +13,8 @@ from tests.reward_models.as_published import (
     variants,
 )
 from tests.reward_models.published import athene
+from ultrarm_eval.judges.reward_head import DecoderHead
+from ultrarm_eval.reward_models.athene import AtheneJudge
 
 VARIANTS = {**variants(athene), "sharded": {"shards": 2}}
 # None of these texts has a CLS token but the one behind it.
@@ -33,6 +35,19 @@ class TestAthene(AsPublished):
 
 class TestHead(HeadRefusals):
     module, judge, head, second = athene, "athene", "v_head.weight", "value_head.weight"
+
+
+def test_judges_that_read_the_same_files_in_other_ways_share_no_rewards(tmp_path):
+    class WithoutToken(AtheneJudge):
+        name = "without-token"
+
+        def make_head(self, loaded):
+            return DecoderHead(self.checkpoint)
+
+    folder = str(athene.build(tmp_path / "checkpoint"))
+    one, other = (kind(folder, device="cpu") for kind in (AtheneJudge, WithoutToken))
+    assert one.score(["What is it?"], ["It."]) != other.score(["What is it?"], ["It."])
+    assert one.fingerprint() != other.fingerprint()
 
 
 def test_of_several_cls_tokens_the_last_is_read(tmp_path):

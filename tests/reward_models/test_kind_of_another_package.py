@@ -107,6 +107,23 @@ def test_a_head_that_it_lacks_is_refused_by_name(tmp_path: Path) -> None:
         recognise(str(built(tmp_path / "checkpoint", heads=("helpful",))))
 
 
+def test_two_judges_that_recognise_one_checkpoint_are_both_named(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(EXAMPLE)
+    from ultrarm_eval_example import plugin
+
+    class Both:
+        @hookimpl
+        def register_judges(self, register: Any) -> None:
+            plugin.register_judges(register)
+            register("a-second", "ultrarm_eval_example.two_scores:TwoScoresJudge")
+
+    register(monkeypatch, Both())
+    with pytest.raises(CheckpointError, match="several judges.*two-scores, a-second"):
+        recognise(str(folder))
+
+
 def test_without_the_package_nothing_reads_it(folder: Path) -> None:
     with pytest.raises(CheckpointError, match="does not recognise.*ExampleForTwoScores"):
         recognise(str(folder))

@@ -35,7 +35,10 @@ def test_texts_that_are_read_otherwise_are_no_one_text_to_a_store(one, other):
 
 def test_the_places_of_one_text_are_not_the_ids_of_another():
     # Small ids are like places: what is read once in the first is read twice in the second.
-    assert Tokens.of([2, 8, 9], reads=[0]).identity != Tokens.of([8, 9], reads=[0, 1]).identity
+    twice = Tokens.of([8, 9], reads=[0, 1])
+    assert Tokens.of([2, 8, 9], reads=[0]).identity != twice.identity
+    # Nor is how many reads were cut off a place: all numbers but that of the places are alike.
+    assert Tokens.of([0, 8, 9], reads=[0], reads_cut=1).identity != twice.identity
 
 
 @given(read_texts())

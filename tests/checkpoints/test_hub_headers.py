@@ -112,6 +112,7 @@ def test_weights_on_the_hub_are_inspected_by_their_headers_alone(hub, tmp_path, 
     found = json.loads(done.stdout)
     assert found["judge"] == "sequence-classification"
     assert found["head"] == {"score.weight": [1, 64]}
+    assert found["weight_bytes"]["float32"] == 4 * found["parameters"]
     assert Hub.sent["model.safetensors"] <= A_FEW_HEADERS < size
 
 

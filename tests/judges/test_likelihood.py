@@ -36,7 +36,10 @@ def plain_sums(folder, prompts=PROMPTS, completions=COMPLETIONS):
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    # Older transformers run Gemma 2 by sdpa, which leaves out its cap of attention scores.
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        folder, attn_implementation="eager"
+    ).eval()
     found = []
     for prompt, completion in zip(prompts, completions, strict=True):
         if prompt is None:

@@ -35,7 +35,10 @@ def plain_rewards(folder, prompts, completions):
     import transformers
 
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    # Older transformers run Gemma 2 by sdpa, which leaves out its cap of attention scores.
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(
+        folder, attn_implementation="eager"
+    ).eval()
     rewards = []
     for prompt, completion in zip(prompts, completions, strict=True):
         turns = prompt if isinstance(prompt, list) else [{"role": "user", "content": prompt}]

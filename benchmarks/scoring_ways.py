@@ -17,8 +17,8 @@ from transformers import LlamaConfig
 
 from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
-from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
 from ultrarm_eval.engine.plan import pad
+from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.text_format.tokens import Tokens
 
 SHAPES: dict[str, dict[str, int]] = {
@@ -163,7 +163,7 @@ def score_by_us(
 ) -> dict[int, float]:
     """The one place where the benchmarks call the package's engine."""
     limits = BatchLimits(budget)
-    engine = LocalEngine(lambda: runner, lambda: limits, batching)
+    engine = TorchEngine(lambda: runner, lambda: limits, batching)
     rewards: dict[int, float] = {}
     for batch in engine.compute([Tokens.of(ids) for ids in texts]):
         rewards.update(zip(batch.texts, batch.values, strict=True))

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.settings import CheckpointSettings, settings_in, settings_table
+from ultrarm_eval.setting import settings_in
+from ultrarm_eval.settings import CheckpointSettings, engine_settings_table, settings_table
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -64,6 +65,7 @@ def renewed(text: str) -> str:
         "judges": judges_table(),
         "own settings": own_settings_table(),
         "settings": settings_table(),
+        "engine settings": engine_settings_table(),
     }
     for name, table in tables.items():
         begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"

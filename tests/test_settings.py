@@ -11,7 +11,8 @@ import pytest
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judge_settings import CritiqueSettings, LikelihoodSettings, PreferenceSettings
 from ultrarm_eval.known_settings import SETTINGS_CLASSES, identifying, known_settings
-from ultrarm_eval.settings import CheckpointSettings, make_settings, settings_in, settings_table
+from ultrarm_eval.setting import settings_in
+from ultrarm_eval.settings import CheckpointSettings, make_settings, settings_table
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -62,6 +63,7 @@ def test_what_rewards_depend_on():
         "token",
         "contrast",
         "position",
+        "engine",
     ]
     assert set(identifying()) - set(identifying(given=True)) == {
         "judge",

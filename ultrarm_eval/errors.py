@@ -60,6 +60,20 @@ class ScoringError(UltrarmEvalError):
     """A text could not be scored, or its reward is no finite number."""
 
 
+class TextRefusedError(ScoringError):
+    """What computes refuses a single text.
+
+    Attributes:
+        text: Which of the texts that were computed together.
+        reason: Why, without its number.
+    """
+
+    def __init__(self, reason: str, text: int) -> None:
+        """Says which text it is."""
+        super().__init__(f"Text {text}: {reason}")
+        self.reason, self.text = reason, text
+
+
 class RewardError(ScoringError):
     """A judge gave one completion no reward that could be used.
 

@@ -7,10 +7,10 @@ import math
 from dataclasses import dataclass
 
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.setting import AUTO, as_count, as_flag, as_number, as_text, declared, one_of
 from ultrarm_eval.settings import (
     AGGREGATES,
     ANSWER,
-    AUTO,
     END,
     LAYOUTS,
     POSITIONS,
@@ -18,12 +18,6 @@ from ultrarm_eval.settings import (
     SEPARATORS,
     TEXT_SEPARATOR,
     CheckpointSettings,
-    as_count,
-    as_flag,
-    as_number,
-    as_text,
-    declared,
-    one_of,
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ultrarm_eval.engine_settings import EngineSettings
 from ultrarm_eval.judge_settings import (
     CritiqueSettings,
     LikelihoodSettings,
@@ -11,7 +12,8 @@ from ultrarm_eval.judge_settings import (
     ProcessSettings,
     TokenLogitSettings,
 )
-from ultrarm_eval.settings import CheckpointSettings, Setting, settings_in
+from ultrarm_eval.setting import Setting, settings_in
+from ultrarm_eval.settings import CheckpointSettings
 
 #: The settings classes of the judges of this package.
 SETTINGS_CLASSES = (
@@ -37,6 +39,7 @@ _OF_TEXTS = (
     Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
 )
 _OF_COMPUTING = (
+    Setting("engine_version", str, label="engine's version", is_given=False),
     Setting("recommended_max_length", dict, label="max_length by the checkpoint", is_given=False),
     Setting("parameters", int, label="parameters", is_given=False),
     Setting("weights_digest", str, label="weights (SHA-256 or commit)", is_given=False),
@@ -47,12 +50,17 @@ _OF_COMPUTING = (
 
 def known_settings() -> dict[str, Setting]:
     """Everything that judges of this package can be given or report, by name."""
-    listed = [_NAME]
+    listed, of_engines = [_NAME], settings_in(EngineSettings)
     for setting in settings_in(CheckpointSettings).values():
+        if setting.name in of_engines:
+            continue
         listed += [setting, *(_OF_TEXTS if setting.name == "max_length" else ())]
         listed += _OF_ADAPTERS if setting.name == "peft_revision" else ()
-    for settings_class in SETTINGS_CLASSES:
-        listed += settings_in(settings_class).values()
+    for settings_class in SETTINGS_CLASSES[1:]:
+        listed += [
+            one for one in settings_in(settings_class).values() if one.name not in of_engines
+        ]
+    listed += of_engines.values()
     return {setting.name: setting for setting in (*listed, *_OF_COMPUTING)}
 
 

@@ -1,23 +1,19 @@
-"""Settings of judges, each declared once.
+"""Settings of every judge that reads a checkpoint, each declared once.
 
-A field of a settings class is a setting with all that is known of it: its default, the values it
-can have, what `--help` and the README say, and whether rewards depend on it (`identifies`) or it
-says how and where they are computed (`describes`). Constructors, options, errors, labels of pages
-and what exports tell are made from these declarations. Here is what every judge has that reads a
-checkpoint; settings of single judges are in `judge_settings`.
+Those that say which engine computes are in `engine_settings`, those of single judges in
+`judge_settings`; what a declaration is, in `setting`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.engine_settings import TORCH, EngineSettings
+from ultrarm_eval.errors import unknown_choice
+from ultrarm_eval.setting import AUTO, as_count, as_flag, as_text, declared, one_of, settings_in
 
-AUTO = "auto"
 DTYPES = ("float32", "bfloat16", "float16")
 SPECIAL_TOKENS = ("text", "parse")
 SYSTEM_TURNS = ("error", "fold", "drop")
@@ -36,98 +32,7 @@ END, ANSWER = POSITIONS = ("end", "answer")
 LANGUAGE_MODEL_LAYOUTS = ("math-shepherd", "rlhflow-prm")
 LAYOUTS = ("qwen2-prm", "skywork-prm", *LANGUAGE_MODEL_LAYOUTS)
 
-_METADATA = "setting"
-
 S = TypeVar("S", bound="CheckpointSettings")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is known of a setting.
-
-    Attributes:
-        name: Its name in `--model_args`, in Python and in results.
-        kind: The type of its values: `str`, `int`, `float` or `bool`.
-        default: Its value where none is given; None leaves it to the judge.
-        help: What it is, in a line.
-        values: What the README says of its values.
-        choices: The values it can have; empty if they cannot be listed.
-        identifies: Whether rewards depend on it.
-        label: What pages call it.
-        is_brief: Whether a one-line note has room for it.
-        is_given: Whether a user can give it; otherwise judges report it.
-        metavar: What stands for a value in `--help`.
-    """
-
-    name: str
-    kind: type
-    default: Any = None
-    help: str = ""
-    values: str = ""
-    choices: tuple[str, ...] = ()
-    identifies: bool = False
-    label: str = ""
-    is_brief: bool = False
-    is_given: bool = True
-    metavar: str | None = None
-
-    @property
-    def option(self) -> str:
-        """Its option on command lines."""
-        return f"--{self.name.replace('_', '-')}"
-
-
-def declared(
-    kind: type, default: Any = None, *, check: Callable[[str, Any], Any] | None = None, **about: Any
-) -> Any:
-    """Declares a setting as a field of a settings class.
-
-    Args:
-        kind: The type of its values.
-        default: Its value where none is given.
-        check: From its name and a value that was given the value that it has; raises
-            `ConfigurationError` for one that is not allowed.
-        **about: What else is known of it; see `Setting`.
-    """
-    about = {"kind": kind, "default": default, **about}
-    return dataclasses.field(default=default, metadata={_METADATA: about, "check": check})
-
-
-def settings_in(settings_class: type) -> dict[str, Setting]:
-    """The settings that a class declares, by name, in their order."""
-    return {
-        field.name: Setting(
-            **{"name": field.name, "label": field.name, **field.metadata[_METADATA]}
-        )
-        for field in dataclasses.fields(settings_class)
-    }
-
-
-def as_flag(name: str, value: object) -> bool:
-    """True or False; see `declared`."""
-    if not isinstance(value, bool):
-        raise ConfigurationError(f"{name} is True or False, not {value!r}.")
-    return value
-
-
-def as_count(name: str, value: object) -> int | None:
-    """A whole number of at least 1, or None; see `declared`."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) < 1:
-        raise ConfigurationError(f"{name} is a whole number of at least 1, not {value!r}.")
-    return int(str(value))
-
-
-def one_of(*choices: str) -> Callable[[str, Any], Any]:
-    """One of some texts, or None; see `declared`."""
-
-    def check(name: str, value: Any) -> Any:
-        if value is not None and value not in choices:
-            raise unknown_choice(name, value, choices)
-        return value
-
-    return check
 
 
 def _dtype(name: str, value: object) -> str:
@@ -137,21 +42,8 @@ def _dtype(name: str, value: object) -> str:
     return dtype
 
 
-def as_text(_: str, value: object) -> str | None:
-    """A text, or None; see `declared`."""
-    return None if value is None else str(value)
-
-
-def as_number(value: object) -> float:
-    """A number; NaN where it is none."""
-    try:
-        return float(str(value))
-    except ValueError:
-        return math.nan
-
-
 @dataclass(frozen=True, kw_only=True)
-class CheckpointSettings:
+class CheckpointSettings(EngineSettings):
     """Settings of every judge that reads a checkpoint.
 
     Raises:
@@ -256,6 +148,7 @@ class CheckpointSettings:
         values="`auto`; `shared`: what texts have in common at their start (a prompt and its "
         "completions) is computed once, without padding; `packed`: without padding; `padded`",
         choices=(AUTO, *BATCHINGS),
+        engines=(TORCH,),
     )
     attn_implementation: str = declared(
         str,
@@ -264,12 +157,14 @@ class CheckpointSettings:
         "`flash_attention_2` (the package flash-attn), `torch_varlen` (torch 2.10 and newer, on a "
         "GPU), `flex_attention`, `sdpa`; `eager` with padding",
         choices=(AUTO, *ATTENTIONS),
+        engines=(TORCH,),
     )
     torch_compile: bool = declared(
         bool,
         False,
         check=as_flag,
         values="`False`, `True`: compile norms and MLPs; rewards move in the last bits",
+        engines=(TORCH,),
     )
     quantization: str | None = declared(
         str,
@@ -280,6 +175,7 @@ class CheckpointSettings:
         choices=QUANTIZATIONS,
         identifies=True,
         is_brief=True,
+        engines=(TORCH,),
     )
     parity: str | None = declared(
         str,
@@ -299,15 +195,15 @@ class CheckpointSettings:
         metavar="FILE",
     )
     parallelize: bool = declared(
-        bool, False, check=as_flag, values="`False`, `True`: spread over all devices"
+        bool,
+        False,
+        check=as_flag,
+        values="`False`, `True`: spread over all devices",
+        engines=(TORCH,),
     )
-    device: str | None = declared(str, help="cpu, cuda, cuda:N (default: first GPU, else CPU)")
-
-    def __post_init__(self) -> None:
-        for field in dataclasses.fields(self):
-            check = field.metadata["check"]
-            if check is not None:
-                object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
+    device: str | None = declared(
+        str, help="cpu, cuda, cuda:N (default: first GPU, else CPU)", engines=(TORCH,)
+    )
 
     @property
     def max_texts(self) -> int | None:
@@ -353,8 +249,19 @@ def require_known(given: Iterable[str], allowed: Iterable[str], judge: str) -> N
 def settings_table() -> str:
     """The README's table of settings, as Markdown; settings of one sentence share a row."""
     rows = ["| setting | values (default first) |", "|---|---|"]
+    of_engines = settings_in(EngineSettings)
     for setting in settings_in(CheckpointSettings).values():
-        if setting.values:
+        if setting.values and setting.name not in of_engines:
             names = "`batch_size`, `max_batch_tokens`" if setting.name == "batch_size" else None
             rows.append(f"| {names or f'`{setting.name}`'} | {setting.values} |")
+    return "\n".join(rows) + "\n"
+
+
+def engine_settings_table() -> str:
+    """The README's table of the settings of engines, as Markdown."""
+    rows = ["| setting | engine | values (default first) |", "|---|---|---|"]
+    for setting in settings_in(EngineSettings).values():
+        default = "" if setting.default in (None, False, AUTO) else f"`{setting.default}`: "
+        said = setting.values if setting.choices else default + setting.values
+        rows.append(f"| `{setting.name}` | {', '.join(setting.engines) or 'all'} | {said} |")
     return "\n".join(rows) + "\n"

@@ -15,7 +15,8 @@ from ultrarm_eval.cli.judge_options import (
     judge_if_any,
 )
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.settings import CheckpointSettings, settings_in
+from ultrarm_eval.setting import settings_in
+from ultrarm_eval.settings import CheckpointSettings
 
 
 def parsed(*arguments, settings=SCORING):

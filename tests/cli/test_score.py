@@ -269,9 +269,9 @@ class TestRewardsThatAreNone:
     def test_a_checkpoint_that_overflows_is_named_by_the_row(
         self, tmp_path, checkpoint, capsys, monkeypatch
     ):
-        from ultrarm_eval.engine import local_engine
+        from ultrarm_eval.engine import torch_engine
 
-        real, texts = local_engine._score_batch, 0
+        real, texts = torch_engine._score_batch, 0
 
         def fails_at_the_fifth(*given):
             nonlocal texts
@@ -279,7 +279,7 @@ class TestRewardsThatAreNone:
             texts += len(rewards)
             return rewards if texts < 5 else [math.nan] * len(rewards)
 
-        monkeypatch.setattr(local_engine, "_score_batch", fails_at_the_fifth)
+        monkeypatch.setattr(torch_engine, "_score_batch", fails_at_the_fifth)
         rows = [{"chosen": "a" * 3 * i, "rejected": "b " * i} for i in range(1, 6)]
         path = write_jsonl(tmp_path / "pairs.jsonl", rows)
         arguments = ["score", str(path), "--pretrained", str(checkpoint), "--batch-size", "auto"]
@@ -428,8 +428,8 @@ class TestOutputAndStore:
 KILLED = """
 import os, signal, sys
 from ultrarm_eval.cli import main
-from ultrarm_eval.engine import local_engine
-real, stop, computed = local_engine._score_batch, int(sys.argv[1]), 0
+from ultrarm_eval.engine import torch_engine
+real, stop, computed = torch_engine._score_batch, int(sys.argv[1]), 0
 
 def counting(model, texts, batch):
     global computed
@@ -438,7 +438,7 @@ def counting(model, texts, batch):
     computed += len(batch.texts)
     return real(model, texts, batch)
 
-local_engine._score_batch = counting
+torch_engine._score_batch = counting
 status = main(sys.argv[2:])
 print(f"computed {computed}", file=sys.stderr)
 sys.exit(status)

@@ -10,12 +10,12 @@ from tests.text_format.token_texts import as_tokens
 from ultrarm_eval.engine import cpu_layers
 from ultrarm_eval.engine.cpu_layers import CpuLayers, chosen_product
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
-from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
+from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 
 
 def rewards(runner, texts):
     found = {}
-    for batch in LocalEngine(lambda: runner, lambda: BatchLimits(200), "shared").compute(
+    for batch in TorchEngine(lambda: runner, lambda: BatchLimits(200), "shared").compute(
         as_tokens(texts)
     ):
         found.update(zip(batch.texts, batch.values, strict=True))

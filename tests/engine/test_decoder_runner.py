@@ -20,9 +20,9 @@ from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.engine.kernels.tree_attention import tree_attention
-from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
 from ultrarm_eval.engine.plan import make_plan
 from ultrarm_eval.engine.rows import make_row
+from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
@@ -37,7 +37,7 @@ def scored(model, texts, batching, max_tokens=60, max_texts=None):
     runner = model if isinstance(model, DecoderRunner) else DecoderRunner(model)
     limits = BatchLimits(max_tokens, max_texts)
     rewards = {}
-    for batch in LocalEngine(lambda: runner, lambda: limits, batching).compute(as_tokens(texts)):
+    for batch in TorchEngine(lambda: runner, lambda: limits, batching).compute(as_tokens(texts)):
         assert not rewards.keys() & set(batch.texts)
         rewards.update(zip(batch.texts, batch.values, strict=True))
     return [rewards[i] for i in range(len(texts))]

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ultrarm_eval.engine import local_engine
 from ultrarm_eval.engine import portions as module
+from ultrarm_eval.engine import torch_engine
 from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
@@ -85,13 +85,13 @@ def test_nothing_asked_for_is_nothing_done():
 
 def test_a_text_of_two_portions_is_computed_once(checkpoint, small_portions, monkeypatch):
     sizes = []
-    real = local_engine._score_batch
+    real = torch_engine._score_batch
 
     def counted(runner, texts, batch):
         sizes.append(len(batch.texts))
         return real(runner, texts, batch)
 
-    monkeypatch.setattr(local_engine, "_score_batch", counted)
+    monkeypatch.setattr(torch_engine, "_score_batch", counted)
     judge = UltraRMJudge(str(checkpoint), template="raw", device="cpu")
     # Without a prompt in the text, the same answer to two prompts is one text.
     prompts, answers = list("abcdefgh"), ["blue", "sky", "the"] * 2 + ["blue", "a horse"]

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ultrarm_eval.engine.local_engine import BatchLimits, LocalEngine
 from ultrarm_eval.engine.reads import Reads
+from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.errors import TextDoesNotFitError
 from ultrarm_eval.settings import BATCHINGS
 from ultrarm_eval.text_format.tokens import Tokens
@@ -94,7 +94,7 @@ def expected(text):
 def test_values_are_those_of_one_pass(texts, batching, budget, most, limit):
     network = CausalNetwork(limit)
     limits = BatchLimits(budget, most)
-    engine = LocalEngine(lambda: network, lambda: limits, batching, compose=compose)
+    engine = TorchEngine(lambda: network, lambda: limits, batching, compose=compose)
     found = {}
     tokens = 0
     for batch in engine.compute(texts):
@@ -129,14 +129,14 @@ def test_a_text_is_whole_once_whatever_comes_first(texts, random):
 
 @given(many_texts())
 def test_alone_is_the_same(texts):
-    engine = LocalEngine(CausalNetwork, lambda: BatchLimits(8), compose=compose)
+    engine = TorchEngine(CausalNetwork, lambda: BatchLimits(8), compose=compose)
     assert [engine.compute_alone(text) for text in texts] == [expected(text)[0] for text in texts]
 
 
 def test_what_does_not_fit_alone_is_called_by_the_text_it_is_read_in():
     texts = [Tokens.of([1, 2], reads=[0, 1]), Tokens.of(range(LIMIT + 4), reads=[0, LIMIT + 2])]
     limits = BatchLimits(100)
-    engine = LocalEngine(lambda: CausalNetwork(LIMIT), lambda: limits, "packed", compose=compose)
+    engine = TorchEngine(lambda: CausalNetwork(LIMIT), lambda: limits, "packed", compose=compose)
     with pytest.raises(TextDoesNotFitError) as error:
         list(engine.compute(texts))
     assert error.value.text == 1

@@ -495,12 +495,12 @@ def test_a_path_where_no_file_can_be_is_refused_when_the_judge_is_made(checkpoin
 
 
 def test_finite_rewards_of_a_batch_are_kept_when_one_is_not(checkpoint, path, monkeypatch):
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
     from ultrarm_eval.errors import ScoringError
 
-    real = local_engine._score_batch
+    real = torch_engine._score_batch
     monkeypatch.setattr(
-        local_engine, "_score_batch", lambda *given: [float("nan"), *real(*given)[1:]]
+        torch_engine, "_score_batch", lambda *given: [float("nan"), *real(*given)[1:]]
     )
     judge = UltraRMJudge(str(checkpoint), score_store=str(path))
     with pytest.raises(ScoringError):

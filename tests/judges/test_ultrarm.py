@@ -181,12 +181,12 @@ class TestRealPairs:
 
 
 def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, monkeypatch, caplog):
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
 
     expected = judge.score(PROMPTS, COMPLETIONS)
     other = UltraRMJudge(str(checkpoint), max_batch_tokens=10_000)
     other.network.runner = judge.network.loaded()
-    real, computed = local_engine._score_batch, []
+    real, computed = torch_engine._score_batch, []
 
     def small_memory(model, texts, batch):
         if len(batch.texts) > 2:
@@ -194,7 +194,7 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
         computed.extend(tuple(texts[i]) for i in batch.texts)
         return real(model, texts, batch)
 
-    monkeypatch.setattr(local_engine, "_score_batch", small_memory)
+    monkeypatch.setattr(torch_engine, "_score_batch", small_memory)
     with caplog.at_level(logging.WARNING):
         assert other.score(PROMPTS, COMPLETIONS) == pytest.approx(expected, abs=TOLERANCE)
     assert len(computed) == len(set(computed)) == 5
@@ -202,14 +202,14 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing(judge, checkpoint, mon
 
 
 def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkpoint, monkeypatch):
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
 
     def no_memory(model, texts, batch):
         raise torch.OutOfMemoryError
 
     other = UltraRMJudge(str(checkpoint))
     other.network.runner = judge.network.loaded()
-    monkeypatch.setattr(local_engine, "_score_batch", no_memory)
+    monkeypatch.setattr(torch_engine, "_score_batch", no_memory)
     with pytest.raises(
         DeviceError,
         match=r"Completion 0, which starts 'sky': .*single text of \d+ tokens.*smaller max_length",
@@ -220,7 +220,7 @@ def test_a_single_text_that_does_not_fit_is_an_error_with_ways_out(judge, checkp
 def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     judge, checkpoint, monkeypatch
 ):
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
 
     tried = []
 
@@ -230,7 +230,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
 
     other = UltraRMJudge(str(checkpoint))
     other.network.runner = judge.network.loaded()
-    monkeypatch.setattr(local_engine, "_score_batch", failing)
+    monkeypatch.setattr(torch_engine, "_score_batch", failing)
     said = (
         r"cannot be computed \(RuntimeError: could not create a primitive\).*and for other failures"
     )
@@ -268,9 +268,9 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
 def test_memory_that_ran_out_is_told_from_other_errors(
     judge, checkpoint, monkeypatch, error, is_memory
 ):
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
 
-    real, failed = local_engine._score_batch, []
+    real, failed = torch_engine._score_batch, []
 
     def failing_once(runner, texts, batch):
         if not failed:
@@ -280,7 +280,7 @@ def test_memory_that_ran_out_is_told_from_other_errors(
 
     other = UltraRMJudge(str(checkpoint))
     other.network.runner = judge.network.loaded()
-    monkeypatch.setattr(local_engine, "_score_batch", failing_once)
+    monkeypatch.setattr(torch_engine, "_score_batch", failing_once)
     if is_memory:
         assert other.score(PROMPTS, COMPLETIONS) == pytest.approx(
             judge.score(PROMPTS, COMPLETIONS), abs=TOLERANCE

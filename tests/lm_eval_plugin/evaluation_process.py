@@ -105,9 +105,9 @@ def writer() -> Any:
 
 def watch_batches(order: dict[str, Any]) -> list[int]:
     """The sizes of the batches that are computed; blocks in the one after `block_after`."""
-    from ultrarm_eval.engine import local_engine
+    from ultrarm_eval.engine import torch_engine
 
-    real, sizes = local_engine._score_batch, []
+    real, sizes = torch_engine._score_batch, []
     block_after = order.get("block_after")
 
     def score_batch(model: Any, texts: Any, batch: Any) -> list[float]:
@@ -118,7 +118,7 @@ def watch_batches(order: dict[str, Any]) -> list[int]:
         sizes.append(len(batch.texts))
         return rewards
 
-    local_engine._score_batch = score_batch
+    torch_engine._score_batch = score_batch
     return sizes
 
 

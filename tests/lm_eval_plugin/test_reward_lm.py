@@ -167,10 +167,10 @@ class TestResponseCache:
         )
 
     def test_a_killed_run_goes_on_where_it_was(self, run, checkpoint, pairs, tmp_path, monkeypatch):
-        from ultrarm_eval.engine import local_engine
+        from ultrarm_eval.engine import torch_engine
 
         uninterrupted = self.run_cached(run, checkpoint, pairs, tmp_path / "other")
-        real, computed = local_engine._score_batch, []
+        real, computed = torch_engine._score_batch, []
 
         def counting(model, texts, batch):
             computed.extend(tuple(texts[i]) for i in batch.texts)
@@ -181,10 +181,10 @@ class TestResponseCache:
                 raise KeyboardInterrupt
             return counting(model, texts, batch)
 
-        monkeypatch.setattr(local_engine, "_score_batch", dies_after_three)
+        monkeypatch.setattr(torch_engine, "_score_batch", dies_after_three)
         with pytest.raises(KeyboardInterrupt):
             self.run_cached(run, checkpoint, pairs, tmp_path / "cache", max_batch_tokens=1)
-        monkeypatch.setattr(local_engine, "_score_batch", counting)
+        monkeypatch.setattr(torch_engine, "_score_batch", counting)
         resumed = self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
         assert len(computed) == len(set(computed)) == 12
         for name in ("acc,none", "margin,none"):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.known_settings import known_settings
-from ultrarm_eval.settings import Setting
+from ultrarm_eval.setting import Setting
 
 if TYPE_CHECKING:
     from ultrarm_eval.judges.base import Judge
@@ -31,11 +31,12 @@ logger = logging.getLogger(__name__)
 
 # The parser knows the values of these; of others the judge says which is the closest.
 _REFUSED_AT_ONCE = ("special_tokens", "system")
+_ENGINE = ("engine", "base_url", "protocol", "served_model")
 _TEXTS = ("template", "special_tokens", "system", "dtype", "device", "max_length")
 #: Settings with an option of their own: of commands that show single texts, that score, and that
 #: look into batches.
 SHOWING = ("revision", *_TEXTS)
-SCORING = ("revision", *_TEXTS, "batch_size", "score_store")
+SCORING = ("revision", *_TEXTS, "batch_size", "score_store", *_ENGINE)
 BATCHING = (
     "revision",
     *_TEXTS,
@@ -47,6 +48,7 @@ BATCHING = (
     "parity",
     "parallelize",
     "torch_compile",
+    *_ENGINE,
 )
 
 

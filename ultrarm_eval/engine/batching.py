@@ -8,7 +8,8 @@ from typing import Any
 from ultrarm_eval.engine.kernels.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
 from ultrarm_eval.engine.plan import PADDED, SHARED
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
-from ultrarm_eval.settings import AUTO, BATCHINGS
+from ultrarm_eval.setting import AUTO
+from ultrarm_eval.settings import BATCHINGS
 
 logger = logging.getLogger(__name__)
 

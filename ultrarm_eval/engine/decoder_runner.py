@@ -24,7 +24,7 @@ from ultrarm_eval.engine.kernels.tree_attention import (
 )
 from ultrarm_eval.engine.rows import PackedRow, padded_right, single_text
 from ultrarm_eval.errors import DeviceError, first_line
-from ultrarm_eval.settings import AUTO
+from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.tokens import Tokens
 
 if TYPE_CHECKING:

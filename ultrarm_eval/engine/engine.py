@@ -1,14 +1,14 @@
 """What computes: token ids in, one value a text out.
 
-The engine in this process is `ultrarm_eval.engine.local_engine.LocalEngine`. Another one, on a
-server or in a library of its own, has the same methods. A judge takes any
-(`ultrarm_eval.judges.text_judge.TextJudge`); one of a checkpoint here is given the local one
-(`ultrarm_eval.judges.checkpoint_judge`).
+There are three: `ultrarm_eval.engine.torch_engine` and `ultrarm_eval.engine.vllm_engine` compute in
+this process, `ultrarm_eval.engine.server` asks servers. A judge takes any
+(`ultrarm_eval.judges.text_judge.TextJudge`); one of a checkpoint is given the one that its setting
+`engine` names (`ultrarm_eval.judges.computation`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -65,13 +65,29 @@ class Engine(Protocol):
 
     Attributes:
         name: What it is called.
-        version: Its version; values of another one may be rounded in another way.
+        version: Its version; values of another one may be rounded in another way. None where it is
+            not known yet.
         capabilities: What it can do.
     """
 
     name: str
-    version: str
     capabilities: Capabilities
+
+    @property
+    def version(self) -> str | None:
+        """See above."""
+        ...
+
+    def identity(self) -> Mapping[str, Any]:
+        """What rewards depend on beside the network, its dtype and the texts, as JSON values.
+
+        It is known before anything is loaded or asked.
+        """
+        ...
+
+    def described(self) -> Mapping[str, Any]:
+        """How and where it computes, as results report it; names are those of settings."""
+        ...
 
     def prepare(self) -> None:
         """Loads weights, or connects; once."""
@@ -88,6 +104,7 @@ class Engine(Protocol):
 
         Raises:
             TextDoesNotFitError: A single text does not fit into memory.
+            TextRefusedError: A single text is refused; all others were handed out before.
             ScoringError: The texts cannot be computed.
         """
         ...

@@ -14,7 +14,13 @@ from ultrarm_eval.engine.counts import TextCounts
 from ultrarm_eval.engine.engine import Computed, ComputedBatch, Engine
 from ultrarm_eval.engine.portions import Portion, portions
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore
-from ultrarm_eval.errors import DeviceError, RewardError, ScoreStoreError, TextDoesNotFitError
+from ultrarm_eval.errors import (
+    DeviceError,
+    RewardError,
+    ScoreStoreError,
+    TextDoesNotFitError,
+    TextRefusedError,
+)
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.tokens import Tokens
@@ -163,6 +169,15 @@ class RewardStream:
                 index = places[texts[error.text]][0]
                 start = _quoted(self._completions[index])
                 raise DeviceError(f"Completion {index}, which starts {start}: {error}") from error
+            except TextRefusedError as error:
+                index = places[texts[error.text]][0]
+                start = _quoted(self._completions[index])
+                problem = f"is missing: {error.reason}"
+                raise RewardError(
+                    f"The reward of completion {index}, which starts {start}, {problem}",
+                    index,
+                    f"Its reward {problem}",
+                ) from error
             if batch is None:
                 return
             self._counts.add_computed(batch.tokens, time.perf_counter() - started)

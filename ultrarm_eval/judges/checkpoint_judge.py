@@ -17,16 +17,18 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.recommended_length import recommended_length
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
-from ultrarm_eval.engine.local_engine import LocalEngine
 from ultrarm_eval.engine.plan import Plan, joined
 from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
+from ultrarm_eval.engine_settings import TORCH
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.advice import open_for
+from ultrarm_eval.judges.computation import Computation
 from ultrarm_eval.judges.local_network import Computing, LocalNetwork
 from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
 from ultrarm_eval.judges.recognition import survey_of
 from ultrarm_eval.judges.reward_head import RewardHead
+from ultrarm_eval.judges.served_computation import ServedComputation
 from ultrarm_eval.judges.text_judge import TextJudge
 from ultrarm_eval.judges.text_length import advice_on_cuts, checked_max_length, warn_of_length
 from ultrarm_eval.known_settings import identifying
@@ -59,7 +61,7 @@ class CheckpointJudge(TextJudge):
         given: The settings that it was given.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
-        network: The network in this process.
+        network: Where and how its values are computed.
         device: The device really used.
         dtype: The dtype of the model's body.
         recommended_length: How long a text the checkpoint names itself; None if it says nothing.
@@ -100,34 +102,18 @@ class CheckpointJudge(TextJudge):
         self.checkpoint = open_for(survey, self.kind_of(survey))
         _say_adapter(self.checkpoint)
         self.others = self.open_others()
-        checkpoints = [self.checkpoint, *self.others.values()]
-        self._computing = computing = Computing.of(
-            given, checkpoints, checks_memory=self.checks_memory
-        )
         loaded = load_tokenizer(self.checkpoint)
         self._store_path = _checked_store(given.score_store)
         self._store: ScoreStore | None = None
         head = self.make_head(loaded)
         self._parity, self._named, self._template = self._templates(head, loaded.tokenizer)
         encoder = self._make_encoder(head, loaded)
-        batching, together = head.batching(given.batching, computing, encoder.max_length)
-        self.network = LocalNetwork(
-            lambda: self._head.runner(computing, batching),
-            computing,
-            checkpoints,
-            batching=batching,
-            max_texts=given.max_texts if together else 1,
-            max_tokens=given.max_batch_tokens,
-            outputs_per_token=head.outputs_per_token(),
-        )
-        self._local_engine = LocalEngine(
-            self.network.loaded, self.network.limits, batching, head.capabilities(), head.compose
-        )
+        self.network = self._computation(head, encoder, loaded.tokenizer)
         self.recommended_length = recommended_length(self.checkpoint, loaded.tokenizer)
         warn_of_length(self.checkpoint.name, given.max_length)
         advice = advice_on_cuts(self.recommended_length, encoder.max_length, given.parity)
         super().__init__(
-            encoder, self._local_engine, head, loaded.tokenizer, self.opened_store, advice
+            encoder, self.network.engine, head, loaded.tokenizer, self.opened_store, advice
         )
         self._fingerprint = Fingerprint(self.checkpoint, self._identity(), self.others)
 
@@ -168,13 +154,14 @@ class CheckpointJudge(TextJudge):
 
     @property
     def device(self) -> torch.device:
-        """The device really used."""
-        return self._computing.device
+        """The device of this process that is really used; the CPU where none of it is."""
+        network = self.network
+        return network.device if isinstance(network, LocalNetwork) else torch.device("cpu")
 
     @property
     def dtype(self) -> torch.dtype:
         """The dtype of the model's body."""
-        return self._computing.dtype
+        return self.network.dtype
 
     @property
     def hidden_size(self) -> int:
@@ -187,7 +174,7 @@ class CheckpointJudge(TextJudge):
 
     def load(self) -> Any:
         """Loads the weights, once."""
-        return self.network.loaded().model
+        return self.network.load()
 
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
         """What scoring these completions would compute, without loading the weights.
@@ -198,7 +185,7 @@ class CheckpointJudge(TextJudge):
         plans, cut = [], 0
         for portion in portions(self._encoder, prompts, completions):
             cut += len({t.tokens for t in portion.texts if t.truncated and t.tokens in portion.new})
-            plans.append(self._local_engine.plan(sorted(portion.new, key=lambda t: t.identity)))
+            plans.append(self.network.plan(sorted(portion.new, key=lambda t: t.identity)))
         return joined(plans), cut
 
     def score_one_at_a_time(
@@ -209,23 +196,22 @@ class CheckpointJudge(TextJudge):
         The plain way that every faster one is measured against.
         """
         return [
-            self._local_engine.compute_alone(encoded.tokens)
+            self.network.compute_alone(encoded.tokens)
             for encoded in self._encoder.encode(prompts, completions)
         ]
 
     def settings(self) -> dict[str, Any]:
         """The settings the rewards depend on, and what happened to the texts."""
         given, checkpoint, said = self.given, self.checkpoint, self.recommended_length
+        engine = self.network.engine
         return {
             "pretrained": given.pretrained,
             **self._origins(),
             "template": self._template.name,
+            "engine": engine.name,
+            "engine_version": engine.version,
             "dtype": str(self.dtype).removeprefix("torch."),
-            "device": "parallelized" if given.parallelize else str(self.device),
-            "batching": self.network.batching,
-            "attn_implementation": self.network.attention,
-            "torch_compile": given.torch_compile,
-            "quantization": given.quantization,
+            **self.network.settings(),
             "max_length": self.max_length,
             **({} if said is None else {"recommended_max_length": said.to_json()}),
             "truncation": "left",
@@ -243,11 +229,15 @@ class CheckpointJudge(TextJudge):
     def identifies(self) -> dict[str, Any]:
         """What the rewards depend on beside the weights, as results report it."""
         reported = self.settings()
+        if not self.network.engine.identity():
+            # Rewards were always torch's: those of earlier versions do not say so.
+            del reported["engine"]
         return {name: reported[name] for name in identifying() if reported.get(name) is not None}
 
     def describes(self) -> dict[str, Any]:
         """How and where the rewards are computed."""
-        others = {"counts", "scoring_seconds", *identifying()}
+        others = {"counts", "scoring_seconds", *identifying()} - {"engine"}
+        others |= self.identifies().keys()
         return {name: value for name, value in self.settings().items() if name not in others}
 
     def fingerprint(self) -> str:
@@ -266,6 +256,25 @@ class CheckpointJudge(TextJudge):
             parts = self._fingerprint.parts()
             self._store = ScoreStore(self._store_path, self.fingerprint(), parts)
         return self._store
+
+    def _computation(self, head: RewardHead, encoder: TextEncoder, tokenizer: Any) -> Computation:
+        """What computes, by the engine that the settings name."""
+        given, checkpoints = self.given, [self.checkpoint, *self.others.values()]
+        if given.computed_by != TORCH:
+            return ServedComputation(self.name, given, self.checkpoint, head, encoder, tokenizer)
+        computing = Computing.of(given, checkpoints, checks_memory=self.checks_memory)
+        batching, together = head.batching(given.batching, computing, encoder.max_length)
+        return LocalNetwork(
+            lambda: head.runner(computing, batching),
+            computing,
+            checkpoints,
+            batching=batching,
+            max_texts=given.max_texts if together else 1,
+            max_tokens=given.max_batch_tokens,
+            outputs_per_token=head.outputs_per_token(),
+            capabilities=head.capabilities(),
+            compose=head.compose,
+        )
 
     def _templates(
         self, head: RewardHead, tokenizer: Any
@@ -319,6 +328,7 @@ class CheckpointJudge(TextJudge):
             **({"quantization": quantization} if quantization else {}),
             **self._system(),
             **({"appends_eos": True} if adds_eos else {}),
+            **self.network.engine.identity(),
             **self._head.identity(),
         }
 

@@ -17,7 +17,8 @@ from ultrarm_eval.judges.auto import judge_for
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.recognition import adapter_in, survey_of
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.settings import CheckpointSettings, settings_in
+from ultrarm_eval.setting import settings_in
+from ultrarm_eval.settings import CheckpointSettings
 
 _QUESTION, _ANSWER = "QUESTION", "ANSWER"
 
@@ -112,7 +113,7 @@ def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
             str(dtype).removeprefix("torch."): checkpoint.weight_bytes(dtype)
             for dtype in dict.fromkeys((stored, torch.bfloat16, torch.float32))
         },
-        "batching": judge.network.batching,
+        "batching": judge.network.settings().get("batching"),
         "settings": _own_settings(judge),
     }
 

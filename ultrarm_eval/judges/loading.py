@@ -16,7 +16,8 @@ from ultrarm_eval.judges import AUTO_JUDGE, DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge, TokenJudge
 from ultrarm_eval.judges.plugin_judge import PluginJudge
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.settings import require_known, settings_in
+from ultrarm_eval.setting import settings_in
+from ultrarm_eval.settings import require_known
 
 _ANY, _MANY = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
 

@@ -13,13 +13,18 @@ from ultrarm_eval.checkpoints.checkpoint import DTYPES, Checkpoint
 from ultrarm_eval.checkpoints.device import check_memory, resolve_device
 from ultrarm_eval.checkpoints.quantization import BYTES_PER_WEIGHT, checked_quantization
 from ultrarm_eval.checkpoints.stored_quantization import require_usable
+from ultrarm_eval.engine.engine import Capabilities
 from ultrarm_eval.engine.kernels.choice import EAGER, FLASH, SDPA, Place, checked_attention
-from ultrarm_eval.engine.local_engine import BatchLimits
-from ultrarm_eval.engine.plan import PADDED
+from ultrarm_eval.engine.plan import PADDED, Plan
+from ultrarm_eval.engine.reads import Compose
 from ultrarm_eval.engine.runner import Runner
 from ultrarm_eval.engine.token_budget import token_budget
+from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.settings import AUTO, CheckpointSettings
+from ultrarm_eval.judges.computation import Computation
+from ultrarm_eval.setting import AUTO
+from ultrarm_eval.settings import CheckpointSettings
+from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
@@ -156,13 +161,16 @@ def _capping(attention: str, config: Any) -> str:
     return EAGER
 
 
-class LocalNetwork:
-    """A network of this process, loaded when it is first needed.
+class LocalNetwork(Computation):
+    """A network of this process, loaded when it is first needed and run by torch.
 
     Attributes:
         runner: What runs it; None until it is loaded.
         batching: How its texts are batched.
+        device: The device really used.
     """
+
+    engine: TorchEngine
 
     def __init__(
         self,
@@ -174,6 +182,8 @@ class LocalNetwork:
         max_texts: int | None,
         max_tokens: int | None,
         outputs_per_token: int,
+        capabilities: Capabilities,
+        compose: Compose | None,
     ) -> None:
         """Takes what is known before weights are loaded.
 
@@ -185,6 +195,8 @@ class LocalNetwork:
             max_texts: The most texts computed together; no limit if None.
             max_tokens: The most tokens; found from the device's free memory if None.
             outputs_per_token: See `RewardHead.outputs_per_token`.
+            capabilities: See `RewardHead.capabilities`.
+            compose: See `RewardHead.compose`.
         """
         self.runner: Runner | None = None
         self.batching = batching
@@ -192,6 +204,31 @@ class LocalNetwork:
         self._max_texts, self._max_tokens = max_texts, max_tokens
         self._outputs = outputs_per_token
         self._limits: BatchLimits | None = None
+        self.device, self.dtype = computing.device, computing.dtype
+        self.engine = TorchEngine(self.loaded, self.limits, batching, capabilities, compose)
+
+    def load(self) -> Any:
+        """See `Computation.load`."""
+        return self.loaded().model
+
+    def plan(self, texts: Sequence[Tokens]) -> Plan:
+        """See `Computation.plan`."""
+        return self.engine.plan(texts)
+
+    def compute_alone(self, text: Tokens) -> float:
+        """See `Computation.compute_alone`; in a forward pass of its own."""
+        return self.engine.compute_alone(text)
+
+    def settings(self) -> dict[str, Any]:
+        """See `Computation.settings`."""
+        computing = self._computing
+        return {
+            "device": "parallelized" if computing.parallelize else str(computing.device),
+            "batching": self.batching,
+            "attn_implementation": self.attention,
+            "torch_compile": computing.compiled,
+            "quantization": computing.quantization,
+        }
 
     def loaded(self) -> Runner:
         """What runs it; loads the weights the first time."""

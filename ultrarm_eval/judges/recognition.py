@@ -12,7 +12,7 @@ from ultrarm_eval.demo import DEMO_NAME, demo_judge_path
 from ultrarm_eval.errors import PluginError, UltrarmEvalError, first_line
 from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.settings import AUTO
+from ultrarm_eval.setting import AUTO
 
 logger = logging.getLogger(__name__)
 

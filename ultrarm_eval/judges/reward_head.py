@@ -35,7 +35,7 @@ from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.local_network import Computing
-from ultrarm_eval.settings import AUTO
+from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template
@@ -121,6 +121,13 @@ class RewardHead(ABC):
             ids.pop()
         return text.reads or (len(ids) - 1,)
 
+    def why_not_served(self) -> str | None:
+        """Why another engine than torch's cannot give its reward; None if one can.
+
+        Such an engine gives one number a text, that of a decoder at the text's last token.
+        """
+        return "its reward is not read so"
+
     def outputs_per_token(self) -> int:
         """Numbers the network gives for a token, where that is what takes memory."""
         return 0
@@ -166,6 +173,12 @@ class DecoderHead(RewardHead):
         # Else what is computed of a token depends on the length, or on what follows it.
         in_one_pass = why_alone(self.checkpoint.config) is None and self.compose is None
         return Capabilities(token_rewards=in_one_pass)
+
+    def why_not_served(self) -> str | None:
+        """See `RewardHead.why_not_served`."""
+        if self.compose is not None or self.reads_several:
+            return "its reward is made of what it reads at several tokens or of several numbers"
+        return None
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""

@@ -25,7 +25,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import DecoderHead, RewardHead, own_forward
-from ultrarm_eval.settings import AUTO
+from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
 from ultrarm_eval.text_format.text_pair import (
@@ -148,13 +148,20 @@ class Logit(RewardHead):
             requested = PAIR_TEMPLATE
         return _template(requested or default, tokenizer)
 
+    def why_not_served(self) -> str | None:
+        """See `RewardHead.why_not_served`."""
+        return "an encoder reads all tokens of a text" if self._pools else None
+
     def read_at(self, text: Tokens) -> tuple[int, ...]:
         """See `RewardHead.read_at`; which tokens an encoder's class pools is its own."""
+        return () if self._pools else super().read_at(text)
+
+    @property
+    def _pools(self) -> bool:
         from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
         family = self.checkpoint.config.model_type
-        pools = self._is_encoder or family in MODEL_FOR_MASKED_LM_MAPPING_NAMES
-        return () if pools else super().read_at(text)
+        return self._is_encoder or family in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
     def positions(self) -> int | None:
         """See `RewardHead.positions`."""

@@ -180,6 +180,10 @@ class _Asked(RewardHead):
         """See `RewardHead.read_at`."""
         return RewardHead.read_at(self, text)
 
+    def why_not_served(self) -> str | None:
+        """See `RewardHead.why_not_served`."""
+        return "its reward is made of logits of a language model"
+
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
         make = asking_template if self._is_asked else get_template

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.engine_settings import EngineSettings
 from ultrarm_eval.runs.judge_identity import (
     FINGERPRINT,
     IDENTIFIES,
@@ -16,6 +17,7 @@ from ultrarm_eval.runs.judge_identity import (
     without_fingerprints,
 )
 from ultrarm_eval.runs.run import Run
+from ultrarm_eval.setting import settings_in
 
 _GENERATING = "generate_until"
 _MISSING = object()
@@ -58,7 +60,8 @@ def model_settings(run: Run) -> dict[str, Any]:
         found[FINGERPRINT] = fingerprint
     else:
         found = {"model": config.get("model"), "revision": config.get("model_revision")}
-        known = {"pretrained", *OF_COMPUTING}
+        # Settings of a judge's engine may be those that say which model a harness asks.
+        known = {"pretrained", *OF_COMPUTING} - settings_in(EngineSettings).keys()
         found |= {name: value for name, value in given.items() if name not in known}
         found["model_sha"] = config.get("model_sha")
         found["chat_template"] = run.results.get("chat_template_sha")

@@ -16,7 +16,8 @@ from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention
 from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel, torch_kernel
 from ultrarm_eval.engine.rows import TreeLayout
 from ultrarm_eval.errors import DeviceError, first_line, unknown_choice
-from ultrarm_eval.settings import ATTENTIONS, AUTO
+from ultrarm_eval.setting import AUTO
+from ultrarm_eval.settings import ATTENTIONS
 
 logger = logging.getLogger(__name__)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
-from ultrarm_eval._version import __version__
 from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
 from ultrarm_eval.engine.plan import PADDED, Batch, Plan, make_plan
 from ultrarm_eval.engine.reads import Compose, Outputs, Reads, as_outputs
 from ultrarm_eval.engine.rows import make_row
 from ultrarm_eval.engine.runner import Runner
+from ultrarm_eval.engine_settings import TORCH
 from ultrarm_eval.errors import ScoringError, TextDoesNotFitError, first_line
 from ultrarm_eval.text_format.tokens import Tokens
 
@@ -62,15 +63,15 @@ class BatchLimits:
     max_texts: int | None = None
 
 
-class LocalEngine:
+class TorchEngine:
     """Computes texts with a model of this process.
 
     Attributes:
         capabilities: What it can do.
     """
 
-    name = "local"
-    version = __version__
+    name = TORCH
+    version = torch.__version__
 
     def __init__(
         self,
@@ -93,6 +94,14 @@ class LocalEngine:
         self._compose = compose
         self._runner, self._limits, self._batching = runner, limits, batching
         self.capabilities = capabilities or Capabilities()
+
+    def identity(self) -> dict[str, Any]:
+        """See `ultrarm_eval.engine.engine.Engine.identity`; rewards were always of this engine."""
+        return {}
+
+    def described(self) -> dict[str, Any]:
+        """See `ultrarm_eval.engine.engine.Engine.described`; its network says it."""
+        return {}
 
     def prepare(self) -> None:
         """Loads the model, once."""

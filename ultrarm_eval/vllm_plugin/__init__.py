@@ -1,0 +1,1 @@
+"""What vLLM needs to serve reward models that it does not know by itself."""

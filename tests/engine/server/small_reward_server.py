@@ -110,14 +110,18 @@ class RewardServer:
         if self.tokenizer is None:
             return web.json_response({}, status=404)
         if "inputs" in body:
-            return web.json_response([[{"id": i} for i in self.tokenizer(t)] for t in body["inputs"]])
+            return web.json_response(
+                [[{"id": i} for i in self.tokenizer(t)] for t in body["inputs"]]
+            )
         return web.json_response({"tokens": self.tokenizer(body["prompt"])})
 
     async def _values(self, request, texts: Sequence[list[int]], *, raw: bool):
         self.headers.append(dict(request.headers))
         await asyncio.sleep(self.delay)
         if any(one >= self.vocabulary for ids in texts for one in ids):
-            return web.json_response({"error": {"message": "token id out of vocabulary"}}, status=400)
+            return web.json_response(
+                {"error": {"message": "token id out of vocabulary"}}, status=400
+            )
         values = [self.score(ids) for ids in texts]
         if not (raw and self.raw):
             values = [1 / (1 + math.exp(-value)) for value in values]
@@ -144,7 +148,9 @@ class RewardServer:
             return self._numbered("probs", [[one] for one in values], body["input"])
         if "input_ids" in body and not self.takes_ids:
             return web.json_response({"error": {"message": "text is missing"}}, status=400)
-        texts = body["input_ids"] if "input_ids" in body else [self.tokenizer(t) for t in body["text"]]
+        texts = (
+            body["input_ids"] if "input_ids" in body else [self.tokenizer(t) for t in body["text"]]
+        )
         values = await self._values(request, texts, raw=True)
         if isinstance(values, web.Response):
             return values

@@ -1,0 +1,124 @@
+"""A served model without weights, whose values are a function of its ids, and servers of it."""
+
+import math
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
+from ultrarm_eval.engine.served_model import ServedModel
+from ultrarm_eval.engine.server import pool
+from ultrarm_eval.engine.server.server_engine import ServerEngine
+from ultrarm_eval.judges.ultrarm import UltraRMJudge
+from ultrarm_eval.settings import CheckpointSettings, make_settings
+from ultrarm_eval.text_format.tokens import Tokens
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from small_reward_server import RewardServer
+
+
+def value_of(ids):
+    """A value between -4 and 4 that every id and its place play a part in."""
+    total = 0.0
+    for place, one in enumerate(ids):
+        total = math.fmod(total * 1.7 + math.sin(one * 0.7 + place), 97.0)
+    return 4 * math.sin(total)
+
+
+@pytest.fixture(scope="session")
+def judge():
+    return UltraRMJudge("demo")
+
+
+@pytest.fixture(scope="session")
+def tokenizer(judge):
+    return load_tokenizer(judge.checkpoint).tokenizer
+
+
+@pytest.fixture(scope="session")
+def served(judge, tokenizer):
+    def encode(prompts, completions):
+        texts = zip(prompts, completions, strict=True)
+        return [Tokens.of(tokenizer(f"Human: {p}\nAssistant: {c}")["input_ids"]) for p, c in texts]
+
+    checkpoint = SimpleNamespace(config=SimpleNamespace(vocab_size=len(tokenizer)))
+    return ServedModel("ultrarm", checkpoint, "float32", 256, tokenizer, lambda text: text, encode)
+
+
+@pytest.fixture(scope="session")
+def texts(served):
+    """Texts of a few prompts each, no two the same."""
+    prompts = [f"Say {i // 4} to question {i // 4}." for i in range(60)]
+    return served.encode(prompts, [f"It is {i} or {i * 7 % 13}." for i in range(60)])
+
+
+@pytest.fixture
+def wanted(texts):
+    return {i: pytest.approx(value_of(list(text)), abs=1e-5) for i, text in enumerate(texts)}
+
+
+@pytest.fixture(autouse=True)
+def no_long_waits(monkeypatch):
+    monkeypatch.setattr(pool, "_FIRST_WAIT", 0.02)
+
+
+@pytest.fixture
+def server(tokenizer):
+    """Makes servers, which are closed in the end."""
+    servers = []
+
+    def make(**changes):
+        score = changes.pop("score", value_of)
+        one = RewardServer(score, lambda text: tokenizer(text)["input_ids"], **changes)
+        servers.append(one)
+        return one
+
+    yield make
+    for one in servers:
+        one.__exit__()
+
+
+@pytest.fixture
+def engine(served):
+    """Makes engines of servers, which are closed in the end."""
+    engines = []
+
+    def make(*servers, model=served, **settings):
+        urls = ";".join(one if isinstance(one, str) else one.url for one in servers)
+        given = {"pretrained": "demo", "engine": "server", "base_url": urls, "max_retries": 3}
+        settings = {**given, **settings}
+        one = ServerEngine(model, make_settings(CheckpointSettings, settings, "ultrarm"))
+        engines.append(one)
+        return one
+
+    yield make
+    for one in engines:
+        one.close()
+
+
+def computed(engine, texts):
+    """What an engine gives, by the index of the text."""
+    found = {}
+    for batch in engine.compute(texts):
+        for index, value in zip(batch.texts, batch.values, strict=True):
+            assert index not in found
+            found[index] = value
+        assert batch.tokens == sum(len(texts[i]) for i in batch.texts)
+    return found
+
+
+def computed_until_error(batches, error, each=lambda found: None):
+    """What was handed out before an error, and the error."""
+    found = {}
+
+    def take():
+        for batch in batches:
+            found.update(zip(batch.texts, batch.values, strict=True))
+            each(found)
+
+    with pytest.raises(error) as caught:
+        take()
+    return found, caught.value

@@ -197,6 +197,9 @@ class ServerClient:
                 content = await _read(response)
                 status = response.status
                 given = {name.lower(): value for name, value in response.headers.items()}
+        except aiohttp.ServerTimeoutError as error:
+            waited = min(_CONNECT_SECONDS, limit)
+            raise UnreachableError(f"{path}: no connection within {waited:g} s") from error
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{path} gave no answer within {limit:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:

@@ -1,12 +1,11 @@
 """A served model without weights, whose values are a function of its ids, and servers of it."""
 
-import math
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from tests.engine.server.without_weights.computed import value_of
+from tests.engine.server.without_weights.small_reward_server import RewardServer
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server import pool
@@ -14,18 +13,6 @@ from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 from ultrarm_eval.settings import CheckpointSettings, make_settings
 from ultrarm_eval.text_format.tokens import Tokens
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from small_reward_server import RewardServer
-
-
-def value_of(ids):
-    """A value between -4 and 4 that every id and its place play a part in."""
-    total = 0.0
-    for place, one in enumerate(ids):
-        total = math.fmod(total * 1.7 + math.sin(one * 0.7 + place), 97.0)
-    return 4 * math.sin(total)
 
 
 @pytest.fixture(scope="session")
@@ -97,28 +84,3 @@ def engine(served):
     yield make
     for one in engines:
         one.close()
-
-
-def computed(engine, texts):
-    """What an engine gives, by the index of the text."""
-    found = {}
-    for batch in engine.compute(texts):
-        for index, value in zip(batch.texts, batch.values, strict=True):
-            assert index not in found
-            found[index] = value
-        assert batch.tokens == sum(len(texts[i]) for i in batch.texts)
-    return found
-
-
-def computed_until_error(batches, error, each=lambda found: None):
-    """What was handed out before an error, and the error."""
-    found = {}
-
-    def take():
-        for batch in batches:
-            found.update(zip(batch.texts, batch.values, strict=True))
-            each(found)
-
-    with pytest.raises(error) as caught:
-        take()
-    return found, caught.value

@@ -11,8 +11,12 @@ import time
 
 import pytest
 from aiohttp import web
-from conftest import computed, computed_until_error, value_of
 
+from tests.engine.server.without_weights.computed import (
+    computed,
+    computed_until_error,
+    value_of,
+)
 from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
 

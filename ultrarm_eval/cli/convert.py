@@ -17,12 +17,11 @@ from ultrarm_eval.terminal import aligned
 if TYPE_CHECKING:
     from ultrarm_eval.judges.conversion import Converted
 
+_PREFIXES = ("", "k", "m", "g", "t")
 _UNITS = {
     "": 1,
-    **{f"{prefix}B": 1000**power for power, prefix in enumerate(("", "K", "M", "G", "T"))},
-    **{
-        f"{prefix}iB": 1024**power for power, prefix in enumerate(("", "K", "M", "G", "T")) if power
-    },
+    **{f"{prefix}ib": 1024**power for power, prefix in enumerate(_PREFIXES)},
+    **{f"{prefix}b": 1000**power for power, prefix in enumerate(_PREFIXES)},
 }
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B|)", re.IGNORECASE)
 _OPTIONS = ("revision", "peft", "peft_revision", "template")

@@ -134,7 +134,7 @@ class Answer:
                 "which is not followed: name the server itself in base_url."
             )
         if self.is_missing:
-            raise UnusableServerError(said)
+            raise UnusableServerError(f"{said}. Is it a server of the kind that `protocol` names?")
         if self.status in _BUSY:
             raise OverloadedError(said, _retry_after(self.headers.get("retry-after")))
         if self.status in _BAD_ITEM:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +11,8 @@ import pytest
 from tests.conftest import TINY_LLAMA, write_sharded_pickles
 from tests.engine.server.reward_server import RewardServer
 from tests.engine.server.served_checkpoint import ServedCheckpoint
+from tests.engine.server.texts import COMPLETIONS, PROMPTS
 from ultrarm_eval.judges.loading import load_judge
-
-PROMPT = "the question about one word and the answer to it "
-#: Answers of all lengths, a few alike at their start; the last are cut to the model's positions.
-PROMPTS = [PROMPT + "word " * (number % 5) for number in range(40)]
-COMPLETIONS = [
-    *(f"the answer number {number} is " + "blue green " * (number % 7) for number in range(36)),
-    "",
-    "café, naïve, Ωmega, 日本語, 🙂",
-    "green " * 400,
-    "blue one " * 400,
-]
 
 
 @pytest.fixture(scope="session")
@@ -71,8 +61,3 @@ def serve(served: ServedCheckpoint) -> Iterator[Callable[..., RewardServer]]:
     yield start
     for server in started:
         server.__exit__()
-
-
-def asked_of(servers: Sequence[RewardServer]) -> list[tuple[int, ...]]:
-    """Every text that servers were asked for, as often as they were."""
-    return [text for server in servers for seen in server.scored for text in seen.texts or ()]

@@ -25,20 +25,21 @@ class Fault:
     Attributes:
         after: So many requests are answered well before, from when the fault was told.
         times: So many requests are spoiled; all from then on if None.
+        spoiled: How many were.
     """
 
     def __init__(self, *, after: int = 0, times: int | None = None) -> None:
-        self.after, self.times = after, times
+        self.after, self.times, self.spoiled = after, times, 0
 
     def applies(self) -> bool:
         """Whether it spoils the request that comes now; counts it."""
         if self.after > 0:
             self.after -= 1
             return False
-        if self.times is None:
-            return True
-        self.times -= 1
-        return self.times >= 0
+        if self.times is not None and self.spoiled >= self.times:
+            return False
+        self.spoiled += 1
+        return True
 
     async def instead(self, request: web.Request, texts: Sequence[Ids]) -> web.Response | None:
         """An answer before anything is computed, or None."""

@@ -10,7 +10,6 @@ import urllib.request
 import numpy as np
 import pytest
 
-from tests.engine.server.conftest import COMPLETIONS, PROMPTS
 from tests.engine.server.misbehaviour import (
     BosDoubled,
     Cut,
@@ -20,6 +19,7 @@ from tests.engine.server.misbehaviour import (
     busy,
 )
 from tests.engine.server.text_protocols import TeiProtocol
+from tests.engine.server.texts import COMPLETIONS, PROMPTS
 
 
 def post(url, body, **headers):

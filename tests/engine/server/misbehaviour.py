@@ -26,7 +26,10 @@ class Fault:
         after: So many requests are answered well before, from when the fault was told.
         times: So many requests are spoiled; all from then on if None.
         spoiled: How many were.
+        activates: Whether the model's activation is on, whatever was asked for.
     """
+
+    activates = False
 
     def __init__(self, *, after: int = 0, times: int | None = None) -> None:
         self.after, self.times, self.spoiled = after, times, 0
@@ -189,7 +192,13 @@ class CutOnTheLeft(Fault):
 
 
 class Sigmoid(Fault):
-    """A sigmoid over the rewards, whatever was asked for."""
+    """The activation stays on, whatever was asked for."""
+
+    activates = True
+
+
+class SigmoidOverAll(Fault):
+    """A sigmoid over whatever is answered, as a model has that was saved with one."""
 
     def rewards(self, texts: Sequence[Ids], rewards: list[float]) -> list[float]:
         return [1 / (1 + math.exp(-one)) for one in rewards]

@@ -89,6 +89,10 @@ class Protocol(ABC):
     def look_up(self, path: str, asked: Any, model: ServedCheckpoint) -> Any:
         """The answer to any other request; raises `RefusedError`."""
 
+    def headers(self, asked: Asked) -> dict[str, str]:
+        """The headers of an answer."""
+        return {"Content-Type": "application/json"}
+
     def wants_key(self, path: str) -> bool:
         """Whether a path is guarded by a key, where one is set."""
         return path.startswith(self.guarded) and path != "/health"

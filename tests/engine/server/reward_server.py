@@ -202,7 +202,8 @@ class RewardServer:
         for fault in faults:
             answer = fault.body(answer)
             length = fault.sent(len(answer))
-        return await self._send(request, answer, length, texts)
+        headers = protocol.headers(asked)
+        return await self._send(request, answer, length, texts, headers)
 
     def _answer(
         self,
@@ -212,7 +213,7 @@ class RewardServer:
         rewards: list[float],
         faults: Sequence[Fault],
     ) -> Any:
-        if asked.has_activation:
+        if asked.has_activation or any(fault.activates for fault in faults):
             rewards = [1 / (1 + math.exp(-one)) for one in rewards]
         encode, is_list = asked.encode, asked.encode is list
         for fault in faults:
@@ -234,13 +235,18 @@ class RewardServer:
         return self.protocol.envelope(path, asked, items, self.model)
 
     async def _send(
-        self, request: web.Request, answer: bytes, length: int, texts: Sequence[Ids]
+        self,
+        request: web.Request,
+        answer: bytes,
+        length: int,
+        texts: Sequence[Ids],
+        headers: dict[str, str],
     ) -> web.StreamResponse:
         if length >= len(answer):
             self.computed.update(texts)
             self.on_computed(texts)
-            return web.Response(body=answer, content_type="application/json")
-        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+            return web.Response(body=answer, headers=headers)
+        response = web.StreamResponse(headers=headers)
         response.content_length = len(answer)
         await response.prepare(request)
         await response.write(answer[:length])

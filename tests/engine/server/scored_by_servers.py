@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,13 @@ def served_judge(
     if loads:
         return load_judge(str(checkpoint), judge="ultrarm", **given)
     return make_judge("ultrarm", {"pretrained": str(checkpoint), **given})
+
+
+def mostly_slow(cases: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """Cases of a test, of which a few are for the quick run."""
+    return [
+        pytest.param(one, marks=() if one in quick else pytest.mark.slow, id=one) for one in cases
+    ]
 
 
 @dataclass

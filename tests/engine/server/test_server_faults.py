@@ -24,12 +24,13 @@ from tests.engine.server.misbehaviour import (
     proxy_page,
     unavailable,
 )
-from tests.engine.server.scored_by_servers import CLOSE, asked, score, served_judge
+from tests.engine.server.scored_by_servers import CLOSE, asked, mostly_slow, score, served_judge
 from tests.engine.server.text_protocols import TeiProtocol
 from tests.engine.server.texts import COMPLETIONS, PROMPTS
 from ultrarm_eval.errors import RewardError
 
 TEXTS = range(len(COMPLETIONS))
+PROTOCOLS = ("vllm", "sglang", "tei")
 PASSING = {
     "429": lambda: busy(times=2),
     "429 without Retry-After": lambda: busy(retry_after=None, times=2),
@@ -70,6 +71,14 @@ WRONG = {
     "nothing at all": lambda model: Body(lambda _: b""),
     "a page with 200": lambda model: proxy_page(200),
 }  # fmt: skip
+#: One of each kind: other rewards, other places, and what is none.
+QUICK = (
+    "a sigmoid",
+    "another model",
+    "other order, numbers made anew",
+    "an item is missing",
+    "null",
+)
 
 
 @pytest.fixture
@@ -77,7 +86,7 @@ def store(tmp_path):
     return str(tmp_path / "store.db")
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang", "tei"])
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_servers_give_what_torch_gives(serve, checkpoint, rewards, store, protocol):
     server = serve(protocol)
     judge = served_judge(checkpoint, [server], protocol=protocol, score_store=store)
@@ -88,8 +97,8 @@ def test_servers_give_what_torch_gives(serve, checkpoint, rewards, store, protoc
     assert set(asked([server], judge).values()) == {1}
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang", "tei"])
-@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("protocol", mostly_slow(PROTOCOLS, ["vllm"]))
+@pytest.mark.parametrize("fault", mostly_slow(PASSING, ["429", "cut"]))
 def test_what_passes_costs_no_reward(serve, checkpoint, rewards, store, protocol, fault):
     server = serve(protocol)
     judge = served_judge(checkpoint, [server], protocol=protocol, score_store=store)
@@ -111,8 +120,8 @@ def test_items_in_another_order_with_their_numbers_are_right(serve, checkpoint, 
     outcome.require_right(rewards)
 
 
-@pytest.mark.parametrize("after", [0, 3])
-@pytest.mark.parametrize("fault", WRONG)
+@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 3])
+@pytest.mark.parametrize("fault", mostly_slow(WRONG, QUICK))
 def test_what_is_wrong_in_a_run_ends_it_by_name(
     serve, checkpoint, rewards, other_served, store, fault, after
 ):
@@ -138,7 +147,7 @@ def test_what_is_wrong_in_a_run_ends_it_by_name(
     assert set(asked([server], again)) == set(TEXTS) - kept
 
 
-@pytest.mark.parametrize("fault", WRONG)
+@pytest.mark.parametrize("fault", mostly_slow(WRONG, ["a sigmoid"]))
 def test_what_is_wrong_from_the_start_is_never_scored(
     serve, checkpoint, rewards, other_served, store, fault
 ):
@@ -154,6 +163,7 @@ def test_what_is_wrong_from_the_start_is_never_scored(
     assert not outcome.stored
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("code", ["d", "e", "ff"])
 def test_base64_of_other_numbers_is_no_reward(serve, checkpoint, rewards, store, code):
     server = serve()
@@ -161,13 +171,16 @@ def test_base64_of_other_numbers_is_no_reward(serve, checkpoint, rewards, store,
     judge.load()
     server.misbehave(InBase64(code))
     outcome = score(judge)
-    assert outcome.error is not None
-    assert not outcome.stored
+    # Another path may give what this one does not.
+    outcome.require_right(rewards)
+    if outcome.error is None:
+        assert {seen.path for seen in server.scored[-3:]} == {"/classify"}
 
 
 TEXT_FAULTS = ("a sigmoid", "a BOS twice", "no BOS", "an item is missing", "null", "two numbers")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["sglang", "tei"])
 @pytest.mark.parametrize("fault", [*TEXT_FAULTS, "another model"])
 def test_texts_are_guarded_as_token_ids_are(
@@ -183,6 +196,7 @@ def test_texts_are_guarded_as_token_ids_are(
     outcome.require_right(rewards)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("protocol", ["sglang", "tei"])
 @pytest.mark.parametrize("fault", TEXT_FAULTS)
 def test_servers_of_texts_that_read_them_otherwise_are_refused_at_the_start(
@@ -198,7 +212,9 @@ def test_servers_of_texts_that_read_them_otherwise_are_refused_at_the_start(
 
 
 @pytest.mark.parametrize("protocol", ["sglang", "tei"])
-@pytest.mark.parametrize("spelled", ["</s>", "<s>", "blue </s> green", "<unk>"])
+@pytest.mark.parametrize(
+    "spelled", mostly_slow(["</s>", "<s>", "blue </s> green", "<unk>"], ["blue </s> green"])
+)
 def test_servers_of_texts_never_read_what_an_answer_spells(
     serve, checkpoint, served, protocol, spelled
 ):
@@ -224,8 +240,18 @@ def test_what_an_answer_spells_is_text_where_ids_are_sent(serve, checkpoint, ser
     outcome.require_right(served.judge.score_one_at_a_time(prompts, completions))
 
 
-@pytest.mark.parametrize("status", [400, 413, 422, 500])
-@pytest.mark.parametrize("number", [0, 17, 39])
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [
+        (17, 400),
+        *(
+            pytest.param(number, status, marks=pytest.mark.slow)
+            for number in (0, 17, 39)
+            for status in (400, 413, 422, 500)
+            if (number, status) != (17, 400)
+        ),
+    ],
+)
 def test_one_text_that_is_refused_is_named_and_all_others_are_kept(
     serve, checkpoint, rewards, store, served, number, status
 ):
@@ -238,11 +264,11 @@ def test_one_text_that_is_refused_is_named_and_all_others_are_kept(
     assert outcome.error.completion == number
     outcome.require_right(rewards)
     assert set(outcome.stored) == set(TEXTS) - {number}
-    # Found by halving and not one by one.
-    assert len(server.scored) <= 20
+    # Found by halving and not one by one; an error of the server's own is tried again each time.
+    assert len(server.scored) <= (20 if status != 500 else 40)
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang", "tei"])
+@pytest.mark.parametrize("protocol", mostly_slow(PROTOCOLS, ["vllm"]))
 def test_a_reward_that_is_no_number_names_its_text(
     serve, checkpoint, rewards, store, served, protocol
 ):
@@ -257,6 +283,7 @@ def test_a_reward_that_is_no_number_names_its_text(
     assert set(outcome.stored) == set(TEXTS) - {5}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reward", [float("inf"), float("-inf")])
 def test_an_infinite_reward_names_its_text(serve, checkpoint, rewards, store, served, reward):
     server = serve()
@@ -268,6 +295,7 @@ def test_an_infinite_reward_names_its_text(serve, checkpoint, rewards, store, se
     outcome.require_right(rewards)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "fault", [busy(), busy(retry_after=None), unavailable(), proxy_page(), Cut(), HungUp()]
 )
@@ -283,10 +311,11 @@ def test_a_server_that_stays_away_ends_the_run_and_loses_nothing(
     assert outcome.error is not None
     assert server.url in outcome.said
     outcome.require_right(rewards)
-    # Two requests of four were answered, and are kept.
-    assert len(outcome.stored) >= 8
+    assert outcome.stored
+    assert set(outcome.stored) == set(asked([server], judge))
 
 
+@pytest.mark.slow
 def test_classify_serves_where_pooling_is_not_there(serve, checkpoint, rewards):
     server = serve(missing_paths=["/pooling"])
     outcome = score(served_judge(checkpoint, [server]))
@@ -295,6 +324,7 @@ def test_classify_serves_where_pooling_is_not_there(serve, checkpoint, rewards):
     assert {seen.path for seen in server.scored} == {"/classify"}
 
 
+@pytest.mark.slow
 def test_another_name_of_the_model_is_refused(serve, checkpoint, served):
     outcome = score(
         served_judge(checkpoint, [serve()], served_model="another", loads=False), [], []
@@ -304,6 +334,7 @@ def test_another_name_of_the_model_is_refused(serve, checkpoint, served):
     assert served.name in outcome.said
 
 
+@pytest.mark.slow
 def test_a_server_with_less_room_is_refused(serve, checkpoint, served):
     from tests.engine.server.served_checkpoint import ServedCheckpoint
 
@@ -315,6 +346,7 @@ def test_a_server_with_less_room_is_refused(serve, checkpoint, served):
     assert "max_length" in outcome.said
 
 
+@pytest.mark.slow
 def test_tei_is_never_asked_for_more_texts_than_it_takes(serve, checkpoint, rewards):
     server = serve(TeiProtocol(max_client_batch_size=3))
     judge = served_judge(checkpoint, [server], protocol="tei", batch_size=16)
@@ -327,10 +359,11 @@ def test_start_checks_are_few_requests(serve, checkpoint):
     for protocol in ("vllm", "sglang", "tei"):
         server = serve(protocol)
         served_judge(checkpoint, [server], protocol=protocol)
-        assert 1 <= len(server.seen) <= 8
-        assert sum(len(seen.texts) for seen in server.scored) <= 16
+        assert 1 <= len(server.seen) <= 10
+        assert sum(len(seen.texts) for seen in server.scored) <= 64
 
 
+@pytest.mark.slow
 def test_rewards_of_one_call_are_not_scored_by_torch_beside(serve, checkpoint, rewards):
     server = serve()
     judge = served_judge(checkpoint, [server])

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from tests.engine.server.misbehaviour import Answers, proxy_page, unavailable
-from tests.engine.server.scored_by_servers import score, served_judge
+from tests.engine.server.scored_by_servers import mostly_slow, score, served_judge
 
 KEY = "sk-very-secret-0123456789"
 VARIABLE = "ULTRARM_EVAL_API_KEY"
@@ -30,7 +30,7 @@ def require_unseen(caplog, tmp_path, *texts):
             assert KEY.encode() not in path.read_bytes()
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang", "tei"])
+@pytest.mark.parametrize("protocol", mostly_slow(["vllm", "sglang", "tei"], ["vllm"]))
 def test_a_key_is_sent_and_seen_nowhere(
     serve, checkpoint, rewards, tmp_path, monkeypatch, caplog, protocol
 ):
@@ -47,8 +47,8 @@ def test_a_key_is_sent_and_seen_nowhere(
     require_unseen(caplog, tmp_path, *said)
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang", "tei"])
-@pytest.mark.parametrize("key", [KEY, None])
+@pytest.mark.parametrize("protocol", mostly_slow(["vllm", "sglang", "tei"], ["vllm"]))
+@pytest.mark.parametrize("key", [KEY, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_wrong_key_is_refused_by_name_and_not_tried_again(
     serve, checkpoint, tmp_path, monkeypatch, caplog, protocol, key
 ):
@@ -65,6 +65,7 @@ def test_a_wrong_key_is_refused_by_name_and_not_tried_again(
     require_unseen(caplog, tmp_path, outcome.said)
 
 
+@pytest.mark.slow
 def test_another_variable_can_hold_the_key(serve, checkpoint, rewards, monkeypatch):
     monkeypatch.setenv(VARIABLE, "wrong")
     monkeypatch.setenv("MY_KEY", KEY)
@@ -74,6 +75,7 @@ def test_another_variable_can_hold_the_key(serve, checkpoint, rewards, monkeypat
     outcome.require_right(rewards)
 
 
+@pytest.mark.slow
 def test_a_key_that_an_answer_repeats_is_not_shown(
     serve, checkpoint, tmp_path, monkeypatch, caplog
 ):
@@ -93,6 +95,7 @@ def test_a_key_that_an_answer_repeats_is_not_shown(
         require_unseen(caplog, tmp_path, outcome.said, repr(outcome.error))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 def test_a_key_is_not_sent_where_a_server_points_to(serve, checkpoint, monkeypatch, status):
     monkeypatch.setenv(VARIABLE, KEY)

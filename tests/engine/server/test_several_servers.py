@@ -52,6 +52,7 @@ def test_two_servers_share_the_work_and_no_text_is_computed_twice(serve, checkpo
         assert len(asked([server], judge)) >= len(COMPLETIONS) // 4
 
 
+@pytest.mark.slow
 def test_a_server_four_times_as_slow_gets_little_of_the_work(serve, checkpoint, rewards):
     fast, slow = serve(), serve()
     judge = served_judge(checkpoint, [slow, fast], num_concurrent=1, batch_size=2)
@@ -65,7 +66,7 @@ def test_a_server_four_times_as_slow_gets_little_of_the_work(serve, checkpoint, 
     assert of_slow
 
 
-@pytest.mark.parametrize("after", [0, 2])
+@pytest.mark.parametrize("after", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_the_work_of_a_server_that_dies_is_done_by_the_other(
     serve, checkpoint, rewards, store, after
 ):
@@ -80,6 +81,7 @@ def test_the_work_of_a_server_that_dies_is_done_by_the_other(
     assert len(outcome.stored) == len(COMPLETIONS)
 
 
+@pytest.mark.slow
 def test_a_server_that_was_never_there_is_left_out_or_refused(serve, checkpoint, rewards):
     there, gone = serve(), serve()
     gone.kill()
@@ -91,6 +93,7 @@ def test_a_server_that_was_never_there_is_left_out_or_refused(serve, checkpoint,
         assert not outcome.rewards
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_is_tried_again(serve, checkpoint, rewards):
     servers = [serve(), serve()]
     judge = served_judge(checkpoint, servers, num_concurrent=1, batch_size=1)
@@ -105,6 +108,7 @@ def test_a_server_that_comes_back_is_tried_again(serve, checkpoint, rewards):
     assert asked([servers[0]], judge)
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back_with_another_model_scores_nothing(
     serve, checkpoint, rewards, other_served, store
 ):
@@ -150,6 +154,7 @@ def test_when_all_servers_die_the_error_names_them_and_nothing_is_lost(
     assert set(asked(servers, again)) == set(TEXTS) - answered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", [busy, unavailable])
 def test_who_is_busy_for_good_leaves_the_work_to_the_other(serve, checkpoint, rewards, fault):
     servers = [serve(), serve()]
@@ -160,6 +165,7 @@ def test_who_is_busy_for_good_leaves_the_work_to_the_other(serve, checkpoint, re
     outcome.require_right(rewards)
 
 
+@pytest.mark.slow
 def test_a_server_that_never_answers_leaves_the_work_to_the_other(serve, checkpoint, rewards):
     servers = [serve(), serve()]
     judge = served_judge(checkpoint, servers, request_timeout=0.5)
@@ -169,6 +175,7 @@ def test_a_server_that_never_answers_leaves_the_work_to_the_other(serve, checkpo
     outcome.require_right(rewards)
 
 
+@pytest.mark.slow
 def test_two_servers_of_two_models_are_refused_at_the_start(
     serve, checkpoint, served, other_served
 ):
@@ -183,6 +190,7 @@ def test_two_servers_of_two_models_are_refused_at_the_start(
     assert not outcome.rewards
 
 
+@pytest.mark.slow
 def test_one_of_two_servers_with_a_sigmoid_is_refused(serve, checkpoint, rewards):
     servers = [serve(), serve()]
     servers[1].misbehave(Sigmoid())
@@ -192,6 +200,7 @@ def test_one_of_two_servers_with_a_sigmoid_is_refused(serve, checkpoint, rewards
     assert not outcome.rewards
 
 
+@pytest.mark.slow
 def test_servers_in_another_order_and_number_have_the_same_rewards_in_store(
     serve, checkpoint, rewards, store
 ):

@@ -133,6 +133,10 @@ class TeiProtocol(Protocol):
     def envelope(self, path: str, asked: Asked, items: list[Any], model: ServedCheckpoint) -> Any:
         return items[0] if asked.is_alone and items else items
 
+    def headers(self, asked: Asked) -> dict[str, str]:
+        counts = {"x-compute-type": "cpu", "x-compute-tokens": str(sum(map(len, asked.texts)))}
+        return {**super().headers(asked), **counts}
+
     def look_up(self, path: str, asked: Any, model: ServedCheckpoint) -> Any:
         match path:
             case "/health":

@@ -89,5 +89,5 @@ def longest_texts(
     return VerifiedTexts(
         [prompt for prompt, _ in made],
         [text for _, text in made],
-        f"of {judge.max_length} tokens, the most there are",
+        f"cut to {judge.max_length} tokens",
     )

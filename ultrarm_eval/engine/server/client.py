@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
@@ -36,21 +36,43 @@ _BAD_ITEM = {400, 413, 422, 424}
 _BUSY = {429, 503}
 
 
-def read_key(variable: str) -> str | None:
-    """The servers' key from the environment; None if there is none.
+@dataclass(frozen=True)
+class Key:
+    """What servers are shown.
+
+    Attributes:
+        variable: The environment variable that it is from.
+        value: It; None if there is none.
+    """
+
+    variable: str
+    value: str | None = field(default=None, repr=False)
+
+    def advice(self) -> str:
+        """What to do about a server that does not let it pass."""
+        sent = (
+            f"The key in the environment variable {self.variable} was sent: is it this server's?"
+            if self.value is not None
+            else f"No key was sent: the environment variable {self.variable} is not set."
+        )
+        return f"{sent} Set it, or name another variable: api_key_env=NAME."
+
+
+def read_key(variable: str) -> Key:
+    """The servers' key from the environment, if there is one.
 
     Raises:
         ConfigurationError: It has characters that no header can have. The key is not shown.
     """
     key = os.environ.get(variable, "").strip()
     if not key:
-        return None
+        return Key(variable)
     if not all("!" <= character <= "~" for character in key):
         raise ConfigurationError(
             f"The environment variable {variable} holds a key with spaces, line breaks or "
             "characters outside ASCII, which no HTTP header can have. Set it to the key alone."
         )
-    return key
+    return Key(variable, key)
 
 
 def open_session() -> aiohttp.ClientSession:
@@ -71,12 +93,14 @@ class Answer:
         headers: Its headers, by names in lower case.
         body: Its JSON; None if it is none.
         words: What it says, in a line, where the status is an error.
+        key: What is to be said of the key, where it asks for one.
     """
 
     status: int
     headers: Mapping[str, str]
     body: Any
     words: str
+    key: str = ""
 
     @property
     def is_ok(self) -> bool:
@@ -103,10 +127,7 @@ class Answer:
             return
         said = f"{path} answered {self.status}" + (f": {self.words}" if self.words else "")
         if self.status in {401, 403}:
-            raise UnusableServerError(
-                f"{said}. The server asks for a key: set it in the environment variable that "
-                "api_key_env names, and check that it is this server's."
-            )
+            raise UnusableServerError(f"{said}. {self.key}")
         if 300 <= self.status < 400:
             raise UnusableServerError(
                 f"{said}. It redirects to {self.headers.get('location', 'another address')!r}, "
@@ -128,9 +149,7 @@ class ServerClient:
         url: Its address, without a slash at the end.
     """
 
-    def __init__(
-        self, url: str, session: aiohttp.ClientSession, key: str | None, seconds: float
-    ) -> None:
+    def __init__(self, url: str, session: aiohttp.ClientSession, key: Key, seconds: float) -> None:
         """Takes how it is asked.
 
         Args:
@@ -162,8 +181,8 @@ class ServerClient:
     ) -> Answer:
         limit = self._seconds if seconds is None else min(seconds, self._seconds)
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        if self._key is not None:
-            headers["Authorization"] = f"Bearer {self._key}"
+        if self._key.value is not None:
+            headers["Authorization"] = f"Bearer {self._key.value}"
         try:
             async with self._session.request(
                 method,
@@ -178,6 +197,9 @@ class ServerClient:
                 content = await _read(response)
                 status = response.status
                 given = {name.lower(): value for name, value in response.headers.items()}
+        except aiohttp.ServerTimeoutError as error:
+            waited = min(_CONNECT_SECONDS, limit)
+            raise UnreachableError(f"{path}: no connection within {waited:g} s") from error
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{path} gave no answer within {limit:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -188,11 +210,12 @@ class ServerClient:
         except ValueError:
             parsed = None
         words = "" if 200 <= status < 300 else self._without_key(_said(parsed, content))
-        return Answer(status, given, parsed, words)
+        return Answer(status, given, parsed, words, self._key.advice())
 
     def _without_key(self, words: str) -> str:
         # A server may quote the key that it refuses.
-        return words if self._key is None else words.replace(self._key, "***")
+        key = self._key.value
+        return words if key is None else words.replace(key, "***")
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

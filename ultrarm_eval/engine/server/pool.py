@@ -130,6 +130,7 @@ class Pool:
         self.servers, self.checks, self.retries = tuple(servers), checks, retries
         self._waiting: set[asyncio.Event] = set()
         self._returning: dict[Server, asyncio.Task[None]] = {}
+        self._asleep: set[Server] = set()
 
     async def open(self) -> None:
         """Checks all servers at once.
@@ -175,6 +176,14 @@ class Pool:
             one.state is State.REFUSED
             or (one.state is State.LEFT_OUT and one.failures > self.retries)
             for one in self.servers
+        )
+
+    def most_texts(self, wanted: int) -> int:
+        """How many texts, up to so many, every server that works takes in a request."""
+        limits = [one.most_texts for one in self.servers if one.most_texts is not None]
+        riding = self.reference.riding
+        return next(
+            (n for n in range(wanted, 1, -1) if all(n + riding(n) <= most for most in limits)), 1
         )
 
     def next_change(self) -> float | None:
@@ -226,13 +235,14 @@ class Pool:
         self._waiting.add(event)
 
     async def remove(self, event: asyncio.Event) -> None:
-        """Ends work; without any, no server is tried again."""
+        """Ends work; without any, no server is tried again, but a check under way is finished."""
         self._waiting.discard(event)
-        if not self._waiting:
-            tasks = list(self._returning.values())
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        if self._waiting:
+            return
+        asleep = [task for server, task in self._returning.items() if server in self._asleep]
+        for task in asleep:
+            task.cancel()
+        await asyncio.gather(*asleep, return_exceptions=True)
 
     def wake(self) -> None:
         """Tells those who wait that something has changed."""
@@ -253,7 +263,7 @@ class Pool:
             return None
         try:
             await server.protocol.compute(
-                [self.checks.as_sent(text, server.protocol) for text in self.reference.texts]
+                [self.checks.as_sent(text, server.protocol) for text in self.reference.texts[:2]]
             )
         except ServerFailure as error:
             return error
@@ -295,7 +305,11 @@ class Pool:
         """Checks a server that was left out until it passes, or is refused."""
         while True:
             if not at_once:
-                await asyncio.sleep(wait_before(max(1, server.failures)))
+                self._asleep.add(server)
+                try:
+                    await asyncio.sleep(wait_before(max(1, server.failures)))
+                finally:
+                    self._asleep.discard(server)
             at_once = False
             checked = await self._try_check(server)
             if checked is not None:
@@ -306,5 +320,5 @@ class Pool:
             else:
                 server.failures += 1
             self.wake()
-            if server.state is not State.LEFT_OUT:
+            if server.state is not State.LEFT_OUT or not self._waiting:
                 return

@@ -1,12 +1,15 @@
 """Texts whose values show that a server gives raw rewards of one model, in the order of the texts.
 
-A server is asked for all of them when it is checked, and each request after that carries a few, in
-random places. What these few show of every answer before any of it is used: another model behind
-the same address, an activation that was switched on, a precision that was changed, values in
-another order. A shuffle of n values is missed only if it leaves every one of k such texts where it
-was, about once in n**k; an exchange of two of them is missed unless it moves one of the k. The cost
-is k texts of a few tokens for 64 texts of hundreds: well under one percent, and what such texts
-begin with is in the server's prefix cache.
+A server is asked for all of them when it is checked, and each request after that carries some, in
+random places. What these show of every answer before any of it is used: another model behind the
+same address, an activation that was switched on, a precision that was changed, values in another
+order. A shuffle of n texts and k probes goes unseen only if it leaves each of the k where it was:
+once in (n + k)! / n! times, 10^5 for 4 texts and over 10^18 for 64. What
+goes unseen more often is an exchange of two single values, which no server is known to do: it is
+found at the rate of the probes' share.
+
+The cost is k texts of about twenty tokens beside up to 64 texts of hundreds, under one percent; the
+tokens that all of them begin with are in a server's prefix cache.
 """
 
 from __future__ import annotations
@@ -43,9 +46,9 @@ _ROUNDING = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 6e-2}
 _MOST = 1 / 8
 # What is allowed over the rounding that was seen at the start.
 _MARGIN = 4
-# Texts for each of which a request carries one more probe.
-_TEXTS_FOR_ONE = 16
-_FEWEST = 2
+# A request carries so many probes, and one more for so many texts; a single text has no order.
+_PROBES, _TEXTS_FOR_ONE = 6, 16
+_PROBES_OF_ONE = 2
 # A constant, up to rounding.
 _CONSTANT = 1e-6
 
@@ -116,8 +119,12 @@ class Reference:
 
     def choose(self, texts: int) -> list[int]:
         """Which probes go along with so many texts, at random."""
-        most = min(len(self.riders), _FEWEST + texts // _TEXTS_FOR_ONE)
-        return random.sample(self.riders, most)
+        return random.sample(self.riders, self.riding(texts))
+
+    def riding(self, texts: int) -> int:
+        """How many probes go along with so many texts."""
+        most = _PROBES_OF_ONE if texts == 1 else _PROBES + texts // _TEXTS_FOR_ONE
+        return min(len(self.riders), most)
 
     def require(self, probes: Sequence[int], values: Sequence[float]) -> None:
         """Refuses values of probes that are others than at the start.

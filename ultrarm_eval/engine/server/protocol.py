@@ -184,7 +184,10 @@ def as_value(numbers: object) -> float:
         return math.nan
     if isinstance(numbers, bool) or not isinstance(numbers, int | float):
         raise FaultyError("its answer has something that is no number where a value should be")
-    return float(numbers)
+    try:
+        return float(numbers)
+    except OverflowError as error:
+        raise FaultyError("its answer has a number that no float holds") from error
 
 
 def require_tokens(read: object, texts: Sequence[SentText]) -> None:

@@ -23,8 +23,8 @@ from ultrarm_eval.engine.server.protocol import SentText
 from ultrarm_eval.errors import ScoringError, TextRefusedError
 from ultrarm_eval.text_format.tokens import Tokens
 
-# So many texts refused, and not one computed, are no texts' own fault.
-_ALL_REFUSED = 8
+# So many texts refused in a row are no texts' own fault: where none was computed, and later.
+_ALL_REFUSED, _REFUSED_IN_A_ROW = 8, 64
 
 
 class Run:
@@ -59,7 +59,7 @@ class Run:
         self._changed = asyncio.Event()
         self._most_waiting, self._untaken = most_waiting, 0
         self._refused: dict[int, str] = {}
-        self._computed = 0
+        self._computed = self._in_a_row = 0
         self._error: BaseException | None = None
 
     async def work(self) -> None:
@@ -131,18 +131,19 @@ class Run:
         return min(times if change is None else [*times, change], default=None)
 
     def _server_for(self, request: Request) -> Server | None:
-        size = len(request.texts) + self._riders(request)
+        size = self._size(request)
         before = request.goes_on.place if request.goes_on is not None else None
         now = asyncio.get_running_loop().time()
         if isinstance(before, Server) and before.is_free(now) and before.has_room_for(size):
             return before
         return self._pool.free(size)
 
-    def _riders(self, request: Request) -> int:
-        return len(self._pool.reference.choose(len(request.texts)))
+    def _size(self, request: Request) -> int:
+        """Its texts, with the probes that go along."""
+        return len(request.texts) + self._pool.reference.riding(len(request.texts))
 
     def _is_too_large(self, request: Request) -> bool:
-        size = len(request.texts) + self._riders(request)
+        size = self._size(request)
         known = [one for one in self._pool.servers if one.facts is not None]
         return bool(known) and not any(one.has_room_for(size) for one in known)
 
@@ -178,6 +179,7 @@ class Run:
         else:
             server.succeeded()
             self._computed += len(request.texts)
+            self._in_a_row = 0
             self._untaken += 1
             self.results.put(ComputedBatch(request.texts, values, request.tokens))
 
@@ -222,8 +224,7 @@ class Run:
     ) -> None:
         """Finds which text is refused: by halves, unless the server refuses all that it is sent."""
         if error.is_too_large and len(request.texts) > 1:
-            riders = self._riders(request)
-            server.most_texts = riders + (len(request.texts) + 1) // 2
+            server.most_texts = self._size(request) // 2
             self._requests.appendleft(request)
             return
         other = await self._pool.refuses_everything(server)
@@ -261,10 +262,13 @@ class Run:
     def _refuse(self, request: Request, reason: str) -> None:
         for index in request.texts:
             self._refused[index] = reason
-        if len(self._refused) >= _ALL_REFUSED and not self._computed:
+        self._in_a_row += len(request.texts)
+        if self._in_a_row >= (_REFUSED_IN_A_ROW if self._computed else _ALL_REFUSED):
+            first = min(self._refused)
+            before = "since then" if self._computed else "at all"
             self._error = ScoringError(
-                f"engine=server: {len(self._refused)} texts were refused, and none computed. "
-                f"Text {min(self._refused)}: {self._refused[min(self._refused)]}"
+                f"engine=server: {self._in_a_row} texts in a row were refused, and none computed "
+                f"{before}. Text {first}: {self._refused[first]}"
             )
 
     def _first_refused(self) -> TextRefusedError | None:

@@ -163,7 +163,7 @@ class ServerEngine:
         run = Run(
             pool,
             read,
-            pack(read, max_texts=self._max_texts(len(read)), max_tokens=self._max_tokens()),
+            pack(read, max_texts=self._max_texts(pool, len(read)), max_tokens=self._max_tokens()),
             connection.writing,
             _WAITING * len(pool.servers) * self._given.num_concurrent,
         )
@@ -202,11 +202,11 @@ class ServerEngine:
     def _servers(self) -> Sequence[Server]:
         return () if self._pool is None else self._pool.servers
 
-    def _max_texts(self, texts: int) -> int:
+    def _max_texts(self, pool: Pool, texts: int) -> int:
         given = self._given.max_texts or _MAX_TEXTS
-        working = sum(one.state is State.WORKS for one in self._servers()) or 1
+        working = sum(one.state is State.WORKS for one in pool.servers) or 1
         even = -(-texts // (2 * working))
-        return max(1, min(given, max(even, _FEWEST_TEXTS)))
+        return pool.most_texts(max(1, min(given, max(even, _FEWEST_TEXTS))))
 
     def _max_tokens(self) -> int:
         return self._given.max_batch_tokens or _MAX_TOKENS

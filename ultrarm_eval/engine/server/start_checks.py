@@ -47,6 +47,8 @@ _TOKENIZED = (
 # So many tokens at the start of a text may differ where ids are sent: converters of sentencepiece
 # do not agree on the space before a text, and what a server puts before its own plays no part then.
 _START = 6
+# The smallest request: a text, and two probes.
+_FEWEST_TEXTS = 3
 # Fewer texts say too little of a server.
 _FEWEST_PROBES = 4
 # sglang keeps a few tokens of its context free.
@@ -64,6 +66,23 @@ class Checked:
 
     facts: ServerFacts
     measured: Measured
+
+
+class _InParts:
+    """Asks for values in requests that a server takes."""
+
+    def __init__(self, protocol: ServerProtocol, most: int | None) -> None:
+        self.sends_text = protocol.sends_text
+        self.switches_activation = protocol.switches_activation
+        self._protocol, self._most = protocol, most
+
+    async def compute(self, texts: Sequence[SentText], *, activated: bool = False) -> list[float]:
+        most = self._most or len(texts)
+        values: list[float] = []
+        for start in range(0, len(texts), most):
+            part = texts[start : start + most]
+            values += await self._protocol.compute(part, activated=activated)
+        return values
 
 
 class StartChecks:
@@ -101,10 +120,10 @@ class StartChecks:
         """
         facts = await protocol.look()
         self._require_facts(facts)
-        await self._require_same_tokens(protocol)
         try:
             probes = await self._as_sent(protocol)
-            measured = await self._measure(protocol, probes)
+            await self._require_same_tokens(protocol)
+            measured = await self._measure(_InParts(protocol, facts.max_texts), probes)
         except ImplausibleAnswerError as error:
             raise UnusableServerError(str(error)) from error
         except RequestRefusedError as error:
@@ -172,6 +191,12 @@ class StartChecks:
                 most,
                 most - _SGLANG_FREE,
             )
+        if facts.max_texts is not None and facts.max_texts < _FEWEST_TEXTS:
+            raise UnusableServerError(
+                f"it takes {facts.max_texts} texts a request, and a text goes with two that show "
+                f"that its value is right: start it with at least {_FEWEST_TEXTS} "
+                "(--max-client-batch-size)"
+            )
         if facts.dtype is not None and facts.dtype != self._model.dtype:
             raise UnusableServerError(
                 f"it computes in {facts.dtype}, and this run is said to be of dtype="
@@ -180,6 +205,12 @@ class StartChecks:
 
     async def _require_same_tokens(self, protocol: ServerProtocol) -> None:
         found = await asyncio.gather(*map(protocol.tokenize, _TOKENIZED))
+        if protocol.sends_text and None in found:
+            logger.warning(
+                "%s takes texts and does not say how it tokenises them. Compare its rewards with "
+                "those computed here: `ultrarm-eval verify --engine server`.",
+                protocol.client.url,
+            )
         for text, ids in zip(_TOKENIZED, found, strict=True):
             if ids is None:
                 continue
@@ -198,7 +229,7 @@ class StartChecks:
             protocol.sends_text = not await takes_ids(protocol, self._probes[0])
         return [self.as_sent(probe, protocol) for probe in self._probes]
 
-    async def _measure(self, protocol: ServerProtocol, probes: list[SentText]) -> Measured:
+    async def _measure(self, protocol: _InParts, probes: list[SentText]) -> Measured:
         values = await protocol.compute(probes)
         # In another order, and in other places of a batch.
         mixed = [*range(1, len(probes), 2), *reversed(range(0, len(probes), 2))]
@@ -214,14 +245,12 @@ class StartChecks:
             None if activated is None else tuple(activated),
         )
 
-    async def _activated(
-        self, protocol: ServerProtocol, probes: list[SentText]
-    ) -> list[float] | None:
+    async def _activated(self, protocol: _InParts, probes: list[SentText]) -> list[float] | None:
         if not protocol.switches_activation:
             return None
         return await protocol.compute(probes, activated=True)
 
-    async def _require_vocabulary(self, protocol: ServerProtocol, probe: SentText) -> None:
+    async def _require_vocabulary(self, protocol: _InParts, probe: SentText) -> None:
         """Sends the largest id that there is: a smaller vocabulary has no such token."""
         if protocol.sends_text:
             return

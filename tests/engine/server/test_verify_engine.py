@@ -107,7 +107,7 @@ def test_a_text_of_the_data_that_a_server_refuses_ends_in_its_error(serve, verif
     server.misbehave(Gives(float("nan"), lambda ids: ids == bad))
     status, said = verify(server)
     assert status == 2
-    assert "reward is nan" in said
+    assert "is nan; it starts" in said
     assert "answer 2 3 word" in said
     assert "threshold" not in said
 

@@ -6,9 +6,11 @@ from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.files import read_json
 from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.vllm_plugin.classes import KIND, REWARD_MODEL
+from ultrarm_eval.vllm_plugin.served_checkpoint import require_family
 
 #: One number, as the head gives it.
 _RAW = {"num_labels": 1, "problem_type": "regression"}
@@ -23,7 +25,7 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
 
     Raises:
         ConfigurationError: vLLM cannot serve it.
-        CheckpointError: Its reward is read at several tokens.
+        CheckpointError: Its reward is read at several tokens, or vLLM knows no such body.
     """
     kind = checkpoint.architecture
     if checkpoint.adapter is not None:
@@ -38,6 +40,9 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
             f"{checkpoint.name} is {kind.known_as}: no decoder with a head for rewards, which is "
             "what vLLM can be told about. Use engine=torch."
         )
+    path = checkpoint.fetch("config.json")
+    if path is not None:
+        require_family(checkpoint, str(read_json(path).get("model_type")))
     kind.at_last_token(checkpoint.network.reward_head)
     said = {"judge": judge, **kind.arguments()}
     return {"architectures": [REWARD_MODEL], KIND: said, **_RAW}

@@ -9,6 +9,9 @@ from ultrarm_eval.vllm_plugin.classes import REWARD_MODEL, SERVED_CLASSES
 #: As a path, so that the model is imported where it is served alone.
 _MODEL = "ultrarm_eval.vllm_plugin.reward_model:RewardModel"
 
+#: Families in which vLLM reads `bias`, and transformers does not.
+_BIASED = ("llama", "mistral")
+
 
 def register_reward_models() -> None:
     """Registers every class that vLLM does not know itself, all of them or none.
@@ -57,3 +60,7 @@ class _RewardModelConfig:
         for config in (model_config.hf_config, model_config.hf_text_config):
             config.num_labels = 1
             config.problem_type = "regression"
+            if config.model_type in _BIASED and hasattr(config, "bias"):
+                # vLLM would give the attention a bias, which transformers calls attention_bias;
+                # in reward models this is the head's (Safe-RLHF).
+                config.bias = False

@@ -26,14 +26,16 @@ from vllm.model_executor.models.registry import ModelRegistry
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.checkpoints.stock_classes import family_prefix
-from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
-from ultrarm_eval.checkpoints.weights import IN_FILE, refuse_missing
+from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.vllm_plugin.served_checkpoint import opened_checkpoint
-from ultrarm_eval.vllm_plugin.weight_stream import Named, renamed_stream
-
-_BODY, _HEAD = "model.", "reward_head."
+from ultrarm_eval.vllm_plugin.weight_stream import (
+    HEAD,
+    Named,
+    head_in_further_files,
+    renamed_stream,
+    weight_sources,
+)
 
 
 class RewardModel(nn.Module):
@@ -129,7 +131,7 @@ def _on_body(name: str) -> Any:
                 raise ConfigurationError(
                     "This version of vLLM makes poolers in another way than ultrarm-eval knows."
                 )
-            self._has_head = False
+            self._is_loaded, self._is_quantized = False, vllm_config.quant_config is not None
 
         def _init_pooler(self, vllm_config: Any, prefix: str = "") -> Any:
             _require_raw(vllm_config.model_config.pooler_config)
@@ -166,16 +168,16 @@ def _on_body(name: str) -> Any:
             found: dict[str, torch.Tensor] = {}
 
             def of_body() -> Iterable[Named]:
-                for name, weight in renamed_stream(weights, _sources(checkpoint)):
-                    if name.startswith(_HEAD):
-                        found[name.removeprefix(_HEAD)] = weight.clone()
+                for name, weight in renamed_stream(weights, weight_sources(checkpoint)):
+                    if name.startswith(HEAD):
+                        found[name.removeprefix(HEAD)] = weight.clone()
                     else:
                         yield name, weight
 
             loaded = set(super().load_weights(of_body()))
-            found |= _in_further_files(checkpoint)
-            if not self._has_head:
-                refuse_missing(checkpoint.name, {_HEAD + name for name in own.keys() - found})
+            found |= head_in_further_files(checkpoint)
+            if not self._is_loaded:
+                refuse_missing(checkpoint.name, {HEAD + name for name in own.keys() - found})
             for name, weight in found.items():
                 if own[name].shape != weight.shape:
                     raise CheckpointError(
@@ -183,8 +185,13 @@ def _on_body(name: str) -> Any:
                         f"{list(weight.shape)}, and {list(own[name].shape)} is needed."
                     )
                 own[name].data.copy_(weight)
-            self._has_head = True
-            return loaded | {_HEAD + name for name in found}
+            loaded |= {HEAD + name for name in found}
+            if not self._is_loaded and not self._is_quantized:
+                # vLLM lets most weights be missing, and they would be what was in memory before.
+                unset = {name for name, _ in self.named_parameters()} - loaded
+                refuse_missing(checkpoint.name, unset)
+            self._is_loaded = True
+            return loaded
 
     RewardModelOnBody.__name__ = f"RewardModelOn{body.__name__}"
     return RewardModelOnBody
@@ -202,32 +209,3 @@ def _require_raw(pooler: Any) -> None:
         raise ConfigurationError(
             "--pooler-config: logit_mean and logit_sigma would scale the rewards. Leave them out."
         )
-
-
-def _sources(checkpoint: Checkpoint) -> WeightMap:
-    """What vLLM's weights are made of: the body's by the names of its family, and the head's."""
-    network = cast(DecoderRewardModel, checkpoint.network)
-    head = f"{network.head_name}."
-    weights: WeightMap = checkpoint.weight_map or {
-        key: WeightSource.of(key)
-        for key in checkpoint.weights.keys
-        if key.startswith((_BODY, head))
-    }
-    body = family_prefix(checkpoint.config.model_type)
-    return {
-        _HEAD + name.removeprefix(head)
-        if name.startswith(head)
-        else body + name.removeprefix(_BODY): source
-        for name, source in weights.items()
-    }
-
-
-def _in_further_files(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    """The head's weights in files beside the checkpoint's own, which vLLM does not read."""
-    network = cast(DecoderRewardModel, checkpoint.network)
-    head, reader = f"{network.head_name}.", checkpoint.reader()
-    return {
-        name.removeprefix(head): reader.read(name)
-        for name, source in (checkpoint.weight_map or {}).items()
-        if name.startswith(head) and any(IN_FILE in key for key in source.keys)
-    }

@@ -41,7 +41,27 @@ def opened_checkpoint(model_config: Any) -> Checkpoint:
             f"{survey.name}: this is {kind.known_as}, no decoder with a head for rewards."
         )
     kind.at_last_token(checkpoint.network.reward_head)
+    require_family(checkpoint, model_config.hf_config.model_type)
     return checkpoint
+
+
+def require_family(checkpoint: Checkpoint, model_type: str) -> None:
+    """Refuses a checkpoint whose config.json describes its body in words of its own.
+
+    Args:
+        checkpoint: The checkpoint.
+        model_type: What config.json names.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    family = checkpoint.config.model_type
+    if model_type != family:
+        raise CheckpointError(
+            f"{checkpoint.name}: its config.json describes a {model_type!r} model, which is read "
+            f"here as {family!r}; vLLM reads config.json itself and would not know that. Write it "
+            "out as a model of transformers first: ultrarm-eval convert."
+        )
 
 
 def _named_kind(said: object) -> Architecture:

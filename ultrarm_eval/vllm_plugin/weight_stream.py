@@ -2,17 +2,64 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from typing import cast
 
 import torch
 
-from ultrarm_eval.checkpoints.weight_map import WeightSource
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.stock_classes import family_prefix
+from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource
+from ultrarm_eval.checkpoints.weights import IN_FILE
 
 #: A weight and its name.
 Named = tuple[str, torch.Tensor]
+#: How the names of the head's weights begin in vLLM's model.
+HEAD = "reward_head."
+_BODY = "model."
 
 
-def renamed_stream(stored: Iterable[Named], sources: Mapping[str, WeightSource]) -> Iterator[Named]:
+def weight_sources(checkpoint: Checkpoint) -> WeightMap:
+    """What the weights of vLLM's model are made of.
+
+    Args:
+        checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
+
+    Returns:
+        The sources of the body's weights, by the names that transformers' causal language model of
+        the family has for them, and of the head's, behind `HEAD`.
+    """
+    head = _head_of(checkpoint)
+    weights: WeightMap = checkpoint.weight_map or {
+        key: WeightSource.of(key)
+        for key in checkpoint.weights.keys
+        if key.startswith((_BODY, head))
+    }
+    body = family_prefix(checkpoint.config.model_type)
+    return {
+        HEAD + name.removeprefix(head)
+        if name.startswith(head)
+        else body + name.removeprefix(_BODY): source
+        for name, source in weights.items()
+    }
+
+
+def head_in_further_files(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
+    """The head's weights in files beside the checkpoint's own, which vLLM does not read.
+
+    Args:
+        checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
+    """
+    head, reader = _head_of(checkpoint), checkpoint.reader()
+    return {
+        name.removeprefix(head): reader.read(name)
+        for name, source in (checkpoint.weight_map or {}).items()
+        if name.startswith(head) and any(IN_FILE in key for key in source.keys)
+    }
+
+
+def renamed_stream(stored: Iterable[Named], sources: WeightMap) -> Iterator[Named]:
     """Makes a network's weights of stored ones, as soon as all that one is made of is there.
 
     Args:
@@ -39,3 +86,7 @@ def renamed_stream(stored: Iterable[Named], sources: Mapping[str, WeightSource])
             if len(there) == len(source.keys) and source.make is not None:
                 yield name, source.make(*(there[one] for one in source.keys))
                 del parts[name]
+
+
+def _head_of(checkpoint: Checkpoint) -> str:
+    return f"{cast(DecoderRewardModel, checkpoint.network).head_name}."

@@ -189,6 +189,12 @@ def large(tmp_path_factory, sentencepiece_model):
         write_sharded_pickles(folder, network)
         config = json.loads((folder / "config.json").read_text())
         config |= {"architectures": [name], "model_type": network.config.model_type}
+        if name == "EurusRewardModel":
+            # Code of its own, which is not executed.
+            config["auto_map"] = {
+                "AutoConfig": "configuration_eurus_rm.EurusConfig",
+                "AutoModel": f"modeling_eurus_rm.{name}",
+            }
         (folder / "config.json").write_text(json.dumps(config))
         (folder / "tokenizer.model").write_bytes(sentencepiece_model.read_bytes())
         found[name] = folder, network

@@ -34,6 +34,11 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
             "without it. Use engine=torch, or merge the two into one checkpoint first."
         )
     if isinstance(kind, SequenceClassification):
+        if checkpoint.weight_map is not None:
+            raise ConfigurationError(
+                f"{checkpoint.name} is a model of texts and images, of which texts are scored by "
+                "one part; vLLM would serve the whole. Use engine=torch."
+            )
         return dict(_RAW)
     if not isinstance(checkpoint.network, DecoderRewardModel):
         raise ConfigurationError(

@@ -137,7 +137,8 @@ def _on_body(name: str) -> Any:
             _require_raw(vllm_config.model_config.pooler_config)
             checkpoint = self.checkpoint
             network = cast(DecoderRewardModel, checkpoint.network)
-            device = torch.get_default_device()
+            # vLLM makes a model within the device that it is for.
+            device = torch.empty(0).device
             head = network.reward_head.to(torch.float32).to_empty(device=device)
             self.reward_head = head.requires_grad_(False)
             given = {
@@ -174,7 +175,8 @@ def _on_body(name: str) -> Any:
                     else:
                         yield name, weight
 
-            loaded = set(super().load_weights(of_body()))
+            reported = super().load_weights(of_body())
+            loaded = set(reported or ())
             found |= head_in_further_files(checkpoint)
             if not self._is_loaded:
                 refuse_missing(checkpoint.name, {HEAD + name for name in own.keys() - found})
@@ -186,7 +188,7 @@ def _on_body(name: str) -> Any:
                     )
                 own[name].data.copy_(weight)
             loaded |= {HEAD + name for name in found}
-            if not self._is_loaded and not self._is_quantized:
+            if not self._is_loaded and not self._is_quantized and reported is not None:
                 # vLLM lets most weights be missing, and they would be what was in memory before.
                 unset = {name for name, _ in self.named_parameters()} - loaded
                 refuse_missing(checkpoint.name, unset)

@@ -156,3 +156,13 @@ def test_body_and_head_are_named_as_transformers_and_the_head_name_them(judge, t
         torch.testing.assert_close(rewards[:, 0], torch.einsum("ti,ti->t", weighed, weights))
     else:
         assert torch.equal(rewards, head(hidden))
+
+
+def test_a_checkpoint_of_no_kind_is_refused_with_what_to_say(tmp_path):
+    folder = grm.build(tmp_path / "grm")
+    config = json.loads((folder / "config.json").read_text())
+    for key in ("auto_map", "vhead_layer_type"):
+        config.pop(key, None)
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="no kind of reward model.*--hf-overrides"):
+        as_told(folder, {})

@@ -8,7 +8,8 @@ from typing import Any
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_surveyed
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.checkpoints.known_kinds import recognised
+from ultrarm_eval.checkpoints.known_kinds import architectures, recognised
+from ultrarm_eval.checkpoints.scalar_decoder import REWARD_MODEL_CLASSES, ScalarDecoder
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.plugins import registry
@@ -86,7 +87,7 @@ def _named_kind(said: object) -> Architecture:
 
 
 def _recognised_kind(survey: Survey) -> Architecture:
-    kinds = recognised(survey)
+    kinds = recognised(survey) or _called(survey)
     if len(kinds) == 1:
         return next(iter(kinds.values()))
     found = f"several kinds: {', '.join(kinds)}" if kinds else "no kind of reward model known here"
@@ -95,3 +96,17 @@ def _recognised_kind(survey: Survey) -> Architecture:
         f'which it is: --hf-overrides \'{{"architectures": ["{REWARD_MODEL}"], "{KIND}": '
         f'{{"judge": "NAME"}}}}\'.'
     )
+
+
+def _called(survey: Survey) -> dict[str, Architecture]:
+    """The kinds that a checkpoint is by its class, though not by its weights: these lack the head.
+
+    Opening it as one says so.
+    """
+    return {
+        judge: kind
+        for judge, kind in architectures().items()
+        if isinstance(kind, ScalarDecoder)
+        and kind.model_class.config_class.model_type == survey.model_type
+        and not REWARD_MODEL_CLASSES.isdisjoint(survey.classes)
+    }

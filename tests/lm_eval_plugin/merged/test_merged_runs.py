@@ -15,6 +15,7 @@ from tests.lm_eval_plugin.merged.written import (
     Judge,
     require_as_of_one,
     results_in,
+    samples_in,
     write_run,
     write_shards,
 )
@@ -157,6 +158,42 @@ def test_answers_that_a_judge_scored_beside_a_file_of_references(tmp_path, rows,
     assert counts["references_without_a_prompt"] == 1
 
 
+def test_best_of_n_with_its_filters(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "ultrarm_eval.lm_eval_plugin.reward_filters.shared_judge", lambda *_: Judge()
+    )
+
+    class Writer(Likelihoods):
+        def generate_until(self, requests, **_):
+            # Of every question some answers are right, whichever part it is in.
+            return [
+                f"so. The answer is {(len(r.args[0]) * i) % 3}." for i, r in enumerate(requests)
+            ]
+
+    rows = [{"question": f"q{'?' * (i % 4)}{i}", "answer": f"#### {i % 3}"} for i in range(11)]
+    metadata = {
+        "data": str(write_jsonl(tmp_path / "gsm8k.jsonl", rows)),
+        "judge": "demo",
+        "n": 3,
+    }
+    options = {"num_fewshot": 0}
+    parts = write_shards(tmp_path / "parts", ["gsm8k_best_of_n"], metadata, 3, Writer, **options)
+    merge(tmp_path / "parts", "-o", tmp_path / "merged")
+    merged = results_in(tmp_path / "merged")
+    figures = merged["results"]["gsm8k_best_of_n"]
+    each = [json.loads(p.read_text(encoding="utf-8"))["results"]["gsm8k_best_of_n"] for p in parts]
+    sizes = [4, 4, 3]
+    means = [name for name in figures if "," in name and "_stderr," not in name]
+    assert len(means) == 8
+    for name in means:
+        whole = sum(n * one[name] for n, one in zip(sizes, each, strict=True)) / 11
+        assert figures[name] == pytest.approx(whole, rel=1e-12, abs=1e-12)
+    (lines,) = samples_in(tmp_path / "merged").values()
+    questions = [json.loads(line)["doc"]["question"] for line in lines.splitlines()]
+    assert questions == [row["question"] for row in rows]
+    assert merged["n-samples"]["gsm8k_best_of_n"] == {"original": 11, "effective": 11}
+
+
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -178,6 +215,7 @@ def test_whatever_rows_and_parts(tmp_path_factory, rows, number, ties, distinct)
     require_as_of_one(folder / "merged", folder / "one")
 
 
+@pytest.mark.slow
 def test_merged_runs_are_read_as_any_run(tmp_path, rows, capsys):
     data = {"data": str(write_jsonl(tmp_path / "data.jsonl", rows))}
     write_run(tmp_path / "one", ["ultrafeedback_by_source"], data)

@@ -67,9 +67,9 @@ def test_three_jobs_give_the_results_of_one_run(tmp_path):
     one = json.loads(path.read_text(encoding="utf-8"))
     # Rewards are computed in other batches; what is made of their order is the same.
     for name, value in one["results"][TASK].items():
-        is_rounded = name.startswith(("margin", "nll"))
-        close = pytest.approx(value, rel=0, abs=1e-6 if is_rounded else 1e-12)
-        assert merged["results"][TASK][name] == (value if isinstance(value, str) else close), name
+        slack = 1e-6 if name.startswith(("margin", "nll")) else 1e-12
+        same = value if isinstance(value, str) else pytest.approx(value, rel=0, abs=slack)
+        assert merged["results"][TASK][name] == same, name
     for name in ("configs", "task_hashes", "n-samples", "higher_is_better", "group_subtasks"):
         assert merged[name] == one[name]
     assert (tmp_path / "run" / "report.html").stat().st_size > 100_000

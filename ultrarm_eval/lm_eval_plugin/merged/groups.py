@@ -14,10 +14,11 @@ from lm_eval.api.metrics import aggregate_subtask_metrics, pooled_sample_stderr
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import NOT_AVAILABLE
-from ultrarm_eval.lm_eval_plugin.merged.task import SIZES
+from ultrarm_eval.lm_eval_plugin.merged.task import SIZES, MergedTask
 from ultrarm_eval.runs.identity import mapping, member_tasks
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.shards import named_files
+from ultrarm_eval.runs.task_result import TaskResult
 
 _SLACK = 1e-9
 _COUNTS = "sample_count"
@@ -52,14 +53,14 @@ _OF_ERRORS: Mapping[_Way, tuple[_Way, ...]] = {
 
 
 def merged_group(
-    group: str, runs: Sequence[Run], tasks: Mapping[str, Mapping[str, Any]]
+    group: str, runs: Sequence[Run], tasks: Mapping[str, MergedTask]
 ) -> dict[str, Any]:
     """A group's entry of the results.
 
     Args:
         group: The group.
         runs: The runs that have it.
-        tasks: The merged tasks' entries.
+        tasks: The merged tasks.
 
     Raises:
         DataError: It has other tasks in some run, or its figures are made in a way that is not
@@ -78,9 +79,9 @@ def merged_group(
         if not comma or metric.endswith("_stderr"):
             continue
         way = _way(group, runs, key, _OF_VALUES)
-        with_metric = [task for task in leaves if key in task]
-        sizes = [_size(task) for task in with_metric]
-        entry[key] = way([task[key] for task in with_metric], sizes)
+        with_metric = [task for task in leaves if key in task.figures]
+        sizes = [task.documents for task in with_metric]
+        entry[key] = way([task.figures[key] for task in with_metric], sizes)
         error_key = f"{metric}_stderr,{name}"
         if error_key in entry:
             entry[error_key] = _error(group, runs, error_key, with_metric, _OF_ERRORS[way])
@@ -88,7 +89,7 @@ def merged_group(
             entry[_COUNTS] = {**entry[_COUNTS], key: sum(sizes)}
     for name in SIZES:
         if name in entry:
-            entry[name] = sum(map(_size, leaves))
+            entry[name] = sum(task.documents for task in leaves)
     return entry
 
 
@@ -96,14 +97,14 @@ def _error(
     group: str,
     runs: Sequence[Run],
     key: str,
-    tasks: Sequence[Mapping[str, Any]],
+    tasks: Sequence[MergedTask],
     ways: tuple[_Way, ...],
 ) -> Any:
-    errors = [task.get(key) for task in tasks]
+    errors = [task.figures.get(key) for task in tasks]
     if not all(isinstance(error, float) for error in errors):
         return NOT_AVAILABLE
     way = _way(group, runs, key, ways)
-    return way([float(error or 0.0) for error in errors], [_size(task) for task in tasks])
+    return way([float(error or 0.0) for error in errors], [task.documents for task in tasks])
 
 
 def _way(group: str, runs: Sequence[Run], key: str, ways: tuple[_Way, ...]) -> _Way:
@@ -121,17 +122,14 @@ def _way(group: str, runs: Sequence[Run], key: str, ways: tuple[_Way, ...]) -> _
 def _gives(way: _Way, run: Run, group: str, key: str) -> bool:
     results = run.results["results"]
     value = mapping(results.get(group)).get(key)
-    tasks = [mapping(results.get(name)) for name in member_tasks(run, group)]
-    tasks = [task for task in tasks if key in task]
-    values = [task[key] for task in tasks]
+    tasks = [TaskResult(n, run, mapping(results.get(n))) for n in member_tasks(run, group)]
+    tasks = [task for task in tasks if key in task.figures]
+    values = [task.figures[key] for task in tasks]
     if not tasks or not all(isinstance(one, int | float) for one in (value, *values)):
         # Says nothing of the way.
         return not isinstance(value, int | float)
-    sizes = [_size(task) for task in tasks]
-    if sum(sizes) <= len(sizes) and way is _pooled:
+    # Older versions of the harness write sizes under `n-samples` alone.
+    sizes = [task.documents or 0 for task in tasks]
+    if not all(sizes) or (way is _pooled and sum(sizes) <= len(sizes)):
         return False
     return math.isclose(way(values, sizes), float(value or 0.0), rel_tol=_SLACK, abs_tol=_SLACK)
-
-
-def _size(task: Mapping[str, Any]) -> int:
-    return next((int(task[name]) for name in SIZES if name in task), 0)

@@ -83,7 +83,7 @@ def _add_figures(
         if name in entries:
             results["results"][name] = entries[name]
         elif all(member in entries for member in member_tasks(having[0], name) or (name,)):
-            results["results"][name] = merged_group(name, having, entries)
+            results["results"][name] = merged_group(name, having, tasks)
         else:
             left.append(name)
     for run in runs:

@@ -49,14 +49,23 @@ def inspect_checkpoint(
     try:
         name = judge_for(pretrained, revision, settings) if judge == AUTO_JUDGE else judge
         found |= {"judge": name}
-        made = _made(name, {"pretrained": pretrained, "revision": revision, **settings})
+        made = judge_to_look_at(name, {"pretrained": pretrained, "revision": revision, **settings})
     except CheckpointError as error:
         return {**found, "refused": str(error)}
     return {**found, **_of_judge(made)}
 
 
-def _made(name: str, settings: dict[str, Any]) -> CheckpointJudge:
-    """A judge that is looked at alone: its weights may need more memory than there is here."""
+def judge_to_look_at(name: str, settings: dict[str, Any]) -> CheckpointJudge:
+    """A judge that is looked at alone: its weights may need more memory than there is here.
+
+    Args:
+        name: Its name.
+        settings: Its settings.
+
+    Raises:
+        ConfigurationError: It reads no checkpoint, or a setting cannot be used.
+        CheckpointError: It does not take the checkpoint.
+    """
     factory: Any = registry().judge(name)
     if not (isinstance(factory, type) and issubclass(factory, CheckpointJudge)):
         raise ConfigurationError(

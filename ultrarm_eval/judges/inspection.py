@@ -49,22 +49,35 @@ def inspect_checkpoint(
     try:
         name = judge_for(pretrained, revision, settings) if judge == AUTO_JUDGE else judge
         found |= {"judge": name}
-        made = _made(name, {"pretrained": pretrained, "revision": revision, **settings})
+        made = judge_to_look_at(name, {"pretrained": pretrained, "revision": revision, **settings})
     except CheckpointError as error:
         return {**found, "refused": str(error)}
     return {**found, **_of_judge(made)}
 
 
-def _made(name: str, settings: dict[str, Any]) -> CheckpointJudge:
-    """A judge that is looked at alone: its weights may need more memory than there is here."""
-    factory: Any = registry().judge(name)
+def judge_to_look_at(judge: str, settings: Mapping[str, Any]) -> CheckpointJudge:
+    """Makes a judge that is not to score: its weights may need more memory than there is here.
+
+    Args:
+        judge: The judge's name; `auto` for the one that takes the checkpoint.
+        settings: Its settings, `pretrained` among them.
+
+    Raises:
+        UltrarmEvalError: There is no such judge, it runs no checkpoint, or a setting or the
+            checkpoint cannot be used.
+    """
+    given = dict(settings)
+    if judge == AUTO_JUDGE:
+        others = {n: v for n, v in given.items() if n not in ("pretrained", "revision")}
+        judge = judge_for(given["pretrained"], given.get("revision"), others)
+    factory: Any = registry().judge(judge)
     if not (isinstance(factory, type) and issubclass(factory, CheckpointJudge)):
         raise ConfigurationError(
-            f"judge={name} runs no checkpoint of its own, so there is none to look into."
+            f"judge={judge} runs no checkpoint of its own, so there is none to look into."
         )
     # The settings' class refuses those that it does not have.
     looked_at = type(factory.__name__, (factory,), {"checks_memory": False})
-    return cast(CheckpointJudge, looked_at(**settings))
+    return cast(CheckpointJudge, looked_at(**given))
 
 
 def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:

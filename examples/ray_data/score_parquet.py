@@ -15,6 +15,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import scored_parquet
 from scored_parquet.parts import open_parts
@@ -23,9 +24,12 @@ from scored_parquet.scored_parts import Counts, finished_parts, remove_temporary
 from scored_parquet.workers import PartReader, PartScorer, Run
 
 from ultrarm_eval.cli.judge_options import JudgeChoice, add_judge_options, chosen_judge
-from ultrarm_eval.engine_settings import ENGINES, TORCH, VLLM
+from ultrarm_eval.engine_settings import ENGINES, TORCH, VLLM, EngineSettings
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UltrarmEvalError
+from ultrarm_eval.judges import AUTO_JUDGE
+from ultrarm_eval.judges.auto import judge_for
 from ultrarm_eval.judges.inspection import judge_to_look_at
+from ultrarm_eval.setting import settings_in
 
 logger = logging.getLogger("score_parquet")
 
@@ -107,8 +111,10 @@ def run_of(options: argparse.Namespace) -> Run:
         answer=options.answer,
         prefix=options.prefix,
     )
-    settings = {"pretrained": choice.pretrained, **choice.settings}
-    judge = judge_to_look_at(choice.kind, settings)
+    # Rewards do not depend on how many GPUs compute them, and this machine may have none.
+    ways = settings_in(EngineSettings).keys() - {"engine"}
+    settings = {name: value for name, value in choice.settings.items() if name not in ways}
+    judge = judge_to_look_at(choice.kind, {"pretrained": choice.pretrained, **settings})
     return Run(parts, columns, choice, judge.fingerprint())
 
 
@@ -226,6 +232,10 @@ def choice_of(options: argparse.Namespace) -> JudgeChoice:
         ConfigurationError: A setting is none for workers on a cluster.
     """
     choice = chosen_judge(options)
+    if choice.kind == AUTO_JUDGE:
+        others = dict(choice.settings)
+        revision = others.pop("revision", None)
+        choice = replace(choice, kind=judge_for(str(choice.pretrained), revision, others))
     for name, instead in _NOT_HERE.items():
         if name in choice.settings:
             raise ConfigurationError(f"{name} is no setting of this command. {instead}")

@@ -55,29 +55,25 @@ def inspect_checkpoint(
     return {**found, **_of_judge(made)}
 
 
-def judge_to_look_at(judge: str, settings: Mapping[str, Any]) -> CheckpointJudge:
-    """Makes a judge that is not to score: its weights may need more memory than there is here.
+def judge_to_look_at(name: str, settings: dict[str, Any]) -> CheckpointJudge:
+    """A judge that is looked at alone: its weights may need more memory than there is here.
 
     Args:
-        judge: The judge's name; `auto` for the one that takes the checkpoint.
-        settings: Its settings, `pretrained` among them.
+        name: Its name.
+        settings: Its settings.
 
     Raises:
-        UltrarmEvalError: There is no such judge, it runs no checkpoint, or a setting or the
-            checkpoint cannot be used.
+        ConfigurationError: It reads no checkpoint, or a setting cannot be used.
+        CheckpointError: It does not take the checkpoint.
     """
-    given = dict(settings)
-    if judge == AUTO_JUDGE:
-        others = {n: v for n, v in given.items() if n not in ("pretrained", "revision")}
-        judge = judge_for(given["pretrained"], given.get("revision"), others)
-    factory: Any = registry().judge(judge)
+    factory: Any = registry().judge(name)
     if not (isinstance(factory, type) and issubclass(factory, CheckpointJudge)):
         raise ConfigurationError(
-            f"judge={judge} runs no checkpoint of its own, so there is none to look into."
+            f"judge={name} runs no checkpoint of its own, so there is none to look into."
         )
     # The settings' class refuses those that it does not have.
     looked_at = type(factory.__name__, (factory,), {"checks_memory": False})
-    return cast(CheckpointJudge, looked_at(**given))
+    return cast(CheckpointJudge, looked_at(**settings))
 
 
 def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:

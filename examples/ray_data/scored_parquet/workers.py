@@ -104,7 +104,7 @@ class PartScorer:
         """The judge, loaded.
 
         Raises:
-            ConfigurationError: It is not that of the run: other weights or another version.
+            ConfigurationError: It is not that of the run: another checkpoint lies here.
         """
         if self._loaded is None:
             settings = self._run.settings
@@ -113,8 +113,8 @@ class PartScorer:
             if judge.fingerprint() != self._run.fingerprint:
                 raise ConfigurationError(
                     f"The judge of this worker has the fingerprint {judge.fingerprint()}, and "
-                    f"that of the run is {self._run.fingerprint}: the checkpoint or the versions "
-                    "of packages differ between machines."
+                    f"that of the run is {self._run.fingerprint}: {pretrained} is not the same on "
+                    "all machines, or ultrarm-eval has another version."
                 )
             self._loaded = judge
         return self._loaded

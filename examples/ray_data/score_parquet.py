@@ -233,9 +233,9 @@ def choice_of(options: argparse.Namespace) -> JudgeChoice:
     """
     choice = chosen_judge(options)
     if choice.kind == AUTO_JUDGE:
-        others = dict(choice.settings)
-        revision = others.pop("revision", None)
-        choice = replace(choice, kind=judge_for(str(choice.pretrained), revision, others))
+        rest = dict(choice.settings)
+        revision = rest.pop("revision", None)
+        choice = replace(choice, kind=judge_for(str(choice.pretrained), revision, rest))
     for name, instead in _NOT_HERE.items():
         if name in choice.settings:
             raise ConfigurationError(f"{name} is no setting of this command. {instead}")

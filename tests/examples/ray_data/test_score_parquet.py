@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -155,3 +156,14 @@ def test_on_a_cluster_of_two_workers_a_run_goes_on_where_it_was(arguments, judge
         [row["prompt"] for row in rows], [row["completion"] for row in rows]
     )
     assert [row["reward"] for row in rows] == pytest.approx(alone, abs=1e-4)
+
+
+def test_the_commands_of_the_documentation_are_ones_that_it_takes():
+    root = SCRIPT.parents[2]
+    pages = [SCRIPT.with_name("README.md"), root / "docs" / "many-machines.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    lines = re.findall(r"score_parquet\.py (DATA .*|s3://.*)$", text, re.MULTILINE)
+    assert len(lines) == 4
+    for line in lines:
+        options = score_parquet.parsed(shlex.split(line, comments=True))
+        assert score_parquet.gpus_of(options, score_parquet.choice_of(options)) in (1, 2)

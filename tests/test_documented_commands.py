@@ -107,14 +107,27 @@ def test_vllm_takes_those_that_serve():
     assert done.returncode == 0, done.stderr[-2000:]
 
 
-def test_times_of_the_cost_table_are_tokens_over_rate_and_gpus():
+def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
     page = (ROOT / "docs" / "many-machines.md").read_text(encoding="utf-8")
-    gpus = [int(n) for n in re.findall(r"\| (\d+) GPUs?(?= )", page)]
-    rows = re.findall(r"^\| ([\d,]+) ?(?:\(.*?\))? \|((?: [\d.]+ min \|){3})$", page, re.MULTILINE)
-    assert gpus == [1, 8, 64]
+    text = " ".join(page.split())
+    (stated,) = re.findall(
+        r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes once: ([\d.]+) tokens a "
+        r"text that a prompt's answers share, ([\d.]+) of an answer's own",
+        text,
+    )
+    by_text, texts, once, shared, own = (float(one.replace(",", "")) for one in stated)
+    prompts = texts / 2
+    assert shared == pytest.approx((by_text - once) / prompts, abs=0.06)
+    assert own == pytest.approx(by_text / texts - shared, abs=0.11)
+    ((prompts, answers),) = re.findall(r"([\d,]+) prompts and ([\d,]+) answers are", text)
+    prompts, answers = (int(one.replace(",", "")) for one in (prompts, answers))
+    whole = answers * (shared + own)
+    whole_once = prompts * shared + answers * own
+    millions = re.findall(r"are (\d+) million tokens by text, and (\d+) million with", text)
+    assert millions == [(f"{whole / 1e6:.0f}", f"{whole_once / 1e6:.0f}")]
+    rows = re.findall(r"^\| ([\d,]+)(?: \(.*?\))? \|((?: [\d.]+ min \|){6})$", page, re.MULTILINE)
     assert len(rows) == 3
-    tokens = 90e6
     for rate, times in rows:
-        stated = [float(one) for one in re.findall(r"[\d.]+", times)]
-        seconds = tokens / float(rate.replace(",", ""))
-        assert stated == pytest.approx([seconds / 60 / n for n in gpus], abs=0.051)
+        minutes = [float(one) for one in re.findall(r"[\d.]+", times)]
+        of_one = [tokens / float(rate.replace(",", "")) / 60 for tokens in (whole_once, whole)]
+        assert minutes == pytest.approx([one / n for one in of_one for n in (1, 8, 64)], rel=0.03)

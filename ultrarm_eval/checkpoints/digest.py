@@ -13,8 +13,8 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.weights import WeightFiles
 from ultrarm_eval.errors import CheckpointError
 
-# Besides the weights, what the ids and so the rewards depend on.
-_TOKENIZER_FILES = (
+#: Besides the weights, what the ids and so the rewards depend on.
+TOKENIZER_FILES = (
     "tokenizer.model",
     "tokenizer.json",
     "tokenizer_config.json",
@@ -43,7 +43,7 @@ def digest_of_files(name: str, weights: WeightFiles, fetch: Fetch) -> str:
     Raises:
         CheckpointError: A file cannot be read, or is not what was downloaded.
     """
-    small = [path for path in map(fetch, ("config.json", *_TOKENIZER_FILES)) if path is not None]
+    small = [path for path in map(fetch, ("config.json", *TOKENIZER_FILES)) if path is not None]
     found = [fetch(file) for file in sorted((*weights.files, *weights.further_files))]
     paths = [*small, *(path for path in found if path is not None)]
     if None in found:
@@ -64,7 +64,7 @@ def digest_with_adapter(base: str, adapter: Adapter) -> str:
         base: The base's.
         adapter: The adapter; its tokenizer comes before the base's.
     """
-    small = map(adapter.fetch, _TOKENIZER_FILES)
+    small = map(adapter.fetch, TOKENIZER_FILES)
     parts = [base, adapter.digest(), *(_sha256(path) for path in small if path)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -37,6 +37,7 @@ class HeadedDecoder(Architecture):
         body: How the names of the body's weights begin in the files.
         not_read: Patterns of the names of stored weights that play no part in rewards.
         is_known_code: Whether code of those names that comes along is what is computed here.
+        head_fields: Fields of config.json that are about the head alone.
     """
 
     only_recognised = True
@@ -45,6 +46,7 @@ class HeadedDecoder(Architecture):
     body: ClassVar[str] = _BODY
     not_read: ClassVar[tuple[str, ...]] = ()
     is_known_code: ClassVar[bool] = True
+    head_fields: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import nn
@@ -29,6 +30,38 @@ class Linear32(nn.Linear):
             return nn.functional.linear(hidden, weight, bias)
         found = (hidden * weight[0]).sum(-1, keepdim=True)
         return found if self.bias is None else found + self.bias.to(torch.float32)
+
+
+@dataclass(frozen=True)
+class LinearPart:
+    """The one linear layer that a head is.
+
+    Attributes:
+        weight: The name of its weight in the head.
+        bias: The name of its bias; None if it has none.
+        sign: What its output is multiplied with, 1 or -1.
+    """
+
+    weight: str = "weight"
+    bias: str | None = None
+    sign: int = 1
+
+
+def linear_part(head: nn.Module) -> LinearPart | None:
+    """The one linear layer to a number that a head is; None if it is something else.
+
+    A head of another class that is one says so by a method `linear_part`.
+
+    Args:
+        head: The head.
+    """
+    own = getattr(head, "linear_part", None)
+    if callable(own):
+        found: LinearPart | None = own()
+        return found
+    if type(head) is not Linear32 or head.out_features != 1:
+        return None
+    return LinearPart(bias=None if head.bias is None else "bias")
 
 
 class RunningNorm(nn.Module):

@@ -182,6 +182,37 @@ def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     return loaded
 
 
+@dataclass(frozen=True)
+class TokenizerPlace:
+    """Where the files lie that a checkpoint's tokenizer is made of.
+
+    Attributes:
+        fetch: How to get them.
+        stated: What tokenizer_config.json says.
+        is_as_stored: Whether transformers makes the same tokenizer of the files by itself.
+    """
+
+    fetch: Fetch
+    stated: dict[str, Any]
+    is_as_stored: bool
+
+
+def tokenizer_place(checkpoint: TokenizerOwner) -> TokenizerPlace:
+    """Where the tokenizer is from that `load_tokenizer` gives.
+
+    Args:
+        checkpoint: A checkpoint whose tokenizer was loaded.
+
+    Raises:
+        CheckpointError: A file cannot be read.
+    """
+    source = next(one for one in _sources(checkpoint) if one.present)
+    stated = _stated(source, checkpoint.config)
+    is_ours = is_own_tokenizer(stated, internlm2_tokenizer.CLASSES)
+    is_llama = "tokenizer.model" in source.present and "tokenizer.json" not in source.present
+    return TokenizerPlace(source.fetch, stated, not (is_ours or is_llama))
+
+
 def _take_chat_template(
     checkpoint: TokenizerOwner, tokenizer: Any, sources: list[_Source], usable: list[_Source]
 ) -> None:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "score": "score pairs and print the difference in rewards",
     "judge": "judge answers that were written elsewhere",
     "inspect-checkpoint": "say what a checkpoint is, and how its reward is read",
+    "convert": "write a checkpoint as engines without plugins read it",
     "plan": "show what a run would compute",
     "verify": "compare batches with one text at a time",
     "data": "look into preference data, or turn ratings into pairs",

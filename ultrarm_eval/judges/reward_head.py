@@ -39,6 +39,7 @@ from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -121,6 +122,18 @@ class RewardHead(ABC):
             ids.pop()
         return text.reads or (len(ids) - 1,)
 
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """What stands at the end of a text, where the head is read, for a converted checkpoint.
+
+        Args:
+            tokenizer: The checkpoint's.
+
+        Returns:
+            None where the reward is not read at a text's last token, or is read as transformers'
+            class for sequence classification reads it.
+        """
+        return None
+
     def why_not_served(self) -> str | None:
         """Why another engine than torch's cannot give its reward; None if one can.
 
@@ -173,6 +186,10 @@ class DecoderHead(RewardHead):
         # Else what is computed of a token depends on the length, or on what follows it.
         in_one_pass = why_alone(self.checkpoint.config) is None and self.compose is None
         return Capabilities(token_rewards=in_one_pass)
+
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """See `RewardHead.text_end`."""
+        return None if self.why_not_served() else TextEnd(self._encoding.get("final_id"))
 
     def why_not_served(self) -> str | None:
         """See `RewardHead.why_not_served`."""

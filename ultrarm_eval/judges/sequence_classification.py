@@ -11,11 +11,15 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.classifier_families import SEES_PADDING
+from ultrarm_eval.checkpoints.conversion_record import RECORD, ConversionRecord, recorded
+from ultrarm_eval.checkpoints.converted_decoder import ConvertedDecoder
 from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES, DecoderRewardModel
 from ultrarm_eval.checkpoints.recommended_length import tokenizer_length
 from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
+from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.classifier_runner import ClassifierRunner
@@ -28,6 +32,7 @@ from ultrarm_eval.judges.reward_head import DecoderHead, RewardHead, own_forward
 from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.text_pair import (
     PAIR_TEMPLATE,
     PairEncoder,
@@ -58,7 +63,10 @@ class SequenceClassificationJudge(CheckpointJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
         """See `CheckpointJudge.make_head`."""
-        tokenizer = loaded.tokenizer
+        tokenizer, config = loaded.tokenizer, self.checkpoint.config
+        record = recorded(self.checkpoint.name, {RECORD: getattr(config, RECORD, None)})
+        if record is not None:
+            return ConvertedReward(self.checkpoint, record)
         is_encoder = closing_id(tokenizer.backend_tokenizer) is not None
         is_ours = isinstance(self.checkpoint.network, DecoderRewardModel)
         unread = None
@@ -67,6 +75,12 @@ class SequenceClassificationJudge(CheckpointJudge):
         if is_ours:
             return DecoderLogit(self.checkpoint, unread)
         return Logit(self.checkpoint, tokenizer, unread, is_encoder=is_encoder)
+
+    def kind_of(self, survey: Survey) -> Architecture:
+        """See `CheckpointJudge.kind_of`; a converted decoder is read as what it was."""
+        is_ours = survey.model_type in DECODER_FAMILIES
+        is_converted = recorded(survey.name, survey.values) is not None
+        return ConvertedDecoder() if is_converted and not is_ours else self.architecture
 
     def _unread_id(self, loaded: LoadedTokenizer) -> int | None:
         """The token that a decoder is not read at: its configuration's padding token.
@@ -110,6 +124,10 @@ class DecoderLogit(DecoderHead):
         super().__init__(checkpoint, closes_texts=True, unread_id=unread_id)
         self._unread_id = unread_id
 
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """See `RewardHead.text_end`."""
+        return None
+
     def identity(self) -> dict[str, Any]:
         """See `RewardHead.identity`."""
         return _identity(self.checkpoint, self._unread_id)
@@ -117,6 +135,39 @@ class DecoderLogit(DecoderHead):
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
         return _template(requested or default, tokenizer)
+
+
+class ConvertedReward(DecoderHead):
+    """The head of a converted checkpoint, its texts those of the judge that it was converted from.
+
+    It is read at a text's last token, whatever that is: the conversion chose a padding token that
+    ends no text.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, record: ConversionRecord) -> None:
+        """Takes the checkpoint; its network is a `DecoderRewardModel`.
+
+        Args:
+            checkpoint: The checkpoint.
+            record: What its config.json says of the conversion.
+        """
+        super().__init__(checkpoint)
+        self.record = record
+        where = f"{checkpoint.name}: config.json: {RECORD}"
+        self._end = TextEnd.from_json(record.text_end, where)
+
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """See `RewardHead.text_end`."""
+        return self._end
+
+    def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
+        """See `RewardHead.template`."""
+        return get_template(requested or self.record.template, tokenizer)
+
+    def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
+        """See `RewardHead.encoder`."""
+        name = self.checkpoint.name
+        return self._end.encoder(loaded.tokenizer, template, name=name, **options)
 
 
 class Logit(RewardHead):

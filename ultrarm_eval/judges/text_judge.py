@@ -59,6 +59,11 @@ class TextJudge:
         return self._encoder
 
     @property
+    def head(self) -> RewardHead:
+        """How the value is read."""
+        return self._head
+
+    @property
     def max_length(self) -> int:
         """The most tokens of a text."""
         return self._encoder.max_length

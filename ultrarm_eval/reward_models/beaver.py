@@ -18,7 +18,7 @@ from torch import nn
 from ultrarm_eval.checkpoints.files import own_name
 from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
-from ultrarm_eval.checkpoints.heads import head_of_shapes, part_shapes
+from ultrarm_eval.checkpoints.heads import LinearPart, head_of_shapes, linear_part, part_shapes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.errors import CheckpointError
@@ -58,6 +58,14 @@ class ScoreHead(nn.Module):
             score = (score if self._is_cost else score - mean) / (var.sqrt() + _EPSILON)
         return -score if self._is_cost else score
 
+    def linear_part(self) -> LinearPart | None:
+        """See `ultrarm_eval.checkpoints.heads.linear_part`; a cost is the same layer, negated."""
+        inner = linear_part(self.layer)
+        if inner is None or self._normalizes:
+            return None
+        bias = None if inner.bias is None else f"layer.{inner.bias}"
+        return LinearPart(f"layer.{inner.weight}", bias, -1 if self._is_cost else 1)
+
 
 class Beaver(HeadedDecoder):
     """The checkpoint of a Beaver reward or cost model."""
@@ -66,6 +74,10 @@ class Beaver(HeadedDecoder):
     reading = "a linear head at the last token; a cost is negated"
     classes = frozenset({"LlamaForScore", "LlamaModelForScore"})
     families = frozenset({"llama"})
+    head_fields = (
+        *("bias", "score_bias", "score_dim", "score_type"),
+        *("do_normalize", "normalizer_type", "momentum", *_STATISTICS),
+    )
     not_read = (rf"^{_NORMALIZER}\.(mean|var|count)$",)
 
     def read_config(self, survey: Survey) -> Any:

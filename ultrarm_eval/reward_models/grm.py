@@ -25,6 +25,7 @@ class GRM(KnownHead):
     reading = "a value head of one or more layers at the last token"
     classes = frozenset({_CLASS})
     head = "v_head.summary"
+    head_fields = (_LAYER_TYPE,)
 
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; a policy of TRL has the same head, which is its critic."""

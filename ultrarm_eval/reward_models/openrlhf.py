@@ -31,6 +31,7 @@ from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.text_format.closed_text_encoder import ClosedTextEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.text_end import TextEnd
 
 # Their names for the head, the newest first.
 _HEADS = ("score", "value_head")
@@ -65,6 +66,7 @@ class OpenRLHF(HeadedDecoder):
     classes = frozenset({"RewardModel"})
     # Buffers, which OpenRLHF fills from config.json.
     not_read = (r"^(mean|std)$",)
+    head_fields = (*_OWN_FIELDS, "mean", "std")
     # OpenRLHF saves no code: what comes along under this name is somebody else's.
     is_known_code = False
 
@@ -174,6 +176,10 @@ class ClosedTextHead(DecoderHead):
     def identity(self) -> dict[str, Any]:
         """See `RewardHead.identity`."""
         return self.settings()
+
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """See `RewardHead.text_end`."""
+        return TextEnd(closed_by_eos=True)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""

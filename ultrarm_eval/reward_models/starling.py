@@ -24,6 +24,7 @@ from ultrarm_eval.text_format.template import (
     Template,
     get_template,
 )
+from ultrarm_eval.text_format.text_end import TextEnd
 
 _BODY, _TURN, _PAD_ID = "transformer.", "<|im_start|>", 0
 _OWN_CLASS = "GPTRewardModel"
@@ -71,11 +72,20 @@ class StarlingHead(DecoderHead):
             requested = STARLING_34B_TEMPLATE
         return get_template(requested or default, tokenizer)
 
+    def text_end(self, tokenizer: Any) -> TextEnd | None:
+        """See `RewardHead.text_end`."""
+        return TextEnd(cut_before_id=_pad_id(tokenizer))
+
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""
-        # The 7B's code takes BOS for its padding, with which every text begins.
-        pad_id = _PAD_ID if _has_turns(loaded.tokenizer) else None
+        pad_id = _pad_id(loaded.tokenizer)
         return FirstPadEncoder(loaded.tokenizer, template, pad_id=pad_id, **options)
+
+
+def _pad_id(tokenizer: Any) -> int | None:
+    """The token before the first of which a text is read."""
+    # The 7B's code takes BOS for its padding, with which every text begins.
+    return _PAD_ID if _has_turns(tokenizer) else None
 
 
 def _has_turns(tokenizer: Any) -> bool:

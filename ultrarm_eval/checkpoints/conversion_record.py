@@ -1,0 +1,59 @@
+"""What config.json of a converted checkpoint says of the judge that it was converted from.
+
+A standard classifier does not say how its texts are written: the conversation template of its
+tokenizer would be taken, which is another one than, say, UltraRM's. So it is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.checkpoints.foreign_errors import quoted
+from ultrarm_eval.errors import CheckpointError
+
+#: The field of config.json.
+RECORD = "ultrarm_eval"
+
+
+@dataclass(frozen=True)
+class ConversionRecord:
+    """How the texts of a converted checkpoint are written.
+
+    Attributes:
+        judge: The judge that it was converted from.
+        template: That judge's template.
+        text_end: What stands at the end of a text: see `ultrarm_eval.text_format.text_end`.
+    """
+
+    judge: str
+    template: str
+    text_end: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        """What config.json says of it."""
+        return {"judge": self.judge, "template": self.template, "text_end": dict(self.text_end)}
+
+
+def recorded(name: str, values: Mapping[str, Any]) -> ConversionRecord | None:
+    """What a config.json records; None if the checkpoint was not converted by this package.
+
+    Args:
+        name: The checkpoint, for messages.
+        values: What its config.json says.
+
+    Raises:
+        CheckpointError: The record is damaged.
+    """
+    stated = values.get(RECORD)
+    if stated is None:
+        return None
+    found = stated if isinstance(stated, Mapping) else {}
+    judge, template, end = (found.get(key) for key in ("judge", "template", "text_end"))
+    if not (isinstance(judge, str) and isinstance(template, str) and isinstance(end, Mapping)):
+        raise CheckpointError(
+            f"{name}: config.json: {RECORD} is {quoted(stated)}; it says which judge and template "
+            "the checkpoint was converted from. Convert it again (ultrarm-eval convert)."
+        )
+    return ConversionRecord(judge, template, end)

@@ -1,0 +1,154 @@
+"""`ultrarm-eval convert`: a checkpoint as the classifier that transformers and engines know."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ultrarm_eval.cli.judge_options import add_judge_options, chosen_judge
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.settings import DTYPES
+from ultrarm_eval.terminal import aligned
+
+if TYPE_CHECKING:
+    from ultrarm_eval.judges.conversion import Converted
+
+_PREFIXES = ("", "k", "m", "g", "t")
+_UNITS = {
+    "": 1,
+    **{f"{prefix}ib": 1024**power for power, prefix in enumerate(_PREFIXES)},
+    **{f"{prefix}b": 1000**power for power, prefix in enumerate(_PREFIXES)},
+}
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B|)", re.IGNORECASE)
+_OPTIONS = ("revision", "peft", "peft_revision", "template")
+#: transformers' families whose classifiers sglang computes (python/sglang/srt/models: llama_reward,
+#: gemma2_reward, qwen2_classification, qwen3_classification).
+SGLANG = frozenset({"llama", "gemma2", "qwen2", "qwen3"})
+#: Those that text-embeddings-inference does (backends/candle/src/lib.rs and models): encoders; of
+#: Mistral, Qwen2, Qwen3 and Gemma 3 it refuses classifiers, and it has no Llama.
+TEI = frozenset(
+    {"bert", "camembert", "deberta-v2", "distilbert", "modernbert", "roberta", "xlm-roberta"}
+)
+
+
+def add_arguments(command: argparse.ArgumentParser) -> None:
+    """Declares what the command takes."""
+    command.description = (
+        "Writes a checkpoint whose reward is one linear scalar at the last token as transformers' "
+        "own class for sequence classification: for engines that know no other class. Weights are "
+        "read and written one by one; the folder appears when it is whole."
+    )
+    add_judge_options(command, _OPTIONS, is_first=True)
+    command.add_argument(
+        "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder"
+    )
+    command.add_argument(
+        "--dtype",
+        choices=DTYPES,
+        help="dtype of the body's weights (default: each as it is stored); final norm and head are "
+        "never rounded",
+    )
+    command.add_argument(
+        "--max-shard-size",
+        default="5GB",
+        metavar="SIZE",
+        help="most bytes of a file of weights, such as 500MB or 2GiB (default: %(default)s)",
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace a finished conversion, and nothing else"
+    )
+    command.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    most = byte_count(options.max_shard_size)
+    choice = chosen_judge(options)
+    if choice.pretrained is None:
+        raise ConfigurationError(f"judge={choice.kind} has no checkpoint that could be converted.")
+    from ultrarm_eval.judges.conversion import convert
+
+    found = convert(
+        choice.pretrained,
+        options.output.expanduser(),
+        judge=choice.kind,
+        dtype=options.dtype,
+        max_shard_bytes=most,
+        overwrite=options.overwrite,
+        settings=choice.settings,
+    )
+    sys.stdout.write(_as_text(found) + "\n")
+    return 0
+
+
+def byte_count(size: str) -> int:
+    """A number of bytes that is written with a unit.
+
+    Args:
+        size: Such as `500MB` or `2GiB`.
+
+    Raises:
+        ConfigurationError: It is none, or none above 0.
+    """
+    match = _BYTES.fullmatch(size.strip())
+    count = 0 if match is None else int(float(match[1]) * _UNITS[match[2].lower()])
+    if count < 1:
+        raise ConfigurationError(
+            f"--max-shard-size {size}: this is a number of bytes above 0, such as 500MB or 2GiB."
+        )
+    return count
+
+
+def _as_text(found: Converted) -> str:
+    weights = found.weights
+    dtypes = ", ".join(f"{count} in {dtype}" for dtype, count in found.dtypes.items())
+    lines = [
+        ("written", f"{found.folder} ({found.class_name})"),
+        ("weights", f"{weights.size / 1024**2:,.1f} MiB in {len(weights.files)} files: {dtypes}"),
+        ("their digest", weights.digest),
+        ("judge", f"{found.judge} before; judge=auto reads the folder with the same texts"),
+        ("template", f"{found.template}, also where none is named: config.json says so"),
+        ("padding", f"{found.pad_token or 'no token'}: the class reads the last token before it"),
+        *(("note", remark) for remark in found.remarks),
+        *_commands(found),
+    ]
+    return aligned(lines, texts=(0, 1))
+
+
+def _commands(found: Converted) -> list[tuple[str, str]]:
+    """How engines are started with it, and how its rewards are had from them."""
+    folder, length = shlex.quote(str(found.folder)), found.max_length
+    evaluate = f"lm_eval --model reward-model --model_args pretrained={folder},engine=server"
+    lines = [
+        (
+            "vllm",
+            f"vllm serve {folder} --runner pooling --dtype {found.dtype} --max-model-len {length}",
+        )
+    ]
+    if found.family in SGLANG:
+        dtype = f"--dtype {found.dtype} --context-length {length}"
+        lines.append(
+            (
+                "sglang",
+                f"python -m sglang.launch_server --model-path {folder} --is-embedding {dtype}",
+            )
+        )
+    else:
+        lines.append(("sglang", f"computes no {found.class_name}"))
+    if found.family == "qwen2":
+        lines.append(
+            (
+                "",
+                "its Qwen2 head has a bias that no checkpoint fills: all rewards may be off by one "
+                "number; ultrarm-eval verify --engine server shows it",
+            )
+        )
+    if found.family in TEI:
+        lines.append(("tei", f"text-embeddings-router --model-id {folder} --port 8080"))
+    else:
+        lines.append(("tei", f"computes classifiers of encoders alone, and no {found.class_name}"))
+    lines.append(("rewards", f"{evaluate},base_url=http://127.0.0.1:8000 --tasks rewardbench2"))
+    return lines

@@ -24,6 +24,7 @@ DECLARED = {
         "reward-model": "ultrarm_eval.lm_eval_plugin.reward_lm:AnyRewardModelLM",
     },
     "lm_eval.tasks": {"ultrarm_eval": "ultrarm_eval.tasks"},
+    "vllm.general_plugins": {"ultrarm_eval": "ultrarm_eval.vllm_plugin:register"},
 }
 
 

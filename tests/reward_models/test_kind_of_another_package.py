@@ -32,7 +32,12 @@ from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 
 EXAMPLE = Path(__file__).parents[1] / "fixtures" / "example_plugin"
 PROMPTS, COMPLETIONS = map(list, zip(*TEXTS, strict=True))
-ASKING = ("recognition", "advice", "loading", "inspection")
+ASKING = (
+    "checkpoints.known_kinds",
+    "judges.advice",
+    "judges.loading",
+    "judges.inspection",
+)
 
 
 def register(monkeypatch: pytest.MonkeyPatch, plugin: Any) -> None:
@@ -40,7 +45,7 @@ def register(monkeypatch: pytest.MonkeyPatch, plugin: Any) -> None:
     manager.register(plugin, name="example")
     found = PluginRegistry(manager)
     for module in ASKING:
-        monkeypatch.setattr(f"ultrarm_eval.judges.{module}.registry", lambda: found)
+        monkeypatch.setattr(f"ultrarm_eval.{module}.registry", lambda: found)
 
 
 @pytest.fixture

@@ -80,6 +80,21 @@ class Architecture(ABC):
             survey: The checkpoint's small files.
         """
 
+    def arguments(self) -> dict[str, Any]:
+        """What makes the same kind again in another process: its class's arguments, JSON values."""
+        return {}
+
+    def at_last_token(self, head: nn.Module) -> nn.Module:
+        """A head that gives the reward itself, of what the body gives at a text's last token.
+
+        Args:
+            head: The network's head.
+
+        Raises:
+            CheckpointError: The reward is made of what the head gives at other tokens as well.
+        """
+        return head
+
     def weight_map(self, config: Any, survey: Survey) -> Mapping[str, WeightSource] | None:
         """How the network's weights are made of the stored ones, by the network's names.
 

@@ -101,6 +101,10 @@ class NamedHead(HeadedDecoder):
         self.known_as = f"a decoder with {called}"
         self.reading = f"the output of {'that head' if head is None else called} at the last token"
 
+    def arguments(self) -> dict[str, Any]:
+        """See `Architecture.arguments`."""
+        return {"head": self._head}
+
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; never, as the head's name says nothing of its use."""
         return False

@@ -18,8 +18,8 @@ from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING, stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import OtherKindError
 
-# What the published checkpoints, and those made like them, call a decoder with one linear head.
-_REWARD_MODEL_CLASSES = frozenset(
+#: What the published checkpoints, and those made like them, call a decoder with one linear head.
+REWARD_MODEL_CLASSES = frozenset(
     {"LlamaRewardModel", "LlamaRM", "UltraRM", "MistralRewardModel", "EurusRewardModel", "EurusRM"}
 )
 # Their configurations, which are those of the family under another name.
@@ -59,7 +59,7 @@ class ScalarDecoder(Architecture):
         refuse_own_code(
             name,
             values,
-            own_classes=_REWARD_MODEL_CLASSES
+            own_classes=REWARD_MODEL_CLASSES
             | _CONFIG_CLASSES
             | _own_classes(config_class.model_type),
             auto_class="AutoModel",

@@ -10,6 +10,7 @@ import re
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_surveyed
 from ultrarm_eval.checkpoints.classifier_families import stated_labels
+from ultrarm_eval.checkpoints.known_kinds import architectures, recognised
 from ultrarm_eval.checkpoints.named_head import NamedHead, head_files, heads_behind_body
 from ultrarm_eval.checkpoints.network import built, described
 from ultrarm_eval.checkpoints.survey import Survey
@@ -17,7 +18,6 @@ from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.checkpoints.unread_weights import head_of_a_kind
 from ultrarm_eval.errors import CheckpointError, OtherKindError, OwnCodeError
 from ultrarm_eval.judges import AUTO_JUDGE
-from ultrarm_eval.judges.recognition import architectures, recognised
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.settings import LANGUAGE_MODEL_LAYOUTS
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.known_kinds import recognised
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.unread_models import why_unread
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
@@ -17,7 +18,6 @@ from ultrarm_eval.judges.loading import make_judge
 from ultrarm_eval.judges.recognition import (
     adapter_in,
     chosen_by_setting,
-    recognised,
     survey_of,
 )
 

@@ -174,6 +174,18 @@ class GatedDecoder(HeadedDecoder):
         """How many numbers an objective is the mean of."""
         return 1
 
+    def at_last_token(self, head: nn.Module) -> nn.Module:
+        """See `Architecture.at_last_token`.
+
+        Raises:
+            CheckpointError: Always, as the gate is read where the prompt ends.
+        """
+        raise CheckpointError(
+            f"The reward of {self.known_as} is made of objectives at a text's last token and of a "
+            "gate that is read where the prompt ends; an engine that reads one token of a text "
+            "cannot give it. Use engine=torch."
+        )
+
 
 class GatedReward(WeightedReward):
     """Objectives at the last token, weighted by the gate where the prompt ends."""

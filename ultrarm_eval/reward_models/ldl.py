@@ -22,7 +22,7 @@ from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, under_o
 from ultrarm_eval.checkpoints.weights import IN_FILE
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
+from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, WeightedSum, stacked
 
 _RATINGS = 10
 #: The heads by their names in the network: the file, and the places of its linear layers.
@@ -126,6 +126,10 @@ class LDL(HeadedDecoder):
         is_softmax = bool(getattr(config, "softmax", False))
         temperature = float(getattr(config, "temperature", None) or 1.0) if is_softmax else None
         return RatedObjectives(distributions, gate, count, temperature=temperature)
+
+    def at_last_token(self, head: nn.Module) -> nn.Module:
+        """See `Architecture.at_last_token`; without the objectives beside the reward."""
+        return WeightedSum(head)
 
 
 class LDLJudge(HeadedJudge):

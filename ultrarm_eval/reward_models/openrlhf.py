@@ -80,6 +80,10 @@ class OpenRLHF(HeadedDecoder):
         if normalize:
             self.reading = f"{self.reading}, normalized by config.json's mean and std"
 
+    def arguments(self) -> dict[str, Any]:
+        """See `Architecture.arguments`."""
+        return {"normalize": True} if self._normalize else {}
+
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; where no class is named, by what OpenRLHF alone writes."""
         is_said = not survey.classes and any(name in survey.values for name in _OWN_FIELDS)

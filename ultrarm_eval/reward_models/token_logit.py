@@ -75,6 +75,10 @@ class TokenLogit(HeadedDecoder):
         less = "" if contrast is None else f" less that of the token {contrast}"
         self.reading = f"the logit of the token {token}{less} where the text ends"
 
+    def arguments(self) -> dict[str, Any]:
+        """See `Architecture.arguments`."""
+        return {"token": self.token, "contrast": self.contrast}
+
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`; by the name, for config.json says nothing."""
         is_causal = survey.classes == (_NEMOTRON_CLASS,) and survey.model_type == "llama"

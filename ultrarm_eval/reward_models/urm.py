@@ -19,7 +19,7 @@ from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, stacked
+from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, WeightedSum, stacked
 
 #: HelpSteer2's, in their order (arXiv 2410.00847).
 OBJECTIVES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
@@ -78,6 +78,10 @@ class URM(HeadedDecoder):
                 prefix=_WEIGHTS,
             ),
         )
+
+    def at_last_token(self, head: nn.Module) -> nn.Module:
+        """See `Architecture.at_last_token`; without the objectives beside the reward."""
+        return WeightedSum(head)
 
 
 class URMJudge(HeadedJudge):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from torch import nn
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.engine.reads import Outputs
@@ -21,6 +22,20 @@ def stacked(shown: torch.Tensor, weighed: torch.Tensor, weights: torch.Tensor) -
         weights: The weights.
     """
     return torch.cat([shown, weighed, weights], dim=-1)
+
+
+class WeightedSum(nn.Module):
+    """The sum of objectives times weights, where both are read at one token."""
+
+    def __init__(self, head: nn.Module) -> None:
+        """Takes a head that gives what `stacked` makes."""
+        super().__init__()
+        self.head = head
+
+    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Maps (..., hidden size) to (..., 1)."""
+        _, weighed, weights = self.head(hidden).unflatten(-1, (3, -1)).unbind(-2)
+        return (weighed * weights).sum(-1, keepdim=True)  # type: ignore[no-any-return]
 
 
 class WeightedReward(DecoderHead):

@@ -45,7 +45,14 @@ TEMPLATE = (
 VARIANTS: dict[str, dict[str, Any]] = {"pad": {"pad": 151643}, "sharded": {"shards": 3}}
 
 
-def build(folder: Path, *, seed: int = 0, pad: int | None = None, shards: int = 1) -> Path:
+def build(
+    folder: Path,
+    *,
+    seed: int = 0,
+    pad: int | None = None,
+    shards: int = 1,
+    hidden_size: int = 16,
+) -> Path:
     """Writes the checkpoint; with a `pad` id in config.json where given."""
     config = {
         "architectures": ["Qwen2ForRewardModel"],
@@ -57,7 +64,7 @@ def build(folder: Path, *, seed: int = 0, pad: int | None = None, shards: int = 
         "bos_token_id": 151643,
         "eos_token_id": 151645,
         "hidden_act": "silu",
-        "hidden_size": 16,
+        "hidden_size": hidden_size,
         "initializer_range": 0.02,
         "intermediate_size": 32,
         "max_position_embeddings": 4096,

@@ -6,6 +6,8 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from torch import nn
+
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.messages import Message
@@ -72,6 +74,17 @@ class ProcessModel(HeadedDecoder):
                 f"written in one way: template={own.name}. Leave it out."
             )
         return own
+
+    def at_last_token(self, head: nn.Module) -> nn.Module:
+        """See `Architecture.at_last_token`.
+
+        Raises:
+            CheckpointError: Always, as each step has a reward.
+        """
+        raise CheckpointError(
+            f"{self.known_as} gives a reward at the end of each step; an engine that reads one "
+            "token of a text cannot give what is made of them. Use engine=torch."
+        )
 
 
 def token_id(tokenizer: Any, text: str, name: str) -> int:

@@ -1,0 +1,65 @@
+"""The kinds of checkpoint that registered judges take, and which of them a checkpoint is."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.errors import PluginError, UltrarmEvalError, first_line
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.setting import AUTO
+
+logger = logging.getLogger(__name__)
+
+
+def architectures() -> dict[str, Architecture]:
+    """The kinds of checkpoint that registered judges take, by judge.
+
+    A judge of another package that cannot be imported is left out, with a warning.
+    """
+    return {
+        name: architecture
+        for name, judge in registered_judges()
+        if isinstance(architecture := getattr(judge, "architecture", None), Architecture)
+    }
+
+
+def recognised(survey: Survey) -> dict[str, Architecture]:
+    """The judges that recognise a checkpoint, with its kind; of those, the ones that know it best.
+
+    A judge of another package that fails to say so is left out, with a warning.
+
+    Args:
+        survey: Its small files.
+    """
+    found = {name: one for name, one in architectures().items() if _recognises(name, one, survey)}
+    return {name: one for name, one in found.items() if not one.is_general} or found
+
+
+def _recognises(judge: str, architecture: Architecture, survey: Survey) -> bool:
+    try:
+        return architecture.recognises(survey)
+    except UltrarmEvalError:
+        raise
+    except Exception as error:
+        if registry().is_ours(judge):
+            raise
+        _leave_out(judge, f"recognises() of its architecture fails: {first_line(error)}")
+        return False
+
+
+def registered_judges() -> Iterator[tuple[str, Any]]:
+    """The registered judges by name; one that cannot be imported is left out, with a warning."""
+    plugins = registry()
+    for name in plugins.judges:
+        try:
+            yield name, plugins.judge(name)
+        except PluginError as error:  # noqa: PERF203 - few
+            _leave_out(name, error)
+
+
+def _leave_out(judge: str, why: object) -> None:
+    logger.warning("judge=%s is left out of judge=%s: %s", judge, AUTO, why)

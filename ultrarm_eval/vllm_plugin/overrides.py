@@ -1,0 +1,53 @@
+"""What vLLM is told about a checkpoint, beside where it is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.files import read_json
+from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.vllm_plugin.classes import KIND, REWARD_MODEL
+from ultrarm_eval.vllm_plugin.served_checkpoint import require_family
+
+#: One number, as the head gives it.
+_RAW = {"num_labels": 1, "problem_type": "regression"}
+
+
+def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
+    """The `hf_overrides` of vLLM for a checkpoint; also as JSON, for `vllm serve --hf-overrides`.
+
+    Args:
+        checkpoint: The checkpoint.
+        judge: The judge that reads it, by the name it is registered under.
+
+    Raises:
+        ConfigurationError: vLLM cannot serve it.
+        CheckpointError: Its reward is read at several tokens, or vLLM knows no such body.
+    """
+    kind = checkpoint.architecture
+    if checkpoint.adapter is not None:
+        raise ConfigurationError(
+            f"{checkpoint.adapter.name} is an adapter, and vLLM would serve {checkpoint.name} "
+            "without it. Use engine=torch, or merge the two into one checkpoint first."
+        )
+    if isinstance(kind, SequenceClassification):
+        if checkpoint.weight_map is not None:
+            raise ConfigurationError(
+                f"{checkpoint.name} is a model of texts and images, of which texts are scored by "
+                "one part; vLLM would serve the whole. Use engine=torch."
+            )
+        return dict(_RAW)
+    if not isinstance(checkpoint.network, DecoderRewardModel):
+        raise ConfigurationError(
+            f"{checkpoint.name} is {kind.known_as}: no decoder with a head for rewards, which is "
+            "what vLLM can be told about. Use engine=torch."
+        )
+    path = checkpoint.fetch("config.json")
+    if path is not None:
+        require_family(checkpoint, str(read_json(path).get("model_type")))
+    kind.at_last_token(checkpoint.network.reward_head)
+    said = {"judge": judge, **kind.arguments()}
+    return {"architectures": [REWARD_MODEL], KIND: said, **_RAW}

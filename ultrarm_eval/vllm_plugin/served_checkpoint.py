@@ -1,0 +1,112 @@
+"""The checkpoint that vLLM is about to serve, as the kind of reward model that it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ultrarm_eval.checkpoints.architecture import Architecture
+from ultrarm_eval.checkpoints.checkpoint import Checkpoint, open_surveyed
+from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
+from ultrarm_eval.checkpoints.known_kinds import architectures, recognised
+from ultrarm_eval.checkpoints.scalar_decoder import REWARD_MODEL_CLASSES, ScalarDecoder
+from ultrarm_eval.checkpoints.survey import Survey
+from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.vllm_plugin.classes import KIND, REWARD_MODEL
+
+_JUDGE = "judge"
+
+
+def opened_checkpoint(model_config: Any) -> Checkpoint:
+    """Opens the checkpoint that a configuration of vLLM names; its weights are not loaded.
+
+    Args:
+        model_config: vLLM's configuration of the model.
+
+    Raises:
+        ConfigurationError: What is said of its kind is wrong.
+        CheckpointError: It is of no kind that can be served, or lacks its head.
+    """
+    survey = Survey(model_config.model, model_config.revision)
+    said = getattr(model_config.hf_config, KIND, None)
+    kind = _recognised_kind(survey) if said is None else _named_kind(said)
+    checkpoint = open_surveyed(survey, kind)
+    if checkpoint.adapter is not None:
+        raise CheckpointError(
+            f"{checkpoint.adapter.name} is an adapter; vLLM serves a reward model whose weights "
+            "are merged."
+        )
+    if not isinstance(checkpoint.network, DecoderRewardModel):
+        raise CheckpointError(
+            f"{survey.name}: this is {kind.known_as}, no decoder with a head for rewards."
+        )
+    kind.at_last_token(checkpoint.network.reward_head)
+    require_family(checkpoint, model_config.hf_config.model_type)
+    return checkpoint
+
+
+def require_family(checkpoint: Checkpoint, model_type: str) -> None:
+    """Refuses a checkpoint whose config.json describes its body in words of its own.
+
+    Args:
+        checkpoint: The checkpoint.
+        model_type: What config.json names.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    family = checkpoint.config.model_type
+    if model_type != family:
+        raise CheckpointError(
+            f"{checkpoint.name}: its config.json describes a {model_type!r} model, which is read "
+            f"here as {family!r}; vLLM reads config.json itself and would not know that. Write it "
+            "out as a model of transformers first: ultrarm-eval convert."
+        )
+
+
+def _named_kind(said: object) -> Architecture:
+    """The kind that the configuration names; only such as judges are registered for."""
+    if not isinstance(said, Mapping) or not isinstance(said.get(_JUDGE), str):
+        raise ConfigurationError(
+            f'hf_overrides: {KIND} is an object such as {{"judge": "value-head", "head": '
+            f'"v_head"}}, not {said!r}.'
+        )
+    name, arguments = said[_JUDGE], {key: said[key] for key in said if key != _JUDGE}
+    kind = getattr(registry().judge(name), "architecture", None)
+    if not isinstance(kind, Architecture):
+        raise ConfigurationError(f"hf_overrides: judge={name} reads no checkpoint of one kind.")
+    if not arguments:
+        return kind
+    try:
+        return type(kind)(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"hf_overrides: {KIND}: judge={name} does not take {', '.join(arguments)}: {error}."
+        ) from error
+
+
+def _recognised_kind(survey: Survey) -> Architecture:
+    kinds = recognised(survey) or _called(survey)
+    if len(kinds) == 1:
+        return next(iter(kinds.values()))
+    found = f"several kinds: {', '.join(kinds)}" if kinds else "no kind of reward model known here"
+    raise CheckpointError(
+        f"{survey.name}: it is of {found}. Its config.json names {', '.join(survey.classes)}; say "
+        f'which it is: --hf-overrides \'{{"architectures": ["{REWARD_MODEL}"], "{KIND}": '
+        f'{{"judge": "NAME"}}}}\'.'
+    )
+
+
+def _called(survey: Survey) -> dict[str, Architecture]:
+    """The kinds that a checkpoint is by its class, though not by its weights: these lack the head.
+
+    Opening it as one says so.
+    """
+    return {
+        judge: kind
+        for judge, kind in architectures().items()
+        if isinstance(kind, ScalarDecoder)
+        and kind.model_class.config_class.model_type == survey.model_type
+        and not REWARD_MODEL_CLASSES.isdisjoint(survey.classes)
+    }

@@ -43,11 +43,11 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	$(PYTEST) -m "not slow and not campaign"
+	$(PYTEST) -m "not slow and not campaign and not vllm"
 
 # What takes more than ten seconds each: several processes, installed packages, pages at size.
 slow: $(VENV)/installed-dev
-	$(PYTEST) -m "slow and not campaign"
+	$(PYTEST) -m "slow and not campaign and not vllm"
 
 # Faults by the thousand: kills, flipped bits, mutated files.
 campaign: $(VENV)/installed-dev

@@ -99,7 +99,8 @@ class EngineSettings:
     data_parallel_size: int | None = declared(
         int,
         check=as_count,
-        values="copies of the model",
+        values="1: vLLM computes one copy of a model in one process; more are refused, with how to "
+        "serve them (`vllm serve --data-parallel-size`)",
         engines=(VLLM,),
     )
     gpu_memory_utilization: float | None = declared(

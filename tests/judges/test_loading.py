@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 
 from ultrarm_eval import load_judge
@@ -69,3 +71,15 @@ def test_what_the_surroundings_offer_gives_way_to_the_user(checkpoint):
         {"device": "cuda:3", "other": 1},
     )
     assert judge.settings()["device"] == "cpu"
+
+
+def test_a_device_that_lm_eval_names_of_itself_is_not_in_the_way_of_other_engines(
+    checkpoint, caplog
+):
+    given = {"pretrained": str(checkpoint), "engine": "server", "base_url": "http://127.0.0.1:9"}
+    with caplog.at_level(logging.INFO):
+        judge = make_judge("ultrarm", given, offered={"device": "cuda:0", "batch_size": 1})
+    assert judge.settings()["engine"] == "server"
+    assert "device=cuda:0 is for engine=torch" in caplog.text
+    with pytest.raises(ConfigurationError, match="device is for engine=torch"):
+        make_judge("ultrarm", {**given, "device": "cpu"})

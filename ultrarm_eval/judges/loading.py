@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Collection
 from typing import Any, cast
 
+from ultrarm_eval.engine_settings import ENGINES
 from ultrarm_eval.errors import (
     ConfigurationError,
     PluginError,
@@ -17,7 +19,9 @@ from ultrarm_eval.judges.base import Judge, TokenJudge
 from ultrarm_eval.judges.plugin_judge import PluginJudge
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.setting import settings_in
-from ultrarm_eval.settings import require_known
+from ultrarm_eval.settings import CheckpointSettings, require_known
+
+logger = logging.getLogger(__name__)
 
 _ANY, _MANY = inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL
 
@@ -43,6 +47,8 @@ def make_judge(
     if names is not None:
         _require_settings(settings, names, judge)
         taken = {name: value for name, value in taken.items() if name in names}
+        if settings.get("engine") in ENGINES:
+            taken = _for_engine(taken, str(settings["engine"]))
     if plugins.is_ours(judge):
         return factory(**{**taken, **settings})
     who = plugins.described_judge(judge)
@@ -53,6 +59,27 @@ def make_judge(
     except Exception as error:
         raise PluginError(f"{who} cannot be made: {first_line(error)}") from error
     return PluginJudge(made, who, names or ())
+
+
+def _for_engine(offered: dict[str, Any], engine: str) -> dict[str, Any]:
+    """What is offered, without what the engine that the user named does not take.
+
+    lm-eval names a device of itself, which cannot be told from one that the user named.
+    """
+    known, taken = settings_in(CheckpointSettings), {}
+    for name, value in offered.items():
+        engines = known[name].engines if name in known else ()
+        if engine in engines or not engines:
+            taken[name] = value
+        elif value is not None:
+            logger.info(
+                "%s=%s is for engine=%s; engine=%s has devices of its own.",
+                name,
+                value,
+                "|".join(engines),
+                engine,
+            )
+    return taken
 
 
 def _require_settings(given: Collection[str], names: Collection[str], judge: str) -> None:

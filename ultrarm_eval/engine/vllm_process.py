@@ -1,0 +1,233 @@
+"""vLLM, started: requests in, rewards out, and its processes ended when it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+import torch
+
+from ultrarm_eval.engine.served_model import ServedModel
+from ultrarm_eval.engine.vllm_installation import TESTED, version
+from ultrarm_eval.engine_settings import TORCH
+from ultrarm_eval.errors import ConfigurationError, ScoringError, first_line
+
+logger = logging.getLogger(__name__)
+
+_CLASSIFY = "classify"
+# How long its processes may take to end, before they are ended.
+_SECONDS_TO_END = 10
+# What vLLM is told by its environment, where the user says nothing else. Its processes start anew:
+# a copy of this one would share the locks of threads that it does not have (encoding texts is one).
+# Its own lines go where those of logs go, as what is written to the standard output is results.
+_ENVIRONMENT = {
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+}
+
+
+@dataclass(frozen=True)
+class Reward:
+    """What came of a request.
+
+    Attributes:
+        number: The request's.
+        reward: The number that the head gave.
+        tokens: Tokens that were computed for it; the others were in the prefix cache.
+    """
+
+    number: str
+    reward: float
+    tokens: int
+
+
+class VllmProcess:
+    """vLLM with one model.
+
+    Attributes:
+        texts_at_once: The most texts that it computes at once.
+        is_regression: Whether its head is one of regression, to which it applies no activation.
+        device: What it computes on.
+    """
+
+    def __init__(self, model: ServedModel, arguments: dict[str, Any]) -> None:
+        """Starts it, which takes a minute or more.
+
+        Args:
+            model: The checkpoint.
+            arguments: What `vllm.LLM` is given, without its tokenizer and its pooler.
+
+        Raises:
+            ConfigurationError: It does not start.
+        """
+        self._name = model.checkpoint.name
+        # It reads no text, and does not go without a tokenizer: it is given the one that we have.
+        self._folder = tempfile.TemporaryDirectory(prefix="ultrarm-eval-vllm-")
+        try:
+            model.tokenizer.save_pretrained(self._folder.name)
+            # Without this file the folder is taken for a broken model.
+            model.checkpoint.config.save_pretrained(self._folder.name)
+            with _environment(), ThreadPoolExecutor(1, thread_name_prefix="vllm") as thread:
+                # In a thread: vLLM keeps an exception of its start, with its frames, and whoever
+                # waited for it would be kept with them, as the judge that is to be dropped.
+                given = {**arguments, "tokenizer": self._folder.name}
+                self._engine = thread.submit(_started, self._name, given).result()
+        except BaseException:
+            self._folder.cleanup()
+            raise
+        config = self._engine.vllm_config
+        self.texts_at_once = int(config.scheduler_config.max_num_seqs)
+        stated = getattr(config.model_config.hf_config, "problem_type", None)
+        self.is_regression = stated == "regression"
+        self.device = _device(config.parallel_config.world_size)
+        self._probes = count()
+
+    def ask(self, number: str, ids: list[int], *, activated: bool = False) -> str | None:
+        """Asks for the reward of a text.
+
+        Args:
+            number: What the request is called.
+            ids: The token ids.
+            activated: Whether the activation is applied that is vLLM's default.
+
+        Returns:
+            Why it is refused; None if it is not.
+
+        Raises:
+            ScoringError: vLLM fails.
+        """
+        from vllm import PoolingParams
+        from vllm.exceptions import VLLMValidationError
+        from vllm.inputs import tokens_input
+
+        how = PoolingParams(task=_CLASSIFY, use_activation=activated)
+        try:
+            self._engine.add_request(number, tokens_input(ids), how)
+        except (ValueError, VLLMValidationError) as error:
+            return f"vLLM refuses its {len(ids)} tokens: {_said(error)}"
+        except Exception as error:
+            raise self._failed(error) from error
+        return None
+
+    def step(self) -> list[Reward]:
+        """Computes for a while, and gives what is done.
+
+        Raises:
+            ScoringError: vLLM fails, or gives something else than a number.
+        """
+        try:
+            outputs = self._engine.step()
+        except Exception as error:
+            raise self._failed(error) from error
+        return [self._reward(output) for output in outputs]
+
+    def rewards(self, texts: Sequence[list[int]], *, activated: bool) -> list[float]:
+        """The rewards of a few texts, in order.
+
+        Args:
+            texts: Their token ids.
+            activated: See `ask`.
+
+        Raises:
+            ScoringError: One is refused, or vLLM fails.
+        """
+        numbers = [f"probe-{next(self._probes)}" for _ in texts]
+        found: dict[str, float] = {}
+        for number, ids in zip(numbers, texts, strict=True):
+            why = self.ask(number, ids, activated=activated)
+            if why is not None:
+                raise ScoringError(f"{self._name}: a probe has no reward. {why}")
+        while len(found) < len(numbers):
+            found.update((one.number, one.reward) for one in self.step())
+        return [found[number] for number in numbers]
+
+    def forget(self, numbers: list[str]) -> None:
+        """Takes requests back that nobody waits for any more."""
+        if numbers:
+            # Of a process that failed nothing is computed.
+            with contextlib.suppress(Exception):
+                self._engine.abort_request(numbers)
+
+    def stop(self) -> None:
+        """Ends its processes."""
+        with contextlib.suppress(Exception):
+            self._engine.engine_core.shutdown(timeout=_SECONDS_TO_END)
+        self._folder.cleanup()
+
+    def _reward(self, output: Any) -> Reward:
+        values = output.outputs.data
+        if getattr(output, "error", None) is not None or values.numel() != 1:
+            found = getattr(output, "error", None) or f"{values.numel()} numbers"
+            raise ScoringError(
+                f"{self._name}: vLLM gives {found} in the place of a text's reward. Use "
+                f"engine={TORCH}."
+            )
+        computed = len(output.prompt_token_ids) - int(output.num_cached_tokens or 0)
+        return Reward(str(output.request_id), float(values.item()), computed)
+
+    def _failed(self, error: Exception) -> ScoringError:
+        return ScoringError(
+            f"vLLM stopped computing with {self._name}: {_said(error)}. Its own lines above say "
+            "why; if memory ran out, set a smaller gpu_memory_utilization, max_num_seqs or "
+            "max_num_batched_tokens. What is in the score store need not be computed again."
+        )
+
+
+def _started(name: str, arguments: dict[str, Any]) -> Any:
+    """The engine of vLLM; see `VllmProcess`."""
+    from vllm import LLM
+    from vllm.config import PoolerConfig
+
+    if not (version() or "").startswith(f"{TESTED}."):
+        logger.warning(
+            "vLLM %s is installed; this version of ultrarm-eval is tested with %s. "
+            "`ultrarm-eval verify --engine vllm` compares its rewards with torch's.",
+            version(),
+            TESTED,
+        )
+    pooler = PoolerConfig(task=_CLASSIFY, pooling_type="LAST", use_activation=False)
+    try:
+        return LLM(**arguments, pooler_config=pooler).llm_engine
+    except Exception as error:
+        raise ConfigurationError(
+            f"vLLM {version()} does not start with {name}: {_said(error)}. Its own lines "
+            "above say more. Where memory runs out set gpu_memory_utilization or max_length; a "
+            "script of one's own has to start everything under `if __name__ == '__main__':`, "
+            f"as vLLM's processes import it; or use engine={TORCH}."
+        ) from error
+
+
+@contextlib.contextmanager
+def _environment() -> Iterator[None]:
+    """Sets what the user did not set, for as long as vLLM starts."""
+    ours = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            os.environ.pop(name, None)
+
+
+def _device(gpus: int) -> str:
+    if torch.cuda.device_count() == 0:
+        return "cpu"
+    name = torch.cuda.get_device_name(0)
+    return name if gpus == 1 else f"{gpus} x {name}"
+
+
+def _said(error: Exception) -> str:
+    """What an error says, in a line; a validator's has its own list."""
+    listed = getattr(error, "errors", None)
+    if callable(listed):
+        with contextlib.suppress(Exception):
+            return "; ".join(str(one["msg"]) for one in listed())
+    return first_line(error)

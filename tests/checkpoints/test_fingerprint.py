@@ -106,6 +106,33 @@ class TestWhatAJudgeSaysOfItself:
         assert set(reported) - set(told) == {"counts", "scoring_seconds"}
         assert not identifies.keys() & describes.keys()
 
+    def test_the_usual_engine_is_the_same_judge_named_or_not(self, checkpoint):
+        unnamed, named = (
+            UltraRMJudge(str(checkpoint), **given) for given in ({}, {"engine": "torch"})
+        )
+        assert named.fingerprint() == unnamed.fingerprint()
+        assert named.identifies() == unnamed.identifies()
+        assert named.describes()["engine"] == unnamed.describes()["engine"] == "torch"
+        said = [
+            model_settings(
+                Run(
+                    "r",
+                    "",
+                    {
+                        "config": {
+                            "judge": "ultrarm",
+                            "judge_settings": judge.settings(),
+                            "fingerprint": judge.fingerprint(),
+                            "model_args": {"pretrained": str(checkpoint), **given},
+                            **statement(judge),
+                        }
+                    },
+                )
+            )
+            for judge, given in ((unnamed, {}), (named, {"engine": "torch"}))
+        ]
+        assert said[0] == said[1]
+
     def test_results_of_the_version_before_are_of_the_same_judge(self, checkpoint):
         judge = UltraRMJudge(str(checkpoint), special_tokens="parse", batch_size=4)
         given = {"pretrained": str(checkpoint), "special_tokens": "parse", "batch_size": 4}

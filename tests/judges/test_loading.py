@@ -32,7 +32,7 @@ def test_a_setting_of_another_judge_says_whose_it_is(setting, judge, named):
 @pytest.mark.parametrize("judge", ["ultrarm", "eurus", "likelihood", "dpo", "critique"])
 def test_what_a_judge_is_put_together_of_is_no_setting(judge):
     assert takes_setting(judge, "template")
-    for part in ("encoder", "engine", "head", "store"):
+    for part in ("encoder", "tokenizer", "head", "store"):
         assert not takes_setting(judge, part)
 
 
@@ -45,7 +45,7 @@ def test_a_judge_made_of_ours_adds_its_settings(third_party):
 
     third_party(Scaled)
     assert all(takes_setting("length", name) for name in ("strength", "template", "pretrained"))
-    assert not takes_setting("length", "engine")
+    assert not takes_setting("length", "encoder")
 
 
 def test_a_judge_made_of_ours_that_hands_nothing_on_has_its_own_settings_alone(third_party):

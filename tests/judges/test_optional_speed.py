@@ -137,7 +137,7 @@ def test_rewards_of_quantised_weights_are_another_judges(checkpoint, monkeypatch
     eight = UltraRMJudge(str(checkpoint), device="cpu", quantization="int8")
     assert plain.fingerprint() != eight.fingerprint()
     assert eight.settings()["quantization"] == "int8"
-    needed = [judge._computing.bytes_of(judge.checkpoint) for judge in (plain, eight)]
+    needed = [judge.network._computing.bytes_of(judge.checkpoint) for judge in (plain, eight)]
     saved = needed[0] - needed[1]
     assert saved == 3 * plain.layer_parameters()
 

@@ -34,20 +34,18 @@ from ultrarm_eval.sources.preference_data import PreferenceData
 
 #: The accuracy, and that of a language model by log-likelihood per byte.
 ACCURACY, PER_BYTE = "acc", "acc_norm"
+#: What results say of ties where the benchmark has a rule of its own.
+OWN_RULE = "the benchmark's own rule"
 _MOST_CATEGORIES = 200
 
 
-class Comparison(ABC):
-    """Documents, and the metrics of a judge's rewards for their completions.
+class Measurement(ABC):
+    """The metrics of a judge's rewards for the completions of a document.
 
     Attributes:
-        documents: The documents.
-        facts: What the results say of the data and the rules.
         metrics: The metrics by name, in the order in which a document has their values.
     """
 
-    documents: Documents
-    facts: Mapping[str, Any]
     metrics: Mapping[str, Metric]
 
     @abstractmethod
@@ -75,9 +73,104 @@ class Comparison(ABC):
             ScoringError: A reward is no number.
         """
 
+    def measure_likelihoods(
+        self, document: Document, likelihoods: Mapping[int, float]
+    ) -> dict[str, Any] | None:
+        """The metrics of a document by the log-likelihoods of a language model.
 
-class PreferenceComparison(Comparison):
+        Args:
+            document: The document.
+            likelihoods: The log-likelihood of each completion that was asked for.
+        """
+        sizes = {i: len(document.completions[i].encode("utf-8")) for i in likelihoods}
+        per_byte = {i: value / max(1, sizes[i]) for i, value in likelihoods.items()}
+        return self.measure(document, likelihoods, per_byte)
+
+    def without_rewards(self) -> dict[str, None]:
+        """What a document has whose completions have too few rewards: every metric, of no value."""
+        return dict.fromkeys(name for name in self.metrics if name != PER_BYTE)
+
+
+class Comparison(Measurement):
+    """Documents, and the metrics of a judge's rewards for their completions.
+
+    Attributes:
+        documents: The documents.
+        facts: What the results say of the data and the rules.
+    """
+
+    documents: Documents
+    facts: Mapping[str, Any]
+
+
+class PreferenceMeasurement(Measurement):
     """Completions with ratings, compared under rules."""
+
+    def __init__(
+        self,
+        rules: ComparisonRules,
+        aspects: Sequence[str],
+        categories: Sequence[str],
+        *,
+        where: str = "category",
+    ) -> None:
+        """Names the metrics.
+
+        Args:
+            rules: How completions are compared.
+            aspects: Ratings that get an accuracy of their own.
+            categories: The categories that do, in the order of their first documents.
+            where: Where the categories are from, for messages.
+
+        Raises:
+            DataError: There are too many categories.
+        """
+        self._rules = rules
+        metrics = {
+            ACCURACY: Metric(),
+            "acc_pairs": Metric(pooled_accuracy),
+            "tie_rate": Metric(higher_is_better=False),
+            "margin": Metric(),
+            "nll": Metric(higher_is_better=False),
+            "best_of_n": Metric(),
+            "kendall_tau": Metric(may_be_undefined=True),
+            # A property of the data, and not of the judge.
+            "acc_longest": Metric(pooled_accuracy, higher_is_better=None),
+            "acc_length_controlled": Metric(length_controlled_accuracy),
+            **{accuracy_of(one): Metric(may_be_undefined=True) for one in aspects},
+            PER_BYTE: Metric(),
+        }
+        self._categories = _named(categories, metrics, where)
+        by_category = dict.fromkeys(self._categories.values(), Metric(is_of_some=True))
+        self.metrics = {**metrics, **by_category}
+
+    def completions_asked(self, document: Document) -> Sequence[int]:
+        """The rated ones, and those that an aspect compares."""
+        return completions_to_score(document, self._rules)
+
+    def measure(
+        self,
+        document: Document,
+        rewards: Mapping[int, float],
+        per_byte: Mapping[int, float] | None = None,
+    ) -> dict[str, Any] | None:
+        """See `Measurement.measure`: one pair with both rewards is enough."""
+        lacking = set(self.completions_asked(document)) - rewards.keys()
+        if lacking:
+            document = document.without_ratings_of(lacking)
+        pairs = preference_pairs(document.main_ratings, self._rules.min_gap)
+        if not pairs:
+            return None
+        values = prompt_metrics(document, rewards, self._rules)
+        if per_byte is not None:
+            values[PER_BYTE] = compare(pairs, per_byte, self._rules.tie_credit).accuracy
+        for category, name in self._categories.items():
+            values[name] = values[ACCURACY] if category == document.category else None
+        return values
+
+
+class PreferenceComparison(PreferenceMeasurement, Comparison):
+    """The documents of preference data, compared under rules."""
 
     def __init__(
         self,
@@ -101,7 +194,7 @@ class PreferenceComparison(Comparison):
             UltrarmEvalError: See `PreferenceDocuments`; there are too many categories.
         """
         documents = PreferenceDocuments(data, rules, origin=origin, shard=shard, category=category)
-        self.documents, self._rules = documents, rules
+        self.documents = documents
         self.facts = {
             "data_used": data.origin,
             "data_schema": data.source.name,
@@ -109,79 +202,25 @@ class PreferenceComparison(Comparison):
             "ties": rules.ties,
             "min_gap": float(rules.min_gap),
         }
-        metrics = {
-            ACCURACY: Metric(),
-            "acc_pairs": Metric(pooled_accuracy),
-            "tie_rate": Metric(higher_is_better=False),
-            "margin": Metric(),
-            "nll": Metric(higher_is_better=False),
-            "best_of_n": Metric(),
-            "kendall_tau": Metric(may_be_undefined=True),
-            # A property of the data, and not of the judge.
-            "acc_longest": Metric(pooled_accuracy, higher_is_better=None),
-            "acc_length_controlled": Metric(length_controlled_accuracy),
-            **{accuracy_of(one): Metric(may_be_undefined=True) for one in data.source.aspects},
-            PER_BYTE: Metric(),
-        }
-        self._categories = _named(
-            documents.categories, metrics, f"{data.origin}: the column {category!r} (category)"
-        )
-        by_category = dict.fromkeys(self._categories.values(), Metric(is_of_some=True))
-        self.metrics = {**metrics, **by_category}
-
-    def completions_asked(self, document: Document) -> Sequence[int]:
-        """The rated ones, and those that an aspect compares."""
-        return completions_to_score(document, self._rules)
-
-    def measure(
-        self,
-        document: Document,
-        rewards: Mapping[int, float],
-        per_byte: Mapping[int, float] | None = None,
-    ) -> dict[str, Any] | None:
-        """See `Comparison.measure`: one pair with both rewards is enough."""
-        lacking = set(self.completions_asked(document)) - rewards.keys()
-        if lacking:
-            document = document.without_ratings_of(lacking)
-        pairs = preference_pairs(document.main_ratings, self._rules.min_gap)
-        if not pairs:
-            return None
-        values = prompt_metrics(document, rewards, self._rules)
-        if per_byte is not None:
-            values[PER_BYTE] = compare(pairs, per_byte, self._rules.tie_credit).accuracy
-        for category, name in self._categories.items():
-            values[name] = values[ACCURACY] if category == document.category else None
-        return values
+        where = f"{data.origin}: the column {category!r} (category)"
+        super().__init__(rules, data.source.aspects, documents.categories, where=where)
 
 
-class BenchmarkComparison(Comparison):
-    """A benchmark, or one subset of it, scored as its authors do."""
+class BenchmarkMeasurement(Measurement):
+    """Right and wrong completions, scored as a benchmark's authors do."""
 
     def __init__(
-        self,
-        benchmark: Benchmark,
-        documents: BenchmarkDocuments,
-        *,
-        origin: str,
-        ties: str | None,
-        subset: str | None = None,
+        self, benchmark: Benchmark, *, ties: str | None, subset: str | None = None
     ) -> None:
-        """Takes a benchmark's items.
+        """Names the metrics.
 
         Args:
             benchmark: The benchmark.
-            documents: Its items.
-            origin: Where they are from.
             ties: What equal rewards are worth; None where the benchmark's own rule says so.
             subset: The subset that the task is, and not the whole benchmark.
         """
-        self.documents, self._benchmark = documents, benchmark
+        self._benchmark = benchmark
         self._tie = TIE_CREDITS.get(ties or "", 0.0)
-        self.facts = {
-            "data_used": origin,
-            "suite": benchmark.name,
-            "ties": ties or "the benchmark's own rule",
-        }
         own = benchmark.subset_figures.get(subset or "")
         self._is_composed = own is not None
         accuracy = None if own is None else _value(own)
@@ -205,7 +244,7 @@ class BenchmarkComparison(Comparison):
         rewards: Mapping[int, float],
         per_byte: Mapping[int, float] | None = None,
     ) -> dict[str, Any] | None:
-        """See `Comparison.measure`: every completion needs its reward."""
+        """See `Measurement.measure`: every completion needs its reward."""
         if len(rewards) < len(document.completions):
             return None
         given = _in_order(rewards)
@@ -227,6 +266,36 @@ class BenchmarkComparison(Comparison):
     def _evidence(self, document: Document, rewards: Sequence[float]) -> Any:
         credit = self._benchmark.credit(document, rewards, self._tie)
         return self._benchmark.evidence(document, rewards, credit)
+
+
+class BenchmarkComparison(BenchmarkMeasurement, Comparison):
+    """A benchmark's items, or those of one subset of it."""
+
+    def __init__(
+        self,
+        benchmark: Benchmark,
+        documents: BenchmarkDocuments,
+        *,
+        origin: str,
+        ties: str | None,
+        subset: str | None = None,
+    ) -> None:
+        """Takes a benchmark's items.
+
+        Args:
+            benchmark: The benchmark.
+            documents: Its items.
+            origin: Where they are from.
+            ties: What equal rewards are worth; None where the benchmark's own rule says so.
+            subset: The subset that the task is, and not the whole benchmark.
+        """
+        self.documents = documents
+        self.facts = {
+            "data_used": origin,
+            "suite": benchmark.name,
+            "ties": ties or OWN_RULE,
+        }
+        super().__init__(benchmark, ties=ties, subset=subset)
 
 
 def _value(figure: Figure) -> Callable[[Sequence[Any]], float | None]:

@@ -43,6 +43,9 @@ _COMMANDS = {
     "compare": "say whether the differences between runs are more than chance",
     "leaderboard": "a static board over many runs",
     "export": "write results in the form that a leaderboard takes",
+    "shard": "data in parts, for a run that is split over machines",
+    "merge": "the results of all parts as those of one run",
+    "merge-stores": "several score stores as one",
     "plugins": "show what is registered, and who found it",
 }
 

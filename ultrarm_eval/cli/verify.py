@@ -1,16 +1,16 @@
-"""`ultrarm-eval verify`: do batches give what one text at a time gives?"""
+"""`ultrarm-eval verify`: do batches, or another engine, give what one text at a time gives?"""
 
 from __future__ import annotations
 
 import argparse
 import gc
-import math
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 from ultrarm_eval.cli.judge_options import BATCHING, add_judge_options, chosen_judge
 from ultrarm_eval.cli.requests import add_data_revision, read_requests
+from ultrarm_eval.cli.reward_drift import largest_difference, said_of_drift
+from ultrarm_eval.cli.verify_engine import is_of_another_engine, verify_engine
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 
@@ -30,8 +30,9 @@ _EXACT: dict[str, Any] = {
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Declares what the command takes."""
     command.description = (
-        "Scores a sample in batches and one text at a time, and shows the largest drift and how "
-        "many pairs are ordered otherwise. Exit status 1 over the threshold."
+        "Scores a sample in batches, or by the engine that is named, and one text at a time by "
+        "torch here, and shows the largest drift, how many pairs are ordered otherwise, and what "
+        "the drift of another engine looks like. Exit status 1 over the threshold."
     )
     command.add_argument(
         "--data", default=DEMO_NAME, help="file, folder or hub id (default: %(default)s)"
@@ -52,6 +53,8 @@ def _run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"n={options.n}: at least one prompt is needed.")
     choice = chosen_judge(options)
     requests = read_requests(options.data, options.split, options.data_revision, prompts=options.n)
+    if is_of_another_engine(choice):
+        return verify_engine(options, choice, requests)
     judge = choice.make_batched()
     settings = judge.settings()
     dtype, quantization = str(settings["dtype"]), settings["quantization"]
@@ -65,7 +68,7 @@ def _run(options: argparse.Namespace) -> int:
         f"{len(batched):,} texts, {len(requests.pairs):,} pairs, "
         f"{dtype if quantization is None else f'{dtype} with {quantization} weights'}, "
         f"batching={settings['batching']}",
-        f"batches against one text at a time: {_said(batched, single, requests.pairs)}",
+        f"batches against one text at a time: {said_of_drift(batched, single, requests.pairs)}",
     ]
     if dtype != "float32" or quantization is not None:
         # One model at a time has to fit.
@@ -74,27 +77,8 @@ def _run(options: argparse.Namespace) -> int:
         torch.cuda.empty_cache()
         exact = choice.make_batched(**_EXACT)
         full = exact.score_one_at_a_time(requests.prompts, requests.completions)
-        lines.append(f"batches against float32: {_said(batched, full, requests.pairs)}")
-    passed = _largest_difference(batched, single) <= allowed
+        lines.append(f"batches against float32: {said_of_drift(batched, full, requests.pairs)}")
+    passed = largest_difference(batched, single) <= allowed
     lines.append(f"{'within' if passed else 'OVER'} the threshold of {allowed:g}")
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0 if passed else 1
-
-
-def _largest_difference(first: Sequence[float], second: Sequence[float]) -> float:
-    differences = [abs(a - b) for a, b in zip(first, second, strict=True)]
-    # What is no number is no agreement, wherever it stands.
-    return max(difference if math.isfinite(difference) else math.inf for difference in differences)
-
-
-def _said(first: Sequence[float], second: Sequence[float], pairs: Sequence[tuple[int, int]]) -> str:
-    flipped = sum(
-        _sign(first[chosen] - first[rejected]) != _sign(second[chosen] - second[rejected])
-        for chosen, rejected in pairs
-    )
-    drift = _largest_difference(first, second)
-    return f"largest drift {drift:.3g}, {flipped:,} pairs ordered otherwise"
-
-
-def _sign(value: float) -> int:
-    return (value > 0) - (value < 0)

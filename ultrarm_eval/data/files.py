@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.data.parts import open_part
 from ultrarm_eval.data.rows import JsonLines, ListedRows, Rows
 from ultrarm_eval.data.tables import DatasetRows, ParquetRows
 from ultrarm_eval.errors import DataError
@@ -21,7 +22,8 @@ _NAMED = 8
 def open_file(path: Path, origin: str | None = None) -> Rows:
     """Opens a file by its suffix.
 
-    Of JSON Lines the places of the lines lie in memory, of Parquet a few hundred rows, of JSON
+    One that `ultrarm-eval shard` wrote knows the numbers that its rows have in the whole data. Of
+    JSON Lines the places of the lines lie in memory, of Parquet a few hundred rows, of JSON
     everything.
 
     Args:
@@ -33,7 +35,7 @@ def open_file(path: Path, origin: str | None = None) -> Rows:
     """
     match path.suffix.lower():
         case ".jsonl":
-            return JsonLines(path, origin)
+            return open_part(path, origin) or JsonLines(path, origin)
         case ".json":
             return _open_json(path, origin)
         case ".parquet":

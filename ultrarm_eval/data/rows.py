@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +23,33 @@ _MEND_LINE = (
 _SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
 
 Row: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class DataPart:
+    """Which part of which data some rows are: what joins the results of all parts again.
+
+    Attributes:
+        number: Which part, from 1: every `of`-th row from this one on.
+        of: How many parts there are.
+        rows: How many rows the whole data have.
+        digest: Of all these rows, see `Rows.digest`.
+        data: What a file that holds the part alone was made of; None where the part was read from
+            the whole data.
+        revision: The hub revision of it.
+    """
+
+    number: int
+    of: int
+    rows: int
+    digest: str
+    data: str | None = None
+    revision: str | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """What results say of it: `shard` in short, and `part`, by which parts are joined."""
+        known = {name: value for name, value in vars(self).items() if value is not None}
+        return {"shard": f"{self.number}/{self.of}", "part": known}
 
 
 @dataclass(frozen=True)
@@ -58,9 +87,11 @@ class Rows(Sequence[Row]):
 
     Attributes:
         origin: The word, path or hub id they are from, as the user named it.
+        part: Which part of other data they are; None where they are whole.
     """
 
     origin: str
+    part: DataPart | None = None
 
     @property
     @abstractmethod
@@ -87,6 +118,18 @@ class Rows(Sequence[Row]):
     def where(self, index: int) -> Location:
         """Where a row stands."""
         return Location(self.origin, index)
+
+    def digest(self) -> str:
+        """SHA-256 of all rows in their order: equal for the same data on every machine.
+
+        Raises:
+            DataError: A row cannot be read.
+        """
+        digest = hashlib.sha256()
+        for row in self:
+            written = json.dumps(row, sort_keys=True, default=str).encode()
+            digest.update(len(written).to_bytes(8, "big") + written)
+        return digest.hexdigest()
 
     def select_columns(self, names: Sequence[str]) -> Rows:
         """The rows with some of their columns, where the others need not be read."""
@@ -184,6 +227,14 @@ class JsonLines(Rows):
     def where(self, index: int) -> Location:
         """Where a row stands, with its line."""
         return Location(self.origin, index, self._lines[index][1])
+
+    def digest(self) -> str:
+        """See `Rows.digest`: of the lines as they stand there, which need no parsing."""
+        digest = hashlib.sha256()
+        for line in json_lines(self._path):
+            text = line.text.strip()
+            digest.update(len(text).to_bytes(8, "big") + text)
+        return digest.hexdigest()
 
     def at(self, indices: Iterable[int]) -> Iterator[Row]:
         """See `Rows.at`."""

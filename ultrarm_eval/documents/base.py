@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
-from typing import overload
+from typing import Any, overload
 
 from ultrarm_eval.data.counts import DataCounts, left_out_remarks
-from ultrarm_eval.data.rows import Row, Rows, Shard
+from ultrarm_eval.data.rows import DataPart, Row, Rows, Shard
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.errors import ConfigurationError, DataError
 
 # About half a gigabyte; all of UltraFeedback has less.
 _MOST_CHARACTERS = 2**29
@@ -25,6 +25,7 @@ class Documents(Sequence[Document]):
     Attributes:
         counts: What is used, and what is left out and why.
         form: The form in which a harness carries the documents.
+        part: Which part of the data they are; None where the data are whole.
     """
 
     form: str
@@ -45,6 +46,7 @@ class Documents(Sequence[Document]):
         self._documents: dict[int, Document | None] = {}
         room = _MOST_CHARACTERS
         total = len(rows)
+        self.part = part_read(rows, shard)
         indices = shard.rows(total) if shard else range(total)
         if not indices:
             part = f" in this part of {total}. Make fewer shards" if shard else ""
@@ -97,6 +99,10 @@ class Documents(Sequence[Document]):
             raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
         return document
 
+    def part_facts(self) -> dict[str, Any]:
+        """What results say of the part; see `DataPart.facts`."""
+        return {"shard": None} if self.part is None else self.part.facts()
+
     def remarks(self) -> list[str]:
         """What has to be said about the data, beyond the counts: above all what is left out."""
         return left_out_remarks(self.counts)
@@ -105,6 +111,26 @@ class Documents(Sequence[Document]):
     def _origin(self) -> str:
         """The data, and which part of them, for messages."""
         return f"{self._rows.origin}, shard {self._shard}" if self._shard else self._rows.origin
+
+
+def part_read(rows: Rows, shard: Shard | None) -> DataPart | None:
+    """Which part of which data is read; None for whole data.
+
+    Args:
+        rows: The data.
+        shard: The part of them that a run asks for.
+
+    Raises:
+        ConfigurationError: A part of a part is asked for.
+    """
+    if shard is None:
+        return rows.part
+    if rows.part is not None:
+        raise ConfigurationError(
+            f"shard={str(shard)!r}: {rows.origin} is part {rows.part.number} of {rows.part.of} "
+            "already. Leave shard out, or name the whole data."
+        )
+    return DataPart(shard.number, shard.of, len(rows), rows.digest())
 
 
 def _characters(document: Document) -> int:

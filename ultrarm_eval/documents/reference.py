@@ -56,13 +56,14 @@ class ReferenceDocuments(Documents):
             counts.add(_LEFT_OUT)
             return None
         reference, model = found
+        where = self._rows.where(index)
         return Document(
             record.prompt,
-            row=index,
+            row=where.row,
             source=record.source,
             reference=reference,
             reference_model=model,
-            where=self._rows.where(index),
+            where=where,
         )
 
     def _without_documents(self) -> DataError:

@@ -145,10 +145,7 @@ class ScoreStore:
 
     def _value(self, table: str, key: object, stored: object, checksum: object) -> Any:
         """The value of a row; None if the row is damaged."""
-        value = _COLUMNS[table][1](stored)
-        if value is None or not isinstance(key, bytes):
-            return None
-        return value if checksum == _checksum(self._fingerprint, table, key, value) else None
+        return checked_value(self._fingerprint, table, key, stored, checksum)
 
     def _count_damaged(self, rows: set[tuple[str, object]]) -> None:
         # What could not be taken out is found damaged again.
@@ -306,6 +303,28 @@ _COLUMNS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "rewards": ("reward", _finite),
     "critiques": ("critique", _text),
 }
+
+
+#: The tables, each with the column of its values.
+VALUES = {table: column for table, (column, _) in _COLUMNS.items()}
+
+
+def checked_value(
+    fingerprint: str, table: str, key: object, stored: object, checksum: object
+) -> Any:
+    """The value of a row; None if the row is damaged.
+
+    Args:
+        fingerprint: The judge's.
+        table: The table.
+        key: What the text is known by in it.
+        stored: What stands there for the value.
+        checksum: What stands there for its checksum.
+    """
+    value = _COLUMNS[table][1](stored)
+    if value is None or not isinstance(key, bytes):
+        return None
+    return value if checksum == _checksum(fingerprint, table, key, value) else None
 
 
 def _checksum(fingerprint: str, table: str, key: bytes, value: object) -> bytes:

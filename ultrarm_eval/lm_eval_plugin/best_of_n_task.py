@@ -11,6 +11,9 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 
+from ultrarm_eval.data.parts import open_part
+from ultrarm_eval.data.tables import DatasetRows
+from ultrarm_eval.documents.base import part_read
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import OwnTask
@@ -78,12 +81,17 @@ class BestOfNTask(OwnTask):
             self._lacks_examples = Path(path).expanduser().is_file()
             self.dataset = local_splits(Path(path).expanduser(), self.config)
             metadata["data_used"] = path
+        part = None if path is None else open_part(Path(path).expanduser())
+        known = None if part is None else part.part
         shard = self._options.shard
         if shard is not None:
             split = self.config.test_split or self.config.validation_split
-            rows = self.dataset[split]
-            self.dataset = {**self.dataset, split: rows.select(shard.rows(len(rows)))}
-        self.config.metadata = metadata
+            table = self.dataset[split]
+            rows = DatasetRows(table, str(path or self.config.dataset_path))
+            rows.part = known
+            known = part_read(rows, shard)
+            self.dataset = {**self.dataset, split: table.select(shard.rows(len(table)))}
+        self.config.metadata = metadata | ({} if known is None else known.facts())
 
     def before_requests(self, lm: Any, most: int | None) -> None:
         """Looks at the judge, the filters and the metrics before the model writes.

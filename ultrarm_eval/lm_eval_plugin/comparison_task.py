@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lm_eval.api.instance import Instance
-from lm_eval.api.metrics import mean
 
 from ultrarm_eval.benchmarks.comparison import (
     ACCURACY,
@@ -22,20 +21,18 @@ from ultrarm_eval.benchmarks.comparison import (
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.abstentions import (
-    NOT_AVAILABLE,
-    Aggregation,
     may_abstain,
     unscored_answers,
 )
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
+from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
-from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.sources.preference_data import (
     PreferenceData,
@@ -76,8 +73,6 @@ class ComparisonTask(ConversationTask):
             UltrarmEvalError: The metadata or the data cannot be used.
         """
         self._by_likelihood = False
-        # By metric, in how many of the documents it was not defined.
-        self._undefined: dict[str, int] = {}
         super().__init__(config)
 
     def download(self, *args: Any, **kwargs: Any) -> None:
@@ -90,12 +85,13 @@ class ComparisonTask(ConversationTask):
             folders=self.task_folders,
         )
         self._comparison = self.open_comparison(options, metadata)
+        self._figures = ComparisonFigures(self._comparison.metrics, self.abstentions)
         documents = self._comparison.documents
         counts = self.tell_counts(documents)
         self.config.metadata = {
             **options.of_task(metadata),
             **self._comparison.facts,
-            "shard": None if options.shard is None else str(options.shard),
+            **documents.part_facts(),
             "counts": counts,
         }
         self.dataset = {self.config.test_split: DocumentsJson(documents)}
@@ -191,15 +187,14 @@ class ComparisonTask(ConversationTask):
             if not is_unscored(result[0])
         }
         self._by_likelihood = not all(isinstance(result, Reward) for result in results)
-        per_byte = None
-        if self._by_likelihood:
-            sizes = {i: len(document.completions[i].encode("utf-8")) for i in rewards}
-            per_byte = {i: reward / max(1, sizes[i]) for i, reward in rewards.items()}
-        values = self._comparison.measure(document, rewards, per_byte)
-        if values is None:
-            # Every document has every metric, in one order: see `abstentions`.
-            return dict.fromkeys(name for name in self._comparison.metrics if name != PER_BYTE)
-        return values
+        of = self._comparison
+        measured = (
+            of.measure_likelihoods(document, rewards)
+            if self._by_likelihood
+            else of.measure(document, rewards)
+        )
+        # Every document has every metric, in one order: see `abstentions`.
+        return measured or of.without_rewards()
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What is known once the metrics are aggregated, for the task's metadata in the results.
@@ -213,8 +208,7 @@ class ComparisonTask(ConversationTask):
             and of documents with too few, are left out of every metric.
         """
         found = super().after_evaluation(samples)
-        if any(metric.may_be_undefined for metric in self._comparison.metrics.values()):
-            found["undefined"] = {name: n for name, n in self._undefined.items() if n}
+        found |= self._figures.facts()
         if self.judge_may_abstain and samples:
             found["completions_without_score"] = unscored_answers(samples)
             found["documents_without_score"] = sum(s.get(ACCURACY, 0) is None for s in samples)
@@ -228,7 +222,7 @@ class ComparisonTask(ConversationTask):
         """
         if self.only_writes():
             return dict(self._aggregation_list)
-        return {name: self._figure(name, one) for name, one in self._comparison.metrics.items()}
+        return self._figures.aggregations(may_abstain=self.judge_may_abstain)
 
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric gets better, where one way is."""
@@ -239,21 +233,6 @@ class ComparisonTask(ConversationTask):
             for name, metric in self._comparison.metrics.items()
             if metric.higher_is_better is not None and (name != PER_BYTE or self._by_likelihood)
         }
-
-    def _figure(self, name: str, metric: Metric) -> Aggregation:
-        if metric.may_be_undefined:
-            return self._mean_where_defined(name)
-        figure = mean if metric.figure is None else _shown(metric.figure)
-        if metric.is_of_some or self.judge_may_abstain:
-            return self.abstentions.over_defined(name, figure)
-        return figure
-
-    def _mean_where_defined(self, metric: str) -> Aggregation:
-        def aggregate(values: Sequence[float | None]) -> float | str:
-            value, self._undefined[metric] = mean_where_defined(values)
-            return NOT_AVAILABLE if value is None else value
-
-        return aggregate
 
 
 class DemoTask(ComparisonTask):
@@ -294,11 +273,3 @@ class PreferencePairsTask(ComparisonTask):
             options.data_revision,
             registry().sources(),
         )
-
-
-def _shown(figure: Callable[[Sequence[Any]], float | None]) -> Aggregation:
-    def aggregate(values: Sequence[Any]) -> float | str:
-        value = figure(values)
-        return NOT_AVAILABLE if value is None else value
-
-    return aggregate

@@ -113,7 +113,7 @@ class JudgingTask(ConversationTask):
             "data_used": data.origin,
             "data_schema": data.source.name,
             "reference": name,
-            "shard": None if options.shard is None else str(options.shard),
+            **documents.part_facts(),
             "counts": counts,
         }
         self.dataset = {self.config.test_split: DocumentsJson(documents)}
@@ -266,7 +266,7 @@ class JudgingTask(ConversationTask):
         return ["reward", "win_rate"] if self._compares else ["reward"]
 
     def _pooled(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        return {"win_rate_length_controlled": _length_controlled} if self._compares else {}
+        return dict(POOLED) if self._compares else {}
 
 
 class BestOfNJudgingTask(JudgingTask):
@@ -328,6 +328,12 @@ class AlpacaEvalTask(JudgingTask):
 
 def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
     return length_controlled_win_rate([w for w, _ in values], [d for _, d in values])
+
+
+#: Figures that are made of all prompts together; all others are means.
+POOLED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
+    "win_rate_length_controlled": _length_controlled
+}
 
 
 def _answers_file(reference: str, options: TaskOptions) -> Path:

@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.engine_settings import TORCH
 from ultrarm_eval.known_settings import identifying, known_settings
+from ultrarm_eval.setting import AUTO
 
 #: The key under which settings hold a judge's fingerprint.
 FINGERPRINT = "fingerprint"
@@ -76,8 +78,8 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
         reported: What the judge says of itself, in results also beside other things.
         given: The settings that the user gave.
     """
-    known = {name: v for name, v in reported.items() if name not in OF_COMPUTING | _BESIDE}
-    own = {name: v for name, v in given.items() if name not in OF_COMPUTING | _BESIDE}
+    known = {name: v for name, v in reported.items() if _counts(name, v)}
+    own = {name: v for name, v in given.items() if _counts(name, v)}
     fingerprint, identifies = reported.get(FINGERPRINT), reported.get(IDENTIFIES)
     if isinstance(identifies, Mapping):
         known = {**{name: v for name, v in known.items() if name in (*own, "judge")}, **identifies}
@@ -91,6 +93,13 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
     # The judge knows better what became of a setting (dtype=auto, judge=auto).
     found |= {name: value for name, value in own.items() if name not in found and name != "judge"}
     return stated({**found, FINGERPRINT: fingerprint})
+
+
+def _counts(name: str, value: Any) -> bool:
+    """Whether rewards depend on a setting; those of torch, named or not, are the usual ones."""
+    if name in OF_COMPUTING | _BESIDE:
+        return False
+    return name != "engine" or value not in (AUTO, TORCH)
 
 
 def stated(settings: Mapping[str, Any]) -> dict[str, Any]:

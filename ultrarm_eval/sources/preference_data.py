@@ -128,21 +128,27 @@ def open_named_or_local(
     Raises:
         DataError: There is no such data, or no source knows its columns.
     """
+    rows, source = _named_or_local(data, split, sources, choose)
+    return PreferenceData(rows, source or recognise(rows, sources))
+
+
+def _named_or_local(
+    data: str, split: str, sources: Sequence[PairSource], choose: str
+) -> tuple[Rows, PairSource | None]:
+    """The rows, and the source whose word named them."""
     for source in sources:
         if source.open_rows is not None and source.name == data:
-            return PreferenceData(as_rows(source.open_rows(), data), source)
+            return as_rows(source.open_rows(), data), source
     path = Path(data).expanduser()
     if path_exists(path) and path.is_dir():
-        rows = open_folder(path, split, choose=choose, origin=data)
-    elif path_exists(path):
-        rows = open_file(path, data)
-    else:
-        words = [repr(source.name) for source in sources if source.open_rows is not None]
-        raise DataError(
-            f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
-            f"a folder saved by datasets, or the word {' or '.join(words)}."
-        )
-    return PreferenceData(rows, recognise(rows, sources))
+        return open_folder(path, split, choose=choose, origin=data), None
+    if path_exists(path):
+        return open_file(path, data), None
+    words = [repr(source.name) for source in sources if source.open_rows is not None]
+    raise DataError(
+        f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
+        f"a folder saved by datasets, or the word {' or '.join(words)}."
+    )
 
 
 def open_any(
@@ -160,11 +166,31 @@ def open_any(
         ConfigurationError: A file has neither splits nor revisions.
         DataError: There is no such data, or no source knows its columns.
     """
+    rows, source = _any(data, split, revision, sources)
+    return PreferenceData(rows, source or recognise(rows, sources))
+
+
+def open_any_rows(
+    data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
+) -> Rows:
+    """As `open_any`, rows of any columns.
+
+    Raises:
+        ConfigurationError: A file has neither splits nor revisions.
+        DataError: There is no such data.
+    """
+    return _any(data, split, revision, sources)[0]
+
+
+def _any(
+    data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
+) -> tuple[Rows, PairSource | None]:
+    """The rows, and the source whose word named them."""
     path = Path(data).expanduser()
     is_word = any(s.open_rows is not None and s.name == data for s in sources)
     is_hub_id = _HUB_ID.fullmatch(data) and path.suffix.lower() not in SUFFIXES
     if not is_word and not path_exists(path) and is_hub_id:
-        return open_hub(data, split or DEFAULT_SPLIT, revision, sources)
+        return load_hub(data, split or DEFAULT_SPLIT, revision), None
     if revision is not None:
         raise ConfigurationError(
             f"revision={revision!r}: {data} is no data set of the hub and has no revisions. Leave "
@@ -176,7 +202,7 @@ def open_any(
             "data set of the hub."
         )
     choose = "Name one with --split."
-    return open_named_or_local(data, split or DEFAULT_SPLIT, sources, choose=choose)
+    return _named_or_local(data, split or DEFAULT_SPLIT, sources, choose)
 
 
 def open_hub(

@@ -1,0 +1,324 @@
+"""The servers: which of them can be given work, and what is done about those that cannot.
+
+All of it happens in one event loop. A server that fails is left out and checked again, later and
+later; it is given work when it passes. One that shows that it cannot give these rewards, by another
+model for example, is refused for good.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import logging
+import random
+from collections.abc import Sequence
+
+from ultrarm_eval.engine.server.failures import (
+    ImplausibleAnswerError,
+    OverloadedError,
+    ServerFailure,
+    UnusableServerError,
+)
+from ultrarm_eval.engine.server.probes import Reference
+from ultrarm_eval.engine.server.protocol import ServerFacts, ServerProtocol
+from ultrarm_eval.engine.server.start_checks import Checked, StartChecks
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+
+logger = logging.getLogger(__name__)
+
+_FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
+# How often the checks of a start are tried again, at most: who starts a run is waiting for it.
+_START_RETRIES = 3
+# So many implausible answers of a server that passes its checks in between are one too many.
+_MOST_IMPLAUSIBLE = 2
+
+
+def wait_before(attempt: int) -> float:
+    """Seconds before an attempt, the first being 1: twice as long each time, with jitter."""
+    longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (min(attempt, 32) - 1))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+class State(enum.Enum):
+    """Whether a server is given work."""
+
+    WORKS = "works"
+    LEFT_OUT = "left out"
+    REFUSED = "refused"
+
+
+class Server:
+    """A server, and how it does.
+
+    Attributes:
+        url: Its address.
+        protocol: Speaks with it.
+        state: Whether it is given work.
+        facts: What it says of itself; None before it was reached.
+        said: What went wrong with it last.
+        failures: How often in a row.
+        implausible: How many of its answers were implausible.
+        requests: How many it works on.
+        tokens: How many tokens those have.
+        limit: How many requests it is given at once.
+        not_before: Until when it asks to be left alone.
+        failed_at: When a failure was last counted: what was sent before fails with it.
+        has_answered: Whether it has answered since it was last seen to refuse something.
+        most_texts: The most texts of a request, as far as is known.
+    """
+
+    def __init__(self, protocol: ServerProtocol, limit: int) -> None:
+        """Takes how it is spoken to, and the most requests that it is given at once."""
+        self.protocol, self.url = protocol, protocol.client.url
+        self.state, self.facts, self.said = State.LEFT_OUT, None, "not asked yet"
+        self.failures = self.implausible = self.requests = self.tokens = 0
+        self._most, self.limit = limit, float(limit)
+        self.not_before = self.failed_at = 0.0
+        self.has_answered, self.most_texts = False, None
+
+    facts: ServerFacts | None
+    most_texts: int | None
+
+    def is_free(self, now: float) -> bool:
+        """Whether it can be given a request."""
+        works = self.state is State.WORKS and now >= self.not_before
+        return works and self.requests < max(1, int(self.limit))
+
+    def has_room_for(self, texts: int) -> bool:
+        """Whether it takes so many texts in a request."""
+        return self.most_texts is None or texts <= self.most_texts
+
+    def works(self, facts: ServerFacts) -> None:
+        """It has passed its checks.
+
+        Args:
+            facts: What it says of itself.
+        """
+        self.state, self.facts, self.failures = State.WORKS, facts, 0
+        self.most_texts = facts.max_texts
+
+    def succeeded(self) -> None:
+        """Counts an answer."""
+        self.failures, self.has_answered = 0, True
+        self.limit = min(float(self._most), self.limit + 1 / max(self.limit, 1.0))
+
+    def slow_down(self) -> None:
+        """It has too much to do: half of what it works on."""
+        self.limit = max(1.0, min(self.limit, float(self.requests)) / 2)
+
+
+class Pool:
+    """All servers of an engine.
+
+    Attributes:
+        servers: They.
+        reference: The values of the probes, which all have to give.
+        retries: How often a server may fail in a row before it no longer counts as one that will
+            come back.
+    """
+
+    reference: Reference
+
+    def __init__(self, servers: Sequence[Server], checks: StartChecks, retries: int) -> None:
+        """Takes the servers.
+
+        Args:
+            servers: The servers.
+            checks: What each has to pass.
+            retries: See above.
+        """
+        self.servers, self.checks, self.retries = tuple(servers), checks, retries
+        self._waiting: set[asyncio.Event] = set()
+        self._returning: dict[Server, asyncio.Task[None]] = {}
+        self._asleep: set[Server] = set()
+
+    async def open(self) -> None:
+        """Checks all servers at once.
+
+        Raises:
+            ConfigurationError: One cannot give these rewards.
+            ScoringError: None can be reached.
+        """
+        found = await asyncio.gather(*map(self._first_check, self.servers))
+        checked = [
+            (server, one)
+            for server, one in zip(self.servers, found, strict=True)
+            if isinstance(one, Checked)
+        ]
+        unusable = [s for s in self.servers if s.state is State.REFUSED]
+        if unusable:
+            raise ConfigurationError(f"engine=server: {self.report(unusable)}")
+        if not checked:
+            raise ScoringError(
+                f"engine=server: no server answers. {self.report()} Start them, or correct "
+                "base_url."
+            )
+        try:
+            self.reference = self.checks.agree([(server.url, one) for server, one in checked])
+        except UnusableServerError as error:
+            raise ConfigurationError(f"engine=server: {error}.") from error
+        self.checks.reference = self.reference
+        for server, one in checked:
+            server.works(one.facts)
+        for server in self.servers:
+            if server.state is State.LEFT_OUT:
+                logger.warning("%s is left out, and tried again: %s.", server.url, server.said)
+
+    def free(self, texts: int) -> Server | None:
+        """The server with the least to do that can be given a request now; None if none can."""
+        now = asyncio.get_running_loop().time()
+        free = [one for one in self.servers if one.is_free(now) and one.has_room_for(texts)]
+        return min(free, key=lambda one: (one.tokens, one.requests), default=None)
+
+    def is_lost(self) -> bool:
+        """Whether no server will come back: each is refused, or failed too often in a row."""
+        return all(
+            one.state is State.REFUSED
+            or (one.state is State.LEFT_OUT and one.failures > self.retries)
+            for one in self.servers
+        )
+
+    def most_texts(self, wanted: int) -> int:
+        """How many texts, up to so many, every server that works takes in a request."""
+        limits = [one.most_texts for one in self.servers if one.most_texts is not None]
+        riding = self.reference.riding
+        return next(
+            (n for n in range(wanted, 1, -1) if all(n + riding(n) <= most for most in limits)), 1
+        )
+
+    def next_change(self) -> float | None:
+        """When a server that asked to be left alone may be asked again, in the loop's time."""
+        times = [s.not_before for s in self.servers if s.state is State.WORKS]
+        now = asyncio.get_running_loop().time()
+        return min((time for time in times if time > now), default=None)
+
+    def failed(self, server: Server, error: ServerFailure, sent_at: float) -> None:
+        """Takes note of a failed request, and leaves its server out if that is called for.
+
+        Args:
+            server: The server.
+            error: What went wrong.
+            sent_at: When the request was sent.
+        """
+        if sent_at < server.failed_at or server.state is not State.WORKS:
+            return
+        now = asyncio.get_running_loop().time()
+        server.failed_at, server.said = now, str(error)
+        if isinstance(error, ImplausibleAnswerError):
+            server.implausible += 1
+            if server.implausible >= _MOST_IMPLAUSIBLE:
+                self._refuse(server, f"{error}, for the second time")
+                return
+        server.failures += 1
+        if isinstance(error, OverloadedError) and server.failures <= self.retries:
+            server.slow_down()
+            wait = wait_before(server.failures)
+            # Not all at the same moment, however many were told the same.
+            asked = 0.0 if error.seconds is None else error.seconds + random.uniform(0, 0.1)  # noqa: S311
+            server.not_before = now + max(wait if error.seconds is None else 0.0, asked)
+            logger.info("%s has too much to do: %s.", server.url, error)
+            self.wake()
+            return
+        server.state = State.LEFT_OUT
+        logger.warning("%s is left out, and tried again: %s.", server.url, error)
+        is_suspect = isinstance(error, ImplausibleAnswerError | UnusableServerError)
+        self._start_returning(server, at_once=is_suspect)
+        self.wake()
+
+    def add(self, event: asyncio.Event) -> None:
+        """Begins work: the event is set whenever something changes about a server."""
+        if not self._waiting:
+            for server in self.servers:
+                if server.state is State.LEFT_OUT:
+                    server.failures = 0
+                    self._start_returning(server, at_once=True)
+        self._waiting.add(event)
+
+    async def remove(self, event: asyncio.Event) -> None:
+        """Ends work; without any, no server is tried again, but a check under way is finished."""
+        self._waiting.discard(event)
+        if self._waiting:
+            return
+        asleep = [task for server, task in self._returning.items() if server in self._asleep]
+        for task in asleep:
+            task.cancel()
+        await asyncio.gather(*asleep, return_exceptions=True)
+
+    def wake(self) -> None:
+        """Tells those who wait that something has changed."""
+        for event in self._waiting:
+            event.set()
+
+    def report(self, servers: Sequence[Server] | None = None) -> str:
+        """What went wrong with each server."""
+        return " ".join(f"{one.url}: {one.said}." for one in servers or self.servers)
+
+    async def refuses_everything(self, server: Server) -> ServerFailure | None:
+        """Whether a server that refuses texts refuses the probes as well, which it took before.
+
+        It is not asked again before it has refused something else in a row.
+        """
+        if server.has_answered:
+            server.has_answered = False
+            return None
+        try:
+            await server.protocol.compute(
+                [self.checks.as_sent(text, server.protocol) for text in self.reference.texts[:2]]
+            )
+        except ServerFailure as error:
+            return error
+        server.has_answered = True
+        return None
+
+    def _refuse(self, server: Server, said: str) -> None:
+        server.state, server.said = State.REFUSED, said
+        logger.warning("%s is given no more work: %s.", server.url, said)
+        self.wake()
+
+    async def _first_check(self, server: Server) -> Checked | None:
+        for attempt in range(1, min(self.retries, _START_RETRIES) + 2):
+            if attempt > 1:
+                await asyncio.sleep(wait_before(attempt - 1))
+            checked = await self._try_check(server)
+            if checked is not None or server.state is State.REFUSED:
+                return checked
+        return None
+
+    async def _try_check(self, server: Server) -> Checked | None:
+        """Checks a server; None where it fails, or is refused."""
+        try:
+            return await self.checks.check(server.protocol)
+        except UnusableServerError as error:
+            server.state, server.said = State.REFUSED, str(error).rstrip(".")
+        except ServerFailure as error:
+            server.said = str(error).rstrip(".")
+        return None
+
+    def _start_returning(self, server: Server, *, at_once: bool = False) -> None:
+        if server in self._returning:
+            return
+        task = asyncio.create_task(self._return(server, at_once=at_once))
+        self._returning[server] = task
+        task.add_done_callback(lambda _: self._returning.pop(server, None))
+
+    async def _return(self, server: Server, *, at_once: bool) -> None:
+        """Checks a server that was left out until it passes, or is refused."""
+        while True:
+            if not at_once:
+                self._asleep.add(server)
+                try:
+                    await asyncio.sleep(wait_before(max(1, server.failures)))
+                finally:
+                    self._asleep.discard(server)
+            at_once = False
+            checked = await self._try_check(server)
+            if checked is not None:
+                server.works(checked.facts)
+                logger.info("%s answers, and is given work.", server.url)
+            elif server.state is State.REFUSED:
+                self._refuse(server, server.said)
+            else:
+                server.failures += 1
+            self.wake()
+            if server.state is not State.LEFT_OUT or not self._waiting:
+                return

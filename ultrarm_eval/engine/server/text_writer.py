@@ -1,0 +1,90 @@
+"""Token ids as a text that a server's tokenizer makes the same ids of, or the reason why none is.
+
+A server that takes texts puts its own BOS before each, and reads what spells a control token as
+one. A text is sent only if the tokenizer here, used as the server uses it, gives exactly its ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tokenizers import Tokenizer
+
+# Tokens that a reason quotes at the place where two texts part.
+_QUOTED = 3
+
+
+class NoSuchTextError(Exception):
+    """No text has these ids on a server; the message says why."""
+
+
+class TextWriter:
+    """Writes token ids as texts for a server with a checkpoint's tokenizer."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        """Takes the tokenizer; a copy of it is used.
+
+        Args:
+            tokenizer: A fast tokenizer of transformers.
+        """
+        self._tokens = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
+        self._tokens.no_truncation()
+        self._tokens.no_padding()
+        added = self._tokens.get_added_tokens_decoder()
+        self._control = frozenset(number for number, token in added.items() if token.special)
+        # What it puts before and behind every text.
+        plain, whole = self._tokens.encode("a", add_special_tokens=False).ids, self.ids("a")
+        at = next((i for i in range(len(whole)) if whole[i : i + len(plain)] == plain), 0)
+        self._before, self._behind = whole[:at], whole[at + len(plain) :]
+
+    def ids(self, text: str) -> list[int]:
+        """What the tokenizer makes of a text, as a server asks it."""
+        return list(self._tokens.encode(text, add_special_tokens=True).ids)
+
+    def write(self, ids: Sequence[int]) -> str:
+        """The text of token ids.
+
+        Raises:
+            NoSuchTextError: A server would read other ids.
+        """
+        given = list(ids)
+        inner = given
+        if self._before and given[: len(self._before)] == self._before:
+            inner = inner[len(self._before) :]
+        if self._behind and inner[-len(self._behind) :] == self._behind:
+            inner = inner[: -len(self._behind)]
+        text = self._tokens.decode(inner, skip_special_tokens=False)
+        # Decoders of sentencepiece drop the space that a text begins with.
+        for written in (text, f" {text}"):
+            if self.ids(written) == given:
+                return written
+        raise NoSuchTextError(self._why_not(given, self.ids(text)))
+
+    def _why_not(self, given: list[int], read: list[int]) -> str:
+        before, behind = self._before, self._behind
+        if before and given[: len(before)] != before:
+            return f"a server puts {self._quoted(before)} before every text, and this text has none"
+        if behind and given[-len(behind) :] != behind:
+            return (
+                f"a server puts {self._quoted(behind)} behind every text, and this text does not "
+                "end so"
+            )
+        spelled = [one for one in read if one in self._control]
+        meant = [one for one in given if one in self._control]
+        extra = next((one for one in spelled if spelled.count(one) > meant.count(one)), None)
+        if extra is not None:
+            return (
+                f"it spells {self._quoted([extra])}, which a server reads as that control token "
+                "and not as its letters"
+            )
+        length = min(len(given), len(read))
+        at = next((i for i in range(length) if given[i] != read[i]), length)
+        ours, theirs = given[at : at + _QUOTED], read[at : at + _QUOTED]
+        return (
+            f"a server would read other tokens from token {at} on, {self._quoted(theirs)} and not "
+            f"{self._quoted(ours)}, as where a text is cut within a word or a character"
+        )
+
+    def _quoted(self, ids: Sequence[int]) -> str:
+        return " ".join(repr(self._tokens.id_to_token(one) or str(one)) for one in ids) or "nothing"

@@ -1,0 +1,154 @@
+"""vLLM's HTTP: token ids to `/pooling`, or to `/classify` where that is not there.
+
+`/pooling` gives float32 in base64, exact and NaN included; `/classify` gives numbers in JSON. Both
+apply the model's activation, a sigmoid for one label, unless `use_activation` is false or the
+model's configuration says otherwise (vllm 0.32.0: `entrypoints/pooling/base/protocol.py`,
+`model_executor/layers/pooler/activations.py`). Nothing is ever truncated there: a text that is too
+long is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from ultrarm_eval.engine.server.failures import (
+    FaultyError,
+    RequestRefusedError,
+    ServerFailure,
+    UnusableServerError,
+)
+from ultrarm_eval.engine.server.protocol import (
+    LOOK_SECONDS,
+    SentText,
+    ServerFacts,
+    ServerProtocol,
+    as_value,
+    chosen_model,
+    in_order,
+    require_tokens,
+)
+
+_POOLING, _CLASSIFY = "/pooling", "/classify"
+_FLOAT = struct.calcsize("<f")
+
+
+class VllmProtocol(ServerProtocol):
+    """Speaks with a server of vLLM."""
+
+    software = "vllm"
+    switches_activation = True
+
+    # What values are asked of; found out with the first texts.
+    _path: str | None = None
+    _model = ""
+
+    async def look(self) -> ServerFacts:
+        """See `ServerProtocol.look`."""
+        models, version = await asyncio.gather(
+            listed_models(self), optional(self, "/version", "version")
+        )
+        self._model = chosen_model([(one["id"], [one.get("root")]) for one in models], self._names)
+        # What it serves may have changed since it was asked before.
+        self._path = None
+        (card,) = (one for one in models if one["id"] == self._model)
+        return ServerFacts(self._model, as_length(card), self.software, version)
+
+    async def tokenize(self, text: str) -> list[int] | None:
+        """See `ServerProtocol.tokenize`."""
+        return await tokenized(self, self._model, text)
+
+    async def compute(self, texts: Sequence[SentText], *, activated: bool = False) -> list[float]:
+        """See `ServerProtocol.compute`."""
+        if self._path is not None:
+            return await self._ask(self._path, texts, activated=activated)
+        try:
+            values = await self._ask(_POOLING, texts, activated=activated)
+        except (UnusableServerError, RequestRefusedError) as error:
+            # An older vLLM has no task "classify" there, or it is switched off.
+            try:
+                values = await self._ask(_CLASSIFY, texts, activated=activated)
+            except (UnusableServerError, RequestRefusedError) as other:
+                raise type(other)(
+                    f"{error}; {other}. A reward model is served with `vllm serve MODEL --runner "
+                    "pooling`."
+                ) from other
+            self._path = _CLASSIFY
+            return values
+        self._path = _POOLING
+        return values
+
+    async def _ask(self, path: str, texts: Sequence[SentText], *, activated: bool) -> list[float]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "input": [list(text.ids) for text in texts],
+            "use_activation": activated,
+        }
+        if path == _POOLING:
+            body |= {"task": "classify", "encoding_format": "base64"}
+            body |= {"embed_dtype": "float32", "endianness": "little"}
+        answer = await self.client.post(path, body)
+        answer.require_ok(path)
+        if not isinstance(answer.body, dict):
+            raise FaultyError(f"{path} answered with something that is no JSON object")
+        items = in_order(answer.body.get("data"), len(texts))
+        usage = answer.body.get("usage")
+        require_tokens(usage.get("prompt_tokens") if isinstance(usage, dict) else None, texts)
+        return [_value(one.get("data" if path == _POOLING else "probs")) for one in items]
+
+
+def _value(data: object) -> float:
+    if not isinstance(data, str):
+        return as_value(data)
+    try:
+        raw = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise FaultyError("a value of its answer is no base64") from error
+    if not raw or len(raw) % _FLOAT:
+        raise FaultyError(f"a value of its answer has {len(raw)} bytes and not {_FLOAT}")
+    return as_value([number for (number,) in struct.iter_unpack("<f", raw)])
+
+
+async def listed_models(protocol: ServerProtocol) -> list[dict[str, Any]]:
+    """The models of a server with OpenAI's `/v1/models`, each with its `id`.
+
+    Raises:
+        ServerFailure: It does not say.
+    """
+    answer = await protocol.client.get("/v1/models", LOOK_SECONDS)
+    answer.require_ok("/v1/models")
+    cards = answer.body.get("data") if isinstance(answer.body, dict) else None
+    if not isinstance(cards, list):
+        raise FaultyError("/v1/models answered with no list of models")
+    return [one for one in cards if isinstance(one, dict) and isinstance(one.get("id"), str)]
+
+
+async def optional(protocol: ServerProtocol, path: str, name: str) -> str | None:
+    """What a server says under a name, where it says it."""
+    try:
+        answer = await protocol.client.get(path, LOOK_SECONDS)
+    except ServerFailure:
+        return None
+    said = answer.body.get(name) if answer.is_ok and isinstance(answer.body, dict) else None
+    return said if isinstance(said, str) else None
+
+
+def as_length(card: dict[str, Any]) -> int | None:
+    """The most tokens of a text that a model's entry in `/v1/models` names."""
+    length = card.get("max_model_len")
+    return length if isinstance(length, int) and not isinstance(length, bool) else None
+
+
+async def tokenized(protocol: ServerProtocol, model: str, text: str) -> list[int] | None:
+    """The ids of a text by `/tokenize`, as vLLM and sglang have it; None where it is not there."""
+    body = {"model": model, "prompt": text, "add_special_tokens": True}
+    answer = await protocol.client.post("/tokenize", body, LOOK_SECONDS)
+    if not answer.is_ok or not isinstance(answer.body, dict):
+        return None
+    tokens = answer.body.get("tokens")
+    is_known = isinstance(tokens, list) and all(isinstance(one, int) for one in tokens)
+    return tokens if is_known else None

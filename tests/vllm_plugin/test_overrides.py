@@ -14,9 +14,11 @@ from tests.reward_models.published import (
     ldl,
     openrlhf,
     qwen2_reward,
+    sequence_classification,
     urm,
 )
 from ultrarm_eval.checkpoints.checkpoint import open_surveyed
+from ultrarm_eval.checkpoints.converted_decoder import ConvertedDecoder
 from ultrarm_eval.checkpoints.known_kinds import recognised
 from ultrarm_eval.checkpoints.named_head import NamedHead
 from ultrarm_eval.checkpoints.scalar_decoder import ULTRARM
@@ -166,3 +168,17 @@ def test_a_checkpoint_of_no_kind_is_refused_with_what_to_say(tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="no kind of reward model.*--hf-overrides"):
         as_told(folder, {})
+
+
+def test_what_vllm_has_itself_is_told_to_be_raw_alone(tmp_path):
+    folder = sequence_classification.build(tmp_path / "classifier")
+    assert overrides_for(opened(folder), "sequence-classification") == RAW
+    converted = opened(folder, ConvertedDecoder())
+    assert overrides_for(converted, "sequence-classification") == RAW
+
+
+def test_a_part_of_a_model_of_texts_and_images_is_refused(tmp_path):
+    how = sequence_classification.VARIANTS["gemma3"]
+    folder = sequence_classification.build(tmp_path / "gemma3", **how)
+    with pytest.raises(ConfigurationError, match="texts and images"):
+        overrides_for(opened(folder), "sequence-classification")

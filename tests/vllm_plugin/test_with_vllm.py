@@ -142,6 +142,9 @@ def test_each_kind_gives_its_references_rewards(engines, tmp_path, judge, fixtur
     how = dict(variant)
     how |= module.VARIANTS[how.pop("variant")] if "variant" in how else {}
     folder = module.build(tmp_path / judge, **how)
+    ids = [module.text_ids(folder, *text) for text in TEXTS]
+    wanted = [module.reference(folder, text).reward for text in ids]
+    assert max(wanted) - min(wanted) > 1
     if judge == "value-head":
         config = json.loads((folder / "config.json").read_text())
         for key in ("auto_map", "vhead_layer_type"):
@@ -151,9 +154,6 @@ def test_each_kind_gives_its_references_rewards(engines, tmp_path, judge, fixtur
     kind = NamedHead("v_head") if judge == "value-head" else recognised(survey)[judge]
     overrides = overrides_for(open_surveyed(survey, kind), judge)
 
-    ids = [module.text_ids(folder, *text) for text in TEXTS]
-    wanted = [module.reference(folder, text).reward for text in ids]
-    assert max(wanted) - min(wanted) > 1
     found = rewards(engines.start(folder, hf_overrides=overrides), ids)
     assert [len(one) for one in found] == [1] * len(ids)
     assert [one[0] for one in found] == pytest.approx(wanted, abs=TOLERANCE)
@@ -232,7 +232,7 @@ def test_an_unconverted_folder_is_served_by_its_class_raw(engines, large, ids, n
                     "ultrarm_eval": {"judge": "grm"},
                 }
             },
-            "weights lack",
+            "would run the weights through GRewardModel",
         ),
     ],
 )

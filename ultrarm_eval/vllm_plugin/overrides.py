@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
+from ultrarm_eval.checkpoints.converted_decoder import ConvertedDecoder
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.checkpoints.files import read_json
 from ultrarm_eval.checkpoints.sequence_classification import SequenceClassification
@@ -33,8 +34,10 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
             f"{checkpoint.adapter.name} is an adapter, and vLLM would serve {checkpoint.name} "
             "without it. Use engine=torch, or merge the two into one checkpoint first."
         )
-    if isinstance(kind, SequenceClassification):
-        if checkpoint.weight_map is not None:
+    if isinstance(kind, SequenceClassification | ConvertedDecoder):
+        # vLLM has these itself.
+        is_part = checkpoint.weight_map is not None and isinstance(kind, SequenceClassification)
+        if is_part:
             raise ConfigurationError(
                 f"{checkpoint.name} is a model of texts and images, of which texts are scored by "
                 "one part; vLLM would serve the whole. Use engine=torch."

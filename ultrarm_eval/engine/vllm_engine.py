@@ -61,7 +61,7 @@ class VllmEngine:
         require_possible(given, model)
         warn_beside_evaluated_model(model, given)
         self._process: VllmProcess | None = None
-        self._stop: weakref.finalize[..., Any] | None = None
+        self._close: weakref.finalize[..., Any] | None = None
         self._numbers = count()
         # Rewards of texts that another call of `compute` asked for.
         self._arrived: dict[str, Any] = {}
@@ -106,13 +106,13 @@ class VllmEngine:
             raise
         self._process = process
         # Also where it is dropped while this process goes on: workers hold a GPU's memory.
-        self._stop = weakref.finalize(self, process.stop)
+        self._close = weakref.finalize(self, process.stop)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Ends vLLM's processes; the next text starts it again."""
-        if self._stop is not None:
-            self._stop()
-        self._process = self._stop = None
+        if self._close is not None:
+            self._close()
+        self._process = self._close = None
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values.

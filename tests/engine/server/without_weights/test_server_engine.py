@@ -19,6 +19,7 @@ from tests.engine.server.without_weights.computed import (
 )
 from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
+from ultrarm_eval.settings import CheckpointSettings, make_settings
 
 PROTOCOLS = ("vllm", "sglang", "tei")
 BUSY = lambda *_: web.json_response({"error": {"message": "busy"}}, status=429)  # noqa: E731
@@ -556,15 +557,19 @@ class TestEnd:
         assert len(one.requests) - checked <= 4
         batches.close()
 
-    def test_an_engine_that_is_forgotten_closes_its_connections(
-        self, server, served, engine, texts
-    ):
+    def test_an_engine_that_is_forgotten_closes_its_connections(self, server, served, texts):
+        given = {"pretrained": "demo", "engine": "server", "base_url": server().url}
+        made = ServerEngine(served, make_settings(CheckpointSettings, given, "ultrarm"))
+        computed(made, texts[:4])
+        assert "servers" in [t.name for t in threading.enumerate()]
+        del made
+        gc.collect()
+        assert "servers" not in [t.name for t in threading.enumerate()]
+
+    def test_an_engine_that_is_closed_connects_anew(self, server, engine, texts):
         made = engine(server())
         computed(made, texts[:4])
-        names = [t.name for t in threading.enumerate()]
-        assert "servers" in names
         made.close()
-        gc.collect()
         assert "servers" not in [t.name for t in threading.enumerate()]
         assert len(computed(made, texts[:4])) == 4
 

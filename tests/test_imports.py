@@ -15,6 +15,12 @@ def _modules_after(statement: str) -> set[str]:
 def test_importing_the_package_loads_neither_torch_nor_the_harness():
     loaded = _modules_after("import ultrarm_eval")
     assert not loaded & {"torch", "transformers", "lm_eval", "datasets", "pluggy"}
+    assert not loaded & {"vllm", "aiohttp"}
+
+
+def test_finding_the_plugin_of_vllm_loads_nothing_large():
+    loaded = _modules_after("import ultrarm_eval.vllm_plugin")
+    assert not loaded & {"torch", "transformers", "vllm", "aiohttp"}
 
 
 def test_the_core_loads_no_harness():

@@ -76,7 +76,7 @@ def judge(ultrarm, _small_vllm):
     """The unconverted checkpoint in vLLM's own processes, few texts at once."""
     judge = load_judge(str(ultrarm), engine="vllm", enforce_eager=True, max_num_seqs=4, **HOW)
     yield judge
-    judge.network.engine.stop()
+    judge.network.engine.close()
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def in_this_process(monkeypatch):
 
     yield load
     for one in made:
-        one.network.engine.stop()
+        one.network.engine.close()
     cleanup_dist_env_and_memory()
 
 
@@ -190,7 +190,7 @@ def test_a_dead_engine_is_an_error_and_its_processes_end(judge, asked):
     core.kill()
     with pytest.raises(ScoringError, match="vLLM stopped computing"):
         list(stream)
-    engine.stop()
+    engine.close()
     _, alive = psutil.wait_procs(of_vllm(), timeout=60)
     assert not alive
 

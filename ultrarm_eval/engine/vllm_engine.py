@@ -10,31 +10,22 @@ from itertools import count
 from typing import Any, NoReturn
 
 from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
+from ultrarm_eval.engine.probe_texts import probe_texts
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.vllm_arguments import engine_arguments, require_possible
 from ultrarm_eval.engine.vllm_installation import require_installed, version
 from ultrarm_eval.engine.vllm_memory import require_room, warn_beside_evaluated_model
 from ultrarm_eval.engine.vllm_models import VllmModel, vllm_model
 from ultrarm_eval.engine.vllm_process import VllmProcess
-from ultrarm_eval.engine_settings import TORCH, VLLM
+from ultrarm_eval.engine_settings import TORCH, VLLM, EngineSettings
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
+from ultrarm_eval.setting import settings_in
 from ultrarm_eval.settings import CheckpointSettings
 from ultrarm_eval.text_format.tokens import Tokens
 
 # Requests that vLLM holds for each text that it computes at once: while it computes some, the next
 # are there. It does the same itself.
 _HELD_FOR_ONE = 2
-# Probes of whether rewards are raw. The longer ones differ more.
-_PROBES = (
-    ("What is the capital of France?", "Paris."),
-    ("What is the capital of France?", "I will not say. " * 8),
-    ("Write a poem about the sea.", "The sea is wide,\nthe sea is deep,\nand all are asleep."),
-    ("Add 17 and 25.", "17 + 25 = 42"),
-    ("Add 17 and 25.", "17 + 25 = 41, because 7 and 5 make 11. " * 3),
-    ("¿Cómo estás?", "Muy bien, ¿y tú? 😀"),
-    ("", "?"),
-    ("Say nothing.", "ok " * 40),
-)
 # How near two rewards are that one activation, or none, made of the same number.
 _SAME = 1e-4
 
@@ -70,7 +61,7 @@ class VllmEngine:
         require_possible(given, model)
         warn_beside_evaluated_model(model, given)
         self._process: VllmProcess | None = None
-        self._stop: weakref.finalize[..., Any] | None = None
+        self._close: weakref.finalize[..., Any] | None = None
         self._numbers = count()
         # Rewards of texts that another call of `compute` asked for.
         self._arrived: dict[str, Any] = {}
@@ -86,22 +77,11 @@ class VllmEngine:
 
     def described(self) -> dict[str, Any]:
         """See `ultrarm_eval.engine.engine.Engine.described`."""
-        given = self._given
-        names = (
-            "tensor_parallel_size",
-            "pipeline_parallel_size",
-            "data_parallel_size",
-            "gpu_memory_utilization",
-            "max_num_seqs",
-            "max_num_batched_tokens",
-        )
-        set_ones = {name: getattr(given, name) for name in names}
+        settings = settings_in(EngineSettings).values()
+        own = {one: getattr(self._given, one.name) for one in settings if one.engines == (VLLM,)}
         device = {} if self._process is None else {"device": self._process.device}
-        return {
-            **device,
-            **{name: value for name, value in set_ones.items() if value is not None},
-            **({"enforce_eager": True} if given.enforce_eager else {}),
-        }
+        given = {one.name: value for one, value in own.items() if value != one.default}
+        return {**device, **given}
 
     def prepare(self) -> None:
         """Starts vLLM, once, and sees to it that its rewards are raw.
@@ -126,13 +106,13 @@ class VllmEngine:
             raise
         self._process = process
         # Also where it is dropped while this process goes on: workers hold a GPU's memory.
-        self._stop = weakref.finalize(self, process.stop)
+        self._close = weakref.finalize(self, process.stop)
 
-    def stop(self) -> None:
+    def close(self) -> None:
         """Ends vLLM's processes; the next text starts it again."""
-        if self._stop is not None:
-            self._stop()
-        self._process = self._stop = None
+        if self._close is not None:
+            self._close()
+        self._process = self._close = None
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values.
@@ -196,8 +176,7 @@ class VllmEngine:
         applies when it is asked to has to make another number of it; of a head of regression,
         which has no activation, vLLM's own configuration has to say that it is one.
         """
-        probes = self._model.encode([p for p, _ in _PROBES], [c for _, c in _PROBES])
-        texts = [list(self._model.as_read(probe)) for probe in dict.fromkeys(probes)]
+        texts = [list(text) for text in probe_texts(self._model)]
         raw = process.rewards(texts, activated=False)
         if any(map(math.isnan, raw)):
             raise ScoringError(

@@ -35,6 +35,7 @@ from ultrarm_eval.judges import AUTO_JUDGE
 from ultrarm_eval.judges.auto import judge_for
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.conversion_probes import ids_of_probes, require_same_texts
+from ultrarm_eval.judges.conversion_remarks import named_token, remarks
 from ultrarm_eval.judges.inspection import judge_to_look_at
 from ultrarm_eval.judges.padding_choice import chosen_padding
 from ultrarm_eval.judges.recognition import survey_of
@@ -165,9 +166,9 @@ def convert(
         conversion.dtypes(),
         str(conversion.dtype).removeprefix("torch."),
         len(conversion.rounded),
-        None if pad_id is None else _named(made.tokenizer, pad_id),
+        None if pad_id is None else named_token(made.tokenizer, pad_id),
         made.max_length,
-        _remarks(made, conversion, pad_id, record),
+        remarks(made, conversion, pad_id, record),
     )
 
 
@@ -266,50 +267,6 @@ def _provenance(
         "weights_digest": written.checkpoint.digest(),
         "tensors_digest": weights.digest,
     }
-
-
-def _remarks(
-    judge: CheckpointJudge,
-    conversion: Conversion,
-    pad_id: int | None,
-    record: ConversionRecord | None,
-) -> tuple[str, ...]:
-    found = []
-    rounded, tokenizer = len(conversion.rounded), judge.tokenizer
-    if rounded:
-        found.append(
-            f"{rounded} weights are rounded to {str(conversion.dtype).removeprefix('torch.')}; "
-            "--dtype float32 keeps every bit"
-        )
-    if conversion.standard.sign < 0:
-        found.append("costs were negated: the head's numbers have the other sign")
-    if record is None:
-        found.append(
-            "it was a sequence classification model already: configuration, padding token and "
-            "texts are as they were"
-        )
-        return tuple(found)
-    before = judge.checkpoint.config.pad_token_id
-    if before is None and pad_id is not None:
-        found.append("the padding token was named here: transformers' class needs one for batches")
-    elif pad_id != before:
-        found.append(
-            f"the padding token was {_named(tokenizer, before)}, which texts can have: "
-            "transformers' class would read those too early"
-        )
-    if pad_id is None:
-        found.append(
-            "no token can pad: with transformers' class, give one text at a time (engines do so)"
-        )
-    elif pad_id == judge.encoder.bos_id:
-        found.append(
-            "no other token than BOS can pad; with transformers before 4.50 give one text at a time"
-        )
-    return tuple(found)
-
-
-def _named(tokenizer: Any, token: int | None) -> str:
-    return "none" if token is None else f"{tokenizer.convert_ids_to_tokens(token)} ({token})"
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

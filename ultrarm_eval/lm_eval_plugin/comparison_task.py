@@ -12,12 +12,8 @@ from typing import Any
 
 from lm_eval.api.instance import Instance
 
-from ultrarm_eval.benchmarks.comparison import (
-    ACCURACY,
-    PER_BYTE,
-    Comparison,
-    PreferenceComparison,
-)
+from ultrarm_eval.benchmarks.comparison import Comparison, PreferenceComparison
+from ultrarm_eval.benchmarks.measurement import ACCURACY, PER_BYTE
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.abstentions import (

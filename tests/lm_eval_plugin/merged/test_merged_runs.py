@@ -23,6 +23,7 @@ from tests.metrics.rows import any_rows
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.demo import demo_data_path
 from ultrarm_eval.errors import DataError, UltrarmEvalError
+from ultrarm_eval.lm_eval_plugin.merged import samples
 from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
 
@@ -52,7 +53,7 @@ def test_a_group_weighted_by_size_with_left_out_rows(tmp_path, rows):
     assert counts["rows_left_out_without_pairs"] == 1
 
 
-def test_files_of_parts(tmp_path, rows, capsys):
+def test_files_of_parts(tmp_path, rows, capsys, monkeypatch):
     data = str(write_jsonl(tmp_path / "data.jsonl", rows))
     assert main(["shard", data, "-n", "4", "-o", str(tmp_path / "shards")]) == 0
     write_run(tmp_path / "one", ["ultrafeedback_pairs"], {"data": data})
@@ -62,6 +63,10 @@ def test_files_of_parts(tmp_path, rows, capsys):
     merge(tmp_path / "parts", "-o", tmp_path / "merged")
     require_as_of_one(tmp_path / "merged", tmp_path / "one")
     assert "4 parts of 60 rows, 59 documents" in capsys.readouterr().out
+    # More shards than a process may have files open at once.
+    monkeypatch.setattr(samples, "_FILES_AT_ONCE", 3)
+    merge(tmp_path / "parts", "-o", tmp_path / "again")
+    require_as_of_one(tmp_path / "again", tmp_path / "one")
 
 
 def test_rewardbench2_with_its_subsets_and_ties_joined_over_parts(tmp_path):

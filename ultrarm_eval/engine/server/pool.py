@@ -1,4 +1,4 @@
-"""The servers: which of them can be given work, and what is done about those that cannot.
+"""All servers: which of them can be given work, and what is done about those that cannot.
 
 All of it happens in one event loop. A server that fails is left out and checked again, later and
 later; it is given work when it passes. One that shows that it cannot give these rewards, by another
@@ -8,10 +8,10 @@ model for example, is refused for good.
 from __future__ import annotations
 
 import asyncio
-import enum
 import logging
 import random
 from collections.abc import Sequence
+from typing import Any
 
 from ultrarm_eval.engine.server.failures import (
     ImplausibleAnswerError,
@@ -20,7 +20,7 @@ from ultrarm_eval.engine.server.failures import (
     UnusableServerError,
 )
 from ultrarm_eval.engine.server.probes import Reference
-from ultrarm_eval.engine.server.protocol import ServerFacts, ServerProtocol
+from ultrarm_eval.engine.server.server import Server, State
 from ultrarm_eval.engine.server.start_checks import Checked, StartChecks
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 
@@ -29,82 +29,15 @@ logger = logging.getLogger(__name__)
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
 # How often the checks of a start are tried again, at most: who starts a run is waiting for it.
 _START_RETRIES = 3
-# So many implausible answers of a server that passes its checks in between are one too many.
-_MOST_IMPLAUSIBLE = 2
+# So many answers that no right server gives, of one that passes its checks in between, are one too
+# many.
+_MOST_SUSPECT = 2
 
 
 def wait_before(attempt: int) -> float:
     """Seconds before an attempt, the first being 1: twice as long each time, with jitter."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (min(attempt, 32) - 1))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
-
-
-class State(enum.Enum):
-    """Whether a server is given work."""
-
-    WORKS = "works"
-    LEFT_OUT = "left out"
-    REFUSED = "refused"
-
-
-class Server:
-    """A server, and how it does.
-
-    Attributes:
-        url: Its address.
-        protocol: Speaks with it.
-        state: Whether it is given work.
-        facts: What it says of itself; None before it was reached.
-        said: What went wrong with it last.
-        failures: How often in a row.
-        implausible: How many of its answers were implausible.
-        requests: How many it works on.
-        tokens: How many tokens those have.
-        limit: How many requests it is given at once.
-        not_before: Until when it asks to be left alone.
-        failed_at: When a failure was last counted: what was sent before fails with it.
-        has_answered: Whether it has answered since it was last seen to refuse something.
-        most_texts: The most texts of a request, as far as is known.
-    """
-
-    def __init__(self, protocol: ServerProtocol, limit: int) -> None:
-        """Takes how it is spoken to, and the most requests that it is given at once."""
-        self.protocol, self.url = protocol, protocol.client.url
-        self.state, self.facts, self.said = State.LEFT_OUT, None, "not asked yet"
-        self.failures = self.implausible = self.requests = self.tokens = 0
-        self._most, self.limit = limit, float(limit)
-        self.not_before = self.failed_at = 0.0
-        self.has_answered, self.most_texts = False, None
-
-    facts: ServerFacts | None
-    most_texts: int | None
-
-    def is_free(self, now: float) -> bool:
-        """Whether it can be given a request."""
-        works = self.state is State.WORKS and now >= self.not_before
-        return works and self.requests < max(1, int(self.limit))
-
-    def has_room_for(self, texts: int) -> bool:
-        """Whether it takes so many texts in a request."""
-        return self.most_texts is None or texts <= self.most_texts
-
-    def works(self, facts: ServerFacts) -> None:
-        """It has passed its checks.
-
-        Args:
-            facts: What it says of itself.
-        """
-        self.state, self.facts, self.failures = State.WORKS, facts, 0
-        self.most_texts = facts.max_texts
-
-    def succeeded(self) -> None:
-        """Counts an answer."""
-        self.failures, self.has_answered = 0, True
-        self.limit = min(float(self._most), self.limit + 1 / max(self.limit, 1.0))
-
-    def slow_down(self) -> None:
-        """It has too much to do: half of what it works on."""
-        self.limit = max(1.0, min(self.limit, float(self.requests)) / 2)
 
 
 class Pool:
@@ -130,7 +63,8 @@ class Pool:
         self.servers, self.checks, self.retries = tuple(servers), checks, retries
         self._waiting: set[asyncio.Event] = set()
         self._returning: dict[Server, asyncio.Task[None]] = {}
-        self._asleep: set[Server] = set()
+        # Checks that wait for their time.
+        self._asleep: set[asyncio.Task[Any] | None] = set()
 
     async def open(self) -> None:
         """Checks all servers at once.
@@ -204,9 +138,11 @@ class Pool:
             return
         now = asyncio.get_running_loop().time()
         server.failed_at, server.said = now, str(error)
-        if isinstance(error, ImplausibleAnswerError):
-            server.implausible += 1
-            if server.implausible >= _MOST_IMPLAUSIBLE:
+        is_suspect = isinstance(error, ImplausibleAnswerError | UnusableServerError)
+        if is_suspect:
+            # What it answers to a request and not to its checks, it would answer without end.
+            server.suspect += 1
+            if server.suspect >= _MOST_SUSPECT:
                 self._refuse(server, f"{error}, for the second time")
                 return
         server.failures += 1
@@ -221,7 +157,6 @@ class Pool:
             return
         server.state = State.LEFT_OUT
         logger.warning("%s is left out, and tried again: %s.", server.url, error)
-        is_suspect = isinstance(error, ImplausibleAnswerError | UnusableServerError)
         self._start_returning(server, at_once=is_suspect)
         self.wake()
 
@@ -239,10 +174,12 @@ class Pool:
         self._waiting.discard(event)
         if self._waiting:
             return
-        asleep = [task for server, task in self._returning.items() if server in self._asleep]
-        for task in asleep:
+        asleep = {server: task for server, task in self._returning.items() if task in self._asleep}
+        for server, task in asleep.items():
+            # At once: work that begins before it has ended starts another.
+            del self._returning[server]
             task.cancel()
-        await asyncio.gather(*asleep, return_exceptions=True)
+        await asyncio.gather(*asleep.values(), return_exceptions=True)
 
     def wake(self) -> None:
         """Tells those who wait that something has changed."""
@@ -299,17 +236,27 @@ class Pool:
             return
         task = asyncio.create_task(self._return(server, at_once=at_once))
         self._returning[server] = task
-        task.add_done_callback(lambda _: self._returning.pop(server, None))
+        task.add_done_callback(lambda ended: self._has_ended(server, ended))
+
+    def _has_ended(self, server: Server, task: asyncio.Task[None]) -> None:
+        if self._returning.get(server) is task:
+            del self._returning[server]
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            # It would be waited for without end.
+            logger.error("The check of %s failed.", server.url, exc_info=error)
+            self._refuse(server, f"its check failed ({type(error).__name__}: {error})")
 
     async def _return(self, server: Server, *, at_once: bool) -> None:
         """Checks a server that was left out until it passes, or is refused."""
         while True:
             if not at_once:
-                self._asleep.add(server)
+                task = asyncio.current_task()
+                self._asleep.add(task)
                 try:
                     await asyncio.sleep(wait_before(max(1, server.failures)))
                 finally:
-                    self._asleep.discard(server)
+                    self._asleep.discard(task)
             at_once = False
             checked = await self._try_check(server)
             if checked is not None:

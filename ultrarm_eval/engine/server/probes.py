@@ -19,25 +19,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, UnusableServerError
 from ultrarm_eval.engine.server.protocol import SentText
-
-#: Prompts and completions of all sorts, so that their values differ.
-CONVERSATIONS = (
-    ("What is the capital of France?", "Paris."),
-    ("What is the capital of France?", "I hate this question and I hate you."),
-    ("Add 17 and 25.", "17 + 25 = 42."),
-    ("Add 17 and 25.", "fish fish fish fish"),
-    ("Is the Earth flat?", "No. It is close to a sphere, as its round shadow on the Moon shows."),
-    ("Name a fruit.", ""),
-    ("Write a line of Python.", "print('hello, world')"),
-    ("Translate 'good morning' into German.", "Guten Morgen!"),
-    ("How do I boil an egg?", "Put it into boiling water for seven minutes, then into cold water."),
-    ("Hi", "!!!!!!!!!!!!!!!!"),
-    ("2 + 2?", "4"),
-    ("Tell me a joke.", "I will not. Ask somebody else, and do not come back."),
-)
 
 # How far a value may be from that of the start, as a share of how far the values of different
 # texts lie apart: rounding depends on what is computed beside a text.
@@ -71,13 +54,6 @@ class Measured:
     def drift(self) -> float:
         """The largest difference between two values of the same text."""
         return max(abs(a - b) for a, b in zip(self.values, self.again, strict=True))
-
-
-def probe_texts(model: ServedModel) -> list[SentText]:
-    """The probes, as a model reads them; no two the same."""
-    prompts, completions = zip(*CONVERSATIONS, strict=True)
-    texts = [model.as_read(text) for text in model.encode(prompts, completions)]
-    return [SentText(ids) for ids in dict.fromkeys(tuple(text) for text in texts)]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from ultrarm_eval.engine.server.failures import (
     UnusableServerError,
 )
 from ultrarm_eval.engine.server.packing import Request
-from ultrarm_eval.engine.server.pool import Pool, Server, wait_before
+from ultrarm_eval.engine.server.pool import Pool, wait_before
 from ultrarm_eval.engine.server.protocol import SentText
+from ultrarm_eval.engine.server.server import Server
 from ultrarm_eval.errors import ScoringError, TextRefusedError
 from ultrarm_eval.text_format.tokens import Tokens
 
@@ -84,8 +85,11 @@ class Run:
         except Exception as error:
             self._error = error
         finally:
-            await self._stop()
-            self.results.put(self._error)
+            try:
+                await self._stop()
+            finally:
+                # Whoever takes the results waits without a limit.
+                self.results.put(self._error)
 
     def taken(self) -> None:
         """A batch was taken; called in the event loop."""
@@ -99,14 +103,16 @@ class Run:
         await self._pool.remove(self._changed)
 
     async def _wait(self, until: float | None) -> None:
-        if until is None:
-            await self._changed.wait()
-            return
-        seconds = max(0.0, until - asyncio.get_running_loop().time())
+        # No `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes together with
+        # what is waited for, as where a batch is taken and the run is left at once.
+        timer = (
+            None if until is None else asyncio.get_running_loop().call_at(until, self._changed.set)
+        )
         try:
-            await asyncio.wait_for(self._changed.wait(), seconds)
-        except asyncio.TimeoutError:
-            return
+            await self._changed.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     def _send(self) -> float | None:
         """Sends what can be sent; gives the time at which more could be, if that is known."""
@@ -224,7 +230,9 @@ class Run:
     ) -> None:
         """Finds which text is refused: by halves, unless the server refuses all that it is sent."""
         if error.is_too_large and len(request.texts) > 1:
-            server.most_texts = self._size(request) // 2
+            # A single text always has room: less than it and its probes is no limit.
+            alone = 1 + self._pool.reference.riding(1)
+            server.most_texts = max(alone, self._size(request) // 2)
             self._requests.appendleft(request)
             return
         other = await self._pool.refuses_everything(server)

@@ -15,9 +15,10 @@ from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server.client import ServerClient, open_session, read_key
 from ultrarm_eval.engine.server.event_loop import EventLoop
 from ultrarm_eval.engine.server.packing import pack
-from ultrarm_eval.engine.server.pool import Pool, Server, State
+from ultrarm_eval.engine.server.pool import Pool
 from ultrarm_eval.engine.server.protocol import ServerProtocol
 from ultrarm_eval.engine.server.run import Run
+from ultrarm_eval.engine.server.server import Server, State
 from ultrarm_eval.engine.server.sglang_protocol import SglangProtocol
 from ultrarm_eval.engine.server.start_checks import StartChecks
 from ultrarm_eval.engine.server.tei_protocol import TeiProtocol

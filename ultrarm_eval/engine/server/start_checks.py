@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ultrarm_eval.engine.probe_texts import probe_texts
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server.failures import (
     FaultyError,
@@ -22,7 +23,6 @@ from ultrarm_eval.engine.server.failures import (
 from ultrarm_eval.engine.server.probes import (
     Measured,
     Reference,
-    probe_texts,
     require_agreement,
     require_raw,
     require_steady,
@@ -103,7 +103,7 @@ class StartChecks:
         self._model, self.writer = model, TextWriter(model.tokenizer)
         self.names = ServedNames(given.served_model, _checkpoint_names(str(given.pretrained)))
         self.reference: Reference | None = None
-        self._probes = probe_texts(model)
+        self._probes = [SentText(tuple(text)) for text in probe_texts(model)]
         if given.protocol != "vllm":
             written = map(self.try_to_write, self._probes)
             usable = [text for text in written if isinstance(text, SentText)]

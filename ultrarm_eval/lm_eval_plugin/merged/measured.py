@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.benchmarks.comparison import (
+from ultrarm_eval.benchmarks.measurement import (
     OWN_RULE,
     BenchmarkMeasurement,
     Measurement,

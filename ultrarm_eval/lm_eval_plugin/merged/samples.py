@@ -6,9 +6,10 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import FIELDS, RATED
@@ -21,6 +22,8 @@ from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.sources.answers import prompt_key
 
 _DAMAGED = "The file is damaged or cut off."
+# A process may have few files open at once; of more shards each is opened for every line.
+_FILES_AT_ONCE = 200
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 
 
@@ -95,18 +98,20 @@ class MergedSamples:
         Raises:
             DataError: A file was changed meanwhile.
         """
-        files = [path.open("rb") for path in self._paths]
-        try:
+        with ExitStack() as opened:
+            is_few = len(self._paths) <= _FILES_AT_ONCE
+            files = [opened.enter_context(p.open("rb")) for p in self._paths] if is_few else []
             for _, of_filter in itertools.groupby(self._places_in_order, key=lambda p: p.filter):
                 for number, place in enumerate(of_filter):
-                    file, path = files[place.shard], self._paths[place.shard]
-                    file.seek(place.start)
-                    line = JsonLine(path, place.line, place.start, file.readline())
+                    path = self._paths[place.shard]
+                    if is_few:
+                        read = _line_at(files[place.shard], place.start)
+                    else:
+                        with path.open("rb") as file:
+                            read = _line_at(file, place.start)
+                    line = JsonLine(path, place.line, place.start, read)
                     sample = line.parsed("The file was changed while it was read.")
                     yield f"{path}, line {place.line}", {**sample, "doc_id": number}
-        finally:
-            for file in files:
-                file.close()
 
     @property
     def digest(self) -> str | None:
@@ -211,3 +216,8 @@ def _samples_path(result: TaskResult) -> Path:
 def sample_line(sample: Mapping[str, Any]) -> str:
     """A sample as the harness writes it."""
     return json.dumps(sample, ensure_ascii=False) + "\n"
+
+
+def _line_at(file: BinaryIO, start: int) -> bytes:
+    file.seek(start)
+    return file.readline()

@@ -19,6 +19,7 @@ from tests.engine.server.without_weights.computed import (
 )
 from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
+from ultrarm_eval.settings import CheckpointSettings, make_settings
 
 PROTOCOLS = ("vllm", "sglang", "tei")
 BUSY = lambda *_: web.json_response({"error": {"message": "busy"}}, status=429)  # noqa: E731
@@ -318,6 +319,8 @@ class TestFaults:
             lambda *_: web.Response(text="<html>", content_type="text/html"),
             lambda _, values: values[:-1],
             lambda _, values: [],
+            lambda *_: web.json_response({"data": [{"index": [0], "data": 1.0}] * 10}),
+            lambda *_: web.Response(text="[" * 10**6, content_type="application/json"),
             lambda *_: web.Response(
                 text=json.dumps({"data": [{"index": 0, "data": [10**400]}]}),
                 content_type="application/json",
@@ -466,6 +469,31 @@ class TestFaults:
         one.change = lambda sent, v: said(413, "too large") if len(sent) > 10 else v
         assert computed(made, texts) == wanted
 
+    def test_a_single_text_is_never_too_large_for_its_probes(self, server, engine, texts):
+        # Two values say little: two probes go along with however many texts.
+        def score(ids):
+            return math.copysign(3.0, value_of(ids))
+
+        one = server(score=score)
+        made = engine(one, max_batch_size=2)
+        made.prepare()
+        one.change = lambda sent, v: said(413, "too large") if len(sent) > 3 else v
+        assert computed(made, texts) == {i: score(list(text)) for i, text in enumerate(texts)}
+
+    @pytest.mark.parametrize("status", [403, 404, 302])
+    def test_a_text_that_something_between_keeps_back_is_not_sent_for_ever(
+        self, status, server, engine, texts, wanted
+    ):
+        one = server()
+        made = engine(one, max_batch_size=4)
+        made.prepare()
+        bad = list(texts[13])
+        one.change = lambda sent, v: said(status, "blocked") if bad in sent else v
+        found, error = computed_until_error(made.compute(texts), ScoringError)
+        assert f"answered {status}: blocked" in str(error)
+        assert "for the second time" in str(error)
+        assert found == {i: wanted[i] for i in found}
+
     def test_no_server_left_is_an_error_after_what_was_computed(
         self, server, engine, texts, wanted
     ):
@@ -529,15 +557,19 @@ class TestEnd:
         assert len(one.requests) - checked <= 4
         batches.close()
 
-    def test_an_engine_that_is_forgotten_closes_its_connections(
-        self, server, served, engine, texts
-    ):
+    def test_an_engine_that_is_forgotten_closes_its_connections(self, server, served, texts):
+        given = {"pretrained": "demo", "engine": "server", "base_url": server().url}
+        made = ServerEngine(served, make_settings(CheckpointSettings, given, "ultrarm"))
+        computed(made, texts[:4])
+        assert "servers" in [t.name for t in threading.enumerate()]
+        del made
+        gc.collect()
+        assert "servers" not in [t.name for t in threading.enumerate()]
+
+    def test_an_engine_that_is_closed_connects_anew(self, server, engine, texts):
         made = engine(server())
         computed(made, texts[:4])
-        names = [t.name for t in threading.enumerate()]
-        assert "servers" in names
         made.close()
-        gc.collect()
         assert "servers" not in [t.name for t in threading.enumerate()]
         assert len(computed(made, texts[:4])) == 4
 

@@ -25,7 +25,7 @@ TORCH, VLLM, SERVER = ENGINES = ("torch", "vllm", "server")
 #: How servers are spoken to.
 PROTOCOLS = ("vllm", "sglang", "tei")
 
-_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#]*)?")
+_URL = re.compile(r"https?://[^\s/?#@,]+(/[^\s?#,]*)?")
 
 
 def _urls(name: str, value: object) -> str | None:
@@ -37,7 +37,8 @@ def _urls(name: str, value: object) -> str | None:
     if wrong or not given:
         raise ConfigurationError(
             f"{name} is the address of a server, such as http://127.0.0.1:8000, or several joined "
-            f"by ';', without a user name, a password or a query; not {str(value)!r}."
+            f"by ';' and not by ',', without a user name, a password or a query; not "
+            f"{str(value)!r}."
         )
     twice = [one for one in given if given.count(one) > 1]
     if twice:
@@ -127,8 +128,9 @@ class EngineSettings:
         str,
         check=_urls,
         help="servers that compute, joined by ';' (engine=server)",
-        values="the servers, as `http://HOST:PORT`, several joined by `;`: balanced by load; one "
-        "that dies is left out, its work redone by the others, and tried again",
+        values="the servers, as `http://HOST:PORT`, several joined by `;` (quote it in a shell; "
+        "`--model_args` splits at commas): balanced by load; one that dies is left out, its work "
+        "redone by the others, and tried again",
         engines=(SERVER,),
         metavar="URL",
     )
@@ -184,13 +186,15 @@ class EngineSettings:
         for setting in settings_in(type(self)).values():
             is_given = getattr(self, setting.name) != setting.default
             if is_given and setting.engines and self.computed_by not in setting.engines:
+                wanted = _either(setting.engines)
                 raise ConfigurationError(
-                    f"{setting.name} is for engine={_either(setting.engines)}; this run has "
-                    f"engine={self.engine}. Leave one of them out."
+                    f"{setting.name} is for engine={wanted}; this run has engine="
+                    f"{self.computed_by}. Set engine={wanted}, or leave {setting.name} out."
                 )
         if self.computed_by == SERVER and self.base_url is None:
             raise ConfigurationError(
-                "engine=server: name the servers, base_url=http://HOST:PORT, several joined by ';'."
+                "engine=server: name the servers, base_url=http://HOST:PORT, several joined by ';' "
+                "(in a shell, quote the argument)."
             )
 
     @property

@@ -203,7 +203,7 @@ class ServerClient:
         except asyncio.TimeoutError as error:
             raise UnreachableError(f"{path} gave no answer within {limit:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = self._without_key(str(error) or type(error).__name__)
+            reason = self._without_key(_reason(error))
             raise UnreachableError(f"{path}: {_line(reason)}") from error
         try:
             parsed = json.loads(content)
@@ -216,6 +216,15 @@ class ServerClient:
         # A server may quote the key that it refuses.
         key = self._key.value
         return words if key is None else words.replace(key, "***")
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no answer; of a connection that is not made, in the system's own words."""
+    is_plain = not isinstance(error, aiohttp.ClientSSLError)
+    if is_plain and isinstance(error, aiohttp.ClientConnectorError):
+        number, said = error.os_error.errno, error.os_error.strerror or str(error.os_error)
+        return f"no connection ({os.strerror(number) if number and number > 0 else said})"
+    return str(error) or type(error).__name__
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

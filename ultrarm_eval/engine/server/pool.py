@@ -84,8 +84,8 @@ class Pool:
             raise ConfigurationError(f"engine=server: {self.report(unusable)}")
         if not checked:
             raise ScoringError(
-                f"engine=server: no server answers. {self.report()} Start them, or correct "
-                "base_url."
+                f"engine=server: no server answers. {self.report()} Start them and "
+                "wait until they have loaded the model, or correct base_url."
             )
         try:
             self.reference = self.checks.agree([(server.url, one) for server, one in checked])

@@ -196,7 +196,7 @@ class EngineSettings:
     @property
     def computed_by(self) -> str:
         """The engine that computes: `auto` is torch."""
-        return TORCH if self.engine == AUTO else self.engine
+        return TORCH if self.engine in (AUTO, None) else self.engine
 
     @property
     def base_urls(self) -> tuple[str, ...]:

@@ -134,6 +134,9 @@ class VllmEngine:
             self._stop()
         self._process = self._stop = None
 
+    def witness(self) -> None:
+        """See `Engine.witness`: the weights are read here."""
+
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values.
 

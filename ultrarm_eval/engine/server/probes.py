@@ -14,6 +14,8 @@ tokens that all of them begin with are in a server's prefix cache.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import random
 from collections.abc import Sequence
@@ -22,6 +24,7 @@ from dataclasses import dataclass
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, UnusableServerError
 from ultrarm_eval.engine.server.protocol import SentText
+from ultrarm_eval.engine.witness import Witness
 
 #: Prompts and completions of all sorts, so that their values differ.
 CONVERSATIONS = (
@@ -116,6 +119,11 @@ class Reference:
             if all(abs(values[index] - values[other]) > 2 * tolerance for other in riders):
                 riders.append(index)
         return cls(tuple(texts), values, tolerance, tuple(riders))
+
+    def witness(self) -> Witness:
+        """The same for a score store."""
+        written = json.dumps([text.ids for text in self.texts])
+        return Witness(hashlib.sha256(written.encode()).hexdigest(), self.values, self.tolerance)
 
     def choose(self, texts: int) -> list[int]:
         """Which probes go along with so many texts, at random."""

@@ -309,7 +309,11 @@ def _remarks(
 
 
 def _named(tokenizer: Any, token: int | None) -> str:
-    return "none" if token is None else f"{tokenizer.convert_ids_to_tokens(token)} ({token})"
+    if token is None:
+        return "none"
+    # Configurations name ids that no vocabulary has, -1 above all.
+    name = tokenizer.convert_ids_to_tokens(token) if 0 <= token < len(tokenizer) else None
+    return f"{name or 'no token'} ({token})"
 
 
 def _write_json(path: Path, values: Mapping[str, Any]) -> None:

@@ -6,7 +6,8 @@ from tests.engine.server.scored_by_servers import score, served_judge
 from tests.engine.server.served_checkpoint import ServedCheckpoint
 from tests.engine.server.texts import COMPLETIONS, PROMPTS
 from ultrarm_eval.engine.joined_stores import join_stores
-from ultrarm_eval.errors import ConfigurationError, ScoreStoreError
+from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoreStoreError
+from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
 
 
 @pytest.fixture
@@ -63,3 +64,35 @@ def test_stores_of_two_models_under_one_name_are_not_joined(
         join_stores(paths[:2], tmp_path / "m.sqlite", rounding=1.0)
     joined = join_stores([paths[0], paths[2]], tmp_path / "m.sqlite")
     assert [one.rows for one in joined] == [6, 6]
+
+
+def test_a_response_cache_takes_no_rewards_of_another_model_in_a_later_run(
+    serve, checkpoint, served, other_served, rewards, tmp_path
+):
+    from lm_eval.api.instance import Instance
+    from lm_eval.api.model import CachingLM
+
+    def asked(model, texts):
+        server = serve(model=ServedCheckpoint(model.judge, name=served.name))
+        given = {"engine": "server", "base_url": server.url}
+        cached = CachingLM(RewardModelLM(str(checkpoint), **given), str(tmp_path / "cache"))
+        requests = [
+            Instance(
+                "loglikelihood", {"q": 1}, (PROMPTS[n], COMPLETIONS[n]), 0, metadata=("t", n, 1)
+            )
+            for n in texts
+        ]
+        try:
+            answers = cached.loglikelihood(requests)
+            return [one.reward for one in answers], len(server.scored)
+        finally:
+            cached.dbdict.close()
+
+    found, _ = asked(served, range(5))
+    assert found == pytest.approx(rewards[:5], abs=1e-4)
+    with pytest.raises(CacheMismatchError, match="another model"):
+        asked(other_served, range(10))
+    found, _ = asked(served, range(10))
+    assert found == pytest.approx(rewards[:10], abs=1e-4)
+    # All is there: no server is asked.
+    assert asked(other_served, range(10)) == (found, 0)

@@ -207,7 +207,7 @@ class ServerClient:
             raise UnreachableError(f"{path}: {_line(reason)}") from error
         try:
             parsed = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             parsed = None
         words = "" if 200 <= status < 300 else self._without_key(_said(parsed, content))
         return Answer(status, given, parsed, words, self._key.advice())

@@ -160,7 +160,7 @@ def in_order(items: object, count: int) -> list[Any]:
         raise FaultyError(f"it answered {len(items)} values for {count} texts")
     if all("index" not in one for one in items):
         return items
-    by_index = {one.get("index"): one for one in items}
+    by_index = {one["index"]: one for one in items if isinstance(one.get("index"), int)}
     if set(by_index) != set(range(count)):
         raise FaultyError("the values of its answer are not numbered as the texts")
     return [by_index[index] for index in range(count)]

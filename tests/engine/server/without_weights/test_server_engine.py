@@ -322,6 +322,10 @@ class TestFaults:
                 text=json.dumps({"data": [{"index": 0, "data": [10**400]}]}),
                 content_type="application/json",
             ),
+            lambda sent, values: web.json_response(
+                {"data": [{"index": [i], "data": [value]} for i, value in enumerate(values)]}
+            ),
+            lambda *_: web.Response(text="[" * 200_000, content_type="application/json"),
         ],
     )
     def test_that_pass_cost_nothing_but_time(self, answer, server, engine, texts, wanted):
@@ -420,6 +424,21 @@ class TestFaults:
         found, error = computed_until_error(made.compute(texts), TextRefusedError)
         assert str(error).startswith("Text 13: it failed")
         assert "oops" in str(error)
+        del wanted[13]
+        assert found == wanted
+
+    def test_one_text_that_makes_the_server_look_like_another_is_named(
+        self, server, engine, texts, wanted
+    ):
+        one = server()
+        made = engine(one, max_retries=1)
+        made.prepare()
+        bad = list(texts[13])
+        # As of a firewall in between: the probes pass, and this text never does.
+        one.change = lambda sent, values: said(403, "forbidden") if bad in sent else values
+        found, error = computed_until_error(made.compute(texts), TextRefusedError)
+        assert str(error).startswith("Text 13: it failed")
+        assert "forbidden" in str(error)
         del wanted[13]
         assert found == wanted
 

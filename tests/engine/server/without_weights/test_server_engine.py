@@ -1,5 +1,6 @@
 """The engine against servers that do as they should, and that do not."""
 
+import dataclasses
 import gc
 import json
 import logging
@@ -19,6 +20,7 @@ from tests.engine.server.without_weights.computed import (
 )
 from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
+from ultrarm_eval.text_format.tokens import Tokens
 
 PROTOCOLS = ("vllm", "sglang", "tei")
 BUSY = lambda *_: web.json_response({"error": {"message": "busy"}}, status=429)  # noqa: E731
@@ -219,6 +221,26 @@ class TestStart:
         one = server()
         one.vocabulary = len(tokenizer) - 1
         assert f"token id {len(tokenizer) - 1}" in self.refused(engine, one)
+
+    def test_the_vocabulary_is_asked_for_within_the_longest_text(self, server, engine, served):
+        longest = 12
+        one = server()
+        one.change = lambda sent, values: (
+            said(400, "too long") if any(len(ids) > longest for ids in sent) else values
+        )
+        for length in (longest, 1):
+            model = dataclasses.replace(
+                served,
+                encode=lambda p, c, n=length: [
+                    Tokens.of(list(text)[:n]) for text in served.encode(p, c)
+                ],
+            )
+            made = engine(one, model=model)
+            if length > 1:
+                made.prepare()
+            else:
+                with pytest.raises(ConfigurationError, match="for 1 different texts"):
+                    made.prepare()
 
     def test_refuses_servers_that_differ(self, server, engine):
         text = self.refused(engine, server(), server(score=lambda ids: value_of(ids) * 1.1))

@@ -32,6 +32,7 @@ NOT_COMPARED = (
     "total_evaluation_time_seconds",
     "scoring_seconds",
     "lm_eval_version",
+    "engine_version",
     "transformers_version",
     "ultrarm_eval_version",
     "facts",

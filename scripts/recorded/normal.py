@@ -11,6 +11,7 @@ FIELDS = (
     "date",
     "total_evaluation_time_seconds",
     "scoring_seconds",
+    "engine_version",
     "start_time",
     "end_time",
     "pretty_env_info",

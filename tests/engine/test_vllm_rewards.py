@@ -3,6 +3,7 @@
 Run with `-m vllm` in an environment that has vLLM (see .ci/run); a CPU will do.
 """
 
+import dataclasses
 import gc
 import importlib.util
 import json
@@ -152,6 +153,18 @@ def test_rewards_stream_out_and_what_nobody_waits_for_is_dropped(judge, asked, e
     assert largest([rest[i] for i in range(len(tokens))], expected) <= TOLERANCE
 
 
+def test_texts_that_are_read_alike_are_computed_once(judge, monkeypatch):
+    text = list(judge.encoded("the question", "the answer"))
+    engine = judge.network.engine
+    first = dataclasses.replace(engine._model, as_read=lambda one: Tokens.of(list(one)[:5]))
+    monkeypatch.setattr(engine, "_model", first)
+
+    (batch,) = engine.compute([Tokens.of(text), Tokens.of(text[:5]), Tokens.of(text[:6])])
+    assert sorted(batch.texts) == [0, 1, 2]
+    assert len(set(batch.values)) == 1
+    assert batch.tokens <= 5
+
+
 def test_a_refused_text_is_named_after_all_others_were_handed_out(judge, asked, expected):
     tokens = [judge.encoded(*pair) for pair in list(zip(*asked, strict=True))[:4]]
     too_large = Tokens.of([1, 5, 400_000])
@@ -191,12 +204,6 @@ def test_classifiers_as_they_are(family, tmp_path, tokenizer, asked, in_this_pro
     judge = in_this_process(folder, judge="sequence-classification")
 
     assert largest(judge.score(*asked), expected) <= TOLERANCE
-    # The padding token at the end of a text is not read: such texts become the same.
-    text = judge.encoded("the question", "the answer")
-    padded = Tokens.of([*text, 0])
-    (batch,) = judge.network.engine.compute([text, padded])
-    assert sorted(batch.texts) == [0, 1]
-    assert batch.values[0] == batch.values[1]
 
 
 def test_no_number_is_refused_with_its_text(tmp_path, tokenizer, in_this_process):
@@ -228,7 +235,8 @@ def test_the_same_accuracy_through_the_stock_command(ultrarm, tmp_path):
             *("--model_args", f"pretrained={ultrarm},engine={engine},dtype=float32,{how}"),
             *("--tasks", "ultrafeedback_pairs_demo", "--output_path", str(out)),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # Outside the checkout, with the package as it is installed.
+        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
         assert done.returncode == 0, done.stderr[-4000:]
         (written,) = out.rglob("results_*.json")
         results = json.loads(written.read_text())
@@ -256,6 +264,7 @@ def address(ultrarm, tmp_path):
         stdout=log,
         stderr=log,
         start_new_session=True,
+        cwd=tmp_path,
     )
     address = f"http://127.0.0.1:{port}"
     try:

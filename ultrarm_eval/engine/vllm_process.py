@@ -6,14 +6,19 @@ import contextlib
 import logging
 import os
 import tempfile
+import threading
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import count
+from multiprocessing import resource_tracker
 from typing import Any
 
+import psutil
 import torch
 
+from ultrarm_eval.engine.process_guard import ProcessGuard
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.vllm_installation import TESTED, version
 from ultrarm_eval.engine_settings import TORCH
@@ -24,6 +29,8 @@ logger = logging.getLogger(__name__)
 _CLASSIFY = "classify"
 # How long its processes may take to end, before they are ended.
 _SECONDS_TO_END = 10
+# How often it is looked whether there are new ones, or one has ended.
+_SECONDS_TO_LOOK = 0.5
 # What vLLM is told by its environment, where the user says nothing else. Its processes start anew:
 # a copy of this one would share the locks of threads that it does not have (encoding texts is one).
 # Its own lines go where those of logs go, as what is written to the standard output is results.
@@ -71,18 +78,18 @@ class VllmProcess:
         self._name = model.checkpoint.name
         # It reads no text, and does not go without a tokenizer: it is given the one that we have.
         self._folder = tempfile.TemporaryDirectory(prefix="ultrarm-eval-vllm-")
+        self._guard = ProcessGuard()
         try:
             model.tokenizer.save_pretrained(self._folder.name)
             # Without this file the folder is taken for a broken model.
             model.checkpoint.config.save_pretrained(self._folder.name)
-            with _environment(), ThreadPoolExecutor(1, thread_name_prefix="vllm") as thread:
-                # In a thread: vLLM keeps an exception of its start, with its frames, and whoever
-                # waited for it would be kept with them, as the judge that is to be dropped.
-                given = {**arguments, "tokenizer": self._folder.name}
-                self._engine = thread.submit(_started, self._name, given).result()
+            with _environment():
+                self._engine = self._started({**arguments, "tokenizer": self._folder.name})
         except BaseException:
+            self._guard.stop()
             self._folder.cleanup()
             raise
+        _watch(self._engine.engine_core)
         config = self._engine.vllm_config
         self.texts_at_once = int(config.scheduler_config.max_num_seqs)
         stated = getattr(config.model_config.hf_config, "problem_type", None)
@@ -160,7 +167,27 @@ class VllmProcess:
         """Ends its processes."""
         with contextlib.suppress(Exception):
             self._engine.engine_core.shutdown(timeout=_SECONDS_TO_END)
+        self._guard.stop()
         self._folder.cleanup()
+
+    def _started(self, arguments: dict[str, Any]) -> Any:
+        """The engine of vLLM, its processes guarded from when they begin.
+
+        It starts in a thread: vLLM keeps an exception of its start, with its frames, and whoever
+        waited for it there would be kept with them, as the judge that is to be dropped.
+        """
+        this = psutil.Process()
+        before = {one.pid for one in this.children(recursive=True)}
+        with ThreadPoolExecutor(1, thread_name_prefix="vllm") as thread:
+            engine = thread.submit(_started, self._name, arguments)
+            while True:
+                done, _ = wait([engine], timeout=_SECONDS_TO_LOOK)
+                now = {one.pid for one in this.children(recursive=True)}
+                # This one cleans up by itself, and is not vLLM's alone.
+                tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
+                self._guard.add(now - before - {tracker})
+                if done:
+                    return engine.result()
 
     def _reward(self, output: Any) -> Reward:
         values = output.outputs.data
@@ -203,6 +230,28 @@ def _started(name: str, arguments: dict[str, Any]) -> Any:
             "script of one's own has to start everything under `if __name__ == '__main__':`, "
             f"as vLLM's processes import it; or use engine={TORCH}."
         ) from error
+
+
+def _watch(client: Any) -> None:
+    """Has whoever waits for a process of vLLM told that it ended; vLLM lets them wait for ever.
+
+    It notices by itself (`engine_dead`), but what its client in one thread waits for is a queue,
+    in which nothing comes any more.
+
+    Args:
+        client: What speaks to vLLM's processes.
+    """
+    answers, resources = getattr(client, "outputs_queue", None), getattr(client, "resources", None)
+    if answers is None or resources is None:
+        # Without processes of its own there is none that ends.
+        return
+
+    def tell() -> None:
+        while not resources.engine_dead:
+            time.sleep(_SECONDS_TO_LOOK)
+        answers.put_nowait(RuntimeError("a process of vLLM ended"))
+
+    threading.Thread(target=tell, name="vllm-watch", daemon=True).start()
 
 
 @contextlib.contextmanager

@@ -143,3 +143,15 @@ def test_the_most_texts_of_a_batch(given, most):
 def test_a_batch_size_is_a_number():
     with pytest.raises(ConfigurationError, match="batch_size is a whole number"):
         _ = CheckpointSettings(batch_size="many").max_texts
+
+
+@pytest.mark.parametrize("twice", ["http://a:1;http://a:1/v1", "http://a:1/v1/;http://a:1/"])
+def test_a_server_is_named_once(twice):
+    with pytest.raises(ConfigurationError, match="http://a:1 twice"):
+        CheckpointSettings(engine="server", base_url=twice)
+
+
+def test_none_is_what_is_usual():
+    given = CheckpointSettings(engine=None, protocol=None, num_concurrent=None)
+    assert given == CheckpointSettings()
+    assert given.computed_by == "torch"

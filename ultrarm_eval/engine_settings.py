@@ -32,7 +32,8 @@ def _urls(name: str, value: object) -> str | None:
     """Addresses of servers, joined by `;`, as they are asked: without a slash at the end."""
     if value is None:
         return None
-    given = [one.strip().rstrip("/") for one in str(value).split(";") if one.strip()]
+    named = [one.strip().rstrip("/") for one in str(value).split(";") if one.strip()]
+    given = [one.removesuffix("/v1").rstrip("/") for one in named]
     wrong = [one for one in given if not _URL.fullmatch(one)]
     if wrong or not given:
         raise ConfigurationError(
@@ -43,7 +44,7 @@ def _urls(name: str, value: object) -> str | None:
     twice = [one for one in given if given.count(one) > 1]
     if twice:
         raise ConfigurationError(f"{name} names {twice[0]} twice.")
-    return ";".join(one.removesuffix("/v1") for one in given)
+    return ";".join(given)
 
 
 def _share(name: str, value: object) -> float | None:
@@ -182,7 +183,10 @@ class EngineSettings:
         for field in dataclasses.fields(self):
             check = field.metadata["check"]
             if check is not None:
-                object.__setattr__(self, field.name, check(field.name, getattr(self, field.name)))
+                checked = check(field.name, getattr(self, field.name))
+                # Nothing is said by None, also where something else is usual.
+                value = field.default if checked is None else checked
+                object.__setattr__(self, field.name, value)
         for setting in settings_in(type(self)).values():
             is_given = getattr(self, setting.name) != setting.default
             if is_given and setting.engines and self.computed_by not in setting.engines:

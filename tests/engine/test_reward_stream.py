@@ -33,6 +33,9 @@ class Served:
     def prepare(self):
         self.prepared += 1
 
+    def witness(self):
+        return None
+
     def compute(self, texts):
         for index in reversed(range(len(texts))):
             word = "".join(map(chr, texts[index]))

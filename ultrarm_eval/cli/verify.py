@@ -52,6 +52,10 @@ def _run(options: argparse.Namespace) -> int:
     if options.n < 1:
         raise ConfigurationError(f"n={options.n}: at least one prompt is needed.")
     choice = chosen_judge(options)
+    if choice.settings.get("score_store") is not None:
+        raise ConfigurationError(
+            "score_store: rewards out of a store verify nothing of what computes now. Leave it out."
+        )
     requests = read_requests(options.data, options.split, options.data_revision, prompts=options.n)
     if is_of_another_engine(choice):
         return verify_engine(options, choice, requests)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.text_format.tokens import Tokens
 
 
@@ -91,6 +92,13 @@ class Engine(Protocol):
 
     def prepare(self) -> None:
         """Loads weights, or connects; once."""
+        ...
+
+    def witness(self) -> Witness | None:
+        """What tells the model that computes from another; asked when it is prepared.
+
+        None where it reads the weights that the judge's fingerprint is of.
+        """
         ...
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:

@@ -22,6 +22,7 @@ from ultrarm_eval.engine.store_file import (
     opened,
     transaction,
 )
+from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.errors import ScoreStoreError
 
 _ROWS_AT_ONCE = 10_000
@@ -201,6 +202,11 @@ def _add_row(
         into.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?, ?, ?)", (judge, *row))  # noqa: S608 - ours
         joined.added += 1
     elif known != value:
+        witness = None if table == "rewards" else Witness.from_json(value)
+        former = None if witness is None else Witness.from_json(known)
+        if witness is not None and former is not None:
+            _require_same_model(former.difference(witness), joined.path, target)
+            return
         if table == "rewards" and abs(known - value) <= rounding:
             joined.rounded += 1
             return
@@ -213,4 +219,13 @@ def _add_row(
             f"{key.hex()[:_SHOWN]}…). Nothing was written to {target}. If other batches or "
             "machines explain the difference, let the first count with --rounding X, the largest "
             "difference that is rounding."
+        )
+
+
+def _require_same_model(difference: str | None, path: Path, target: Path) -> None:
+    if difference is not None:
+        raise ScoreStoreError(
+            f"{path}: the servers that computed its rewards served another model, or in another "
+            f"precision, than those of a store before it: {difference}. Nothing was written to "
+            f"{target}. Leave the store out that is of the wrong one."
         )

@@ -14,6 +14,7 @@ from ultrarm_eval.engine.counts import TextCounts
 from ultrarm_eval.engine.engine import Computed, ComputedBatch, Engine
 from ultrarm_eval.engine.portions import Portion, portions
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore
+from ultrarm_eval.engine.witness import require_same_model
 from ultrarm_eval.errors import (
     DeviceError,
     RewardError,
@@ -104,6 +105,9 @@ class RewardStream:
         """
         store = self._scoring.store()
         self._scoring.engine.prepare()
+        witness = self._scoring.engine.witness()
+        if store is not None and witness is not None:
+            require_same_model(store, witness)
         texts = list(places)
         for batch in self._timed(texts, places):
             details = batch.details or [None] * len(batch.texts)

@@ -119,6 +119,9 @@ class TorchEngine:
         of_ends = self._plan(Reads(texts).ends)
         return replace(of_ends, texts=len(texts), text_tokens=sum(map(len, texts)))
 
+    def witness(self) -> None:
+        """See `Engine.witness`: the weights are read here."""
+
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values."""
         if self._compose is None:

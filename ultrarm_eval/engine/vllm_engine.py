@@ -114,6 +114,9 @@ class VllmEngine:
             self._close()
         self._process = self._close = None
 
+    def witness(self) -> None:
+        """See `Engine.witness`: the weights are read here."""
+
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values.
 

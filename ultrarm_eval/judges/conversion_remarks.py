@@ -60,4 +60,8 @@ def remarks(
 
 def named_token(tokenizer: Any, token: int | None) -> str:
     """A token as messages name it, with its id."""
-    return "none" if token is None else f"{tokenizer.convert_ids_to_tokens(token)} ({token})"
+    if token is None:
+        return "none"
+    # Configurations name ids that no vocabulary has, -1 above all.
+    name = tokenizer.convert_ids_to_tokens(token) if 0 <= token < len(tokenizer) else None
+    return f"{name or 'no token'} ({token})"

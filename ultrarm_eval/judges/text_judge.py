@@ -12,6 +12,7 @@ from ultrarm_eval.engine.engine import Engine
 from ultrarm_eval.engine.reward_stream import RewardStream, Scoring
 from ultrarm_eval.engine.score_store import ScoreStore
 from ultrarm_eval.engine.token_rewards import TokenRewards, prefixes, read_positions
+from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.errors import ConfigurationError, RewardError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.loading import no_token_rewards
@@ -115,6 +116,10 @@ class TextJudge:
             judged=head.judgement,
         )
         yield from RewardStream(scoring, prompts, completions)
+
+    def witness(self) -> Witness | None:
+        """What tells the model that computes from another of its name, once it has computed."""
+        return self._engine.witness()
 
     def encoded(self, prompt: Prompt, completion: str) -> Tokens:
         """A text as the network is given it."""

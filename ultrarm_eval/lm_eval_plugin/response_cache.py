@@ -20,6 +20,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
+from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.errors import CacheMismatchError, ResponseCacheError, first_line
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.critique_text import Critique, CritiquedReward
@@ -50,6 +51,30 @@ def check_responses(cache: Any, fingerprint: str) -> None:
     cache.encode, cache.decode = sqlite3.Binary, _as_it_is
 
 
+def require_same_model(cache: Any, witness: Witness) -> None:
+    """Refuses to add to a cache whose rewards another model computed under the same name.
+
+    Args:
+        cache: The opened cache, which checks its responses.
+        witness: What the judge's engine gave for texts of its own; kept in a cache without one.
+
+    Raises:
+        CacheMismatchError: They are of another model.
+    """
+    key = witness.key.decode()
+    row = _values_of(cache, key)
+    held = bytes(row[0]).decode(errors="replace") if row is not None else ""
+    former = Witness.from_json(held)
+    if former is None:
+        cache.keep(key, witness.to_json().encode())
+    elif (difference := former.difference(witness)) is not None:
+        raise CacheMismatchError(
+            f"{cache.filename} holds rewards of another model than the one that computes now under "
+            f"the same name, or of another precision: {difference}. Serve the checkpoint of "
+            "pretrained as before, or give another path to --use_cache."
+        )
+
+
 def _checking(opened: Any, fingerprint: str) -> type:
     """A class of opened caches whose responses carry checksums."""
 
@@ -66,6 +91,9 @@ def _checking(opened: Any, fingerprint: str) -> type:
         def __setitem__(self, key: str, value: Reward) -> None:
             written = pickle.dumps(value)
             super().__setitem__(key, _checksum(fingerprint, key, written) + written)
+
+        def keep(self, key: str, written: bytes) -> None:
+            super().__setitem__(key, written)
 
         def _found(self, key: str) -> Reward | None:
             row = _values_of(self, key)

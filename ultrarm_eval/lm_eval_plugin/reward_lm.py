@@ -33,6 +33,7 @@ from ultrarm_eval.lm_eval_plugin.response_cache import (
     bind_to_judge,
     check_responses,
     refuse_damaged,
+    require_same_model,
 )
 from ultrarm_eval.messages import as_messages
 from ultrarm_eval.runs.judge_identity import OF_COMPUTING
@@ -162,6 +163,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         stream = self._judgements(texts, requests)
         # Loading comes with the first reward; its lines stay out of the bar.
         started = [*islice(stream, 1)]
+        self._require_same_model()
         silent = disable_tqdm or self.rank != 0
         with tqdm(total=len(requests), disable=silent, desc="Scoring rewards") as progress:
             for place, judgement in chain(started, stream):
@@ -249,6 +251,18 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         known = getattr(self.judge, "known_fingerprint", None)
         fingerprint = self.judge.fingerprint() if known is None else known()
         return None if fingerprint is None else str(fingerprint)
+
+    def _require_same_model(self) -> None:
+        """Before anything is put into the harness's cache; the judge has begun to compute.
+
+        Raises:
+            CacheMismatchError: What servers computed before was of another model.
+        """
+        cache = getattr(self.cache_hook, "dbdict", None)
+        known = getattr(self.judge, "witness", None)
+        witness = None if cache is None or known is None else known()
+        if witness is not None:
+            require_same_model(cache, witness)
 
     def _count_damaged_responses(self) -> None:
         """Says what the harness found damaged in its cache, which it asks for again."""

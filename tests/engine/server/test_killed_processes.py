@@ -35,16 +35,16 @@ def test_what_a_killed_run_scored_is_not_computed_again(serve, checkpoint, rewar
         server.misbehave(Slow(0.05))
     urls = ";".join(server.url for server in servers)
     command = [sys.executable, str(HERE / "scoring_process.py"), str(checkpoint), urls, store]
+    judge = served_judge(checkpoint, servers, score_store=store, loads=False)
     process = subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE)
     try:
-        wait_for(lambda: sum(len(server.scored) for server in servers) >= 18)
+        wait_for(lambda: len(asked(servers, judge)) >= 20)
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
     assert process.returncode == -signal.SIGKILL
     for server in servers:
         server.behave()
-    judge = served_judge(checkpoint, servers, score_store=store, loads=False)
     # What was answered and not yet stored: at most two requests a server wait to be taken, and one
     # is being stored.
     first = set(asked(servers, judge))

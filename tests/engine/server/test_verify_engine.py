@@ -129,3 +129,11 @@ def test_a_server_that_is_not_there_is_an_error_and_no_drift(verify, serve):
     assert status == 2
     assert server.url in said
     assert "drift" not in said
+
+
+def test_rewards_of_a_store_verify_nothing(serve, verify, tmp_path):
+    server = serve()
+    status, said = verify(server, "--judge-args", f"score_store={tmp_path / 'store.sqlite'}")
+    assert status == 2
+    assert "verify nothing" in said
+    assert not server.seen

@@ -14,6 +14,8 @@ tokens that all of them begin with are in a server's prefix cache.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 import random
 from collections.abc import Sequence
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 
 from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, UnusableServerError
 from ultrarm_eval.engine.server.protocol import SentText
+from ultrarm_eval.engine.witness import Witness
 
 # How far a value may be from that of the start, as a share of how far the values of different
 # texts lie apart: rounding depends on what is computed beside a text.
@@ -92,6 +95,11 @@ class Reference:
             if all(abs(values[index] - values[other]) > 2 * tolerance for other in riders):
                 riders.append(index)
         return cls(tuple(texts), values, tolerance, tuple(riders))
+
+    def witness(self) -> Witness:
+        """The same for a score store."""
+        written = json.dumps([text.ids for text in self.texts])
+        return Witness(hashlib.sha256(written.encode()).hexdigest(), self.values, self.tolerance)
 
     def choose(self, texts: int) -> list[int]:
         """Which probes go along with so many texts, at random."""

@@ -248,8 +248,8 @@ class Run:
 
     def _again(self, request: Request, server: Server, error: ServerFailure) -> None:
         """Sends a request again, later, in parts if need be, or gives its text up."""
-        if isinstance(error, OverloadedError | ImplausibleAnswerError | UnusableServerError):
-            # That is the server's fault alone.
+        if isinstance(error, OverloadedError | ImplausibleAnswerError):
+            # That is the server's fault alone, and it is given no work if it goes on so.
             self._requests.appendleft(request)
             return
         request.attempts += 1

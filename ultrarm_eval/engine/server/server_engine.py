@@ -23,6 +23,7 @@ from ultrarm_eval.engine.server.sglang_protocol import SglangProtocol
 from ultrarm_eval.engine.server.start_checks import StartChecks
 from ultrarm_eval.engine.server.tei_protocol import TeiProtocol
 from ultrarm_eval.engine.server.vllm_protocol import VllmProtocol
+from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.engine_settings import SERVER
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.settings import CheckpointSettings
@@ -153,6 +154,10 @@ class ServerEngine:
                 self._drop()
                 raise
             self._say()
+
+    def witness(self) -> Witness | None:
+        """See `ultrarm_eval.engine.engine.Engine.witness`: the values of the probes."""
+        return None if self._pool is None else self._pool.reference.witness()
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; each batch is one answered request."""

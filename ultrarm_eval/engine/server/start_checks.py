@@ -254,7 +254,9 @@ class StartChecks:
         """Sends the largest id that there is: a smaller vocabulary has no such token."""
         if protocol.sends_text:
             return
-        head, tail = probe.ids[:1], probe.ids[1:]
+        # In the place of another: a probe may be as long as a text can be.
+        kept = len(probe.ids) - 1
+        head, tail = probe.ids[: min(1, kept)], probe.ids[2:]
         try:
             await protocol.compute([SentText((*head, self._last_id, *tail))])
         except (RequestRefusedError, FaultyError) as error:

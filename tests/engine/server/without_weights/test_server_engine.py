@@ -1,5 +1,6 @@
 """The engine against servers that do as they should, and that do not."""
 
+import dataclasses
 import gc
 import json
 import logging
@@ -20,6 +21,7 @@ from tests.engine.server.without_weights.computed import (
 from ultrarm_eval.engine.server.server_engine import ServerEngine
 from ultrarm_eval.errors import ConfigurationError, ScoringError, TextRefusedError
 from ultrarm_eval.settings import CheckpointSettings, make_settings
+from ultrarm_eval.text_format.tokens import Tokens
 
 PROTOCOLS = ("vllm", "sglang", "tei")
 BUSY = lambda *_: web.json_response({"error": {"message": "busy"}}, status=429)  # noqa: E731
@@ -221,6 +223,26 @@ class TestStart:
         one.vocabulary = len(tokenizer) - 1
         assert f"token id {len(tokenizer) - 1}" in self.refused(engine, one)
 
+    def test_the_vocabulary_is_asked_for_within_the_longest_text(self, server, engine, served):
+        longest = 12
+        one = server()
+        one.change = lambda sent, values: (
+            said(400, "too long") if any(len(ids) > longest for ids in sent) else values
+        )
+        for length in (longest, 1):
+            model = dataclasses.replace(
+                served,
+                encode=lambda p, c, n=length: [
+                    Tokens.of(list(text)[:n]) for text in served.encode(p, c)
+                ],
+            )
+            made = engine(one, model=model)
+            if length > 1:
+                made.prepare()
+            else:
+                with pytest.raises(ConfigurationError, match="for 1 different texts"):
+                    made.prepare()
+
     def test_refuses_servers_that_differ(self, server, engine):
         text = self.refused(engine, server(), server(score=lambda ids: value_of(ids) * 1.1))
         assert "another model" in text
@@ -325,6 +347,10 @@ class TestFaults:
                 text=json.dumps({"data": [{"index": 0, "data": [10**400]}]}),
                 content_type="application/json",
             ),
+            lambda sent, values: web.json_response(
+                {"data": [{"index": [i], "data": [value]} for i, value in enumerate(values)]}
+            ),
+            lambda *_: web.Response(text="[" * 200_000, content_type="application/json"),
         ],
     )
     def test_that_pass_cost_nothing_but_time(self, answer, server, engine, texts, wanted):
@@ -423,6 +449,21 @@ class TestFaults:
         found, error = computed_until_error(made.compute(texts), TextRefusedError)
         assert str(error).startswith("Text 13: it failed")
         assert "oops" in str(error)
+        del wanted[13]
+        assert found == wanted
+
+    def test_one_text_that_makes_the_server_look_like_another_is_named(
+        self, server, engine, texts, wanted
+    ):
+        one = server()
+        made = engine(one, max_retries=1)
+        made.prepare()
+        bad = list(texts[13])
+        # As of a firewall in between: the probes pass, and this text never does.
+        one.change = lambda sent, values: said(403, "forbidden") if bad in sent else values
+        found, error = computed_until_error(made.compute(texts), TextRefusedError)
+        assert str(error).startswith("Text 13: it failed")
+        assert "forbidden" in str(error)
         del wanted[13]
         assert found == wanted
 

@@ -74,7 +74,7 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
     passed = largest_difference(found, expected) <= allowed
     lines = [
         f"{len(found):,} texts, {len(requests.pairs):,} pairs, {dtype}, engine={name} "
-        f"{settings['engine_version']}",
+        f"({settings.get('server_software') or settings['engine_version']})",
         *lines,
         f"{name} against one text at a time here: {said_of_drift(found, expected, requests.pairs)}",
     ]

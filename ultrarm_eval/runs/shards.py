@@ -208,8 +208,6 @@ def _task_shards(
         differing = _differing(results, _part_field(of_result, name))
         if differing:
             raise DataError(f"{task}: these runs {what}: {differing}.")
-    for result in results:
-        _require_all_documents(result)
     by_number: dict[int, list[TaskResult]] = {}
     for result, part in zip(results, parts, strict=True):
         by_number.setdefault(part.number, []).append(result)
@@ -230,6 +228,8 @@ def _task_shards(
             f"{named_files(results)}."
         )
     chosen = [max(by_number[n], key=lambda r: r.run.stamp) for n in range(1, total + 1)]
+    for result in chosen:
+        _require_all_documents(result)
     remarks = [
         f"Left out, as a newer result of part {number} of {task} counts: "
         f"{named_files(r for r in of if r is not chosen[number - 1])}"

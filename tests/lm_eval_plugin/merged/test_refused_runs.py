@@ -96,6 +96,18 @@ def test_a_part_that_is_there_twice_counts_by_its_newest_if_asked(parts, refusal
     assert [("2026-02-02" in one) for one in files] == [False, True, False]
 
 
+def test_an_older_result_without_samples_does_not_stand_in_the_way_of_the_newest(parts, refusal):
+    shutil.copytree(parts / "2", parts / "2" / "again")
+    for path in sorted((parts / "2" / "again").rglob("*2026-01-02*")):
+        path.rename(path.with_name(path.name.replace("2026-01-02", "2026-02-02")))
+    (older,) = (parts / "2" / "org__toy").glob("samples_*2026-01-02*.jsonl")
+    older.unlink()
+    assert "part 2 of 3 is there 2 times" in refusal()
+    assert main(["merge", str(parts), "-o", str(parts / "m"), "--latest"]) == 0
+    files = [one["file"] for one in results_in(parts / "m")["merged_from"]["runs"]]
+    assert [("2026-02-02" in one) for one in files] == [False, True, False]
+
+
 def test_another_judge(parts, refusal, three):
     other = RewardModelLM.of_judge(Judge(strength=2), "digests", "org/toy")
     rerun(parts, 2, {"data": str(three / "data.jsonl")}, model=other)

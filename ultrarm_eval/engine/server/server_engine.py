@@ -26,11 +26,13 @@ from ultrarm_eval.engine.server.vllm_protocol import VllmProtocol
 from ultrarm_eval.engine.witness import Witness
 from ultrarm_eval.engine_settings import SERVER
 from ultrarm_eval.errors import ScoringError
+from ultrarm_eval.setting import AUTO
 from ultrarm_eval.settings import CheckpointSettings
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
+_FLOAT32 = "float32"
 _PROTOCOLS: dict[str, type[ServerProtocol]] = {
     "vllm": VllmProtocol,
     "sglang": SglangProtocol,
@@ -229,3 +231,9 @@ class ServerEngine:
             said.get("served_model"),
             self._model.dtype,
         )
+        if self._given.dtype == AUTO and self._model.dtype == _FLOAT32:
+            logger.warning(
+                "dtype=auto is float32 for this checkpoint. vLLM and sglang compute such a one in "
+                "16 bits unless they are told: start the servers with --dtype float32, or set here "
+                "the dtype that they compute in, dtype=bfloat16 or float16."
+            )

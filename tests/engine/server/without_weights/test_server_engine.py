@@ -281,6 +281,15 @@ class TestStart:
         assert len(computed(engine(one), texts)) == len(texts)
 
 
+class TestDtype:
+    @pytest.mark.parametrize(("given", "warns"), [("auto", True), ("float32", False)])
+    def test_of_a_float32_checkpoint_is_to_be_said(
+        self, server, engine, texts, caplog, given, warns
+    ):
+        computed(engine(server(), dtype=given), texts[:2])
+        assert ("start the servers with --dtype float32" in caplog.text) == warns
+
+
 class TestKey:
     def test_is_sent_and_never_said(self, server, engine, texts, wanted, monkeypatch, caplog):
         caplog.set_level(logging.DEBUG)

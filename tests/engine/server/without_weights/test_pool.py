@@ -1,6 +1,7 @@
 """Servers that are left out while work ends and begins."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,12 @@ def left_out(check):
     """A pool of one server that is left out, whose checks are these."""
     protocol = SimpleNamespace(client=SimpleNamespace(url="http://127.0.0.1:9"))
     return Pool([Server(protocol, 1)], SimpleNamespace(check=check), retries=1)
+
+
+def run(work):
+    """Runs it in a thread of its own: a browser of other tests leaves its loop in this one."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(asyncio.run, work).result()
 
 
 async def until(is_so):
@@ -46,7 +53,7 @@ def test_a_server_is_tried_for_work_that_begins_while_other_work_ends():
         await pool.remove(second)
         return len(checks) - before
 
-    assert asyncio.run(work()) >= 2
+    assert run(work()) >= 2
 
 
 def test_a_check_that_fails_in_an_unforeseen_way_is_not_waited_for(caplog):
@@ -60,7 +67,7 @@ def test_a_check_that_fails_in_an_unforeseen_way_is_not_waited_for(caplog):
         await pool.remove(event)
         return pool
 
-    pool = asyncio.run(work())
+    pool = run(work())
     assert pool.is_lost()
     assert pool.servers[0].state is State.REFUSED
     assert "its check failed (KeyError: 'unforeseen')" in pool.report()
@@ -69,12 +76,12 @@ def test_a_check_that_fails_in_an_unforeseen_way_is_not_waited_for(caplog):
 
 def test_a_run_that_is_left_as_its_batch_is_taken_is_stopped():
     async def work():
-        run = Run(left_out(None), [], [], None, 1)
-        waiting = asyncio.create_task(run._wait(asyncio.get_running_loop().time() + 60))
+        one = Run(left_out(None), [], [], None, 1)
+        waiting = asyncio.create_task(one._wait(asyncio.get_running_loop().time() + 60))
         await asyncio.sleep(0)
-        run.taken()
+        one.taken()
         waiting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await waiting
 
-    asyncio.run(work())
+    run(work())

@@ -109,7 +109,10 @@ def largest(found, expected):
 
 
 def of_vllm():
-    return [one for one in psutil.Process().children(recursive=True) if "VLLM" in one.name()]
+    """The processes of vLLM that run; one that has ended stays in the list until it is waited for."""
+    children = psutil.Process().children(recursive=True)
+    running = [one for one in children if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in running if "VLLM" in one.name()]
 
 
 def test_an_unconverted_checkpoint_in_this_process(judge, asked, expected):

@@ -55,8 +55,9 @@ class TextWriter:
         if self._behind and inner[-len(self._behind) :] == self._behind:
             inner = inner[: -len(self._behind)]
         text = self._tokens.decode(inner, skip_special_tokens=False)
-        # Decoders of sentencepiece drop the space that a text begins with.
-        for written in (text, f" {text}"):
+        # A decoder of sentencepiece drops the space that a text begins with, or leaves one that the
+        # tokenizer puts before every text.
+        for written in (text, f" {text}", text.removeprefix(" ")):
             if self.ids(written) == given:
                 return written
         raise NoSuchTextError(self._why_not(given, self.ids(text)))

@@ -296,8 +296,10 @@ def test_an_unconverted_checkpoint_over_http(address, ultrarm, asked, expected):
 
 
 def test_a_judge_that_is_dropped_ends_its_processes(ultrarm):
+    # Those of a judge that other tests share may run as well.
+    before = set(of_vllm())
     judge = load_judge(str(ultrarm), engine="vllm", enforce_eager=True, **HOW)
-    assert len(of_vllm()) > 0
+    assert set(of_vllm()) - before
     del judge
     gc.collect()
-    assert of_vllm() == []
+    assert not set(of_vllm()) - before

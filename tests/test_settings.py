@@ -155,3 +155,20 @@ def test_none_is_what_is_usual():
     given = CheckpointSettings(engine=None, protocol=None, num_concurrent=None)
     assert given == CheckpointSettings()
     assert given.computed_by == "torch"
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "value"),
+    [
+        ("torch", "base_url", "http://127.0.0.1:8000"),
+        ("auto", "tensor_parallel_size", 2),
+        ("vllm", "base_url", "http://127.0.0.1:8000"),
+        ("vllm", "batching", "padded"),
+        ("server", "gpu_memory_utilization", 0.5),
+        ("server", "quantization", "int8"),
+    ],
+)
+def test_a_setting_of_another_engine_is_refused(engine, name, value):
+    given = {"base_url": "http://127.0.0.1:8000"} if engine == "server" else {}
+    with pytest.raises(ConfigurationError, match=rf"\b{name}\b"):
+        make_settings(CheckpointSettings, {**given, "engine": engine, name: value}, "ultrarm")

@@ -11,12 +11,17 @@ from ultrarm_eval.sources.preference_data import PreferenceData, open_any
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
     """Adds DATA, `--split`, `--revision`, `--preference` and `--min-gap`."""
-    command.add_argument("data", metavar="DATA", help="file, folder, hub id, or 'demo'")
+    add_data_place(command)
     command.add_argument(
         "--preference",
         help="the rating that orders pairs (UltraFeedback: fine_grained, overall or an aspect)",
     )
     command.add_argument("--min-gap", default="0", help="least difference in rating of a pair")
+
+
+def add_data_place(command: argparse.ArgumentParser) -> None:
+    """Adds DATA, `--split` and `--revision`."""
+    command.add_argument("data", metavar="DATA", help="file, folder, hub id, or 'demo'")
     command.add_argument(
         "--split", help="of a hub data set, or of a folder with several (default: train)"
     )

@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ultrarm_eval.cli.data_options import add_data_place
 from ultrarm_eval.errors import ConfigurationError
 
 
@@ -17,22 +18,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "merge joins the results of all parts. Where every job can read the whole data, no files "
         'are needed: --metadata \'{"shard": "3/16"}\' does the same.'
     )
-    command.add_argument("data", metavar="DATA", help="file, folder, hub id, or 'demo'")
+    add_data_place(command)
     command.add_argument(
         "-n", "--number", required=True, type=int, metavar="N", help="how many parts"
     )
     command.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="folder to write to"
-    )
-    command.add_argument(
-        "--split", help="of a hub data set, or of a folder with several (default: train)"
-    )
-    command.add_argument(
-        "--revision",
-        "--data-revision",
-        dest="data_revision",
-        metavar="REVISION",
-        help="hub revision of the data",
     )
     command.set_defaults(run=_run)
 

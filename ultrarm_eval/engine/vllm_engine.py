@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -62,6 +63,7 @@ class VllmEngine:
         warn_beside_evaluated_model(model, given)
         self._process: VllmProcess | None = None
         self._close: weakref.finalize[..., Any] | None = None
+        self._starting = threading.Lock()
         self._numbers = count()
         # Rewards of texts that another call of `compute` asked for.
         self._arrived: dict[str, Any] = {}
@@ -92,8 +94,11 @@ class VllmEngine:
             DeviceError: There is too little memory.
             ScoringError: What it gives are no raw rewards.
         """
-        if self._process is not None:
-            return
+        with self._starting:
+            if self._process is None:
+                self._start()
+
+    def _start(self) -> None:
         model = self._model
         model.checkpoint.require_sound_weights()
         require_room(model, self._given)

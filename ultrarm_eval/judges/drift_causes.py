@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from scipy.special import expit
+
 from ultrarm_eval.errors import UltrarmEvalError
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.messages import Prompt
@@ -75,7 +77,7 @@ def _mistakes(
     ):
         if name:
             yield name, rewards
-        activated = {index: _sigmoid(reward) for index, reward in rewards.items()}
+        activated = {index: float(expit(reward)) for index, reward in rewards.items()}
         yield "a sigmoid over the rewards" + (f", and {name}" if name else ""), activated
 
 
@@ -200,9 +202,3 @@ def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
     if not norm or not math.isfinite(norm):
         return 0.0
     return sum(x * y for x, y in zip(a, b, strict=True)) / norm
-
-
-def _sigmoid(value: float) -> float:
-    # Without overflow on either side.
-    small = math.exp(-abs(value))
-    return 1 / (1 + small) if value >= 0 else small / (1 + small)

@@ -21,6 +21,8 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from scipy.special import expit
+
 from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, UnusableServerError
 from ultrarm_eval.engine.server.protocol import SentText
 from ultrarm_eval.engine.witness import Witness
@@ -133,7 +135,7 @@ class Reference:
 def _what_changed(reference: Reference, probes: Sequence[int], values: Sequence[float]) -> str:
     known = [reference.values[probe] for probe in probes]
     near = reference.tolerance
-    if _near([_sigmoid(one) for one in known], values, near):
+    if _near([float(expit(one)) for one in known], values, near):
         return "it applies a sigmoid"
     if len(known) > 1 and _near(sorted(known), sorted(values), near):
         return "its values are in another order than the texts"
@@ -199,7 +201,7 @@ def require_raw(measured: Measured) -> None:
         return
     if activated is not None:
         near = max(measured.drift * _MARGIN, 1e-3)
-        if _near([_sigmoid(value) for value in values], activated, near) and not _near(
+        if _near([float(expit(value)) for value in values], activated, near) and not _near(
             values, activated, near
         ):
             return
@@ -237,7 +239,3 @@ def require_agreement(known: Reference, at: str, measured: Measured, name: str) 
 
 def _near(some: Sequence[float], others: Sequence[float], tolerance: float) -> bool:
     return all(abs(a - b) <= tolerance for a, b in zip(some, others, strict=True))
-
-
-def _sigmoid(value: float) -> float:
-    return 1 / (1 + math.exp(-min(max(value, -700.0), 700.0)))

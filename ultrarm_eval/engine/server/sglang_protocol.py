@@ -18,6 +18,12 @@ from ultrarm_eval.engine.server.failures import (
     RequestRefusedError,
     UnusableServerError,
 )
+from ultrarm_eval.engine.server.model_listing import (
+    as_length,
+    listed_models,
+    optional,
+    tokenized,
+)
 from ultrarm_eval.engine.server.protocol import (
     LOOK_SECONDS,
     SentText,
@@ -27,12 +33,6 @@ from ultrarm_eval.engine.server.protocol import (
     chosen_model,
     in_order,
     require_tokens,
-)
-from ultrarm_eval.engine.server.vllm_protocol import (
-    as_length,
-    listed_models,
-    optional,
-    tokenized,
 )
 
 _PATH = "/classify"

@@ -19,11 +19,15 @@ from typing import Any
 from ultrarm_eval.engine.server.failures import (
     FaultyError,
     RequestRefusedError,
-    ServerFailure,
     UnusableServerError,
 )
+from ultrarm_eval.engine.server.model_listing import (
+    as_length,
+    listed_models,
+    optional,
+    tokenized,
+)
 from ultrarm_eval.engine.server.protocol import (
-    LOOK_SECONDS,
     SentText,
     ServerFacts,
     ServerProtocol,
@@ -111,44 +115,3 @@ def _value(data: object) -> float:
     if not raw or len(raw) % _FLOAT:
         raise FaultyError(f"a value of its answer has {len(raw)} bytes and not {_FLOAT}")
     return as_value([number for (number,) in struct.iter_unpack("<f", raw)])
-
-
-async def listed_models(protocol: ServerProtocol) -> list[dict[str, Any]]:
-    """The models of a server with OpenAI's `/v1/models`, each with its `id`.
-
-    Raises:
-        ServerFailure: It does not say.
-    """
-    answer = await protocol.client.get("/v1/models", LOOK_SECONDS)
-    answer.require_ok("/v1/models")
-    cards = answer.body.get("data") if isinstance(answer.body, dict) else None
-    if not isinstance(cards, list):
-        raise FaultyError("/v1/models answered with no list of models")
-    return [one for one in cards if isinstance(one, dict) and isinstance(one.get("id"), str)]
-
-
-async def optional(protocol: ServerProtocol, path: str, name: str) -> str | None:
-    """What a server says under a name, where it says it."""
-    try:
-        answer = await protocol.client.get(path, LOOK_SECONDS)
-    except ServerFailure:
-        return None
-    said = answer.body.get(name) if answer.is_ok and isinstance(answer.body, dict) else None
-    return said if isinstance(said, str) else None
-
-
-def as_length(card: dict[str, Any]) -> int | None:
-    """The most tokens of a text that a model's entry in `/v1/models` names."""
-    length = card.get("max_model_len")
-    return length if isinstance(length, int) and not isinstance(length, bool) else None
-
-
-async def tokenized(protocol: ServerProtocol, model: str, text: str) -> list[int] | None:
-    """The ids of a text by `/tokenize`, as vLLM and sglang have it; None where it is not there."""
-    body = {"model": model, "prompt": text, "add_special_tokens": True}
-    answer = await protocol.client.post("/tokenize", body, LOOK_SECONDS)
-    if not answer.is_ok or not isinstance(answer.body, dict):
-        return None
-    tokens = answer.body.get("tokens")
-    is_known = isinstance(tokens, list) and all(isinstance(one, int) for one in tokens)
-    return tokens if is_known else None

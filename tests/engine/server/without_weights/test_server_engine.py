@@ -540,7 +540,13 @@ class TestFaults:
         one, other = server(), server()
         made = engine(one, other, max_batch_size=1, num_concurrent=1)
         made.prepare()
-        one.change = lambda *_: said(404, "no such model")
+        answered = []
+
+        def becomes_another(sent, values):
+            answered.append(sent)
+            return said(404, "no such model") if len(answered) > 3 else values
+
+        one.change = becomes_another
         assert computed(made, texts) == wanted
 
     def test_no_server_left_is_an_error_after_what_was_computed(

@@ -169,7 +169,7 @@ def test_a_filter_before_it_may_pick_the_response(run, writer, own_task):
 
 
 def test_tasks_that_name_one_judge_share_it(run, writer, own_task, monkeypatch):
-    from ultrarm_eval.lm_eval_plugin import shared_judges
+    from ultrarm_eval.judges import shared_judges
 
     shared_judges._made.cache_clear()
     own_task(name="first")
@@ -354,7 +354,7 @@ def test_an_instruction_with_an_input_is_no_prompt_yet():
 def test_a_judge_goes_where_memory_is_free(monkeypatch, gpus, environment, device):
     import torch
 
-    from ultrarm_eval.lm_eval_plugin import shared_judges
+    from ultrarm_eval.judges import shared_judges
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: len(gpus))
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda gpu: (gpus[gpu], 10))
@@ -370,7 +370,7 @@ def test_a_judge_that_does_not_fit_beside_the_model_says_so_before_it_writes(
 ):
     from ultrarm_eval.checkpoints import device
     from ultrarm_eval.errors import DeviceError
-    from ultrarm_eval.lm_eval_plugin import shared_judges
+    from ultrarm_eval.judges import shared_judges
 
     shared_judges._made.cache_clear()
     monkeypatch.setattr(device, "_free_everywhere", lambda *_, parallelize: 1024)

@@ -165,3 +165,8 @@ def statement(judge: Judge) -> dict[str, Any]:
         if callable(stated):
             said[f"judge_{method}"] = dict(stated())
     return said
+
+
+def may_abstain(judge: Any) -> bool:
+    """Whether a judge may give an answer no score at all."""
+    return bool(getattr(judge, "may_abstain", False))

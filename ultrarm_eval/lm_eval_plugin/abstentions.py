@@ -41,11 +41,6 @@ class Abstentions:
         return aggregate
 
 
-def may_abstain(judge: Any) -> bool:
-    """Whether a judge may give an answer no score at all."""
-    return bool(getattr(judge, "may_abstain", False))
-
-
 def unscored_answers(samples: Sequence[Mapping[str, Any]], filter_name: str | None = None) -> int:
     """How many answers of a task's samples have no score.
 

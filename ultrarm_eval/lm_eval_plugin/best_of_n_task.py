@@ -15,7 +15,7 @@ from ultrarm_eval.data.parts import open_part
 from ultrarm_eval.data.tables import DatasetRows
 from ultrarm_eval.documents.base import part_read
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.judges.base import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import OwnTask
 from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
     NO_ANSWER,
@@ -25,11 +25,11 @@ from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
     local_splits,
 )
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
+from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
 from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, require_sampling
-from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}

@@ -16,10 +16,8 @@ from ultrarm_eval.benchmarks.comparison import Comparison, PreferenceComparison
 from ultrarm_eval.benchmarks.measurement import ACCURACY, PER_BYTE
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lm_eval_plugin.abstentions import (
-    may_abstain,
-    unscored_answers,
-)
+from ultrarm_eval.judges.base import may_abstain
+from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures

@@ -16,10 +16,11 @@ from ultrarm_eval.data.records import PromptRecord
 from ultrarm_eval.documents.reference import ReferenceDocuments
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.judges.base import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
+from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
     TaskOptions,
@@ -35,7 +36,6 @@ from ultrarm_eval.lm_eval_plugin.sampling import (
     require_sampling,
     token_counter,
 )
-from ultrarm_eval.lm_eval_plugin.shared_judges import judge_report
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 from ultrarm_eval.plugins import registry

@@ -16,14 +16,13 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.judges.base import Judge, Judgement
+from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
-from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
+from ultrarm_eval.judges.kept_answers import judge_options, keep_answers
+from ultrarm_eval.judges.shared_judges import shared_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
-from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options, keep_answers
-from ultrarm_eval.lm_eval_plugin.shared_judges import shared_judge
 from ultrarm_eval.messages import Prompt
 
 _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")

@@ -15,10 +15,9 @@ from ultrarm_eval._version import __version__
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
-from ultrarm_eval.judges.base import Judge, Judgement, statement
+from ultrarm_eval.judges.base import Judge, Judgement, may_abstain, statement
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
-from ultrarm_eval.lm_eval_plugin.abstentions import may_abstain
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does

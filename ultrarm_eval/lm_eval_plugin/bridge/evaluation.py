@@ -155,7 +155,7 @@ def _prepare_filters(task: Any, most: int | None) -> bool:
 
 def _keep_answers(tasks: Mapping[str, Any], error: BaseException) -> None:
     """Writes what models have written for tasks whose answers are not kept yet."""
-    from ultrarm_eval.lm_eval_plugin.kept_answers import write_rows
+    from ultrarm_eval.judges.kept_answers import write_rows
 
     for name, task in tasks.items():
         instances = getattr(task, "_instances", None) or ()

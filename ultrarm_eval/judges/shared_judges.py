@@ -1,15 +1,13 @@
-"""The judges of filters and tasks: those that name the same one share it, and results hold it."""
+"""The judges that a harness's parts name: those that name the same one share it."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.auto import auto_if_readable
@@ -20,7 +18,6 @@ from ultrarm_eval.judges.loading import (
     judge_names,
     make_judge,
 )
-from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 
 
 def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -> Judge:
@@ -48,27 +45,14 @@ def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -
     return _made(written)
 
 
-def judge_report(
-    judge: Judge, samples: Sequence[Mapping[str, Any]], filter_name: str | None = None
-) -> dict[str, Any]:
-    """The judge and what it was given, for a task's metadata in the results.
-
-    Args:
-        judge: The judge; its counts are those of this process.
-        samples: The task's samples, of all processes; none where they are not logged.
-        filter_name: The filter whose samples are counted, where there are several.
-    """
-    report: dict[str, Any] = {
-        "judge_used": {
-            "name": judge_name(judge),
-            **judge.settings(),
-            **statement(judge),
-            "fingerprint": judge.fingerprint(),
-        },
+def judge_facts(judge: Judge) -> dict[str, Any]:
+    """What results say of a judge: its name, settings, engine and fingerprint."""
+    return {
+        "name": judge_name(judge),
+        **judge.settings(),
+        **statement(judge),
+        "fingerprint": judge.fingerprint(),
     }
-    if samples:
-        report["answers_without_score"] = unscored_answers(samples, filter_name)
-    return report
 
 
 @cache
@@ -88,6 +72,8 @@ def _device_of_process() -> str | None:
 
     None leaves it to the judge.
     """
+    import torch
+
     gpus = torch.cuda.device_count()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
         rank = os.environ.get("LOCAL_RANK")

@@ -4,9 +4,8 @@ import pytest
 
 from tests.conftest import LengthJudge
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.lm_eval_plugin import shared_judges
-from ultrarm_eval.lm_eval_plugin.kept_answers import judge_options
+from ultrarm_eval.judges import DEFAULT_CHECKPOINT, shared_judges
+from ultrarm_eval.judges.kept_answers import judge_options
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.lm_eval_plugin.bridge import run_check
+from ultrarm_eval.lm_eval_plugin.harness_features import filters_of
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
 from ultrarm_eval.runs.digest import samples_digest
@@ -140,7 +141,7 @@ def _prepare_filters(task: Any, most: int | None) -> bool:
     found = isinstance(task, BridgedTask)
     if isinstance(task, BridgedTask) and not task.has_answers_judged():
         return False
-    for ensemble in getattr(task, "_filters", None) or ():
+    for ensemble in filters_of(task):
         for place, make in enumerate(ensemble.filters):
             kind = getattr(make, "func", make)
             if not (isinstance(kind, type) and issubclass(kind, JudgingFilter)):

@@ -13,6 +13,7 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.bridge.task_index import tasks_without_shots
+from ultrarm_eval.lm_eval_plugin.harness_features import metrics_of
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedJudge, BridgedTask
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
@@ -115,7 +116,7 @@ def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
                 judge.pretrained,
                 name,
             )
-        if "acc_norm" in (getattr(task, "_metric_fn_list", None) or {}) and not _is_pairwise(task):
+        if "acc_norm" in metrics_of(task) and not _is_pairwise(task):
             logger.warning(
                 "%s: acc_norm divides rewards by lengths and means nothing for a judge; use acc.",
                 name,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
 
 
@@ -51,6 +51,30 @@ def metrics_of(task: Any) -> frozenset[str]:
     if scorers is not None:
         return frozenset(metric.name for scorer in scorers for metric in scorer.metrics or ())
     return frozenset(getattr(task, "_metric_fn_list", None) or ())
+
+
+@functools.cache
+def logs_chosen_documents() -> bool:
+    """Whether samples are logged where `--samples` chooses the documents.
+
+    lm-eval 0.5.0.dev1 takes a document's number for its place among the chosen ones, and fails once
+    everything is computed. It is asked about one document whose number is 1.
+    """
+    from lm_eval import evaluator_utils
+
+    build = getattr(evaluator_utils, "_build_logged_samples", None)
+    if build is None:
+        return True
+    texts: dict[str, Any] = {"target": "", "args": ("",), "arguments": ("",), "resps": [""]}
+    request = SimpleNamespace(doc_id=1, idx=0, doc={}, filtered_resps={}, **texts)
+    scorer = SimpleNamespace(name="none", reduced_docs={}, raw_docs={})
+    try:
+        logged = build(
+            SimpleNamespace(instances=[request], scorers=[scorer]), {"task": [1]}, "task"
+        )
+    except IndexError:
+        return False
+    return bool(logged[0]["doc_id"] == 1)
 
 
 def discovers_plugins(registry: ModuleType, group: str) -> bool:

@@ -24,6 +24,7 @@ _Task: Any = generating_task_class()
 class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
     """A task whose answers are judged together, and then measured document by document."""
 
+    _scorers: list[Any]
     #: Whether documents are measured by the metrics of the YAML; else by the class alone.
     reads_metric_list = False
 
@@ -117,7 +118,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
             TaskScorer(
                 name=one.name, filter=one.filter, metrics=one.metrics if keeps else [], task=self
             )
-            for one in self._scorers
+            for one in self.scorers
         ]
 
 

@@ -90,10 +90,10 @@ def test_a_figure_that_is_no_mean_has_no_standard_error(run, model_of):
         bootstrap_iters=100_000,
         limit=9,
     )
-    found = results["results"]["ultrafeedback_pairs_demo"]
+    found = results["results"][task]
     assert found["acc_longest_stderr,none"] == "N/A"
     assert found["acc_stderr,none"] > 0
-    assert results["configs"]["ultrafeedback_pairs_demo"]["metadata"]["undefined"]
+    assert results["configs"][task]["metadata"]["undefined"]["acc_helpfulness"] == 2
 
 
 @with_scorers

@@ -78,7 +78,7 @@ def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(
         judge_args={"judge": "process", "separator": "line", "device": "cpu"},
     )
     answers = ["\n".join(steps) for steps in (STEPS, OTHER)]
-    (kept,) = best.apply([answers], [{"question": PROMPT}])
+    (kept,) = best.judged([answers], [{"question": PROMPT}])
     better = max(range(2), key=lambda i: references[i].reward)
     assert str(kept) == answers[better]
     judged = sample_judgements([], [kept])["judged"]

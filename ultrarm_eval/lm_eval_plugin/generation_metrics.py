@@ -37,7 +37,9 @@ def _registered(name: str) -> Callable[[_Metric], _Metric]:
         from ultrarm_eval.lm_eval_plugin import reductions  # noqa: F401
 
         about["reduction"] = "mean"
-    found: Callable[[_Metric], _Metric] = register_metric(name, higher_is_better=True, **about)
+    found: Callable[[_Metric], _Metric] = register_metric(
+        metric=name, higher_is_better=True, **about
+    )
     return found
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 from lm_eval.api.model import CachingLM
 
-from tests.harness_requests import request_for
+from tests.harness_lines import request_for
 from ultrarm_eval.errors import ResponseCacheError
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward
 from ultrarm_eval.lm_eval_plugin.response_cache import _checksum, refuse_rewards

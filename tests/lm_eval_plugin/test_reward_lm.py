@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from tests.harness_requests import request_for
+from tests.harness_lines import request_for
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoringError
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward
 

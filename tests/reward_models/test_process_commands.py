@@ -7,7 +7,7 @@ import json
 import pytest
 
 from tests.conftest import write_jsonl
-from tests.harness_requests import request_for
+from tests.harness_lines import request_for
 from tests.reward_models.published import qwen2_prm
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.judges.loading import make_judge

@@ -5,7 +5,7 @@ import pytest
 from tests.engine.server.scored_by_servers import score, served_judge
 from tests.engine.server.served_checkpoint import ServedCheckpoint
 from tests.engine.server.texts import COMPLETIONS, PROMPTS
-from tests.harness_requests import request_for
+from tests.harness_lines import request_for
 from ultrarm_eval.engine.joined_stores import join_stores
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoreStoreError
 from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM

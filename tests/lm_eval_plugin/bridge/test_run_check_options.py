@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from tests.harness_lines import needs_chosen_samples
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lm_eval_plugin.harness_features import logs_chosen_documents
 
 TASK = "ultrafeedback_pairs"
 
@@ -167,7 +167,7 @@ class TestDocuments:
             raised.value
         )
 
-    @pytest.mark.skipif(not logs_chosen_documents(), reason="lm-eval 0.5.0.dev1 fails there")
+    @needs_chosen_samples
     def test_samples_are_those_that_are_named(self, evaluated):
         samples = evaluated(samples={TASK: [1, 3]})["samples"][TASK]
         assert [(s["doc_id"], s["doc"]["row"]) for s in samples] == [(1, 1), (3, 3)]

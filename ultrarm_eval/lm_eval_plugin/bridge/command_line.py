@@ -137,7 +137,7 @@ def _are_all_ours(names: list[str], include_path: str | None, *, with_built_in: 
     try:
         return are_all_pairwise(manager, names)
     except Exception as error:
-        # The harness has to go on without us, but a judge that is left out for our own fault is said.
+        # The harness has to go on without us; that a judge is left out for our fault is said.
         logger.warning(
             "Whether %s are tasks for a judge could not be found out (%s: %s), so the default "
             "model is the harness's. For a judge give --model %s, and please report this.",

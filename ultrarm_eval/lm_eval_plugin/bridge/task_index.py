@@ -128,7 +128,7 @@ def _with_plugins(initialise: Callable[..., None], *, scans: bool) -> Callable[.
         initialise(*bound.args, **bound.kwargs)
         if scans:
             self.include_path = given
-        factory = getattr(self, "_factory", None)
+        factory: Any = getattr(self, "_factory", None)
         if hasattr(factory, "_merge_metadata"):
             factory._merge_metadata = _keeping_origin(factory)
 

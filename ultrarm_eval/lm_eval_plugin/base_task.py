@@ -43,8 +43,8 @@ class OwnTask(HarnessTask, BridgedTask):
         given = {k: v for k, v in (config or {}).items() if k != "class"}
         if given.get("scorer"):
             raise ConfigurationError(
-                f"{given.get('task')}: its YAML has scorer, which this class of task does not read: "
-                "it scores by itself. Remove it."
+                f"{given.get('task')}: its YAML has scorer, which this class of task does not "
+                "read: it scores by itself. Remove it."
             )
         #: Folders of the user's own task files.
         self.task_folders = task_folders(given)

@@ -14,17 +14,17 @@ from typing import Any
 from inspect_ai.dataset import Sample
 from inspect_ai.solver import TaskState
 
-from ultrarm_eval.documents.document import Document
+from ultrarm_eval.documents.document import RATED, Document
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.exact_numbers import exact_fraction
 from ultrarm_eval.inspect_plugin.conversation import as_input, as_prompt
 from ultrarm_eval.inspect_plugin.metrics import PROMPT
-from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.rules import ComparisonRules, checked_ties
 from ultrarm_eval.sources.answers import prompt_key
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 # What the sample's own fields hold.
 _TEXTS = ("prompt", "completions", "lengths")
-_RULES = ("ties", "min_gap")
 
 
 def letter(choice: int) -> str:
@@ -67,8 +67,9 @@ def as_document(state: TaskState) -> tuple[Document, ComparisonRules]:
         DataError: It was made of something else.
     """
     metadata: dict[str, Any] = dict(state.metadata)
-    rules = {name: metadata.get(name) for name in _RULES}
-    if metadata.get("format") is None or None in rules.values():
+    gap = metadata.get("min_gap")
+    min_gap = exact_fraction(gap) if isinstance(gap, str) else None
+    if metadata.get("format") != RATED or min_gap is None:
         raise DataError(
             "this sample has no ratings of its choices in its metadata: the scorer preference "
             "judges samples of the task ultrarm_eval/preference. For what a model wrote there is "
@@ -81,5 +82,5 @@ def as_document(state: TaskState) -> tuple[Document, ComparisonRules]:
             "completions": [choice.value for choice in state.choices],
         }
     )
-    ties, min_gap = checked_ties(rules["ties"]), checked_min_gap(rules["min_gap"])
-    return document, ComparisonRules(document.preference, ties, min_gap)
+    rules = ComparisonRules(document.preference, checked_ties(metadata.get("ties")), min_gap)
+    return document, rules

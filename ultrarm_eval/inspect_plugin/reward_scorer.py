@@ -81,7 +81,8 @@ def reward(
         key = (prompt_key(turns), other or "")
         texts = answers if other is None or key in known else [*answers, other]
         found = await waiting.judgements(turns, texts, where)
-        known.update({key: one for one in found[len(answers) :]})
+        if len(texts) > len(answers):
+            known[key] = found[-1]
         judged = JudgedAnswers(
             answers, found[: len(answers)], other, None if other is None else known[key]
         )
@@ -151,5 +152,5 @@ def before_answer(state: TaskState) -> list[ChatMessage]:
         if message.role == answer.role and (
             (answer.id is not None and message.id == answer.id) or message.text == answer.text
         ):
-            return state.messages[:place]
-    return state.messages
+            return list(state.messages[:place])
+    return list(state.messages)

@@ -250,7 +250,8 @@ def _scheduler() -> Callable[[Callable[[], None]], Any]:
     except RuntimeError:
         import trio
 
-        return trio.lowlevel.current_trio_token().run_sync_soon
+        token = trio.lowlevel.current_trio_token()
+        return lambda callback: token.run_sync_soon(callback)
 
 
 _queues: dict[int, ScoringQueue] = {}

@@ -56,7 +56,9 @@ class CountingJudge(LengthJudge):
     def score(self, prompts: Any, completions: Any) -> list[Any]:
         type(self).calls.append(list(zip(prompts, completions, strict=True)))
         assert type(self).held.wait(60)
-        return [self.reward(prompt, text) for prompt, text in zip(prompts, completions, strict=True)]
+        return [
+            self.reward(prompt, text) for prompt, text in zip(prompts, completions, strict=True)
+        ]
 
     def reward(self, prompt: Any, text: str) -> Any:
         return self.factor * len(text)

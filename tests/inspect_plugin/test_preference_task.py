@@ -42,9 +42,7 @@ def preference(**arguments):
     return preference(**arguments)
 
 
-def test_figures_of_four_rated_answers_a_prompt_are_those_of_lm_eval(
-    evaluate, demo_rows, tmp_path
-):
+def test_figures_of_four_rated_answers_a_prompt_are_those_of_lm_eval(evaluate, demo_rows, tmp_path):
     data = str(write_jsonl(tmp_path / "demo.jsonl", demo_rows[:40]))
     log = evaluate(preference(judge="demo", data=data, device="cpu"))
     theirs, metadata = of_lm_eval("ultrafeedback_pairs", "pretrained=demo", {"data": data})
@@ -161,6 +159,7 @@ def test_a_prompt_without_a_pair_left_is_unscored_and_critiques_explain(
 
 def test_another_judge_can_judge_the_log_again(evaluate, third_party, demo_rows, tmp_path):
     from inspect_ai import score
+
     from ultrarm_eval.inspect_plugin import preference_scorer
 
     third_party(LengthJudge)

@@ -3,6 +3,8 @@
 import json
 import math
 import statistics
+import threading
+import time
 
 import pytest
 
@@ -23,6 +25,7 @@ from inspect_ai.model import (
 )
 from inspect_ai.scorer import precomputed_scores
 from inspect_ai.solver import solver
+
 from tests.conftest import LengthJudge, write_jsonl
 from tests.inspect_plugin.conftest import CountingJudge, Critic, figures
 from ultrarm_eval.errors import UltrarmEvalError
@@ -97,17 +100,48 @@ def test_figures_are_those_of_the_command_judge(evaluate, demo_answers, tmp_path
 
 
 def test_200_samples_meet_in_few_calls(evaluate, counting):
+    from ultrarm_eval.inspect_plugin.scoring_queue import queue_of
+    from ultrarm_eval.judges.shared_judges import shared_judge
+
     judge = counting(CountingJudge)
-    samples = [Sample(id=n, input=f"prompt {n}", target="x" * (n % 7)) for n in range(200)]
+    samples = [Sample(id=n, input=f"prompt {n}", target="x" * (n % 7 + 1)) for n in range(200)]
     answers = ["y" * (n % 5) for n in range(200)]
     scorer = reward(judge="length", reference="target")
+    queue = queue_of(shared_judge("length"))
+    # On a busy machine samples come slowly.
+    queue._silence_s = 2.0
     log = evaluate(task(samples, answers, scorer), max_samples=50)
     assert log.results.scores[0].scored_samples == 200
-    assert sum(map(len, judge.calls)) == 400
-    # Fifty are open at once; while a batch is scored, the next ones gather.
-    assert len(judge.calls) <= 40
+    assert sum(map(len, judge.calls)) == queue.texts == 400
+    # Fifty are open at once.
+    assert len(judge.calls) == queue.calls <= 8
     for call in judge.calls:
         assert [p for p, _ in call[::2]] == [p for p, _ in call[1::2]]
+
+
+def test_a_log_of_200_samples_is_scored_in_two_calls_at_most(evaluate, counting):
+    import inspect_ai
+
+    from ultrarm_eval.inspect_plugin.scoring_queue import queue_of
+    from ultrarm_eval.judges.shared_judges import shared_judge
+
+    judge = counting(CountingJudge)
+    samples = [Sample(id=n, input=f"prompt {n}") for n in range(200)]
+    log = evaluate(task(samples, ["y" * (n % 5) for n in range(200)], None))
+    scorer = reward(judge="length")
+    waiting = queue_of(shared_judge("length"))._waiting
+    judge.held.clear()
+
+    def release():
+        # The first call may have begun before all were there.
+        while not judge.calls or waiting.qsize() + len(judge.calls[0]) < 200:
+            time.sleep(0.01)
+        judge.held.set()
+
+    threading.Thread(target=release, daemon=True).start()
+    scored = inspect_ai.score(log, scorer, action="append", display="none")
+    assert scored.results.scores[0].scored_samples == 200
+    assert len(judge.calls) <= 2
 
 
 def test_without_a_reference_there_is_no_win_rate(evaluate, third_party):
@@ -154,9 +188,7 @@ def test_epochs_and_choices_count_with_their_means(evaluate, counting):
 def test_samples_without_output_reference_or_score_are_counted(evaluate, counting):
     counting(Critic)
     references = ["abc", "what?", None, "abc", "abc"]
-    samples = [
-        Sample(id=n, input="p", metadata={"other": one}) for n, one in enumerate(references)
-    ]
+    samples = [Sample(id=n, input="p", metadata={"other": one}) for n, one in enumerate(references)]
     answers = ["abcd", "abcd", "abcd", "why?", None]
     log = evaluate(task(samples, answers, reward(judge="length", reference="other")))
     counts = {s.name: (s.scored_samples, s.unscored_samples) for s in log.results.scores}
@@ -225,7 +257,10 @@ def test_a_sample_that_cannot_be_judged_fails_and_the_others_do_not(evaluate, co
 @pytest.mark.parametrize(
     ("sample", "message"),
     [
-        (Sample(id=7, input="p", metadata={"gold": "x"}), "no key of the sample's metadata. Keys: gold"),
+        (
+            Sample(id=7, input="p", metadata={"gold": "x"}),
+            "no key of the sample's metadata. Keys: gold",
+        ),
         (Sample(id=7, input="p", metadata={"other": 3}), "of type int"),
     ],
 )

@@ -9,15 +9,18 @@ import pytest
 
 pytest.importorskip("inspect_ai")
 
+from inspect_ai import Task
+from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log
+from inspect_ai.model import ModelOutput
+from inspect_ai.scorer import includes
+from inspect_ai.solver import solver
 
-from tests.conftest import write_jsonl
+from tests.conftest import LengthJudge, write_jsonl
+from ultrarm_eval import load_judge
 
 INSPECT = str(Path(sys.executable).parent / "inspect")
-PAIRS = [
-    {"prompt": f"Question {n}?", "chosen": "An answer. " * (n % 3 + 1), "rejected": "No " * (n % 5)}
-    for n in range(1, 21)
-]
+MODEL = ("--model", "mockllm/model")
 
 
 def inspect(*arguments, folder, **environment):
@@ -30,65 +33,76 @@ def inspect(*arguments, folder, **environment):
         timeout=600,
         check=False,
     )
-    return ended.returncode, ended.stdout + ended.stderr
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
-def test_pairs_on_trio_then_rewards_of_the_log_appended(tmp_path):
-    data = str(write_jsonl(tmp_path / "pairs.jsonl", PAIRS))
-    model = ["--model", "mockllm/model", "--display", "plain", "--log-dir", str(tmp_path)]
-    task = ["-T", "judge=demo", "-T", f"data={data}", "-T", "device=cpu"]
-    status, said = inspect(
+def test_pairs_on_trio(tmp_path):
+    rows = [
+        {"prompt": f"Question {n}?", "chosen": "An answer. " * (n % 3 + 1), "rejected": "No " * n}
+        for n in range(1, 9)
+    ]
+    data = str(write_jsonl(tmp_path / "pairs.jsonl", rows))
+    inspect(
         "eval",
         "ultrarm_eval/preference",
-        *model,
-        *task,
+        *(*MODEL, "-T", "judge=demo", "-T", f"data={data}", "-T", "device=cpu"),
+        *("--display", "plain", "--log-dir", str(tmp_path)),
         folder=tmp_path,
         INSPECT_ASYNC_BACKEND="trio",
     )
-    assert status == 0, said
-    (log,) = tmp_path.glob("*.eval")
-    settings = ["-S", "judge=demo", "-S", "dtype=bfloat16", "-S", "device=cpu"]
+    (log,) = map(read_eval_log, map(str, tmp_path.glob("*.eval")))
+    judge = load_judge("demo", device="cpu")
+    rewards = [judge.score([row["prompt"]] * 2, [row["chosen"], row["rejected"]]) for row in rows]
+    margins = [chosen - rejected for chosen, rejected in rewards]
+    found = {score.name: score.metrics["mean"].value for score in log.results.scores}
+    assert found["margin"] == pytest.approx(sum(margins) / 8, abs=1e-5)
+    assert found["acc"] == sum(margin > 0 for margin in margins) / 8
+
+
+def test_a_log_with_its_rewards_appended(tmp_path, evaluate):
+    @solver
+    def answering():
+        async def solve(state, generate):
+            text = f"It is number {state.sample_id}. " * (1 + state.sample_id % 3)
+            state.output = ModelOutput.from_content("mockllm/model", text)
+            return state
+
+        return solve
+
+    samples = [Sample(id=n, input=f"Which is {n}?", target=f"Number {n}.") for n in range(6)]
+    log = evaluate(Task(dataset=samples, solver=answering(), scorer=includes()))
     scored = str(tmp_path / "scored.eval")
-    status, said = inspect(
-        "score",
-        str(log),
-        "--scorer",
-        "ultrarm_eval/preference",
-        *settings,
-        *("--action", "append", "--model", "mockllm/model", "--output-file", scored),
+    inspect(
+        *("score", log.location, "--scorer", "ultrarm_eval/reward"),
+        *("-S", "judge=demo", "-S", "dtype=bfloat16", "-S", "device=cpu", "-S", "reference=target"),
+        *("--action", "append", *MODEL, "--output-file", scored),
         folder=tmp_path,
     )
-    assert status == 0, said
-    found = read_eval_log(scored)
-    assert [score.name for score in found.results.scores] == ["acc", "margin", "tie"] * 2
-    assert {sample.scores.keys() == {"preference", "preference1"} for sample in found.samples} == {
-        True
-    }
-    first, second = (found.results.scores[i].metrics["mean"].value for i in (1, 4))
-    assert second == pytest.approx(first, abs=0.2)
-    assert second != first
-    # Nothing was written: such a log has no answers to reward.
-    status, said = inspect(
-        "score",
-        str(log),
-        "--scorer",
-        "ultrarm_eval/reward",
-        *settings,
-        *("--action", "append", "--model", "mockllm/model", "--output-file", scored, "--overwrite"),
-        folder=tmp_path,
-    )
-    assert status == 0, said
-    (score,) = [s for s in read_eval_log(scored).results.scores if s.name == "reward"]
-    assert (score.scored_samples, score.unscored_samples) == (0, 20)
+    again = read_eval_log(scored)
+    names = [score.name for score in again.results.scores]
+    assert names == ["includes", "reward", "win_rate", "win_rate_length_controlled"]
+    assert [s.name for s in again.eval.scorers] == ["includes", "reward"]
+    judge = load_judge("demo", device="cpu", dtype="bfloat16")
+    for sample in again.samples:
+        texts = [sample.output.completion, sample.target]
+        answer, reference = judge.score([sample.input] * 2, texts)
+        score = sample.scores["reward"]
+        assert score.value["reward"] == pytest.approx(answer, abs=0.05)
+        assert score.metadata["rewards"]["reference"] == pytest.approx(reference, abs=0.05)
+        assert score.metadata["fingerprint"] == judge.fingerprint()
+    # The header says how the scorer was made: without a name it is made again.
+    assert again.eval.scorers[1].options["dtype"] == "bfloat16"
 
 
-def test_a_refusal_is_a_message_without_a_traceback(tmp_path):
-    status, said = inspect(
-        "eval",
-        "ultrarm_eval/preference",
-        *("--model", "mockllm/model", "-T", "judge=demo", "-T", "data=pairs.jsonl"),
-        folder=tmp_path,
-    )
-    assert status != 0
-    assert "data='pairs.jsonl': there is no such file or folder." in said
-    assert "Traceback" not in said
+def test_a_refusal_is_what_the_harness_shows_without_a_traceback(third_party):
+    from inspect_ai._util.error import PrerequisiteError
+    from rich.text import Text
+    from ultrarm_eval.inspect_plugin import preference
+
+    third_party(LengthJudge)
+    with pytest.raises(PrerequisiteError) as refused:
+        preference(judge="length", data="[red]pairs.jsonl")
+    # It is shown as markup.
+    shown = Text.from_markup(str(refused.value.message)).plain
+    assert "data='[red]pairs.jsonl': there is no such file or folder." in shown
+    assert str(refused.value) == shown

@@ -328,7 +328,7 @@ def test_records_for_inspect_need_one_id_each(
 ):
     judge = third_party(LengthJudge)
     options = ["--judge", "length", "-o", str(tmp_path / "records.jsonl"), *options]
-    assert main(["judge", inspect_rows(tmp_path, rows), "--format", "inspect", *options]) == 1
+    assert main(["judge", inspect_rows(tmp_path, rows), "--format", "inspect", *options]) == 2
     assert message in capsys.readouterr().err
     assert judge.asked == []
 
@@ -337,7 +337,7 @@ def test_records_for_inspect_need_one_id_each(
 def test_records_for_inspect_go_into_json_lines(tmp_path, third_party, capsys, output):
     third_party(LengthJudge)
     given = inspect_rows(tmp_path, [{"id": 1, "prompt": "p", "completion": "a"}])
-    assert main(["judge", given, "--format", "inspect", "--judge", "length", *output]) == 1
+    assert main(["judge", given, "--format", "inspect", "--judge", "length", *output]) == 2
     assert ".jsonl" in capsys.readouterr().err
-    assert main(["judge", given, "--value", "reward", "--judge", "length"]) == 1
+    assert main(["judge", given, "--value", "reward", "--judge", "length"]) == 2
     assert "--format inspect" in capsys.readouterr().err

@@ -97,6 +97,7 @@ def test_a_log_with_its_rewards_appended(tmp_path, evaluate):
 def test_a_refusal_is_what_the_harness_shows_without_a_traceback(third_party):
     from inspect_ai._util.error import PrerequisiteError
     from rich.text import Text
+
     from ultrarm_eval.inspect_plugin import preference
 
     third_party(LengthJudge)

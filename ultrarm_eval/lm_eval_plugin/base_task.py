@@ -97,6 +97,10 @@ class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignor
         """See `BridgedTask`."""
         return False
 
+    def averaged_metrics(self) -> Sequence[str]:
+        """See `BridgedTask`."""
+        return ()
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """See `BridgedTask`."""
         return {}

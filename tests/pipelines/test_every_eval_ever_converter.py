@@ -1,0 +1,114 @@
+"""Every Eval Ever's own converter of lm-eval's results reads a run of ours.
+
+The package wants Python 3.12; its converter runs on 3.11 from the unpacked wheel.
+"""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.exports.published_schema import package_folder, problems_of
+
+_CONVERT = """
+import sys
+sys.path.insert(0, sys.argv.pop(1))
+from every_eval_ever.converters.lm_eval.__main__ import main
+raise SystemExit(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def converted(compared, written, tmp_path_factory):
+    """The records and the samples that the converter makes of both runs, by task."""
+    for needed in ("pydantic", "rich"):
+        pytest.importorskip(needed)
+    if sys.version_info < (3, 11):
+        pytest.skip("every-eval-ever needs a newer Python")
+    package = package_folder().parent
+    out = tmp_path_factory.mktemp("converted")
+    for run in (compared, written):
+        command = [
+            *(sys.executable, "-c", _CONVERT, str(package), "--include_samples"),
+            *("--log_path", str(run.folder), "--output_dir", str(out)),
+            *("--source_organization_name", "the tests"),
+        ]
+        finished = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        assert finished.returncode == 0, finished.stderr[-3000:]
+    paths = [*out.rglob("*.json"), *out.rglob("*.jsonl")]
+    records = {}
+    for path in paths:
+        if path.suffix == ".json":
+            record = json.loads(path.read_text())
+            task = record["evaluation_id"].partition("/")[0]
+            samples = path.with_name(f"{path.stem}_samples.jsonl")
+            lines = samples.read_text().splitlines() if samples.exists() else []
+            records[task] = (record, [json.loads(line) for line in lines])
+    return paths, records
+
+
+def test_every_figure_that_is_a_number_is_converted(compared, written, converted):
+    _, records = converted
+    for run in (compared, written):
+        for task, row in run.results["results"].items():
+            figures = {
+                key: value
+                for key, value in row.items()
+                if "," in key and "_stderr," not in key and isinstance(value, float)
+            }
+            if not figures:
+                assert task not in records
+                continue
+            record, _ = records[task]
+            found = {}
+            for one in record["evaluation_results"]:
+                metric, _, name = one["evaluation_result_id"].partition(":")
+                found[f"{metric},{name or 'none'}"] = one
+            assert {key: one["score_details"]["score"] for key, one in found.items()} == figures
+            for key, one in found.items():
+                metric, _, name = key.partition(",")
+                error = row[f"{metric}_stderr,{name}"]
+                uncertainty = one["score_details"]["uncertainty"]
+                told = uncertainty.get("standard_error")
+                assert (told or {"value": "N/A"})["value"] == error, (task, key)
+                better = run.results["higher_is_better"][task].get(metric)
+                if better is not None:
+                    assert one["metric_config"]["lower_is_better"] is not better
+            main = found.get("acc,none") or next(iter(found.values()))
+            error = main["score_details"]["uncertainty"].get("standard_error")
+            if error and task in run.samples:
+                # Read from the task's list of metrics.
+                assert error["method"] == "analytic", task
+
+
+def test_samples_are_converted(compared, written, converted):
+    _, records = converted
+    for run in (compared, written):
+        for task, samples in run.samples.items():
+            record, lines = records[task]
+            counted = [(line["sample_id"], line["evaluation_result_id"]) for line in lines]
+            assert len(set(counted)) == len(counted)
+            assert {one for one, _ in counted} == {str(sample["doc_id"]) for sample in samples}
+            name = record["evaluation_results"][0]["evaluation_result_id"]
+            scores = [x["evaluation"]["score"] for x in lines if x["evaluation_result_id"] == name]
+            metric = name.partition(":")[0]
+            values = [sample[metric] for sample in samples]
+            if all(isinstance(value, float) for value in values):
+                assert scores == pytest.approx(values), task
+
+
+def test_the_answer_is_the_one_with_the_highest_reward(compared, converted):
+    _, records = converted
+    samples = {str(one["doc_id"]): one for one in compared.samples["llmbar_natural"]}
+    for line in records["llmbar_natural"][1]:
+        sample = samples[line["sample_id"]]
+        rewards = [float(response[0]) for response in sample["filtered_resps"]]
+        texts = [arguments[1] for arguments in sample["arguments"]]
+        assert line["output"]["raw"] == [texts[rewards.index(max(rewards))]]
+
+
+def test_the_published_schema_takes_what_it_makes(converted):
+    paths, _ = converted
+    assert len(paths) > 40
+    assert problems_of(paths) == []

@@ -1,6 +1,8 @@
 """Every Eval Ever's own converter of lm-eval's results reads a run of ours.
 
-The package wants Python 3.12; its converter runs on 3.11 from the unpacked wheel.
+The package wants Python 3.12; its converter runs on 3.11 from the unpacked wheel. With samples it
+refuses a run that has a group with a figure, for which there is no file of samples (0.3.0): then the
+samples are converted by the class that its command uses.
 """
 
 import json
@@ -17,6 +19,14 @@ sys.path.insert(0, sys.argv.pop(1))
 from every_eval_ever.converters.lm_eval.__main__ import main
 raise SystemExit(main())
 """
+_CONVERT_SAMPLES = """
+import sys
+package, path, task = sys.argv[1:]
+sys.path.insert(0, package)
+from every_eval_ever.converters.lm_eval.instance_level_adapter import LMEvalInstanceLevelAdapter
+for one in LMEvalInstanceLevelAdapter().transform_samples(path, "an id", "org/judge", task):
+    print(one.model_dump_json())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +40,8 @@ def converted(compared, written, tmp_path_factory):
     out = tmp_path_factory.mktemp("converted")
     for run in (compared, written):
         command = [
-            *(sys.executable, "-c", _CONVERT, str(package), "--include_samples"),
+            *(sys.executable, "-c", _CONVERT, str(package)),
+            *(["--include_samples"] if run is written else []),
             *("--log_path", str(run.folder), "--output_dir", str(out)),
             *("--source_organization_name", "the tests"),
         ]
@@ -82,33 +93,46 @@ def test_every_figure_that_is_a_number_is_converted(compared, written, converted
                 assert error["method"] == "analytic", task
 
 
-def test_samples_are_converted(compared, written, converted):
+def test_samples_are_converted(written, converted):
     _, records = converted
-    for run in (compared, written):
-        for task, samples in run.samples.items():
-            record, lines = records[task]
-            counted = [(line["sample_id"], line["evaluation_result_id"]) for line in lines]
-            assert len(set(counted)) == len(counted)
-            assert {one for one, _ in counted} == {str(sample["doc_id"]) for sample in samples}
-            name = record["evaluation_results"][0]["evaluation_result_id"]
-            scores = [x["evaluation"]["score"] for x in lines if x["evaluation_result_id"] == name]
-            metric = name.partition(":")[0]
-            values = [sample[metric] for sample in samples]
-            if all(isinstance(value, float) for value in values):
-                assert scores == pytest.approx(values), task
+    for task, samples in written.samples.items():
+        record, lines = records[task]
+        counted = [(line["sample_id"], line["evaluation_result_id"]) for line in lines]
+        assert len(set(counted)) == len(counted)
+        assert {one for one, _ in counted} == {str(sample["doc_id"]) for sample in samples}
+        name = record["evaluation_results"][0]["evaluation_result_id"]
+        scores = [x["evaluation"]["score"] for x in lines if x["evaluation_result_id"] == name]
+        metric = name.partition(":")[0]
+        assert scores == pytest.approx([sample[metric] for sample in samples]), task
 
 
-def test_the_answer_is_the_one_with_the_highest_reward(compared, converted):
-    _, records = converted
-    samples = {str(one["doc_id"]): one for one in compared.samples["llmbar_natural"]}
-    for line in records["llmbar_natural"][1]:
+@pytest.mark.parametrize("task", ["llmbar_natural", "rm_bench"])
+def test_the_answer_is_the_one_with_the_highest_reward(compared, task):
+    pytest.importorskip("pydantic")
+    command = [sys.executable, "-c", _CONVERT_SAMPLES, str(package_folder().parent)]
+    finished = subprocess.run(
+        [*command, str(compared.samples_file(task)), task],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stderr[-3000:]
+    lines = [json.loads(line) for line in finished.stdout.splitlines()]
+    samples = {str(one["doc_id"]): one for one in compared.samples[task]}
+    scored = {
+        line["sample_id"]: line["evaluation"]["score"]
+        for line in lines
+        if line["evaluation_result_id"] == "acc"
+    }
+    assert scored == {name: sample["acc"] for name, sample in samples.items()}
+    for line in lines:
         sample = samples[line["sample_id"]]
         rewards = [float(response[0]) for response in sample["filtered_resps"]]
         texts = [arguments[1] for arguments in sample["arguments"]]
-        assert line["output"]["raw"] == [texts[rewards.index(max(rewards))]]
+        assert line["output"]["raw"] == [texts[rewards.index(max(rewards))].strip()]
 
 
 def test_the_published_schema_takes_what_it_makes(converted):
     paths, _ = converted
-    assert len(paths) > 40
+    assert len(paths) > 25
     assert problems_of(paths) == []

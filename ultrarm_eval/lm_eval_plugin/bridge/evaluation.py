@@ -207,7 +207,9 @@ def _add_results(results: Mapping[str, Any], tasks: Mapping[str, BridgedTask]) -
     for name, task in tasks.items():
         of_task = samples.get(name) or ()
         for sample in of_task:
-            sample.update({m: sample_value(sample[m]) for m in sample["metrics"] if m in sample})
+            sample.update(
+                {m: sample_value(sample[m]) for m in sample.get("metrics", ()) if m in sample}
+            )
         digest = {"data_digest": samples_digest(of_task)} if of_task else {}
         _add_metadata(results, name, {**task.after_evaluation(of_task), **digest})
         figures = results.get("results", {}).get(name, {})

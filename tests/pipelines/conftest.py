@@ -6,6 +6,7 @@ import copy
 import json
 import os
 import shutil
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,19 @@ class WrittenRun:
         return found
 
 
+def few(found: list[dict[str, Any]], *columns: str, most: int = 2) -> list[dict[str, Any]]:
+    """The first rows of each value of some columns: enough for every figure and its error."""
+    seen: Counter[tuple[Any, ...]] = Counter()
+    chosen = []
+    for row in found:
+        value = tuple(row[column] for column in columns)
+        seen[value] += 1
+        # The formula of Ties needs both rows of a question.
+        if seen[value] <= most or "Ties" in value:
+            chosen.append(row)
+    return chosen
+
+
 def write_data(folder: Path) -> dict[str, str]:
     """Writes data for every task; the path by the name of a task or group."""
     answers = (("the sky is blue", 5), ("green", 3), ("the human has a long answer", 1))
@@ -85,19 +99,25 @@ def write_data(folder: Path) -> dict[str, str]:
         "gsm8k_best_of_n": write_jsonl(folder / "sums.jsonl", sums),
         "preference_pairs": write_jsonl(folder / "pairs.jsonl", pairs),
         "llmbar": folder / "llmbar",
-        "rewardbench_overall": rows.write_jsonl(folder / "rb.jsonl", rows.rewardbench(1)),
-        "rewardbench2_overall": rows.write_jsonl(folder / "rb2.jsonl", rows.rewardbench2(1)),
-        "rm_bench": rows.write_json(folder / "rm_bench.json", rows.rm_bench(1)),
+        "rewardbench_overall": rows.write_jsonl(
+            folder / "rb.jsonl", few(rows.rewardbench(1), "subset")
+        ),
+        "rewardbench2_overall": rows.write_jsonl(
+            folder / "rb2.jsonl", few(rows.rewardbench2(1), "subset")
+        ),
+        "rm_bench": rows.write_json(folder / "rm_bench.json", few(rows.rm_bench(1), "domain")),
         "ppe_human": rows.write_jsonl(folder / "ppe.jsonl", rows.ppe_human(1)),
     }
     answers_of = [one for split in rows.JUDGEBENCH_MODELS for one in rows.judgebench(1, split)]
-    found["judgebench"] = rows.write_jsonl(folder / "judgebench.jsonl", answers_of)
+    found["judgebench"] = rows.write_jsonl(
+        folder / "judgebench.jsonl", few(answers_of, "response_model", "source")
+    )
     for name in (*rows.COUNTED_PREFERENCE_SETS, *rows.OTHER_PREFERENCE_SETS):
         path = folder / "sets" / f"{name}.jsonl"
-        rows.write_jsonl(path, rows.preference_test_set(1, name))
+        rows.write_jsonl(path, rows.preference_test_set(1, name)[:4])
         found[f"preference_test_sets_{name}"] = path
     for name, make in rows.PAPER_SETS.items():
-        path = rows.write_jsonl(folder / "paper" / f"{name}.jsonl", make(1))
+        path = rows.write_jsonl(folder / "paper" / f"{name}.jsonl", make(1)[:6])
         found[f"ultrarm_paper_{name}"] = path
     return {name: str(path) for name, path in found.items()}
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.exports.published_schema import package_folder, problems_of
 
+pytestmark = pytest.mark.slow
 _CONVERT = """
 import sys
 sys.path.insert(0, sys.argv.pop(1))

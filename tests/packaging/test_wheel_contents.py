@@ -11,6 +11,7 @@ import pytest
 PTH = "ultrarm_eval_bridge.pth"
 DECLARED = {
     "console_scripts": {"ultrarm-eval": "ultrarm_eval.cli:main"},
+    "inspect_ai": {"ultrarm_eval": "ultrarm_eval.inspect_plugin"},
     "lm_eval.filters": {
         "best_of_n": "ultrarm_eval.lm_eval_plugin.reward_filters:BestOfNFilter",
         "reward": "ultrarm_eval.lm_eval_plugin.reward_filters:RewardFilter",
@@ -23,6 +24,11 @@ DECLARED = {
         "ultrarm": "ultrarm_eval.lm_eval_plugin.reward_lm:RewardModelLM",
         "reward-model": "ultrarm_eval.lm_eval_plugin.reward_lm:AnyRewardModelLM",
     },
+    "lm_eval.reductions": {
+        "best@k": "ultrarm_eval.lm_eval_plugin.reductions:best_at_k",
+        "mean": "ultrarm_eval.lm_eval_plugin.reductions:mean_of_answers",
+    },
+    "lm_eval.scorers": {"reward": "ultrarm_eval.lm_eval_plugin.reward_scorer:RewardScorer"},
     "lm_eval.tasks": {"ultrarm_eval": "ultrarm_eval.tasks"},
     "vllm.general_plugins": {"ultrarm_eval": "ultrarm_eval.vllm_plugin:register"},
 }

@@ -1,13 +1,21 @@
 """Tasks for lighteval in which a model writes and a judge scores what it wrote.
 
-    ULTRARM_EVAL_METADATA='{"judge": "DIR", "data": "FILE.jsonl"}' lighteval accelerate \
-        "model_name=DIR" ultrafeedback_judge --custom-tasks ultrarm_eval.lighteval
+name:
+Judged tasks of ultrarm-eval
 
-The variable holds what lm-eval's `--metadata` does. A file of one's own tasks takes its place:
+dataset:
+openbmb/UltraFeedback, tatsu-lab/alpaca_eval
 
-    from ultrarm_eval.lighteval import judged_task
+abstract:
+A model answers the prompts of UltraFeedback or AlpacaEval; UltraRM or any other reward model scores
+each answer and a reference. The environment variable ULTRARM_EVAL_METADATA has the settings, as
+lm-eval is given them by --metadata; or a file of one's own has a TASKS_TABLE of judged_task(...).
 
-    TASKS_TABLE = [judged_task("ultrafeedback_judge", judge="DIR", data="FILE.jsonl")]
+languages:
+english
+
+tags:
+generation, judge, reward model
 """
 
 from __future__ import annotations

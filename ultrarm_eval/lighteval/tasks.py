@@ -36,6 +36,8 @@ def judged_task(task: str, *, name: str | None = None, **settings: Any) -> Judge
             f"name={called!r}: lighteval splits names of tasks at {' '.join(_SPLIT_AT)}; "
             "leave them out."
         )
+    checked = checked_settings(settings)
+    # lighteval is imported where a task is made, and not to look at settings.
     from ultrarm_eval.lighteval.task_config import task_config
 
-    return task_config(called, task, checked_settings(settings))
+    return task_config(called, task, checked)

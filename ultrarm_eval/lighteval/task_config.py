@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lighteval.judged_answers import Facts, JudgedAnswers
+from ultrarm_eval.lighteval.judged_answers import JudgedAnswers
 from ultrarm_eval.lighteval.metrics import judged_metrics
 from ultrarm_eval.lighteval.task_prompts import SPLIT, prompt_of
 from ultrarm_eval.lighteval.task_settings import TASKS, TaskSettings
@@ -27,8 +27,8 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
 
     judging: dict[str, Any] = field(default_factory=dict)
     # Set behind the constructor, which is lighteval's.
-    _answers = None
-    _is_run = False
+    _answers: ClassVar[JudgedAnswers | None] = None
+    _is_run: ClassVar[bool] = False
 
     @property
     def hf_repo(self) -> str:  # type: ignore[override, unused-ignore]
@@ -53,7 +53,7 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
     def __deepcopy__(self, memo: dict[int, Any]) -> JudgedTaskConfig:
         """A copy, which is run: lighteval copies the tasks that a run names, and no others."""
         copied = copy.copy(self)
-        vars(copied).update(copy.deepcopy(vars(self), memo), _is_run=True)
+        copied.__dict__.update(copy.deepcopy(self.__dict__, memo), _is_run=True)
         return copied
 
     def __str__(self, lite: bool = False) -> str:
@@ -90,8 +90,7 @@ def task_config(name: str, task: str, settings: TaskSettings) -> JudgedTaskConfi
         generation_size=settings.generation_size,
         stop_sequence=[],
         version=1,
-        judging=Facts(answers.facts),
+        judging=answers.facts,
     )
-    config.judging = answers.facts
-    config._answers = answers
+    config.__dict__["_answers"] = answers
     return config

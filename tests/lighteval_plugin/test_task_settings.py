@@ -1,5 +1,9 @@
 """What a user says of a judged task; lighteval itself is not needed for it."""
 
+import dataclasses
+import re
+from pathlib import Path
+
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
@@ -65,3 +69,16 @@ def test_an_unknown_task_and_a_name_that_lighteval_would_split_are_refused():
     for name in ("a|b", "a,b", "a@b", "a:b", ""):
         with pytest.raises(ConfigurationError, match="splits names of tasks at"):
             judged_task("ultrafeedback_judge", name=name)
+
+
+def test_the_documentation_has_every_setting():
+    page = Path(__file__).parents[2] / "docs" / "other-harnesses.md"
+    _, section = page.read_text(encoding="utf-8").split("## lighteval", 1)
+    table = section.split("| setting |", 1)[1].split("\n\n", 1)[0]
+    named = [
+        name
+        for row in table.splitlines()
+        for name in re.findall(r"`(\w+)`", row.split("|")[1])
+        if row.startswith("| `")
+    ]
+    assert named == [one.name for one in dataclasses.fields(TaskSettings)]

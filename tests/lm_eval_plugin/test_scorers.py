@@ -8,6 +8,8 @@ import yaml
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.errors import AnswersNotJudgedError, ConfigurationError
+from ultrarm_eval.lm_eval_plugin.best_of_n_task import BestOfNTask
+from ultrarm_eval.lm_eval_plugin.comparison_task import ComparisonTask
 from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.metrics.best_of_k import samples_metrics
 
@@ -90,6 +92,14 @@ def test_a_figure_that_is_no_mean_has_no_standard_error(run, model_of):
     assert found["acc_longest_stderr,none"] == "N/A"
     assert found["acc_stderr,none"] > 0
     assert results["configs"][task]["metadata"]["undefined"]["acc_helpfulness"] == 2
+
+
+def test_what_our_tasks_would_not_read_is_refused():
+    with pytest.raises(ConfigurationError, match="own: its YAML has scorer"):
+        ComparisonTask({"task": "own", "scorer": "first_token"})
+    listed = {"name": "f", "filter": [], "metric_list": [{"metric": "exact_match"}]}
+    with pytest.raises(ConfigurationError, match="own, filter 'f': it has a metric_list"):
+        BestOfNTask({"task": "own", "filter_list": [listed]})
 
 
 @with_scorers

@@ -96,3 +96,9 @@ def test_a_number_of_too_many_digits_is_a_damaged_file(tmp_path):
 )
 def test_finite_numbers_alone_are_numbers(value, number):
     assert finite(value) == number
+
+
+@pytest.mark.parametrize(("written", "shown"), [(60.0, "60"), (60, "60"), (0.5, "0.5")])
+def test_a_limit_reads_as_it_was_given(tmp_path, written, shown):
+    run = run_of(tmp_path, both(), config={"limit": written})
+    assert str(TaskResult("x", run, {}).parts["limit"]) == shown

@@ -11,7 +11,8 @@ DEMO_NAME = "demo"
 #: What to type where neither hub nor cache has what is needed.
 OFFLINE_HELP = (
     "To try everything offline: the name demo stands for a bundled judge and for bundled data, as "
-    "in lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs_demo."
+    "in lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs "
+    '--metadata \'{"data": "demo"}\'.'
 )
 
 

@@ -206,8 +206,10 @@ class TaskResult:
         Of a group, what made it see a part of any of its tasks' data.
         """
         samples = self.run.config.get("samples")
+        limit = self.run.config.get("limit")
         given = {
-            "limit": self.run.config.get("limit"),
+            # The harness writes --limit 60 as 60.0; below 1 it is a share.
+            "limit": int(limit) if isinstance(limit, float) and limit.is_integer() else limit,
             # A judge that writes critiques has a setting of that name, how many of each answer.
             "samples": samples if isinstance(samples, Mapping) else None,
             "shard": _first(one.metadata.get("shard") for one in self.members),

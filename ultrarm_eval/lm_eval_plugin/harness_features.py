@@ -128,6 +128,17 @@ def task_index(manager: Any) -> Mapping[str, Any]:
     return found
 
 
+@functools.cache
+def knows_errors_of_plain_means() -> bool:
+    """Whether a group that shows the plain mean of its tasks shows the error of that mean.
+
+    Release 0.4.13 does; 0.4.10 to 0.4.12 and 0.5.0.dev1 pool the tasks' errors.
+    """
+    from lm_eval.api import metrics
+
+    return hasattr(metrics, "unweighted_mean_stderr")
+
+
 def _texts_in(module: ModuleType) -> Iterator[str]:
     """The texts that stand in a module's names and in the code of its functions and methods."""
     for value in vars(module).values():

@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.lm_eval_plugin.bridge import run_check
+from ultrarm_eval.lm_eval_plugin.group_errors import mend_group_errors
 from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.metric_list import metric_list
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
@@ -124,6 +125,7 @@ def _evaluate(evaluate: Callable[..., Any]) -> Callable[..., Any]:
             raise
         if isinstance(results, Mapping):  # None in all processes but the first
             _add_results(results, ours)
+            mend_group_errors(results, task_dict)
         return results
 
     return evaluate_tasks

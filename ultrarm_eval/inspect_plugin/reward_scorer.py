@@ -15,10 +15,10 @@ from inspect_ai.solver import TaskState
 from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.inspect_plugin.conversation import as_prompt
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
-from ultrarm_eval.inspect_plugin.judged_texts import explanation, told
+from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 from ultrarm_eval.inspect_plugin.metrics import LENGTH_DIFFERENCE, length_controlled
 from ultrarm_eval.inspect_plugin.references import References
-from ultrarm_eval.inspect_plugin.refusal import refused, told_where
+from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.metrics.win_rate import win_credit
@@ -61,38 +61,37 @@ def reward(
     Raises:
         RunRefusedError: The judge, a setting or the reference cannot be used.
     """
-    with refused():
+    with prerequisite_errors():
         if prompt not in (INPUT, MESSAGES):
             raise unknown_choice("prompt", prompt, (INPUT, MESSAGES))
-        waiting = scoring_queue(judge, kind, judge_args, settings)
+        queue = scoring_queue(judge, kind, judge_args, settings)
         named = as_text("reference", reference)
         references = None if named is None else References(named)
-    known: dict[tuple[str, str], Judgement] = {}
+    judged_references: dict[tuple[str, str], Judgement] = {}
 
     async def score(state: TaskState, target: Target) -> Score:
         where = f"Sample {state.sample_id!r} (epoch {state.epoch})"
         if state.output.empty:
             return Score.unscored(reason="no_response", explanation="The sample has no output.")
         answers = [well_formed(choice.message.text) for choice in state.output.choices]
-        with told_where(where):
+        with located_errors(where):
             turns = as_prompt(state.input if prompt == INPUT else before_answer(state))
         other = None if references is None else references.of(state, target, turns, where)
         # A reference is asked for once, whatever number of epochs is compared with it.
         key = (prompt_key(turns), other or "")
-        texts = answers if other is None or key in known else [*answers, other]
-        found = await waiting.judgements(turns, texts, where)
+        texts = answers if other is None or key in judged_references else [*answers, other]
+        found = await queue.judgements(turns, texts, where)
         if len(texts) > len(answers):
-            known[key] = found[-1]
-        judged = JudgedAnswers(
-            answers, found[: len(answers)], other, None if other is None else known[key]
-        )
-        return judged.score(compared=references is not None, beside=waiting.facts())
+            judged_references[key] = found[-1]
+        of_reference = None if other is None else judged_references[key]
+        judged = JudgedOutput(answers, found[: len(answers)], other, of_reference)
+        return judged.score(compared=references is not None, beside=queue.facts())
 
     return score
 
 
 @dataclass(frozen=True)
-class JudgedAnswers:
+class JudgedOutput:
     """A model's answers to a prompt, and what a judge says of them and of their reference.
 
     Attributes:
@@ -122,8 +121,8 @@ class JudgedAnswers:
         by_name = dict(zip(names, self.judgements, strict=True))
         if self.of_reference is not None:
             by_name["reference"] = self.of_reference
-        metadata = {**told(by_name), **beside}
-        about = {"answer": self.answers[0], "explanation": explanation(by_name)}
+        metadata = {**metadata_of(by_name), **beside}
+        about = {"answer": self.answers[0], "explanation": explanation_of(by_name)}
         scored = [
             (answer, one.value)
             for answer, one in zip(self.answers, self.judgements, strict=True)

@@ -8,11 +8,11 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, mean, scorer, stder
 from inspect_ai.solver import TaskState
 
 from ultrarm_eval.benchmarks.measurement import PreferenceMeasurement
+from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
 from ultrarm_eval.inspect_plugin.judge_arguments import scoring_queue
-from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 from ultrarm_eval.inspect_plugin.metrics import PROMPT, by_category, stderr_by_category
 from ultrarm_eval.inspect_plugin.preference_samples import as_document, letter
-from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
+from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 
 # What the harness calls a figure, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}

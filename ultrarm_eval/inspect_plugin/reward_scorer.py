@@ -14,11 +14,11 @@ from inspect_ai.solver import TaskState
 
 from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.inspect_plugin.conversation import as_prompt
+from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
-from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 from ultrarm_eval.inspect_plugin.metrics import LENGTH_DIFFERENCE, length_controlled
 from ultrarm_eval.inspect_plugin.references import References
-from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
+from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.metrics.win_rate import win_credit
@@ -83,8 +83,8 @@ def reward(
         found = await queue.judgements(turns, texts, where)
         if len(texts) > len(answers):
             judged_references[key] = found[-1]
-        of_reference = None if other is None else judged_references[key]
-        judged = JudgedOutput(answers, found[: len(answers)], other, of_reference)
+        reference_judgement = None if other is None else judged_references[key]
+        judged = JudgedOutput(answers, found[: len(answers)], other, reference_judgement)
         return judged.score(compared=references is not None, beside=queue.facts())
 
     return score
@@ -98,13 +98,13 @@ class JudgedOutput:
         answers: The answers, at least one.
         judgements: What the judge says of each.
         reference: What they are compared with; None where there is none.
-        of_reference: What the judge says of it.
+        reference_judgement: What the judge says of it.
     """
 
     answers: Sequence[str]
     judgements: Sequence[Judgement]
     reference: str | None
-    of_reference: Judgement | None
+    reference_judgement: Judgement | None
 
     def score(self, *, compared: bool, beside: Mapping[str, Any]) -> Score:
         """The score of the sample.
@@ -119,8 +119,8 @@ class JudgedOutput:
         if len(self.answers) > 1:
             names = [f"answer {number}" for number in range(1, len(self.answers) + 1)]
         by_name = dict(zip(names, self.judgements, strict=True))
-        if self.of_reference is not None:
-            by_name["reference"] = self.of_reference
+        if self.reference_judgement is not None:
+            by_name["reference"] = self.reference_judgement
         metadata = {**metadata_of(by_name), **beside}
         about = {"answer": self.answers[0], "explanation": explanation_of(by_name)}
         scored = [
@@ -133,7 +133,7 @@ class JudgedOutput:
             return Score.unscored(reason="grader_failed", metadata=metadata, **about)
         value = {"reward": fmean(reward for _, reward in scored)}
         if compared:
-            other = None if self.of_reference is None else self.of_reference.value
+            other = None if self.reference_judgement is None else self.reference_judgement.value
             win = math.nan
             if self.reference is not None and other is not None:
                 win = fmean(win_credit(reward, other) for _, reward in scored)

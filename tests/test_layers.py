@@ -96,6 +96,24 @@ def test_another_harness_is_imported_by_its_edge_alone(harness, edge):
 WAY = ("data", "sources", "documents", "inspection")
 
 
+#: The parts that are for one harness each.
+EDGES = ("lighteval", "lm_eval_plugin")
+
+
+def test_a_harness_is_imported_by_its_own_part_alone():
+    importers = {
+        part(path)
+        for path in ROOT.rglob("*.py")
+        if any(module.split(".")[0] == "lighteval" for module in imported(path))
+    }
+    assert importers == {"lighteval"}
+
+
+def test_what_is_for_one_harness_needs_nothing_of_another():
+    imports = imports_of_parts()
+    assert not [(one, other) for one in EDGES for other in reached(one, imports) & {*EDGES} - {one}]
+
+
 @pytest.mark.parametrize("name", WAY)
 def test_data_flow_one_way(name):
     later = WAY[WAY.index(name) + 1 :]

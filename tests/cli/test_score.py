@@ -446,7 +446,7 @@ sys.exit(status)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", ["score", "judge"])
+@pytest.mark.parametrize("command", [pytest.param("score", marks=pytest.mark.campaign), "judge"])
 def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, checkpoint, command):
     answers = [f"{word} answer {number}" for number in range(5) for word in ("the", "a")]
     rows = (

@@ -38,7 +38,7 @@ def test_a_hundred_thousand_pairs(tmp_path, benchmark, open_page):
     assert tiles[1] == f"over all {written['pairs']:,} pairs".replace(",", "\u202f")
 
 
-@pytest.mark.slow
+@pytest.mark.campaign
 def test_the_benchmark_runs_and_says_what_it_found(tmp_path, browser):
     output = tmp_path / "figures.json"
     options = ["--pairs", "300", "--rounds", "1", "--folder", str(tmp_path), "-o", str(output)]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.errors import AnswersNotJudgedError, UltrarmEvalError, first_line
 from ultrarm_eval.io import write_whole
 from ultrarm_eval.judges.loading import is_without_weights, judge_names
 from ultrarm_eval.messages import Message, Prompt, as_messages
@@ -45,6 +46,33 @@ def keep_answers(
     compared = any(reference is not None for reference in references)
     option = f" --reference-field {REFERENCE_FIELD}" if compared else ""
     return f"ultrarm-eval judge {shlex.quote(str(path))}{option}"
+
+
+def answers_not_judged(
+    error: Exception,
+    prompts: Sequence[Prompt],
+    answers: Sequence[Sequence[str]],
+    references: Sequence[str | None],
+    checkpoint: str,
+    judge_args: Mapping[str, Any] | None,
+) -> AnswersNotJudgedError:
+    """What to raise where a judge failed on answers; they are kept.
+
+    Args:
+        error: What it failed with.
+        prompts: The prompt of each document.
+        answers: Its answers.
+        references: Its reference, if there is one.
+        checkpoint: The judge's checkpoint.
+        judge_args: Its settings.
+    """
+    command = keep_answers(prompts, answers, references)
+    options = judge_options(checkpoint, judge_args)
+    said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
+    return AnswersNotJudgedError(
+        f"{said} The model's answers are not judged; they are kept in a file. Judge them with: "
+        f"{command} {options}"
+    )
 
 
 def judge_options(checkpoint: str, judge_args: Mapping[str, Any] | None) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.records import PromptRecord
-from ultrarm_eval.documents.reference import ReferenceDocuments
-from ultrarm_eval.errors import DataError
+from ultrarm_eval.documents.judged_prompts import AlpacaEvalPrompts, PromptChoice, PromptSet
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
@@ -23,7 +20,6 @@ from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import (
     JudgingOptions,
-    TaskOptions,
     read_judging,
     read_options,
 )
@@ -39,19 +35,6 @@ from ultrarm_eval.lm_eval_plugin.sampling import (
 )
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
-from ultrarm_eval.plugins import registry
-from ultrarm_eval.rules import ComparisonRules
-from ultrarm_eval.sources.alpaca_eval import OUTPUTS, published_answers
-from ultrarm_eval.sources.answers import read_answers
-from ultrarm_eval.sources.preference_data import PreferenceData, open_hub, open_named_or_local
-from ultrarm_eval.sources.prompts import PROMPTS
-from ultrarm_eval.sources.references import (
-    NO_REFERENCE,
-    AnswersOfFile,
-    Reference,
-    is_file,
-    stored_answer,
-)
 
 logger = logging.getLogger(__name__)
 
@@ -62,11 +45,6 @@ _OF_ANSWERS = ("response_length", "truncated", "empty")
 
 class JudgingTask(ConversationTask):
     """The model answers each prompt once; the answer's reward is shown beside a reference's."""
-
-    #: The references of a run whose user named none, unless the YAML's metadata do.
-    default_reference: str | None = "gpt-4"
-    #: Whether prompts alone want a reference named, or are judged without one.
-    needs_reference = True
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -105,69 +83,29 @@ class JudgingTask(ConversationTask):
         """Opens the data, and counts what is used and what is left out, and why."""
         metadata = dict(self.config.metadata or {})
         options = read_options(metadata, str(self.config.task), folders=self.task_folders)
-        name = self._judging.reference or self.default_reference or ""
-        data = self.open_prompts(options, name)
-        name = self._checked_reference(name, data)
-        self._compares = name != NO_REFERENCE
-        reference = self.find_references(data, options, name) if self._compares else None
-        documents = ReferenceDocuments(data, reference, name, shard=options.shard)
-        if isinstance(reference, AnswersOfFile):
-            documents.counts.add("references_without_a_prompt", reference.unused())
-        counts = self.tell_counts(documents)
+        choice = PromptChoice(
+            data=options.data,
+            data_revision=options.data_revision,
+            reference=self._judging.reference,
+            preference=options.rules.preference,
+            shard=options.shard,
+        )
+        found = self.prompt_set().read(choice, str(self.config.task))
+        self._compares = found.compares
+        counts = self.tell_counts(found.documents)
         self.config.metadata = {
             **options.of_task(metadata),
-            "data_used": data.origin,
-            "data_schema": data.source.name,
-            "reference": name,
-            **documents.part_facts(),
+            "data_used": found.data.origin,
+            "data_schema": found.data.source.name,
+            "reference": found.reference,
+            **found.documents.part_facts(),
             "counts": counts,
         }
-        self.dataset = {self.config.test_split: DocumentsJson(documents)}
+        self.dataset = {self.config.test_split: DocumentsJson(found.documents)}
 
-    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
-        """Opens the prompts the run names; the task's own data set if it names none.
-
-        Args:
-            options: The run's options.
-            reference: What the answers are compared with.
-        """
-        sources, split = registry().sources(), str(self.config.test_split)
-        if options.data is not None:
-            # A file of prompts, with or without answers, is no preference data.
-            return open_named_or_local(options.data, split, [*sources, OUTPUTS, PROMPTS])
-        return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
-
-    def find_references(
-        self, data: PreferenceData, options: TaskOptions, reference: str
-    ) -> Reference:
-        """What gives a prompt's reference: a file, or the data's own answers."""
-        if is_file(reference):
-            return AnswersOfFile(reference)
-        return stored_answer(reference, ComparisonRules(options.rules.preference), data)
-
-    def _checked_reference(self, name: str, data: PreferenceData) -> str:
-        """The reference that these data can have; none for prompts alone that need none."""
-        if data.source is not PROMPTS or name == NO_REFERENCE or self.finds_elsewhere(name):
-            return name
-        if self._judging.reference is None and not self.needs_reference:
-            logger.info(
-                "%s: %s are prompts alone, so answers get their rewards and are compared with "
-                "nothing (reference=%s).",
-                self.config.task,
-                data.origin,
-                NO_REFERENCE,
-            )
-            return NO_REFERENCE
-        raise DataError(
-            f"{data.origin}: these are prompts alone, which have no answer {name!r} to compare "
-            'with. Name a file of reference answers, --metadata \'{"reference": "FILE"}\' (rows '
-            "with 'instruction' and 'output', or 'prompt' and 'completion'), or ask for rewards "
-            f'alone, \'{{"reference": "{NO_REFERENCE}"}}\'.'
-        )
-
-    def finds_elsewhere(self, reference: str) -> bool:
-        """Whether a reference is found elsewhere than in the data."""
-        return is_file(reference)
+    def prompt_set(self) -> PromptSet:
+        """Which prompts a run answers that names none, and what it compares with."""
+        return PromptSet(str(self.config.dataset_path), str(self.config.test_split))
 
     def before_requests(self, lm: Any, most: int | None) -> None:
         """Looks at the judge and at the generation's arguments before the model writes.
@@ -282,7 +220,9 @@ class JudgingTask(ConversationTask):
 class BestOfNJudgingTask(JudgingTask):
     """The model answers each prompt n times, and the judge picks."""
 
-    needs_reference = False
+    def prompt_set(self) -> PromptSet:
+        """See `JudgingTask.prompt_set`."""
+        return dataclasses.replace(super().prompt_set(), needs_reference=False)
 
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
@@ -314,30 +254,9 @@ class BestOfNJudgingTask(JudgingTask):
 class AlpacaEvalTask(JudgingTask):
     """AlpacaEval's prompts; without data of one's own, those of the reference file."""
 
-    default_reference = "text_davinci_003"
-
-    def open_prompts(self, options: TaskOptions, reference: str) -> PreferenceData:
-        """Opens the prompts the run names; those of the references if it names none."""
-        if options.data is not None:
-            return super().open_prompts(options, reference)
-        # The prompts are the same whoever answered them.
-        named = self.default_reference if reference == NO_REFERENCE else reference
-        path = _answers_file(str(named), options)
-        # Every row with its own answer, also where two rows have one prompt.
-        read_answers(path)
-        return PreferenceData(open_file(path), OUTPUTS)
-
-    def finds_elsewhere(self, reference: str) -> bool:
-        """They always come from a file."""
-        return True
-
-    def find_references(
-        self, data: PreferenceData, options: TaskOptions, reference: str
-    ) -> Reference:
-        """The answers of the reference's file."""
-        if options.data is None:
-            return _own_answer
-        return AnswersOfFile(str(_answers_file(reference, options)))
+    def prompt_set(self) -> PromptSet:
+        """See `JudgingTask.prompt_set`."""
+        return AlpacaEvalPrompts(str(self.config.dataset_path), str(self.config.test_split))
 
 
 def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
@@ -348,14 +267,3 @@ def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
 POOLED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "win_rate_length_controlled": _length_controlled
 }
-
-
-def _answers_file(reference: str, options: TaskOptions) -> Path:
-    if is_file(reference):
-        return Path(reference).expanduser()
-    return published_answers(reference, options.data_revision)
-
-
-def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
-    (answer,) = record.completions
-    return answer.text, answer.model

@@ -8,17 +8,14 @@ from typing import Any
 from lm_eval.api.filter import Filter
 
 from ultrarm_eval.errors import (
-    AnswersNotJudgedError,
     ConfigurationError,
     ScoringError,
-    UltrarmEvalError,
-    first_line,
     unknown_choice,
 )
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
-from ultrarm_eval.judges.kept_answers import judge_options, keep_answers
+from ultrarm_eval.judges.kept_answers import answers_not_judged
 from ultrarm_eval.judges.shared_judges import shared_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
@@ -137,12 +134,8 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
             scored = iter(self._scored(asked))
         except Exception as error:
             # Whatever it was: hours of writing are not to be lost with it.
-            command = keep_answers(prompts, answers, references)
-            options = judge_options(self._checkpoint, self._judge_args)
-            said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
-            failure = AnswersNotJudgedError(
-                f"{said} The model's answers are not judged; they are kept in a file. Judge them "
-                f"with: {command} {options}"
+            failure = answers_not_judged(
+                error, prompts, answers, references, self._checkpoint, self._judge_args
             )
             failure.kept = docs[0]
             raise failure from error

@@ -60,7 +60,7 @@ def test_what_a_killed_run_scored_is_not_computed_again(serve, checkpoint, rewar
     assert second | first == set(range(len(COMPLETIONS)))
 
 
-@pytest.mark.parametrize("protocol", ["vllm", "sglang"])
+@pytest.mark.parametrize("protocol", ["vllm", pytest.param("sglang", marks=pytest.mark.campaign)])
 def test_a_server_that_is_killed_and_started_again_ends_in_right_rewards(
     checkpoint, rewards, tmp_path, protocol
 ):

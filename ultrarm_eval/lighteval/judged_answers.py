@@ -1,0 +1,213 @@
+"""What a model wrote in a run of lighteval, judged once for all metrics."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.requests import Doc
+
+from ultrarm_eval.documents.document import Document
+from ultrarm_eval.errors import ConfigurationError, ScoringError
+from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
+from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
+from ultrarm_eval.judges.kept_answers import answers_not_judged
+from ultrarm_eval.judges.shared_judges import judge_facts, shared_judge
+from ultrarm_eval.lighteval.task_prompts import document_of, folder_of, warn_of_conversations
+from ultrarm_eval.lighteval.task_settings import IN_SAMPLE, TASKS, TaskSettings
+from ultrarm_eval.messages import Prompt
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class JudgedAnswer:
+    """An answer beside its reference.
+
+    Attributes:
+        answer: What the model wrote.
+        judgement: What the judge said of it.
+        reference: What it is compared with, if anything.
+        of_reference: What the judge said of that.
+    """
+
+    answer: str
+    judgement: Judgement
+    reference: str | None = None
+    of_reference: Judgement | None = None
+
+
+class Facts(dict[str, Any]):
+    """What results say of a task's judging, filled in as it becomes known.
+
+    lighteval copies configurations; the copies share it.
+    """
+
+    def __deepcopy__(self, memo: Any) -> Facts:
+        return self
+
+
+class JudgedAnswers:
+    """A task's prompts, its judge, and what that said of the answers of a run.
+
+    lighteval's metrics of one task are computed one after the other, and each of its copies of a
+    configuration has them: they share this.
+
+    Attributes:
+        facts: What results say of it.
+    """
+
+    def __init__(self, name: str, task: str, settings: TaskSettings) -> None:
+        """Reads nothing yet.
+
+        Args:
+            name: What the task is called.
+            task: The name in `TASKS` whose prompts it has.
+            settings: Its settings.
+        """
+        self._name, self._task, self._settings = name, task, settings
+        self.facts = Facts(settings={**asdict(settings), "judge_args": dict(settings.judge_args)})
+        self._folder: Path | None = None
+        self._known: tuple[list[tuple[str, str]], list[JudgedAnswer]] | None = None
+
+    def __deepcopy__(self, memo: Any) -> JudgedAnswers:
+        return self
+
+    @property
+    def judge(self) -> Judge:
+        """The judge; its weights are loaded with the first text it scores."""
+        return shared_judge(self._settings.judge, self._settings.judge_args)
+
+    def folder(self) -> str:
+        """Reads the prompts, has the judge look at them, and gives the folder that holds them.
+
+        Raises:
+            UltrarmEvalError: The data or the judge cannot be used.
+        """
+        if self._folder is None:
+            self._folder = self._read()
+        return str(self._folder)
+
+    def _read(self) -> Path:
+        settings = self._settings
+        found = TASKS[self._task].read(settings.prompts, self._name)
+        documents = found.documents[: settings.limit]
+        counts = found.documents.counts.as_dict()
+        logger.info("%s: %s", self._name, ", ".join(f"{k}={n}" for k, n in counts.items()))
+        for remark in found.documents.remarks():
+            logger.warning("%s: %s", self._name, remark)
+        warn_of_conversations(documents, self._name)
+        self._warn_of_training()
+        check_texts(self.judge, ((d.prompt, "", d.where) for d in documents))
+        self.facts |= {
+            "data_used": found.data.origin,
+            "data_schema": found.data.source.name,
+            "reference": found.reference,
+            "counts": counts,
+            "documents_used": len(documents),
+        }
+        return folder_of(documents)
+
+    def _warn_of_training(self) -> None:
+        if self._settings.judge in IN_SAMPLE.get(self._task, ()):
+            logger.warning(
+                "%s was trained on prompts of %s: its rewards there are in-sample, and the "
+                "references among the answers it learnt from.",
+                self._settings.judge,
+                self._name,
+            )
+
+    def judged(self, docs: Sequence[Doc], responses: Sequence[ModelResponse]) -> list[JudgedAnswer]:
+        """What the judge said of a run's answers; asked again of the same ones, it is not.
+
+        Args:
+            docs: The documents of the run.
+            responses: What the model wrote to each of them.
+
+        Raises:
+            AnswersNotJudgedError: The judge failed; the answers are kept in a file.
+            ConfigurationError: A prompt has several answers.
+        """
+        answers = [_answer(response) for response in responses]
+        asked = [(doc.id, answer) for doc, answer in zip(docs, answers, strict=True)]
+        if self._known is not None and self._known[0] == asked:
+            return self._known[1]
+        # In the order of the data, which lighteval shuffles: batches are then what they are in
+        # any other harness.
+        order = sorted(range(len(docs)), key=lambda place: int(docs[place].id))
+        documents = [document_of(docs[place]) for place in order]
+        in_order = self._judged(documents, [answers[place] for place in order])
+        judged = [one for _, one in sorted(zip(order, in_order, strict=True), key=_place)]
+        self.facts |= {
+            "judge_used": judge_facts(self.judge),
+            "answers_without_score": sum(one.judgement.unscored for one in judged),
+            "references_without_score": sum(
+                one.of_reference is not None and one.of_reference.unscored for one in judged
+            ),
+        }
+        self._known = (asked, judged)
+        return judged
+
+    def _judged(self, documents: Sequence[Document], answers: Sequence[str]) -> list[JudgedAnswer]:
+        prompts: list[Prompt] = [document.prompt for document in documents]
+        references = [document.reference for document in documents]
+        # A prompt's answer and its reference side by side: a judge computes the prompt once.
+        asked = [
+            (prompt, text)
+            for prompt, answer, reference in zip(prompts, answers, references, strict=True)
+            for text in ([answer] if reference is None else [answer, reference])
+        ]
+        try:
+            said = iter(self._said(asked))
+        except Exception as error:
+            # Whatever it was: hours of writing are not to be lost with it.
+            failure = answers_not_judged(
+                error,
+                prompts,
+                [[answer] for answer in answers],
+                references,
+                self._settings.judge,
+                self._settings.judge_args,
+            )
+            raise failure from error
+        return [
+            JudgedAnswer(answer, next(said))
+            if reference is None
+            else JudgedAnswer(answer, next(said), reference, next(said))
+            for answer, reference in zip(answers, references, strict=True)
+        ]
+
+    def _said(self, asked: Sequence[tuple[Prompt, str]]) -> list[Judgement]:
+        texts = [text for _, text in asked]
+        found = judgements_of(self.judge, [prompt for prompt, _ in asked], texts)
+        unscored = sum(judgement.unscored for judgement in found)
+        if unscored and not may_abstain(self.judge):
+            raise ScoringError(
+                f"The judge {self._settings.judge} gave {unscored} of {len(found)} answers no "
+                "finite number."
+            )
+        warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
+        return found
+
+
+def _place(one: tuple[int, JudgedAnswer]) -> int:
+    return one[0]
+
+
+def _answer(response: ModelResponse) -> str:
+    """What the model wrote; what an interface left out is an empty answer.
+
+    Raises:
+        ConfigurationError: It wrote several.
+    """
+    texts = response.final_text
+    if len(texts) > 1:
+        raise ConfigurationError(
+            f"A prompt has {len(texts)} answers, and these tasks judge one. Leave num_samples out "
+            "of the metric options."
+        )
+    return (texts[0] if texts else "") or ""

@@ -1,0 +1,133 @@
+"""The metrics of judged tasks, as lighteval computes them: by sample, then over the task."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from lighteval.metrics.metrics_sample import SampleLevelComputation
+from lighteval.metrics.utils.metric_utils import SampleLevelMetric
+from lighteval.models.model_output import ModelResponse
+from lighteval.tasks.requests import Doc, SamplingMethod
+
+from ultrarm_eval.lighteval.judged_answers import JudgedAnswer, JudgedAnswers
+from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
+
+logger = logging.getLogger(__name__)
+
+_CONTROLLED = "win_rate_length_controlled"
+_BetterHigher = Mapping[str, bool]
+#: The metrics, and whether more is better. The length has no better; lighteval wants one named.
+NAMES: _BetterHigher = {
+    "reward": True,
+    "win_rate": True,
+    _CONTROLLED: True,
+    "response_length": True,
+    "empty": False,
+}
+_COMPARING = ("win_rate", _CONTROLLED)
+
+
+class OfJudgedAnswers(SampleLevelComputation):  # type: ignore[misc, unused-ignore]
+    """One metric of answers that a judge scored; all of a task share what it said."""
+
+    def __init__(self, name: str, answers: JudgedAnswers) -> None:
+        """Names the metric.
+
+        Args:
+            name: The metric.
+            answers: What the judge said.
+        """
+        self.name, self._answers = name, answers
+
+    def __str__(self) -> str:
+        """The metric's name alone: lighteval keeps answers by what it prints of a task."""
+        return f"{self.name} of judged answers"
+
+    def compute(  # type: ignore[override, unused-ignore]
+        self, docs: Sequence[Doc], responses: Sequence[ModelResponse], **_: Any
+    ) -> list[Any]:
+        """The metric of each sample; None where the judge gave no score.
+
+        Raises:
+            AnswersNotJudgedError: The judge failed; the answers are kept in a file.
+        """
+        judged = self._answers.judged(docs, responses)
+        for doc, one in zip(docs, judged, strict=True):
+            # Into the saved details, as text: whatever a judge says has one type there.
+            doc.specific = {**(doc.specific or {}), "judged": _written(one)}
+        return [_value(self.name, one) for one in judged]
+
+
+def judged_metrics(answers: JudgedAnswers, *, compares: bool) -> list[SampleLevelMetric]:
+    """The metrics of a judged task.
+
+    Args:
+        answers: What the judge said.
+        compares: Whether answers are compared with references.
+    """
+    return [
+        SampleLevelMetric(
+            metric_name=name,
+            higher_is_better=is_better,
+            category=SamplingMethod.GENERATIVE,
+            sample_level_fn=OfJudgedAnswers(name, answers),
+            corpus_level_fn=_aggregation(name),
+            batched_compute=True,
+        )
+        for name, is_better in NAMES.items()
+        if compares or name not in _COMPARING
+    ]
+
+
+def _value(name: str, one: JudgedAnswer) -> Any:
+    if name == "response_length":
+        return len(one.answer)
+    if name == "empty":
+        return float(not one.answer.strip())
+    if one.reference is None or one.of_reference is None:
+        return one.judgement.value
+    found = answer_metrics(one.answer, one.judgement.value, one.reference, one.of_reference.value)
+    value = found.get(name)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _aggregation(name: str) -> Callable[[Sequence[Any]], dict[str, float]]:
+    """A metric over a task's samples, with its standard error.
+
+    It gives both in a mapping: lighteval's own standard error of a mean would count samples without
+    a score as numbers, and any other it bootstraps.
+    """
+
+    def aggregate(values: Sequence[Any]) -> dict[str, float]:
+        scored = [value for value in values if value is not None]
+        if len(scored) < len(values):
+            logger.warning(
+                "%s: %d of %d samples have none, for the judge gave no score; it is of the others.",
+                name,
+                len(values) - len(scored),
+                len(values),
+            )
+        if not scored:
+            return {name: math.nan}
+        if name == _CONTROLLED:
+            return {name: length_controlled_win_rate(*map(list, zip(*scored, strict=True)))}
+        mean = math.fsum(scored) / len(scored)
+        if len(scored) == 1:
+            return {name: mean}
+        error = statistics.stdev(map(float, scored)) / math.sqrt(len(scored))
+        return {name: mean, f"{name}_stderr": error}
+
+    aggregate.__name__ = f"{name}_of_scored"
+    return aggregate
+
+
+def _written(one: JudgedAnswer) -> str:
+    said = {"answer": {"reward": one.judgement.value, **one.judgement.told()}}
+    if one.of_reference is not None:
+        said["reference"] = {"reward": one.of_reference.value, **one.of_reference.told()}
+    return json.dumps(said, ensure_ascii=False, default=str)

@@ -1,0 +1,43 @@
+"""Judged tasks as lighteval's configurations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.lighteval.task_settings import TASKS, checked_settings
+
+if TYPE_CHECKING:
+    from ultrarm_eval.lighteval.task_config import JudgedTaskConfig
+
+# lighteval splits what it is given as tasks at these.
+_SPLIT_AT = ",|@:"
+
+
+def judged_task(task: str, *, name: str | None = None, **settings: Any) -> JudgedTaskConfig:
+    """A task for lighteval's `TASKS_TABLE`: a model writes, and a judge scores what it wrote.
+
+    Data are read, and the judge is looked at, once lighteval loads the task; the judge's weights
+    are loaded once all answers are written.
+
+    Args:
+        task: `ultrafeedback_judge` or `alpaca_eval_ultrarm`, whose prompts and references it has.
+        name: What it is called; `task` if None. Two judges in one run are two tasks.
+        **settings: See `TaskSettings`.
+
+    Raises:
+        ConfigurationError: There is no such task or setting, or a value is not allowed.
+    """
+    if task not in TASKS:
+        raise unknown_choice("judged task", task, TASKS)
+    called = task if name is None else name
+    if not called.strip() or any(character in called for character in _SPLIT_AT):
+        raise ConfigurationError(
+            f"name={called!r}: lighteval splits names of tasks at {' '.join(_SPLIT_AT)}; "
+            "leave them out."
+        )
+    checked = checked_settings(settings)
+    # lighteval is imported where a task is made, and not to look at settings.
+    from ultrarm_eval.lighteval.task_config import task_config
+
+    return task_config(called, task, checked)

@@ -1,6 +1,7 @@
 """Which part of the package imports which: data flow one way, and the harness is an edge."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -21,8 +22,13 @@ def part(path):
     return inner.parts[0] if len(inner.parts) > 1 else inner.stem
 
 
+@functools.cache
 def imported(path):
     """The modules that a file imports, also within a function but for the registry."""
+    return tuple(_imported(path))
+
+
+def _imported(path):
     is_registry = path.parent == ROOT and path.stem in REGISTRY
     nodes = [ast.parse(path.read_text(encoding="utf-8"))]
     while nodes:
@@ -40,6 +46,7 @@ def imported(path):
         nodes.extend(ast.iter_child_nodes(node))
 
 
+@functools.cache
 def imports_of_parts():
     """Which other parts each part imports."""
     found = defaultdict(set)

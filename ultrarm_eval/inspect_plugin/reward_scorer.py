@@ -77,7 +77,7 @@ def reward(
         with located_errors(where):
             turns = as_prompt(state.input if prompt == INPUT else before_answer(state))
         other = None if references is None else references.of(state, target, turns, where)
-        # A reference is asked for once, whatever number of epochs is compared with it.
+        # A reference that has its reward is not asked for again, in whatever epoch.
         key = (prompt_key(turns), other or "")
         texts = answers if other is None or key in judged_references else [*answers, other]
         found = await queue.judgements(turns, texts, where)

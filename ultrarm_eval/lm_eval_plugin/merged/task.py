@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -185,7 +186,9 @@ def _judge_used(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if "counts" in found:
         found["counts"] = {name: counts[name] for name in {**found["counts"], **counts}}
     if "scoring_seconds" in found:
-        found["scoring_seconds"] = sum(float(one.get("scoring_seconds") or 0.0) for one in used)
+        found["scoring_seconds"] = math.fsum(
+            float(one.get("scoring_seconds") or 0.0) for one in used
+        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 From Python 3.12 on, the built-in `sum` keeps what is lost in adding floats, and before it does not,
 so a figure that it makes has another last digit in each. Whole numbers and fractions are exact
-either way. Types that mypy does not know are refused as well.
+either way. What mypy does not know the type of is refused as well.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mypy.errorcodes import DEPRECATED
+from mypy.maptype import map_instance_to_supertype
 from mypy.plugin import FunctionContext, Plugin
 from mypy.types import AnyType, Instance, Type, UnionType, get_proper_type
 
@@ -17,7 +18,7 @@ _ROUNDED = ("builtins.float", "builtins.complex")
 
 
 class ExactSums(Plugin):
-    """Refuses the built-in `sum` where what it gives may be a float."""
+    """Refuses the built-in `sum` where it may add floats."""
 
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
         """What looks at calls of a function; see mypy's documentation of plugins."""
@@ -25,14 +26,26 @@ class ExactSums(Plugin):
 
 
 def _checked(call: FunctionContext) -> Type:
-    if _may_be_float(call.default_return_type):
+    added = [_item_of(given, call) for given in call.arg_types[0]]
+    if any(map(_may_be_float, added)):
+        # Of all codes this alone is reported at once. Another would only say that this form of
+        # `sum`, which has several, does not fit.
         call.api.fail(
-            "sum() of floats has another last digit in Python 3.12 and later; "
+            "sum() of floats has another last digit from Python 3.12 on; "
             "use math.fsum or statistics.fmean",
             call.context,
             code=DEPRECATED,
         )
     return call.default_return_type
+
+
+def _item_of(given: Type, call: FunctionContext) -> Type:
+    """The type of what an iterable gives."""
+    given = get_proper_type(given)
+    iterable = call.api.named_generic_type("typing.Iterable", [given]).type
+    if isinstance(given, Instance) and given.type.has_base(iterable.fullname):
+        return map_instance_to_supertype(given, iterable).args[0]
+    return given
 
 
 def _may_be_float(found: Type) -> bool:
@@ -45,6 +58,6 @@ def _may_be_float(found: Type) -> bool:
 
 
 def plugin(version: str) -> type[Plugin]:
-    """The class that mypy of any version makes its plugin of."""
+    """The class that mypy, of any version, makes its plugin of."""
     del version
     return ExactSums

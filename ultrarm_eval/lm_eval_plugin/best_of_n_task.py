@@ -24,6 +24,7 @@ from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
     judging_settings,
     local_splits,
 )
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
@@ -198,7 +199,7 @@ class BestOfNTask(OwnTask):
                         "oracle": sign * best,
                     }
                 metrics |= {f"{name}_{way}@{k}": picked[way] for way in _WAYS}
-        return metrics
+        return uncompensated(metrics)
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The judge's settings and what it was given, for the task's metadata in the results."""

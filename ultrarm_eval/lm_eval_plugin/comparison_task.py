@@ -22,6 +22,7 @@ from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
@@ -188,7 +189,7 @@ class ComparisonTask(ConversationTask):
             else of.measure(document, rewards)
         )
         # Every document has every metric, in one order: see `abstentions`.
-        return measured or of.without_rewards()
+        return uncompensated(measured or of.without_rewards())
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What is known once the metrics are aggregated, for the task's metadata in the results.

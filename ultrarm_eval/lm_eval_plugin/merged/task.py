@@ -13,6 +13,7 @@ from lm_eval.api.metrics import stderr_for_metric
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import NOT_AVAILABLE
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated_value
 from ultrarm_eval.lm_eval_plugin.merged.measured import Measured, measured
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples, sample_line
 from ultrarm_eval.runs.identity import mapping
@@ -95,7 +96,9 @@ def merge_task(shards: TaskShards, write: Callable[[str], object], texts: TextCo
         for one in _HASHES:
             hashes.update(sample[one].encode())
         for metric, value in found.items():
-            values.setdefault((metric, str(sample["filter"])), []).append(value)
+            values.setdefault((metric, str(sample["filter"])), []).append(
+                uncompensated_value(value)
+            )
         write(sample_line(_with_values(sample, found)))
     figures = _figures(shards, how, values)
     return MergedTask(

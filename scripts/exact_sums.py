@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from mypy.errorcodes import DEPRECATED
 from mypy.maptype import map_instance_to_supertype
+from mypy.nodes import GeneratorExpr
 from mypy.plugin import FunctionContext, Plugin
 from mypy.types import AnyType, Instance, Type, UnionType, get_proper_type
 
@@ -26,8 +27,14 @@ class ExactSums(Plugin):
 
 
 def _checked(call: FunctionContext) -> Type:
-    added = [_item_of(given, call) for given in call.arg_types[0]]
-    if any(map(_may_be_float, added)):
+    (added,), (given,) = call.args[0], call.arg_types[0]
+    # Of a generator, mypy says what it is expected to give: anything, where the sum may be that.
+    item = (
+        call.api.get_expression_type(added.left_expr)
+        if isinstance(added, GeneratorExpr)
+        else _item_of(given, call)
+    )
+    if _may_be_float(item):
         # Of all codes this alone is reported at once. Another would only say that this form of
         # `sum`, which has several, does not fit.
         call.api.fail(

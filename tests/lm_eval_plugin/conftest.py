@@ -94,8 +94,10 @@ class Scripted:
     def __init__(self, reward: Any) -> None:
         self.reward = reward
         self.asked: list[tuple[Any, str]] = []
+        self.calls = 0
 
     def score(self, prompts: Any, completions: Any) -> list[float]:
+        self.calls += 1
         self.asked.extend(zip(prompts, completions, strict=True))
         return [self.reward(p, c) for p, c in zip(prompts, completions, strict=True)]
 

@@ -201,7 +201,7 @@ class TestOneAnswer:
             raise AssertionError
 
         monkeypatch.setattr(
-            "ultrarm_eval.lm_eval_plugin.reward_filters.TaskRewardFilter.apply", refuse
+            "ultrarm_eval.lm_eval_plugin.reward_filters.TaskRewardFilter.judged", refuse
         )
         results = run(writer(answer), [TASK], {"data": data, "judge": "demo"}, predict_only=True)
         assert results["samples"][TASK][1]["filtered_resps"] == [answer(PROMPTS[1])]

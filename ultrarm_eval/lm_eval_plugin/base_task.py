@@ -6,13 +6,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from lm_eval.api.instance import Instance
-from lm_eval.api.task import ConfigurableTask
-
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
+from ultrarm_eval.lm_eval_plugin.harness_task import HarnessTask
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
@@ -25,8 +23,8 @@ _SYSTEM = "system"
 _WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
 
 
-class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignore]
-    """Builds its requests afresh in each run, and reads as many answers as it asked for."""
+class OwnTask(HarnessTask, BridgedTask):
+    """Builds its requests afresh in each run, and says what it uses of its data."""
 
     takes_shots = True
     is_pairwise = False
@@ -58,14 +56,14 @@ class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignor
                 raise
             raise type(error)(f"{task}: {error}") from error
 
-    def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> None:
+    def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> Any:
         """Builds the requests afresh: a request cache does not know which data they are from."""
         if cache_requests:
             logger.info("%s: --cache_requests is off for this task.", self.config.task)
         kwargs.pop("rewrite_requests_cache", None)
         self._refuse_wrong_choice(**kwargs)
         self._refuse_idle_processes(**kwargs)
-        super().build_all_requests(cache_requests=False, **kwargs)
+        return super().build_all_requests(cache_requests=False, **kwargs)
 
     def tell_counts(self, documents: Documents) -> dict[str, int]:
         """Says what is used of the data, and warns of what is left out.
@@ -80,15 +78,6 @@ class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignor
             logger.warning("%s: %s", self.config.task, remark)
         return counts
 
-    def drop_surplus_answers(self) -> None:
-        """Keeps as many answers as were asked for.
-
-        A process with fewer requests than another is given its last one again and again; those
-        answers are dropped, so that samples are the same in any number of processes.
-        """
-        for instance in self.instances:
-            del instance.resps[instance.repeats :]
-
     def before_requests(self, lm: Any, most: int | None) -> None:
         """See `BridgedTask`."""
         return
@@ -100,10 +89,6 @@ class OwnTask(ConfigurableTask, BridgedTask):  # type: ignore[misc, unused-ignor
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """See `BridgedTask`."""
         return {}
-
-    def only_writes(self) -> bool:
-        """Whether the run asks for answers alone (`--predict_only`)."""
-        return "bypass" in self._metric_fn_list
 
     def _refuse_wrong_choice(
         self, *, limit: int | None = None, samples: Sequence[int] | None = None, **_: Any
@@ -178,11 +163,11 @@ class ConversationTask(OwnTask):
                 )
         super().__init__(config)
 
-    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> None:
+    def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> Any:
         """Builds the requests; a system instruction stands in front of every conversation."""
         self.system_instruction = system_instruction or None
         self._own_system_turns = 0
-        super().build_all_requests(system_instruction=system_instruction, **kwargs)
+        built = super().build_all_requests(system_instruction=system_instruction, **kwargs)
         if self._own_system_turns:
             logger.warning(
                 "%s: %d documents have a system turn of their own; --system_instruction stands "
@@ -190,6 +175,7 @@ class ConversationTask(OwnTask):
                 self.config.task,
                 self._own_system_turns,
             )
+        return built
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What is known once everything is computed, for the task's metadata in the results.
@@ -216,11 +202,14 @@ class ConversationTask(OwnTask):
         """The conversation before the answer, as text."""
         return as_plain_text(document_of(doc).prompt)
 
-    def apply_filters(self) -> list[Instance] | None:
-        """Filters the answers, as many as were asked for."""
-        self.drop_surplus_answers()
-        filtered: list[Instance] | None = super().apply_filters()
-        return filtered
+    def set_repeats(self, repeats: int) -> None:
+        """Has no effect: each completion is scored once, and each prompt answered once."""
+        if int(repeats) != int(self.config.repeats or 1):
+            logger.warning(
+                "%s: --repeats %s changes nothing here: it asks for one answer.",
+                self.config.task,
+                repeats,
+            )
 
     def fewshot_context(
         self,

@@ -25,12 +25,14 @@ from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
     local_splits,
 )
 from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
+from ultrarm_eval.lm_eval_plugin.harness_features import filters_of
+from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import read_judging, read_options
 from ultrarm_eval.lm_eval_plugin.reward_filters import TaskRewardFilter
 from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
-from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, require_sampling
+from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, checked_repeats, require_sampling
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
@@ -44,6 +46,8 @@ class BestOfNTask(OwnTask):
     which says how a document becomes the judge's prompt; those behind it take the answer out of
     what the model wrote, and keep all of them.
     """
+
+    reads_metric_list = True
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -66,6 +70,8 @@ class BestOfNTask(OwnTask):
         given["filter_list"] = [{"name": e["name"], "filter": behind(e)} for e in listed]
         self._votes = Votes(given.get("metric_list") or (), listed)
         self._equal = EqualAnswers()
+        self._n = options.n
+        self._judged: dict[str, list[ScoredText]] = {}
         self._lacks_examples = False
         super().__init__(given)
 
@@ -124,39 +130,48 @@ class BestOfNTask(OwnTask):
         document = next(iter(self.eval_docs), None)
         if document is None:
             return
-        trial = Instance("generate_until", document, ("", {}), 0, (self.config.task, 0, repeats))
+        trial = Instance(
+            request_type="generate_until",
+            doc=document,
+            arguments=("", {}),
+            idx=0,
+            **whose_request(self, document, 0, repeats),
+        )
         trial.resps = ["1"] * repeats
-        for ensemble in self._filters:
+        for ensemble in filters_of(self):
             ensemble.apply([trial])
             found = self._found(trial, ensemble.name, repeats)
-            for name, value in super().process_results(document, [_text(found[0])]).items():
+            for name, value in self.measured_answer(document, _text(found[0])).items():
                 _number(name, value, self.config.task)
 
-    def apply_filters(self) -> list[Instance] | None:
-        """Has all answers judged, and takes out what the YAML's filters look for."""
-        instances: list[Instance] = self.instances
-        self.drop_surplus_answers()
+    def set_repeats(self, repeats: int) -> None:
+        """Sets how many answers each prompt gets, which is `n`, too."""
+        self.config.repeats = checked_repeats(self.config.task, repeats, self._n)
+
+    def apply_filters(self) -> Any:
+        """Takes out of all answers what the YAML's filters look for."""
+        self._judged.clear()
+        filtered = super().apply_filters()
         if self.only_writes():
-            for instance in instances:
+            for instance in self.instances:
                 instance.filtered_resps["none"] = list(instance.resps)
-            return None
-        super().apply_filters()
-        judged: dict[str, list[ScoredText]] = {}
-        for name, settings in self._judging.items():
-            written = json.dumps(settings, sort_keys=True, default=str)
-            if written not in judged:
-                scoring = TaskRewardFilter(**settings)
-                judged[written] = scoring.apply(
-                    [instance.resps for instance in instances],
-                    [instance.doc for instance in instances],
-                )
-            for instance, scored in zip(instances, judged[written], strict=True):
-                found = self._found(instance, name, len(scored.answers))
-                instance.filtered_resps[name] = [
-                    ScoredText(_text(text), whole.judgement)
-                    for text, whole in zip(found, scored.answers, strict=True)
-                ]
-        return None
+        return filtered
+
+    def judge_answers(self, filter_name: str) -> None:
+        """Has all answers judged as they were written, once for all lists that name one judge."""
+        settings, instances = self._judging[filter_name], self.instances
+        written = json.dumps(settings, sort_keys=True, default=str)
+        if written not in self._judged:
+            self._judged[written] = TaskRewardFilter(**settings).judged(
+                [instance.resps for instance in instances],
+                [instance.doc for instance in instances],
+            )
+        for instance, scored in zip(instances, self._judged[written], strict=True):
+            found = self._found(instance, filter_name, len(scored.answers))
+            instance.filtered_resps[filter_name] = [
+                ScoredText(_text(text), whole.judgement)
+                for text, whole in zip(found, scored.answers, strict=True)
+            ]
 
     def _found(self, instance: Instance, name: str, answers: int) -> Sequence[Any]:
         """What a filter has found in each answer."""
@@ -178,7 +193,7 @@ class BestOfNTask(OwnTask):
         self._equal.look_at(answers)
         values: dict[str, list[float]] = {}
         for answer in answers:
-            for name, value in super().process_results(doc, [str(answer)]).items():
+            for name, value in self.measured_answer(doc, str(answer)).items():
                 values.setdefault(name, []).append(_number(name, value, self.config.task))
         rewards = [answer.reward for answer in answers if answer.reward is not None]
         # The best of fewer is no pick among all; then no way of picking is shown, so that they are

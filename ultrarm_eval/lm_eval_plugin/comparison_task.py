@@ -23,6 +23,7 @@ from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
 from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
+from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
@@ -136,11 +137,19 @@ class ComparisonTask(ConversationTask):
         return ratings.index(max(rating for rating in ratings if rating is not None))
 
     def construct_requests(
-        self, doc: Mapping[str, Any], ctx: str, apply_chat_template: bool = False, **kwargs: Any
+        self,
+        doc: Mapping[str, Any],
+        ctx: str,
+        *,
+        doc_id: int | None = None,
+        metadata: Any = None,
+        apply_chat_template: bool = False,
+        **_: Any,
     ) -> list[Instance]:
         """One request for each completion that a metric needs."""
-        kwargs.pop("chat_template", None)
         document, conversation = document_of(doc), self.conversation(doc)
+        # Before 0.5 the metadata are the task's name, the document's number and the repeats.
+        whose = whose_request(self, doc, metadata[1] if doc_id is None else doc_id)
         context = as_context(conversation) if self.asks_judge else ctx
         return [
             ConversationRequest(
@@ -152,7 +161,7 @@ class ComparisonTask(ConversationTask):
                 ),
                 idx=i,
                 conversation=conversation,
-                **kwargs,
+                **whose,
             )
             for i in self._comparison.completions_asked(document)
         ]
@@ -216,13 +225,13 @@ class ComparisonTask(ConversationTask):
         that every document has.
         """
         if self.only_writes():
-            return dict(self._aggregation_list)
+            return dict(super().aggregation())
         return self._figures.aggregations(may_abstain=self.judge_may_abstain)
 
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric gets better, where one way is."""
         if self.only_writes():
-            return dict(self._higher_is_better)
+            return dict(super().higher_is_better())
         return {
             name: metric.higher_is_better
             for name, metric in self._comparison.metrics.items()

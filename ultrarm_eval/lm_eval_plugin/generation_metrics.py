@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 # The harness fills its registry of metrics on this import, and only while it is empty.
 import lm_eval.api.metrics  # noqa: F401
@@ -12,9 +12,11 @@ from lm_eval.api.registry import register_metric
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.document_values import uncompensated, uncompensated_value
+from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.metrics.win_rate import win_credit
 
+_Metric = TypeVar("_Metric", bound=Callable[..., Any])
 _LIST_TARGETS = (
     "The metric 'reward' cannot be used where a task's target is a list (or is picked out of "
     "doc_to_choice): the harness makes every reward 1.0 there. Write a file rewards.py beside the "
@@ -31,41 +33,59 @@ _NO_REFERENCE = (
 )
 
 
-@register_metric(  # type: ignore[untyped-decorator, unused-ignore]
-    metric="reward", higher_is_better=True, output_type="generate_until", aggregation="mean"
-)
-def reward(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> float:
+def _registered(name: str) -> Callable[[_Metric], _Metric]:
+    about: dict[str, Any] = {"aggregation": "mean", "output_type": "generate_until"}
+    if tasks_have_scorers():
+        from ultrarm_eval.lm_eval_plugin import reductions  # noqa: F401
+
+        about["reduction"] = "mean"
+    found: Callable[[_Metric], _Metric] = register_metric(name, higher_is_better=True, **about)
+    return found
+
+
+@_registered("reward")
+def reward(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> Any:
     """The reward of an answer that the filter `reward` has scored.
 
     Args:
-        references: The target, which the harness has cast to the type of the answer.
-        predictions: The answer.
+        references: The target; before lm-eval 0.5 the harness casts it to the type of the answer.
+        predictions: The answer; from 0.5 on possibly several.
+
+    Returns:
+        The reward; from 0.5 on a list with that of each answer.
 
     Raises:
-        ConfigurationError: The answer has no reward, or the target is a list.
+        ConfigurationError: The answer has no reward, or, before 0.5, the target is a list.
     """
-    found = reward_of(predictions[0])
-    if not isinstance(references[0], ScoredText):
-        raise ConfigurationError(_LIST_TARGETS)
-    return uncompensated_value(found)  # type: ignore[no-any-return]
+    return _of_answers(reward_of, references, predictions)
 
 
-@register_metric(  # type: ignore[untyped-decorator, unused-ignore]
-    metric="win_rate", higher_is_better=True, output_type="generate_until", aggregation="mean"
-)
-def win_rate(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> float:
+@_registered("win_rate")
+def win_rate(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> Any:
     """Whether an answer beats the reference that its filter has scored: 1, 0.5 for a tie, or 0.
 
-    Of several answers the mean.
+    Of several answers that one text stands for, the mean.
 
     Args:
-        references: The target, which the harness has cast to the type of the answer.
-        predictions: The answer.
+        references: As for `reward`.
+        predictions: As for `reward`.
+
+    Returns:
+        As `reward`.
 
     Raises:
-        ConfigurationError: The answer or its reference has no reward, or the target is a list.
+        ConfigurationError: The answer or its reference has no reward, or, before 0.5, the target is
+            a list.
     """
-    found = _win_of(predictions[0])
+    return _of_answers(_win_of, references, predictions)
+
+
+def _of_answers(
+    value: Callable[[Any], float], references: Sequence[Any], predictions: Sequence[Any]
+) -> float | list[float]:
+    if tasks_have_scorers():
+        return [uncompensated_value(value(answer)) for answer in predictions]
+    found = value(predictions[0])
     if not isinstance(references[0], ScoredText):
         raise ConfigurationError(_LIST_TARGETS)
     return uncompensated_value(found)  # type: ignore[no-any-return]

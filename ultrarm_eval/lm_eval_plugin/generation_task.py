@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,7 @@ from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata
 from ultrarm_eval.lm_eval_plugin.sampling import (
     EqualAnswers,
     TokenCounter,
+    checked_repeats,
     is_truncated,
     require_sampling,
     token_counter,
@@ -80,15 +81,18 @@ class JudgingTask(ConversationTask):
         self._equal = EqualAnswers()
         self._compares = True
         self._tokens: TokenCounter = token_counter(None)
+        # Its answers are judged as they are.
+        given.pop("filter_list", None)
         super().__init__({**given, **self._generation(given, self._judging)})
-        self._filter = functools.partial(
-            TaskRewardFilter,
+        self._filters = [FilterEnsemble(name=_FILTER, filters=[])]
+
+    def _filter(self) -> TaskRewardFilter:
+        return TaskRewardFilter(
             prompt="prompt",
             reference="reference" if self._compares else None,
             judge=self._judging.judge or DEFAULT_CHECKPOINT,
             judge_args=self._judging.judge_args,
         )
-        self._filters = [FilterEnsemble(name=_FILTER, filters=[self._filter])]
 
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         """What the task's options change of its YAML."""
@@ -171,6 +175,8 @@ class JudgingTask(ConversationTask):
             lm: The model.
             most: The most documents that are used; None for all.
         """
+        if self.has_answers_judged():
+            self._filter().check(islice(iter(self.eval_docs), most), int(self.config.repeats))
         self._tokens = token_counter(lm)
         judge = self._judging.judge or DEFAULT_CHECKPOINT
         if judge in ((self.config.metadata or {}).get("in_sample_for") or ()):
@@ -189,15 +195,14 @@ class JudgingTask(ConversationTask):
         """The reference; nothing where there is none."""
         return "" if doc["reference"] is None else str(doc["reference"])
 
-    def apply_filters(self) -> Any:
-        """Has the answers judged; not where only they are asked for (`--predict_only`)."""
-        if self.only_writes():
-            self.drop_surplus_answers()
-            for instance in self.instances:
-                several = len(instance.resps) > 1
-                instance.filtered_resps[_FILTER] = instance.resps if several else instance.resps[0]
-            return None
-        return super().apply_filters()
+    def judge_answers(self, filter_name: str) -> None:
+        """Has all answers judged in one go."""
+        instances = self.instances
+        answers, documents = [i.resps for i in instances], [i.doc for i in instances]
+        for instance, scored in zip(
+            instances, self._filter().judged(answers, documents), strict=True
+        ):
+            instance.filtered_resps[filter_name] = scored
 
     def process_results(
         self, doc: Mapping[str, Any], results: Sequence[ScoredText]
@@ -244,7 +249,7 @@ class JudgingTask(ConversationTask):
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
         """How a metric's values become one."""
         if self.only_writes():
-            return dict(self._aggregation_list)
+            return dict(super().aggregation())
         means = (*self._means(), "response_length", "truncated", "empty")
         by_metric = {**dict.fromkeys(means, mean), **self._pooled()}
         if not may_abstain(self._filter().judge):
@@ -254,7 +259,7 @@ class JudgingTask(ConversationTask):
     def higher_is_better(self) -> dict[str, bool]:
         """Which way each metric gets better; neither for the length."""
         if self.only_writes():
-            return dict(self._higher_is_better)
+            return dict(super().higher_is_better())
         better = dict.fromkeys(self._judged_names(), True)
         return {**better, **dict.fromkeys(("truncated", "empty"), False)}
 
@@ -275,6 +280,10 @@ class BestOfNJudgingTask(JudgingTask):
 
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
+
+    def set_repeats(self, repeats: int) -> None:
+        """Sets how many answers each prompt gets, which is `n`, too."""
+        self.config.repeats = checked_repeats(self.config.task, repeats, self._judging.n)
 
     def before_requests(self, lm: Any, most: int | None) -> None:
         """See `JudgingTask.before_requests`."""

@@ -23,6 +23,7 @@ from ultrarm_eval.judges.kept_answers import judge_options, keep_answers
 from ultrarm_eval.judges.shared_judges import shared_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
+from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.messages import Prompt
 
@@ -109,7 +110,20 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
 
         Returns:
             For each document what `chosen` makes of its scored responses; in a list of its own
-            where another filter follows.
+            where another filter follows, and for the harness's scorers.
+        """
+        judged = self.judged(resps, docs)
+        return [[one] for one in judged] if self._followed or tasks_have_scorers() else judged
+
+    def judged(self, resps: Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[ScoredText]:
+        """Scores the responses, and the references where there are some, in one go.
+
+        Args:
+            resps: For each document its responses, or one response as a text.
+            docs: The documents.
+
+        Returns:
+            For each document what `chosen` makes of its scored responses.
         """
         answers = [self.responses(_texts(each)[: self._repeats]) for each in resps]
         prompts = list(map(self._prompt, docs))
@@ -138,7 +152,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
             judged = [next(scored) for _ in of_document]
             of_reference = None if reference is None else next(scored)
             chosen.append(self.chosen(judged, of_reference))
-        return [[one] for one in chosen] if self._followed else chosen
+        return chosen
 
     def responses(self, given: Sequence[str]) -> Sequence[str]:
         """Which responses of a document are scored: all of them."""

@@ -80,6 +80,25 @@ class EqualAnswers:
             )
 
 
+def checked_repeats(task: str, repeats: int, n: int | None) -> int:
+    """How many answers `--repeats` asks for.
+
+    Args:
+        task: The task's name, for messages.
+        repeats: The harness's option.
+        n: The same number in the run's metadata, which may not differ; None if it is not there.
+
+    Raises:
+        ConfigurationError: They differ.
+    """
+    if n is not None and n != int(repeats):
+        raise ConfigurationError(
+            f"{task}: --repeats {repeats} and --metadata n={n} ask for different numbers of "
+            "answers to each prompt. Leave one of them out."
+        )
+    return int(repeats)
+
+
 def require_sampling(config: Any) -> None:
     """Refuses several answers of a model that would write the same one again and again.
 

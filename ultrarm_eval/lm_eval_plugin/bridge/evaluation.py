@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.lm_eval_plugin.bridge import run_check
+from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
 from ultrarm_eval.runs.digest import samples_digest
@@ -140,7 +141,7 @@ def _prepare_filters(task: Any, most: int | None) -> bool:
     found = isinstance(task, BridgedTask)
     if isinstance(task, BridgedTask) and not task.has_answers_judged():
         return False
-    for ensemble in getattr(task, "_filters", None) or ():
+    for ensemble in filters_of(task):
         for place, make in enumerate(ensemble.filters):
             kind = getattr(make, "func", make)
             if not (isinstance(kind, type) and issubclass(kind, JudgingFilter)):
@@ -150,7 +151,23 @@ def _prepare_filters(task: Any, most: int | None) -> bool:
             make().check(islice(iter(task.eval_docs), most), repeats)
             followed = place < len(ensemble.filters) - 1
             ensemble.filters[place] = functools.partial(make, followed=followed, repeats=repeats)
-    return found
+    return _check_scorers(task, most) or found
+
+
+def _check_scorers(task: Any, most: int | None) -> bool:
+    """Looks at a task's scorers that judge, where the harness has scorers.
+
+    Returns:
+        Whether there are some.
+    """
+    if not tasks_have_scorers():
+        return False
+    from ultrarm_eval.lm_eval_plugin.reward_scorer import RewardScorer
+
+    judging = [one for one in task.scorers if isinstance(one, RewardScorer)]
+    for scorer in judging:
+        scorer.check(islice(iter(task.eval_docs), most), int(task.config.repeats or 1))
+    return bool(judging)
 
 
 def _keep_answers(tasks: Mapping[str, Any], error: BaseException) -> None:

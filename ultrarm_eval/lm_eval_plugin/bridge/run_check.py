@@ -13,6 +13,7 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lm_eval_plugin.bridge.task_index import tasks_without_shots
+from ultrarm_eval.lm_eval_plugin.harness_features import logs_chosen_documents, metrics_of
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedJudge, BridgedTask
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
@@ -85,8 +86,27 @@ def look_at_options(
                 logger.warning(
                     "%s: --samples does not name it, so all its documents are used.", name
                 )
+        _refuse_unlogged(tasks, samples, options)
     if judge is not None:
         _look_at_texts(judge, tasks, options)
+
+
+def _refuse_unlogged(
+    tasks: Mapping[str, Any], samples: Mapping[str, Sequence[int]], options: Mapping[str, Any]
+) -> None:
+    """Refuses a choice of documents whose samples the harness fails to log, before it has them."""
+    if not options.get("log_samples", True) or logs_chosen_documents():
+        return
+    for name in tasks:
+        chosen = list(samples.get(name) or ())
+        # The first documents, each at the place that its number is.
+        if chosen != list(range(len(chosen))):
+            raise ConfigurationError(
+                f"{name}: --samples chooses documents whose samples this lm-eval cannot log: it "
+                "fails with an IndexError once everything is computed (seen in 0.5.0.dev1, with "
+                "any task). Leave --log_samples out (log_samples=False), take the first documents "
+                "by --limit, or use lm-eval 0.4."
+            )
 
 
 def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
@@ -115,7 +135,7 @@ def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
                 judge.pretrained,
                 name,
             )
-        if "acc_norm" in (getattr(task, "_metric_fn_list", None) or {}) and not _is_pairwise(task):
+        if "acc_norm" in metrics_of(task) and not _is_pairwise(task):
             logger.warning(
                 "%s: acc_norm divides rewards by lengths and means nothing for a judge; use acc.",
                 name,

@@ -1,0 +1,145 @@
+"""What the installed lm-eval can do, by looking at it: builds between releases have some of it.
+
+Nothing here asks for a version: a feature is there if its names are.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from types import CodeType, FunctionType, ModuleType, SimpleNamespace
+from typing import Any
+
+
+@functools.cache
+def tasks_have_scorers() -> bool:
+    """Whether a task hands its answers to scorers, one for each list of filters (lm-eval 0.5).
+
+    Before, it measures one document after another by `process_results`.
+    """
+    from lm_eval.api.task import ConfigurableTask
+
+    return hasattr(ConfigurableTask, "process_instances")
+
+
+def generating_task_class() -> Any:
+    """The class of the harness's own tasks in which a model writes: from 0.5 on one of several."""
+    from lm_eval.api import task
+
+    return getattr(task, "GenerateTask", task.ConfigurableTask)
+
+
+def filters_of(task: Any) -> list[Any]:
+    """A task's lists of filters, each under its name.
+
+    Args:
+        task: A task of the harness.
+    """
+    scorers = getattr(task, "scorers", None)
+    if scorers is not None:
+        return [scorer.filter for scorer in scorers]
+    return list(getattr(task, "_filters", None) or ())
+
+
+def metrics_of(task: Any) -> frozenset[str]:
+    """The names of the metrics that the harness itself computes in a task.
+
+    Args:
+        task: A task of the harness.
+    """
+    scorers = getattr(task, "scorers", None)
+    if scorers is not None:
+        return frozenset(metric.name for scorer in scorers for metric in scorer.metrics or ())
+    return frozenset(getattr(task, "_metric_fn_list", None) or ())
+
+
+@functools.cache
+def logs_chosen_documents() -> bool:
+    """Whether samples are logged where `--samples` chooses the documents.
+
+    lm-eval 0.5.0.dev1 takes a document's number for its place among the chosen ones, and fails once
+    everything is computed. It is asked about one document whose number is 1.
+    """
+    from lm_eval import evaluator_utils
+
+    build = getattr(evaluator_utils, "_build_logged_samples", None)
+    if build is None:
+        return True
+    texts: dict[str, Any] = {"target": "", "args": ("",), "arguments": ("",), "resps": [""]}
+    request = SimpleNamespace(doc_id=1, idx=0, doc={}, filtered_resps={}, **texts)
+    scorer = SimpleNamespace(name="none", reduced_docs={}, raw_docs={})
+    try:
+        logged = build(
+            SimpleNamespace(instances=[request], scorers=[scorer]), {"task": [1]}, "task"
+        )
+    except IndexError:
+        return False
+    return bool(logged[0]["doc_id"] == 1)
+
+
+def discovers_plugins(registry: ModuleType, group: str) -> bool:
+    """Whether the harness itself loads the entry points of a group.
+
+    Models came with its pull request 4013; filters, metrics and aggregations with 4014, which a
+    build with 4013 may lack. What loads a group names it in its code.
+
+    Args:
+        registry: `lm_eval.api.registry`.
+        group: The group's name, as `lm_eval.models`.
+    """
+    if not hasattr(registry, "load_plugins"):
+        return False
+    return any(group == name for name in _texts_in(registry))
+
+
+def discovers_tasks(manager: ModuleType) -> bool:
+    """Whether the harness itself scans the task packages of entry points (pull request 4015).
+
+    Args:
+        manager: The module of its `TaskManager`.
+    """
+    return hasattr(manager, "discover_plugin_task_paths") or hasattr(
+        manager, "TASKS_ENTRY_POINT_GROUP"
+    )
+
+
+def deferred_metric_class(registry: ModuleType) -> Any:
+    """The class that stands for a metric until it is asked for; None where functions are metrics.
+
+    From lm-eval 0.5 on a metric is an object that is made of its function on first use.
+
+    Args:
+        registry: `lm_eval.api.registry`.
+    """
+    return getattr(registry, "_Deferred", None)
+
+
+def task_index(manager: Any) -> Mapping[str, Any]:
+    """The tasks, groups and tags that a `TaskManager` knows, by name.
+
+    lm-eval 0.5 made the property private.
+
+    Raises:
+        AttributeError: This manager has neither form of it.
+    """
+    found: Mapping[str, Any] = (
+        manager.task_index if hasattr(manager, "task_index") else manager._task_index
+    )
+    return found
+
+
+def _texts_in(module: ModuleType) -> Iterator[str]:
+    """The texts that stand in a module's names and in the code of its functions."""
+    for value in vars(module).values():
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, FunctionType) and value.__module__ == module.__name__:
+            yield from _texts_of(value.__code__)
+
+
+def _texts_of(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, str):
+            yield constant
+        elif isinstance(constant, CodeType):
+            yield from _texts_of(constant)

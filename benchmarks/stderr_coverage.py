@@ -276,7 +276,7 @@ def _count_pairs(qualities: np.ndarray) -> np.ndarray:
         (qualities[:, i] != qualities[:, j]) & (qualities[:, i] > 0) & (qualities[:, j] > 0)
         for i, j in _PAIRS
     ]
-    return np.sum(are_pairs, axis=0, dtype=int)
+    return np.asarray(np.sum(are_pairs, axis=0, dtype=int))
 
 
 def outcomes(prompts: Prompts) -> tuple[np.ndarray, np.ndarray]:

@@ -28,12 +28,10 @@ class ExactSums(Plugin):
 
 def _checked(call: FunctionContext) -> Type:
     (added,), (given,) = call.args[0], call.arg_types[0]
-    # Of a generator, mypy says what it is expected to give: anything, where the sum may be that.
-    item = (
-        call.api.get_expression_type(added.left_expr)
-        if isinstance(added, GeneratorExpr)
-        else _item_of(given, call)
-    )
+    item = _item_of(given, call)
+    if _may_be_float(item) and isinstance(added, GeneratorExpr) and not any(added.condlists):
+        # It is what the generator is expected to give, where the sum may be a float or anything.
+        item = call.api.get_expression_type(added.left_expr)
     if _may_be_float(item):
         # Of all codes this alone is reported at once. Another would only say that this form of
         # `sum`, which has several, does not fit.
@@ -51,7 +49,7 @@ def _item_of(given: Type, call: FunctionContext) -> Type:
     given = get_proper_type(given)
     iterable = call.api.named_generic_type("typing.Iterable", [given]).type
     if isinstance(given, Instance) and given.type.has_base(iterable.fullname):
-        return map_instance_to_supertype(given, iterable).args[0]
+        return get_proper_type(map_instance_to_supertype(given, iterable).args[0])
     return given
 
 

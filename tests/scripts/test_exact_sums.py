@@ -18,6 +18,7 @@ def sums(unknown: Any, floats: list[float], named: dict[str, Any]) -> None:
     sum([Fraction(1, 2)], Fraction(0))
     sum((Counter[str](),), Counter[str]())
     named["whole"] = sum(int(one) for one in floats)
+    0.5 / sum(int(one) for one in floats)
     sum(floats)  # refused
     sum(floats, 0.0)  # refused
     sum([1, 2.0])  # refused

@@ -32,10 +32,12 @@ WATCHED = frozenset(
     {
         "lm_eval._cli",
         "lm_eval.api.metrics",
+        "lm_eval.api.metrics.reduce",
         "lm_eval.config.evaluate_config",
         "lm_eval.evaluator",
         "lm_eval.filters",
         "lm_eval.models",
+        "lm_eval.scorers",
         "lm_eval.tasks",
         "lm_eval.tasks.manager",
     }

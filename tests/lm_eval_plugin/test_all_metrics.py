@@ -5,7 +5,7 @@ import random
 
 import pytest
 from lm_eval import evaluator
-from lm_eval.tasks import TaskManager, get_task_dict
+from lm_eval.tasks import TaskManager
 from lm_eval.utils import make_table
 
 from tests.conftest import write_jsonl
@@ -100,17 +100,19 @@ class TestWhatIsNotDefined:
         assert undefined == {"acc_honesty": 2, "acc_helpfulness": 1}
 
     def test_only_evaluated_documents_are_counted(self, evaluate):
-        results = evaluate(self.ROWS, length_of, samples={TASK: [1]})
+        results = evaluate(self.ROWS, length_of, samples={TASK: [1]}, log_samples=False)
         assert results["configs"][TASK]["metadata"]["undefined"] == {"acc_honesty": 1}
 
     def test_a_task_that_is_evaluated_again_counts_anew(self, model_of, tmp_path):
         path = write_jsonl(tmp_path / "data.jsonl", self.ROWS)
         manager = TaskManager(include_defaults=False, metadata={"data": str(path)})
-        tasks = get_task_dict([TASK], manager)
+        load = getattr(manager, "load", manager.load_task_or_group)
+        tasks = load([TASK])
         counted = []
         for chosen in ([0, 1], [1]):
             model = model_of(lambda _, text: len(text))
-            results = evaluator.evaluate(lm=model, task_dict=tasks, samples={TASK: chosen})
+            options = {"samples": {TASK: chosen}, "log_samples": False}
+            results = evaluator.evaluate(lm=model, task_dict=tasks, **options)
             counted.append(results["configs"][TASK]["metadata"]["undefined"])
         assert counted == [{"acc_honesty": 2, "acc_helpfulness": 1}, {"acc_honesty": 1}]
 

@@ -170,18 +170,14 @@ def test_an_empty_completion_is_scored_as_any_other(evaluate):
 
 def test_limit_and_samples_choose_documents(run, model_of, tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(instruction=f"p{i}") for i in range(5)])
-    metadata = {"data": str(path)}
-    limited = run(model_of(lambda *_: 0), ["ultrafeedback_pairs"], metadata, limit=2)
-    chosen = run(
-        model_of(lambda *_: 0),
-        ["ultrafeedback_pairs"],
-        metadata,
-        samples={"ultrafeedback_pairs": [1, 4]},
-    )
-    rows = [
-        [s["doc"]["row"] for s in r["samples"]["ultrafeedback_pairs"]] for r in (limited, chosen)
-    ]
-    assert rows == [[0, 1], [1, 4]]
+    task, asked = "ultrafeedback_pairs", []
+    model = model_of(lambda prompt, _: asked.append(prompt[0]["content"]) or 0)
+    limited = run(model, [task], {"data": str(path)}, limit=2)
+    assert [sample["doc"]["row"] for sample in limited["samples"][task]] == [0, 1]
+    asked.clear()
+    chosen = {"samples": {task: [1, 4]}, "log_samples": False}
+    assert run(model, [task], {"data": str(path)}, **chosen)["n-samples"][task]["effective"] == 2
+    assert set(asked) == {"p1", "p4"}
 
 
 def test_predict_only_keeps_the_rewards(run, model_of, tmp_path):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from tests.harness_lines import by_task
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import read_options
 
@@ -95,7 +96,8 @@ def test_pairs_and_benchmarks_read_their_own_in_one_run(run, longest, llmbar, tm
     }
     tasks = ["llmbar", "ultrafeedback_binarized", "ultrafeedback_pairs"]
     results = run(longest, tasks, {"data": given})
-    assert {name: of["acc,none"] for name, of in results["results"].items() if "acc,none" in of} == {
+    figures = by_task(results["results"])
+    assert {name: of["acc,none"] for name, of in figures.items() if "acc,none" in of} == {
         "llmbar_natural": 1.0,
         "llmbar_adversarial": 0.75,
         "llmbar_neighbor": 1.0,
@@ -105,7 +107,7 @@ def test_pairs_and_benchmarks_read_their_own_in_one_run(run, longest, llmbar, tm
         "ultrafeedback_binarized": 0.5,
         "ultrafeedback_pairs": 1.0,
     }  # fmt: skip
-    metadata = {name: config["metadata"] for name, config in results["configs"].items()}
+    metadata = {name: of["metadata"] for name, of in by_task(results["configs"]).items()}
     assert metadata["llmbar_natural"]["data"] == str(llmbar)
     assert metadata["llmbar_natural"]["data_used"] == str(llmbar / "natural.jsonl")
     for task in ("llmbar_manual", "ultrafeedback_binarized", "ultrafeedback_pairs"):

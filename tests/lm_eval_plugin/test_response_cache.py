@@ -5,9 +5,9 @@ import random
 import sqlite3
 
 import pytest
-from lm_eval.api.instance import Instance
 from lm_eval.api.model import CachingLM
 
+from tests.harness_lines import request_for
 from ultrarm_eval.errors import ResponseCacheError
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward
 from ultrarm_eval.lm_eval_plugin.response_cache import _checksum, refuse_rewards
@@ -27,10 +27,7 @@ def asked(model_of):
     def ask(path, reward=reward_of):
         model = model_of(reward)
         cached = CachingLM(model, str(path))
-        requests = [
-            Instance("loglikelihood", {"q": 1}, ("question", " " + text), 0, metadata=("t", 0, 1))
-            for text in TEXTS
-        ]
+        requests = [request_for(("question", " " + text)) for text in TEXTS]
         answers = cached.loglikelihood(requests)
         counts = model.get_model_info()["judge_counts"]
         computed = list(model.judge.calls)

@@ -4,21 +4,15 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from lm_eval.api.instance import Instance
 
 from tests.conftest import raw_row, write_jsonl
+from tests.harness_lines import request_for
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoringError
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward
 
 
 def request(context, continuation, task="hellaswag"):
-    return Instance(
-        request_type="loglikelihood",
-        doc={"query": context},
-        arguments=(context, continuation),
-        idx=0,
-        metadata=(task, 0, 1),
-    )
+    return request_for((context, continuation), task=task, doc={"query": context})
 
 
 @pytest.fixture

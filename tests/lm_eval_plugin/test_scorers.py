@@ -8,6 +8,8 @@ import yaml
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval.errors import AnswersNotJudgedError, ConfigurationError
+from ultrarm_eval.lm_eval_plugin.best_of_n_task import BestOfNTask
+from ultrarm_eval.lm_eval_plugin.comparison_task import ComparisonTask
 from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.metrics.best_of_k import samples_metrics
 
@@ -84,16 +86,20 @@ def test_answers_to_all_prompts_are_judged_in_one_call(run, writer, tmp_path, ju
 
 def test_a_figure_that_is_no_mean_has_no_standard_error(run, model_of):
     """lm-eval 0.5 would draw a hundred thousand samples of it."""
-    results = run(
-        model_of(lambda _, c: len(c)),
-        ["ultrafeedback_pairs_demo"],
-        bootstrap_iters=100_000,
-        limit=9,
-    )
-    found = results["results"]["ultrafeedback_pairs_demo"]
+    task = "ultrafeedback_pairs_demo"
+    results = run(model_of(lambda _, c: len(c)), [task], bootstrap_iters=100_000)
+    found = results["results"][task]
     assert found["acc_longest_stderr,none"] == "N/A"
     assert found["acc_stderr,none"] > 0
-    assert results["configs"]["ultrafeedback_pairs_demo"]["metadata"]["undefined"]
+    assert results["configs"][task]["metadata"]["undefined"]["acc_helpfulness"] == 2
+
+
+def test_what_our_tasks_would_not_read_is_refused():
+    with pytest.raises(ConfigurationError, match="own: its YAML has scorer"):
+        ComparisonTask({"task": "own", "scorer": "first_token"})
+    listed = {"name": "f", "filter": [], "metric_list": [{"metric": "exact_match"}]}
+    with pytest.raises(ConfigurationError, match="own, filter 'f': it has a metric_list"):
+        BestOfNTask({"task": "own", "filter_list": [listed]})
 
 
 @with_scorers

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import raw_row, write_jsonl
+from tests.harness_lines import by_task, needs_chosen_samples
 from tests.metrics.rows import any_rows, completion, row, texts_row, usable_rows
 from ultrarm_eval.data.rows import ListedRows, Shard, read_shard
 from ultrarm_eval.documents.preference import PreferenceDocuments
@@ -128,6 +129,7 @@ class TestShards:
                 "p5",
             ]
 
+    @needs_chosen_samples
     def test_limit_and_samples_choose_within_a_part(self, evaluate):
         limited = evaluate(numbered_rows(14), shard="2/3", settings={"limit": 2})
         chosen = evaluate(numbered_rows(14), shard="2/3", settings={"samples": {TASK: [1, 3]}})
@@ -158,10 +160,12 @@ class TestLimitAndSamples:
         assert evaluated_rows(share) == [0, 1, 2, 3, 5]
         assert first["n-samples"][TASK] == {"original": 10, "effective": 5}
 
+    @needs_chosen_samples
     def test_samples_are_documents_by_their_position(self, evaluate):
         results = evaluate(numbered_rows(12), settings={"samples": {TASK: [0, 4, 9]}})
         assert evaluated_rows(results) == [0, 5, 11]
 
+    @needs_chosen_samples
     def test_samples_are_chosen_for_each_task(self, evaluate):
         tasks = [TASK, "ultrafeedback_sharegpt"]
         samples = {TASK: [1], "ultrafeedback_sharegpt": [0, 2]}
@@ -174,7 +178,8 @@ class TestLimitAndSamples:
             texts_row(("long", 1), ("a", 5)),
             texts_row(("long", 1), ("a", 5), ("bb", 3)),
         ]
-        results = evaluate(rows, settings={"samples": {TASK: [0, 2]}})["results"][TASK]
+        settings = {"samples": {TASK: [0, 2]}, "log_samples": False}
+        results = evaluate(rows, settings=settings)["results"][TASK]
         assert results["acc,none"] == 0.5
         assert results["acc_pairs,none"] == 1 / 4
 
@@ -332,7 +337,7 @@ class TestBySource:
         results = evaluate(rows_by_source(), [GROUP])
         squares, prompts = 0.0, 0
         for source in LABELS:
-            values = [s["acc"] for s in results["samples"][f"ultrafeedback_{source}"]]
+            values = [s["acc"] for s in by_task(results["samples"])[f"ultrafeedback_{source}"]]
             mean = sum(values) / len(values)
             squares += sum((value - mean) ** 2 for value in values)
             prompts += len(values)
@@ -342,7 +347,7 @@ class TestBySource:
     def test_each_source_has_its_own_prompts_and_flan_those_of_all_its_labels(self, evaluate):
         results = evaluate(rows_by_source(), [GROUP])
         for source, labels in LABELS.items():
-            samples = results["samples"][f"ultrafeedback_{source}"]
+            samples = by_task(results["samples"])[f"ultrafeedback_{source}"]
             assert {sample["doc"]["source"] for sample in samples} == set(labels)
             assert len(samples) == 3 * len(labels)
 
@@ -362,14 +367,14 @@ class TestBySource:
     def test_options_hold_for_every_source(self, evaluate):
         results = evaluate(rows_by_source(), [GROUP], ties="wrong", preference="helpfulness")
         for source in LABELS:
-            metadata = results["configs"][f"ultrafeedback_{source}"]["metadata"]
+            metadata = by_task(results["configs"])[f"ultrafeedback_{source}"]["metadata"]
             assert (metadata["ties"], metadata["preference"]) == ("wrong", "helpfulness")
 
     def test_each_source_counts_its_own_undefined_metrics(self, evaluate):
         rows = rows_by_source()
         without = row(completion("a", ["5", "3", "3", "3"]), completion("b", ["1", "3", "3", "3"]))
         rows.append({**without, "source": "ultrachat"})
-        configs = evaluate(rows, [GROUP, TASK])["configs"]
+        configs = by_task(evaluate(rows, [GROUP, TASK])["configs"])
         counted = dict.fromkeys(("acc_honesty", "acc_truthfulness", "acc_helpfulness"), 1)
         assert configs["ultrafeedback_ultrachat"]["metadata"]["undefined"] == counted
         assert configs[TASK]["metadata"]["undefined"] == counted

@@ -1,7 +1,8 @@
-"""Where the harness discovers plugins itself, we stand back, for models and tasks separately.
+"""What the harness discovers itself is left to it, for each group; nothing else is lost.
 
-The harness that does so is made from the installed one: its files are linked, and to the two that
-matter, code of our own is added which discovers plugins under the names of the upstream functions.
+The harness that does so is made from the installed one: its files are linked, and to those that
+matter, code of our own is added which discovers plugins under the names of the upstream functions:
+models as in pull request 4013, filters, metrics and aggregations as in 4014, tasks as in 4015.
 """
 
 from __future__ import annotations
@@ -30,11 +31,89 @@ def load_plugins(group, registry):
 
 def import_plugins(modules):
     raise NotImplementedError
+
+
+_get_model = get_model
+
+
+def get_model(name):
+    import lm_eval.models
+
+    load_plugins("lm_eval.models", model_registry)
+    return _get_model(name)
 """
 MODELS_CALL = """
 
 from lm_eval.api.registry import load_plugins, model_registry
 load_plugins("lm_eval.models", model_registry)
+"""
+# A class or function takes the place of the entry point that leads to it.
+GENERATIONS_ADDITION = """
+
+_register = Registry.register
+
+
+def _upgrading_register(self, *aliases, target=None):
+    def make_way(alias, new):
+        held = self._objs.get(alias)
+        path = getattr(held, "value", None)
+        if path and path == f"{getattr(new, '__module__', '')}:{getattr(new, '__name__', '')}":
+            del self._objs[alias]
+
+    if target is not None:
+        make_way(aliases[0], target)
+        return _register(self, *aliases, target=target)
+
+    def decorate(new):
+        for alias in aliases:
+            make_way(alias, new)
+        return _register(self, *aliases)(new)
+
+    return decorate
+
+
+Registry.register = _upgrading_register
+_get_filter, _get_aggregation = get_filter, get_aggregation
+
+
+def get_filter(name):
+    load_plugins("lm_eval.filters", filter_registry)
+    return _get_filter(name)
+
+
+def get_aggregation(name):
+    import lm_eval.api.metrics
+
+    load_plugins("lm_eval.aggregations", aggregation_registry)
+    return _get_aggregation(name)
+
+
+def _metric(name):
+    import lm_eval.api.metrics
+
+    load_plugins("lm_eval.metrics", metric_registry)
+    return metric_registry.get(name) if name in metric_registry else None
+
+
+def _asking_first(function):
+    def asking(name, *arguments, **options):
+        _metric(name)
+        return function(name, *arguments, **options)
+
+    return asking
+
+
+for _name in ("get_metric", "get_metric_aggregation", "is_higher_better"):
+    if _name in globals():
+        globals()[_name] = _asking_first(globals()[_name])
+if "_MetricRegistry" in globals():
+    _get_made = _MetricRegistry.get
+
+    def _discovering_get(self, name, *default):
+        load_plugins("lm_eval.metrics", self)
+        return _get_made(self, name, *default)
+
+    _MetricRegistry.get = _discovering_get
 """
 TASKS_ADDITION = """
 
@@ -93,6 +172,44 @@ print(json.dumps({
     "tasks": manager.all_tasks,
     "default": EvaluatorConfig.from_cli(argparse.Namespace(tasks=["ultrafeedback_pairs"])).model,
     "overridden": EvaluatorConfig.from_cli(hidden).model,
+}))
+"""
+GENERATIONS = """
+import json, lm_eval.filters, lm_eval.models
+import lm_eval.api.metrics
+from lm_eval.api import registry
+
+kinds = {}
+for kind, name in [
+    ("model", "third-party"), ("filter", "third-party-filter"),
+    ("aggregation", "third-party-aggregation"),
+]:
+    known = getattr(registry, f"{kind}_registry")
+    get = getattr(registry, f"get_{kind}")
+    get("mean" if kind == "aggregation" else "dummy" if kind == "model" else "take_first")
+    kinds[kind] = type(dict(known.items())[name]).__name__
+
+
+def metric(name):
+    if not hasattr(registry, "get_metric"):
+        found = registry.metric_registry.get(name)
+        return [found.fn.__module__, found.aggregation.__module__, found.higher_is_better]
+    return [
+        registry.get_metric(name).__module__,
+        registry.get_metric_aggregation(name).__module__,
+        registry.is_higher_better(name),
+    ]
+
+
+print(json.dumps({
+    "kinds": kinds,
+    "filters": [
+        registry.get_filter(name).__name__
+        for name in ("reward", "best_of_n", "third-party-filter", "lowercase")
+    ],
+    "metrics": [metric(name) for name in ("reward", "win_rate", "third-party-metric")],
+    "aggregation": registry.get_aggregation("third-party-aggregation").__name__,
+    "loaded": getattr(registry, "LOADED", None),
 }))
 """
 TASKS = declared_tasks()
@@ -163,6 +280,29 @@ def test_nothing_is_discovered_twice(
     assert ("Tasks '" in found.stderr) is not tasks
     assert value["tasks"] == TASKS
     assert (value["default"], value["overridden"]) == ("ultrarm", "hf")
+
+
+@pytest.mark.parametrize("generations", [False, True])
+def test_a_harness_that_loads_models_alone_has_our_filters_and_metrics_too(
+    environment: Any, harness: Any, generations: bool
+) -> None:
+    addition = MODELS_ADDITION + (GENERATIONS_ADDITION if generations else "")
+
+    found = environment.probe(
+        GENERATIONS, PYTHONPATH=str(harness(MODELS | {"api/registry.py": addition}))
+    )
+
+    theirs = "EntryPoint" if generations else "Placeholder"
+    value = found.value
+    assert value["kinds"] == {"model": "EntryPoint", "filter": theirs, "aggregation": theirs}
+    assert value["filters"] == ["RewardFilter", "BestOfNFilter", "Shouted", "LowercaseFilter"]
+    ours, others = "ultrarm_eval.lm_eval_plugin.generation_metrics", "tests_third_party.generations"
+    assert [(m[0], m[2]) for m in value["metrics"]] == [(ours, True), (ours, True), (others, False)]
+    assert value["metrics"][2][1] == others
+    assert value["aggregation"] == "largest"
+    assert set(DISCOVERED) <= set(value["loaded"])
+    said = [line.split(" of ")[0] for line in found.stderr.splitlines() if "is left out" in line]
+    assert said == ([] if generations else ["Filter 'lowercase'"])
 
 
 def test_default_model_is_found_behind_a_symbolic_link(

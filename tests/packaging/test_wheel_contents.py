@@ -23,6 +23,11 @@ DECLARED = {
         "ultrarm": "ultrarm_eval.lm_eval_plugin.reward_lm:RewardModelLM",
         "reward-model": "ultrarm_eval.lm_eval_plugin.reward_lm:AnyRewardModelLM",
     },
+    "lm_eval.reductions": {
+        "best@k": "ultrarm_eval.lm_eval_plugin.reductions:best_at_k",
+        "mean": "ultrarm_eval.lm_eval_plugin.reductions:mean_of_answers",
+    },
+    "lm_eval.scorers": {"reward": "ultrarm_eval.lm_eval_plugin.reward_scorer:RewardScorer"},
     "lm_eval.tasks": {"ultrarm_eval": "ultrarm_eval.tasks"},
     "vllm.general_plugins": {"ultrarm_eval": "ultrarm_eval.vllm_plugin:register"},
 }

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.conftest import write_jsonl
+from tests.harness_lines import request_for
 from tests.reward_models.published import qwen2_prm
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.judges.loading import make_judge
@@ -78,7 +79,7 @@ def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(
         judge_args={"judge": "process", "separator": "line", "device": "cpu"},
     )
     answers = ["\n".join(steps) for steps in (STEPS, OTHER)]
-    (kept,) = best.apply([answers], [{"question": PROMPT}])
+    (kept,) = best.judged([answers], [{"question": PROMPT}])
     better = max(range(2), key=lambda i: references[i].reward)
     assert str(kept) == answers[better]
     judged = sample_judgements([], [kept])["judged"]
@@ -89,16 +90,11 @@ def test_the_best_of_n_is_kept_with_the_rewards_of_its_steps(
 
 def test_log_likelihood_requests_are_answered_with_everything_said(folder, references):
     pytest.importorskip("lm_eval")
-    from lm_eval.api.instance import Instance
-
     from ultrarm_eval.lm_eval_plugin.harness_values import sample_judgements
     from ultrarm_eval.lm_eval_plugin.reward_lm import AnyRewardModelLM
 
     model = AnyRewardModelLM(pretrained=str(folder), device="cpu", aggregate="min")
-    requests = [
-        Instance("loglikelihood", {}, (PROMPT, "\n\n".join(steps)), idx, ("task", 0, 1))
-        for idx, steps in enumerate((STEPS, OTHER))
-    ]
+    requests = [request_for((PROMPT, "\n\n".join(steps)), doc={}) for steps in (STEPS, OTHER)]
     rewards = model.loglikelihood(requests, disable_tqdm=True)
     for reward, said, reference in zip(
         rewards, sample_judgements(rewards, rewards)["judged"], references, strict=True

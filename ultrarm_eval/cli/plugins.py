@@ -16,21 +16,27 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     FILTERS_GROUP,
     METRICS_GROUP,
     MODELS_GROUP,
+    REDUCTIONS_GROUP,
+    SCORERS_GROUP,
     TASKS_GROUP,
     FoundEntryPoint,
+    can_be_found,
     find_entry_points,
     package_folder,
 )
 from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
+from ultrarm_eval.lm_eval_plugin.harness_features import discovers_tasks
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
 from ultrarm_eval.terminal import aligned
 
-# The harness's module that fills the registry of a group.
+# The harness's module that fills the registry of a group; the last two came with lm-eval 0.5.
 _FILLED_BY = {
     MODELS_GROUP: "lm_eval.models",
     FILTERS_GROUP: "lm_eval.filters",
     METRICS_GROUP: "lm_eval.api.metrics",
     AGGREGATIONS_GROUP: "lm_eval.api.metrics",
+    SCORERS_GROUP: "lm_eval.scorers",
+    REDUCTIONS_GROUP: "lm_eval.api.metrics.reduce",
 }
 _HEADER = ("kind", "name", "package", "found by", "state")
 
@@ -61,9 +67,11 @@ def _of_harness() -> list[tuple[str, ...]]:
     problem = harness_problem()
     if problem is not None:
         raise ConfigurationError(problem[0].upper() + problem[1:])
-    for name in (*_FILLED_BY.values(), "lm_eval.api.registry", "lm_eval.tasks"):
+    groups = [group for group, module in _FILLED_BY.items() if can_be_found(module)]
+    modules = [_FILLED_BY[group] for group in groups]
+    for name in dict.fromkeys([*modules, "lm_eval.api.registry", "lm_eval.tasks"]):
         _import(name)
-    return [*(row for group in _FILLED_BY for row in _registered(group)), *_tasks()]
+    return [*(row for group in groups for row in _registered(group)), *_tasks()]
 
 
 def _import(name: str) -> None:
@@ -86,11 +94,10 @@ def _version() -> str:
 
 def _registered(group: str) -> Iterator[tuple[str, ...]]:
     """Models, filters, metrics or aggregations."""
-    importlib.import_module(_FILLED_BY[group])
     api_registry = importlib.import_module("lm_eval.api.registry")
-    from ultrarm_eval.lm_eval_plugin.bridge.registries import KINDS, harness_discovers_plugins
+    from ultrarm_eval.lm_eval_plugin.bridge.registries import KINDS, finds_itself
 
-    native = harness_discovers_plugins(api_registry)
+    native = finds_itself(api_registry, group)
     kind = KINDS[group][0].partition(" ")[2]
     known_names = getattr(api_registry, KINDS[group][1])
     for found in find_entry_points(group):
@@ -112,15 +119,15 @@ def _is_of(found: FoundEntryPoint, known: Any) -> bool:
     except Exception:
         # A broken package's own: the harness has it, and its state says what is wrong.
         return True
-    return str(registered.__module__).partition(".")[0] == found.value.partition(".")[0]
+    # From lm-eval 0.5 on a metric is an object that holds its function.
+    module = getattr(registered, "fn", registered).__module__
+    return str(module).partition(".")[0] == found.value.partition(".")[0]
 
 
 def _tasks() -> Iterator[tuple[str, ...]]:
     tasks = importlib.import_module("lm_eval.tasks")
     manager = importlib.import_module(tasks.TaskManager.__module__)
-    from ultrarm_eval.lm_eval_plugin.bridge.task_index import harness_discovers_tasks
-
-    native = harness_discovers_tasks(manager)
+    native = discovers_tasks(manager)
     connected = getattr(tasks.TaskManager, "_ultrarm_eval_connected", False)
     for found in find_entry_points(TASKS_GROUP):
         problem, files = found.problem, 0

@@ -76,7 +76,7 @@ def setting_differences(
 
 def caution_about_settings(cautions: Cautions, task: str, sides: Sequence[Side]) -> None:
     """Says in which of a task's own settings runs differ, those of the data apart."""
-    settings = {s.letter: task_settings(s.result.run, s.result.task) for s in sides}
+    settings = {s.letter: task_settings(s.result.run, s.result.key) for s in sides}
     # Of a run of which the samples alone are left, the settings are not known.
     known = {letter: of_run for letter, of_run in settings.items() if of_run}
     # Where the same documents are compared, it does not matter what they were read from.
@@ -152,7 +152,7 @@ def caution_about_pairs(
 
 def caution_about_same_run(cautions: Cautions, task: str, a: Side, b: Side) -> None:
     """Says where two runs are one."""
-    paths = [(s.result.run.path.resolve(), s.result.task) for s in (a, b)]
+    paths = [(s.result.run.path.resolve(), s.result.key) for s in (a, b)]
     if paths[0] == paths[1]:
         cautions.add(
             f"{a.letter} and {b.letter} are the same run ({a.result.run.path.name}): there can be "

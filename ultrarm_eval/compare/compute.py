@@ -35,7 +35,7 @@ from ultrarm_eval.compare.parts import (
 from ultrarm_eval.compare.statements import corrected
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import Evaluation, labelled, read_evaluations
-from ultrarm_eval.runs.identity import member_tasks, task_settings
+from ultrarm_eval.runs.identity import task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
 from ultrarm_eval.runs.samples import Indices, Samples, read_samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
@@ -140,10 +140,10 @@ class _Work:
         self.cautions = Cautions()
         # Samples of tasks that are in a group are needed twice, and read once.
         self._in_groups = {
-            name
+            (member.run.path, member.key)
             for group in groups
             for result in group.results.values()
-            for name in member_tasks(result.run, result.task)
+            for member in result.members
         }
         self._samples: dict[tuple[Path, str, str], Samples | None] = {}
         self._rows: list[Row] = []
@@ -176,7 +176,7 @@ class _Work:
             caution_about_side(self.cautions, task.title, side, evaluation_of[side.letter])
         caution_about_settings(self.cautions, task.title, sides)
         self._settings += setting_differences(
-            task.title, {s.letter: task_settings(s.result.run, s.result.task) for s in sides}
+            task.title, {s.letter: task_settings(s.result.run, s.result.key) for s in sides}
         )
         for a, b in combinations(sides, 2):
             caution_about_same_run(self.cautions, task.title, a, b)
@@ -197,11 +197,11 @@ class _Work:
     def _observe(self, result: TaskResult, key: str | None = None) -> Samples | None:
         main = result.main_figure
         key = key or ("" if main is None else main.key)
-        known = result.run.path, result.task, key
+        known = result.run.path, result.key, key
         if known in self._samples:
             return self._samples[known]
         found = read_samples(result, key)
-        if result.task in self._in_groups:
+        if (result.run.path, result.key) in self._in_groups:
             self._samples[known] = found
         return found
 

@@ -11,7 +11,7 @@ from ultrarm_eval.compare.composites import PairedMean, composite_difference, ow
 from ultrarm_eval.compare.parts import Part, Side, direction_of, unpaired_part
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.figure import is_share
-from ultrarm_eval.runs.identity import mapping, member_tasks, task_settings
+from ultrarm_eval.runs.identity import task_settings
 from ultrarm_eval.runs.matching import match_documents
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
@@ -45,7 +45,7 @@ def shared_groups(evaluations: Sequence[Evaluation]) -> list[SharedTask]:
         (place, result)
         for place, evaluation in enumerate(evaluations)
         for result in evaluation.groups.values()
-        if result.main_figure is not None and member_tasks(result.run, result.task)
+        if result.main_figure is not None and result.members != (result,)
     ]
     return shared_tasks(results, by_name=True)
 
@@ -60,26 +60,25 @@ def group_side(group: SharedTask, place: int, evaluation: Evaluation) -> GroupSi
     """
     own = group.results.get(place)
     if own is not None:
-        results = own.run.results["results"]
-        names = member_tasks(own.run, own.task)
-        found = {
-            name: TaskResult(name, own.run, mapping(results[name]))
-            for name in names
-            if name in results
-        }
+        members = own.members
+        found = {_own(one): one for one in members if one.key in own.run.results["results"]}
     else:
-        defining = next(iter(group.results.values()))
-        names = member_tasks(defining.run, defining.task)
+        members = next(iter(group.results.values())).members
         found = {}
-        for name in names:
-            settings = task_settings(defining.run, name)
-            named = [one for one in evaluation.tasks.values() if one.task == name]
-            alike = [one for one in named if task_settings(one.run, name) == settings]
+        for member in members:
+            settings = task_settings(member.run, member.key)
+            named = [one for one in evaluation.tasks.values() if _own(one) == _own(member)]
+            alike = [one for one in named if task_settings(one.run, one.key) == settings]
             # Another setting of the only one there is told as of any task.
             chosen = alike or named
             if len(chosen) == 1:
-                found[name] = chosen[0]
-    return GroupSide(own, found, tuple(name for name in names if name not in found))
+                found[_own(member)] = chosen[0]
+    return GroupSide(own, found, tuple(n for n in map(_own, members) if n not in found))
+
+
+def _own(result: TaskResult) -> str:
+    """The name of a task within its group."""
+    return result.run.name_of(result.key).own
 
 
 def group_part(

@@ -109,7 +109,7 @@ def exported_figures(
     found: list[ExportedFigure] = []
     for result in _chosen(evaluation, tasks):
         figures = _figures_of(result, metrics)
-        if not figures and result.task not in mapping(result.run.results.get("group_subtasks")):
+        if not figures and result.key not in mapping(result.run.results.get("group_subtasks")):
             # A group may have none: then it is a heading over its tasks.
             logger.warning(
                 "%s is left out: its run was interrupted before it had figures.", result.task

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.exports.figures import ExportedFigure
-from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.task_result import TaskResult
 
 # The hub's rule for the names of repositories (huggingface_hub 2.4, utils/_validators.py).
@@ -184,7 +183,7 @@ def named_datasets(tasks: Sequence[str]) -> str:
 
 def dataset_path(result: TaskResult) -> str | None:
     """The data set that the task's file names, if it can be one of the hub."""
-    path = mapping(mapping(result.run.results.get("configs")).get(result.task)).get("dataset_path")
+    path = result.config.get("dataset_path")
     return path if isinstance(path, str) and is_hub_name(path) else None
 
 
@@ -221,7 +220,7 @@ def hub_split(figure: ExportedFigure, named: Mapping[str | None, str]) -> str | 
         return None
     found: set[str | None] = set()
     for member in figure.members:
-        config = mapping(mapping(member.run.results.get("configs")).get(member.task))
+        config = member.config
         split = config.get("test_split") or config.get("validation_split")
         found.add(str(split) if split else None)
     return found.pop() if len(found) == 1 else None

@@ -26,7 +26,6 @@ from ultrarm_eval.exports.provenance import (
     run_time,
     settings_of_model,
 )
-from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.show.formats import iso_date
 
 #: Metrics that the hub has a word for (the ids of its metrics).
@@ -75,8 +74,7 @@ def _result(
 ) -> Any:
     from huggingface_hub import EvalResult
 
-    result = figure.result
-    config = mapping(mapping(result.run.results.get("configs")).get(figure.members[0].task))
+    config = figure.members[0].config
     data = hub_data(figure, datasets)
     writes = config.get("output_type") == "generate_until"
     return EvalResult(
@@ -104,8 +102,8 @@ def _data_args(figure: ExportedFigure) -> dict[str, Any]:
         found["tasks"] = [one.task for one in figure.members]
     elif result.documents is not None:
         found["documents"] = result.documents
-    shots = mapping(result.run.results.get("n-shot")).get(figure.members[0].task)
-    if isinstance(shots, int):
+    shots = figure.members[0].num_fewshot
+    if shots is not None:
         found["num_few_shot"] = shots
     return {**found, **data_of(figure)}
 

@@ -78,7 +78,7 @@ def write_rewardbench(
         "model_type": _MODEL_TYPES.get(str(run.config.get("judge")), _USUAL_TYPE),
         "chat_template": _official_name(run.config.get("template")),
     }
-    columns = scores_file(run.samples(OVERALL_TASK), _renderer(run))
+    columns = scores_file(run.samples(result.key), _renderer(run))
     contents = {
         "eval-set": {**accuracies_file(columns), **about},
         "eval-set-scores": {**columns, **about},
@@ -255,7 +255,11 @@ def _result_of(given: str) -> TaskResult:
         DataError: There is none, or there are some of several models or settings.
     """
     runs = find_runs(given, OVERALL_TASK)
-    results = [TaskResult(OVERALL_TASK, run, run.results["results"][OVERALL_TASK]) for run in runs]
+    results = [
+        TaskResult(key, run, run.results["results"][key])
+        for run in runs
+        if (key := run.key_of(OVERALL_TASK)) is not None
+    ]
     identities = [(run.model, model_settings(run)) for run in runs]
     judges = list(same_judges(identities))
     if len(judges) > 1:

@@ -41,6 +41,11 @@ class OwnTask(HarnessTask, BridgedTask):
         show_as_harness_does()
         self.abstentions = Abstentions()
         given = {k: v for k, v in (config or {}).items() if k != "class"}
+        if given.get("scorer"):
+            raise ConfigurationError(
+                f"{given.get('task')}: its YAML has scorer, which this class of task does not "
+                "read: it scores by itself. Remove it."
+            )
         #: Folders of the user's own task files.
         self.task_folders = task_folders(given)
         # A function of the YAML's that makes the data may ask for the model's arguments.

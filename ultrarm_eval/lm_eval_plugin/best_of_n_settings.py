@@ -31,10 +31,16 @@ def judging_settings(
         task: The task's name, for messages.
 
     Raises:
-        ConfigurationError: The judging filter does not stand first, or picks.
+        ConfigurationError: The judging filter does not stand first, or picks; or a list has
+            metrics of its own.
     """
     named: dict[str, dict[str, Any] | None] = {}
     for each in listed:
+        if each.get("metric_list"):
+            raise ConfigurationError(
+                f"{task}, filter {each['name']!r}: it has a metric_list of its own, and this task "
+                "measures what all lists find by one. Move it to the task's metric_list."
+            )
         functions = each["filter"]
         first = functions[0] if functions else {}
         is_named = first.get("function") == _JUDGING

@@ -34,12 +34,13 @@ _NO_REFERENCE = (
 
 
 def _registered(name: str) -> Callable[[_Metric], _Metric]:
-    about: dict[str, Any] = {"aggregation": "mean", "output_type": "generate_until"}
+    about: dict[str, Any] = {"metric": name, "higher_is_better": True}
+    about |= {"aggregation": "mean", "output_type": "generate_until"}
     if tasks_have_scorers():
         from ultrarm_eval.lm_eval_plugin import reductions  # noqa: F401
 
         about["reduction"] = "mean"
-    found: Callable[[_Metric], _Metric] = register_metric(name, higher_is_better=True, **about)
+    found: Callable[[_Metric], _Metric] = register_metric(**about)
     return found
 
 

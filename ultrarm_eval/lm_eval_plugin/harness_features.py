@@ -129,12 +129,15 @@ def task_index(manager: Any) -> Mapping[str, Any]:
 
 
 def _texts_in(module: ModuleType) -> Iterator[str]:
-    """The texts that stand in a module's names and in the code of its functions."""
+    """The texts that stand in a module's names and in the code of its functions and methods."""
     for value in vars(module).values():
         if isinstance(value, str):
             yield value
-        elif isinstance(value, FunctionType) and value.__module__ == module.__name__:
-            yield from _texts_of(value.__code__)
+        elif getattr(value, "__module__", None) == module.__name__:
+            functions = vars(value).values() if isinstance(value, type) else (value,)
+            for function in functions:
+                if isinstance(function, FunctionType):
+                    yield from _texts_of(function.__code__)
 
 
 def _texts_of(code: CodeType) -> Iterator[str]:

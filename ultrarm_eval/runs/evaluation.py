@@ -13,7 +13,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.identity import distinguishing, mapping, model_settings, task_settings
 from ultrarm_eval.runs.judge_identity import same_judges, written
 from ultrarm_eval.runs.run import STAMP, Run, read_run, results_files
-from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
 # Of damaged figures, as many are named.
 _NAMED = 3
@@ -164,14 +164,13 @@ def _is_lost(run: Run) -> bool:
 
 
 def _evaluation(runs: Sequence[Run]) -> Evaluation:
-    tasks: dict[str, list[TaskResult]] = {}
-    groups: dict[str, list[TaskResult]] = {}
+    tasks: list[TaskResult] = []
+    groups: list[TaskResult] = []
     for run in runs:
         members = mapping(run.results.get("group_subtasks"))
-        for name, figures in run.results["results"].items():
-            result = TaskResult(name, run, mapping(figures))
+        for key, figures in run.results["results"].items():
             # Older versions write every task as a group without members.
-            (groups if members.get(name) else tasks).setdefault(name, []).append(result)
+            (groups if members.get(key) else tasks).append(TaskResult(key, run, mapping(figures)))
     newest = max(runs, key=lambda run: (not _is_lost(run), run.stamp))
     counting = _counting(tasks)
     of_groups = _counting(groups)
@@ -203,11 +202,12 @@ class _Counting:
     superseded: list[tuple[str, int, str]]
 
 
-def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
+def _counting(found: Iterable[TaskResult]) -> _Counting:
     counting: list[TaskResult] = []
     remarks: list[str] = []
     superseded: list[tuple[str, int, str]] = []
-    for name, of_name in found.items():
+    for name, placed in results_by_name((0, result) for result in found).items():
+        of_name = [result for _, result in placed]
         whole = [result for result in of_name if not _is_lost(result.run)]
         results = whole or of_name
         if len(whole) < len(of_name) and whole:
@@ -217,7 +217,7 @@ def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
         by_settings: dict[str, list[TaskResult]] = {}
         for result in results:
             # A run of which the samples alone are left says nothing of its settings.
-            settings = written(task_settings(result.run, name))
+            settings = written(task_settings(result.run, result.key))
             by_settings.setdefault(settings, []).append(result)
         for alike in by_settings.values():
             best = max(alike, key=lambda result: result.worth)
@@ -225,7 +225,7 @@ def _counting(found: Mapping[str, Sequence[TaskResult]]) -> _Counting:
             remarks += _damaged(best)
             if len(alike) > 1:
                 superseded.append((name, len(alike), best.run.path.name))
-    titles = distinguishing([(r.task, task_settings(r.run, r.task)) for r in counting])
+    titles = distinguishing([(r.task, task_settings(r.run, r.key)) for r in counting])
     titled = sorted(zip(titles, counting, strict=True), key=lambda item: item[0])
     return _Counting(dict(titled), remarks, superseded)
 

@@ -69,16 +69,21 @@ def model_settings(run: Run) -> dict[str, Any]:
     return stated(found)
 
 
-def task_settings(run: Run, task: str) -> dict[str, Any]:
-    """What a task's figures depend on, as far as the run says it; of a group those of its tasks."""
-    members = member_tasks(run, task)
+def task_settings(run: Run, key: str) -> dict[str, Any]:
+    """What a task's figures depend on, as far as the run says it; of a group those of its tasks.
+
+    Args:
+        run: The run.
+        key: The harness's key of the task or group.
+    """
+    members = member_tasks(run, key)
     if members:
-        return _of_all({member: task_settings(run, member) for member in members})
-    config = mapping(mapping(run.results.get("configs")).get(task))
+        return _of_all({run.name_of(one).task: task_settings(run, one) for one in members})
+    config = mapping(mapping(run.results.get("configs")).get(key))
     metadata = mapping(config.get("metadata"))
     found = _of_metadata(metadata, run, is_generating=config.get("output_type") == _GENERATING)
     found |= _of_judge(metadata, config)
-    shots = mapping(run.results.get("n-shot")).get(task)
+    shots = mapping(run.results.get("n-shot")).get(key)
     found["num_fewshot"] = shots or None
     if shots:
         found["fewshot_seed"] = run.config.get("fewshot_seed")
@@ -140,7 +145,15 @@ def _of_generation(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def member_tasks(run: Run, group: str) -> tuple[str, ...]:
-    """The tasks of a group, also those of groups in it, in the run's order; of a task none."""
+    """The tasks of a group, also those of groups in it, in the run's order; of a task none.
+
+    Args:
+        run: The run.
+        group: The harness's key of the group.
+
+    Returns:
+        The harness's keys of the tasks.
+    """
     members = mapping(run.results.get("group_subtasks"))
     seen: dict[str, bool] = {}
     waiting = [group]

@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import json_lines, read_json
 from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.task_name import TaskName, task_names
 
 #: The time in a file's name.
 STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
@@ -62,21 +64,41 @@ class Run:
         date = finite(self.results.get("date"))
         return datetime.fromtimestamp(date, timezone.utc) if date and 0 < date < _LAST else None
 
-    def samples_path(self, task: str) -> Path:
-        """Where the harness writes the samples of a task, whether they are there or not."""
-        return self.path.parent / f"samples_{task}_{self.stamp}.jsonl"
+    @cached_property
+    def names(self) -> Mapping[str, TaskName]:
+        """The names of its tasks and groups, by the harness's keys."""
+        return task_names(self.results)
 
-    def samples(self, task: str) -> Iterator[dict[str, Any]]:
+    def name_of(self, key: str) -> TaskName:
+        """The name of the task or group that the harness has under a key."""
+        return self.names.get(key) or TaskName(key, key)
+
+    def key_of(self, task: str) -> str | None:
+        """The harness's key of a task or group of that name; None where the run has none."""
+        return next((key for key, name in self.names.items() if name.task == task), None)
+
+    def samples_path(self, key: str) -> Path:
+        """Where the harness writes the samples of a task, whether they are there or not.
+
+        Args:
+            key: The harness's key of the task.
+        """
+        return self.path.parent / f"samples_{key}_{self.stamp}.jsonl"
+
+    def samples(self, key: str) -> Iterator[dict[str, Any]]:
         """Yields the samples of a task.
+
+        Args:
+            key: The harness's key of the task.
 
         Raises:
             DataError: There is no file of them, or a line is damaged.
         """
-        path = self.samples_path(task)
+        path = self.samples_path(key)
         if not path.is_file():
             raise DataError(
-                f"{path}: there are no samples of {task} beside the results. Run lm_eval with "
-                "--log_samples."
+                f"{path}: there are no samples of {self.name_of(key).task} beside the results. Run "
+                "lm_eval with --log_samples."
             )
         for line in json_lines(path):
             yield line.parsed(_DAMAGED)
@@ -95,7 +117,7 @@ def find_runs(given: str, task: str) -> list[Run]:
     path = Path(given).expanduser()
     if not path.is_dir():
         run = read_run(path)
-        if task not in run.results["results"]:
+        if run.key_of(task) is None:
             raise _without_task(path, task, [run])
         return [run]
     runs = [read_run(p) for p in results_files(path)]
@@ -104,7 +126,7 @@ def find_runs(given: str, task: str) -> list[Run]:
             f"{path}: there is no results_*.json in this folder. Give the folder that lm_eval "
             "--output_path wrote to, or a results file."
         )
-    having = [run for run in runs if task in run.results["results"]]
+    having = [run for run in runs if run.key_of(task) is not None]
     if not having:
         raise _without_task(path, task, runs)
     models = sorted({run.model for run in having})
@@ -122,7 +144,7 @@ def results_files(folder: Path) -> list[Path]:
 
 
 def _without_task(path: Path, task: str, runs: Sequence[Run]) -> DataError:
-    tasks = sorted({name for run in runs for name in run.results["results"]})
+    tasks = sorted({name.task for run in runs for name in run.names.values()})
     return DataError(
         f"{path}: there is no run of {task}; tasks here: {', '.join(tasks) or 'none'}. Run "
         f"lm_eval --tasks {task} --log_samples."

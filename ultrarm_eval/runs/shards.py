@@ -13,7 +13,7 @@ from ultrarm_eval.runs.identity import OF_DATA, mapping, model_settings, task_se
 from ultrarm_eval.runs.json_values import shown_json
 from ultrarm_eval.runs.judge_identity import FINGERPRINT, written
 from ultrarm_eval.runs.run import Run, read_run, results_files
-from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
 #: What the results of a merged run hold, by which it is told from one that ran.
 MERGED_FROM = "merged_from"
@@ -34,6 +34,11 @@ class TaskShards:
     task: str
     results: tuple[TaskResult, ...]
     part: DataPart
+
+    @property
+    def key(self) -> str:
+        """The harness's key of the task: one with a group, where it was in it in any run."""
+        return max(self.results, key=lambda result: result.key != result.task).key
 
 
 @dataclass(frozen=True)
@@ -70,15 +75,19 @@ def read_shards(
             cannot be read.
     """
     runs, remarks = _runs(given)
-    found: dict[str, list[TaskResult]] = {}
-    for run in runs:
-        for name in _task_names(run):
-            if tasks is None or name in tasks:
-                figures = mapping(run.results["results"][name])
-                found.setdefault(name, []).append(TaskResult(name, run, figures))
+    results = [
+        TaskResult(key, run, mapping(run.results["results"][key]))
+        for run in runs
+        for key in _task_keys(run)
+    ]
+    of_each = {
+        name: [one for _, one in of]
+        for name, of in results_by_name((0, r) for r in results).items()
+    }
+    found = {name: of for name, of in of_each.items() if tasks is None or name in tasks}
     for name in tasks or ():
         if name not in found:
-            known = ", ".join(sorted({n for run in runs for n in _task_names(run)})) or "none"
+            known = ", ".join(sorted(of_each)) or "none"
             raise DataError(f"--tasks {name}: no run has it; tasks here: {known}.")
     if not found:
         raise DataError("There is no result of any task in these runs.")
@@ -162,7 +171,7 @@ def _runs(given: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
     return runs, remarks
 
 
-def _task_names(run: Run) -> list[str]:
+def _task_keys(run: Run) -> list[str]:
     members = mapping(run.results.get("group_subtasks"))
     # Older versions write every task as a group without members.
     return [name for name in run.results["results"] if not members.get(name)]
@@ -246,7 +255,7 @@ def _part_field(parts: Mapping[int, DataPart], name: str) -> Callable[[Any], dic
 def _require_all_documents(result: TaskResult) -> None:
     """Refuses a result over some of its part's documents, and one without samples."""
     config, where = result.run.config, result.run.path
-    counted = mapping(mapping(result.run.results.get("n-samples")).get(result.task))
+    counted = mapping(mapping(result.run.results.get("n-samples")).get(result.key))
     is_some = counted.get("effective") != counted.get("original")
     if config.get("limit") is not None or is_some:
         how = "--samples" if config.get("limit") is None else f"--limit {config['limit']}"
@@ -257,21 +266,22 @@ def _require_all_documents(result: TaskResult) -> None:
     if result.samples_path is None:
         raise DataError(
             f"{where}: there are no samples of {result.task} beside these results "
-            f"({result.run.samples_path(result.task).name}). Figures are computed from the samples "
+            f"({result.run.samples_path(result.key).name}). Figures are computed from the samples "
             "of all parts: run lm_eval with --log_samples."
         )
 
 
 def _require_same_task(task: str, results: Sequence[TaskResult]) -> None:
     def settings(result: TaskResult) -> dict[str, Any]:
-        found = task_settings(result.run, task)
+        found = task_settings(result.run, result.key)
         return {name: value for name, value in found.items() if name not in OF_DATA}
 
     def config(result: TaskResult) -> dict[str, Any]:
-        configs = mapping(result.run.results.get("configs"))
-        found = {n: v for n, v in mapping(configs.get(task)).items() if n != "metadata"}
+        # The harness's own marks say in which group a task ran.
+        known = result.config.items()
+        found = {n: v for n, v in known if n != "metadata" and not n.startswith("_")}
         versions = mapping(result.run.results.get("versions"))
-        return {**found, "version": versions.get(task)}
+        return {**found, "version": versions.get(result.key)}
 
     def form(result: TaskResult) -> dict[str, Any]:
         keys = sorted(name for name in result.figures if "," not in name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ultrarm_eval.runs.identity import OF_DATA, distinguishing, task_settings
 from ultrarm_eval.runs.judge_identity import written
-from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
 
 @dataclass(frozen=True)
@@ -47,16 +47,13 @@ def shared_tasks(
         by_name: Whether the name alone decides where no run has two results of it: for whoever
             says in which settings the results differ.
     """
-    named: dict[str, list[tuple[int, TaskResult]]] = {}
-    for place, result in results:
-        named.setdefault(result.task, []).append((place, result))
     alike: list[list[tuple[int, TaskResult]]] = []
-    for of_name in named.values():
+    for of_name in results_by_name(results).values():
         is_one = by_name and len({place for place, _ in of_name}) == len(of_name)
         alike += [of_name] if is_one else _parted(of_name)
     # The newest names settings and data, which may be called otherwise where they are the same.
     newest = [max((result for _, result in one), key=lambda r: r.worth) for one in alike]
-    titles = distinguishing([(one.task, task_settings(one.run, one.task)) for one in newest])
+    titles = distinguishing([(one.task, task_settings(one.run, one.key)) for one in newest])
     found = [
         _shared(title, one, of_task)
         for title, one, of_task in zip(titles, newest, alike, strict=True)
@@ -100,7 +97,7 @@ def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[in
 
 
 def _of_task_and_data(result: TaskResult) -> tuple[dict[str, Any], dict[str, Any]]:
-    settings = task_settings(result.run, result.task)
+    settings = task_settings(result.run, result.key)
     return (
         {name: value for name, value in settings.items() if name not in OF_DATA},
         {name: value for name, value in settings.items() if name in OF_DATA},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -30,30 +31,41 @@ _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a run says about a task.
+    """What a run says about a task or group.
 
     Attributes:
-        task: The task's name.
+        key: By which the harness has it, see `task_name`.
         run: The run it is from.
         figures: The harness's figures, by metric and filter (`acc,none`, `acc_stderr,none`); empty
             where the run was interrupted before they were written.
+        called: What it is called beside results of other runs; None for its name in its own run.
     """
 
-    task: str
+    key: str
     run: Run
     figures: Mapping[str, Any]
+    called: str | None = None
+
+    @property
+    def task(self) -> str:
+        """The task's name."""
+        return self.run.name_of(self.key).task if self.called is None else self.called
 
     @property
     def samples_path(self) -> Path | None:
         """The file of its samples; None where there is none."""
-        path = self.run.samples_path(self.task)
+        path = self.run.samples_path(self.key)
         return path if path.is_file() else None
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The task's configuration as the harness wrote it; a group has none."""
+        return mapping(mapping(self.run.results.get("configs")).get(self.key))
 
     @property
     def metadata(self) -> Mapping[str, Any]:
         """What the task says about itself and its data."""
-        found = mapping(mapping(self.run.results.get("configs")).get(self.task)).get("metadata")
-        return mapping(found)
+        return mapping(self.config.get("metadata"))
 
     @cached_property
     def data_digest(self) -> str | None:
@@ -143,7 +155,7 @@ class TaskResult:
     @cached_property
     def members(self) -> tuple[TaskResult, ...]:
         """What the run says about each task of a group; of a task this result alone."""
-        names = member_tasks(self.run, self.task)
+        names = member_tasks(self.run, self.key)
         figures = {name: mapping(self.run.results["results"].get(name)) for name in names}
         return tuple(TaskResult(name, self.run, figures[name]) for name in names) or (self,)
 
@@ -156,17 +168,23 @@ class TaskResult:
 
     def higher_is_better(self, metric: str) -> bool | None:
         """Whether a higher value of a metric is better; None where neither is."""
-        directions = mapping(mapping(self.run.results.get("higher_is_better")).get(self.task))
+        directions = mapping(mapping(self.run.results.get("higher_is_better")).get(self.key))
         value = directions.get(metric.partition(",")[0])
         return value if isinstance(value, bool) else None
 
     @property
     def documents(self) -> int | None:
         """How many documents were evaluated, if the run says so."""
-        counted = mapping(mapping(self.run.results.get("n-samples")).get(self.task))
+        counted = self._counted
         value = counted.get("effective", self.figures.get("sample_len"))
         is_count = isinstance(value, int) and not isinstance(value, bool)
         return value if is_count and 0 <= value <= _MOST_DOCUMENTS else None
+
+    @property
+    def num_fewshot(self) -> int | None:
+        """How many examples were put in front of each document, if the run says so."""
+        shots = mapping(self.run.results.get("n-shot")).get(self.key)
+        return shots if isinstance(shots, int) else None
 
     @property
     def in_sample(self) -> bool:
@@ -196,15 +214,40 @@ class TaskResult:
         }
         found = {name: value for name, value in given.items() if value is not None}
         # The harness does not write down `--samples`; what it counted tells.
-        counted = _first(self._counted_part(one.task) for one in self.members)
+        counted = _first(one._counted_part() for one in self.members)
         return found if found or counted is None else {"documents": counted}
 
-    def _counted_part(self, task: str) -> str | None:
-        counted = mapping(mapping(self.run.results.get("n-samples")).get(task))
+    @property
+    def _counted(self) -> Mapping[str, Any]:
+        return mapping(mapping(self.run.results.get("n-samples")).get(self.key))
+
+    def _counted_part(self) -> str | None:
+        counted = self._counted
         seen, all_of_them = counted.get("effective"), counted.get("original")
         if isinstance(seen, int) and isinstance(all_of_them, int) and seen < all_of_them:
             return f"{seen} of {all_of_them}"
         return None
+
+
+def results_by_name(
+    results: Iterable[tuple[int, TaskResult]],
+) -> dict[str, list[tuple[int, TaskResult]]]:
+    """Results of several runs by what they are called.
+
+    Where one of the runs has two results of a name, as of a task in two groups, those of all runs
+    are called by the harness's keys.
+
+    Args:
+        results: Results, each with its run's place among all.
+    """
+    given = [(place, one, one.run.name_of(one.key)) for place, one in results]
+    twins = {name.own for _, _, name in given if not name.is_only}
+    named: dict[str, list[tuple[int, TaskResult]]] = {}
+    for place, one, name in given:
+        called = name.key if name.own in twins else name.own
+        renamed = one if called == one.task else dataclasses.replace(one, called=called)
+        named.setdefault(called, []).append((place, renamed))
+    return named
 
 
 def _readable(path: Path) -> Iterator[dict[str, Any]]:

@@ -5,6 +5,7 @@ import pytest
 from tests.engine.server.scored_by_servers import score, served_judge
 from tests.engine.server.served_checkpoint import ServedCheckpoint
 from tests.engine.server.texts import COMPLETIONS, PROMPTS
+from tests.harness_lines import request_for
 from ultrarm_eval.engine.joined_stores import join_stores
 from ultrarm_eval.errors import CacheMismatchError, ConfigurationError, ScoreStoreError
 from ultrarm_eval.lm_eval_plugin.reward_lm import RewardModelLM
@@ -69,19 +70,13 @@ def test_stores_of_two_models_under_one_name_are_not_joined(
 def test_a_response_cache_takes_no_rewards_of_another_model_in_a_later_run(
     serve, checkpoint, served, other_served, rewards, tmp_path
 ):
-    from lm_eval.api.instance import Instance
     from lm_eval.api.model import CachingLM
 
     def asked(model, texts):
         server = serve(model=ServedCheckpoint(model.judge, name=served.name))
         given = {"engine": "server", "base_url": server.url}
         cached = CachingLM(RewardModelLM(str(checkpoint), **given), str(tmp_path / "cache"))
-        requests = [
-            Instance(
-                "loglikelihood", {"q": 1}, (PROMPTS[n], COMPLETIONS[n]), 0, metadata=("t", n, 1)
-            )
-            for n in texts
-        ]
+        requests = [request_for((PROMPTS[n], COMPLETIONS[n])) for n in texts]
         try:
             answers = cached.loglikelihood(requests)
             return [one.reward for one in answers], len(server.scored)

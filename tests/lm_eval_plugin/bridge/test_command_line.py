@@ -194,14 +194,37 @@ def test_a_task_of_that_name_in_the_include_path_is_not_ours(
 
 
 def test_unreadable_files_leave_the_harness_its_default(
-    model_of: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+    model_of: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(*_: Any) -> bool:
+    def broken(**_: Any) -> None:
         raise ValueError("no YAML")
 
-    monkeypatch.setattr("ultrarm_eval.lm_eval_plugin.bridge.task_index.are_all_pairwise", broken)
+    monkeypatch.setattr(lm_eval.tasks, "TaskManager", broken)
 
     assert model_of(["ultrafeedback_pairs"]) == "hf"
+    assert not [record for record in caplog.records if record.levelname == "WARNING"]
+
+
+def test_a_harness_whose_index_has_another_form_is_said(
+    model_of: Callable[..., str],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class WithoutIndex:
+        def __init__(self, **_: Any) -> None: ...
+
+        def match_tasks(self, names: list[str]) -> list[str]:
+            return names
+
+    monkeypatch.setattr(lm_eval.tasks, "TaskManager", WithoutIndex)
+
+    assert model_of(["ultrafeedback_pairs", "rewardbench"]) == "hf"
+    (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert "Whether ultrafeedback_pairs, rewardbench are tasks for a judge" in said
+    assert "AttributeError: 'WithoutIndex' object has no attribute '_task_index'" in said
+    assert "--model ultrarm" in said
 
 
 def test_the_given_namespace_is_not_changed(model_of: Callable[..., str]) -> None:

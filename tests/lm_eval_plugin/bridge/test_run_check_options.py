@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from tests.harness_lines import needs_chosen_samples
 from ultrarm_eval.errors import ConfigurationError
 
 TASK = "ultrafeedback_pairs"
@@ -161,11 +162,12 @@ class TestDocuments:
     )
     def test_samples_that_are_no_choice_are_refused(self, evaluated, samples, shown):
         with pytest.raises(ConfigurationError) as raised:
-            evaluated(samples={TASK: samples})
+            evaluated(samples={TASK: samples}, log_samples=False)
         assert f"{TASK}: --samples names {shown}. Give whole numbers from 0 to 3" in str(
             raised.value
         )
 
+    @needs_chosen_samples
     def test_samples_are_those_that_are_named(self, evaluated):
         samples = evaluated(samples={TASK: [1, 3]})["samples"][TASK]
         assert [(s["doc_id"], s["doc"]["row"]) for s in samples] == [(1, 1), (3, 3)]

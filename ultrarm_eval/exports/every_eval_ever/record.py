@@ -256,7 +256,7 @@ def _score(figure: ExportedFigure, model: str) -> dict[str, Any]:
 def _generation(figure: ExportedFigure) -> dict[str, Any]:
     """How answers were generated; nothing for tasks that compare given answers."""
     member = figure.members[0]
-    config = mapping(mapping(member.run.results.get("configs")).get(member.task))
+    config = member.config
     given = mapping(config.get("generation_kwargs"))
     arguments = {
         theirs: given[ours]

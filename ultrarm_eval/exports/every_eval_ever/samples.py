@@ -36,7 +36,7 @@ def sample_lines_of(
     """
     result = figures[0].result
     of_filter = dict.fromkeys((figure.filter_name for figure in figures), 0)
-    for sample in result.run.samples(result.task):
+    for sample in result.run.samples(result.key):
         used = str(sample.get("filter", "none"))
         if used not in of_filter:
             continue
@@ -55,7 +55,7 @@ def sample_lines_of(
     for used, count in of_filter.items():
         if result.documents is not None and count < result.documents:
             raise DataError(
-                f"{result.run.samples_path(result.task)}: there are {count} samples (filter "
+                f"{result.run.samples_path(result.key)}: there are {count} samples (filter "
                 f"{used}) of {result.documents} documents; the file is cut off. Run lm_eval with "
                 "--log_samples again, or export without the samples, --no-samples."
             )
@@ -73,7 +73,7 @@ def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
     score = finite(given, spelled=False)
     if isinstance(given, str) or (isinstance(given, int) and score is None):
         raise DataError(
-            f"{figure.result.run.samples_path(figure.task)}: sample "
+            f"{figure.result.run.samples_path(figure.result.key)}: sample "
             f"{_text(sample.get('doc_id'))[:40]} has no number under {figure.metric!r}; the file "
             "is damaged or was edited. Run lm_eval with --log_samples again, or export without "
             "the samples, --no-samples."

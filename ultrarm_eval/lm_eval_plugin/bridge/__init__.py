@@ -1,9 +1,9 @@
 """Makes released lm-eval find the plugins of installed packages, and follow what ours ask of it.
 
-The harness's main branch discovers entry points itself (`entry_points`, `registries` and most of
-`task_index` become needless with its release); where it does, these stand back. What it does in no
-version (`evaluation`, `run_check`, `command_line`) is connected here, too. Each file says what
-makes it needless.
+No release of the harness discovers entry points up to 0.4.13 and 0.5.0.dev1; its pull requests 4013
+to 4015 do, each for some groups, and a build that has one of them is left to do so for those groups
+alone (`registries`, most of `task_index`). What it does in no version (`evaluation`, `run_check`,
+`command_line`) is connected here, too. Each file says what makes it needless.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from ultrarm_eval.lm_eval_plugin.bridge import command_line, evaluation, registr
 _CONNECTIONS = {
     "lm_eval._cli": command_line.connect_errors,
     "lm_eval.api.metrics": registries.connect_metrics,
+    "lm_eval.api.metrics.reduce": registries.connect_reductions,
     "lm_eval.config.evaluate_config": command_line.connect_config,
     "lm_eval.evaluator": evaluation.connect,
     "lm_eval.filters": registries.connect_filters,
     "lm_eval.models": registries.connect_models,
+    "lm_eval.scorers": registries.connect_scorers,
     "lm_eval.tasks": task_index.connect,
     "lm_eval.tasks.manager": task_index.connect,
 }

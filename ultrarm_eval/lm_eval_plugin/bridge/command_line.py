@@ -116,23 +116,34 @@ def _wants_default_model(namespace: argparse.Namespace) -> bool:
     names = [name for item in names for name in str(item).split(",") if name]
     if not names:
         return False
-    try:
-        return _are_all_ours(names, getattr(namespace, "include_path", None))
-    except Exception as error:
-        # Other people's task files are read, and people without --model run other tasks, too.
-        logger.debug("The default model stays the harness's: %s: %s", type(error).__name__, error)
-        return False
+    # Names that plugins and --include_path do not have are built-in, so none of ours: this is
+    # known without the long look at the built-in tasks, which only patterns can also reach.
+    looks = (False, True) if any(_GLOB_CHARACTERS & set(name) for name in names) else (False,)
+    include_path = getattr(namespace, "include_path", None)
+    return all(_are_all_ours(names, include_path, with_built_in=look) for look in looks)
 
 
-def _are_all_ours(names: list[str], include_path: str | None) -> bool:
+def _are_all_ours(names: list[str], include_path: str | None, *, with_built_in: bool) -> bool:
     from lm_eval.tasks import TaskManager
 
     from ultrarm_eval.lm_eval_plugin.bridge.task_index import are_all_pairwise
 
-    # Names that plugins and --include_path do not have are built-in, so none of ours: this is
-    # known without the long look at the built-in tasks, which only patterns can also reach.
-    if not are_all_pairwise(TaskManager(include_path=include_path, include_defaults=False), names):
+    try:
+        manager = TaskManager(include_path=include_path, include_defaults=with_built_in)
+    except Exception as error:
+        # Other people's task files are read, and the harness says what is wrong with them.
+        logger.debug("The default model stays the harness's: %s: %s", type(error).__name__, error)
         return False
-    if not any(_GLOB_CHARACTERS & set(name) for name in names):
-        return True
-    return are_all_pairwise(TaskManager(include_path=include_path), names)
+    try:
+        return are_all_pairwise(manager, names)
+    except Exception as error:
+        # The harness has to go on without us; that a judge is left out for our fault is said.
+        logger.warning(
+            "Whether %s are tasks for a judge could not be found out (%s: %s), so the default "
+            "model is the harness's. For a judge give --model %s, and please report this.",
+            ", ".join(names),
+            type(error).__name__,
+            error,
+            DEFAULT_MODEL,
+        )
+        return False

@@ -1,7 +1,8 @@
 """The entry points of installed packages, with what is wrong with them.
 
-Needless, but for `package_folder`, with the release of lm-eval that has pull requests 4013 (models,
-filters, metrics) and 4015 (tasks).
+Needless, but for `package_folder`, with a release of lm-eval that loads every group itself: no
+release does up to 0.4.13 and 0.5.0.dev1, and neither did its main branch of 2026-08-21. Models are
+in pull request 4013, filters, metrics and aggregations in 4014, tasks in 4015.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Groups of lm-evaluation-harness's main branch (pull request 4013).
+# Of lm-evaluation-harness's pull requests 4013 (models) and 4014.
 MODELS_GROUP = "lm_eval.models"
 FILTERS_GROUP = "lm_eval.filters"
 METRICS_GROUP = "lm_eval.metrics"
 AGGREGATIONS_GROUP = "lm_eval.aggregations"
-#: The group of the open pull request 4015 of lm-evaluation-harness, by analogy to its models.
+#: Of its pull request 4015.
 TASKS_GROUP = "lm_eval.tasks"
+# By analogy: lm-eval 0.5 has registries of them, and no name for their entry points.
+SCORERS_GROUP = "lm_eval.scorers"
+REDUCTIONS_GROUP = "lm_eval.reductions"
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,11 @@ class FoundEntryPoint:
     def placeholder(self) -> str:
         """What the harness's registry loads when the name is first used."""
         return self.value.split("[")[0].replace(" ", "")
+
+    @property
+    def entry_point(self) -> importlib.metadata.EntryPoint:
+        """The entry point as Python's own object, which can be loaded."""
+        return importlib.metadata.EntryPoint(self.name, self.value, self.group)
 
 
 def find_entry_points(group: str) -> Iterator[FoundEntryPoint]:

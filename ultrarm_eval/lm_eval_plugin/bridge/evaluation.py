@@ -164,7 +164,7 @@ def _check_scorers(task: Any, most: int | None) -> bool:
         return False
     from ultrarm_eval.lm_eval_plugin.reward_scorer import RewardScorer
 
-    judging = [one for one in task.scorers if isinstance(one, RewardScorer)]
+    judging = [one for one in getattr(task, "scorers", None) or () if isinstance(one, RewardScorer)]
     for scorer in judging:
         scorer.check(islice(iter(task.eval_docs), most), int(task.config.repeats or 1))
     return bool(judging)

@@ -1,22 +1,30 @@
-"""Models, filters, metrics and aggregations of installed packages, in the harness's registries.
+"""Models, filters, metrics and the like of installed packages, in the harness's registries.
 
-Needless with the first release after 0.4.13 that has pull request 4013, which loads them itself.
+For each group needless with the first release that loads it itself, which none does up to 0.4.13
+and 0.5.0.dev1: upstream's pull request 4013 does it for models, 4014 for filters, metrics and
+aggregations. Scorers and reductions, which lm-eval 0.5 has, are discovered by none of them.
 """
 
 from __future__ import annotations
 
+import inspect
 import logging
 from importlib.metadata import EntryPoint
 from types import FunctionType, ModuleType
 from typing import Any
 
+from ultrarm_eval.lm_eval_plugin.bridge.deferred_metrics import deferred_metric
 from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     AGGREGATIONS_GROUP,
     FILTERS_GROUP,
     METRICS_GROUP,
     MODELS_GROUP,
+    REDUCTIONS_GROUP,
+    SCORERS_GROUP,
+    FoundEntryPoint,
     find_entry_points,
 )
+from ultrarm_eval.lm_eval_plugin.harness_features import deferred_metric_class, discovers_plugins
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
@@ -26,6 +34,8 @@ KINDS = {
     FILTERS_GROUP: ("a filter", "filter_registry"),
     METRICS_GROUP: ("a metric", "metric_registry"),
     AGGREGATIONS_GROUP: ("an aggregation", "aggregation_registry"),
+    SCORERS_GROUP: ("a scorer", "scorer_registry"),
+    REDUCTIONS_GROUP: ("a reduction", "reduction_registry"),
 }
 
 
@@ -43,9 +53,7 @@ class Placeholder(str):
         """Equality, by which the registry tells a clash of names from the same thing again."""
         if not isinstance(other, type | FunctionType):
             return str.__eq__(self, other)
-        module, _, name = self.partition(":")
-        package = module.partition(".")[0]
-        return other.__name__ == name and other.__module__.partition(".")[0] == package
+        return _is_named(other, str(self))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
@@ -53,9 +61,41 @@ class Placeholder(str):
     __hash__ = str.__hash__
 
 
-def harness_discovers_plugins(registry: ModuleType) -> bool:
-    """Whether this harness loads entry points itself (its main branch, pull request 4013)."""
-    return hasattr(registry, "load_plugins")
+def finds_itself(registry: ModuleType, group: str) -> bool:
+    """Whether the entry points of a group are left to the harness.
+
+    Its own placeholder of a metric that is made on first use would clash with the metric: then
+    ours is there first, and the harness leaves it its name.
+
+    Args:
+        registry: `lm_eval.api.registry`.
+        group: The group.
+    """
+    if group == METRICS_GROUP and deferred_metric_class(registry) is not None:
+        return False
+    return discovers_plugins(registry, group)
+
+
+def has_registered(known: Any, found: FoundEntryPoint) -> bool:
+    """Whether a registry has what an entry point leads to, whoever put it there.
+
+    Args:
+        known: The registry.
+        found: The entry point.
+    """
+    held = dict(known.items()).get(found.name)
+    if isinstance(held, EntryPoint):
+        return held.value == found.value
+    if isinstance(held, str):
+        return str.__eq__(held, found.placeholder)
+    # A metric of lm-eval 0.5 has its function in it, and before it is made its factory has.
+    function, factory = getattr(held, "fn", held), getattr(held, "_factory", None)
+    if factory is not None:
+        return any(
+            _is_named(value, found.placeholder)
+            for value in inspect.getclosurevars(factory).nonlocals.values()
+        )
+    return _is_named(function, found.placeholder) or _is_named(type(function), found.placeholder)
 
 
 def connect_models(_: ModuleType) -> None:
@@ -81,16 +121,28 @@ def connect_metrics(_: ModuleType) -> None:
     _register(METRICS_GROUP)
 
 
+def connect_scorers(_: ModuleType) -> None:
+    """Registers scorers behind the built-in ones, after the module that an empty registry loads."""
+    _register(SCORERS_GROUP)
+
+
+def connect_reductions(_: ModuleType) -> None:
+    """Registers reductions behind the built-in ones, as scorers."""
+    _register(REDUCTIONS_GROUP)
+
+
 def _register(group: str) -> None:
     from lm_eval.api import registry
 
-    if harness_discovers_plugins(registry):
-        return
     kind, attribute = KINDS[group]
-    known: Any = getattr(registry, attribute)
+    known: Any = getattr(registry, attribute, None)
+    if known is None or finds_itself(registry, group):
+        return
     for found in find_entry_points(group):
         problem = found.problem
         if problem is None and found.name in known:
+            if has_registered(known, found):
+                continue
             problem = f"the harness has {kind} of that name"
         if problem is not None:
             logger.warning(
@@ -101,7 +153,22 @@ def _register(group: str) -> None:
                 problem,
             )
             continue
-        nested = "." in found.placeholder.partition(":")[2]
-        # The registry itself only looks for names at the top of a module.
-        target = EntryPoint(found.name, found.value, found.group) if nested else None
-        known.register(found.name, target=target or Placeholder(found.placeholder))
+        known.register(found.name, target=_target(registry, found))
+
+
+def _target(registry: ModuleType, found: FoundEntryPoint) -> Any:
+    """What is registered for an entry point, which is loaded when it is first used."""
+    if found.group == METRICS_GROUP and deferred_metric_class(registry) is not None:
+        return deferred_metric(registry, found, _is_named)
+    # The registry itself only looks for names at the top of a module.
+    nested = "." in found.placeholder.partition(":")[2]
+    return found.entry_point if nested else Placeholder(found.placeholder)
+
+
+def _is_named(value: Any, path: str) -> bool:
+    """Whether a class or function is what `module:name` leads to, also through another module."""
+    module, _, name = path.partition(":")
+    package = module.partition(".")[0]
+    of = getattr(value, "__module__", None)
+    names = (getattr(value, "__name__", None), getattr(value, "__qualname__", None))
+    return isinstance(of, str) and of.partition(".")[0] == package and name in names

@@ -99,8 +99,8 @@ def _refuse_unlogged(
         return
     for name in tasks:
         chosen = list(samples.get(name) or ())
-        # The first documents, each at the place that its number is.
-        if chosen != list(range(len(chosen))):
+        # What is no choice at all a task refuses; the first documents stand at their numbers.
+        if all(type(one) is int for one in chosen) and chosen != list(range(len(chosen))):
             raise ConfigurationError(
                 f"{name}: --samples chooses documents whose samples this lm-eval cannot log: it "
                 "fails with an IndexError once everything is computed (seen in 0.5.0.dev1, with "

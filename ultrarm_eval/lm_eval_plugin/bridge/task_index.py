@@ -1,8 +1,9 @@
 """Tasks of installed packages in the harness's index of tasks, and which of them are ours.
 
-Needless, but for `are_all_pairwise` and `tasks_without_shots`, with the release that has lm-eval's
-open pull request 4015 (task packages are found through entry points). Passing a run's metadata to
-task classes is needless from 0.4.12 on.
+Needless, but for `are_all_pairwise` and `tasks_without_shots`, with a release that has lm-eval's
+pull request 4015 (task packages are found through entry points), which none has up to 0.4.13 and
+0.5.0.dev1. Passing a run's metadata to task classes is needless from 0.4.12 on; lm-eval 0.5 makes
+plain ones of them, which is mended here, too.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
+from ultrarm_eval.lm_eval_plugin.harness_features import discovers_tasks, task_index
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
 from ultrarm_eval.lm_eval_plugin.task_names import read_task_file
 
@@ -35,11 +37,6 @@ _PAIRWISE_MODULES, _JUDGING_MODULE = ("pairwise.", "suites."), "judging."
 _WITH_SHOTS = "judging.BestOfNTask"
 
 
-def harness_discovers_tasks(manager_module: ModuleType) -> bool:
-    """Whether this harness scans task packages itself (its open pull request 4015)."""
-    return hasattr(manager_module, "discover_plugin_task_paths")
-
-
 def connect(module: ModuleType) -> None:
     """Has the harness's TaskManager scan the task packages of installed distributions.
 
@@ -48,7 +45,7 @@ def connect(module: ModuleType) -> None:
     manager = getattr(module, "TaskManager", None)
     if manager is None or getattr(manager, _MARK, False):
         return
-    scans = not harness_discovers_tasks(sys.modules[manager.__module__])
+    scans = not discovers_tasks(sys.modules[manager.__module__])
     manager.__init__ = _with_plugins(manager.__init__, scans=scans)
     if scans and hasattr(manager, "_get_config"):
         manager._get_config = _passing_metadata(manager._get_config)
@@ -131,8 +128,27 @@ def _with_plugins(initialise: Callable[..., None], *, scans: bool) -> Callable[.
         initialise(*bound.args, **bound.kwargs)
         if scans:
             self.include_path = given
+        factory: Any = getattr(self, "_factory", None)
+        if hasattr(factory, "_merge_metadata"):
+            factory._merge_metadata = _keeping_origin(factory)
 
     return __init__
+
+
+def _keeping_origin(factory: Any) -> Callable[..., Any]:
+    """Has a task's metadata say what of them is the model's, which lm-eval 0.5 drops in a merge."""
+    merge, of_run = factory._merge_metadata, factory._meta
+
+    @functools.wraps(merge)
+    def _merge_metadata(existing: Any, *args: Any, **kwargs: Any) -> Any:
+        merged = merge(existing, *args, **kwargs)
+        if not isinstance(of_run, RunMetadata):
+            return merged
+        kept = dict(existing if isinstance(existing, Mapping) else {}) | of_run
+        kept.update(merged)
+        return kept
+
+    return _merge_metadata
 
 
 def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
@@ -166,7 +182,7 @@ def _tasks_behind(manager: Any, names: Sequence[str]) -> Iterator[Path | None]:
 
 
 def _files(manager: Any, name: str, above: frozenset[str]) -> Iterator[Path | None]:
-    entry = manager.task_index.get(name)
+    entry = task_index(manager).get(name)
     if entry is None or name in above:
         yield None
         return

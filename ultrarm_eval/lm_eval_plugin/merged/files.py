@@ -58,7 +58,7 @@ def write_merged(shards: RunShards, folder: Path) -> WrittenRun:
         texts = TextCounts()
         tasks: list[MergedTask] = []
         for one in shards.tasks:
-            path = unfinished / f"samples_{one.task}_{stamp}.jsonl"
+            path = unfinished / f"samples_{one.key}_{stamp}.jsonl"
             with whole_file(path) as part, part.open("w", encoding="utf-8") as file:
                 tasks.append(merge_task(one, file.write, texts))
         run = merge_run(shards, tasks, texts)

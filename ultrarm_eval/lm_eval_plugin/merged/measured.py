@@ -181,8 +181,7 @@ def _measurement(shards: TaskShards, samples: MergedSamples, form: str) -> Measu
             f"{shards.task}: the benchmark {metadata.get('suite')!r} is not registered here, so "
             "its figures cannot be computed. Install the package that has it."
         )
-    config = mapping(mapping(first.run.results.get("configs")).get(shards.task))
-    subset = mapping(config.get("dataset_kwargs")).get("subset")
+    subset = mapping(first.config.get("dataset_kwargs")).get("subset")
     ties = metadata.get("ties")
     return BenchmarkMeasurement(suite, ties=None if ties == OWN_RULE else ties, subset=subset)
 

@@ -52,7 +52,7 @@ def merge_run(shards: RunShards, tasks: Sequence[MergedTask], texts: TextCounts)
     """
     runs = shards.runs
     joining = _Joining()
-    named = {task.shards.task: task for task in tasks}
+    named = {task.shards.key: task for task in tasks}
     results: dict[str, Any] = {}
     for key in dict.fromkeys(key for run in runs for key in run.results):
         values = [run.results[key] for run in runs if key in run.results]

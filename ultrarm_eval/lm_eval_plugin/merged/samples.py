@@ -210,7 +210,7 @@ class MergedSamples:
 
 
 def _samples_path(result: TaskResult) -> Path:
-    return result.samples_path or result.run.samples_path(result.task)
+    return result.samples_path or result.run.samples_path(result.key)
 
 
 def sample_line(sample: Mapping[str, Any]) -> str:

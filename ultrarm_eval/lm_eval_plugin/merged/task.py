@@ -9,11 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lm_eval.api.metrics import stderr_for_metric
-
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.lm_eval_plugin.abstentions import NOT_AVAILABLE
 from ultrarm_eval.lm_eval_plugin.document_values import uncompensated_value
+from ultrarm_eval.lm_eval_plugin.harness_task import standard_error
 from ultrarm_eval.lm_eval_plugin.merged.measured import Measured, measured
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples, sample_line
 from ultrarm_eval.runs.identity import mapping
@@ -134,10 +132,7 @@ def _figures(
     for (metric, name), of_metric in values.items():
         aggregation = aggregations[metric]
         figures[f"{metric},{name}"] = aggregation(of_metric)
-        error = stderr_for_metric(metric=aggregation, bootstrap_iters=iterations)
-        figures[f"{metric}_stderr,{name}"] = (
-            NOT_AVAILABLE if error is None or len(of_metric) < 2 else error(of_metric)
-        )
+        figures[f"{metric}_stderr,{name}"] = standard_error(aggregation, of_metric, iterations)
         # As of one run: the harness does not know means over some documents.
         if metric in how.abstentions.standard_errors:
             figures[f"{metric}_stderr,{name}"] = how.abstentions.standard_errors.pop(metric)

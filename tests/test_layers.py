@@ -81,6 +81,17 @@ def test_the_harness_is_imported_by_its_plugin_alone():
     assert importers == {"lm_eval_plugin", *KNOWN_IMPORTERS}
 
 
+@pytest.mark.parametrize(("harness", "edge"), [("inspect_ai", "inspect_plugin")])
+def test_another_harness_is_imported_by_its_edge_alone(harness, edge):
+    importers = {
+        part(path)
+        for path in ROOT.rglob("*.py")
+        if any(module.split(".")[0] == harness for module in imported(path))
+    }
+    assert importers == {edge}
+    assert not reached(edge, imports_of_parts()) & {"lm_eval_plugin", "cli"}
+
+
 #: What each part of the way from a file to its documents may import, from the first on.
 WAY = ("data", "sources", "documents", "inspection")
 

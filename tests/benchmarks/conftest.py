@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness_lines import by_task
 from tests.lm_eval_plugin.conftest import _restored_registries, model_of, run
 
 __all__ = ["_restored_registries", "model_of", "run", "evaluate"]
@@ -66,6 +67,8 @@ def evaluate(run: Any, model_of: Any) -> Any:
         names = [tasks] if isinstance(tasks, str) else list(tasks)
         judge = model_of(lambda _, completion: reward(completion))
         results: dict[str, Any] = run(judge, names, {"data": str(data), **metadata})
-        return results
+        # Groups hold the same tasks whatever the harness calls them.
+        sections = ("results", "configs", "samples")
+        return {**results, **{name: by_task(results[name]) for name in sections}}
 
     return evaluate_tasks

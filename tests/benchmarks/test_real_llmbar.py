@@ -6,6 +6,7 @@ import statistics
 import pytest
 
 from tests.conftest import SHARED_DATA
+from tests.harness_lines import by_task
 from ultrarm_eval import load_judge
 
 COUNTS = {"natural": 100, "neighbor": 134, "gptinst": 92, "gptout": 47, "manual": 46}
@@ -35,8 +36,9 @@ def accuracies():
 @pytest.mark.slow
 def test_every_set_and_the_adversarial_mean(run, accuracies):
     results = run("ultrarm", ["llmbar"], {"data": str(FOLDER)}, model_args={"pretrained": "demo"})
+    found, samples = by_task(results["results"]), by_task(results["samples"])
     for name, count in COUNTS.items():
-        assert results["results"][f"llmbar_{name}"]["acc,none"] == pytest.approx(accuracies[name])
-        assert len(results["samples"][f"llmbar_{name}"]) == count
+        assert found[f"llmbar_{name}"]["acc,none"] == pytest.approx(accuracies[name])
+        assert len(samples[f"llmbar_{name}"]) == count
     adversarial = statistics.fmean(accuracies[name] for name in COUNTS if name != "natural")
     assert results["results"]["llmbar_adversarial"]["acc,none"] == pytest.approx(adversarial)

@@ -280,3 +280,64 @@ def test_many_answers_are_judged_some_at_a_time(tmp_path, lengths, capsys):
     assert [row["row"] for row in found] == list(range(600))
     assert [row["reward"] for row in found] == [i % 9 for i in range(600)]
     assert [row["reward_of_reference"] for row in found] == [i % 5 for i in range(600)]
+
+
+def inspect_rows(tmp_path, rows):
+    return str(write_jsonl(tmp_path / "answers.jsonl", rows))
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("reward", [3.0, 1.0]),
+        ("win_rate", [1.0, 0.5]),
+        ("both", [{"reward": 3.0, "win_rate": 1.0}, {"reward": 1.0, "win_rate": 0.5}]),
+    ],
+)
+def test_records_for_inspect_have_ids_and_values(tmp_path, third_party, capsys, value, expected):
+    third_party(LengthJudge)
+    rows = [
+        {"id": "s1", "prompt": "p", "completion": "abc", "gold": "ab"},
+        {"id": 2, "epoch": 3, "prompt": "p", "completion": "a", "gold": "b"},
+    ]
+    records = tmp_path / "records.jsonl"
+    options = ["--judge", "length", "--reference-field", "gold", "--value", value]
+    given = inspect_rows(tmp_path, rows)
+    assert main(["judge", given, "--format", "inspect", "-o", str(records), *options]) == 0
+    assert "win_rate" in capsys.readouterr().out
+    written = [json.loads(line) for line in records.read_text().splitlines()]
+    assert [record["value"] for record in written] == expected
+    assert [record["id"] for record in written] == ["s1", 2]
+    assert [record.get("epoch") for record in written] == [None, 3]
+    assert [record["answer"] for record in written] == ["abc", "a"]
+    assert written[0]["metadata"]["reward_of_reference"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "message"),
+    [
+        ([{"prompt": "p", "completion": "a"}], [], "field 'id' is None"),
+        ([{"id": 1.5, "prompt": "p", "completion": "a"}], [], "field 'id' is 1.5"),
+        ([{"id": 1, "epoch": 0, "prompt": "p", "completion": "a"}], [], "field 'epoch' is 0"),
+        ([{"id": i, "prompt": "p", "completion": "a"} for i in (1, "1")], [], "line 1 already"),
+        ([{"id": 1, "prompt": "p", "completion": "a"}], ["--value", "win_rate"], "--reference"),
+    ],
+)
+def test_records_for_inspect_need_one_id_each(
+    tmp_path, third_party, capsys, rows, options, message
+):
+    judge = third_party(LengthJudge)
+    options = ["--judge", "length", "-o", str(tmp_path / "records.jsonl"), *options]
+    assert main(["judge", inspect_rows(tmp_path, rows), "--format", "inspect", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert judge.asked == []
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "records.json"]])
+def test_records_for_inspect_go_into_json_lines(tmp_path, third_party, capsys, output):
+    third_party(LengthJudge)
+    given = inspect_rows(tmp_path, [{"id": 1, "prompt": "p", "completion": "a"}])
+    assert main(["judge", given, "--format", "inspect", "--judge", "length", *output]) == 2
+    assert ".jsonl" in capsys.readouterr().err
+    assert main(["judge", given, "--value", "reward", "--judge", "length"]) == 2
+    assert "--format inspect" in capsys.readouterr().err

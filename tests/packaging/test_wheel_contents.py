@@ -11,6 +11,7 @@ import pytest
 PTH = "ultrarm_eval_bridge.pth"
 DECLARED = {
     "console_scripts": {"ultrarm-eval": "ultrarm_eval.cli:main"},
+    "inspect_ai": {"ultrarm_eval": "ultrarm_eval.inspect_plugin"},
     "lm_eval.filters": {
         "best_of_n": "ultrarm_eval.lm_eval_plugin.reward_filters:BestOfNFilter",
         "reward": "ultrarm_eval.lm_eval_plugin.reward_filters:RewardFilter",

@@ -33,6 +33,9 @@ ACCURACY, PER_BYTE = "acc", "acc_norm"
 #: What results say of ties where the benchmark has a rule of its own.
 OWN_RULE = "the benchmark's own rule"
 _MOST_CATEGORIES = 200
+# The harness joins a metric and its filter by a comma, and its WandbLogger a task and a metric by a
+# slash; both take the names apart again.
+_IN_NAMES = str.maketrans({",": ";", "/": "-"})
 
 
 class Measurement(ABC):
@@ -233,8 +236,7 @@ def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) 
     names: dict[str, str] = {}
     taken = set(metrics)
     for category in categories:
-        # The harness joins a metric and its filter by a comma.
-        name = f"acc_{category.replace(',', ';') or 'empty'}"
+        name = f"acc_{category.translate(_IN_NAMES) or 'empty'}"
         while name in taken:
             name = name.replace("acc_", "acc_category_", 1)
         taken.add(name)

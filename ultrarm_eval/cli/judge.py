@@ -12,6 +12,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from ultrarm_eval.cli.inspect_records import VALUES, InspectRecords, require_json_lines
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput
 from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
@@ -39,7 +40,17 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--reference-field", metavar="NAME", help="field of ANSWERS' rows that holds references"
     )
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json", "inspect"],
+        default="text",
+        help="of the figures; inspect: FILE has records for inspect_ai's precomputed_scores",
+    )
+    command.add_argument(
+        "--value",
+        choices=VALUES,
+        help="with --format inspect: what a record's value is (default: reward)",
+    )
     command.add_argument(
         "-o", "--output", metavar="FILE", help="each answer's reward, as JSONL, as it comes"
     )
@@ -47,15 +58,21 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
+    for_inspect = options.format == "inspect"
+    if for_inspect:
+        require_json_lines(options.output)
+    elif options.value is not None:
+        raise ConfigurationError("--value is what records of --format inspect hold. Leave it out.")
     figures = judge_answers(
         options.answers,
         chosen_judge(options),
         reference=options.reference,
         reference_field=options.reference_field,
         samples=options.output,
+        inspect_value=(options.value or VALUES[0]) if for_inspect else None,
     )
     sys.stdout.write(
-        _as_text(figures) if options.format == "text" else json.dumps(figures, indent=2) + "\n"
+        json.dumps(figures, indent=2) + "\n" if options.format == "json" else _as_text(figures)
     )
     return 0
 
@@ -67,6 +84,7 @@ def judge_answers(
     reference: str | None = None,
     reference_field: str | None = None,
     samples: str | None = None,
+    inspect_value: str | None = None,
 ) -> dict[str, Any]:
     """Judges the answers of a file.
 
@@ -76,6 +94,8 @@ def judge_answers(
         reference: A file of reference answers, one for a prompt.
         reference_field: The field of the answers' rows that holds their references instead.
         samples: A file for each answer's reward, as a JSON line; written as they come.
+        inspect_value: Writes records for inspect_ai instead, with this for their value; see
+            `ultrarm_eval.cli.inspect_records`.
 
     Returns:
         The figures by name. Every prompt counts once: with the mean of its answers.
@@ -89,21 +109,26 @@ def judge_answers(
         )
     given = read_answers(Path(answers))
     references = _references(answers, given, reference, reference_field)
+    compared = reference is not None or reference_field is not None
+    records = None
+    if inspect_value is not None:
+        records = InspectRecords(given, inspect_value, compared=compared)
     scoring = StoredJudge(judge)
     inputs = [answers, *([reference] if reference else [])]
-    rows = []
+    rows: list[dict[str, Any]] = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
         scoring.check(AskedText(one.prompt, one.asked, one.where) for one in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
+            written = part
+            if records is not None:
+                written = list(map(records.record, given[len(rows) :], part))
             rows += part
             if output is not None and part:
-                output.write("".join(json.dumps(row) + "\n" for row in part))
+                output.write("".join(json.dumps(row) + "\n" for row in written))
                 output.flush()
     scoring.report()
-    without = None
-    if reference is not None or reference_field is not None:
-        without = sum(text is None for text in references)
+    without = sum(text is None for text in references) if compared else None
     return _figures(given, rows, without, scoring.settings())
 
 

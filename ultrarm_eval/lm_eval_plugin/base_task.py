@@ -91,6 +91,10 @@ class OwnTask(HarnessTask, BridgedTask):
         """See `BridgedTask`."""
         return False
 
+    def averaged_metrics(self) -> Sequence[str]:
+        """See `BridgedTask`."""
+        return ()
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """See `BridgedTask`."""
         return {}

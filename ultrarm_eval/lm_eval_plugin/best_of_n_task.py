@@ -216,6 +216,10 @@ class BestOfNTask(OwnTask):
                 metrics |= {f"{name}_{way}@{k}": picked[way] for way in _WAYS}
         return uncompensated(metrics)
 
+    def averaged_metrics(self) -> Sequence[str]:
+        """All of them."""
+        return self._picked(super().aggregation())
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The judge's settings and what it was given, for the task's metadata in the results."""
         if self.only_writes():

@@ -200,6 +200,11 @@ class ComparisonTask(ConversationTask):
         # Every document has every metric, in one order: see `abstentions`.
         return uncompensated(measured or of.without_rewards())
 
+    def averaged_metrics(self) -> Sequence[str]:
+        """All but those of a category, which another part of the data may not have."""
+        metrics = self._comparison.metrics.items()
+        return [name for name, one in metrics if one.figure is None and not one.is_of_some]
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What is known once the metrics are aggregated, for the task's metadata in the results.
 

@@ -57,6 +57,8 @@ from ultrarm_eval.sources.references import (
 logger = logging.getLogger(__name__)
 
 _FILTER = "none"
+# Metrics of the answers alone, whatever the judge says.
+_OF_ANSWERS = ("response_length", "truncated", "empty")
 
 
 class JudgingTask(ConversationTask):
@@ -235,6 +237,10 @@ class JudgingTask(ConversationTask):
             "empty": mean([float(not answer.strip()) for answer in answers]),
         }
 
+    def averaged_metrics(self) -> Sequence[str]:
+        """All but those that are made of all prompts together."""
+        return (*self._means(), *_OF_ANSWERS)
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The judge's settings and what it was given, for the task's metadata in the results.
 
@@ -250,8 +256,7 @@ class JudgingTask(ConversationTask):
         """How a metric's values become one."""
         if self.only_writes():
             return dict(super().aggregation())
-        means = (*self._means(), "response_length", "truncated", "empty")
-        by_metric = {**dict.fromkeys(means, mean), **self._pooled()}
+        by_metric = {**dict.fromkeys(self.averaged_metrics(), mean), **self._pooled()}
         if not may_abstain(self._filter().judge):
             return by_metric
         return {name: self.abstentions.over_defined(name, one) for name, one in by_metric.items()}

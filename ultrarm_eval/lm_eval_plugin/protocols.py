@@ -41,6 +41,14 @@ class BridgedTask(Protocol):
         """Whether a judge scores what the model writes: then answers outlive a failed judging."""
         ...
 
+    def only_writes(self) -> bool:
+        """Whether the run asks for answers alone (`--predict_only`)."""
+        ...
+
+    def averaged_metrics(self) -> Sequence[str]:
+        """Metrics whose figure is the mean of one number of each document, in any part of a run."""
+        ...
+
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """What is known once everything is computed, for the task's metadata in the results.
 

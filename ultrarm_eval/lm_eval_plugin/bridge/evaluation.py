@@ -18,8 +18,10 @@ from typing import Any
 
 from ultrarm_eval.lm_eval_plugin.bridge import run_check
 from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, tasks_have_scorers
+from ultrarm_eval.lm_eval_plugin.metric_list import metric_list
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
+from ultrarm_eval.lm_eval_plugin.sample_values import sample_value
 from ultrarm_eval.runs.digest import samples_digest
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
@@ -204,9 +206,21 @@ def _add_results(results: Mapping[str, Any], tasks: Mapping[str, BridgedTask]) -
                 sample.update(sample_judgements(responses, filtered))
     for name, task in tasks.items():
         of_task = samples.get(name) or ()
+        for sample in of_task:
+            sample.update(
+                {m: sample_value(sample[m]) for m in sample.get("metrics", ()) if m in sample}
+            )
         digest = {"data_digest": samples_digest(of_task)} if of_task else {}
         _add_metadata(results, name, {**task.after_evaluation(of_task), **digest})
         figures = results.get("results", {}).get(name, {})
+        config = results.get("configs", {}).get(name)
+        if isinstance(config, dict) and not task.only_writes():
+            config["metric_list"] = metric_list(
+                task.averaged_metrics(),
+                figures,
+                results.get("higher_is_better", {}).get(name) or {},
+                config.get("metric_list") or (),
+            )
         for metric, error in task.abstentions.standard_errors.items():
             for key in list(figures):
                 of_metric, _, filter_name = str(key).partition(",")

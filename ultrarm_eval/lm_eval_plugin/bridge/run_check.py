@@ -44,11 +44,7 @@ def refuse_shots(options: Mapping[str, Any]) -> None:
         for task in given
         if isinstance(task, BridgedTask) and not task.takes_shots
     ]
-    try:
-        found += _names_without_shots(given, options.get("task_manager"))
-    except Exception as error:
-        # Other people's task files are read; what is wrong with them the harness says.
-        logger.debug("Tasks are looked at when loaded: %s: %s", type(error).__name__, error)
+    found += _names_without_shots(given, options.get("task_manager"))
     if found:
         raise _no_shots(list(dict.fromkeys(found)), shots)
 
@@ -190,8 +186,24 @@ def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
     from lm_eval.tasks import TaskManager
 
     names = [name for task in given for name in _names_in(task)]
-    # Ours come from plugins: the long look at the built-in tasks is not needed.
-    return tasks_without_shots(manager or TaskManager(include_defaults=False), names)
+    try:
+        # Ours come from plugins: the long look at the built-in tasks is not needed.
+        manager = manager or TaskManager(include_defaults=False)
+    except Exception as error:
+        # Other people's task files are read; what is wrong with them the harness says.
+        logger.debug("Tasks are looked at when loaded: %s: %s", type(error).__name__, error)
+        return []
+    try:
+        return tasks_without_shots(manager, names)
+    except Exception as error:
+        # A manager of another form; examples are refused once the tasks are loaded.
+        logger.warning(
+            "Which tasks take no examples could not be found out before they are loaded (%s: %s); "
+            "please report this.",
+            type(error).__name__,
+            error,
+        )
+        return []
 
 
 def _names_in(task: Any) -> Iterable[str]:

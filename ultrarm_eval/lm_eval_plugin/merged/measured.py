@@ -21,6 +21,7 @@ from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, Aggregation, un
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.generation_task import POOLED
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples
+from ultrarm_eval.lm_eval_plugin.sample_values import computed_value
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.json_values import shown_json
@@ -103,10 +104,11 @@ class _Compared:
         self._documents_unscored += found is None
         values: dict[str, Any] = found or dict(self._measurement.without_rewards())
         for name in sample.get("metrics") or ():
-            if name not in values or not _same(sample.get(name), values[name]):
+            value = values.get(name)
+            if name not in values or not _same(computed_value(sample.get(name), value), value):
                 raise DataError(
                     f"{where}: {name} is {shown_json(sample.get(name))}, and its rewards make "
-                    f"{shown_json(values.get(name))} of it. The file was edited, or another "
+                    f"{shown_json(value)} of it. The file was edited, or another "
                     "version of ultrarm-eval wrote it: run its part again with this one."
                 )
         return values

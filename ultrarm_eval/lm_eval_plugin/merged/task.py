@@ -14,6 +14,7 @@ from ultrarm_eval.lm_eval_plugin.document_values import uncompensated_value
 from ultrarm_eval.lm_eval_plugin.harness_task import standard_error
 from ultrarm_eval.lm_eval_plugin.merged.measured import Measured, measured
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples, sample_line
+from ultrarm_eval.lm_eval_plugin.sample_values import sample_value
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.shards import TaskShards
 
@@ -118,7 +119,7 @@ def _with_values(sample: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
         elif name not in former:
             written[name] = value
         elif name == former[0]:
-            written |= values
+            written |= {metric: sample_value(one) for metric, one in values.items()}
     return written
 
 

@@ -1,0 +1,24 @@
+"""The edge to inspect_ai: the scorers `reward` and `preference`, and the task `preference`.
+
+Named by the entry point `ultrarm_eval` of the group `inspect_ai`, which the harness imports when a
+name begins with `ultrarm_eval/`. Nothing heavy is imported before a scorer or a task is made.
+"""
+
+from ultrarm_eval.inspect_plugin.metrics import (
+    by_category,
+    length_controlled,
+    stderr_by_category,
+)
+from ultrarm_eval.inspect_plugin.preference_scorer import preference_scorer
+from ultrarm_eval.inspect_plugin.preference_task import no_answer, preference
+from ultrarm_eval.inspect_plugin.reward_scorer import reward
+
+__all__ = [
+    "reward",
+    "preference",
+    "preference_scorer",
+    "no_answer",
+    "length_controlled",
+    "by_category",
+    "stderr_by_category",
+]

@@ -1,0 +1,102 @@
+"""A judge by the arguments of a scorer or a task, as `-S` and `-T` write them.
+
+The harness reads every value as YAML and splits texts at commas. A value gets the type that the
+option of `ultrarm-eval` would give it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.known_settings import known_settings
+
+if TYPE_CHECKING:
+    from ultrarm_eval.inspect_plugin.scoring_queue import ScoringQueue
+
+
+def scoring_queue(
+    judge: object,
+    kind: object,
+    judge_args: object,
+    settings: Mapping[str, Any],
+) -> ScoringQueue:
+    """The queue of the judge that arguments name; its weights are not loaded yet.
+
+    Args:
+        judge: A checkpoint: a folder, a hub id, or `demo`; or the name of a judge without weights.
+        kind: The name the judge is registered under; None for what the checkpoint says it is.
+        judge_args: Settings whose names are also arguments of the scorer, as a mapping.
+        settings: All other settings, by name.
+
+    Raises:
+        UltrarmEvalError: The judge or a setting cannot be used.
+    """
+    from ultrarm_eval.inspect_plugin.scoring_queue import queue_of
+    from ultrarm_eval.judges.shared_judges import shared_judge
+
+    checkpoint = as_text("judge", judge)
+    if not checkpoint:
+        raise ConfigurationError(
+            "No judge is named: give its checkpoint, judge=DIR (a folder, a hub id or demo), or "
+            "the name of a judge that needs none."
+        )
+    return queue_of(shared_judge(checkpoint, judge_settings(kind, judge_args, settings)))
+
+
+def judge_settings(kind: object, judge_args: object, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of a judge as `shared_judge` takes them.
+
+    Args:
+        kind: The judge's registered name, or None.
+        judge_args: Further settings, a mapping or None.
+        settings: Settings by name; those that are None are not given.
+
+    Raises:
+        ConfigurationError: A setting is given twice, or has a value of a type that it cannot have.
+    """
+    if judge_args is not None and not isinstance(judge_args, Mapping):
+        raise ConfigurationError(
+            f"judge_args={judge_args!r}: give the judge's settings by name, as in "
+            "judge_args='{reference: DIR}'."
+        )
+    given: dict[str, Any] = {"judge": kind, **settings}
+    for name, value in (judge_args or {}).items():
+        if given.get(name) is not None:
+            said = "kind" if name == "judge" else name
+            raise ConfigurationError(
+                f"{said} and judge_args give {name} two values. Leave one of them out."
+            )
+        given[str(name)] = value
+    return {name: _typed(name, value) for name, value in given.items() if value is not None}
+
+
+def as_text(name: str, value: object) -> str | None:
+    """A text that YAML may have read as something else; None if it is not given.
+
+    Raises:
+        ConfigurationError: It was a word that YAML reads as true or false, or a mapping.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        return ",".join(value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    raise ConfigurationError(
+        f"{name}={value!r} is no text. YAML reads yes, no, on, off, true and false as true or "
+        f"""false, and {{...}} as a mapping: quote the text, as in '{name}="no"'."""
+    )
+
+
+def _typed(name: str, value: Any) -> Any:
+    setting = known_settings().get(name)
+    if setting is not None and setting.kind is str:
+        return as_text(name, value)
+    if setting is not None and setting.kind in (int, float) and isinstance(value, str):
+        try:
+            return setting.kind(value)
+        except ValueError:
+            raise ConfigurationError(f"{name}={value!r} is no number.") from None
+    return value

@@ -1,0 +1,84 @@
+"""The scorer `preference`: how a judge orders the answers of a prompt that data rate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from inspect_ai.scorer import Metric, Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+
+from ultrarm_eval.benchmarks.measurement import PreferenceMeasurement
+from ultrarm_eval.inspect_plugin.judge_arguments import scoring_queue
+from ultrarm_eval.inspect_plugin.judged_texts import explanation, told
+from ultrarm_eval.inspect_plugin.metrics import PROMPT, by_category, stderr_by_category
+from ultrarm_eval.inspect_plugin.preference_samples import as_document, letter
+from ultrarm_eval.inspect_plugin.refusal import refused, told_where
+
+# What the harness calls a figure, and its name among the metrics of a prompt.
+_FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
+
+
+def _metrics() -> list[Metric]:
+    return [mean(), stderr(cluster=PROMPT), by_category(), stderr_by_category()]
+
+
+@scorer(  # type: ignore[untyped-decorator, unused-ignore]
+    metrics={figure: _metrics() for figure in _FIGURES}, name="preference"
+)
+def preference_scorer(
+    judge: str,
+    kind: str | None = None,
+    judge_args: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Scorer:
+    """The share of a prompt's pairs that a judge orders rightly, their margin, and ties.
+
+    It reads samples of the task `preference`, also out of a log that another judge made. A prompt
+    of which too few answers have a score is unscored.
+
+    Args:
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+        kind: The judge's registered name; what the checkpoint says it is if None.
+        judge_args: Settings of the judge whose names are also arguments here.
+        **settings: All other settings of the judge.
+
+    Raises:
+        RunRefusedError: The judge or a setting cannot be used.
+    """
+    with refused():
+        waiting = scoring_queue(judge, kind, judge_args, settings)
+
+    async def score(state: TaskState, target: Target) -> Score:
+        where = f"Sample {state.sample_id!r}"
+        with told_where(where):
+            document, rules = as_document(state)
+            measurement = PreferenceMeasurement(rules, (), ())
+            asked = measurement.completions_asked(document)
+        found = await waiting.judgements(
+            document.prompt, [document.completions[i] for i in asked], where
+        )
+        judged = {letter(i): one for i, one in zip(asked, found, strict=True)}
+        rewards = {
+            i: one.value for i, one in zip(asked, found, strict=True) if one.value is not None
+        }
+        metadata = {**told(judged), **waiting.facts()}
+        written = explanation(judged)
+        with told_where(where):
+            measured = measurement.measure(document, rewards)
+        if measured is None:
+            said = "The judge has a score for too few of the answers: no pair is left."
+            return Score.unscored(
+                reason="grader_failed",
+                explanation="\n\n".join(text for text in (said, written) if text),
+                metadata=metadata,
+            )
+        return Score(
+            value={figure: measured[name] for figure, name in _FIGURES.items()},
+            answer=", ".join(
+                letter(i) for i, one in rewards.items() if one == max(rewards.values())
+            ),
+            explanation=written,
+            metadata=metadata,
+        )
+
+    return score

@@ -1,0 +1,119 @@
+"""The task `preference`: a judge orders the answers of preference data, and no model writes."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import MemoryDataset
+from inspect_ai.model import GenerateConfig
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from ultrarm_eval.benchmarks.comparison import PreferenceComparison
+from ultrarm_eval.data.rows import read_shard
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.inspect_plugin.judge_arguments import as_text
+from ultrarm_eval.inspect_plugin.preference_samples import as_samples
+from ultrarm_eval.inspect_plugin.preference_scorer import preference_scorer
+from ultrarm_eval.inspect_plugin.refusal import refused
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.sources.preference_data import open_any
+
+logger = logging.getLogger(__name__)
+
+# The harness opens so many samples at once as a model may have calls open, where nobody says how
+# many; here no model is called, and a judge scores the more at once, the more are open.
+_OPEN_AT_ONCE = 512
+
+
+@solver  # type: ignore[untyped-decorator, unused-ignore]
+def no_answer() -> Solver:
+    """Leaves a sample as it is: nothing is generated."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        return state
+
+    return solve
+
+
+@task  # type: ignore[untyped-decorator, unused-ignore]
+def preference(
+    judge: str,
+    data: str,
+    split: str | None = None,
+    data_revision: str | None = None,
+    preference: str | None = None,
+    ties: str = "half",
+    min_gap: float | str = 0,
+    category: str | None = None,
+    source: str | None = None,
+    shard: str | None = None,
+    kind: str | None = None,
+    judge_args: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Task:
+    """How often a judge orders the answers of preference data as the data do.
+
+    A sample is a prompt with all its answers, so that `acc` is the mean over prompts of the share
+    of pairs that are ordered rightly. What is used of the data and what is left out, and why, is in
+    the task's metadata.
+
+    Args:
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+        data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`.
+        split: The split to take where there are several; `train` if None.
+        data_revision: The hub revision of the data.
+        preference: The rating that orders the pairs; the data's default if None.
+        ties: What equal rewards are worth: `half`, or `wrong` for nothing.
+        min_gap: The least difference in rating of a pair, exact in decimals.
+        category: The column whose values get figures of their own.
+        source: Reads the prompts of one collection alone, such as `flan`.
+        shard: Reads a part of the rows alone, such as `3/16`.
+        kind: The judge's registered name; what the checkpoint says it is if None.
+        judge_args: Settings of the judge whose names are also arguments here.
+        **settings: All other settings of the judge.
+
+    Raises:
+        RunRefusedError: The data, the judge or a setting cannot be used.
+    """
+    with refused():
+        named = as_text("data", data)
+        if not named:
+            raise ConfigurationError(
+                "data names nothing: give a file, a folder, a hub data set, or demo."
+            )
+        opened = open_any(
+            named,
+            as_text("split", split),
+            as_text("data_revision", data_revision),
+            registry().sources(),
+        )
+        rules = ComparisonRules(
+            as_text("preference", preference), checked_ties(ties), checked_min_gap(min_gap)
+        )
+        part = as_text("shard", shard)
+        comparison = PreferenceComparison(
+            opened,
+            rules,
+            origin=as_text("source", source),
+            shard=None if part is None else read_shard(part),
+            category=as_text("category", category),
+        )
+    documents = comparison.documents
+    for remark in documents.remarks():
+        logger.warning("%s: %s", named, remark)
+    # Made here, its errors are the run's own before anything is scored.
+    judged = preference_scorer(judge, kind=kind, judge_args=judge_args, **settings)
+    return Task(
+        dataset=MemoryDataset(as_samples(documents, rules), name=named, location=named),
+        solver=no_answer(),
+        scorer=judged,
+        config=GenerateConfig(max_connections=_OPEN_AT_ONCE),
+        metadata={
+            **comparison.facts,
+            **documents.part_facts(),
+            "counts": documents.counts.as_dict(),
+        },
+    )

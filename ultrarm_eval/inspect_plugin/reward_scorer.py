@@ -1,0 +1,156 @@
+"""The scorer `reward`: what a model wrote gets its reward, and its win over a reference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from inspect_ai.model import ChatMessage
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import TaskState
+
+from ultrarm_eval.errors import unknown_choice
+from ultrarm_eval.inspect_plugin.conversation import as_prompt
+from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
+from ultrarm_eval.inspect_plugin.judged_texts import explanation, told
+from ultrarm_eval.inspect_plugin.metrics import LENGTH_DIFFERENCE, length_controlled
+from ultrarm_eval.inspect_plugin.references import References
+from ultrarm_eval.inspect_plugin.refusal import refused, told_where
+from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.messages import well_formed
+from ultrarm_eval.metrics.win_rate import win_credit
+from ultrarm_eval.sources.answers import prompt_key
+
+#: What answers are judged beside: the sample's input, or all messages before the answer.
+INPUT, MESSAGES = "input", "messages"
+
+
+@scorer(  # type: ignore[untyped-decorator, unused-ignore]
+    metrics={
+        "reward": [mean(), stderr()],
+        "win_rate": [mean(), stderr()],
+        "win_rate_length_controlled": [length_controlled()],
+    }
+)
+def reward(
+    judge: str,
+    reference: str | None = None,
+    prompt: str = INPUT,
+    kind: str | None = None,
+    judge_args: dict[str, Any] | None = None,
+    **settings: Any,
+) -> Scorer:
+    """The reward of what a model wrote; with a reference, how often it is better than that.
+
+    Of several choices of an output the mean counts, of epochs what the reducer makes of them. A
+    sample without output is unscored, and so is one that the judge has no score for.
+
+    Args:
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+        reference: What answers are compared with: `target`, a key of the samples' metadata, or a
+            file with one answer for a prompt.
+        prompt: What the answer is judged beside: the sample's `input`, as the data have it, or
+            `messages`, all that came before the answer, with what solvers added.
+        kind: The judge's registered name; what the checkpoint says it is if None.
+        judge_args: Settings of the judge whose names are also arguments here.
+        **settings: All other settings of the judge.
+
+    Raises:
+        RunRefusedError: The judge, a setting or the reference cannot be used.
+    """
+    with refused():
+        if prompt not in (INPUT, MESSAGES):
+            raise unknown_choice("prompt", prompt, (INPUT, MESSAGES))
+        waiting = scoring_queue(judge, kind, judge_args, settings)
+        named = as_text("reference", reference)
+        references = None if named is None else References(named)
+    known: dict[tuple[str, str], Judgement] = {}
+
+    async def score(state: TaskState, target: Target) -> Score:
+        where = f"Sample {state.sample_id!r} (epoch {state.epoch})"
+        if state.output.empty:
+            return Score.unscored(reason="no_response", explanation="The sample has no output.")
+        answers = [well_formed(choice.message.text) for choice in state.output.choices]
+        with told_where(where):
+            turns = as_prompt(state.input if prompt == INPUT else before_answer(state))
+        other = None if references is None else references.of(state, target, turns, where)
+        # A reference is asked for once, whatever number of epochs is compared with it.
+        key = (prompt_key(turns), other or "")
+        texts = answers if other is None or key in known else [*answers, other]
+        found = await waiting.judgements(turns, texts, where)
+        if len(texts) > len(answers):
+            known[key] = found[-1]
+        judged = JudgedAnswers(
+            answers, found[: len(answers)], other, None if other is None else known[key]
+        )
+        return judged.score(compared=references is not None, beside=waiting.facts())
+
+    return score
+
+
+@dataclass(frozen=True)
+class JudgedAnswers:
+    """A model's answers to a prompt, and what a judge says of them and of their reference.
+
+    Attributes:
+        answers: The answers, at least one.
+        judgements: What the judge says of each.
+        reference: What they are compared with; None where there is none.
+        of_reference: What the judge says of it.
+    """
+
+    answers: Sequence[str]
+    judgements: Sequence[Judgement]
+    reference: str | None
+    of_reference: Judgement | None
+
+    def score(self, *, compared: bool, beside: Mapping[str, Any]) -> Score:
+        """The score of the sample.
+
+        Args:
+            compared: Whether answers are compared; a sample without reference, or whose reference
+                got no reward, has a win rate that is not a number then, which is left out of its
+                figures and counted.
+            beside: What else its metadata say.
+        """
+        names = ["answer"]
+        if len(self.answers) > 1:
+            names = [f"answer {number}" for number in range(1, len(self.answers) + 1)]
+        by_name = dict(zip(names, self.judgements, strict=True))
+        if self.of_reference is not None:
+            by_name["reference"] = self.of_reference
+        metadata = {**told(by_name), **beside}
+        about = {"answer": self.answers[0], "explanation": explanation(by_name)}
+        scored = [
+            (answer, one.value)
+            for answer, one in zip(self.answers, self.judgements, strict=True)
+            if one.value is not None
+        ]
+        if not scored:
+            about["explanation"] = about["explanation"] or "The judge has no score for the answer."
+            return Score.unscored(reason="grader_failed", metadata=metadata, **about)
+        value = {"reward": fmean(reward for _, reward in scored)}
+        if compared:
+            other = None if self.of_reference is None else self.of_reference.value
+            win = math.nan
+            if self.reference is not None and other is not None:
+                win = fmean(win_credit(reward, other) for _, reward in scored)
+                longer = [len(answer) - len(self.reference) for answer, _ in scored]
+                metadata[LENGTH_DIFFERENCE] = fmean(longer)
+            value |= {"win_rate": win, "win_rate_length_controlled": win}
+        return Score(value=value, metadata=metadata, **about)
+
+
+def before_answer(state: TaskState) -> list[ChatMessage]:
+    """The messages before a sample's answer."""
+    answer = state.output.choices[0].message
+    for place in reversed(range(len(state.messages))):
+        message = state.messages[place]
+        if message.role == answer.role and (
+            (answer.id is not None and message.id == answer.id) or message.text == answer.text
+        ):
+            return list(state.messages[:place])
+    return list(state.messages)

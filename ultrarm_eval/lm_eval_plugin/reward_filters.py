@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -166,7 +167,7 @@ class RewardFilter(JudgingFilter):
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
         """The answer, or of several the first with the mean of their rewards."""
         rewards = [answer.reward for answer in answers if answer.reward is not None]
-        mean = Judgement(sum(rewards) / len(rewards) if rewards else None)
+        mean = Judgement(statistics.fmean(rewards) if rewards else None)
         of_all = answers[0].judgement if len(answers) == 1 else mean
         return ScoredText(answers[0], of_all, answers, reference)
 

@@ -7,7 +7,9 @@ pytest.importorskip("inspect_ai")
 from inspect_ai._util.config import parse_cli_args
 
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.inspect_plugin import preference, preference_scorer, reward
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, judge_settings
+from ultrarm_eval.inspect_plugin.refusal import RunRefusedError
 
 
 def read(*written):
@@ -69,3 +71,26 @@ def test_a_setting_is_given_once():
 def test_what_is_not_given_is_left_to_the_judge():
     assert judge_settings(None, {}, {"dtype": None}) == {}
     assert as_text("data", None) is None
+
+
+@pytest.mark.parametrize("made", [reward, preference_scorer, preference])
+def test_a_judge_that_is_not_given_is_said_without_a_traceback(made):
+    with pytest.raises(RunRefusedError, match="No judge is named: give its checkpoint, judge=DIR"):
+        made()
+
+
+def test_data_that_are_not_given_are_said_without_a_traceback():
+    with pytest.raises(RunRefusedError, match="No data are named: give data=PATH"):
+        preference(judge="demo")
+
+
+@pytest.mark.parametrize(
+    ("made", "misspelt", "meant"),
+    [(reward, "referense", "reference"), (preference, "min_gapp", "min_gap")],
+)
+def test_a_misspelt_argument_is_told_from_a_setting_of_the_judge(made, misspelt, meant):
+    message = f"Unknown argument {misspelt!r}. Did you mean {meant!r}.*or a setting of the judge"
+    with pytest.raises(RunRefusedError, match=message):
+        made(judge="demo", **{misspelt: "1"})
+    with pytest.raises(RunRefusedError, match="Unknown setting of judge 'ultrarm': 'dtyp'"):
+        made(judge="demo", dtyp="1")

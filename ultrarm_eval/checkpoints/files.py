@@ -17,7 +17,7 @@ Fetch: TypeAlias = Callable[[str], Path | None]
 
 # A repository has one of them: where it is cached, what else is not there does not exist.
 _ANCHORS = ("config.json", "adapter_config.json")
-_LOCAL_HELP = "For local weights give their folder: pretrained=DIR."
+_LOCAL_HELP = "For local weights give their folder, as pretrained=DIR or judge=DIR."
 
 
 def fetcher(name: str, revision: str | None) -> Fetch:

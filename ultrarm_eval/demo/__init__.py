@@ -10,8 +10,8 @@ from pathlib import Path
 DEMO_NAME = "demo"
 #: What to type where neither hub nor cache has what is needed.
 OFFLINE_HELP = (
-    "To try everything offline: lm_eval --model ultrarm --model_args pretrained=demo "
-    '--metadata \'{"data": "demo"}\'.'
+    "To try everything offline: the name demo stands for a bundled judge and for bundled data, as "
+    "in lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs_demo."
 )
 
 

@@ -138,9 +138,9 @@ class PromptSet:
             return NO_REFERENCE
         raise DataError(
             f"{data.origin}: these are prompts alone, which have no answer {name!r} to compare "
-            'with. Name a file of reference answers, --metadata \'{"reference": "FILE"}\' (rows '
+            'with. Name a file of reference answers in the metadata, {"reference": "FILE"} (rows '
             "with 'instruction' and 'output', or 'prompt' and 'completion'), or ask for rewards "
-            f'alone, \'{{"reference": "{NO_REFERENCE}"}}\'.'
+            f'alone, {{"reference": "{NO_REFERENCE}"}}.'
         )
 
     def _finds_elsewhere(self, reference: str) -> bool:

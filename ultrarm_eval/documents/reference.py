@@ -73,7 +73,7 @@ class ReferenceDocuments(Documents):
             return DataError(
                 f"{self._rows.origin}: no prompt has the reference {self._name!r}. A reference is "
                 f"a model's name ({named}), 'best' or 'median' by the data's ratings, or a file of "
-                'answers: --metadata \'{"reference": "best"}\'.'
+                'answers. Name one in the metadata: {"reference": "best"}.'
             )
         only = self.counts.only_reason() or ""
         left_out = self.counts.listed()

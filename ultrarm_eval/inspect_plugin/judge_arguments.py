@@ -6,10 +6,11 @@ option of `ultrarm-eval` would give it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.known_settings import known_settings
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ def scoring_queue(
     kind: object,
     judge_args: object,
     settings: Mapping[str, Any],
+    arguments: Sequence[str],
 ) -> ScoringQueue:
     """The queue of the judge that arguments name; its weights are not loaded yet.
 
@@ -29,6 +31,7 @@ def scoring_queue(
         kind: The name the judge is registered under; None for what the checkpoint says it is.
         judge_args: Settings whose names are also arguments of the scorer, as a mapping.
         settings: All other settings, by name.
+        arguments: The names that the scorer or task itself takes, for a misspelt one.
 
     Raises:
         UltrarmEvalError: The judge or a setting cannot be used.
@@ -42,7 +45,16 @@ def scoring_queue(
             "No judge is named: give its checkpoint, judge=DIR (a folder, a hub id or demo), or "
             "the name of a judge that needs none."
         )
-    return queue_of(shared_judge(checkpoint, judge_settings(kind, judge_args, settings)))
+    try:
+        return queue_of(shared_judge(checkpoint, judge_settings(kind, judge_args, settings)))
+    except ConfigurationError as error:
+        # Whatever is no argument arrives here as a setting of the judge.
+        for name in settings:
+            if name not in known_settings() and get_close_matches(name, arguments, n=1):
+                raise unknown_choice(
+                    "argument", name, arguments, otherwise="or a setting of the judge"
+                ) from error
+        raise
 
 
 def judge_settings(kind: object, judge_args: object, settings: Mapping[str, Any]) -> dict[str, Any]:

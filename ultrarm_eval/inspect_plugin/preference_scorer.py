@@ -16,6 +16,8 @@ from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_o
 
 # What the harness calls a figure, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
+# What is no setting of a judge: proposed where a name is misspelt.
+_ARGUMENTS = ("judge", "kind", "judge_args")
 
 
 def _metrics() -> list[Metric]:
@@ -26,7 +28,7 @@ def _metrics() -> list[Metric]:
     metrics={figure: _metrics() for figure in _FIGURES}, name="preference"
 )
 def preference_scorer(
-    judge: str,
+    judge: str | None = None,
     kind: str | None = None,
     judge_args: dict[str, Any] | None = None,
     **settings: Any,
@@ -37,7 +39,7 @@ def preference_scorer(
     of which too few answers have a score is unscored.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
         kind: The judge's registered name; what the checkpoint says it is if None.
         judge_args: Settings of the judge whose names are also arguments here.
         **settings: All other settings of the judge.
@@ -46,7 +48,7 @@ def preference_scorer(
         RunRefusedError: The judge or a setting cannot be used.
     """
     with prerequisite_errors():
-        queue = scoring_queue(judge, kind, judge_args, settings)
+        queue = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
 
     async def score(state: TaskState, target: Target) -> Score:
         where = f"Sample {state.sample_id!r}"

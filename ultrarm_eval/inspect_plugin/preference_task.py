@@ -14,7 +14,7 @@ from ultrarm_eval.benchmarks.comparison import PreferenceComparison
 from ultrarm_eval.data.rows import read_shard
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.inspect_plugin.errors import prerequisite_errors
-from ultrarm_eval.inspect_plugin.judge_arguments import as_text
+from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
 from ultrarm_eval.inspect_plugin.preference_samples import as_samples
 from ultrarm_eval.inspect_plugin.preference_scorer import preference_scorer
 from ultrarm_eval.plugins import registry
@@ -26,6 +26,11 @@ logger = logging.getLogger(__name__)
 # The harness opens so many samples at once as a model may have calls open, where nobody says how
 # many; here no model is called, and a judge scores the more at once, the more are open.
 _OPEN_AT_ONCE = 512
+# What is no setting of a judge: proposed where a name is misspelt.
+_ARGUMENTS = (
+    *("judge", "data", "split", "data_revision", "preference", "ties", "min_gap"),
+    *("category", "source", "shard", "kind", "judge_args"),
+)
 
 
 @solver  # type: ignore[untyped-decorator, unused-ignore]
@@ -40,8 +45,8 @@ def no_answer() -> Solver:
 
 @task  # type: ignore[untyped-decorator, unused-ignore]
 def preference(
-    judge: str,
-    data: str,
+    judge: str | None = None,
+    data: str | None = None,
     split: str | None = None,
     data_revision: str | None = None,
     preference: str | None = None,
@@ -61,8 +66,9 @@ def preference(
     the task's metadata.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
-        data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
+        data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`; it
+            has to be given.
         split: The split to take where there are several; `train` if None.
         data_revision: The hub revision of the data.
         preference: The rating that orders the pairs; the data's default if None.
@@ -79,10 +85,12 @@ def preference(
         RunRefusedError: The data, the judge or a setting cannot be used.
     """
     with prerequisite_errors():
+        # Before the data are read: a wrong name is the sooner said.
+        scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
         named = as_text("data", data)
         if not named:
             raise ConfigurationError(
-                "data names nothing: give a file, a folder, a hub data set, or demo."
+                "No data are named: give data=PATH (a file, a folder, a hub data set, or demo)."
             )
         opened = open_any(
             named,

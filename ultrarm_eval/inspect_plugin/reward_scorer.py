@@ -26,6 +26,8 @@ from ultrarm_eval.sources.answers import prompt_key
 
 #: What answers are judged beside: the sample's input, or all messages before the answer.
 INPUT, MESSAGES = "input", "messages"
+# What is no setting of a judge: proposed where a name is misspelt.
+_ARGUMENTS = ("judge", "reference", "prompt", "kind", "judge_args")
 
 
 @scorer(  # type: ignore[untyped-decorator, unused-ignore]
@@ -36,7 +38,7 @@ INPUT, MESSAGES = "input", "messages"
     }
 )
 def reward(
-    judge: str,
+    judge: str | None = None,
     reference: str | None = None,
     prompt: str = INPUT,
     kind: str | None = None,
@@ -49,7 +51,7 @@ def reward(
     sample without output is unscored, and so is one that the judge has no score for.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
         reference: What answers are compared with: `target`, a key of the samples' metadata, or a
             file with one answer for a prompt.
         prompt: What the answer is judged beside: the sample's `input`, as the data have it, or
@@ -64,7 +66,7 @@ def reward(
     with prerequisite_errors():
         if prompt not in (INPUT, MESSAGES):
             raise unknown_choice("prompt", prompt, (INPUT, MESSAGES))
-        queue = scoring_queue(judge, kind, judge_args, settings)
+        queue = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
         named = as_text("reference", reference)
         references = None if named is None else References(named)
     judged_references: dict[tuple[str, str], Judgement] = {}

@@ -37,9 +37,9 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
         DataError: There is none of that name, or the hub cannot be reached and it is not cached.
     """
     mend = (
-        'Give a file of answers: --metadata \'{"reference": "FILE"}\', in AlpacaEval\'s form of '
+        'Name a file of answers in the metadata: {"reference": "FILE"}, in AlpacaEval\'s form of '
         "outputs (rows with 'instruction' and 'output'); or, for prompts of your own (data), ask "
-        'for rewards alone, \'{"reference": "none"}\'.'
+        'for rewards alone, {"reference": "none"}.'
     )
     if reference not in PUBLISHED:
         raise DataError(

@@ -147,7 +147,7 @@ def measure(
         "cuda": torch.version.cuda if on_gpu else None,
         "shape": shape,
         "dtype": dtype,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(int(p.numel()) for p in model.parameters()),
         "layer_parameters": layer_parameters(model),
         "rounds": rounds,
         "seed": seed,

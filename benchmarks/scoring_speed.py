@@ -137,7 +137,7 @@ def measure(
         "threads": torch.get_num_threads(),
         "load": name,
         "shape": shape,
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": sum(int(p.numel()) for p in model.parameters()),
         "layer_parameters": layer_parameters(model),
         "rounds": rounds,
         "seed": seed,

@@ -193,7 +193,7 @@ def reward_model(shape: str, seed: int) -> LlamaRewardModel:
 
 def layer_parameters(model: LlamaRewardModel) -> int:
     """Parameters that every token is multiplied with: all but the embedding."""
-    layers: int = sum(p.numel() for p in model.parameters())
+    layers: int = sum(int(p.numel()) for p in model.parameters())
     layers -= model.model.embed_tokens.weight.numel()
     return layers
 

@@ -194,9 +194,12 @@ def true_accuracy(judge: Judge) -> Truth:
     """
     levels, shares = _levels()
     gaps = np.abs(levels[:, None] - levels[None, :]) / _UNITS
-    right = sum(
-        share * ndtr(slope * gaps / math.sqrt(2))
-        for slope, share in zip(judge.slopes, judge.shares, strict=True)
+    right = np.sum(
+        [
+            share * ndtr(slope * gaps / math.sqrt(2))
+            for slope, share in zip(judge.slopes, judge.shares, strict=True)
+        ],
+        axis=0,
     )
     is_pair = gaps > 0
     right = np.where(is_pair, right, 0.0)
@@ -205,8 +208,8 @@ def true_accuracy(judge: Judge) -> Truth:
         chosen = np.indices((len(levels),) * count).reshape(count, -1)
         probability = count_share * shares[chosen].prod(axis=0)
         both = list(combinations(chosen, 2))
-        n = sum(is_pair[i, j].astype(float) for i, j in both)
-        credit = sum(right[i, j] for i, j in both)
+        n = np.sum([is_pair[i, j] for i, j in both], axis=0, dtype=float)
+        credit = np.sum([right[i, j] for i, j in both], axis=0)
         # A prompt without a pair has no accuracy and is left out.
         weight += float(probability @ (n > 0))
         acc += float(probability @ (credit / np.maximum(n, 1)))
@@ -263,8 +266,9 @@ def _draw_index(
 
 def _qualities(aspects: np.ndarray) -> np.ndarray:
     by_aspect = np.moveaxis(aspects, -1, 0)
-    rated = sum((ratings > 0).astype(np.int16) for ratings in by_aspect)
-    return np.asarray(sum(by_aspect) * (_UNITS // np.maximum(rated, 1)))
+    rated = np.sum(by_aspect > 0, axis=0, dtype=np.int16)
+    total = np.sum(by_aspect, axis=0, dtype=by_aspect.dtype)
+    return np.asarray(total * (_UNITS // np.maximum(rated, 1)))
 
 
 def _count_pairs(qualities: np.ndarray) -> np.ndarray:
@@ -272,7 +276,7 @@ def _count_pairs(qualities: np.ndarray) -> np.ndarray:
         (qualities[:, i] != qualities[:, j]) & (qualities[:, i] > 0) & (qualities[:, j] > 0)
         for i, j in _PAIRS
     ]
-    return np.asarray(sum(is_pair.astype(int) for is_pair in are_pairs))
+    return np.asarray(np.sum(are_pairs, axis=0, dtype=int))
 
 
 def outcomes(prompts: Prompts) -> tuple[np.ndarray, np.ndarray]:

@@ -108,7 +108,7 @@ def main() -> None:
     rewards = score(saved_judge, heldout_prompts, tokenize)
     baselines = baseline_accuracies(heldout_prompts, RANDOM_JUDGE_SEED)
     files = [*sorted(arguments.judge.iterdir()), arguments.heldout]
-    sizes = {file.name: file.stat().st_size for file in files}
+    sizes: dict[str, int] = {file.name: file.stat().st_size for file in files}
     figures = {
         "heldout_accuracy": {
             "demo_judge": round(accuracy(heldout_prompts, rewards), 6),
@@ -121,7 +121,7 @@ def main() -> None:
         "train_data_seed": TRAIN_DATA_SEED,
         "random_judge_seed": RANDOM_JUDGE_SEED,
         "training": vars(settings),
-        "parameters": sum(weight.numel() for weight in saved_judge.parameters()),
+        "parameters": sum(int(weight.numel()) for weight in saved_judge.parameters()),
         "bytes": {**sizes, "total": sum(sizes.values())},
         "versions": {
             "python": platform.python_version(),

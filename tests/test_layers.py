@@ -1,6 +1,7 @@
 """Which part of the package imports which: data flow one way, and the harness is an edge."""
 
 import ast
+import functools
 from collections import defaultdict
 from pathlib import Path
 
@@ -21,8 +22,13 @@ def part(path):
     return inner.parts[0] if len(inner.parts) > 1 else inner.stem
 
 
+@functools.cache
 def imported(path):
     """The modules that a file imports, also within a function but for the registry."""
+    return tuple(_imported(path))
+
+
+def _imported(path):
     is_registry = path.parent == ROOT and path.stem in REGISTRY
     nodes = [ast.parse(path.read_text(encoding="utf-8"))]
     while nodes:
@@ -40,6 +46,7 @@ def imported(path):
         nodes.extend(ast.iter_child_nodes(node))
 
 
+@functools.cache
 def imports_of_parts():
     """Which other parts each part imports."""
     found = defaultdict(set)
@@ -81,7 +88,21 @@ def test_the_harness_is_imported_by_its_plugin_alone():
     assert importers == {"lm_eval_plugin", *KNOWN_IMPORTERS}
 
 
-@pytest.mark.parametrize(("harness", "edge"), [("inspect_ai", "inspect_plugin")])
+#: What each part of the way from a file to its documents may import, from the first on.
+WAY = ("data", "sources", "documents", "inspection")
+
+
+@pytest.mark.parametrize("name", WAY)
+def test_data_flow_one_way(name):
+    later = WAY[WAY.index(name) + 1 :]
+    assert not reached(name, imports_of_parts()) & {*later, "lm_eval_plugin", "cli"}
+
+
+#: The part for each other harness, which alone imports it.
+EDGES = {"inspect_ai": "inspect_plugin", "lighteval": "lighteval"}
+
+
+@pytest.mark.parametrize(("harness", "edge"), EDGES.items())
 def test_another_harness_is_imported_by_its_edge_alone(harness, edge):
     importers = {
         part(path)
@@ -89,32 +110,14 @@ def test_another_harness_is_imported_by_its_edge_alone(harness, edge):
         if any(module.split(".")[0] == harness for module in imported(path))
     }
     assert importers == {edge}
-    assert not reached(edge, imports_of_parts()) & {"lm_eval_plugin", "cli"}
 
 
-#: What each part of the way from a file to its documents may import, from the first on.
-WAY = ("data", "sources", "documents", "inspection")
+@pytest.mark.parametrize("edge", [*EDGES.values(), "lm_eval_plugin"])
+def test_an_edge_needs_nothing_of_another(edge):
+    others = {*EDGES.values(), "lm_eval_plugin", "cli"} - {edge}
+    assert not reached(edge, imports_of_parts()) & others
 
 
-#: The parts that are for one harness each.
-EDGES = ("lighteval", "lm_eval_plugin")
-
-
-def test_a_harness_is_imported_by_its_own_part_alone():
-    importers = {
-        part(path)
-        for path in ROOT.rglob("*.py")
-        if any(module.split(".")[0] == "lighteval" for module in imported(path))
-    }
-    assert importers == {"lighteval"}
-
-
-def test_what_is_for_one_harness_needs_nothing_of_another():
-    imports = imports_of_parts()
-    assert not [(one, other) for one in EDGES for other in reached(one, imports) & {*EDGES} - {one}]
-
-
-@pytest.mark.parametrize("name", WAY)
-def test_data_flow_one_way(name):
-    later = WAY[WAY.index(name) + 1 :]
-    assert not reached(name, imports_of_parts()) & {*later, "lm_eval_plugin", "cli"}
+@pytest.mark.parametrize("edge", EDGES.values())
+def test_nothing_imports_another_harnesss_edge(edge):
+    assert not {name for name, imports in imports_of_parts().items() if edge in imports}

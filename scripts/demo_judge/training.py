@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -183,7 +184,7 @@ def train(
         if step % settings.steps_per_log == 0 or step == settings.steps:
             entry: LogEntry = {
                 "step": step,
-                "loss": round(sum(recent_losses) / len(recent_losses), 6),
+                "loss": round(statistics.fmean(recent_losses), 6),
             }
             for name, watched_prompts in watched.items():
                 rewards_there = score(judge, watched_prompts, tokenize)

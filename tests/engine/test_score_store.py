@@ -476,6 +476,7 @@ def test_a_locked_store_is_waited_for_and_then_done_without(path, monkeypatch):
     with pytest.raises(ScoreStoreError, match="database is locked"):
         store.add({ONE: 1.0})
     other.execute("ROLLBACK")
+    other.close()
     store.add({ONE: 1.0})
     assert opened(path).find([ONE]) == {ONE: 1.0}
 

@@ -8,8 +8,8 @@ from inspect_ai._util.config import parse_cli_args
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.inspect_plugin import preference, preference_scorer, reward
+from ultrarm_eval.inspect_plugin.errors import RunRefusedError
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, judge_settings
-from ultrarm_eval.inspect_plugin.refusal import RunRefusedError
 
 
 def read(*written):

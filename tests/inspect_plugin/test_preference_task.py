@@ -53,6 +53,10 @@ def test_figures_of_four_rated_answers_a_prompt_are_those_of_lm_eval(evaluate, d
         error = theirs[f"{metric}_stderr,none"]
         assert ours[name]["stderr"] == pytest.approx(error, abs=1e-9)
     assert 0.5 < ours["acc"]["mean"] < 1
+    for row, sample in zip(demo_rows, log.samples, strict=False):
+        rated = [one["fine-grained_score"] for one in row["completions"]]
+        best = [letter for letter, one in zip("ABCD", rated, strict=True) if one == max(rated)]
+        assert sample.target == best
     assert log.eval.metadata["counts"] == metadata["counts"]
     assert log.eval.metadata["preference"] == "fine_grained"
 
@@ -91,6 +95,43 @@ def test_errors_are_clustered_by_prompt(evaluate, third_party, tmp_path):
     error = math.sqrt(2 * ((2 / 3) ** 2 + (2 / 3) ** 2)) / 3
     assert figures(log)["acc"]["stderr_by_category_math"] == pytest.approx(error, abs=1e-12)
     assert math.isnan(figures(log)["acc"]["stderr_by_category_code"])
+
+
+def test_a_category_of_one_prompt_has_no_error(evaluate, third_party, tmp_path):
+    third_party(LengthJudge)
+    data = str(write_jsonl(tmp_path / "pairs.jsonl", [ROWS[0], ROWS[1], ROWS[2]]))
+    log = evaluate(preference(judge="length", data=data, category="kind"))
+    found = figures(log)["margin"]
+    assert found["by_category_math"] == 3
+    # Two samples, of one prompt.
+    assert math.isnan(found["stderr_by_category_math"])
+
+
+def test_200_pairs_meet_in_few_calls(evaluate, counting, tmp_path):
+    from ultrarm_eval.inspect_plugin.scoring_queue import queue_of
+    from ultrarm_eval.judges.shared_judges import shared_judge
+
+    judge = counting(CountingJudge)
+    rows = [{"prompt": f"p{n}", "chosen": "a" * n, "rejected": "b"} for n in range(2, 202)]
+    task = preference(judge="length", data=str(write_jsonl(tmp_path / "pairs.jsonl", rows)))
+    # On a busy machine samples come slowly.
+    queue_of(shared_judge("length"))._silence_s = 2.0
+    assert figures(evaluate(task))["acc"]["mean"] == 1
+    assert sum(map(len, judge.calls)) == 400
+    assert len(judge.calls) <= 4
+
+
+@pytest.mark.parametrize("min_gap", [0, 0.5, "0.25", 2])
+def test_pairs_of_too_small_a_gap_are_left_out_as_in_lm_eval(
+    evaluate, third_party, demo_rows, tmp_path, min_gap
+):
+    third_party(LengthJudge)
+    data = str(write_jsonl(tmp_path / "demo.jsonl", demo_rows[:30]))
+    ours = figures(evaluate(preference(judge="length", data=data, min_gap=min_gap)))
+    options = {"data": data, "min_gap": min_gap}
+    theirs, _ = of_lm_eval("ultrafeedback_pairs", "judge=length", options)
+    for name in ("acc", "margin"):
+        assert ours[name]["mean"] == pytest.approx(theirs[f"{name},none"], abs=1e-9)
 
 
 def test_nothing_is_generated(evaluate, third_party, tmp_path, monkeypatch):
@@ -194,7 +235,7 @@ def test_another_judge_can_judge_the_log_again(evaluate, third_party, demo_rows,
 def test_what_cannot_be_used_is_refused_before_anything_is_scored(
     third_party, tmp_path, arguments, message
 ):
-    from ultrarm_eval.inspect_plugin.refusal import RunRefusedError
+    from ultrarm_eval.inspect_plugin.errors import RunRefusedError
 
     third_party(LengthJudge)
     data = str(write_jsonl(tmp_path / "pairs.jsonl", ROWS))

@@ -185,12 +185,32 @@ def test_epochs_and_choices_count_with_their_means(evaluate, counting):
     assert len(judge.calls) <= 6
 
 
-def test_samples_without_output_reference_or_score_are_counted(evaluate, counting):
+def test_a_reference_is_judged_once_for_each_prompt(evaluate, counting, monkeypatch):
+    judge = counting(CountingJudge)
+    monkeypatch.setattr(judge, "reward", lambda self, turns, text: turns[0]["content"].count("b"))
+    samples = [Sample(id=n, input=p, target="it") for n, p in enumerate(["a", "b", "bb"])]
+    scorer = reward(judge="length", reference="target")
+    answers = [lambda epoch: f"answer {epoch}"] * 3
+    log = evaluate(task(samples, answers, scorer, epochs=2), max_samples=1)
+    assert figures(log)["win_rate"]["mean"] == 0.5
+    asked = [(turns[0]["content"], text) for call in judge.calls for turns, text in call]
+    assert sorted(asked) == sorted(
+        (prompt, text) for prompt in ("a", "b", "bb") for text in ("answer 1", "answer 2", "it")
+    )
+    assert [sample.scores["reward"].metadata["rewards"]["reference"] for sample in log.samples] == [
+        *(0, 1, 2),
+        *(0, 1, 2),
+    ]
+
+
+def test_samples_without_output_reference_or_score_are_counted(evaluate, counting, caplog):
     counting(Critic)
     references = ["abc", "what?", None, "abc", "abc"]
     samples = [Sample(id=n, input="p", metadata={"other": one}) for n, one in enumerate(references)]
     answers = ["abcd", "abcd", "abcd", "why?", None]
-    log = evaluate(task(samples, answers, reward(judge="length", reference="other")))
+    with caplog.at_level("WARNING"):
+        log = evaluate(task(samples, answers, reward(judge="length", reference="other")))
+    assert caplog.text.count("Sample 2 (epoch 1) has no reference (other)") == 1
     counts = {s.name: (s.scored_samples, s.unscored_samples) for s in log.results.scores}
     assert counts == {
         "reward": (3, 2),

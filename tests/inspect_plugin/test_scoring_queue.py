@@ -146,6 +146,54 @@ def test_a_reward_that_is_none_fails_the_sample(judge, backend, monkeypatch, val
 
 
 @BACKENDS
+def test_what_ends_threads_ends_the_batch_alone(judge, backend, monkeypatch):
+    queue = ScoringQueue(judge)
+
+    def leave(*_):
+        raise SystemExit(3)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(type(judge), "reward", leave)
+        (error,) = together(queue, [("p", ["a"])], backend)
+    assert str(error) == "Sample 0: SystemExit: 3"
+    thread = queue._thread
+    ((later,),) = together(queue, [("p", ["abc"])], backend)
+    assert later.value == 3
+    assert queue._thread is thread
+
+
+def test_a_text_that_the_judge_refuses_when_it_looks_at_it_is_not_asked_for(judge, monkeypatch):
+    def check(self, prompts, completions):
+        if "bad" in completions:
+            raise UnwritableTextError(completions.index("bad"), "it is bad.")
+
+    monkeypatch.setattr(type(judge), "check", check, raising=False)
+    bad, good = together(ScoringQueue(judge), [("p", ["bad"]), ("p", ["good"])], "asyncio")
+    assert str(bad) == "Sample 0: it is bad."
+    assert good[0].value == 4
+    assert judge.calls == [[("p", "good")]]
+
+
+def test_the_fingerprint_is_asked_for_once(judge, monkeypatch):
+    asked = []
+    monkeypatch.setattr(type(judge), "fingerprint", lambda self: asked.append(self) or "print")
+    queue = ScoringQueue(judge)
+    assert queue.facts() == {"judge": "CountingJudge"}
+    together(queue, [("p", ["a", "bc"])] * 3, "asyncio")
+    assert queue.facts() == {"judge": "CountingJudge", "fingerprint": "print"}
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("longer", "warned"), [(0, True), (1, False)])
+def test_rewards_that_are_all_equal_are_warned_of_once(judge, monkeypatch, caplog, longer, warned):
+    monkeypatch.setattr(type(judge), "reward", lambda self, _, text: float(text == "x" * longer))
+    requests = [("p", ["x" * n]) for n in range(1, 41)]
+    with caplog.at_level("WARNING"):
+        together(ScoringQueue(judge), requests, "asyncio")
+    assert caplog.text.count("All rewards of this run are") == warned
+
+
+@BACKENDS
 def test_a_judge_that_may_abstain_may_do_so(counting, backend):
     critic = counting(Critic)()
     ((one,),) = together(ScoringQueue(critic), [("p", ["what?"])], backend)

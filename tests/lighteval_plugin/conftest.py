@@ -109,7 +109,7 @@ def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def use(reward: Any, **options: Any) -> Scripted:
         judge = Scripted(reward, **options)
-        monkeypatch.setattr("ultrarm_eval.lighteval.judged_answers.shared_judge", lambda *_: judge)
+        monkeypatch.setattr("ultrarm_eval.lighteval.task_judging.shared_judge", lambda *_: judge)
         return judge
 
     return use

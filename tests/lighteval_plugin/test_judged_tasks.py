@@ -144,7 +144,7 @@ def test_two_judges_in_a_run_are_two_tasks(run, writer, data, monkeypatch):
         sign = -1 if pretrained == "shortest" else 1
         return made.setdefault(pretrained, Scripted(lambda p, c: sign * longest(p, c)))
 
-    monkeypatch.setattr("ultrarm_eval.lighteval.judged_answers.shared_judge", judge_of)
+    monkeypatch.setattr("ultrarm_eval.lighteval.task_judging.shared_judge", judge_of)
     tasks = [
         judged_task(TASK, name=name, judge=name, data=data) for name in ("shortest", "longest")
     ]

@@ -5,10 +5,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.lighteval import judged_task
 from ultrarm_eval.lighteval.task_settings import (
+    IN_SAMPLE,
+    TASKS,
     VARIABLE,
     TaskSettings,
     checked_settings,
@@ -20,6 +23,17 @@ def test_the_defaults_are_those_of_the_tasks_of_lm_eval():
     assert TaskSettings() == TaskSettings(
         judge="openbmb/UltraRM-13b", data=None, reference=None, generation_size=1024
     )
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_data_sets_and_what_judges_learnt_are_those_of_the_tasks_of_lm_eval(task):
+    (path,) = (Path(__file__).parents[2] / "tasks").rglob(f"{task}.yaml")
+    stated = yaml.safe_load(re.sub(r": !function .*", ":", path.read_text(encoding="utf-8")))
+    assert TASKS[task].dataset == stated["dataset_path"]
+    assert TASKS[task].split == stated["test_split"]
+    assert TaskSettings().generation_size == stated["generation_kwargs"]["max_gen_toks"]
+    learnt = stated.get("metadata", {}).get("in_sample_for", ())
+    assert [*IN_SAMPLE.get(task, ())] == [*learnt]
 
 
 def test_the_environment_holds_the_settings_of_the_tasks(monkeypatch):

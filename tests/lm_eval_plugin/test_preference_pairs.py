@@ -89,3 +89,30 @@ def test_a_column_of_ids_is_no_category(run, model_of, tmp_path):
     data = str(write_jsonl(tmp_path / "ids.jsonl", rows))
     with pytest.raises(DataError, match="has 201 values"):
         run(model_of(length), [TASK], {"data": data, "category": "kind"})
+
+
+def test_a_category_has_one_name_in_whatever_order_the_data_are(run, model_of, tmp_path):
+    kinds = ["a/b", "a-b", "a", "a_stderr", "a,b"]
+    rows = [{**row, "kind": kind} for row, kind in zip(ROWS, kinds, strict=True)]
+    found = []
+    for number, content in enumerate((rows, rows[::-1])):
+        data = str(write_jsonl(tmp_path / f"{number}.jsonl", content))
+        found.append(run(model_of(length), [TASK], {"data": data, "category": "kind"}))
+    figures, reverse = (
+        {k: v for k, v in one["results"][TASK].items() if k.startswith(("acc_a", "acc_category"))}
+        for one in found
+    )
+    assert figures == reverse
+    expected = {kind: length_credit(row) for kind, row in zip(kinds, rows, strict=True)}
+    assert figures["acc_a-b,none"] == expected["a-b"]
+    assert figures["acc_category_a-b,none"] == expected["a/b"]
+    assert figures["acc_a;b,none"] == expected["a,b"]
+    # `acc_a_stderr` is where the error of `acc_a` stands.
+    assert figures["acc_a,none"] == expected["a"]
+    assert figures["acc_a-stderr,none"] == expected["a_stderr"]
+    assert figures["acc_a_stderr,none"] == "N/A"
+
+
+def length_credit(row):
+    longer = len(row["chosen"]) - len(row["rejected"])
+    return 0.5 if longer == 0 else float(longer > 0)

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ COMPARED = (
 )
 #: Tasks in which a model writes, and a judge scores or picks.
 WRITTEN = ("ultrafeedback_judge", "ultrafeedback_best_of_n", "gsm8k_best_of_n")
+#: One task of each kind, for the quick suite: pairs with categories, a group, and figures that are
+#: made of parts; answers of the harness's metrics and of our own.
+FEW_COMPARED = ("preference_pairs", "llmbar", "rm_bench")
+FEW_WRITTEN = ("ultrafeedback_judge", "gsm8k_best_of_n")
 
 
 @dataclass(frozen=True)
@@ -179,23 +184,45 @@ def _evaluated(workplace: Path, model: str, name: str, tasks: Any, **options: An
     return WrittenRun(workplace / name, results, samples)
 
 
+def _compared(workplace: Path, name: str, tasks: Sequence[str]) -> WrittenRun:
+    """A judge on tasks that compare."""
+    return _evaluated(workplace, "ultrarm", name, tasks)
+
+
+def _written(workplace: Path, name: str, tasks: Sequence[str]) -> WrittenRun:
+    """A language model on tasks that write."""
+    limits = {"max_gen_toks": 8}
+    return _evaluated(workplace, "hf", name, tasks, num_fewshot=0, gen_kwargs=limits)
+
+
 @pytest.fixture(scope="session")
 def compared(workplace: Path) -> WrittenRun:
     """A judge on every task that compares."""
-    return _evaluated(workplace, "ultrarm", "compared", COMPARED)
+    return _compared(workplace, "compared", COMPARED)
 
 
 @pytest.fixture(scope="session")
 def written(workplace: Path) -> WrittenRun:
     """A language model on every task that writes."""
-    limits = {"max_gen_toks": 8}
-    return _evaluated(workplace, "hf", "written", WRITTEN, num_fewshot=0, gen_kwargs=limits)
+    return _written(workplace, "written", WRITTEN)
+
+
+@pytest.fixture(scope="session")
+def few_compared(workplace: Path) -> WrittenRun:
+    """A judge on few tasks that compare."""
+    return _compared(workplace, "few_compared", FEW_COMPARED)
+
+
+@pytest.fixture(scope="session")
+def few_written(workplace: Path) -> WrittenRun:
+    """A language model on few tasks that write."""
+    return _written(workplace, "few_written", FEW_WRITTEN)
 
 
 @pytest.fixture(scope="session")
 def likelihoods(workplace: Path) -> WrittenRun:
     """A language model that compares by likelihood."""
-    return _evaluated(workplace, "hf", "likelihoods", ("preference_pairs", "ppe_human"))
+    return _evaluated(workplace, "hf", "likelihoods", ("preference_pairs",))
 
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -39,9 +39,15 @@ def figures_in(run):
             yield bare(task), {key: row[key] for key in keys}, row, better
 
 
-@pytest.fixture(scope="module")
-def runs(compared, written):
-    return compared, written
+#: The quick suite runs one task of each kind; every task is a slow one.
+SETS = ["few", pytest.param("every", marks=pytest.mark.slow)]
+
+
+@pytest.fixture(scope="module", params=SETS)
+def runs(request):
+    few = request.param == "few"
+    names = ("few_compared", "few_written") if few else ("compared", "written")
+    return tuple(map(request.getfixturevalue, names))
 
 
 def test_every_figure_of_every_task_is_documented(runs):
@@ -58,12 +64,13 @@ def test_every_figure_of_every_task_is_documented(runs):
 def test_every_documented_figure_is_there_and_a_number(runs):
     missing, wrong = [], []
     known = {task: values for run in runs for task, values, *_ in figures_in(run)}
+    every = {*COMPARED, *WRITTEN} <= {task for run in runs for task in run.results["results"]}
     for one in FIGURES:
         tasks = [task for task in known if one.is_of(task)]
         missing += [
             (pattern.pattern, "no such task was run")
             for pattern in one.tasks
-            if not any(map(pattern.fullmatch, known))
+            if every and not any(map(pattern.fullmatch, known))
         ]
         for task in tasks:
             keys = keys_of(one, task, known[task], FIGURES)
@@ -98,9 +105,9 @@ def test_the_main_figure_is_the_one_in_bold(runs):
                 assert main == [result.main_figure.key], result.task
 
 
-def test_a_language_model_has_one_figure_more(likelihoods, compared):
+def test_a_language_model_has_one_figure_more(likelihoods, few_compared):
     extra = figures_of("figures of language models")
-    of_judges = {task: keys for task, keys, *_ in figures_in(compared)}
+    of_judges = {task: keys for task, keys, *_ in figures_in(few_compared)}
     for task, keys, row, better in figures_in(likelihoods):
         more = [key for key in keys if key not in of_judges[task]]
         assert more == [one.stated for one in extra if one.is_of(task)] == ["acc_norm,none"]
@@ -116,7 +123,7 @@ KINDS = {
     "comparisons": COMPARED,
     "judged answers": WRITTEN,
 }
-GROUPS = {"llmbar", "preference_test_sets", "ultrarm_paper"}
+GROUPS = ("llmbar_adversarial", "preference_test_sets")
 
 
 @pytest.mark.parametrize(
@@ -132,7 +139,7 @@ def test_every_documented_key_is_in_the_results(runs, key, kind):
         results = strictly(run.file.read_text(encoding="utf-8"))
         names = [name for name in results["configs"] if name in KINDS[kind]]
         if "GROUP" in key:
-            names = ["llmbar_adversarial", "preference_test_sets"]
+            names = [name for name in GROUPS if name in results["groups"]]
         assert names
         for name in names:
             value = results
@@ -156,8 +163,8 @@ def test_every_documented_key_is_in_the_samples(runs, key, kind):
                 assert set(sample["metrics"]) <= set(sample), task
 
 
-def test_groups_without_a_figure_are_headings(compared):
-    results = strictly(compared.file.read_text())
+def test_groups_without_a_figure_are_headings(few_compared):
+    results = strictly(few_compared.file.read_text())
     assert [key for key in results["results"]["llmbar"] if "," in key] == []
     assert "llmbar" not in results["groups"]
     assert [*map(bare, results["group_subtasks"]["llmbar"])] == [
@@ -182,8 +189,8 @@ def test_figures_are_the_means_of_the_samples_that_are_listed(runs, likelihoods)
                 assert entry.get("higher_is_better") is better, (task, name)
 
 
-def test_what_the_yaml_says_of_a_metric_stays_in_its_list(written):
-    listed = strictly(written.file.read_text())["configs"]["gsm8k_best_of_n"]["metric_list"]
+def test_what_the_yaml_says_of_a_metric_stays_in_its_list(few_written):
+    listed = strictly(few_written.file.read_text())["configs"]["gsm8k_best_of_n"]["metric_list"]
     # lm-eval 0.5 keeps a metric's arguments apart.
     stated = [{**entry, **(entry.get("kwargs") or {})} for entry in listed]
     assert {entry["ignore_case"] for entry in stated} == {True}
@@ -212,15 +219,15 @@ def test_samples_are_data_sets_and_tables(runs, tmp_path):
                         assert not any(isinstance(one, str) for one in value), (task, name)
 
 
-def test_what_a_benchmarks_figures_are_made_of_is_one_text(compared):
-    (first, *_) = map(strictly, compared.samples_file("rm_bench").read_text().splitlines())
+def test_what_a_benchmarks_figures_are_made_of_is_one_text(few_compared):
+    (first, *_) = map(strictly, few_compared.samples_file("rm_bench").read_text().splitlines())
     domain, *parts = strictly(first["overall"])
     assert domain == first["doc"]["subset"]
     assert len(parts) == 3
     assert first["acc"] == pytest.approx(sum(parts) / 3)
 
 
-def test_the_harness_finds_its_files(compared):
+def test_the_harness_finds_its_files(few_compared):
     """As `EvaluationTracker` reads a folder to make a data set's card of it."""
     from lm_eval.utils import (
         get_file_datetime,
@@ -229,12 +236,12 @@ def test_the_harness_finds_its_files(compared):
         get_sample_results_filenames,
     )
 
-    files = [str(path) for path in compared.folder.rglob("*.json*")]
-    assert get_results_filenames(files) == [str(compared.file)]
+    files = [str(path) for path in few_compared.folder.rglob("*.json*")]
+    assert get_results_filenames(files) == [str(few_compared.file)]
     samples = [Path(path).name for path in get_sample_results_filenames(files)]
-    assert {get_file_task_name(name) for name in samples} == set(compared.samples)
+    assert {get_file_task_name(name) for name in samples} == set(few_compared.samples)
     # It takes `.jsonl` off, and not `.json`.
-    time = get_file_datetime(compared.file.name).removesuffix(".json")
+    time = get_file_datetime(few_compared.file.name).removesuffix(".json")
     assert {get_file_datetime(name) for name in samples} == {time}
 
 

@@ -7,6 +7,7 @@ compared item by item.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -32,7 +33,7 @@ class WeightedMean:
     @property
     def mean(self) -> float:
         """The mean of the values."""
-        return sum(self.values) / len(self.values)
+        return statistics.fmean(self.values)
 
     def times(self, factor: float) -> WeightedMean:
         """The same with another weight."""
@@ -65,7 +66,7 @@ def weighted_subsets(weights: Mapping[str, float], evidence: Sequence[Any]) -> l
     for place, (subset, *_) in enumerate(evidence):
         if subset in weights:
             places.setdefault(subset, []).append(place)
-    total = sum(weights[subset] for subset in places)
+    total = math.fsum(weights[subset] for subset in places)
     return [
         mean_of(places[subset], (evidence[i][1] for i in places[subset]), weights[subset] / total)
         for subset in weights

@@ -235,10 +235,16 @@ def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) 
         )
     names: dict[str, str] = {}
     taken = set(metrics)
-    for category in categories:
-        name = f"acc_{category.translate(_IN_NAMES) or 'empty'}"
+    # Of two that would share a name, the same one has it in whatever order the data are.
+    for category in sorted(categories, key=lambda one: (_in_name(one) != one, one)):
+        name = f"acc_{_in_name(category)}"
         while name in taken:
             name = name.replace("acc_", "acc_category_", 1)
         taken.add(name)
         names[category] = name
-    return names
+    return {category: names[category] for category in categories}
+
+
+def _in_name(category: str) -> str:
+    """A category as names of metrics have it; the harness writes errors under `METRIC_stderr`."""
+    return category.translate(_IN_NAMES).replace("_stderr", "-stderr") or "empty"

@@ -10,6 +10,7 @@ there.
 from __future__ import annotations
 
 import functools
+import statistics
 from collections.abc import Sequence
 from typing import Any
 
@@ -57,12 +58,12 @@ def by_kind(rewards: Sequence[float], tie: float) -> list[float]:
             kind = "normal" if right == wrong else "hard" if right < wrong else "easy"
             earned = pair_credit(rewards[right], rewards[_STYLES + wrong], tie)
             cells[kind].append(earned)
-    return [sum(cells[kind]) / len(cells[kind]) for kind in KINDS]
+    return [statistics.fmean(cells[kind]) for kind in KINDS]
 
 
 def credit(_: Document, rewards: Sequence[float], tie: float) -> float:
     """The share of the nine comparisons."""
-    return sum(by_kind(rewards, tie)) / len(KINDS)
+    return statistics.fmean(by_kind(rewards, tie))
 
 
 def evidence(document: Document, rewards: Sequence[float], _: float) -> list[Any]:
@@ -86,7 +87,7 @@ def mean_over_domains(
         places = [place for place, value in enumerate(values) if value[0].startswith(domain)]
         if not places:
             return []
-        credits_of = [sum(values[p][i] for i in columns) / len(columns) for p in places]
+        credits_of = [statistics.fmean(values[p][i] for i in columns) for p in places]
         found.append(mean_of(places, credits_of, 1 / len(domains)))
     return found
 

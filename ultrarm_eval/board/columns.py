@@ -10,6 +10,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import math
+import statistics
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -182,7 +183,7 @@ def _mean_cell(metric: str, cells: Sequence[Cell | None]) -> Cell | None:
     of_all = [cell for cell in cells if cell is not None and cell.is_of_all]
     if len(of_all) < len(cells):
         return None
-    value = sum(cell.figure.value for cell in of_all) / len(of_all)
+    value = statistics.fmean(cell.figure.value for cell in of_all)
     marks = (IN_SAMPLE,) if any(cell.marks for cell in of_all) else ()
     interval = _mean_interval(value, [cell.figure for cell in of_all])
     return Cell(Figure(metric, "none", value, interval=interval), marks)
@@ -203,4 +204,4 @@ def _mean_interval(value: float, figures: Sequence[Figure]) -> Interval | None:
     ]
     if len(halves) < len(figures):
         return None
-    return harness_interval(MAIN_METRIC, value, sum(halves) / len(halves) / TWO_SIDED_95, None)
+    return harness_interval(MAIN_METRIC, value, statistics.fmean(halves) / TWO_SIDED_95, None)

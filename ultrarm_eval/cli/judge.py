@@ -272,8 +272,11 @@ def _scored(values: list[float], what: str) -> list[float]:
 
 
 def _with_error(name: str, values: Sequence[float]) -> dict[str, float | None]:
-    error = statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
-    return {name: statistics.fmean(values), f"{name}_stderr": error}
+    mean, n = statistics.fmean(values), len(values)
+    # Not statistics.stdev, whose last digit is another one in Python 3.10.
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    error = math.sqrt(squares / (n - 1) / n) if n > 1 else None
+    return {name: mean, f"{name}_stderr": error}
 
 
 def _said(value: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,7 +87,7 @@ def _told(shards: RunShards, merged: WrittenRun) -> Iterator[str]:
     seconds = [one["scoring_seconds"] for one in results["merged_from"]["runs"]]
     if all(isinstance(one, int | float) for one in seconds):
         longest = f"{max(seconds):,.1f} s in the longest"
-        yield f"  scored in {sum(seconds):,.1f} s over all runs, {longest}"
+        yield f"  scored in {math.fsum(seconds):,.1f} s over all runs, {longest}"
     for said in differing_in_words(merged.run.differing)[:_SHOWN]:
         yield f"  differing: {said}"
     yield from shards.remarks[:_SHOWN]

@@ -7,7 +7,7 @@ import errno
 import logging
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.terminal import escape_what_cannot_be_encoded
@@ -42,7 +42,14 @@ def require_output() -> None:
         )
 
 
-class _StderrHandler(logging.StreamHandler[TextIO]):
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:
+    # It takes no [TextIO] in Python 3.10.
+    _StreamHandler = logging.StreamHandler
+
+
+class _StderrHandler(_StreamHandler):
     """Writes to what is the standard error at the time."""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,9 +80,7 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
         size += float(np.abs(added).sum())
     sums[np.abs(sums) <= ROUNDING * size] = 0
     figures = [
-        float(
-            sum(mean.weight * float(side.mean()) for mean, side in zip(means, sides, strict=True))
-        )
+        math.fsum(mean.weight * float(side.mean()) for mean, side in zip(means, sides, strict=True))
         for sides in ([mean.a for mean in means], [mean.b for mean in means])
     ]
     strata = [
@@ -91,7 +90,7 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
     return Difference(
         figures[0],
         figures[1],
-        float(sum(one.weight * one.mean for one in strata)),
+        math.fsum(one.weight * one.mean for one in strata),
         stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None),
         SIGN_FLIP,
         sign_flip_test(sums),

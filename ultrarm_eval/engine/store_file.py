@@ -52,6 +52,8 @@ def checked_store_path(given: object) -> Path:
         impossible = path.is_dir() or not path.parent.is_dir()
         # A link stays where it is when what it leads to is set aside.
         path = path.resolve()
+        # One that leads to itself is an error before Python 3.13, and stays a link from there on.
+        impossible = impossible or path.is_symlink()
     except (OSError, RuntimeError, ValueError):
         impossible = True
     if not str(given).strip() or impossible:

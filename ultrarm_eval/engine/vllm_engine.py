@@ -175,7 +175,9 @@ class VllmEngine:
             of_text = places[asked.pop(one.number)]
             indices += of_text
             values += [one.reward] * len(of_text)
-        return ComputedBatch(indices, values, sum(one.tokens for one in came)) if came else None
+        return (
+            ComputedBatch(indices, values, sum(int(one.tokens) for one in came)) if came else None
+        )
 
     def _require_raw(self, process: VllmProcess) -> None:
         """Sees to it that rewards come out as the head gives them, and not through a sigmoid.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -141,7 +142,7 @@ def accuracies_file(columns: Mapping[str, Sequence[Any]]) -> dict[str, float]:
                 f"There is no row of the subset {subset!r}; the leaderboard's file has all "
                 f"{len(SUBSETS)}. Run {OVERALL_TASK} without --limit."
             )
-        found[subset] = sum(results) / len(results)
+        found[subset] = statistics.fmean(results)
     return found
 
 

@@ -8,11 +8,11 @@ from inspect_ai.scorer import Metric, Score, Scorer, Target, mean, scorer, stder
 from inspect_ai.solver import TaskState
 
 from ultrarm_eval.benchmarks.measurement import PreferenceMeasurement
+from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
 from ultrarm_eval.inspect_plugin.judge_arguments import scoring_queue
-from ultrarm_eval.inspect_plugin.judged_texts import explanation, told
 from ultrarm_eval.inspect_plugin.metrics import PROMPT, by_category, stderr_by_category
 from ultrarm_eval.inspect_plugin.preference_samples import as_document, letter
-from ultrarm_eval.inspect_plugin.refusal import refused, told_where
+from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 
 # What the harness calls a figure, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
@@ -47,25 +47,25 @@ def preference_scorer(
     Raises:
         RunRefusedError: The judge or a setting cannot be used.
     """
-    with refused():
-        waiting = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
+    with prerequisite_errors():
+        queue = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
 
     async def score(state: TaskState, target: Target) -> Score:
         where = f"Sample {state.sample_id!r}"
-        with told_where(where):
+        with located_errors(where):
             document, rules = as_document(state)
             measurement = PreferenceMeasurement(rules, (), ())
             asked = measurement.completions_asked(document)
-        found = await waiting.judgements(
+        found = await queue.judgements(
             document.prompt, [document.completions[i] for i in asked], where
         )
         judged = {letter(i): one for i, one in zip(asked, found, strict=True)}
         rewards = {
             i: one.value for i, one in zip(asked, found, strict=True) if one.value is not None
         }
-        metadata = {**told(judged), **waiting.facts()}
-        written = explanation(judged)
-        with told_where(where):
+        metadata = {**metadata_of(judged), **queue.facts()}
+        written = explanation_of(judged)
+        with located_errors(where):
             measured = measurement.measure(document, rewards)
         if measured is None:
             said = "The judge has a score for too few of the answers: no pair is left."

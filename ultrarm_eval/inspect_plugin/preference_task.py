@@ -13,10 +13,10 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from ultrarm_eval.benchmarks.comparison import PreferenceComparison
 from ultrarm_eval.data.rows import read_shard
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.inspect_plugin.errors import prerequisite_errors
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
 from ultrarm_eval.inspect_plugin.preference_samples import as_samples
 from ultrarm_eval.inspect_plugin.preference_scorer import preference_scorer
-from ultrarm_eval.inspect_plugin.refusal import refused
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 from ultrarm_eval.sources.preference_data import open_any
@@ -84,7 +84,7 @@ def preference(
     Raises:
         RunRefusedError: The data, the judge or a setting cannot be used.
     """
-    with refused():
+    with prerequisite_errors():
         # Before the data are read: a wrong name is the sooner said.
         scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
         named = as_text("data", data)

@@ -14,11 +14,11 @@ from inspect_ai.solver import TaskState
 
 from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.inspect_plugin.conversation import as_prompt
+from ultrarm_eval.inspect_plugin.errors import located_errors, prerequisite_errors
 from ultrarm_eval.inspect_plugin.judge_arguments import as_text, scoring_queue
-from ultrarm_eval.inspect_plugin.judged_texts import explanation, told
 from ultrarm_eval.inspect_plugin.metrics import LENGTH_DIFFERENCE, length_controlled
 from ultrarm_eval.inspect_plugin.references import References
-from ultrarm_eval.inspect_plugin.refusal import refused, told_where
+from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.messages import well_formed
 from ultrarm_eval.metrics.win_rate import win_credit
@@ -63,51 +63,50 @@ def reward(
     Raises:
         RunRefusedError: The judge, a setting or the reference cannot be used.
     """
-    with refused():
+    with prerequisite_errors():
         if prompt not in (INPUT, MESSAGES):
             raise unknown_choice("prompt", prompt, (INPUT, MESSAGES))
-        waiting = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
+        queue = scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
         named = as_text("reference", reference)
         references = None if named is None else References(named)
-    known: dict[tuple[str, str], Judgement] = {}
+    judged_references: dict[tuple[str, str], Judgement] = {}
 
     async def score(state: TaskState, target: Target) -> Score:
         where = f"Sample {state.sample_id!r} (epoch {state.epoch})"
         if state.output.empty:
             return Score.unscored(reason="no_response", explanation="The sample has no output.")
         answers = [well_formed(choice.message.text) for choice in state.output.choices]
-        with told_where(where):
+        with located_errors(where):
             turns = as_prompt(state.input if prompt == INPUT else before_answer(state))
         other = None if references is None else references.of(state, target, turns, where)
-        # A reference is asked for once, whatever number of epochs is compared with it.
+        # A reference that has its reward is not asked for again, in whatever epoch.
         key = (prompt_key(turns), other or "")
-        texts = answers if other is None or key in known else [*answers, other]
-        found = await waiting.judgements(turns, texts, where)
+        texts = answers if other is None or key in judged_references else [*answers, other]
+        found = await queue.judgements(turns, texts, where)
         if len(texts) > len(answers):
-            known[key] = found[-1]
-        judged = JudgedAnswers(
-            answers, found[: len(answers)], other, None if other is None else known[key]
-        )
-        return judged.score(compared=references is not None, beside=waiting.facts())
+            judged_references[key] = found[-1]
+        reference_judgement = None if other is None else judged_references[key]
+        judged = JudgedOutput(answers, found[: len(answers)], other, reference_judgement)
+        return judged.score(compared=references is not None, beside=queue.facts())
 
     return score
 
 
 @dataclass(frozen=True)
-class JudgedAnswers:
+class JudgedOutput:
     """A model's answers to a prompt, and what a judge says of them and of their reference.
 
     Attributes:
         answers: The answers, at least one.
         judgements: What the judge says of each.
         reference: What they are compared with; None where there is none.
-        of_reference: What the judge says of it.
+        reference_judgement: What the judge says of it.
     """
 
     answers: Sequence[str]
     judgements: Sequence[Judgement]
     reference: str | None
-    of_reference: Judgement | None
+    reference_judgement: Judgement | None
 
     def score(self, *, compared: bool, beside: Mapping[str, Any]) -> Score:
         """The score of the sample.
@@ -122,10 +121,10 @@ class JudgedAnswers:
         if len(self.answers) > 1:
             names = [f"answer {number}" for number in range(1, len(self.answers) + 1)]
         by_name = dict(zip(names, self.judgements, strict=True))
-        if self.of_reference is not None:
-            by_name["reference"] = self.of_reference
-        metadata = {**told(by_name), **beside}
-        about = {"answer": self.answers[0], "explanation": explanation(by_name)}
+        if self.reference_judgement is not None:
+            by_name["reference"] = self.reference_judgement
+        metadata = {**metadata_of(by_name), **beside}
+        about = {"answer": self.answers[0], "explanation": explanation_of(by_name)}
         scored = [
             (answer, one.value)
             for answer, one in zip(self.answers, self.judgements, strict=True)
@@ -136,7 +135,7 @@ class JudgedAnswers:
             return Score.unscored(reason="grader_failed", metadata=metadata, **about)
         value = {"reward": fmean(reward for _, reward in scored)}
         if compared:
-            other = None if self.of_reference is None else self.of_reference.value
+            other = None if self.reference_judgement is None else self.reference_judgement.value
             win = math.nan
             if self.reference is not None and other is not None:
                 win = fmean(win_credit(reward, other) for _, reward in scored)

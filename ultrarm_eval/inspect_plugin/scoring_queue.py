@@ -33,7 +33,7 @@ from ultrarm_eval.messages import Prompt
 
 logger = logging.getLogger(__name__)
 
-#: Texts that a judge is given at once, at most; those of one prompt are never torn apart.
+#: So many waiting texts are scored without waiting for more.
 MOST_TEXTS = 1024
 #: How long nothing has to come until what is there is scored, in seconds.
 SILENCE_S = 0.1
@@ -60,13 +60,13 @@ class _Request:
     where: str
     wake: Callable[[], None]
     judgements: dict[int, Judgement] = field(default_factory=dict)
-    failure: Exception | None = None
+    failure: ScoringError | None = None
     is_withdrawn: bool = False
 
     def is_answered(self) -> bool:
         return self.failure is not None or len(self.judgements) == len(self.texts)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Ends it with an error of its own: one that several raise would gather their traces."""
         if self.is_answered():
             return
@@ -95,7 +95,7 @@ class ScoringQueue:
 
         Args:
             judge: The judge; its weights are loaded with the first text.
-            most_texts: Texts that it is given at once, at most.
+            most_texts: So many waiting texts are scored without waiting for more.
             silence_s: How long nothing has to come until what is there is scored, in seconds.
         """
         self.judge = judge
@@ -143,6 +143,7 @@ class ScoringQueue:
 
     def _start(self) -> None:
         with self._lock:
+            # A forked process has none of its parent's threads.
             if self._thread is None or not self._thread.is_alive():
                 name = f"ultrarm_eval judge {judge_name(self.judge)}"
                 self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -154,11 +155,8 @@ class ScoringQueue:
             try:
                 self._score(batch)
             except BaseException as error:
-                # Nobody may wait for a thread that has ended.
-                problem = error if isinstance(error, Exception) else RuntimeError(repr(error))
-                _fail(batch, problem)
-                if not isinstance(error, Exception):
-                    raise
+                # Nobody may wait for a thread that has ended: not even SystemExit ends it.
+                _fail(batch, error)
 
     def _drained(self, first: _Request) -> list[_Request]:
         """What has come, until there is enough of it or nothing comes for a moment."""
@@ -201,8 +199,9 @@ class ScoringQueue:
         self.texts += len(texts)
         try:
             for index, judgement in judgement_stream(self.judge, prompts, texts):
-                # Its weights are loaded now.
-                self._facts.setdefault("fingerprint", self.judge.fingerprint())
+                if "fingerprint" not in self._facts:
+                    # Its weights are loaded now.
+                    self._facts["fingerprint"] = self.judge.fingerprint()
                 self._take(*places[index], judgement)
         except RewardError as error:
             places[error.completion][0].fail(ScoringError(error.problem))
@@ -211,8 +210,6 @@ class ScoringQueue:
             request.fail(error.of(request.where))
         except Exception as error:
             _fail(asked, error)
-        if not any(request.is_answered() for request in asked):
-            _fail(asked, ScoringError("the judge refused a text that it had given a reward."))
 
     def _take(self, request: _Request, index: int, judgement: Judgement) -> None:
         if request.is_answered():
@@ -238,7 +235,7 @@ class ScoringQueue:
             self._equal.report()
 
 
-def _fail(requests: Sequence[_Request], error: Exception) -> None:
+def _fail(requests: Sequence[_Request], error: BaseException) -> None:
     for request in requests:
         request.fail(error)
 
@@ -261,7 +258,5 @@ _queues_lock = threading.Lock()
 def queue_of(judge: Judge) -> ScoringQueue:
     """The queue of a judge, the same one for everybody who shares it."""
     with _queues_lock:
-        found = _queues.get(id(judge))
-        if found is None or found.judge is not judge:
-            found = _queues[id(judge)] = ScoringQueue(judge)
-        return found
+        # A queue keeps its judge, so that no other judge ever has its id.
+        return _queues.setdefault(id(judge), ScoringQueue(judge))

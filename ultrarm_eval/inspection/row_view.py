@@ -262,7 +262,8 @@ def _ranks(values: Sequence[Any]) -> list[int | None]:
     """The rank of each value, the highest first; equal ones share a rank."""
     known = [value for value in values if value is not None]
     return [
-        None if value is None else 1 + sum(other > value for other in known) for value in values
+        None if value is None else 1 + sum(bool(other > value) for other in known)
+        for value in values
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -221,7 +222,7 @@ def read_score(critique: str) -> float | None:
 def _mean(texts: Sequence[str], scores: Sequence[float | None]) -> Judgement:
     """The mean of the readable scores in critiques of one answer; unscored if there is none."""
     read = [score for score in scores if score is not None]
-    value = sum(read) / len(read) if read else None
+    value = statistics.fmean(read) if read else None
     return Judgement(value, tuple(texts), {"scores": list(scores)})
 
 

@@ -7,6 +7,7 @@ engine's are those, that is what it looks like.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from scipy.special import expit
@@ -189,16 +190,17 @@ def _as_rounding(
 
 def _spread(first: Sequence[float], second: Sequence[float]) -> float:
     squares = [(a - b) ** 2 for a, b in zip(first, second, strict=True)]
-    return math.sqrt(sum(squares) / len(squares))
+    return math.sqrt(statistics.fmean(squares))
 
 
 def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
     """Pearson's correlation; 0 where one does not vary, or is no number."""
-    n = len(first)
-    of_first, of_second = sum(first) / n, sum(second) / n
+    if not all(map(math.isfinite, (*first, *second))):
+        return 0.0
+    of_first, of_second = statistics.fmean(first), statistics.fmean(second)
     a = [one - of_first for one in first]
     b = [one - of_second for one in second]
-    norm = math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+    norm = math.sqrt(math.fsum(x * x for x in a) * math.fsum(y * y for y in b))
     if not norm or not math.isfinite(norm):
         return 0.0
-    return sum(x * y for x, y in zip(a, b, strict=True)) / norm
+    return math.fsum(x * y for x, y in zip(a, b, strict=True)) / norm

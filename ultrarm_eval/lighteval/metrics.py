@@ -14,7 +14,7 @@ from lighteval.metrics.utils.metric_utils import SampleLevelMetric
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc, SamplingMethod
 
-from ultrarm_eval.lighteval.judged_answers import JudgedAnswer, JudgedAnswers
+from ultrarm_eval.lighteval.task_judging import JudgedAnswer, TaskJudging
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,10 @@ NAMES: _BetterHigher = {
 _COMPARING = ("win_rate", _CONTROLLED)
 
 
-class OfJudgedAnswers(SampleLevelComputation):  # type: ignore[misc, unused-ignore]
+class JudgedMetric(SampleLevelComputation):  # type: ignore[misc, unused-ignore]
     """One metric of answers that a judge scored; all of a task share what it said."""
 
-    def __init__(self, name: str, answers: JudgedAnswers) -> None:
+    def __init__(self, name: str, answers: TaskJudging) -> None:
         """Names the metric.
 
         Args:
@@ -63,7 +63,7 @@ class OfJudgedAnswers(SampleLevelComputation):  # type: ignore[misc, unused-igno
         return [_value(self.name, one) for one in judged]
 
 
-def judged_metrics(answers: JudgedAnswers, *, compares: bool) -> list[SampleLevelMetric]:
+def judged_metrics(answers: TaskJudging, *, compares: bool) -> list[SampleLevelMetric]:
     """The metrics of a judged task.
 
     Args:
@@ -75,7 +75,7 @@ def judged_metrics(answers: JudgedAnswers, *, compares: bool) -> list[SampleLeve
             metric_name=name,
             higher_is_better=is_better,
             category=SamplingMethod.GENERATIVE,
-            sample_level_fn=OfJudgedAnswers(name, answers),
+            sample_level_fn=JudgedMetric(name, answers),
             corpus_level_fn=_aggregation(name),
             batched_compute=True,
         )
@@ -89,9 +89,11 @@ def _value(name: str, one: JudgedAnswer) -> Any:
         return len(one.answer)
     if name == "empty":
         return float(not one.answer.strip())
-    if one.reference is None or one.of_reference is None:
+    if one.reference is None or one.reference_judgement is None:
         return one.judgement.value
-    found = answer_metrics(one.answer, one.judgement.value, one.reference, one.of_reference.value)
+    found = answer_metrics(
+        one.answer, one.judgement.value, one.reference, one.reference_judgement.value
+    )
     value = found.get(name)
     return list(value) if isinstance(value, tuple) else value
 
@@ -128,6 +130,9 @@ def _aggregation(name: str) -> Callable[[Sequence[Any]], dict[str, float]]:
 
 def _written(one: JudgedAnswer) -> str:
     said = {"answer": {"reward": one.judgement.value, **one.judgement.told()}}
-    if one.of_reference is not None:
-        said["reference"] = {"reward": one.of_reference.value, **one.of_reference.told()}
+    if one.reference_judgement is not None:
+        said["reference"] = {
+            "reward": one.reference_judgement.value,
+            **one.reference_judgement.told(),
+        }
     return json.dumps(said, ensure_ascii=False, default=str)

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 from lighteval.tasks.lighteval_task import LightevalTaskConfig
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.lighteval.judged_answers import JudgedAnswers
 from ultrarm_eval.lighteval.metrics import judged_metrics
+from ultrarm_eval.lighteval.task_judging import TaskJudging
 from ultrarm_eval.lighteval.task_prompts import SPLIT, prompt_of
 from ultrarm_eval.lighteval.task_settings import TASKS, TaskSettings
 from ultrarm_eval.sources.references import NO_REFERENCE
@@ -27,7 +27,7 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
 
     judging: dict[str, Any] = field(default_factory=dict)
     # Set behind the constructor, which is lighteval's.
-    _answers: ClassVar[JudgedAnswers | None] = None
+    _answers: ClassVar[TaskJudging | None] = None
     _is_run: ClassVar[bool] = False
 
     @property
@@ -77,7 +77,7 @@ def task_config(name: str, task: str, settings: TaskSettings) -> JudgedTaskConfi
         task: The name in `TASKS` whose prompts it has.
         settings: Its settings.
     """
-    answers = JudgedAnswers(name, task, settings)
+    answers = TaskJudging(name, task, settings)
     config = JudgedTaskConfig(
         name=name,
         prompt_function=prompt_of,

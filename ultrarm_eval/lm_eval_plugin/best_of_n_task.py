@@ -24,6 +24,7 @@ from ultrarm_eval.lm_eval_plugin.best_of_n_settings import (
     judging_settings,
     local_splits,
 )
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_features import filters_of
 from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
@@ -213,7 +214,7 @@ class BestOfNTask(OwnTask):
                         "oracle": sign * best,
                     }
                 metrics |= {f"{name}_{way}@{k}": picked[way] for way in _WAYS}
-        return metrics
+        return uncompensated(metrics)
 
     def averaged_metrics(self) -> Sequence[str]:
         """All of them."""

@@ -22,6 +22,7 @@ from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.benchmark_data import open_benchmark
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson, document_of
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
@@ -197,7 +198,7 @@ class ComparisonTask(ConversationTask):
             else of.measure(document, rewards)
         )
         # Every document has every metric, in one order: see `abstentions`.
-        return measured or of.without_rewards()
+        return uncompensated(measured or of.without_rewards())
 
     def averaged_metrics(self) -> Sequence[str]:
         """All but those of a category, which another part of the data may not have."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import lm_eval.api.metrics  # noqa: F401
 from lm_eval.api.registry import register_metric
 
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated, uncompensated_value
 from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.metrics.win_rate import win_credit
@@ -83,11 +85,11 @@ def _of_answers(
     value: Callable[[Any], float], references: Sequence[Any], predictions: Sequence[Any]
 ) -> float | list[float]:
     if tasks_have_scorers():
-        return [value(answer) for answer in predictions]
+        return [uncompensated_value(value(answer)) for answer in predictions]
     found = value(predictions[0])
     if not isinstance(references[0], ScoredText):
         raise ConfigurationError(_LIST_TARGETS)
-    return found
+    return uncompensated_value(found)  # type: ignore[no-any-return]
 
 
 def process_results(document: Any, results: Sequence[Any]) -> dict[str, float]:
@@ -98,7 +100,9 @@ def process_results(document: Any, results: Sequence[Any]) -> dict[str, float]:
         results: What the filters returned.
     """
     found = {"reward": reward_of(results[0])}
-    return found if results[0].reference is None else {**found, "win_rate": _win_of(results[0])}
+    if results[0].reference is not None:
+        found["win_rate"] = _win_of(results[0])
+    return uncompensated(found)
 
 
 def _win_of(answer: Any) -> float:
@@ -108,7 +112,7 @@ def _win_of(answer: Any) -> float:
         raise ConfigurationError(_NO_REFERENCE)
     counted = (answer,) if answer.is_pick else answer.answers
     wins = [win_credit(reward_of(one), reference.reward) for one in counted]
-    return sum(wins) / len(wins)
+    return statistics.fmean(wins)
 
 
 def reward_of(answer: Any) -> float:

@@ -16,6 +16,7 @@ from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
 from ultrarm_eval.lm_eval_plugin.document_json import DocumentsJson
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.judge_report import judge_report
 from ultrarm_eval.lm_eval_plugin.metadata import (
@@ -152,11 +153,9 @@ class JudgingTask(ConversationTask):
         answers, reference = results[0].answers, results[0].reference
         self._equal.look_at(answers)
         found = self._judged(answers, reference)
-        return {
-            # Every document has every metric, in one order: see `abstentions`.
-            **{name: found.get(name) for name in self._judged_names()},
-            **self._lengths([str(answer) for answer in answers]),
-        }
+        # Every document has every metric, in one order: see `abstentions`.
+        judged = {name: found.get(name) for name in self._judged_names()}
+        return uncompensated({**judged, **self._lengths([str(answer) for answer in answers])})
 
     def _judged(
         self, answers: Sequence[ScoredText], reference: ScoredText | None

@@ -29,13 +29,22 @@ def generating_task_class() -> Any:
     return getattr(task, "GenerateTask", task.ConfigurableTask)
 
 
+def scorers_of(task: Any) -> list[Any] | None:
+    """A task's scorers (lm-eval 0.5); None where tasks have none.
+
+    Args:
+        task: A task of the harness.
+    """
+    return getattr(task, "scorers", None)
+
+
 def filters_of(task: Any) -> list[Any]:
     """A task's lists of filters, each under its name.
 
     Args:
         task: A task of the harness.
     """
-    scorers = getattr(task, "scorers", None)
+    scorers = scorers_of(task)
     if scorers is not None:
         return [scorer.filter for scorer in scorers]
     return list(getattr(task, "_filters", None) or ())
@@ -47,7 +56,7 @@ def metrics_of(task: Any) -> frozenset[str]:
     Args:
         task: A task of the harness.
     """
-    scorers = getattr(task, "scorers", None)
+    scorers = scorers_of(task)
     if scorers is not None:
         return frozenset(metric.name for scorer in scorers for metric in scorer.metrics or ())
     return frozenset(getattr(task, "_metric_fn_list", None) or ())
@@ -126,6 +135,30 @@ def task_index(manager: Any) -> Mapping[str, Any]:
         manager.task_index if hasattr(manager, "task_index") else manager._task_index
     )
     return found
+
+
+@functools.cache
+def knows_errors_of_plain_means() -> bool:
+    """Whether a group that shows the plain mean of its tasks shows the error of that mean.
+
+    Release 0.4.13 does; 0.4.10 to 0.4.12 and 0.5.0.dev1 pool the tasks' errors.
+    """
+    from lm_eval.api import metrics
+
+    return hasattr(metrics, "unweighted_mean_stderr")
+
+
+def metadata_merger(manager: Any) -> Any:
+    """What merges the run's metadata into a task's, by its `_merge_metadata` (lm-eval 0.5).
+
+    Args:
+        manager: A `TaskManager`.
+
+    Returns:
+        The factory of its tasks; None where it has none that merges.
+    """
+    factory = getattr(manager, "_factory", None)
+    return factory if hasattr(factory, "_merge_metadata") else None
 
 
 def _texts_in(module: ModuleType) -> Iterator[str]:

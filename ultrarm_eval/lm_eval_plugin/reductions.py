@@ -10,6 +10,7 @@ from typing import Any
 import lm_eval.api.metrics.reduce  # noqa: F401
 from lm_eval.api.registry import register_reduction
 
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated, uncompensated_value
 from ultrarm_eval.metrics.best_of_k import oracle_at_k, sizes
 
 
@@ -21,7 +22,7 @@ def mean_of_answers(references: Any, predictions: Sequence[float]) -> float:
         references: Not used.
         predictions: The value of each answer.
     """
-    return math.fsum(predictions) / len(predictions)
+    return uncompensated_value(math.fsum(predictions) / len(predictions))  # type: ignore[no-any-return]
 
 
 @register_reduction("best@k")  # type: ignore[untyped-decorator, unused-ignore]
@@ -39,4 +40,6 @@ def best_at_k(references: Any, predictions: Sequence[float]) -> dict[str, float]
     Raises:
         ScoringError: A value is not finite.
     """
-    return {f"best@{k}": oracle_at_k(predictions, k) for k in sizes(len(predictions))}
+    return uncompensated(
+        {f"best@{k}": oracle_at_k(predictions, k) for k in sizes(len(predictions))}
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,15 +14,15 @@ from ultrarm_eval.errors import (
     unknown_choice,
 )
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
-from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
-from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
+from ultrarm_eval.judges.base import Judge, Judgement
+from ultrarm_eval.judges.judged_answers import judge_answers
+from ultrarm_eval.judges.judgements import check_texts
 from ultrarm_eval.judges.kept_answers import answers_not_judged
 from ultrarm_eval.judges.shared_judges import shared_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
 from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
-from ultrarm_eval.messages import Prompt
 
 _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 
@@ -124,14 +125,9 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         answers = [self.responses(_texts(each)[: self._repeats]) for each in resps]
         prompts = list(map(self._prompt, docs))
         references = [self._reference(d) if self._reference else None for d in docs]
-        # A prompt's answers and its reference side by side: a judge computes the prompt once.
-        asked = [
-            (prompt, text)
-            for prompt, of_document, reference in zip(prompts, answers, references, strict=True)
-            for text in (*of_document, *([] if reference is None else [reference]))
-        ]
         try:
-            scored = iter(self._scored(asked))
+            found = judge_answers(self.judge, prompts, answers, references)
+            self._require_scores([one for of_prompt in found for one in of_prompt])
         except Exception as error:
             # Whatever it was: hours of writing are not to be lost with it.
             failure = answers_not_judged(
@@ -139,12 +135,13 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
             )
             failure.kept = docs[0]
             raise failure from error
-        chosen = []
-        for of_document, reference in zip(answers, references, strict=True):
-            judged = [next(scored) for _ in of_document]
-            of_reference = None if reference is None else next(scored)
-            chosen.append(self.chosen(judged, of_reference))
-        return chosen
+        return [
+            self.chosen(
+                [ScoredText(*one) for one in zip(texts, judged.answers, strict=True)],
+                None if reference is None else ScoredText(reference, judged.reference),
+            )
+            for texts, reference, judged in zip(answers, references, found, strict=True)
+        ]
 
     def responses(self, given: Sequence[str]) -> Sequence[str]:
         """Which responses of a document are scored: all of them."""
@@ -154,20 +151,8 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         """What stands for the scored answers of a document."""
         raise NotImplementedError
 
-    def _scored(self, asked: Sequence[tuple[Prompt, str]]) -> list[ScoredText]:
-        texts = [text for _, text in asked]
-        found = judgements_of(self.judge, [prompt for prompt, _ in asked], texts)
-        self._check(found)
-        warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
-        return list(map(ScoredText, texts, found))
-
-    def _check(self, judgements: Sequence[Judgement]) -> None:
+    def _require_scores(self, judgements: Sequence[Judgement]) -> None:
         unscored = sum(judgement.unscored for judgement in judgements)
-        if unscored and not may_abstain(self.judge):
-            raise ScoringError(
-                f"The judge {self._checkpoint} gave {unscored} of {len(judgements)} answers no "
-                "finite number."
-            )
         if unscored and not self.keeps_unscored:
             raise ScoringError(
                 f"{unscored} of {len(judgements)} answers got no readable score from the judge "
@@ -182,7 +167,7 @@ class RewardFilter(JudgingFilter):
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
         """The answer, or of several the first with the mean of their rewards."""
         rewards = [answer.reward for answer in answers if answer.reward is not None]
-        mean = Judgement(sum(rewards) / len(rewards) if rewards else None)
+        mean = Judgement(statistics.fmean(rewards) if rewards else None)
         of_all = answers[0].judgement if len(answers) == 1 else mean
         return ScoredText(answers[0], of_all, answers, reference)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -116,7 +117,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
         if tokens and seconds and seconds > 0
     ]
     if computed:
-        tokens, seconds = sum(t for t, _ in computed), sum(s for _, s in computed)
+        tokens, seconds = sum(t for t, _ in computed), math.fsum(s for _, s in computed)
         yield "tokens of the computed texts", count(tokens)
         yield (
             "tokens a second",
@@ -124,7 +125,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
         )
     elapsed = [t for run in runs if (t := finite(run.results.get("total_evaluation_time_seconds")))]
     if elapsed:
-        yield "whole time", f"{sum(elapsed):.1f} s"
+        yield "whole time", f"{math.fsum(elapsed):.1f} s"
     started = [run.started for run in runs if run.started is not None]
     if started:
         first, last = date(min(started)), date(max(started))

@@ -123,7 +123,7 @@ def stratified_interval(
     if len(strata) == 1 and strata[0].weight == 1:
         (only,) = strata
         return clustered_interval(only.values, only.clusters, level=level, bounds=only.bounds)
-    total = sum(one.weight * one.mean for one in strata)
+    total = math.fsum(one.weight * one.mean for one in strata)
     residuals: list[NDArray[np.float64]] = []
     clusters: list[NDArray[np.int64]] = []
     parts: list[tuple[float, int]] = []
@@ -145,7 +145,7 @@ def stratified_interval(
     reach = 0.0
     if residuals:
         sums = _sums(np.concatenate(residuals), np.concatenate(clusters))
-        freedom = sum(v for v, _ in parts) ** 2 / sum(v * v / f for v, f in parts)
+        freedom = math.fsum(v for v, _ in parts) ** 2 / math.fsum(v * v / f for v, f in parts)
         freedom = min(freedom, len(sums) - 1)
         reach = float(t_quantile(level, freedom)) ** 2 * float(sums @ sums)
     low, high = total - math.sqrt(reach + below), total + math.sqrt(reach + above)

@@ -17,7 +17,8 @@ from types import ModuleType
 from typing import Any
 
 from ultrarm_eval.lm_eval_plugin.bridge import run_check
-from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, tasks_have_scorers
+from ultrarm_eval.lm_eval_plugin.group_errors import mend_group_errors
+from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, scorers_of
 from ultrarm_eval.lm_eval_plugin.metric_list import metric_list
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
@@ -124,6 +125,7 @@ def _evaluate(evaluate: Callable[..., Any]) -> Callable[..., Any]:
             raise
         if isinstance(results, Mapping):  # None in all processes but the first
             _add_results(results, ours)
+            mend_group_errors(results, task_dict)
         return results
 
     return evaluate_tasks
@@ -162,11 +164,12 @@ def _check_scorers(task: Any, most: int | None) -> bool:
     Returns:
         Whether there are some.
     """
-    if not tasks_have_scorers():
+    scorers = scorers_of(task)
+    if scorers is None:
         return False
     from ultrarm_eval.lm_eval_plugin.reward_scorer import RewardScorer
 
-    judging = [one for one in getattr(task, "scorers", None) or () if isinstance(one, RewardScorer)]
+    judging = [one for one in scorers if isinstance(one, RewardScorer)]
     for scorer in judging:
         scorer.check(islice(iter(task.eval_docs), most), int(task.config.repeats or 1))
     return bool(judging)

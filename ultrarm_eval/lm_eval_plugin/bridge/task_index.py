@@ -22,7 +22,11 @@ from ultrarm_eval.lm_eval_plugin.bridge.entry_points import (
     find_entry_points,
     package_folder,
 )
-from ultrarm_eval.lm_eval_plugin.harness_features import discovers_tasks, task_index
+from ultrarm_eval.lm_eval_plugin.harness_features import (
+    discovers_tasks,
+    metadata_merger,
+    task_index,
+)
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
 from ultrarm_eval.lm_eval_plugin.task_names import read_task_file
 
@@ -128,16 +132,15 @@ def _with_plugins(initialise: Callable[..., None], *, scans: bool) -> Callable[.
         initialise(*bound.args, **bound.kwargs)
         if scans:
             self.include_path = given
-        factory: Any = getattr(self, "_factory", None)
-        if hasattr(factory, "_merge_metadata"):
-            factory._merge_metadata = _keeping_origin(factory)
+        if (merger := metadata_merger(self)) is not None:
+            merger._merge_metadata = _keeping_origin(merger)
 
     return __init__
 
 
-def _keeping_origin(factory: Any) -> Callable[..., Any]:
+def _keeping_origin(merger: Any) -> Callable[..., Any]:
     """Has a task's metadata say what of them is the model's, which lm-eval 0.5 drops in a merge."""
-    merge, of_run = factory._merge_metadata, factory._meta
+    merge, of_run = merger._merge_metadata, merger._meta
 
     @functools.wraps(merge)
     def _merge_metadata(existing: Any, *args: Any, **kwargs: Any) -> Any:

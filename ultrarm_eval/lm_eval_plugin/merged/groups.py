@@ -14,6 +14,7 @@ from lm_eval.api.metrics import aggregate_subtask_metrics, pooled_sample_stderr
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import NOT_AVAILABLE
+from ultrarm_eval.lm_eval_plugin.group_errors import error_of_plain_mean
 from ultrarm_eval.lm_eval_plugin.merged.task import SIZES, MergedTask
 from ultrarm_eval.runs.identity import mapping, member_tasks
 from ultrarm_eval.runs.run import Run
@@ -40,8 +41,7 @@ def _pooled(errors: Sequence[float], sizes: Sequence[int]) -> float:
 
 
 def _of_mean(errors: Sequence[float], sizes: Sequence[int]) -> float:
-    # lm-eval has it from 0.4.12 on: of the plain mean of independent means.
-    return math.sqrt(math.fsum(error**2 for error in errors)) / len(errors)
+    return error_of_plain_mean(errors)
 
 
 # The harness's own way where nothing is said comes first.

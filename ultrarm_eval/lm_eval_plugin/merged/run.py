@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -154,7 +155,7 @@ class _Joining:
         """One value: the same of all runs, a sum of seconds, the devices, or the first run's."""
         name = place.rpartition(".")[2]
         if name in _SECONDS:
-            total = sum(float(value) for value in values if value is not None)
+            total = math.fsum(float(value) for value in values if value is not None)
             return str(total) if isinstance(values[0], str) else total
         distinct = {written(value): value for value in values}
         if len(distinct) == 1:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.lm_eval_plugin.document_values import uncompensated_value
 from ultrarm_eval.lm_eval_plugin.harness_task import standard_error
 from ultrarm_eval.lm_eval_plugin.merged.measured import Measured, measured
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples, sample_line
@@ -93,7 +95,9 @@ def merge_task(shards: TaskShards, write: Callable[[str], object], texts: TextCo
         for one in _HASHES:
             hashes.update(sample[one].encode())
         for metric, value in found.items():
-            values.setdefault((metric, str(sample["filter"])), []).append(value)
+            values.setdefault((metric, str(sample["filter"])), []).append(
+                uncompensated_value(value)
+            )
         write(sample_line(_with_values(sample, found)))
     figures = _figures(shards, how, values)
     return MergedTask(
@@ -181,7 +185,9 @@ def _judge_used(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if "counts" in found:
         found["counts"] = {name: counts[name] for name in {**found["counts"], **counts}}
     if "scoring_seconds" in found:
-        found["scoring_seconds"] = sum(float(one.get("scoring_seconds") or 0.0) for one in used)
+        found["scoring_seconds"] = math.fsum(
+            float(one.get("scoring_seconds") or 0.0) for one in used
+        )
     return found
 
 

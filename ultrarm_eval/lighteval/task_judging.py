@@ -12,9 +12,10 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
 from ultrarm_eval.documents.document import Document
-from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
-from ultrarm_eval.judges.judgements import check_texts, judgements_of, warn_if_all_equal
+from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judges.base import Judge, Judgement
+from ultrarm_eval.judges.judged_answers import judge_answers
+from ultrarm_eval.judges.judgements import check_texts
 from ultrarm_eval.judges.kept_answers import answers_not_judged
 from ultrarm_eval.judges.shared_judges import judge_facts, shared_judge
 from ultrarm_eval.lighteval.task_prompts import document_of, folder_of, warn_of_conversations
@@ -32,13 +33,13 @@ class JudgedAnswer:
         answer: What the model wrote.
         judgement: What the judge said of it.
         reference: What it is compared with, if anything.
-        of_reference: What the judge said of that.
+        reference_judgement: What the judge said of that.
     """
 
     answer: str
     judgement: Judgement
     reference: str | None = None
-    of_reference: Judgement | None = None
+    reference_judgement: Judgement | None = None
 
 
 class Facts(dict[str, Any]):
@@ -51,7 +52,7 @@ class Facts(dict[str, Any]):
         return self
 
 
-class JudgedAnswers:
+class TaskJudging:
     """A task's prompts, its judge, and what that said of the answers of a run.
 
     lighteval's metrics of one task are computed one after the other, and each of its copies of a
@@ -74,7 +75,7 @@ class JudgedAnswers:
         self._folder: Path | None = None
         self._known: tuple[list[tuple[str, str]], list[JudgedAnswer]] | None = None
 
-    def __deepcopy__(self, memo: Any) -> JudgedAnswers:
+    def __deepcopy__(self, memo: Any) -> TaskJudging:
         return self
 
     @property
@@ -146,7 +147,8 @@ class JudgedAnswers:
             "judge_used": judge_facts(self.judge),
             "answers_without_score": sum(one.judgement.unscored for one in judged),
             "references_without_score": sum(
-                one.of_reference is not None and one.of_reference.unscored for one in judged
+                one.reference_judgement is not None and one.reference_judgement.unscored
+                for one in judged
             ),
         }
         self._known = (asked, judged)
@@ -155,43 +157,24 @@ class JudgedAnswers:
     def _judged(self, documents: Sequence[Document], answers: Sequence[str]) -> list[JudgedAnswer]:
         prompts: list[Prompt] = [document.prompt for document in documents]
         references = [document.reference for document in documents]
-        # A prompt's answer and its reference side by side: a judge computes the prompt once.
-        asked = [
-            (prompt, text)
-            for prompt, answer, reference in zip(prompts, answers, references, strict=True)
-            for text in ([answer] if reference is None else [answer, reference])
-        ]
+        of_prompts = [[answer] for answer in answers]
         try:
-            said = iter(self._said(asked))
+            found = judge_answers(self.judge, prompts, of_prompts, references)
         except Exception as error:
             # Whatever it was: hours of writing are not to be lost with it.
             failure = answers_not_judged(
                 error,
                 prompts,
-                [[answer] for answer in answers],
+                of_prompts,
                 references,
                 self._settings.judge,
                 self._settings.judge_args,
             )
             raise failure from error
         return [
-            JudgedAnswer(answer, next(said))
-            if reference is None
-            else JudgedAnswer(answer, next(said), reference, next(said))
-            for answer, reference in zip(answers, references, strict=True)
+            JudgedAnswer(answer, judged.answers[0], reference, judged.reference)
+            for answer, reference, judged in zip(answers, references, found, strict=True)
         ]
-
-    def _said(self, asked: Sequence[tuple[Prompt, str]]) -> list[Judgement]:
-        texts = [text for _, text in asked]
-        found = judgements_of(self.judge, [prompt for prompt, _ in asked], texts)
-        unscored = sum(judgement.unscored for judgement in found)
-        if unscored and not may_abstain(self.judge):
-            raise ScoringError(
-                f"The judge {self._settings.judge} gave {unscored} of {len(found)} answers no "
-                "finite number."
-            )
-        warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
-        return found
 
 
 def _place(one: tuple[int, JudgedAnswer]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from ultrarm_eval.judges.base import Judgement
 
 
-def explanation(judgements: Mapping[str, Judgement]) -> str | None:
+def explanation_of(judgements: Mapping[str, Judgement]) -> str | None:
     """What a judge wrote about texts; None for one that writes nothing.
 
     Args:
@@ -23,7 +23,7 @@ def explanation(judgements: Mapping[str, Judgement]) -> str | None:
     return "\n\n".join(f"{name}:\n{text}" for name, text in written.items()) or None
 
 
-def told(judgements: Mapping[str, Judgement]) -> dict[str, Any]:
+def metadata_of(judgements: Mapping[str, Judgement]) -> dict[str, Any]:
     """The reward of each text, and beside it what the judge gave: objectives, rewards of steps.
 
     Returns:

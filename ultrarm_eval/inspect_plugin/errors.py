@@ -21,7 +21,7 @@ class RunRefusedError(UltrarmEvalError, PrerequisiteError):  # type: ignore[misc
 
 
 @contextmanager
-def refused() -> Iterator[None]:
+def prerequisite_errors() -> Iterator[None]:
     """Hands an error of ours on as one that the harness shows as its message.
 
     Raises:
@@ -36,7 +36,7 @@ def refused() -> Iterator[None]:
 
 
 @contextmanager
-def told_where(where: str) -> Iterator[None]:
+def located_errors(where: str) -> Iterator[None]:
     """Says of an error of ours in which sample it was found.
 
     Raises:

@@ -1,0 +1,101 @@
+"""Standard errors of groups whose figure is the plain mean of their tasks' figures.
+
+lm-eval 0.4.13 gives such a group (`weight_by_size: false`) the error of this mean. Releases before,
+and 0.5.0.dev1, give it the error that a mean over all documents would have.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ultrarm_eval.lm_eval_plugin.harness_features import knows_errors_of_plain_means
+from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask
+
+
+def error_of_plain_mean(errors: Sequence[float]) -> float:
+    """The standard error of the plain mean of independent figures, of their standard errors."""
+    return math.sqrt(math.fsum(error**2 for error in errors)) / len(errors)
+
+
+def mend_group_errors(results: Mapping[str, Any], task_dict: Any) -> None:
+    """Gives groups of our tasks the error of the mean that they show, where the harness does not.
+
+    Args:
+        results: The results of `evaluate`.
+        task_dict: The tasks and groups that it was given.
+    """
+    if knows_errors_of_plain_means():
+        return
+    by_task = results.get("results") or {}
+    for group in _groups(task_dict):
+        rows = [row for row in (by_task.get(name) for name in group.tasks) if row is not None]
+        shown = [
+            entry[group.name]
+            for entry in (by_task, results.get("groups") or {})
+            if group.name in entry
+        ]
+        for metric in group.plain_means:
+            for key in [key for row in shown for key in row if key.startswith(f"{metric}_stderr,")]:
+                of_metric = [row for row in rows if f"{metric},{key.partition(',')[2]}" in row]
+                errors = [row.get(key) for row in of_metric]
+                if errors and all(isinstance(error, float) for error in errors):
+                    for row in shown:
+                        row[key] = error_of_plain_mean([float(error or 0) for error in errors])
+
+
+@dataclass(frozen=True)
+class _Group:
+    """A group of our tasks alone.
+
+    Attributes:
+        name: Its name.
+        tasks: The harness's keys of its tasks, also of those in groups in it.
+        plain_means: The metrics of which it shows the plain mean.
+    """
+
+    name: str
+    tasks: Sequence[str]
+    plain_means: Sequence[str]
+
+
+def _groups(task_dict: Any) -> Iterator[_Group]:
+    """The groups that a run evaluates; those without a task of others."""
+    if not isinstance(task_dict, Mapping):
+        return
+    if isinstance(task_dict.get("groups"), Mapping):
+        for name, group in task_dict["groups"].items():
+            tasks = {_key_of(task): task for task in group.get_all_tasks()}
+            yield from _of_ours(name, tasks, group.aggregate_metric_list)
+        return
+    # Before 0.4.12 a group is a key of nested mappings.
+    for group, below in task_dict.items():
+        if isinstance(below, Mapping):
+            yield from _groups(below)
+            about = getattr(group, "config", None) or {}
+            name = getattr(group, "group_name", group)
+            yield from _of_ours(name, dict(_tasks_in(below)), about.get("aggregate_metric_list"))
+
+
+def _of_ours(name: Any, tasks: Mapping[str, Any], listed: Any) -> Iterator[_Group]:
+    plain = [str(_said(one, "metric")) for one in listed or () if not _said(one, "weight_by_size")]
+    if plain and tasks and all(isinstance(task, BridgedTask) for task in tasks.values()):
+        yield _Group(str(name), list(tasks), plain)
+
+
+def _said(entry: Any, name: str) -> Any:
+    return entry.get(name) if isinstance(entry, Mapping) else getattr(entry, name)
+
+
+def _key_of(task: Any) -> str:
+    return str(getattr(task, "_qualified_name", task.config.task))
+
+
+def _tasks_in(nested: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in nested.items():
+        if isinstance(value, Mapping):
+            yield from _tasks_in(value)
+        else:
+            yield str(name), value

@@ -23,6 +23,14 @@ class ConfigurationError(UltrarmEvalError):
     """A setting, option or metadata key has a value that is not allowed."""
 
 
+class MissingPackageError(ConfigurationError, ModuleNotFoundError):
+    """A package of an extra is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        """Takes the package, and the extra of this one that has it."""
+        super().__init__(f'{package} is not installed: pip install "ultrarm-eval[{extra}]".')
+
+
 class CheckpointError(UltrarmEvalError):
     """A checkpoint is missing, unreachable, or is not the model it is said to be."""
 

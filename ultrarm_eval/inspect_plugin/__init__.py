@@ -4,6 +4,13 @@ Named by the entry point `ultrarm_eval` of the group `inspect_ai`, which the har
 name begins with `ultrarm_eval/`. Nothing heavy is imported before a scorer or a task is made.
 """
 
+from importlib.util import find_spec
+
+from ultrarm_eval.errors import MissingPackageError
+
+if find_spec("inspect_ai") is None:
+    raise MissingPackageError("inspect_ai", "inspect")
+
 from ultrarm_eval.inspect_plugin.metrics import (
     by_category,
     length_controlled,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.errors import ConfigurationError, MissingPackageError, unknown_choice
 from ultrarm_eval.lighteval.task_settings import TASKS, checked_settings
 
 if TYPE_CHECKING:
@@ -26,7 +27,8 @@ def judged_task(task: str, *, name: str | None = None, **settings: Any) -> Judge
         **settings: See `TaskSettings`.
 
     Raises:
-        ConfigurationError: There is no such task or setting, or a value is not allowed.
+        ConfigurationError: There is no such task or setting, a value is not allowed, or lighteval
+            is not installed.
     """
     if task not in TASKS:
         raise unknown_choice("judged task", task, TASKS)
@@ -37,6 +39,8 @@ def judged_task(task: str, *, name: str | None = None, **settings: Any) -> Judge
             "leave them out."
         )
     checked = checked_settings(settings)
+    if find_spec("lighteval") is None:
+        raise MissingPackageError("lighteval", "lighteval")
     # lighteval is imported where a task is made, and not to look at settings.
     from ultrarm_eval.lighteval.task_config import task_config
 

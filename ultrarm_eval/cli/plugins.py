@@ -29,7 +29,7 @@ from ultrarm_eval.lm_eval_plugin.harness_features import discovers_tasks
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
 from ultrarm_eval.terminal import aligned
 
-# The harness's module that fills the registry of a group; the last two came with lm-eval 0.5.
+# The harness's module that fills the registry of a group.
 _FILLED_BY = {
     MODELS_GROUP: "lm_eval.models",
     FILTERS_GROUP: "lm_eval.filters",
@@ -38,6 +38,8 @@ _FILLED_BY = {
     SCORERS_GROUP: "lm_eval.scorers",
     REDUCTIONS_GROUP: "lm_eval.api.metrics.reduce",
 }
+# They came with lm-eval 0.5.
+_SINCE_SCORERS = (SCORERS_GROUP, REDUCTIONS_GROUP)
 _HEADER = ("kind", "name", "package", "found by", "state")
 
 
@@ -67,7 +69,7 @@ def _of_harness() -> list[tuple[str, ...]]:
     problem = harness_problem()
     if problem is not None:
         raise ConfigurationError(problem[0].upper() + problem[1:])
-    groups = [group for group, module in _FILLED_BY.items() if can_be_found(module)]
+    groups = [g for g, m in _FILLED_BY.items() if g not in _SINCE_SCORERS or can_be_found(m)]
     modules = [_FILLED_BY[group] for group in groups]
     for name in dict.fromkeys([*modules, "lm_eval.api.registry", "lm_eval.tasks"]):
         _import(name)

@@ -14,6 +14,7 @@ from ultrarm_eval.exports.every_eval_ever.record import evaluation_name, result_
 from ultrarm_eval.exports.figures import ExportedFigure
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.numbers import finite
+from ultrarm_eval.runs.sample_values import is_list_text
 
 _METADATA = ("doc_hash", "prompt_hash", "target_hash", "filter")
 _OF_DOCUMENT = ("id", "source", "subset", "category")
@@ -70,6 +71,8 @@ def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
     given = sample.get(figure.metric)
     if isinstance(given, bool):
         return float(given)
+    if is_list_text(given):
+        return None
     score = finite(given, spelled=False)
     if isinstance(given, str) or (isinstance(given, int) and score is None):
         raise DataError(

@@ -22,8 +22,8 @@ from ultrarm_eval.lm_eval_plugin.harness_features import filters_of, scorers_of
 from ultrarm_eval.lm_eval_plugin.metric_list import metric_list
 from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask, judge_of
 from ultrarm_eval.lm_eval_plugin.run_metadata import RunMetadata
-from ultrarm_eval.lm_eval_plugin.sample_values import sample_value
 from ultrarm_eval.runs.digest import samples_digest
+from ultrarm_eval.runs.sample_values import sample_value
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 

@@ -21,11 +21,11 @@ from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions, Aggregation, un
 from ultrarm_eval.lm_eval_plugin.comparison_figures import ComparisonFigures
 from ultrarm_eval.lm_eval_plugin.generation_task import POOLED
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples
-from ultrarm_eval.lm_eval_plugin.sample_values import computed_value
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.json_values import shown_json
 from ultrarm_eval.runs.sample import suite_of
+from ultrarm_eval.runs.sample_values import computed_value
 from ultrarm_eval.runs.shards import TaskShards
 
 # Values that were written are read again exactly; other versions may add up in another order.

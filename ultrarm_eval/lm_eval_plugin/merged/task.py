@@ -14,8 +14,8 @@ from ultrarm_eval.lm_eval_plugin.document_values import uncompensated_value
 from ultrarm_eval.lm_eval_plugin.harness_task import standard_error
 from ultrarm_eval.lm_eval_plugin.merged.measured import Measured, measured
 from ultrarm_eval.lm_eval_plugin.merged.samples import MergedSamples, sample_line
-from ultrarm_eval.lm_eval_plugin.sample_values import sample_value
 from ultrarm_eval.runs.identity import mapping
+from ultrarm_eval.runs.sample_values import sample_value
 from ultrarm_eval.runs.shards import TaskShards
 
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")

@@ -33,5 +33,15 @@ def computed_value(value: Any, like: Any) -> Any:
         return value
 
 
+def is_list_text(value: Any) -> bool:
+    """Whether a value in a sample is a list that `sample_value` wrote as text."""
+    if not isinstance(value, str):
+        return False
+    try:
+        return isinstance(json.loads(value), list)
+    except ValueError:
+        return False
+
+
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.scripted_judge import Scripted
+
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,28 +81,6 @@ def writer(tmp_path: Path) -> Any:
         loglikelihood_rolling = loglikelihood
 
     return Writer
-
-
-class Scripted:
-    """A judge whose rewards a function gives, in the place of every shared judge."""
-
-    name = "scripted"
-
-    def __init__(self, reward: Any, *, may_abstain: bool = False) -> None:
-        self.reward, self.may_abstain = reward, may_abstain
-        self.asked: list[tuple[Any, str]] = []
-        self.calls = 0
-
-    def score(self, prompts: Any, completions: Any) -> list[Any]:
-        self.calls += 1
-        self.asked.extend(zip(prompts, completions, strict=True))
-        return [self.reward(p, c) for p, c in zip(prompts, completions, strict=True)]
-
-    def settings(self) -> dict[str, Any]:
-        return {"template": "none", "counts": {"texts": len(self.asked)}}
-
-    def fingerprint(self) -> str:
-        return "scripted"
 
 
 @pytest.fixture

@@ -139,7 +139,7 @@ def test_two_judges_in_a_run_are_two_tasks(run, writer, data, monkeypatch):
     made = {}
 
     def judge_of(pretrained, _):
-        from tests.lighteval_plugin.conftest import Scripted
+        from tests.scripted_judge import Scripted
 
         sign = -1 if pretrained == "shortest" else 1
         return made.setdefault(pretrained, Scripted(lambda p, c: sign * longest(p, c)))

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.scripted_judge import Scripted
+
 
 @pytest.fixture(autouse=True)
 def _restored_registries() -> Iterator[None]:
@@ -85,35 +87,12 @@ def model_of() -> Any:
     return lambda reward: RewardModelLM.of_judge(FixedJudge(reward), "fixed")
 
 
-class Scripted:
-    """A judge whose rewards a function gives, in the place of every shared judge."""
-
-    name = "scripted"
-    may_abstain = True
-
-    def __init__(self, reward: Any) -> None:
-        self.reward = reward
-        self.asked: list[tuple[Any, str]] = []
-        self.calls = 0
-
-    def score(self, prompts: Any, completions: Any) -> list[float]:
-        self.calls += 1
-        self.asked.extend(zip(prompts, completions, strict=True))
-        return [self.reward(p, c) for p, c in zip(prompts, completions, strict=True)]
-
-    def settings(self) -> dict[str, Any]:
-        return {"template": "none", "counts": {"texts": len(self.asked)}}
-
-    def fingerprint(self) -> str:
-        return "scripted"
-
-
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Has a function judge what models write."""
 
     def use(reward: Any) -> Scripted:
-        judge = Scripted(reward)
+        judge = Scripted(reward, may_abstain=True)
         monkeypatch.setattr(
             "ultrarm_eval.lm_eval_plugin.reward_filters.shared_judge", lambda *_: judge
         )

@@ -6,7 +6,7 @@ import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
 from tests.compare.written_runs import STAMP, rated, write_run
-from tests.runs.next_names import as_next
+from tests.runs.group_task_keys import as_next
 from ultrarm_eval.board.board import make_board
 from ultrarm_eval.board.data import as_json
 from ultrarm_eval.compare.compute import compare_runs

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from ultrarm_eval.cli.output import RowOutput
 from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
+from ultrarm_eval.metrics.over_prompts import mean_with_error
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
@@ -272,10 +272,7 @@ def _scored(values: list[float], what: str) -> list[float]:
 
 
 def _with_error(name: str, values: Sequence[float]) -> dict[str, float | None]:
-    mean, n = statistics.fmean(values), len(values)
-    # Not statistics.stdev, whose last digit is another one in Python 3.10.
-    squares = math.fsum((value - mean) ** 2 for value in values)
-    error = math.sqrt(squares / (n - 1) / n) if n > 1 else None
+    mean, error = mean_with_error(values)
     return {name: mean, f"{name}_stderr": error}
 
 

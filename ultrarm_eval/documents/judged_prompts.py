@@ -183,3 +183,18 @@ def _answers_file(reference: str, choice: PromptChoice) -> Path:
 def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
     (answer,) = record.completions
     return answer.text, answer.model
+
+
+def warn_of_training(judge: str, task: str) -> None:
+    """Says that a judge was trained on the prompts of a task.
+
+    Args:
+        judge: Its checkpoint.
+        task: What the task is called.
+    """
+    logger.warning(
+        "%s was trained on prompts of %s: its rewards there are in-sample, and the references "
+        "among the answers it learnt from.",
+        judge,
+        task,
+    )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,14 +14,14 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc, SamplingMethod
 
 from ultrarm_eval.lighteval.task_judging import JudgedAnswer, TaskJudging
+from ultrarm_eval.metrics.over_prompts import mean_with_error
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 
 logger = logging.getLogger(__name__)
 
 _CONTROLLED = "win_rate_length_controlled"
-_BetterHigher = Mapping[str, bool]
 #: The metrics, and whether more is better. The length has no better; lighteval wants one named.
-NAMES: _BetterHigher = {
+NAMES: Mapping[str, bool] = {
     "reward": True,
     "win_rate": True,
     _CONTROLLED: True,
@@ -90,7 +89,7 @@ def _value(name: str, one: JudgedAnswer) -> Any:
     if name == "empty":
         return float(not one.answer.strip())
     if one.reference is None or one.reference_judgement is None:
-        return one.judgement.value
+        return None if name in _COMPARING else one.judgement.value
     found = answer_metrics(
         one.answer, one.judgement.value, one.reference, one.reference_judgement.value
     )
@@ -118,11 +117,8 @@ def _aggregation(name: str) -> Callable[[Sequence[Any]], dict[str, float]]:
             return {name: math.nan}
         if name == _CONTROLLED:
             return {name: length_controlled_win_rate(*map(list, zip(*scored, strict=True)))}
-        mean = math.fsum(scored) / len(scored)
-        if len(scored) == 1:
-            return {name: mean}
-        error = statistics.stdev(map(float, scored)) / math.sqrt(len(scored))
-        return {name: mean, f"{name}_stderr": error}
+        mean, error = mean_with_error(scored)
+        return {name: mean} if error is None else {name: mean, f"{name}_stderr": error}
 
     aggregate.__name__ = f"{name}_of_scored"
     return aggregate

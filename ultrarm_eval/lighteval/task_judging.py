@@ -12,6 +12,7 @@ from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
 from ultrarm_eval.documents.document import Document
+from ultrarm_eval.documents.judged_prompts import warn_of_training
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.base import Judge, Judgement
 from ultrarm_eval.judges.judged_answers import judge_answers
@@ -102,7 +103,8 @@ class TaskJudging:
         for remark in found.documents.remarks():
             logger.warning("%s: %s", self._name, remark)
         warn_of_conversations(documents, self._name)
-        self._warn_of_training()
+        if settings.judge in IN_SAMPLE.get(self._task, ()):
+            warn_of_training(settings.judge, self._name)
         check_texts(self.judge, ((d.prompt, "", d.where) for d in documents))
         self.facts |= {
             "data_used": found.data.origin,
@@ -112,15 +114,6 @@ class TaskJudging:
             "documents_used": len(documents),
         }
         return folder_of(documents)
-
-    def _warn_of_training(self) -> None:
-        if self._settings.judge in IN_SAMPLE.get(self._task, ()):
-            logger.warning(
-                "%s was trained on prompts of %s: its rewards there are in-sample, and the "
-                "references among the answers it learnt from.",
-                self._settings.judge,
-                self._name,
-            )
 
     def judged(self, docs: Sequence[Doc], responses: Sequence[ModelResponse]) -> list[JudgedAnswer]:
         """What the judge said of a run's answers; asked again of the same ones, it is not.

@@ -11,7 +11,12 @@ from typing import Any
 from lm_eval.api.filter import FilterEnsemble
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.documents.judged_prompts import AlpacaEvalPrompts, PromptChoice, PromptSet
+from ultrarm_eval.documents.judged_prompts import (
+    AlpacaEvalPrompts,
+    PromptChoice,
+    PromptSet,
+    warn_of_training,
+)
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.judges.base import may_abstain
 from ultrarm_eval.lm_eval_plugin.base_task import ConversationTask
@@ -120,12 +125,7 @@ class JudgingTask(ConversationTask):
         self._tokens = token_counter(lm)
         judge = self._judging.judge or DEFAULT_CHECKPOINT
         if judge in ((self.config.metadata or {}).get("in_sample_for") or ()):
-            logger.warning(
-                "%s was trained on prompts of %s: its rewards there are in-sample, and the "
-                "references among the answers it learnt from.",
-                judge,
-                self.config.task,
-            )
+            warn_of_training(judge, str(self.config.task))
 
     def has_answers_judged(self) -> bool:
         """Yes, unless only they are asked for (`--predict_only`)."""

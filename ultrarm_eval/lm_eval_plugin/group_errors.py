@@ -40,10 +40,10 @@ def mend_group_errors(results: Mapping[str, Any], task_dict: Any) -> None:
         for metric in group.plain_means:
             for key in [key for row in shown for key in row if key.startswith(f"{metric}_stderr,")]:
                 of_metric = [row for row in rows if f"{metric},{key.partition(',')[2]}" in row]
-                errors = [row.get(key) for row in of_metric]
-                if errors and all(isinstance(error, float) for error in errors):
+                known = [row[key] for row in of_metric if isinstance(row.get(key), float)]
+                if known and len(known) == len(of_metric):
                     for row in shown:
-                        row[key] = error_of_plain_mean([float(error or 0) for error in errors])
+                        row[key] = error_of_plain_mean(known)
 
 
 @dataclass(frozen=True)

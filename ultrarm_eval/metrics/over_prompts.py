@@ -37,6 +37,19 @@ def pooled_accuracy(outcomes: Iterable[tuple[float, int]]) -> float:
     return math.fsum(credit for credit, _ in items) / sum(pairs for _, pairs in items)
 
 
+def mean_with_error(values: Sequence[float]) -> tuple[float, float | None]:
+    """The mean of prompts' values, and its standard error; None where there is one value alone.
+
+    It is the same to the last digit in every Python, which `statistics.stdev` is not in 3.10.
+
+    Args:
+        values: The values, at least one.
+    """
+    mean, n = math.fsum(values) / len(values), len(values)
+    squares = math.fsum((value - mean) ** 2 for value in values)
+    return mean, math.sqrt(squares / (n - 1) / n) if n > 1 else None
+
+
 def mean_where_defined(values: Sequence[float | None]) -> tuple[float | None, int]:
     """The mean over the prompts that have a value.
 

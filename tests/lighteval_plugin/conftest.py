@@ -62,9 +62,9 @@ def writer(tmp_path: Path) -> Any:
     class Writer(LightevalModel):
         is_async = False
 
-        def __init__(self, write: Callable[[str], Any]) -> None:
+        def __init__(self, write: Callable[[str], Any], name: str = "writer") -> None:
             self.write, self.asked = write, []
-            self.config = ModelConfig(model_name="writer", cache_dir=str(tmp_path / "kept"))
+            self.config = ModelConfig(model_name=name, cache_dir=str(tmp_path / "kept"))
             self._cache = SampleCache(self.config)
 
         @cached(SamplingMethod.GENERATIVE)

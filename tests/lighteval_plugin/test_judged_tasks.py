@@ -89,6 +89,15 @@ def test_results_say_who_judged_what(run, writer, data, tmp_path):
     assert (found["answers_without_score"], found["references_without_score"]) == (0, 0)
 
 
+def test_another_models_answers_are_judged_anew(run, writer, data, scripted):
+    judge, task = scripted(longest), judged_task(TASK, data=data)
+    first = run(writer(answer), [task])
+    second = run(writer(lambda _: "a longer answer", "another"), [task])
+    assert judge.calls == 2
+    assert results_of(first)["reward"] == statistics.fmean(map(len, ANSWERS))
+    assert results_of(second)["reward"] == len("a longer answer")
+
+
 def test_all_metrics_ask_the_judge_once_and_in_the_order_of_the_data(run, writer, data, scripted):
     judge = scripted(longest)
     done = run(writer(answer), [judged_task(TASK, data=data)])

@@ -78,6 +78,23 @@ def the_tutorials_loop(model: LlamaRewardModel, _budget: int) -> Score:
     return score
 
 
+def one_at_a_time(model: LlamaRewardModel, _budget: int) -> Score:
+    """Every distinct text once, one at a time: the least that a loop has to compute.
+
+    The naive baseline where a prompt has many answers. A loop over all pairs of 32 answers scores
+    each of them 31 times, which nobody who wants the best of them would do.
+    """
+
+    def score(load: Load) -> dict[int, float]:
+        with torch.inference_mode():
+            return {
+                text: float(model(torch.tensor([ids], device=model.device)))
+                for text, ids in enumerate(load.texts)
+            }
+
+    return score
+
+
 def rewardbenchs_batches(model: LlamaRewardModel, _budget: int) -> Score:
     """Both texts of every pair, in the data's order, eight pairs a batch, padded."""
 
@@ -170,11 +187,12 @@ def score_by_us(
     return rewards
 
 
-LOOP, REWARDBENCH, HF, SORTED = "loop", "rewardbench", "hf", "sorted"
+LOOP, EACH, REWARDBENCH, HF, SORTED = "loop", "each", "rewardbench", "hf", "sorted"
 #: The package's default batching, which the goals are for.
 SHARED = "shared"
 WAYS = {
     LOOP: Way("the tutorial's loop over pairs", the_tutorials_loop),
+    EACH: Way("each distinct text, one at a time", one_at_a_time),
     REWARDBENCH: Way("RewardBench's batches", rewardbenchs_batches),
     HF: Way("lm-eval's hf, likelihood", lm_evals_likelihood, makes_rewards=False),
     SORTED: Way("distinct, sorted, padded", sorted_padded_batches),

@@ -133,6 +133,17 @@ class TestSpeed:
         assert_finite_and_positive(figures["ways"], "median_s")
         assert str(tmp_path) not in (tmp_path / "o.json").read_text()
 
+    def test_the_loop_of_many_answers_scores_each_once(
+        self, speed: Any, loads: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(loads, "BEST_OF", 5)
+        options = ("--shape", "tiny", "--limit", "1", "--rounds", "1")
+        figures = run(speed, tmp_path / "o.json", "best_of_n", *options)
+        assert list(figures["ways"]) == ["each", "sorted", "shared"]
+        assert (figures["texts"], figures["differences_from"]) == (5, "each")
+        ratio = figures["text_tokens"] / figures["distinct_tokens"]
+        assert figures["text_over_distinct"] == ratio > 1
+
     def test_a_file_is_needed(self, speed: Any, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             speed.main(["pairs"])
@@ -160,6 +171,8 @@ class TestSpeed:
             "ratios": {"shared": {"loop": {"median": 2.5}, "rewardbench": {"median": 5.4}}},
         }
         assert [goal["met"] for goal in speed.goals(measured)] == [True, False, False]
+        many = {**measured, "load": "best_of_n", "ratios": {"shared": {"each": {"median": 10.1}}}}
+        assert [goal["met"] for goal in speed.goals(many)] == [True, False]
         # They are goals for one shape.
         assert len(speed.goals({**measured, "shape": "tiny"})) == 1
         assert len(speed.goals({**measured, "ratios": {}})) == 1
@@ -201,7 +214,7 @@ class TestRewardsAgree:
 
 class TestLoads:
     def test_lengths_have_the_stated_means(self, loads: Any) -> None:
-        load = loads.ultrafeedbacks_lengths(4000, 1000, 0)
+        load = loads.ultrafeedbacks_lengths(1000, 1000, 0)
         prompts = np.array(load.context_lengths[:: loads.COMPLETIONS]) - 1
         answers = np.array([len(ids) for ids in load.texts]) - np.array(load.context_lengths)
         # The limit of 1,000 tokens takes a little off the prompts' long tail.
@@ -209,6 +222,22 @@ class TestLoads:
         assert answers.mean() == pytest.approx(305, rel=0.05)
         assert max(len(ids) for ids in load.texts) <= loads.MAX_LENGTH
         assert len(set(load.texts)) == len(load.texts)
+
+    @pytest.mark.parametrize(
+        ("name", "answers", "of_prompt", "of_answer"),
+        [("best_of_n", 32, 160, 400), ("long_prompts", 4, 1200, 100)],
+    )
+    def test_loads_of_other_shapes(
+        self, loads: Any, name: str, answers: int, of_prompt: int, of_answer: int
+    ) -> None:
+        load = loads.RANDOM_LOADS[name](250, 1000, 0)
+        assert len(load.texts) == len(set(load.texts)) == 250 * answers
+        assert len(load.pairs) == 250 * answers * (answers - 1) // 2
+        contexts = np.array(load.context_lengths)
+        own = np.array([len(ids) for ids in load.texts]) - contexts
+        assert contexts.mean() - 1 == pytest.approx(of_prompt, rel=0.15)
+        assert own.mean() == pytest.approx(of_answer, rel=0.1)
+        assert max(len(ids) for ids in load.texts) <= loads.MAX_LENGTH
 
     def test_a_file_makes_the_same_ids_again_whatever_the_sample(
         self, loads: Any, tmp_path: Path

@@ -30,6 +30,15 @@ SHAPES: dict[str, dict[str, int]] = {
         "num_attention_heads": 8,
         "max_position_embeddings": 4096,
     },
+    # vLLM computes heads of 32 numbers and more on CPUs.
+    "small": {
+        "vocab_size": 8_000,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 4096,
+    },
     "tiny": {
         "vocab_size": 8_000,
         "hidden_size": 64,
@@ -147,7 +156,7 @@ def lm_evals_likelihood(model: LlamaRewardModel, _budget: int) -> Score:
     )
     harness = HFLM(
         pretrained=language_model,
-        tokenizer=_minimal_tokenizer(),
+        tokenizer=minimal_tokenizer(),
         batch_size=OTHERS_BATCH,
         device=str(model.device),
         dtype="float32",
@@ -223,7 +232,7 @@ def _padded(texts: list[TextIds], device: torch.device) -> tuple[torch.Tensor, t
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _minimal_tokenizer() -> Any:
+def minimal_tokenizer() -> Any:
     """A tokenizer for a model that is only given token ids."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

@@ -26,6 +26,7 @@ MODULES = (
     "scoring_growth",
     "gpu_scoring",
     "optional_speed",
+    "vllm_speed",
 )
 FOUR = ("a red fox", "two blue birds", "the sky is green", "a list of words")
 
@@ -405,3 +406,55 @@ class TestOptionalSpeed:
         assert found["flipped_pairs"] == 1
         assert found["drift"] == 1.5
         assert found["times_as_fast"] == [2, 1, 3]
+
+
+class TestAgainstVllm:
+    """What can be tried without vLLM: its side is what a stand-in for it says."""
+
+    def test_both_are_asked_in_turn_and_compared(self, benchmarks: dict[str, Any]) -> None:
+        asked = []
+
+        class Other:
+            def __init__(self, error: float) -> None:
+                self.error = error
+
+            def wait_until_idle(self) -> None:
+                asked.append("wait")
+
+            def processor_seconds(self) -> float:
+                return 0.0
+
+            def score(self, texts: Any) -> dict[str, Any]:
+                asked.append("vllm")
+                rewards = [len(ids) + self.error for ids in texts]
+                return {"seconds": 6.0, "rewards": rewards, "computed_tokens": 9}
+
+        def ours(texts: Any) -> dict[str, Any]:
+            asked.append("ours")
+            return {"seconds": 4.0, "rewards": [*map(len, texts)], "computed_tokens": 5}
+
+        script = benchmarks["vllm_speed"]
+        found = script.in_turn(ours, Other(2e-4), [(1, 2), (1,)], 2)
+        assert asked == ["wait", "ours", "vllm", "vllm", "wait", "ours"]
+        assert found["vllms_time_over_ours"] == {"median": 1.5, "least": 1.5, "most": 1.5}
+        assert found["largest_difference"] == pytest.approx(2e-4)
+        assert found["computed_tokens"] == {"ours": 5, "vllm": 9}
+        for error in (2e-3, math.nan):
+            with pytest.raises(benchmarks["scoring_speed"].DisagreementError, match="vLLM"):
+                script.in_turn(ours, Other(error), [(1, 2), (1,)], 1)
+
+    def test_the_saved_classifier_has_the_same_rewards(
+        self, benchmarks: dict[str, Any], tmp_path: Path
+    ) -> None:
+        from transformers import LlamaForSequenceClassification
+
+        script = benchmarks["vllm_speed"]
+        model = benchmarks["scoring_ways"].reward_model("small", 0)
+        script.save_as_classifier(model, tmp_path)
+        classifier = LlamaForSequenceClassification.from_pretrained(tmp_path).eval()
+        ids = [1, 50, 60, 70]
+        with torch.inference_mode():
+            expected = float(classifier(torch.tensor([ids])).logits)
+        found = script.our_score(model)([ids])
+        assert found["rewards"] == [pytest.approx(expected, abs=1e-6)]
+        assert found["computed_tokens"] == 4

@@ -34,7 +34,10 @@ from ultrarm_eval import load_judge
 from ultrarm_eval.engine.plan import SHARED, make_plan
 from ultrarm_eval.engine.tree import LEAST_SHARED
 
-ROOT = Path(__file__).resolve().parent.parent
+# The tests' own checkpoints are written by a script of this repository, which is no package.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
+from tiny_reward_models import published_kinds
+
 LARGEST_DIFFERENCE = 5e-5
 ANSWERS = 4
 LOOP, JUDGE = "loop", "judge"
@@ -47,7 +50,7 @@ KINDS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "Llama, gate": ("armorm", {}),
     "Llama, quantiles and gate": ("qrm", {}),
     "Llama, distribution": ("urm", {}),
-    "Mistral-like, pickled": ("beaver", {}),
+    "Llama, score head (Beaver)": ("beaver", {}),
     "token logit": ("token_logit", {"judge": "token-logit", "token": "0"}),
     "process, classes": ("qwen2_prm", {}),
     "process, tokens": ("math_shepherd", {"judge": "process", "layout": "math-shepherd"}),
@@ -57,7 +60,10 @@ KINDS: dict[str, tuple[str | None, dict[str, Any]]] = {
     "DeBERTa": ("sequence_classification:deberta_v2", {}),
     "ModernBERT": ("sequence_classification:modernbert", {}),
 }
-_WORDS = "the of a sky is blue what why seven answer number two idea think word green".split()
+_WORDS = (
+    *("the", "of", "a", "sky", "is", "blue", "what", "why"),
+    *("seven", "answer", "number", "two", "idea", "think", "word", "green"),
+)
 _PROMPT_WORDS, _ANSWER_WORDS = (10, 60), (5, 40)
 
 
@@ -109,14 +115,8 @@ def judge_of(kind: str, folder: Path, seed: int = 0) -> Any:
     published, settings = KINDS[kind]
     if published is None:
         return load_judge("demo", device="cpu", **settings)
-    sys.path.insert(0, str(ROOT))
-    try:
-        from scripts.tiny_reward_models import published_kinds
-
-        name, _, variant = published.partition(":")
-        module = published_kinds()[name]
-    finally:
-        sys.path.remove(str(ROOT))
+    name, _, variant = published.partition(":")
+    module = published_kinds()[name]
     module.build(folder, seed=seed, **(module.VARIANTS[variant] if variant else {}))
     return load_judge(str(folder), **{"judge": "auto", "device": "cpu", **settings})
 

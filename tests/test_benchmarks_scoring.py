@@ -404,7 +404,8 @@ class TestOptionalSpeed:
             {"float32": [4.0, 2.0, 9.0], "bfloat16": [2.0, 2.0, 3.0]}, rewards, "bfloat16", load
         )
         assert found["flipped_pairs"] == 1
-        assert found["drift"] == 1.5
+        assert (found["drift"], found["drift_mean"]) == (1.5, 0.5)
+        assert found["drift_over_spread"] == pytest.approx(1.5 / math.sqrt(2 / 3))
         assert found["times_as_fast"] == [2, 1, 3]
 
 

@@ -111,6 +111,7 @@ def measure(
         "budget": budget,
         "pairs": len(load.pairs),
         "spread_of_rewards": statistics.pstdev(rewards[PLAIN].values()),
+        "processor": torch.backends.cpu.get_cpu_capability(),
         "settings": {name: compared(seconds, rewards, name, load) for name in names},
     }
 
@@ -124,6 +125,8 @@ def compared(
     """A setting against the plain one: times, drift and flipped pairs."""
     plain, other = rewards[PLAIN], rewards[name]
     by_round = [a / b for a, b in zip(seconds[PLAIN], seconds[name], strict=True)]
+    drifts = [abs(other[i] - plain[i]) for i in plain]
+    spread = statistics.pstdev(plain.values())
     flipped = sum(
         (plain[first] > plain[second]) != (other[first] > other[second])
         for first, second in load.pairs
@@ -133,7 +136,10 @@ def compared(
         "least_s": min(seconds[name]),
         "most_s": max(seconds[name]),
         "times_as_fast": [statistics.median(by_round), min(by_round), max(by_round)],
-        "drift": max(abs(other[i] - plain[i]) for i in plain),
+        "drift": max(drifts),
+        "drift_mean": statistics.fmean(drifts),
+        # Equal rewards have no spread to compare with.
+        "drift_over_spread": max(drifts) / spread if spread else None,
         "flipped_pairs": flipped,
     }
 
@@ -141,14 +147,18 @@ def compared(
 def as_table(measured: Mapping[str, Any]) -> str:
     """The figures as a Markdown table."""
     lines = [
-        "| setting | seconds (least to most) | times as fast | largest drift | flipped pairs |",
-        "|---|---|---|---|---|",
+        "| setting | seconds (least to most) | times as fast | largest drift, mean "
+        "| largest over spread | flipped pairs |",
+        "|---|---|---|---|---|---|",
     ]
     for name, found in measured["settings"].items():
         median, least, most = found["times_as_fast"]
+        over = found["drift_over_spread"]
         lines.append(
             f"| {name} | {found['median_s']:.2f} ({found['least_s']:.2f} to {found['most_s']:.2f}) "
-            f"| {median:.2f} ({least:.2f} to {most:.2f}) | {found['drift']:.2g} "
+            f"| {median:.2f} ({least:.2f} to {most:.2f}) "
+            f"| {found['drift']:.2g}, {found['drift_mean']:.2g} "
+            f"| {'-' if over is None else format(over, '.2g')} "
             f"| {found['flipped_pairs']} of {measured['pairs']} |"
         )
     lines += ["", f"Standard deviation of the rewards: {measured['spread_of_rewards']:.2g}."]

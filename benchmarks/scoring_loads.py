@@ -24,12 +24,21 @@ COMPLETIONS = 4
 # Means 185 and 305 tokens (openbmb/UltraFeedback), the spread of their logarithms, and limits
 # that keep a text within MAX_LENGTH.
 PROMPT_LENGTH, ANSWER_LENGTH = (185, 1.0, 8, 1000), (305, 0.8, 4, 1000)
+# PPE's best-of-K sets (lmarena-ai/PPE-*-Best-of-K): 32 answers a prompt. Their texts are not at
+# hand; the means are estimated from the sizes that the data sets' cards state (28 MB of MATH and
+# 29 MB of GPQA for 512 rows, so some 1,600 characters an answer).
+BEST_OF = 32
+PPE_PROMPT_LENGTH, PPE_ANSWER_LENGTH = (160, 0.7, 8, 1000), (400, 0.5, 4, 1000)
+# Long shared prompts: documents, conversations of many turns, few-shot examples.
+LONG_PROMPT_LENGTH, SHORT_ANSWER_LENGTH = (1200, 0.2, 600, 1600), (100, 0.6, 4, 400)
 _HEAD, _BETWEEN = "Human: ", "\n\nAssistant: "
 _VOCABULARY = 8000
 # A line that is longer than the trainer allows would silently not be learnt from.
 _LONGEST_LINE = 1 << 20
 
 TextIds = tuple[int, ...]
+#: The mean number of tokens, the spread of its logarithm, and the least and most.
+Lengths = tuple[float, float, int, int]
 #: A prompt and its answers.
 Conversation = tuple[str, tuple[str, ...]]
 
@@ -60,9 +69,28 @@ def draw_length(
 
 def ultrafeedbacks_lengths(prompts: int, vocabulary: int, seed: int) -> Load:
     """Random token ids: prompts with four answers each, and all pairs of answers of a prompt."""
+    return random_texts(prompts, vocabulary, seed, COMPLETIONS, PROMPT_LENGTH, ANSWER_LENGTH)
+
+
+def ppes_shape(prompts: int, vocabulary: int, seed: int) -> Load:
+    """Random token ids: prompts with 32 answers each, of which a judge is to find the best."""
+    return random_texts(prompts, vocabulary, seed, BEST_OF, PPE_PROMPT_LENGTH, PPE_ANSWER_LENGTH)
+
+
+def long_prompts(prompts: int, vocabulary: int, seed: int) -> Load:
+    """Random token ids: long prompts with four short answers each."""
+    return random_texts(
+        prompts, vocabulary, seed, COMPLETIONS, LONG_PROMPT_LENGTH, SHORT_ANSWER_LENGTH
+    )
+
+
+def random_texts(
+    prompts: int, vocabulary: int, seed: int, answers: int, prompt: Lengths, answer: Lengths
+) -> Load:
+    """Random token ids of given lengths, and all pairs of answers of a prompt."""
     draw = np.random.default_rng(seed)
 
-    def ids(length: tuple[float, float, int, int]) -> list[int]:
+    def ids(length: Lengths) -> list[int]:
         drawn: list[int] = draw.integers(3, vocabulary, draw_length(draw, *length)).tolist()
         return drawn
 
@@ -70,12 +98,20 @@ def ultrafeedbacks_lengths(prompts: int, vocabulary: int, seed: int) -> Load:
     contexts: list[int] = []
     pairs: list[tuple[int, int]] = []
     for _ in range(prompts):
-        prompt = (BOS, *ids(PROMPT_LENGTH))
+        context = (BOS, *ids(prompt))
         first = len(texts)
-        texts += [(*prompt, *ids(ANSWER_LENGTH)) for _ in range(COMPLETIONS)]
-        contexts += [len(prompt)] * COMPLETIONS
-        pairs += combinations(range(first, first + COMPLETIONS), 2)
+        texts += [(*context, *ids(answer)) for _ in range(answers)]
+        contexts += [len(context)] * answers
+        pairs += combinations(range(first, first + answers), 2)
     return Load(texts, contexts, pairs, prompts)
+
+
+#: Loads that need no file, by name.
+RANDOM_LOADS = {
+    "ultrafeedback": ultrafeedbacks_lengths,
+    "best_of_n": ppes_shape,
+    "long_prompts": long_prompts,
+}
 
 
 def read_pairs(path: Path) -> list[Conversation]:

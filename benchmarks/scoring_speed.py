@@ -5,6 +5,7 @@ ids and a randomly initialised Llama reward model in float32 on the CPU. A way's
 median of its rounds; a ratio is taken within each round. Rewards that differ end the run.
 
     python benchmarks/scoring_speed.py ultrafeedback --limit 16 --rounds 5 -o speed.json
+    python benchmarks/scoring_speed.py best_of_n --limit 2
     python benchmarks/scoring_speed.py pairs --data PATH --limit 60
     python benchmarks/scoring_speed.py four --data PATH --limit 16 --ways sorted shared
 """
@@ -25,8 +26,9 @@ from typing import Any
 
 import torch
 from matrix_peak import best_flops, best_onednn_flops, models_products
-from scoring_loads import Load, load_from_file, ultrafeedbacks_lengths
+from scoring_loads import RANDOM_LOADS, Load, load_from_file, ultrafeedbacks_lengths
 from scoring_ways import (
+    EACH,
     HF,
     LOOP,
     REWARDBENCH,
@@ -47,14 +49,19 @@ GOALS: dict[str, dict[str, float]] = {
     "ultrafeedback": {LOOP: 6.5, REWARDBENCH: 14.0, HF: 4.5},
     "pairs": {LOOP: 2.5, REWARDBENCH: 5.5},
     "four": {SORTED: 2.5},
+    "best_of_n": {EACH: 10.0},
+    "long_prompts": {},
 }
+#: What is measured unless ways are named; with 32 answers a prompt a loop over pairs would score
+#: every text 31 times.
+_USUAL_WAYS = {"best_of_n": (EACH, SORTED, SHARED), "long_prompts": (EACH, SORTED, SHARED)}
 SHAPE_OF_GOALS = "40m"
 #: Tokens computed by our shared batching over distinct tokens, at most.
 TOKENS_GOAL = 1.03
 LARGEST_DIFFERENCE = 5e-5
 # Others' padding and masks choose other kernels; beyond this they compute something else.
 _OTHERS_LARGEST_DIFFERENCE = 1e-3
-_PROMPTS = 16
+_PROMPTS = {"ultrafeedback": 16, "best_of_n": 2, "long_prompts": 8}
 _BUDGET = 2048
 _PEAK_ROWS, _PEAK_REPEATS = 2048, 10
 
@@ -149,6 +156,8 @@ def measure(
         "distinct_tokens": plan.distinct_tokens,
         "computed_tokens": plan.computed_tokens,
         "computed_over_distinct": plan.computed_tokens / plan.distinct_tokens,
+        # How many times as fast sharing alone could make a loop over distinct texts.
+        "text_over_distinct": plan.text_tokens / plan.distinct_tokens,
         "matrix_peak_gflops": {
             library: max(peak[library] for peak in peaks) for library in peaks[0]
         },
@@ -217,7 +226,7 @@ def _peaks(shape: str) -> dict[str, float]:
 
 def as_tables(measured: Mapping[str, Any]) -> str:
     """The figures as Markdown tables."""
-    baselines = [way for way in measured["ways"] if way in (LOOP, REWARDBENCH, HF, SORTED)]
+    baselines = [way for way in measured["ways"] if way in (LOOP, EACH, REWARDBENCH, HF, SORTED)]
     columns = ["way", "seconds (least to most)", *(f"x {WAYS[b].title}" for b in baselines)]
     lines = [_row([*columns, "largest difference", "GFLOP/s"]), "|---" * (len(columns) + 2) + "|"]
     for way, figures in measured["ways"].items():
@@ -234,7 +243,7 @@ def as_tables(measured: Mapping[str, Any]) -> str:
     lines += [
         "",
         f"GFLOP/s over {measured['distinct_tokens']} distinct tokens; matrix products alone reach: "
-        f"{peaks}.",
+        f"{peaks}. The texts have {measured['text_over_distinct']:.2f} times as many.",
         "",
         "| goal | at least / at most | reached | |",
         "|---|---|---|---|",
@@ -255,17 +264,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("load", nargs="?", choices=sorted(GOALS), default="ultrafeedback")
     parser.add_argument("--data", type=Path, help="JSON Lines; needed for pairs and four")
-    parser.add_argument("--limit", type=int, help="prompts or pairs; ultrafeedback: 16")
-    parser.add_argument("--ways", nargs="+", choices=list(WAYS), default=list(WAYS))
+    parser.add_argument("--limit", type=int, help=f"prompts or pairs; without a file {_PROMPTS}")
+    parser.add_argument("--ways", nargs="+", choices=list(WAYS))
     parser.add_argument("--shape", choices=list(SHAPES), default=SHAPE_OF_GOALS)
     parser.add_argument("--budget", type=int, default=_BUDGET, help="tokens of a batch")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("-o", "--output", type=Path)
     options = parser.parse_args(arguments)
-    if options.load == "ultrafeedback":
+    if options.load in RANDOM_LOADS:
         vocabulary = SHAPES[options.shape]["vocab_size"]
-        load = ultrafeedbacks_lengths(options.limit or _PROMPTS, vocabulary, options.seed)
+        prompts = options.limit or _PROMPTS[options.load]
+        load = RANDOM_LOADS[options.load](prompts, vocabulary, options.seed)
     elif options.data is None:
         parser.error(f"{options.load}: --data PATH is needed.")
     else:
@@ -273,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measured = measure(
         options.load,
         load,
-        ways=list(dict.fromkeys(options.ways)),
+        ways=list(dict.fromkeys(options.ways or _USUAL_WAYS.get(options.load, WAYS))),
         shape=options.shape,
         rounds=options.rounds,
         budget=options.budget,

@@ -30,6 +30,15 @@ SHAPES: dict[str, dict[str, int]] = {
         "num_attention_heads": 8,
         "max_position_embeddings": 4096,
     },
+    # vLLM computes heads of 32 numbers and more on CPUs.
+    "small": {
+        "vocab_size": 8_000,
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "max_position_embeddings": 4096,
+    },
     "tiny": {
         "vocab_size": 8_000,
         "hidden_size": 64,
@@ -74,6 +83,23 @@ def the_tutorials_loop(model: LlamaRewardModel, _budget: int) -> Score:
                     ids = torch.tensor([load.texts[text]], device=model.device)
                     rewards[text] = float(model(ids))
         return rewards
+
+    return score
+
+
+def one_at_a_time(model: LlamaRewardModel, _budget: int) -> Score:
+    """Every distinct text once, one at a time: the least that a loop has to compute.
+
+    The naive baseline where a prompt has many answers. A loop over all pairs of 32 answers scores
+    each of them 31 times, which nobody who wants the best of them would do.
+    """
+
+    def score(load: Load) -> dict[int, float]:
+        with torch.inference_mode():
+            return {
+                text: float(model(torch.tensor([ids], device=model.device)))
+                for text, ids in enumerate(load.texts)
+            }
 
     return score
 
@@ -130,7 +156,7 @@ def lm_evals_likelihood(model: LlamaRewardModel, _budget: int) -> Score:
     )
     harness = HFLM(
         pretrained=language_model,
-        tokenizer=_minimal_tokenizer(),
+        tokenizer=minimal_tokenizer(),
         batch_size=OTHERS_BATCH,
         device=str(model.device),
         dtype="float32",
@@ -170,11 +196,12 @@ def score_by_us(
     return rewards
 
 
-LOOP, REWARDBENCH, HF, SORTED = "loop", "rewardbench", "hf", "sorted"
+LOOP, EACH, REWARDBENCH, HF, SORTED = "loop", "each", "rewardbench", "hf", "sorted"
 #: The package's default batching, which the goals are for.
 SHARED = "shared"
 WAYS = {
     LOOP: Way("the tutorial's loop over pairs", the_tutorials_loop),
+    EACH: Way("each distinct text, one at a time", one_at_a_time),
     REWARDBENCH: Way("RewardBench's batches", rewardbenchs_batches),
     HF: Way("lm-eval's hf, likelihood", lm_evals_likelihood, makes_rewards=False),
     SORTED: Way("distinct, sorted, padded", sorted_padded_batches),
@@ -205,7 +232,7 @@ def _padded(texts: list[TextIds], device: torch.device) -> tuple[torch.Tensor, t
     return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
 
 
-def _minimal_tokenizer() -> Any:
+def minimal_tokenizer() -> Any:
     """A tokenizer for a model that is only given token ids."""
     from tokenizers import Tokenizer
     from tokenizers.models import WordLevel

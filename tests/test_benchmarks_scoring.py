@@ -26,6 +26,7 @@ MODULES = (
     "scoring_growth",
     "gpu_scoring",
     "optional_speed",
+    "vllm_speed",
 )
 FOUR = ("a red fox", "two blue birds", "the sky is green", "a list of words")
 
@@ -133,6 +134,17 @@ class TestSpeed:
         assert_finite_and_positive(figures["ways"], "median_s")
         assert str(tmp_path) not in (tmp_path / "o.json").read_text()
 
+    def test_the_loop_of_many_answers_scores_each_once(
+        self, speed: Any, loads: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(loads, "BEST_OF", 5)
+        options = ("--shape", "tiny", "--limit", "1", "--rounds", "1")
+        figures = run(speed, tmp_path / "o.json", "best_of_n", *options)
+        assert list(figures["ways"]) == ["each", "sorted", "shared"]
+        assert (figures["texts"], figures["differences_from"]) == (5, "each")
+        ratio = figures["text_tokens"] / figures["distinct_tokens"]
+        assert figures["text_over_distinct"] == ratio > 1
+
     def test_a_file_is_needed(self, speed: Any, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit):
             speed.main(["pairs"])
@@ -160,6 +172,8 @@ class TestSpeed:
             "ratios": {"shared": {"loop": {"median": 2.5}, "rewardbench": {"median": 5.4}}},
         }
         assert [goal["met"] for goal in speed.goals(measured)] == [True, False, False]
+        many = {**measured, "load": "best_of_n", "ratios": {"shared": {"each": {"median": 10.1}}}}
+        assert [goal["met"] for goal in speed.goals(many)] == [True, False]
         # They are goals for one shape.
         assert len(speed.goals({**measured, "shape": "tiny"})) == 1
         assert len(speed.goals({**measured, "ratios": {}})) == 1
@@ -201,7 +215,7 @@ class TestRewardsAgree:
 
 class TestLoads:
     def test_lengths_have_the_stated_means(self, loads: Any) -> None:
-        load = loads.ultrafeedbacks_lengths(4000, 1000, 0)
+        load = loads.ultrafeedbacks_lengths(1000, 1000, 0)
         prompts = np.array(load.context_lengths[:: loads.COMPLETIONS]) - 1
         answers = np.array([len(ids) for ids in load.texts]) - np.array(load.context_lengths)
         # The limit of 1,000 tokens takes a little off the prompts' long tail.
@@ -209,6 +223,22 @@ class TestLoads:
         assert answers.mean() == pytest.approx(305, rel=0.05)
         assert max(len(ids) for ids in load.texts) <= loads.MAX_LENGTH
         assert len(set(load.texts)) == len(load.texts)
+
+    @pytest.mark.parametrize(
+        ("name", "answers", "of_prompt", "of_answer"),
+        [("best_of_n", 32, 160, 400), ("long_prompts", 4, 1200, 100)],
+    )
+    def test_loads_of_other_shapes(
+        self, loads: Any, name: str, answers: int, of_prompt: int, of_answer: int
+    ) -> None:
+        load = loads.RANDOM_LOADS[name](250, 1000, 0)
+        assert len(load.texts) == len(set(load.texts)) == 250 * answers
+        assert len(load.pairs) == 250 * answers * (answers - 1) // 2
+        contexts = np.array(load.context_lengths)
+        own = np.array([len(ids) for ids in load.texts]) - contexts
+        assert contexts.mean() - 1 == pytest.approx(of_prompt, rel=0.15)
+        assert own.mean() == pytest.approx(of_answer, rel=0.1)
+        assert max(len(ids) for ids in load.texts) <= loads.MAX_LENGTH
 
     def test_a_file_makes_the_same_ids_again_whatever_the_sample(
         self, loads: Any, tmp_path: Path
@@ -374,5 +404,58 @@ class TestOptionalSpeed:
             {"float32": [4.0, 2.0, 9.0], "bfloat16": [2.0, 2.0, 3.0]}, rewards, "bfloat16", load
         )
         assert found["flipped_pairs"] == 1
-        assert found["drift"] == 1.5
+        assert (found["drift"], found["drift_mean"]) == (1.5, 0.5)
+        assert found["drift_over_spread"] == pytest.approx(1.5 / math.sqrt(2 / 3))
         assert found["times_as_fast"] == [2, 1, 3]
+
+
+class TestAgainstVllm:
+    """What can be tried without vLLM: its side is what a stand-in for it says."""
+
+    def test_both_are_asked_in_turn_and_compared(self, benchmarks: dict[str, Any]) -> None:
+        asked = []
+
+        class Other:
+            def __init__(self, error: float) -> None:
+                self.error = error
+
+            def wait_until_idle(self) -> None:
+                asked.append("wait")
+
+            def processor_seconds(self) -> float:
+                return 0.0
+
+            def score(self, texts: Any) -> dict[str, Any]:
+                asked.append("vllm")
+                rewards = [len(ids) + self.error for ids in texts]
+                return {"seconds": 6.0, "rewards": rewards, "computed_tokens": 9}
+
+        def ours(texts: Any) -> dict[str, Any]:
+            asked.append("ours")
+            return {"seconds": 4.0, "rewards": [*map(len, texts)], "computed_tokens": 5}
+
+        script = benchmarks["vllm_speed"]
+        found = script.in_turn(ours, Other(2e-4), [(1, 2), (1,)], 2)
+        assert asked == ["wait", "ours", "vllm", "vllm", "wait", "ours"]
+        assert found["vllms_time_over_ours"] == {"median": 1.5, "least": 1.5, "most": 1.5}
+        assert found["largest_difference"] == pytest.approx(2e-4)
+        assert found["computed_tokens"] == {"ours": 5, "vllm": 9}
+        for error in (2e-3, math.nan):
+            with pytest.raises(benchmarks["scoring_speed"].DisagreementError, match="vLLM"):
+                script.in_turn(ours, Other(error), [(1, 2), (1,)], 1)
+
+    def test_the_saved_classifier_has_the_same_rewards(
+        self, benchmarks: dict[str, Any], tmp_path: Path
+    ) -> None:
+        from transformers import LlamaForSequenceClassification
+
+        script = benchmarks["vllm_speed"]
+        model = benchmarks["scoring_ways"].reward_model("small", 0)
+        script.save_as_classifier(model, tmp_path)
+        classifier = LlamaForSequenceClassification.from_pretrained(tmp_path).eval()
+        ids = [1, 50, 60, 70]
+        with torch.inference_mode():
+            expected = float(classifier(torch.tensor([ids])).logits)
+        found = script.our_score(model)([ids])
+        assert found["rewards"] == [pytest.approx(expected, abs=1e-6)]
+        assert found["computed_tokens"] == 4

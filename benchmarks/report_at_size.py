@@ -3,9 +3,11 @@
 Writes a run as the harness does, of synthetic prompts with UltraFeedback's lengths and ratings and
 of rewards that are the ratings with noise; makes the report in a process of its own each time, and
 opens it in a fresh headless Chromium each time. Beside it, in turn, stand the report on the bundled
-demo's 1,193 pairs, which is the baseline, and one with as many texts as a page holds.
+demo's 1,193 pairs, which is the baseline, and one with as many texts as a page holds. With
+`--before` the report of an earlier checkout is made in turn, and has to be the same to the byte.
 
     python benchmarks/report_at_size.py --pairs 100000 -o results/benchmarks/report_at_size.json
+    python benchmarks/report_at_size.py --before CHECKOUT --rounds 3 -o FILE
 """
 
 from __future__ import annotations
@@ -146,16 +148,20 @@ def _results(values: Sequence[float]) -> dict[str, Any]:
     }
 
 
-def make_report(run: Path, page: Path, shown: int) -> tuple[float, float]:
-    """Makes the report in a process of its own: seconds, and peak memory in GB."""
+def make_report(run: Path, page: Path, shown: int, checkout: Path = ROOT) -> dict[str, float]:
+    """Makes the report in a process of its own: seconds, processor time, and peak memory in GB."""
     command = [sys.executable, "-m", "ultrarm_eval.cli", "report", str(run), "-o", str(page)]
-    return _run_apart([*command, "--pairs", str(shown)])
+    return _run_apart([*command, "--pairs", str(shown)], checkout)
 
 
-def _run_apart(command: Sequence[str]) -> tuple[float, float]:
+def _run_apart(command: Sequence[str], checkout: Path = ROOT) -> dict[str, float]:
     started = time.perf_counter()
     process = subprocess.Popen(  # noqa: S603
-        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+        command,
+        # One thread: how many wait for each other is no processor time of ours.
+        env={**os.environ, "PYTHONPATH": str(checkout), "OMP_NUM_THREADS": "1"},
+        cwd=checkout,
+        stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -163,7 +169,8 @@ def _run_apart(command: Sequence[str]) -> tuple[float, float]:
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} failed with {process.returncode}.")
     # Bytes on macOS, KiB elsewhere.
-    return seconds, usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
+    peak = usage.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e9 / 1024)
+    return {"made": seconds, "cpu": usage.ru_utime + usage.ru_stime, "peak_gb": peak}
 
 
 def open_in_browser(page: Path, executable: str) -> dict[str, float]:
@@ -207,21 +214,55 @@ def _timed(action: str) -> str:
     }}"""
 
 
-def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
-    """Writes the run, and measures each round."""
+def measure_before(
+    folder: Path, pairs: int, rounds: int, seed: int, before: Path
+) -> dict[str, Any]:
+    """Writes the run, and makes its report by two checkouts in turn.
+
+    Raises:
+        RuntimeError: The two pages differ.
+    """
+    run = _written(folder, pairs, seed)
+    checkouts = {"before": before, "after": ROOT}
+    rows: dict[str, list[dict[str, float]]] = {name: [] for name in checkouts}
+    for number in range(rounds):
+        for name in list(checkouts)[:: 1 if number % 2 else -1]:
+            page = folder / f"{name}.html"
+            rows[name].append(make_report(run, page, SHOWN[LARGE], checkouts[name]))
+        pages = [(folder / f"{name}.html").read_bytes() for name in checkouts]
+        if pages[0] != pages[1]:
+            raise RuntimeError("The two reports differ; a faster one has to say the same.")
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+    ratios = [a["cpu"] / b["cpu"] for a, b in zip(rows["after"], rows["before"], strict=True)]
+    return {
+        **_machine(None, rounds, seed, run),
+        "making": {
+            name: {what: asdict(_spread([row[what] for row in found])) for what in found[0]}
+            for name, found in rows.items()
+        },
+        "processor_time_over_before": asdict(_spread(ratios)),
+    }
+
+
+def _written(folder: Path, pairs: int, seed: int) -> Path:
     run = folder / "run"
     # A process inherits the peak memory of the one that starts it: that one writes nothing.
     options = ["--write", str(run), "--pairs", str(pairs), "--seed", str(seed)]
     _run_apart([sys.executable, str(Path(__file__).resolve()), *options])
+    return run
+
+
+def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
+    """Writes the run, and measures each round."""
+    run = _written(folder, pairs, seed)
     executable = shutil.which("chromium")
     rows: dict[str, list[dict[str, float]]] = {name: [] for name in SHOWN}
     for number in range(rounds):
         for name, shown in SHOWN.items():
             page = folder / f"{name}.html"
-            seconds, peak = make_report(DEMO_RUN if name == DEMO else run, page, shown)
+            made = make_report(DEMO_RUN if name == DEMO else run, page, shown)
             opened = {} if executable is None else open_in_browser(page, executable)
-            size = page.stat().st_size
-            rows[name].append({"made": seconds, "peak_gb": peak, "bytes": size, **opened})
+            rows[name].append({**made, "bytes": page.stat().st_size, **opened})
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
     ratios = None
     if executable is not None:
@@ -232,6 +273,17 @@ def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
             if name != DEMO
         }
     return {
+        **_machine(executable, rounds, seed, run),
+        "pages": {
+            name: {what: asdict(_spread([row[what] for row in found])) for what in found[0]}
+            for name, found in rows.items()
+        },
+        "times_as_long_to_open_as_demo": ratios,
+    }
+
+
+def _machine(executable: str | None, rounds: int, seed: int, run: Path) -> dict[str, Any]:
+    return {
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
@@ -239,11 +291,6 @@ def measure(folder: Path, pairs: int, rounds: int, seed: int) -> dict[str, Any]:
         "rounds": rounds,
         "seed": seed,
         "run": json.loads((run / "written.json").read_text(encoding="utf-8")),
-        "pages": {
-            name: {what: asdict(_spread([row[what] for row in found])) for what in found[0]}
-            for name, found in rows.items()
-        },
-        "times_as_long_to_open_as_demo": ratios,
     }
 
 
@@ -260,6 +307,8 @@ def _version(executable: str) -> str:
 
 def as_text(measured: Mapping[str, Any]) -> str:
     """The figures as a table, with the targets they are held against."""
+    if "making" in measured:
+        return _making_as_text(measured)
     run, rows = measured["run"], []
     for name, found in measured["pages"].items():
         spreads = {what: Spread(**spread) for what, spread in found.items()}
@@ -286,6 +335,23 @@ def as_text(measured: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _making_as_text(measured: Mapping[str, Any]) -> str:
+    rows = []
+    for name, found in measured["making"].items():
+        spreads = {what: Spread(**spread) for what, spread in found.items()}
+        cpu, peak = spreads["cpu"].worded("s", 1), spreads["peak_gb"].worded("GB")
+        rows.append([name, cpu, spreads["made"].worded("s", 1), peak])
+    head = ("report", "processor time", "wall time", "peak memory")
+    ratio = Spread(**measured["processor_time_over_before"]).worded("times")
+    return "\n".join(
+        [
+            *(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)),
+            "",
+            f"Processor time after over before: {ratio}. Both pages are the same to the byte.",
+        ]
+    )
+
+
 def _targets(pages: Mapping[str, Mapping[str, Any]]) -> str:
     size = max(found["bytes"]["most"] for found in pages.values())
     said = [f"less than {BYTES_ALLOWED / 1e6:.0f} MB, {_met(size < BYTES_ALLOWED)}"]
@@ -308,6 +374,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--folder", type=Path, help="where run and page are written and left (default: temporary)"
     )
+    parser.add_argument(
+        "--before", type=Path, help="an earlier checkout, whose report is made in turn instead"
+    )
     parser.add_argument("-o", "--output", type=Path, help="JSON file to write")
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -319,7 +388,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory() if options.folder is None else nullcontext(options.folder)
     )
     with folder as name:
-        measured = measure(Path(name), options.pairs, options.rounds, options.seed)
+        of = (Path(name).resolve(), options.pairs, options.rounds, options.seed)
+        before = options.before
+        measured = measure(*of) if before is None else measure_before(*of, before.resolve())
     print(as_text(measured))
     if options.output is not None:
         options.output.parent.mkdir(parents=True, exist_ok=True)

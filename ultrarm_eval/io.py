@@ -61,7 +61,7 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
     start = 0
     with path.open("rb") as file:
         for number, text in enumerate(file, 1):
-            if text.strip():
+            if not text.isspace():
                 yield JsonLine(path, number, start, text)
             start += len(text)
 
@@ -100,8 +100,7 @@ def parse_json(
             more than a hundred brackets; or `error`.
     """
     try:
-        written = text if isinstance(text, str) else text.decode("utf-8-sig")
-        value = json.loads(written)
+        value = json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except UnicodeDecodeError as problem:
         said = f"this is not UTF-8 (byte {problem.start})"
         raise error(_sentences(where, said, mend)) from problem
@@ -111,7 +110,7 @@ def parse_json(
     except RecursionError as problem:
         raise error(_sentences(where, "this JSON is nested too deeply", mend)) from problem
     # Few texts have as many brackets as could lie too deep.
-    if written.count("[") + written.count("{") > _MOST_LEVELS and _is_too_deep(value):
+    if _brackets(text) > _MOST_LEVELS and _is_too_deep(value):
         raise error(_sentences(where, "this JSON is nested too deeply", mend))
     return value
 
@@ -153,6 +152,12 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
 def _sentences(where: object, problem: str, mend: str) -> str:
     return f"{where}: {problem}. {mend}".rstrip()
+
+
+def _brackets(text: bytes | str) -> int:
+    if isinstance(text, str):
+        return text.count("[") + text.count("{")
+    return text.count(b"[") + text.count(b"{")
 
 
 def _is_too_deep(value: Any) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval import io
 from ultrarm_eval.cli import main
 
 
@@ -262,3 +263,23 @@ def test_columns_that_change_the_conversation_are_named_and_those_nobody_reads(t
     assert "columns that are not read: notes\n" in shown
     for count, line in (("rows_with_system_column", 1), ("pairs_left_out_with_tools", 2)):
         assert re.search(rf"{count} +1  line {line}", shown)
+
+
+@pytest.mark.parametrize(
+    ("command", "shown"), [(["inspect"], 0), (["show", "--source", "flan", "--limit", "3"], 3)]
+)
+def test_each_row_is_parsed_once_and_those_that_are_shown_again(
+    tmp_path, capsys, monkeypatch, command, shown
+):
+    rows = [raw_row(f"p{i}", (("a", 1), ("bb", 5)), source="flan") for i in range(120)]
+    data = write_jsonl(tmp_path / "d.jsonl", rows)
+    parsed = []
+    parse = io.parse_json
+    monkeypatch.setattr(
+        io, "parse_json", lambda text, *of, **how: parsed.append(text) or parse(text, *of, **how)
+    )
+    assert main(["data", command[0], str(data), *command[1:]]) == 0
+    capsys.readouterr()
+    lines = [text for text in parsed if b"completions" in text]
+    assert len(lines) == 120 + shown
+    assert len(set(lines)) == 120

@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import LengthJudge, raw_row, write_jsonl
 from tests.judges.conftest import chat_tokenizer, write_model  # noqa: F401
-from ultrarm_eval import load_judge
-from ultrarm_eval.cli import main
+from ultrarm_eval import io, load_judge
+from ultrarm_eval.cli import main, score
 
 ROWS = [
     {"prompt": "the question", "chosen": "the answer", "rejected": "sky"},
@@ -473,3 +473,41 @@ def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, che
     assert "6 of 10 texts were scored before" in again.stderr
     assert "computed 4\n" in again.stderr
     assert again.stdout == run(-1).stdout
+
+
+@pytest.fixture
+def parsed(monkeypatch):
+    """The texts that were parsed, in their order."""
+    texts = []
+    parse = io.parse_json
+    monkeypatch.setattr(
+        io, "parse_json", lambda text, *of, **how: texts.append(text) or parse(text, *of, **how)
+    )
+    return texts
+
+
+def test_each_row_is_parsed_once(tmp_path, third_party, parsed, capsys):
+    third_party(LengthJudge)
+    rows = [{"prompt": f"p{i}", "chosen": f"good {i}", "rejected": "bad"} for i in range(130)]
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    assert main(["score", str(data), "--judge", "length"]) == 0
+    lines = [text for text in parsed if b"chosen" in text]
+    assert len(lines) == len(set(lines)) == 130
+    assert capsys.readouterr().out.count("Difference in rewards") == 130
+
+
+def test_pairs_that_do_not_fit_into_memory_are_read_again(
+    tmp_path, third_party, parsed, capsys, monkeypatch
+):
+    third_party(LengthJudge)
+    rows = [{"prompt": "p", "chosen": "good", "rejected": "bad"}] * 9
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    main(["score", str(data), "--judge", "length"])
+    whole = capsys.readouterr().out
+    parsed.clear()
+    # A pair has eight characters.
+    monkeypatch.setattr(score, "_MOST_CHARACTERS", 8 * 5 + 3)
+    main(["score", str(data), "--judge", "length"])
+    assert capsys.readouterr().out == whole
+    # Looked at once, checked and scored: four are read for each.
+    assert sum(b"chosen" in text for text in parsed) == 9 + 2 * 4

@@ -4,6 +4,7 @@ import pytest
 
 from tests.conftest import raw_row, write_jsonl
 from ultrarm_eval import load_documents
+from ultrarm_eval.documents.document import Document
 
 FILES = {
     "ultrafeedback_pairs": [
@@ -52,3 +53,42 @@ def test_they_are_those_of_the_task_of_one_source(run, model_of):
     documents = load_documents("demo", source=source)
     expected = scored(run, model_of, f"ultrafeedback_{source}", "demo")
     assert ([one.to_json() for one in documents], documents.counts.as_dict()) == expected
+
+
+def test_no_text_is_copied_on_its_way_from_the_data_to_the_samples(
+    run, model_of, tmp_path, monkeypatch
+):
+    rows = [
+        raw_row("a question, 中", (("an answer", 5), ("another 中", 1))),
+        raw_row("the second question", (("long enough", 2), ("otherwise", 4))),
+    ]
+    path = str(write_jsonl(tmp_path / "d.jsonl", rows))
+    read, asked = [], []
+    make = Document.of_record.__func__
+    monkeypatch.setattr(
+        Document,
+        "of_record",
+        classmethod(lambda *of, **how: read.append(of[1]) or make(*of, **how)),
+    )
+
+    def reward(prompt, completion):
+        asked.append((prompt, completion))
+        return float(len(completion))
+
+    results = run(model_of(reward), ["ultrafeedback_pairs"], {"data": path})
+    samples = results["samples"]["ultrafeedback_pairs"]
+    assert len(read) == len(samples) == 2
+    of_data = {}
+    for record, sample in zip(read, samples, strict=True):
+        (turn,) = record.prompt
+        (same_turn,) = sample["doc"]["prompt"]
+        assert same_turn["content"] is turn["content"]
+        for i, completion in enumerate(record.completions):
+            context, continuation = sample["arguments"][i]
+            assert sample["doc"]["completions"][i] is continuation is completion.text
+            assert context is turn["content"]
+            of_data[completion.text] = completion.text
+    # What the judge is given is the data's own text, too.
+    assert len(asked) == 4
+    for _, completion in asked:
+        assert completion is of_data[completion]

@@ -6,6 +6,7 @@ import pytest
 from tests.report.written_runs import rated, rated_sample, samples_of
 from tests.runs.observed import observed
 from ultrarm_eval.report.lengths import length_report
+from ultrarm_eval.report.pair_sums import PairSums
 
 
 def pair(row, good, bad, margin, **fields):
@@ -14,7 +15,8 @@ def pair(row, good, bad, margin, **fields):
 
 
 def report_on(folder, judged, metadata=None):
-    return length_report(observed(folder, samples_of(rated_sample, judged, metadata), metadata))
+    found = observed(folder, samples_of(rated_sample, judged, metadata), metadata)
+    return length_report(found, PairSums.of(found))
 
 
 #: Better answer longer: right, right, wrong; shorter: right, tie; equally long: wrong.
@@ -110,4 +112,5 @@ def test_of_few_completions_each_is_a_range(tmp_path):
 
 def test_without_pairs_there_is_nothing(tmp_path):
     sample = {"doc_id": 0, "doc": {}, "metrics": ["m"], "m": 1.0, "doc_hash": "x"}
-    assert length_report(observed(tmp_path, [sample])) is None
+    found = observed(tmp_path, [sample])
+    assert length_report(found, PairSums.of(found)) is None

@@ -6,7 +6,19 @@ from scipy import stats
 
 from tests.report.written_runs import choice, choice_sample, rated, rated_sample, samples_of
 from tests.runs.observed import observed, observed_pairs
-from ultrarm_eval.report.slices import all_documents, all_pairs, ranges, slices
+from ultrarm_eval.report import slices as sliced
+from ultrarm_eval.report.pair_sums import PairSums
+from ultrarm_eval.report.ranges import ranges
+from ultrarm_eval.report.slices import all_documents
+
+
+def all_pairs(found):
+    return sliced.all_pairs(found, PairSums.of(found))
+
+
+def slices(found):
+    return sliced.slices(found, PairSums.of(found))
+
 
 ORDERS = (
     [3.0, 2.0, 1.0],

@@ -10,9 +10,11 @@ from tests.report.written_runs import (
     samples_of,
     write_run,
 )
+from tests.runs.observed import observed
 from ultrarm_eval.report.task_report import report_task
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.stats import bootstrap
 
 DOC = rated(0, ["a", "b"], ["2", "1"])
 JUDGED = [(DOC, [1.0, 0.0]), (DOC, [math.nan, 0.0])]
@@ -62,3 +64,22 @@ def test_the_margins_of_answers_beside_references_are_no_probabilities(tmp_path)
     assert found.kind == "reference"
     assert found.calibration is None
     assert found.margins.right == 1
+
+
+def test_the_prompts_are_drawn_once_for_all_figures_of_a_task(tmp_path, monkeypatch):
+    drawn = []
+    draw = bootstrap._replicates
+    monkeypatch.setattr(
+        bootstrap, "_replicates", lambda *of, **how: drawn.append(of) or draw(*of, **how)
+    )
+    judged = [
+        (rated(row, ["x" * (1 + row), "yy", "zzz"], ["1", "2", "4"]), [float(row), 1.0, 2.0])
+        for row in range(8)
+    ]
+    found = observed(tmp_path, samples_of(rated_sample, judged))
+    report = report_task("t", found.result, found)
+    assert len(drawn) == 1
+    assert report.pooled.interval.method == "bootstrap"
+    assert {one.dimension for one in report.slices if one.pooled} == {"rating gap", "length"}
+    assert report.lengths.pick_longest_interval is not None
+    assert report.lengths.length_controlled_interval is not None

@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
+# About half a gigabyte.
+_MOST_CHARACTERS = 2**29
 _SIDES = ("chosen", "rejected")
 _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
@@ -108,7 +110,8 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
 class _Pairs:
     """The pairs that rows hold, read as tasks read them.
 
-    Every row is read before the weights are: a bad last line must not show after hours.
+    Every row is read before the weights are: a bad last line must not show after hours. The pairs
+    stay in memory up to half a billion characters of texts; those behind are read again.
     """
 
     def __init__(self, opened: PreferenceData) -> None:
@@ -119,14 +122,23 @@ class _Pairs:
         """
         self._opened = opened
         self._left_out = set[int]()
-        counts = DataCounts()
+        self._kept: list[tuple[int, Location, AnsweredPrompt]] = []
+        self._first_not_kept = len(opened.rows)
+        counts, room = DataCounts(), _MOST_CHARACTERS
         for index, row in enumerate(opened.rows):
-            counts.where = opened.rows.where(index)
+            counts.where = where = opened.rows.where(index)
             try:
-                _read(counts.where, row).count(counts)
+                pair = _read(where, row)
+                pair.count(counts)
             except UnusableRowError as error:
                 self._left_out.add(index)
                 counts.add(f"pairs_left_out_{error.reason}", why=str(error))
+                continue
+            room -= _characters(pair)
+            if room >= 0:
+                self._kept.append((index, where, pair))
+            else:
+                self._first_not_kept = min(index, self._first_not_kept)
         left_out = left_out_remarks(counts)
         if left_out and len(self._left_out) == len(opened.rows):
             raise DataError(f"{opened.origin}: no pair is left to score. {' '.join(left_out)}")
@@ -135,10 +147,16 @@ class _Pairs:
 
     def __iter__(self) -> Iterator[tuple[int, Location, AnsweredPrompt]]:
         """Yields each row that is a pair, with its number and place."""
-        for index, row in enumerate(self._opened.rows):
+        yield from self._kept
+        rows = self._opened.rows
+        for index, row in rows.read(range(self._first_not_kept, len(rows))):
             if index not in self._left_out:
-                where = self._opened.rows.where(index)
+                where = rows.where(index)
                 yield index, where, _read(where, row)
+
+
+def _characters(pair: AnsweredPrompt) -> int:
+    return sum(len(turn["content"]) for turn in pair.prompt) + sum(map(len, pair.answers))
 
 
 class _Unscored:

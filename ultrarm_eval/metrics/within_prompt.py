@@ -29,8 +29,9 @@ def completions_to_score(document: Document, rules: ComparisonRules) -> tuple[in
     The rated ones, and those that occur in a pair of an aspect.
     """
     rated = {i for i, rating in enumerate(document.main_ratings) if rating is not None}
-    for ratings in document.aspect_ratings.values():
-        rated.update(compared_completions(preference_pairs(ratings, rules.min_gap)))
+    if len(rated) < len(document.completions):
+        for ratings in document.aspect_ratings.values():
+            rated.update(compared_completions(preference_pairs(ratings, rules.min_gap)))
     return tuple(sorted(rated))
 
 

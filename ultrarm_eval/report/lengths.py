@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
+from ultrarm_eval.report.pair_sums import PairSums
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
-from ultrarm_eval.stats.bootstrap import bootstrap_ratios, bootstrap_statistic
-from ultrarm_eval.stats.intervals import Interval, constant_interval
+from ultrarm_eval.stats.intervals import Interval
 
 # Ranges of length, of about equally many completions each.
 _RANGES = 20
@@ -62,40 +60,31 @@ class LengthReport:
     by_length: tuple[LengthRange, ...]
 
 
-def length_report(samples: Samples) -> LengthReport | None:
-    """What length explains; None for a task without pairs."""
-    pairs = samples.pairs
-    if not len(pairs):
+def length_report(samples: Samples, sums: PairSums | None) -> LengthReport | None:
+    """What length explains; None for a task without pairs.
+
+    Args:
+        samples: The task's samples.
+        sums: Those of its pairs.
+    """
+    if sums is None:
         return None
+    pairs = samples.pairs
     difference = (pairs.chosen_length - pairs.rejected_length).to_numpy()
-    credit, margin = pairs.credit.to_numpy(), pairs.margin.to_numpy()
-    longer, shorter = (1.0 * mask for mask in (difference > 0, difference < 0))
-    longest = np.where(difference == 0, 0.5, longer)
-    sums = samples.by_prompt(
-        longest, np.ones(len(pairs)), credit * longer, longer, credit * shorter, shorter
-    )
-    # Credit and number of pairs by prompt, where the better answer is longer and where shorter.
-    splits = sums[:, 2:]
+    margin = pairs.margin.to_numpy()
+    longest = np.where(difference == 0, 0.5, difference > 0)
     unequal = difference != 0
     prefers = np.where(margin == 0, 0.5, (margin > 0) == (difference > 0))
     completions = samples.completions
     return LengthReport(
         float(longest.mean()),
-        bootstrap_ratios(sums[:, :1], sums[:, 1:2], bounds=(0.0, 1.0))[0],
-        length_controlled_accuracy([splits.sum(axis=0).tolist()]),
-        _length_controlled_interval(splits),
+        sums.longest,
+        length_controlled_accuracy([sums.sums.rows[:, sums.by_length].sum(axis=0).tolist()]),
+        sums.length_controlled,
         float(prefers[unequal].mean()) if unequal.any() else None,
         rank_correlation(completions.reward, completions.length),
         _by_length(completions.length.to_numpy(), completions.reward.to_numpy()),
     )
-
-
-def _length_controlled_interval(splits: NDArray[Any]) -> Interval | None:
-    found = bootstrap_statistic(lambda sums: length_controlled_accuracy([sums.tolist()]), splits)
-    if found is not None and found.low == found.high:
-        # No prompt differs from the others: other prompts still may.
-        return constant_interval(found.low, len(splits), level=found.level, bounds=(0.0, 1.0))
-    return found
 
 
 def _by_length(lengths: Numbers, rewards: Numbers) -> tuple[LengthRange, ...]:

@@ -9,6 +9,7 @@ import numpy as np
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.calibration import (
     ReliabilityBin,
+    calibration_error_by_chance,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -18,8 +19,6 @@ from ultrarm_eval.stats.calibration import (
 _BINS = 40
 # Beyond this many times the middle half's spread a margin would leave the rest in one bar.
 _WIDEST = 6.0
-_DRAWS = 100
-_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -108,19 +107,11 @@ def calibration_report(samples: Samples) -> CalibrationReport | None:
     return CalibrationReport(
         tuple(reliability(margins)),
         expected_calibration_error(margins),
-        _error_by_chance(margins),
+        calibration_error_by_chance(margins),
         temperature,
         negative_log_likelihood(margins),
         None if temperature is None else negative_log_likelihood(margins, temperature),
     )
-
-
-def _error_by_chance(margins: Numbers) -> float:
-    generator = np.random.default_rng(_SEED)
-    sizes = np.abs(margins)
-    chances = 1 / (1 + np.exp(-sizes))
-    drawn = (np.where(generator.random(len(sizes)) < chances, sizes, -sizes) for _ in range(_DRAWS))
-    return float(np.mean([expected_calibration_error(outcome) for outcome in drawn]))
 
 
 def _edges(start: float, stop: float, *, has_wrong: bool, has_right: bool) -> Numbers:

@@ -8,6 +8,9 @@ import numpy as np
 
 from ultrarm_eval.runs.samples import Numbers, Samples
 
+# Of shares of places, of as many prompts as have so many.
+_NUMBERS_AT_ONCE = 2**17
+
 
 @dataclass(frozen=True)
 class RankConfusion:
@@ -42,30 +45,36 @@ def rank_confusion(samples: Samples) -> RankConfusion | None:
     sizes = rated.groupby("document").size()
     # The larger number where two are equally frequent, whatever their order.
     frequent = [(prompts, size) for size, prompts in sizes.value_counts().items()]
-    prompts, size = max(frequent, default=(0, 0))
+    prompts, size = map(int, max(frequent, default=(0, 0)))
     if size < 3:
         return None
     of_size = rated[rated.document.map(sizes) == size]
-    both = (of_size[name].to_numpy().reshape(-1, size) for name in ("rating", "reward"))
+    both = [of_size[name].to_numpy().reshape(-1, size) for name in ("rating", "reward")]
     total = np.zeros((size, size))
-    for of_ratings, of_rewards in zip(*both, strict=True):
-        total += places(of_ratings).T @ places(of_rewards)
+    # Many prompts at once, in bounded memory; added one by one, so that how many changes no digit.
+    at_once = max(1, _NUMBERS_AT_ONCE // size**2)
+    for start in range(0, prompts, at_once):
+        of_ratings, of_rewards = (places(values[start : start + at_once]) for values in both)
+        for of_prompt in of_ratings.swapaxes(1, 2) @ of_rewards:
+            total += of_prompt
     shares = tuple(tuple(float(x) for x in row) for row in total / prompts)
-    return RankConfusion(int(size), int(prompts), len(sizes) - int(prompts), shares)
+    return RankConfusion(size, prompts, len(sizes) - prompts, shares)
 
 
 def places(values: Numbers) -> Numbers:
     """The ranks of values, the highest first, equal ones in equal parts at those they share.
 
     Args:
-        values: Shape (n,).
+        values: Shape (prompts, n).
 
     Returns:
-        Shape (n, n): in row i the share of value i at each rank; rows and columns add up to 1.
+        Shape (prompts, n, n): in row i the share of value i at each rank; rows and columns add up
+        to 1.
     """
-    first = (values[None, :] > values[:, None]).sum(axis=1)
-    equal = (values[None, :] == values[:, None]).sum(axis=1)
-    ranks = np.arange(len(values))
-    inside = (ranks >= first[:, None]) & (ranks < (first + equal)[:, None])
-    shares: Numbers = inside / equal[:, None]
+    above, own = values[:, None, :], values[:, :, None]
+    first = (above > own).sum(axis=2)[:, :, None]
+    equal = (above == own).sum(axis=2)[:, :, None]
+    ranks = np.arange(values.shape[1])
+    inside = (ranks >= first) & (ranks < first + equal)
+    shares: Numbers = inside / equal
     return shares

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ultrarm_eval.runs.sample import REFERENCE
+from ultrarm_eval.report.pair_sums import ALL, GAP, LENGTH, PairSums
+from ultrarm_eval.report.ranges import Mask, ranges
 from ultrarm_eval.runs.samples import Numbers, Samples
-from ultrarm_eval.stats.bootstrap import bootstrap_ratios
 from ultrarm_eval.stats.clustered import clustered_interval
 from ultrarm_eval.stats.intervals import Interval
 
-Mask = NDArray[np.bool_]
-
-# Ranges of a measured thing, as many as can be told apart in a table.
-_RANGES = 5
 _MOST_PARTS = 50
 
 
@@ -52,23 +47,24 @@ def all_documents(samples: Samples) -> Slice | None:
     return _of_documents(samples, "task", samples.result.task, everything)
 
 
-def all_pairs(samples: Samples) -> Slice | None:
-    """The accuracy over all pairs."""
-    everything = np.ones(len(samples.pairs), np.bool_)
-    return next(iter(_of_pairs(samples, "pairs", [("all pairs", everything)])), None)
+def all_pairs(samples: Samples, sums: PairSums | None) -> Slice | None:
+    """The accuracy over all pairs; None without pairs."""
+    return None if sums is None else _of_pairs(samples, sums, ALL)
 
 
-def slices(samples: Samples) -> list[Slice]:
+def slices(samples: Samples, sums: PairSums | None) -> list[Slice]:
     """The accuracy by source, category, aspect, prompt length, rating gap and relative length."""
-    found = [
+    return [
         *_by_part(samples),
         *_by_aspect(samples),
         *_by_prompt_length(samples),
+        *(
+            _of_pairs(samples, sums, number)
+            for dimension in (GAP, LENGTH)
+            for number, part in enumerate(() if sums is None else sums.parts)
+            if sums is not None and part.dimension == dimension and part.mask.any()
+        ),
     ]
-    if len(samples.pairs):
-        found += _by_gap(samples)
-        found += _by_relative_length(samples)
-    return found
 
 
 def _by_part(samples: Samples) -> Iterator[Slice]:
@@ -105,58 +101,6 @@ def _by_prompt_length(samples: Samples) -> Iterator[Slice]:
             yield part
 
 
-def _by_gap(samples: Samples) -> list[Slice]:
-    # Ratings are exact fractions, their differences here are not.
-    gaps = samples.pairs.gap.round(9).to_numpy()
-    # A benchmark's right and wrong answers all differ by one.
-    if np.isnan(gaps).any() or len(np.unique(gaps)) < 2:
-        return []
-    return _of_pairs(samples, "rating gap", ranges(gaps, ""))
-
-
-def _by_relative_length(samples: Samples) -> list[Slice]:
-    difference = (samples.pairs.chosen_length - samples.pairs.rejected_length).to_numpy()
-    better = "answer" if samples.kind == REFERENCE else "better answer"
-    parts = [
-        (f"{better} is longer", difference > 0),
-        (f"{better} is shorter", difference < 0),
-        ("equally long", difference == 0),
-    ]
-    return _of_pairs(samples, "length", parts)
-
-
-def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
-    """Ranges of about equally many values, or each value where there are few.
-
-    Args:
-        values: The values, without NaN.
-        unit: What they are counted in.
-
-    Returns:
-        The name of each range and which values are in it; every value is in one.
-    """
-    distinct = np.unique(values)
-    suffix = f" {unit}" if unit else ""
-    if len(distinct) <= _RANGES:
-        return [(f"{_spelled(value)}{suffix}", values == value) for value in distinct]
-    inner = np.quantile(values, np.arange(1, _RANGES) / _RANGES, method="inverted_cdf")
-    # A value that is the end of several ranges, and one at the top, make no range of their own.
-    ends = [end for end in np.unique(inner) if end < distinct[-1]]
-    found = []
-    above = -np.inf
-    for end in [*ends, distinct[-1]]:
-        mask = (values > above) & (values <= end)
-        low, high = values[mask].min(), end
-        name = _spelled(low) if low == high else f"{_spelled(low)} to {_spelled(high)}"
-        found.append((f"{name}{suffix}", mask))
-        above = end
-    return found
-
-
-def _spelled(value: float) -> str:
-    return f"{value:.0f}" if value == round(value) else f"{value:.3g}"
-
-
 def _of_documents(
     samples: Samples,
     dimension: str,
@@ -184,23 +128,15 @@ def _of_documents(
     )
 
 
-def _of_pairs(samples: Samples, dimension: str, parts: Sequence[tuple[str, Mask]]) -> list[Slice]:
-    parts = [(name, mask) for name, mask in parts if mask.any()]
-    if not parts:
-        return []
+def _of_pairs(samples: Samples, sums: PairSums, number: int) -> Slice:
+    part = sums.parts[number]
     credit, document = samples.pairs.credit.to_numpy(), samples.pairs.document.to_numpy()
-    masks = [mask.astype(np.float64) for _, mask in parts]
-    sums = samples.by_prompt(*(credit * mask for mask in masks), *masks)
-    intervals = bootstrap_ratios(*np.hsplit(sums, 2), bounds=(0.0, 1.0))
-    return [
-        Slice(
-            dimension,
-            name,
-            len(np.unique(document[mask])),
-            int(mask.sum()),
-            float(credit[mask].mean()),
-            interval,
-            pooled=True,
-        )
-        for (name, mask), interval in zip(parts, intervals, strict=True)
-    ]
+    return Slice(
+        part.dimension,
+        part.name,
+        len(np.unique(document[part.mask])),
+        int(part.mask.sum()),
+        float(credit[part.mask].mean()),
+        sums.accuracy(number),
+        pooled=True,
+    )

@@ -15,6 +15,7 @@ from ultrarm_eval.report.margins import (
     calibration_report,
     margin_report,
 )
+from ultrarm_eval.report.pair_sums import PairSums
 from ultrarm_eval.report.ranks import RankConfusion, rank_confusion
 from ultrarm_eval.report.slices import (
     Slice,
@@ -174,16 +175,17 @@ def report_task(title: str, result: TaskResult, samples: Samples | None) -> Task
     about["are_pairs"] = _are_pairs(samples)
     data |= {"documents": len(samples.documents), "digest": samples.digest}
     has_labels = samples.kind == PREFERENCE
+    sums = PairSums.of(samples)
     return TaskReport(
         kind=samples.kind,
         data=data,
         counts=counts,
         overall=all_documents(samples),
-        pooled=all_pairs(samples),
-        slices=tuple(slices(samples)),
+        pooled=all_pairs(samples, sums),
+        slices=tuple(slices(samples, sums)),
         margins=margin_report(samples),
         calibration=calibration_report(samples) if has_labels else None,
-        lengths=length_report(samples),
+        lengths=length_report(samples, sums),
         ranks=rank_confusion(samples),
         remarks=tuple(remarks),
         **about,

@@ -23,6 +23,7 @@ PREFERENCE, REFERENCE = "preference", "reference"
 # Beyond it differences and their squares may be no finite numbers.
 _LARGEST = 1e100
 _SHOWN = 40
+_SORTED = json.JSONEncoder(sort_keys=True)
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Sample:
         """Equal for documents with the same prompt; None where there is no prompt."""
         if not self.prompt:
             return None
-        text = json.dumps([dict(m) for m in self.prompt], sort_keys=True)
+        text = _SORTED.encode([dict(m) for m in self.prompt])
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -167,9 +167,8 @@ class _Reading:
         self._parts: list[Mapping[str, str]] = []
         self._aspects: list[Mapping[str, float | None]] = []
         self._evidence: list[Any] = []
-        # Numbers of documents and completions are exact in double precision, too.
-        self._pairs = {name: array("d") for name in _PAIR}
-        self._completions = {name: array("d") for name in _COMPLETION}
+        # Row by row. Numbers of documents and completions are exact in double precision, too.
+        self._pairs, self._completions = array("d"), array("d")
 
     def add(self, line: JsonLine) -> None:
         """Adds a line of the file."""
@@ -238,24 +237,23 @@ class _Reading:
         lengths = [len(text) for text in sample.completions]
         rewards, ratings = sample.rewards, sample.ratings
         for pair, credit in zip(sample.pairs, worth, strict=True):
-            of_pair = (
-                index,
-                pair.chosen,
-                pair.rejected,
-                rewards[pair.chosen],
-                rewards[pair.rejected],
-                credit,
-                ratings[pair.chosen] - ratings[pair.rejected],
-                lengths[pair.chosen],
-                lengths[pair.rejected],
+            chosen, rejected = pair.chosen, pair.rejected
+            self._pairs.extend(
+                (
+                    index,
+                    chosen,
+                    rejected,
+                    rewards[chosen],
+                    rewards[rejected],
+                    credit,
+                    ratings[chosen] - ratings[rejected],
+                    lengths[chosen],
+                    lengths[rejected],
+                )
             )
-            for column, number in zip(self._pairs.values(), of_pair, strict=True):
-                column.append(number)
         for reward, rating, length in zip(rewards, ratings, lengths, strict=True):
             if not math.isnan(reward):
-                of_completion = (index, reward, rating, length)
-                for column, number in zip(self._completions.values(), of_completion, strict=True):
-                    column.append(number)
+                self._completions.extend((index, reward, rating, length))
 
     def finished(self) -> Samples | None:
         """The tables; None where there is no document."""
@@ -265,7 +263,7 @@ class _Reading:
         documents = pd.DataFrame(self._documents, columns=_DOCUMENT, dtype=object)
         documents["prompt"], prompt_keys = pd.factorize(documents.prompt.to_numpy(), sort=True)
         documents = documents.astype(_TYPES)
-        pairs = _table(self._pairs)
+        pairs = _table(self._pairs, _PAIR)
         # Equal infinities have no difference of their own.
         with np.errstate(invalid="ignore"):
             pairs["margin"] = (pairs.chosen_reward - pairs.rejected_reward).where(
@@ -279,7 +277,7 @@ class _Reading:
             pd.DataFrame(self._parts, dtype=object).fillna(""),
             pd.DataFrame(self._aspects).astype(np.float64),
             pairs,
-            _table(self._completions),
+            _table(self._completions, _COMPLETION),
             list(prompt_keys),
             [] if all(one is None for one in self._evidence) else self._evidence,
             self._digest(),
@@ -314,11 +312,12 @@ class _Reading:
         )
 
 
-def _table(columns: Mapping[str, array[float]]) -> pd.DataFrame:
+def _table(rows: array[float], names: Sequence[str]) -> pd.DataFrame:
+    columns = np.frombuffer(rows, np.float64).reshape(-1, len(names)).T
     return pd.DataFrame(
         {
-            name: np.array(column, np.int64 if name in _PLACES else np.float64)
-            for name, column in columns.items()
+            name: column.astype(np.int64 if name in _PLACES else np.float64)
+            for name, column in zip(names, columns, strict=True)
         }
     )
 

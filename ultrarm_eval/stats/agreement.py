@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ultrarm_eval.errors import ScoringError
-from ultrarm_eval.stats.checks import finite_numbers
+from ultrarm_eval.stats.checks import FloatArray, finite_numbers
 
 
 def cohens_kappa(a: Sequence[Hashable], b: Sequence[Hashable]) -> float | None:
@@ -57,16 +57,21 @@ def rank_correlation(a: ArrayLike, b: ArrayLike) -> float | None:
     Raises:
         ScoringError: There is nothing, the lengths differ, or a number is not finite.
     """
-    from scipy.stats import rankdata
-
     numbers_a, numbers_b = finite_numbers(a, "number"), finite_numbers(b, "number")
-    n = _same_length(len(numbers_a), len(numbers_b))
-    # Twice the rank less its mean is a whole number: the sums are exact up to 200,000 numbers.
-    ranks_a, ranks_b = (2 * rankdata(numbers) - (n + 1) for numbers in (numbers_a, numbers_b))
+    _same_length(len(numbers_a), len(numbers_b))
+    ranks_a, ranks_b = map(_centred_ranks, (numbers_a, numbers_b))
     if not ranks_a.any() or not ranks_b.any():
         return None
     spread = math.sqrt(float(ranks_a @ ranks_a)) * math.sqrt(float(ranks_b @ ranks_b))
     return float(np.clip(float(ranks_a @ ranks_b) / spread, -1, 1))
+
+
+def _centred_ranks(numbers: FloatArray) -> FloatArray:
+    """Twice the rank less its mean: whole numbers, whose sums are exact up to 200,000 of them."""
+    _, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    # Equal numbers share the mean of the ranks from the one after all lesser numbers on.
+    twice = 2 * np.cumsum(counts) - counts - len(numbers)
+    return np.asarray(twice[places], np.float64)
 
 
 def _same_length(count_a: int, count_b: int) -> int:

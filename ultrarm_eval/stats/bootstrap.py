@@ -4,12 +4,14 @@ The prompts are drawn with replacement, each with all its pairs, and the interva
 quantile of the figure over the replicates to another (the percentile interval; Efron and
 Tibshirani 1993, chapter 13; of clusters: Davison and Hinkley 1997, section 3.8). Where it does not
 hold the figure itself, it is widened to it. The same number of prompts, `replicates` and `seed`
-draw the same prompts in every call. scipy's `bootstrap` takes no sums that are shared by figures.
+draw the same prompts in every call. Drawing is what costs time, so figures of the same prompts are
+made of one `PromptSums`; scipy's `bootstrap` takes no sums that are shared by figures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,10 +28,116 @@ from ultrarm_eval.stats.checks import (
 )
 from ultrarm_eval.stats.intervals import Interval, constant_interval
 
-_CHUNK_BYTES = 64 * 2**20
+# More is not faster, and is memory beside the data.
+_CHUNK_BYTES = 16 * 2**20
 # A prompt in a replicate is drawn (8 bytes), counted (8) and turned into a weight (8), while the
 # weights of the chunk before are still there (8).
 _BYTES_OF_A_DRAW = 32
+
+
+@dataclass(frozen=True)
+class PromptSums:
+    """Numbers of prompts, and their sums over prompts that were drawn again.
+
+    Attributes:
+        rows: (prompts, numbers).
+        drawn: (replicates, numbers): the sums over the prompts of each replicate.
+    """
+
+    rows: FloatArray
+    drawn: FloatArray
+
+    @classmethod
+    def of(cls, rows: ArrayLike, *, replicates: int = 2000, seed: int = 0) -> PromptSums:
+        """Draws the prompts. Besides the sums, memory is bounded by 16 MiB or one replicate.
+
+        Args:
+            rows: (prompts, numbers): what is summed.
+            replicates: How often all prompts are drawn.
+            seed: Of the random numbers.
+
+        Raises:
+            ScoringError: There are no prompts, or a number is not finite.
+            ConfigurationError: An option is impossible.
+        """
+        numbers = finite_numbers(rows, "prompt", dimensions=2)
+        return cls(numbers, _replicates(numbers, replicates=replicates, seed=seed))
+
+    def ratio(
+        self,
+        numerator: int,
+        denominator: int,
+        *,
+        level: float = 0.95,
+        bounds: tuple[float, float] | None = None,
+    ) -> Interval | None:
+        """The percentile interval of the sum of one column over that of another.
+
+        Replicates that drew no prompt with a part in the figure are left out.
+
+        Args:
+            numerator: The column of the numerators.
+            denominator: That of the denominators, none negative; 0 where a prompt has no part.
+            level: The confidence level.
+            bounds: As in `bootstrap_ratios`.
+
+        Returns:
+            None where fewer than two prompts have a part in it.
+
+        Raises:
+            ScoringError: A denominator is negative, or the figure is out of bounds.
+            ConfigurationError: The level is impossible.
+        """
+        check_level(level)
+        above, below = self.rows[:, numerator], self.rows[:, denominator]
+        if (below < 0).any():
+            raise ScoringError("A denominator is negative; it is what a prompt counts, at least 0.")
+        prompts = np.count_nonzero(below)
+        if prompts < 2:
+            return None
+        value = float(above.sum() / below.sum())
+        if bounds is not None:
+            value = float(numbers_within([value], "figure", *bounds)[0])
+        off = np.abs(above - value * below).max()
+        if bounds is not None and off <= ROUNDING * np.abs(above).max():
+            return constant_interval(value, int(prompts), level=level, bounds=bounds)
+        drawn_below = self.drawn[:, denominator]
+        took_part = drawn_below > 0
+        drawn = self.drawn[took_part, numerator] / drawn_below[took_part]
+        return _percentile_interval(value, drawn, level)
+
+    def statistic(
+        self,
+        statistic: Callable[[FloatArray], float | None],
+        columns: Sequence[int] | slice = slice(None),
+        *,
+        level: float = 0.95,
+    ) -> Interval | None:
+        """The percentile interval of a figure that is made of some columns' sums.
+
+        Args:
+            statistic: Gives the figure of the sums (numbers); None where it is not defined.
+            columns: The columns whose sums it takes.
+            level: The confidence level.
+
+        Returns:
+            None where there are fewer than two prompts, or the figure is not defined for them or
+            for any replicate.
+
+        Raises:
+            ScoringError: A figure is not finite.
+            ConfigurationError: The level is impossible.
+        """
+        check_level(level)
+        value = statistic(self.rows[:, columns].sum(axis=0))
+        if len(self.rows) < 2 or value is None:
+            return None
+        found = map(statistic, self.drawn[:, columns])
+        defined = [figure for figure in found if figure is not None]
+        if not defined:
+            return None
+        drawn = finite_numbers([value, *defined], "figure")[1:]
+        return _percentile_interval(float(value), drawn, level)
 
 
 def bootstrap_ratios(
@@ -45,8 +153,7 @@ def bootstrap_ratios(
 
     A figure is the sum of its numerators over the sum of its denominators, such as the credits of
     all pairs over their number. All figures see the same replicates, which leaves out for a figure
-    those that drew none of its prompts. Besides the figures of the replicates, memory is bounded by
-    64 MiB or one replicate.
+    those that drew none of its prompts.
 
     Args:
         numerators: (prompts, figures).
@@ -74,28 +181,9 @@ def bootstrap_ratios(
             f"The numerators have the shape {above.shape} and the denominators {below.shape}; "
             "both are (prompts, figures)."
         )
-    if (below < 0).any():
-        raise ScoringError("A denominator is negative; it is what a prompt counts, at least 0.")
-    sums = _replicates(np.hstack([above, below]), replicates=replicates, seed=seed)
-    drawn_above, drawn_below = np.hsplit(sums, 2)
-    prompts = np.count_nonzero(below, axis=0)
-    intervals: list[Interval | None] = []
-    for figure in range(above.shape[1]):
-        if prompts[figure] < 2:
-            intervals.append(None)
-            continue
-        value = float(above[:, figure].sum() / below[:, figure].sum())
-        if bounds is not None:
-            value = float(numbers_within([value], "figure", *bounds)[0])
-        off = np.abs(above[:, figure] - value * below[:, figure]).max()
-        if bounds is not None and off <= ROUNDING * np.abs(above[:, figure]).max():
-            n = int(prompts[figure])
-            intervals.append(constant_interval(value, n, level=level, bounds=bounds))
-            continue
-        took_part = drawn_below[:, figure] > 0
-        drawn = drawn_above[took_part, figure] / drawn_below[took_part, figure]
-        intervals.append(_percentile_interval(value, drawn, level))
-    return intervals
+    sums = PromptSums.of(np.hstack([above, below]), replicates=replicates, seed=seed)
+    figures = above.shape[1]
+    return [sums.ratio(i, figures + i, level=level, bounds=bounds) for i in range(figures)]
 
 
 def bootstrap_statistic(
@@ -124,16 +212,7 @@ def bootstrap_statistic(
         ConfigurationError: An option is impossible.
     """
     check_level(level)
-    of_prompts = finite_numbers(rows, "prompt", dimensions=2)
-    value = statistic(of_prompts.sum(axis=0))
-    if len(of_prompts) < 2 or value is None:
-        return None
-    found = map(statistic, _replicates(of_prompts, replicates=replicates, seed=seed))
-    defined = [figure for figure in found if figure is not None]
-    if not defined:
-        return None
-    drawn = finite_numbers([value, *defined], "figure")[1:]
-    return _percentile_interval(float(value), drawn, level)
+    return PromptSums.of(rows, replicates=replicates, seed=seed).statistic(statistic, level=level)
 
 
 def _replicates(rows: FloatArray, *, replicates: int, seed: int) -> FloatArray:

@@ -23,6 +23,7 @@ from ultrarm_eval.stats.checks import (
     check_count,
     check_level,
     finite_numbers,
+    generator,
 )
 from ultrarm_eval.stats.intervals import Interval, wilson_interval
 
@@ -96,8 +97,41 @@ def expected_calibration_error(margins: ArrayLike, *, bins: int = 10) -> float:
         ConfigurationError: The number of bins is impossible.
     """
     confidences, outcomes, places = _binned(margins, bins)
-    gaps = np.bincount(places, confidences - outcomes, bins)
-    return float(np.abs(gaps).sum() / len(places))
+    return _gap(confidences - outcomes, places, bins)
+
+
+def calibration_error_by_chance(
+    margins: ArrayLike, *, bins: int = 10, draws: int = 100, seed: int = 0
+) -> float:
+    """What `expected_calibration_error` would be on average if margins meant just what they say.
+
+    Each draw lets a pair's favourite be the better answer with the probability sigmoid(|margin|).
+
+    Args:
+        margins: Chosen less rejected reward of each pair.
+        bins: The number of bins.
+        draws: How often all outcomes are drawn.
+        seed: Of the random numbers.
+
+    Raises:
+        ScoringError: There is no pair, or a margin is not finite.
+        ConfigurationError: An option is impossible.
+    """
+    check_count(draws, "draws")
+    random = generator(seed)
+    # A draw changes who is right, and neither the confidences nor their bins.
+    sizes = np.abs(finite_numbers(margins, "margin"))
+    confidences, _, places = _binned(sizes, bins)
+    chances = 1 / (1 + np.exp(-sizes))
+    is_right, is_wrong = (
+        confidences - np.heaviside(sizes, 0.5),
+        confidences - np.heaviside(-sizes, 0.5),
+    )
+    errors = [
+        _gap(np.where(random.random(len(sizes)) < chances, is_right, is_wrong), places, bins)
+        for _ in range(draws)
+    ]
+    return float(np.mean(errors))
 
 
 def negative_log_likelihood(margins: ArrayLike, temperature: float = 1.0) -> float:
@@ -159,6 +193,11 @@ def fit_temperature(margins: ArrayLike) -> float | None:
             return None
     precise = {"xtol": np.finfo(np.float64).tiny, "rtol": 4 * np.finfo(np.float64).eps}
     return unit / float(brentq(slope, 0.0, high, maxiter=_MOST_STEPS, **precise))
+
+
+def _gap(differences: FloatArray, places: NDArray[np.intp], bins: int) -> float:
+    """The mean distance of confidence and outcome over the bins, by their pairs."""
+    return float(np.abs(np.bincount(places, differences, bins)).sum() / len(places))
 
 
 def _binned(margins: ArrayLike, bins: int) -> tuple[FloatArray, FloatArray, NDArray[np.intp]]:

@@ -12,7 +12,8 @@ from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios, bootstrap_statistic
-from ultrarm_eval.stats.intervals import Interval, constant_interval
+from ultrarm_eval.stats.interval import Interval
+from ultrarm_eval.stats.intervals import constant_interval
 
 # Ranges of length, of about equally many completions each.
 _RANGES = 20

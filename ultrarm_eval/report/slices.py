@@ -13,7 +13,7 @@ from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios
 from ultrarm_eval.stats.clustered import clustered_interval
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 Mask = NDArray[np.bool_]
 

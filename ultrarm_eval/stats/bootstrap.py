@@ -24,7 +24,8 @@ from ultrarm_eval.stats.checks import (
     generator,
     numbers_within,
 )
-from ultrarm_eval.stats.intervals import Interval, constant_interval
+from ultrarm_eval.stats.interval import Interval
+from ultrarm_eval.stats.intervals import constant_interval
 
 _CHUNK_BYTES = 64 * 2**20
 # A prompt in a replicate is drawn (8 bytes), counted (8) and turned into a weight (8), while the

@@ -38,6 +38,16 @@ def test_listing_judges_loads_no_torch():
     )
 
 
+def test_what_every_run_of_the_harness_asks_of_us_loads_no_torch_and_no_scipy():
+    loaded = _modules_after(
+        "from ultrarm_eval.lm_eval_plugin import reward_filters, judge_report;"
+        "from ultrarm_eval.metrics.within_prompt import kendall_tau;"
+        "assert kendall_tau([1, 2, 2], [0.5, 0.25, 1]) is not None"
+    )
+    assert "lm_eval" in loaded
+    assert not loaded & {"torch", "transformers", "datasets", "scipy"}
+
+
 def test_every_public_name_can_be_had():
     for name in ultrarm_eval.__all__:
         assert getattr(ultrarm_eval, name) is not None

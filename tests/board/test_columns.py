@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrarm_eval.board.columns import rank_ranges
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 ENDS = st.tuples(st.floats(0, 1), st.floats(0, 0.3)).map(lambda x: Interval(x[0], x[0] + x[1]))
 

@@ -13,7 +13,7 @@ from ultrarm_eval.compare.difference import Difference
 from ultrarm_eval.compare.page import as_page
 from ultrarm_eval.compare.statements import Named, conclusion, is_shown, statements
 from ultrarm_eval.compare.text import as_markdown, as_text
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 NO = "No difference is shown"

@@ -327,7 +327,7 @@ def test_kendalls_tau_is_scipys(items):
     ratings, rewards = zip(*items, strict=True)
     assume(len(set(ratings)) > 1 and len(set(rewards)) > 1)
     expected = kendalltau(ratings, rewards, variant="b").statistic
-    assert kendall_tau([Fraction(r) for r in ratings], rewards) == pytest.approx(expected)
+    assert kendall_tau([Fraction(r) for r in ratings], rewards) == expected
 
 
 class TestCompletionsThatAreScored:

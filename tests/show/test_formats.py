@@ -21,7 +21,7 @@ from ultrarm_eval.show.formats import (
     p_value,
     percent,
 )
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 
 def test_a_share_is_in_percent_and_a_number_is_none():

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Task
 from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure, harness_interval, is_share, metric_key
 from ultrarm_eval.runs.task_result import MAIN_METRIC
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 # Rewards of different judges have scales of their own.
 _OF_OWN_SCALE = ("margin",)

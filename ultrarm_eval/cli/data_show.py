@@ -13,7 +13,6 @@ from ultrarm_eval.cli.judge_options import SCORING, add_judge_options, judge_if_
 from ultrarm_eval.cli.output import write_to_terminal
 from ultrarm_eval.cli.row_text import ShownRows, as_number, judged, plain, rows_as_text
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.inspection.disagreement import find_disagreements
 from ultrarm_eval.inspection.row_choice import first_rows, numbered_row, rows_of_source
 from ultrarm_eval.inspection.row_view import CompletionView, PairView, RowView, judge_rows, view_row
 from ultrarm_eval.judges.base import judge_name
@@ -137,6 +136,8 @@ def _chosen(
 
 def _disagreeing(data: PreferenceData, results: str, limit: int) -> ShownRows:
     """The rows that the judge of some results orders most wrongly, with its rewards."""
+    from ultrarm_eval.inspection.disagreement import find_disagreements
+
     found = find_disagreements(data, results)
     worst = found.found[:limit]
     views = [view_row(data, one.row, one.rules).with_rewards(one.rewards) for one in worst]

@@ -18,7 +18,6 @@ from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
-from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
 # Written as they come: what was scored is not lost when a later answer cannot be.
@@ -212,6 +211,8 @@ def _row(
     row["reward"] = judgement.value
     other = None if of_reference is None else of_reference.value
     if reference is not None and other is not None:
+        from ultrarm_eval.metrics.win_rate import win_credit
+
         row |= {
             "reward_of_reference": other,
             "win": win_credit(judgement.value, other),
@@ -239,6 +240,8 @@ def _figures(
     if unscored := sum("reward" not in row for row in rows):
         figures["answers_without_score"] = unscored
     if without_reference is not None:
+        from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
+
         wins = _scored(_by_prompt("win", given, rows), "answer with its reference")
         figures |= {
             **_with_error("win_rate", wins),

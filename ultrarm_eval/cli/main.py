@@ -14,10 +14,12 @@ typer.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import ultrarm_eval
 from ultrarm_eval.cli.standard_streams import (
@@ -103,8 +105,9 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="ultrarm-eval", description="Reward models as judges, beside lm-evaluation-harness."
     )
-    version = f"ultrarm-eval {ultrarm_eval.__version__}"
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument(
+        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, help_text in _COMMANDS.items():
         command = commands.add_parser(name, help=help_text)
@@ -112,6 +115,15 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
             module = name.replace("-", "_")
             importlib.import_module(f"ultrarm_eval.cli.{module}").add_arguments(command)
     return parser
+
+
+class _Version(argparse.Action):
+    """Says the version, which is looked up in the package's metadata only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        with contextlib.suppress(OSError):
+            sys.stdout.write(f"ultrarm-eval {ultrarm_eval.__version__}\n")
+        parser.exit()
 
 
 def _interrupted(options: argparse.Namespace) -> str:

@@ -12,7 +12,7 @@ from ultrarm_eval.compare.parts import FIGURE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.formats import amount, difference, difference_interval, p_value
 from ultrarm_eval.show.text import visible_name
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
 
 #: Adjusted p-values below this show a difference.

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.judges.auto import auto_if_readable
 from ultrarm_eval.judges.base import Judge, judge_name, statement
 from ultrarm_eval.judges.loading import (
     default_checkpoint,
@@ -63,7 +62,12 @@ def _made(written: str) -> Judge:
         kind, settings["pretrained"] = named, default_checkpoint(named)
     if kind is not None and is_without_weights(kind, settings["pretrained"]):
         del settings["pretrained"]
-    kind = kind or auto_if_readable(named, settings.get("revision"))
+    if not kind:
+        # With torch and transformers' classes, which the filters of a run without a judge do not
+        # need.
+        from ultrarm_eval.judges.auto import auto_if_readable
+
+        kind = auto_if_readable(named, settings.get("revision"))
     return make_judge(kind, settings, offered={"device": _device_of_process()})
 
 

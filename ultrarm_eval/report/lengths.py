@@ -10,7 +10,7 @@ from ultrarm_eval.metrics.over_prompts import length_controlled_accuracy
 from ultrarm_eval.report.pair_sums import PairSums
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 # Ranges of length, of about equally many completions each.
 _RANGES = 20

@@ -12,7 +12,8 @@ from ultrarm_eval.report.ranges import Mask, ranges
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.stats.bootstrap import PromptSums
-from ultrarm_eval.stats.intervals import Interval, constant_interval
+from ultrarm_eval.stats.interval import Interval
+from ultrarm_eval.stats.intervals import constant_interval
 
 #: What tells parts of the pairs apart.
 GAP, LENGTH = "rating gap", "length"

@@ -12,7 +12,7 @@ from ultrarm_eval.report.pair_sums import ALL, GAP, LENGTH, PairSums
 from ultrarm_eval.report.ranges import Mask, ranges
 from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.clustered import clustered_interval
-from ultrarm_eval.stats.intervals import Interval
+from ultrarm_eval.stats.interval import Interval
 
 _MOST_PARTS = 50
 

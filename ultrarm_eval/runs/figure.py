@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from ultrarm_eval.runs.json_values import NOT_WRITTEN
-from ultrarm_eval.stats.intervals import Interval, wilson_interval
+from ultrarm_eval.stats.interval import Interval
 
 #: Half the width of a 95 % interval in standard errors, of the normal distribution: the harness's
 #: standard errors are of means over many documents.
@@ -97,4 +97,7 @@ def harness_interval(
         return Interval(low, high, 0.95, FROM_STDERR)
     if not is_within or not documents or documents < 0:
         return None
+    # With numpy and scipy, which reading results needs for nothing else.
+    from ultrarm_eval.stats.intervals import wilson_interval
+
     return wilson_interval(value * documents, documents)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ultrarm_eval.runs.figure import Figure
-    from ultrarm_eval.stats.intervals import Interval
+    from ultrarm_eval.stats.interval import Interval
 
 #: What stands where there is no value.
 NONE = "\N{EN DASH}"

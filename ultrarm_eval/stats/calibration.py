@@ -25,7 +25,8 @@ from ultrarm_eval.stats.checks import (
     finite_numbers,
     generator,
 )
-from ultrarm_eval.stats.intervals import Interval, wilson_interval
+from ultrarm_eval.stats.interval import Interval
+from ultrarm_eval.stats.intervals import wilson_interval
 
 # A root far below 1 is found by halving, a bit a step.
 _MOST_STEPS = 2000

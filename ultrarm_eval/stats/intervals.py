@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -16,31 +15,9 @@ from ultrarm_eval.stats.checks import (
     finite_numbers,
     numbers_within,
 )
+from ultrarm_eval.stats.interval import Interval
 
 _UNIT = (0.0, 1.0)
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A confidence interval.
-
-    Attributes:
-        low: Its lower end.
-        high: Its upper end.
-        level: The confidence level.
-        method: How it was made, such as "wilson", "t" or "bootstrap". "constant" is one without
-            width: equal values of unknown range say nothing about how much others may differ.
-    """
-
-    low: float
-    high: float
-    level: float = 0.95
-    method: str = ""
-
-    @property
-    def ends(self) -> tuple[float, float]:
-        """Its lower and its upper end."""
-        return self.low, self.high
 
 
 def wilson_interval(successes: float, n: float, level: float = 0.95) -> Interval:

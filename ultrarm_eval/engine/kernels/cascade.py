@@ -125,7 +125,7 @@ def _attend(
     grouped = groups != heads
     if grouped:
         # Groups of heads stand where batches do, so that no key is repeated in memory.
-        query = query[0].unflatten(0, (groups, heads // groups))
+        query = query.view(groups, heads // groups, *query.shape[2:])
         key, value = (t[0][:, None].expand(-1, heads // groups, -1, -1) for t in (key, value))
     output, log_sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(
         query, key, value, 0.0, is_causal, scale=scale

@@ -18,7 +18,7 @@ that can be run here passed, with 1 if one failed or found no time left, with 2 
 USAGE
 }
 
-device=cuda shape= limit=460 file=gpu_check.json steps=()
+device=cuda shape='' limit=460 file=gpu_check.json steps=()
 while [ $# -gt 0 ]; do
     case $1 in
         --device | --shape | --limit | -o | --output)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -11,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gpu_check.step_run import REQUIRED, StepRun
+from gpu_check.step_run import REQUIRED, StepRun, is_installed
 
 if TYPE_CHECKING:
     import torch
@@ -23,6 +22,7 @@ _OPTIONAL = (
     "bitsandbytes",
     "kernels",
     "sentencepiece",
+    "google.protobuf",
     "tokenizers",
     "datasets",
     "lm_eval",
@@ -36,7 +36,7 @@ _FLOAT32_ERROR = 1e-6
 
 def check(run: StepRun) -> None:
     """Notes what there is, and requires a device that multiplies rightly."""
-    missing = [name for name in REQUIRED if importlib.util.find_spec(name) is None]
+    missing = [name for name in REQUIRED if not is_installed(name)]
     run.note(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
@@ -83,10 +83,10 @@ def check(run: StepRun) -> None:
 
 def _version(module: str) -> str | None:
     """The version of an installed package; None where it is not there."""
-    if importlib.util.find_spec(module) is None:
+    if not is_installed(module):
         return None
     try:
-        return importlib.metadata.version(module)
+        return importlib.metadata.version(module.rpartition(".")[2])
     except importlib.metadata.PackageNotFoundError:
         return "unknown"
 

@@ -19,6 +19,15 @@ if TYPE_CHECKING:
 REQUIRED = ("numpy", "torch", "transformers", "safetensors", "accelerate", "psutil", "pluggy")
 
 
+def is_installed(module: str) -> bool:
+    """Whether a module is there; it is not imported."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        # A part of a package that is not there.
+        return False
+
+
 class NotRunError(Exception):
     """A step cannot be run here, for a reason that is no fault of what it looks at."""
 
@@ -108,7 +117,7 @@ class StepRun:
 
     def _require_modules(self) -> None:
         names = [*REQUIRED, *self._step.needs]
-        missing = [name for name in names if importlib.util.find_spec(name) is None]
+        missing = [name for name in names if not is_installed(name)]
         # The first step says itself what is missing.
         if missing and self._step.name != "environment":
             self.leave_out(f"not installed: {', '.join(missing)}")

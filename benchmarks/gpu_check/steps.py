@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 #: Seconds of the whole check; the steps' own are in proportion to it.
 LIMIT = 460.0
+#: What transformers reads the demo's tokenizer with.
+TOKENIZER = ("sentencepiece", "google.protobuf")
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ STEPS = (
         "two judges on one card at the same time",
         40,
         "gpu_check.judges:check_two",
-        ("sentencepiece",),
+        TOKENIZER,
     ),
     Step(
         "token_rewards",
@@ -89,7 +91,7 @@ STEPS = (
         "a judge beside a model under evaluation",
         40,
         "gpu_check.judges:check_beside_a_model",
-        ("sentencepiece",),
+        TOKENIZER,
     ),
 )
 BY_NAME = {step.name: step for step in STEPS}

@@ -10,6 +10,7 @@ python -m gpu_check end FILE --elapsed S
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime, timezone
@@ -134,4 +135,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    found = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All is written down. An interpreter's end may wait for threads of torch's compiler until the
+    # step's time is over, as was seen with torch 2.11.
+    os._exit(found)

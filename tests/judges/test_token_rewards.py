@@ -9,7 +9,7 @@ import torch
 from tests.judges.test_encoder_judge import SMALL, tokenizer  # noqa: F401
 from ultrarm_eval import load_judge
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
+from ultrarm_eval.engine.kernels.cascade import CascadeAttention
 from ultrarm_eval.judges.dpo import PreferenceJudge
 from ultrarm_eval.judges.likelihood import LikelihoodJudge
 from ultrarm_eval.judges.sequence_classification import SequenceClassificationJudge
@@ -87,7 +87,7 @@ def test_a_cut_text_says_so_and_is_what_was_scored(checkpoint):
 
 def test_one_pass_gives_them_all_by_the_attention_that_scores(checkpoint, monkeypatch):
     judge, passes, layers = of(checkpoint), [], []
-    plain, attend = DecoderRewardModel.hidden_states, AttentionBySegment.attend
+    plain, attend = DecoderRewardModel.hidden_states, CascadeAttention.attend
 
     def counted(self, input_ids, **inputs):
         passes.append(tuple(input_ids.shape))
@@ -98,7 +98,7 @@ def test_one_pass_gives_them_all_by_the_attention_that_scores(checkpoint, monkey
         return attend(self, query, *rest)
 
     monkeypatch.setattr(DecoderRewardModel, "hidden_states", counted)
-    monkeypatch.setattr(AttentionBySegment, "attend", seen)
+    monkeypatch.setattr(CascadeAttention, "attend", seen)
     found = judge.rewards_after_tokens("the question", "the answer")
     assert passes == [(1, len(found.ids))]
     # Behind those of the kernel's trial on a small tree.

@@ -10,6 +10,7 @@ import torch
 from tests.engine.kernels.test_kernels import variable_length
 from ultrarm_eval.engine.batching import resolve_batching
 from ultrarm_eval.engine.kernels import choice
+from ultrarm_eval.engine.kernels.cascade import CascadeAttention
 from ultrarm_eval.engine.kernels.choice import (
     ROW_KERNELS,
     Place,
@@ -18,7 +19,6 @@ from ultrarm_eval.engine.kernels.choice import (
     largest_difference,
     why_not,
 )
-from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.engine.kernels.varlen import VarlenAttention, flash_attn_kernel
 from ultrarm_eval.errors import ConfigurationError, DeviceError
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
@@ -66,10 +66,10 @@ def test_a_kernel_that_is_missing_broken_or_wrong_is_passed_over(
     place, monkeypatch, caplog, make, reason
 ):
     monkeypatch.setitem(ROW_KERNELS, "flash_attention_2", make)
-    monkeypatch.setattr(choice, "_candidates", lambda *_: ("flash_attention_2", "sdpa"))
+    monkeypatch.setattr(choice, "_candidates", lambda *_: ("flash_attention_2",))
     caplog.set_level(logging.INFO)
     name, kernel = choose_kernel("auto", place)
-    assert (name, kernel) == ("sdpa", AttentionBySegment)
+    assert (name, kernel) == ("sdpa", CascadeAttention)
     assert reason in caplog.text
     with pytest.raises(DeviceError, match="attn_implementation=flash_attention_2 cannot be used"):
         checked_attention("flash_attention_2", place)
@@ -105,10 +105,9 @@ def test_the_gpus_candidates_come_fastest_first():
         "flash_attention_2",
         "torch_varlen",
         "flex_attention",
-        "sdpa",
     )
-    assert choice._candidates(cuda, torch.float32) == ("sdpa",)
-    assert choice._candidates(cpu, torch.bfloat16) == ("sdpa",)
+    assert choice._candidates(cuda, torch.float32) == ()
+    assert choice._candidates(cpu, torch.bfloat16) == ()
 
 
 def test_an_unknown_attention_is_refused(place):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.text_format.token_texts import as_tokens, distinct_texts
 from ultrarm_eval.engine.kernels import flex
+from ultrarm_eval.engine.kernels.cascade import CascadeAttention
 from ultrarm_eval.engine.kernels.flex import FlexAttention, seen_until_position
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.engine.kernels.varlen import MOST_GATHERED, VarlenAttention
@@ -45,6 +46,7 @@ def variable_length(query, key, value, sequences, scale, *, lower_right=True):
 
 KERNELS = {
     "sdpa": AttentionBySegment,
+    "cascade": CascadeAttention,
     "varlen": partial(VarlenAttention, kernel=variable_length),
     "flex": FlexAttention,
 }

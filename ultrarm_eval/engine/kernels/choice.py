@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ultrarm_eval.engine.kernels import cascade
 from ultrarm_eval.engine.kernels.flex import FlexAttention
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.engine.kernels.tree_attention import Kernel, RowAttention
@@ -90,15 +91,20 @@ def choose_kernel(requested: str, place: Place) -> tuple[str, Kernel]:
     Returns:
         Its name and the kernel.
     """
-    if requested != AUTO:
+    if requested not in (AUTO, SDPA):
         return requested, ROW_KERNELS[requested]()
-    for name in _candidates(place.device, place.dtype):
+    for name in _candidates(place.device, place.dtype) if requested == AUTO else ():
         problem = why_not(name, place)
         if problem is None:
             return name, ROW_KERNELS[name]()
         logger.info("attn_implementation=%s is passed over: %s.", name, problem)
+    if place.device.type == "cpu" and cascade.is_available():
+        problem = _problem_of(cascade.CascadeAttention, place)
+        if problem is None:
+            return SDPA, cascade.CascadeAttention
+        logger.info("Attention in parts is passed over: %s.", problem)
     # Nothing is faster than being right: this one is the definition.
-    return SDPA, ROW_KERNELS[SDPA]()
+    return SDPA, AttentionBySegment
 
 
 def why_not(name: str, place: Place) -> str | None:
@@ -107,6 +113,10 @@ def why_not(name: str, place: Place) -> str | None:
         kernel = ROW_KERNELS[name]()
     except ImportError as error:
         return f"it is not installed ({first_line(error)})"
+    return _problem_of(kernel, place)
+
+
+def _problem_of(kernel: Kernel, place: Place) -> str | None:
     try:
         difference = largest_difference(kernel, place)
     except Exception as error:
@@ -152,12 +162,10 @@ def _outputs(
 
 
 def _candidates(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    if device.type != "cuda":
-        return (SDPA,)
-    if dtype in {torch.bfloat16, torch.float16}:
-        return tuple(ROW_KERNELS)
-    # The others take half precision alone, or would round float32 to TF32.
-    return (SDPA,)
+    # They take half precision alone, or would round float32 to TF32.
+    if device.type == "cuda" and dtype in {torch.bfloat16, torch.float16}:
+        return (FLASH, TORCH_VARLEN, FLEX)
+    return ()
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -81,14 +81,40 @@ def runner_of(folder: Path, name: str, device: torch.device) -> DecoderRunner:
 def measure(
     shape: str, names: Sequence[str], device: torch.device, prompts: int, rounds: int, seed: int
 ) -> dict[str, Any]:
-    """Times the settings in turn."""
+    """Times the settings in turn, over a model of a shape."""
+    model = reward_model(shape, seed)
+    with torch.no_grad():
+        model.regression_head.weight.mul_(_HEAD_SCALE)
+    compared = compare_settings(model, names, device, prompts, rounds, seed)
+    return {**versions(), "threads": torch.get_num_threads(), "shape": shape, **compared}
+
+
+def compare_settings(
+    model: LlamaRewardModel,
+    names: Sequence[str],
+    device: torch.device,
+    prompts: int,
+    rounds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Times the settings in turn, each loading the model from a folder.
+
+    Args:
+        model: In float32, on any device.
+        names: Settings, `PLAIN` among them, which the others are compared with.
+        device: Where they compute.
+        prompts: How many prompts are scored, with four answers each.
+        rounds: How often.
+        seed: Of the token ids.
+    """
     with tempfile.TemporaryDirectory() as folder:
-        model = reward_model(shape, seed)
-        with torch.no_grad():
-            model.regression_head.weight.mul_(_HEAD_SCALE)
         model.save_pretrained(folder)
         budget = token_budget(model.config, torch.float32, device)
-        runners = {name: runner_of(Path(folder), name, device) for name in names}
+        runners, memory = {}, {}
+        for name in names:
+            before = _allocated(device)
+            runners[name] = runner_of(Path(folder), name, device)
+            memory[name] = _allocated(device) - before
         load = ultrafeedbacks_lengths(prompts, model.config.vocab_size, seed)
         few = ultrafeedbacks_lengths(_WARM_UP_PROMPTS, model.config.vocab_size, seed + 1)
         for runner in runners.values():
@@ -101,10 +127,7 @@ def measure(
                 rewards[name] = score_by_us(runners[name], load.texts, budget, "shared")
                 seconds[name].append(time.perf_counter() - start)
     return {
-        **versions(),
         "device": str(device),
-        "threads": torch.get_num_threads(),
-        "shape": shape,
         "prompts": prompts,
         "rounds": rounds,
         "seed": seed,
@@ -112,8 +135,19 @@ def measure(
         "pairs": len(load.pairs),
         "spread_of_rewards": statistics.pstdev(rewards[PLAIN].values()),
         "processor": torch.backends.cpu.get_cpu_capability(),
-        "settings": {name: compared(seconds, rewards, name, load) for name in names},
+        "settings": {
+            name: {
+                **compared(seconds, rewards, name, load),
+                # Of weights alone, and counted on a card only.
+                "weights_gb": memory[name] / 1e9 if device.type == "cuda" else None,
+            }
+            for name in names
+        },
     }
+
+
+def _allocated(device: torch.device) -> int:
+    return torch.cuda.memory_allocated(device) if device.type == "cuda" else 0
 
 
 def compared(

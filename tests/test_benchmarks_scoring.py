@@ -15,8 +15,6 @@ import numpy as np
 import pytest
 import torch
 
-from ultrarm_eval import LlamaRewardModel
-
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 MODULES = (
     "matrix_peak",
@@ -24,7 +22,6 @@ MODULES = (
     "scoring_ways",
     "scoring_speed",
     "scoring_growth",
-    "gpu_scoring",
     "optional_speed",
     "vllm_speed",
 )
@@ -336,46 +333,6 @@ class TestGrowth:
         assert np.mean(lengths[1]) == pytest.approx(305, rel=0.06)
         characters = sum(map(len, completions)) / sum(lengths[1])
         assert 4 < characters < 5
-
-
-class TestGpuScoring:
-    @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-    def test_figures(self, benchmarks: dict[str, Any], tmp_path: Path, dtype: str) -> None:
-        figures = run(
-            benchmarks["gpu_scoring"],
-            tmp_path / "o.json",
-            *("--device", "cpu", "--shape", "tiny", "--dtype", dtype),
-            *("--prompts", "1", "--rounds", "1"),
-        )
-        assert_finite_and_positive(
-            figures["ways"], "median_s", "distinct_tokens_per_s", "fraction_of_peak"
-        )
-        assert figures["matrix_peak_tflops"] > 0
-        assert figures["texts_of_loop"] == 4
-        allowed = {"float32": 5e-5, "bfloat16": 0.1}[dtype]
-        assert all(way["drift"] <= allowed for way in figures["ways"].values())
-
-    def test_weights(self, benchmarks: dict[str, Any]) -> None:
-        gpu = benchmarks["gpu_scoring"]
-        model = gpu.random_model("tiny", torch.device("cpu"), torch.bfloat16, 0)
-        assert isinstance(model, LlamaRewardModel)
-        assert torch.get_default_dtype() == torch.float32
-        assert model.model.layers[0].mlp.up_proj.weight.dtype == torch.bfloat16
-        assert model.model.layers[0].mlp.up_proj.weight.detach().float().std() == pytest.approx(
-            0.02, rel=0.1
-        )
-        assert model.model.norm.weight.dtype == torch.float32
-        assert model.regression_head.weight.dtype == torch.float32
-        # Positions as bfloat16 would be too coarse to tell tokens apart.
-        assert model.model.rotary_emb.inv_freq.dtype == torch.float32
-
-    def test_goals(self, benchmarks: dict[str, Any]) -> None:
-        measured = {
-            "shape": "13b",
-            "ratios": {"shared": {"median": 4.5}},
-            "ways": {"shared": {"fraction_of_peak": 0.55}},
-        }
-        assert [goal["met"] for goal in benchmarks["gpu_scoring"].goals(measured)] == [True, False]
 
 
 class TestOptionalSpeed:

@@ -165,6 +165,27 @@ def test_rows_of_other_shapes_do_not_compile_again():
     assert len(compiled) == 1
 
 
+def test_several_judges_in_a_process_have_a_kernel_each(monkeypatch):
+    """More kernels than dynamo allows: of itself 8, here 2."""
+    compiled = []
+
+    def counting(graph, _):
+        compiled.append(graph)
+        return graph
+
+    monkeypatch.setattr(flex, "_LEAST", 128)
+    torch._dynamo.reset()
+    attend = torch.compile(flex.flex_attention, backend=counting, dynamic=False, fullgraph=True)
+    monkeypatch.setattr(flex, "flex_attention", attend)
+    with torch._dynamo.config.patch(recompile_limit=2), torch.inference_mode():
+        for heads in (2, 3, 4):
+            layout = TreeLayout(((0, 100),), ((),), [99])
+            query = torch.randn(1, heads, 100, SIZE)
+            FlexAttention(layout).attend(query, query, query, 0.3)
+    torch._dynamo.reset()
+    assert len(compiled) == 3
+
+
 def test_padding_is_seen_by_none_and_skipped():
     layout = layout_of([(1, 2, 3)], 1)
     until = seen_until_position(layout, 1024)

@@ -13,6 +13,9 @@ from ultrarm_eval.engine.rows import TreeLayout
 
 # Blocks of the mask, and the least length: few lengths mean few compiled kernels.
 _BLOCK, _LEAST = 128, 1024
+# Each length up to a full budget is a kernel, for every judge of another width or dtype. Beyond
+# dynamo's own limit, 8 for a process, compiling is refused and scoring would end.
+_MOST_KERNELS = 128
 
 
 class FlexAttention(AttentionBySegment):
@@ -30,6 +33,7 @@ class FlexAttention(AttentionBySegment):
     ) -> torch.Tensor:
         """See `RowAttention.attend`."""
         tokens = query.shape[2]
+        _allow_kernels()
         if query.device not in self._masks:
             self._masks[query.device] = self._block_mask(query.device)
         padded = (
@@ -71,6 +75,14 @@ def seen_until_position(layout: TreeLayout, length: int) -> torch.Tensor:
         for first, last in context:
             until[first:last] = stop
     return until
+
+
+def _allow_kernels() -> None:
+    """Raises dynamo's limit and leaves it: judges compute in several threads at once."""
+    limits: Any = torch._dynamo.config
+    # The second is the older name, and an alias where both are there.
+    name = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"
+    setattr(limits, name, max(getattr(limits, name), _MOST_KERNELS))
 
 
 # Uncompiled, both are the plain formula, exact and slow, with the whole matrix in memory: an

@@ -79,6 +79,23 @@ def test_parts_in_bfloat16_are_merged_in_float32():
     torch.testing.assert_close(found[0].float(), exact, atol=0.02, rtol=0.02)
 
 
+@pytest.mark.parametrize("number", [torch.nan, torch.inf, -torch.inf])
+@pytest.mark.parametrize("segment", [0, 1])
+def test_keys_that_are_not_finite_weigh_what_they_do_segment_by_segment(segment, number):
+    layout = layout_of(TEXTS, 1)
+    query, key, value = drawn(layout)
+    # Every score of the part is of one sign.
+    query, key = query.abs(), key.abs()
+    key[:, :, slice(*layout.spans[segment])] = number
+    read = query[:, :, layout.read_at]
+    merged, plain = CascadeAttention(layout), AttentionBySegment(layout)
+    for found, expected in (
+        (merged.attend(query, key, value, 0.3), plain.attend(query, key, value, 0.3)),
+        (merged.attend_at_ends(read, key, value, 0.3), plain.attend_at_ends(read, key, value, 0.3)),
+    ):
+        torch.testing.assert_close(found, expected, equal_nan=True)
+
+
 def test_a_torch_whose_operator_is_wrong_or_missing_attends_segment_by_segment(place, monkeypatch):
     assert choose_kernel("auto", place) == (SDPA, CascadeAttention)
     attend = cascade._attend

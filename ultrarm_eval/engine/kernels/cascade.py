@@ -7,6 +7,7 @@ key is gathered and no mask is made; all texts that go on from a prefix attend t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -35,7 +36,7 @@ class CascadeAttention(AttentionBySegment):
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
     ) -> torch.Tensor:
         """See `RowAttention.attend`."""
-        if query.device.type != "cpu":
+        if not _can_be_merged(key):
             return super().attend(query, key, value, scale)
         return self._merged(query, key, value, scale, self._whole, self._prefixes_of_whole)
 
@@ -43,7 +44,7 @@ class CascadeAttention(AttentionBySegment):
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
     ) -> torch.Tensor:
         """See `RowAttention.attend_at_ends`."""
-        if query.device.type != "cpu":
+        if not _can_be_merged(key):
             return super().attend_at_ends(query, key, value, scale)
         texts, repeated = len(self._ends), query.shape[2] - len(self._ends)
         query = query[:, :, :texts]
@@ -115,6 +116,15 @@ def shared_prefixes(layout: TreeLayout, asked: _Asked) -> list[tuple[Span, Span]
 def is_available() -> bool:
     """Whether this torch has the operator."""
     return hasattr(torch.ops.aten, "_scaled_dot_product_flash_attention_for_cpu")
+
+
+def _can_be_merged(key: torch.Tensor) -> bool:
+    """Whether the operator is for the device, and will say what each part weighs.
+
+    Where every score of a part is -inf or NaN, it takes the part for masked, and gives 0 for the
+    output and for the logarithm: a weight that would be merged without a trace.
+    """
+    return key.device.type == "cpu" and math.isfinite(float(key.sum(dtype=torch.float32)))
 
 
 def _attend(

@@ -1,6 +1,7 @@
 """Outputs that are closed, full, broken or of another encoding, and commands that are stopped."""
 
 import functools
+import importlib.metadata
 import io
 import json
 import os
@@ -81,6 +82,11 @@ class TestClosed:
             "ultrarm-eval data: the standard output is closed (>&-), so the results cannot be "
             "written. Send it to a file or to /dev/null.\n"
         )
+
+    def test_the_version_is_said_without_a_standard_output(self):
+        finished = shell(f"{COMMAND} --version >&-")
+        version = importlib.metadata.version("ultrarm-eval")
+        assert (finished.returncode, finished.stderr) == (0, f"ultrarm-eval {version}\n")
 
     @pytest.mark.parametrize("closed", ["2>&-", "<&-", "<&- 2>&-"])
     def test_other_closed_streams_are_no_matter(self, closed):

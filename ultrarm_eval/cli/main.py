@@ -121,8 +121,9 @@ class _Version(argparse.Action):
     """Says the version, which is looked up in the package's metadata only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        # As argparse's own action: where the standard output is closed it is None.
         with contextlib.suppress(OSError):
-            sys.stdout.write(f"ultrarm-eval {ultrarm_eval.__version__}\n")
+            (sys.stdout or sys.stderr).write(f"ultrarm-eval {ultrarm_eval.__version__}\n")
         parser.exit()
 
 

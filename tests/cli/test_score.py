@@ -3,6 +3,7 @@ import math
 import re
 import subprocess
 import sys
+import tracemalloc
 
 import pytest
 
@@ -10,6 +11,8 @@ from tests.conftest import LengthJudge, raw_row, write_jsonl
 from tests.judges.conftest import chat_tokenizer, write_model  # noqa: F401
 from ultrarm_eval import io, load_judge
 from ultrarm_eval.cli import main, score
+from ultrarm_eval.plugins import registry
+from ultrarm_eval.sources.preference_data import open_named_or_local
 
 ROWS = [
     {"prompt": "the question", "chosen": "the answer", "rejected": "sky"},
@@ -505,9 +508,25 @@ def test_pairs_that_do_not_fit_into_memory_are_read_again(
     main(["score", str(data), "--judge", "length"])
     whole = capsys.readouterr().out
     parsed.clear()
-    # A pair has eight characters.
-    monkeypatch.setattr(score, "_MOST_CHARACTERS", 8 * 5 + 3)
+    monkeypatch.setattr(score, "_bytes", lambda pair: 8)
+    monkeypatch.setattr(score, "_MOST_BYTES", 8 * 5 + 3)
     main(["score", str(data), "--judge", "length"])
     assert capsys.readouterr().out == whole
     # Looked at once, checked and scored: four are read for each.
     assert sum(b"chosen" in text for text in parsed) == 9 + 2 * 4
+
+
+@pytest.mark.parametrize("text", ["a", "\N{GRINNING FACE}" * 100])
+def test_pairs_take_no_more_memory_than_is_counted(tmp_path, monkeypatch, text):
+    rows = [{"prompt": text, "chosen": f"{text}{i}", "rejected": text} for i in range(1000)]
+    data = write_jsonl(tmp_path / "pairs.jsonl", rows)
+    opened = open_named_or_local(str(data), "test", registry().sources())
+    counted = []
+    count = score._bytes
+    monkeypatch.setattr(score, "_bytes", lambda pair: counted.append(count(pair)) or counted[-1])
+    tracemalloc.start()
+    pairs = score._Pairs(opened)
+    taken, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(list(pairs)) == len(rows)
+    assert 0.7 * sum(counted) < taken < 1.2 * sum(counted)

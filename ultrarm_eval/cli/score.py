@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 
 # Printed as they come: what was scored is not lost when a later row cannot be.
 _ROWS_AT_ONCE = 256
-# About half a gigabyte.
-_MOST_CHARACTERS = 2**29
+# Of pairs in memory.
+_MOST_BYTES = 2**29
+# Of a pair beside its texts: its place, turns and tuples.
+_BYTES_OF_A_PAIR = 600
 _SIDES = ("chosen", "rejected")
 _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
@@ -111,7 +113,7 @@ class _Pairs:
     """The pairs that rows hold, read as tasks read them.
 
     Every row is read before the weights are: a bad last line must not show after hours. The pairs
-    stay in memory up to half a billion characters of texts; those behind are read again.
+    stay in memory up to half a gigabyte; those behind are read again.
     """
 
     def __init__(self, opened: PreferenceData) -> None:
@@ -124,7 +126,7 @@ class _Pairs:
         self._left_out = set[int]()
         self._kept: list[tuple[int, Location, AnsweredPrompt]] = []
         self._first_not_kept = len(opened.rows)
-        counts, room = DataCounts(), _MOST_CHARACTERS
+        counts, room = DataCounts(), _MOST_BYTES
         for index, row in enumerate(opened.rows):
             counts.where = where = opened.rows.where(index)
             try:
@@ -134,7 +136,7 @@ class _Pairs:
                 self._left_out.add(index)
                 counts.add(f"pairs_left_out_{error.reason}", why=str(error))
                 continue
-            room -= _characters(pair)
+            room -= _bytes(pair)
             if room >= 0:
                 self._kept.append((index, where, pair))
             else:
@@ -155,8 +157,10 @@ class _Pairs:
                 yield index, where, _read(where, row)
 
 
-def _characters(pair: AnsweredPrompt) -> int:
-    return sum(len(turn["content"]) for turn in pair.prompt) + sum(map(len, pair.answers))
+def _bytes(pair: AnsweredPrompt) -> int:
+    # A character takes one, two or four.
+    texts = (*(turn["content"] for turn in pair.prompt), *pair.answers)
+    return _BYTES_OF_A_PAIR + sum(map(sys.getsizeof, texts))
 
 
 class _Unscored:

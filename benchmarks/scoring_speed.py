@@ -41,6 +41,7 @@ from scoring_ways import (
 )
 
 from ultrarm_eval.engine.plan import make_plan
+from ultrarm_eval.engine.token_budget import CPU_TREE_TOKENS
 from ultrarm_eval.text_format.tokens import Tokens
 
 #: How many times as fast as each baseline our shared batching is to be, by load; for the shape
@@ -137,7 +138,7 @@ def measure(
     # Before and after, since other work on the machine slows either.
     peaks.append(_peaks(shape))
     texts = [Tokens.of(ids) for ids in load.texts]
-    plan = make_plan(texts, batching=SHARED, max_tokens=budget)
+    plan = make_plan(texts, batching=SHARED, max_tokens=budget, max_tree_tokens=CPU_TREE_TOKENS)
     operations = 2 * layer_parameters(model) * plan.distinct_tokens
     measured: dict[str, Any] = {
         **versions(),

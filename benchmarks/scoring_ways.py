@@ -18,6 +18,7 @@ from transformers import LlamaConfig
 from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.engine.plan import pad
+from ultrarm_eval.engine.token_budget import CPU_TREE_TOKENS
 from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.text_format.tokens import Tokens
 
@@ -188,7 +189,8 @@ def score_by_us(
     runner: DecoderRunner, texts: list[TextIds], budget: int, batching: str
 ) -> dict[int, float]:
     """The one place where the benchmarks call the package's engine."""
-    limits = BatchLimits(budget)
+    tree_tokens = CPU_TREE_TOKENS if runner.model.device.type == "cpu" else None
+    limits = BatchLimits(budget, max_tree_tokens=tree_tokens)
     engine = TorchEngine(lambda: runner, lambda: limits, batching)
     rewards: dict[int, float] = {}
     for batch in engine.compute([Tokens.of(ids) for ids in texts]):

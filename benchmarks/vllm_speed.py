@@ -33,7 +33,7 @@ from vllm_process import Vllm
 from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.decoder_runner import DecoderRunner
 from ultrarm_eval.engine.plan import make_plan
-from ultrarm_eval.engine.token_budget import token_budget
+from ultrarm_eval.engine.token_budget import CPU_TREE_TOKENS, token_budget
 from ultrarm_eval.text_format.tokens import Tokens
 
 OURS, VLLM = "ours", "vllm"
@@ -60,7 +60,12 @@ def our_score(model: LlamaRewardModel) -> Score:
         start = time.perf_counter()
         rewards = score_by_us(runner, given, budget, SHARED)
         seconds = time.perf_counter() - start
-        plan = make_plan([Tokens.of(ids) for ids in given], batching=SHARED, max_tokens=budget)
+        plan = make_plan(
+            [Tokens.of(ids) for ids in given],
+            batching=SHARED,
+            max_tokens=budget,
+            max_tree_tokens=CPU_TREE_TOKENS,
+        )
         return {
             "seconds": seconds,
             "rewards": [rewards[number] for number in range(len(given))],

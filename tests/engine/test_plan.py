@@ -61,6 +61,17 @@ def test_a_prompt_whose_completions_do_not_fit_together_is_repeated():
     assert plan.distinct_tokens == 40 + 4 * 25
 
 
+def test_a_prompt_with_its_completions_may_be_larger_than_a_batch_and_is_then_alone():
+    plan = make_plan(
+        four_completions(prompts=3), batching=SHARED, max_tokens=100, max_tree_tokens=140
+    )
+    assert [len(batch.texts) for batch in plan.batches] == [4, 4, 4]
+    assert plan.computed_tokens == plan.distinct_tokens == 3 * (40 + 4 * 25)
+    # A larger one is cut to that many and not to a batch.
+    cut = make_plan(four_completions(1), batching=SHARED, max_tokens=50, max_tree_tokens=139)
+    assert [len(batch.texts) for batch in cut.batches] == [3, 1]
+
+
 def test_batches_are_full_at_ultrafeedbacks_lengths():
     draw = np.random.default_rng(1)
     texts = []

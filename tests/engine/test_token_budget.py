@@ -5,7 +5,7 @@ import torch
 from transformers import LlamaConfig
 
 from ultrarm_eval.engine import token_budget as budget
-from ultrarm_eval.engine.token_budget import bytes_per_token, token_budget
+from ultrarm_eval.engine.token_budget import bytes_per_token, token_budget, tree_budget
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 GIB = 1024**3
@@ -31,6 +31,15 @@ def test_a_token_of_13b_takes_some_hundred_kilobytes():
 def test_the_budget_lies_between_its_bounds(monkeypatch, free, device, expected):
     with_free(monkeypatch, free)
     assert token_budget(OF_13B, torch.bfloat16, device) == expected
+
+
+@pytest.mark.parametrize(
+    ("free", "device", "expected"),
+    [(100, CPU, 16_384), (0.001, CPU, 256), (100, CUDA, None)],
+)
+def test_a_prompt_with_its_answers_may_be_larger_on_a_cpu(monkeypatch, free, device, expected):
+    with_free(monkeypatch, free)
+    assert tree_budget(OF_13B, torch.bfloat16, device) == expected
 
 
 def test_half_of_what_is_free_is_filled(monkeypatch):

@@ -63,6 +63,7 @@ def make_plan(
     batching: str,
     max_tokens: int,
     max_texts: int | None = None,
+    max_tree_tokens: int | None = None,
 ) -> Plan:
     """Plans the batches.
 
@@ -71,6 +72,8 @@ def make_plan(
         batching: One of `BATCHINGS`.
         max_tokens: The most tokens of a batch, padding included. A longer text stands alone.
         max_texts: The most texts of a batch; no limit if None.
+        max_tree_tokens: Texts that begin alike are computed in one go up to this many tokens, alone
+            where they are over `max_tokens`; `max_tokens` if None.
 
     Raises:
         ConfigurationError: There is no such batching.
@@ -88,7 +91,8 @@ def make_plan(
     # Nothing is shared where more tokens than any text has would have to be.
     longest = max((len(ids) for ids in texts), default=0)
     forest = prefix_forest(texts, least_shared=LEAST_SHARED if batching == SHARED else longest + 1)
-    pieces = [piece for tree in forest for piece in cut(tree, max_tokens, max_texts)]
+    largest = max(max_tokens, max_tree_tokens or 0)
+    pieces = [piece for tree in forest for piece in cut(tree, largest, max_texts)]
     return Plan(
         tuple(_row([pieces[i] for i in group]) for group in pack(pieces, max_tokens, max_texts)),
         text_tokens,

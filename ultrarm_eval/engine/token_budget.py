@@ -13,6 +13,9 @@ logger = logging.getLogger(__name__)
 
 # On a CPU larger rows fall out of its caches.
 _CPU_TOKENS = 2048
+#: That costs less there than to compute a prompt once more, so a prompt with all its answers may be
+#: this large.
+CPU_TREE_TOKENS = 16_384
 # A 13B model's products are at their full speed long before; a larger row only costs memory.
 _GPU_TOKENS = 32_768
 _LEAST_TOKENS = 256
@@ -50,8 +53,7 @@ def token_budget(
     """
     most = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
     free = free_bytes(device) - bytes_to_load
-    fits = int(free * _SHARE_OF_FREE) // bytes_per_token(config, dtype, outputs)
-    tokens = max(_LEAST_TOKENS, min(most, fits))
+    tokens = _fitting(most, free, bytes_per_token(config, dtype, outputs))
     logger.info(
         "At most %d tokens a batch: %.1f GiB are free on %s. max_batch_tokens sets another budget.",
         tokens,
@@ -59,6 +61,36 @@ def token_budget(
         device,
     )
     return tokens
+
+
+def tree_budget(
+    config: Any,
+    dtype: torch.dtype,
+    device: torch.device,
+    *,
+    bytes_to_load: int = 0,
+    outputs: int = 0,
+) -> int | None:
+    """How many tokens a prompt and its answers may have that are computed in one go.
+
+    Args:
+        config: The model's configuration.
+        dtype: The body's dtype.
+        device: Where it computes.
+        bytes_to_load: Weights that are still to be loaded there.
+        outputs: Numbers that the model gives for a token.
+
+    Returns:
+        Tokens, at least 256; None where the budget of a batch is what the memory holds.
+    """
+    if device.type != "cpu":
+        return None
+    free = free_bytes(device) - bytes_to_load
+    return _fitting(CPU_TREE_TOKENS, free, bytes_per_token(config, dtype, outputs))
+
+
+def _fitting(most: int, free: int, bytes_each: int) -> int:
+    return max(_LEAST_TOKENS, min(most, int(free * _SHARE_OF_FREE) // bytes_each))
 
 
 def bytes_per_token(config: Any, dtype: torch.dtype, outputs: int = 0) -> int:

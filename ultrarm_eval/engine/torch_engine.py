@@ -57,10 +57,13 @@ class BatchLimits:
     Attributes:
         max_tokens: Token budget of a batch, padding included; halved when memory runs out.
         max_texts: The most texts of a batch; no limit if None.
+        max_tree_tokens: The most tokens of a prompt and its answers that are computed in one go,
+            in a batch of their own where that is over the budget; the budget if None.
     """
 
     max_tokens: int
     max_texts: int | None = None
+    max_tree_tokens: int | None = None
 
 
 class TorchEngine:
@@ -159,6 +162,7 @@ class TorchEngine:
             batching=self._batching,
             max_tokens=limits.max_tokens,
             max_texts=limits.max_texts,
+            max_tree_tokens=limits.max_tree_tokens,
         )
 
     def _outputs(
@@ -245,15 +249,16 @@ def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], said: str
     # A failure that no smaller batch cures ends here, whatever its cause is.
     if len(batch.texts) == 1:
         raise TextDoesNotFitError(said, indices[0])
-    limits.max_tokens = max(1, batch.tokens // 2)
+    limits.max_tree_tokens = max(1, batch.tokens // 2)
+    limits.max_tokens = min(limits.max_tokens, limits.max_tree_tokens)
     torch.cuda.empty_cache()
     logger.warning(
         "Out of memory on a batch of %d texts (%s); going on with at most %d tokens a batch. "
         "Set max_batch_tokens=%d to start there.",
         len(batch.texts),
         said,
-        limits.max_tokens,
-        limits.max_tokens,
+        limits.max_tree_tokens,
+        limits.max_tree_tokens,
     )
 
 

@@ -21,7 +21,7 @@ PASSES = {
     "UltraRM": (12, 1),
     "Llama, gate": (24, 2),
     "token logit": (12, 2),
-    "process, classes": (24, 2),
+    "process, classes": (24, 1),
     "likelihood": (12, 3),
     "critique": (48, 48),
     "DeBERTa": (12, 3),
@@ -58,8 +58,9 @@ def test_passes_and_tokens(kinds: Any, tmp_path: Path, kind: str) -> None:
     assert (loop.passes, work.passes) == PASSES[kind]
     text_tokens, distinct = kinds.distinct_tokens(judge, kinds.drawn_texts(PROMPTS, 0))
     if judge.settings()["batching"] == "shared":
-        # What is read inside of a text is a text of its own, whose last token may be another.
-        assert distinct <= work.tokens <= 1.03 * distinct
+        # What is read inside of a text is a text of its own, whose last token may be another; what
+        # stands behind the last place that is read is not computed.
+        assert 0.97 * distinct <= work.tokens <= 1.03 * distinct
         return
     # Padding; of a generation each token that is written is a pass of its own.
     padding = 1.1 * text_tokens if kind != "critique" else loop.tokens

@@ -39,7 +39,7 @@ SOURCES = [
     for kind in ("ultrarm", *KINDS)
 ]
 #: float32: a reward of 10 has steps of 1e-6.
-NEARLY = 1e-6
+NEARLY = 1e-5
 
 
 def alone(judge):

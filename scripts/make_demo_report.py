@@ -37,7 +37,7 @@ NOT_COMPARED = (
     "ultrarm_eval_version",
     "facts",
 )
-TOLERANCE = 1e-6
+TOLERANCE = 1e-5
 
 
 def main() -> int:

@@ -109,7 +109,7 @@ def compare_settings(
     """
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
-        budget = token_budget(model.config, torch.float32, device)
+        budget = token_budget(model.config, torch.float32, device).batch
         runners, memory = {}, {}
         for name in names:
             before = _allocated(device)

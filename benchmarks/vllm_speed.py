@@ -53,7 +53,7 @@ Score = Callable[[Sequence[Sequence[int]]], dict[str, Any]]
 def our_score(model: LlamaRewardModel) -> Score:
     """Our default batching, with the budget that a judge takes on this machine."""
     runner = DecoderRunner(model)
-    budget = token_budget(model.config, torch.float32, model.device)
+    budget = token_budget(model.config, torch.float32, model.device).batch
 
     def score(texts: Sequence[Sequence[int]]) -> dict[str, Any]:
         given = [tuple(ids) for ids in texts]

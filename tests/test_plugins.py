@@ -230,13 +230,13 @@ def test_what_is_no_pair_source_is_left_out_and_named(manager, caplog, source, m
 
 
 def test_the_table_of_plugins_says_which_factory_cannot_be_imported(monkeypatch):
-    from ultrarm_eval.cli import registered
+    from ultrarm_eval.cli import plugin_table
 
     manager = make_plugin_manager(load_entry_points=False)
     register_one(manager, "register_judges", "mine", "no_such_module_here:Judge")
     registry = PluginRegistry(manager)
-    monkeypatch.setattr(registered, "registry", lambda: registry)
-    rows = {row[1]: row[-1] for row in registered.registered_here()}
+    monkeypatch.setattr(plugin_table, "registry", lambda: registry)
+    rows = {row[1]: row[-1] for row in plugin_table.registered_here()}
     assert rows["mine"].startswith("broken: its factory 'no_such_module_here:Judge' cannot be")
     assert {rows[name] for name in OURS} == {"ok"}
 

@@ -35,7 +35,7 @@ def check(run: StepRun) -> None:
     prompts = _PROMPTS if run.is_on_card else _PROMPTS_OF_DRY_RUN
     load = ultrafeedbacks_lengths(prompts, shape["vocab_size"], _SEED)
     model = random_model(shape, device, dtype, _SEED)
-    budget = token_budget(model.config, dtype, device)
+    budget = token_budget(model.config, dtype, device).batch
     place = Place(model.config, device, dtype)
     chosen = DecoderRunner(model)
     score_by_us(chosen, load.texts, budget, SHARED)

@@ -112,7 +112,7 @@ class Comparison:
         self._model: LlamaRewardModel = random_model(LARGE_SHAPES[shape], device, dtype, _SEED)
         self._on_card = device.type == "cuda"
         vocabulary = LARGE_SHAPES[shape]["vocab_size"]
-        budget = token_budget(self._model.config, dtype, device)
+        budget = token_budget(self._model.config, dtype, device).batch
         self._load = ultrafeedbacks_lengths(prompts, vocabulary, _SEED)
         first = self._load.texts[:_TEXTS_OF_LOOP]
         self._expected = dict(enumerate(one_at_a_time(self._model, first)))

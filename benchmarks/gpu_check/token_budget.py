@@ -63,7 +63,7 @@ def _automatic(run: StepRun, model: LlamaRewardModel, load: Load) -> None:
     device, dtype = run.device, model.dtype
     runner = DecoderRunner(model)
     score_by_us(runner, load.texts[:4], _SMALL_BUDGET, SHARED)
-    whole = token_budget(model.config, dtype, device)
+    whole = token_budget(model.config, dtype, device).batch
     each = bytes_per_token(model.config, dtype)
     told: dict[str, Any] = {
         "with_all_memory": whole,
@@ -75,7 +75,7 @@ def _automatic(run: StepRun, model: LlamaRewardModel, load: Load) -> None:
         return
     with only_free(device, _FREE_FOR_BUDGET):
         free = free_bytes(device)
-        budget = token_budget(model.config, dtype, device)
+        budget = token_budget(model.config, dtype, device).batch
         limits, before = BatchLimits(budget), torch.cuda.memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         rewards = _scored(runner, load, limits)

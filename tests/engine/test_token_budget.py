@@ -5,7 +5,7 @@ import torch
 from transformers import LlamaConfig
 
 from ultrarm_eval.engine import token_budget as budget
-from ultrarm_eval.engine.token_budget import bytes_per_token, token_budget, tree_budget
+from ultrarm_eval.engine.token_budget import TokenBudget, bytes_per_token, token_budget
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 
 GIB = 1024**3
@@ -26,34 +26,32 @@ def test_a_token_of_13b_takes_some_hundred_kilobytes():
 
 @pytest.mark.parametrize(
     ("free", "device", "expected"),
-    [(100, CUDA, 32_768), (100, CPU, 2048), (0.001, CUDA, 256), (-5, CUDA, 256)],
+    [
+        (100, CUDA, TokenBudget(32_768, 32_768)),
+        # A prompt with its answers may be larger than a batch on a CPU.
+        (100, CPU, TokenBudget(2048, 16_384)),
+        (2, CPU, TokenBudget(2048, 4017)),
+        (0.001, CPU, TokenBudget(256, 256)),
+        (-5, CUDA, TokenBudget(256, 256)),
+    ],
 )
 def test_the_budget_lies_between_its_bounds(monkeypatch, free, device, expected):
     with_free(monkeypatch, free)
     assert token_budget(OF_13B, torch.bfloat16, device) == expected
 
 
-@pytest.mark.parametrize(
-    ("free", "device", "expected"),
-    [(100, CPU, 16_384), (0.001, CPU, 256), (100, CUDA, None)],
-)
-def test_a_prompt_with_its_answers_may_be_larger_on_a_cpu(monkeypatch, free, device, expected):
-    with_free(monkeypatch, free)
-    assert tree_budget(OF_13B, torch.bfloat16, device) == expected
-
-
 def test_half_of_what_is_free_is_filled(monkeypatch):
     with_free(monkeypatch, 4)
-    tokens = token_budget(OF_13B, torch.bfloat16, CUDA)
+    tokens = token_budget(OF_13B, torch.bfloat16, CUDA).batch
     used = tokens * bytes_per_token(OF_13B, torch.bfloat16)
     assert used == pytest.approx(2 * GIB, rel=1e-3)
-    assert token_budget(OF_13B, torch.float32, CUDA) < tokens
+    assert token_budget(OF_13B, torch.float32, CUDA).batch < tokens
 
 
 def test_weights_that_are_still_to_be_loaded_count(monkeypatch):
     with_free(monkeypatch, 30)
-    loaded = token_budget(OF_13B, torch.bfloat16, CUDA)
-    before = token_budget(OF_13B, torch.bfloat16, CUDA, bytes_to_load=26 * GIB)
+    loaded = token_budget(OF_13B, torch.bfloat16, CUDA).batch
+    before = token_budget(OF_13B, torch.bfloat16, CUDA, bytes_to_load=26 * GIB).batch
     assert before == pytest.approx(loaded * 4 / 30, rel=0.1) or loaded == 32_768
     assert before < loaded
 

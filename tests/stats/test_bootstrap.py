@@ -8,7 +8,7 @@ from scipy import stats
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.stats import bootstrap
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios, bootstrap_statistic
-from ultrarm_eval.stats.intervals import wilson_interval
+from ultrarm_eval.stats.interval_estimators import wilson_interval
 
 
 def _prompts(n=60, seed=3):

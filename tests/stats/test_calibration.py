@@ -14,7 +14,7 @@ from ultrarm_eval.stats.calibration import (
     negative_log_likelihood,
     reliability,
 )
-from ultrarm_eval.stats.intervals import wilson_interval
+from ultrarm_eval.stats.interval_estimators import wilson_interval
 
 MARGINS = st.lists(st.floats(-50, 50), min_size=1, max_size=40)
 

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from ultrarm_eval.stats.clustered import Stratum, clustered_interval, stratified_interval
-from ultrarm_eval.stats.intervals import mean_interval
+from ultrarm_eval.stats.interval_estimators import mean_interval
 
 VALUES = [0.0, 1.0, 0.5, 1.0, 0.0, 1.0, 1.0, 0.25]
 CLUSTERS = [0, 0, 1, 1, 1, 2, 3, 3]

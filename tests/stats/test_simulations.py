@@ -5,7 +5,7 @@ import pytest
 from scipy import special, stats
 
 from ultrarm_eval.stats.bootstrap import bootstrap_ratios
-from ultrarm_eval.stats.intervals import mean_interval
+from ultrarm_eval.stats.interval_estimators import mean_interval
 from ultrarm_eval.stats.significance import mcnemar_exact, sign_flip_test
 
 SIMULATIONS = 2000

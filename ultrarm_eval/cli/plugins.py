@@ -21,7 +21,11 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(_: argparse.Namespace) -> int:
-    from ultrarm_eval.cli.registered import harness_version, registered_here, registered_in_harness
+    from ultrarm_eval.cli.plugin_table import (
+        harness_version,
+        registered_here,
+        registered_in_harness,
+    )
 
     rows = [_HEADER, *registered_in_harness(), *registered_here()]
     rows.insert(1, tuple("-" * max(len(row[i]) for row in rows) for i in range(len(_HEADER))))

@@ -11,7 +11,7 @@ from ultrarm_eval.runs.samples import Indices, Numbers
 from ultrarm_eval.stats.checks import ROUNDING
 from ultrarm_eval.stats.clustered import clustered_interval
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.intervals import constant_interval
+from ultrarm_eval.stats.interval_estimators import constant_interval
 from ultrarm_eval.stats.significance import mcnemar_exact, sign_flip_test
 
 MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"

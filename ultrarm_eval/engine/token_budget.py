@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,6 +32,19 @@ _MLP_SHARE = 4
 _OUTPUT_COPIES = 2
 
 
+@dataclass(frozen=True)
+class TokenBudget:
+    """Tokens that are computed at once.
+
+    Attributes:
+        batch: Batches are filled to this many.
+        tree: A prompt and its answers may have this many before they are cut, at least `batch`.
+    """
+
+    batch: int
+    tree: int
+
+
 def token_budget(
     config: Any,
     dtype: torch.dtype,
@@ -38,8 +52,8 @@ def token_budget(
     *,
     bytes_to_load: int = 0,
     outputs: int = 0,
-) -> int:
-    """The token budget of a batch whose user set none.
+) -> TokenBudget:
+    """The token budget of batches whose user set none.
 
     Args:
         config: The model's configuration.
@@ -49,48 +63,22 @@ def token_budget(
         outputs: Numbers that the model gives for a token, a language model's vocabulary.
 
     Returns:
-        Tokens, at least 256.
+        Numbers of tokens, at least 256.
     """
-    most = _CPU_TOKENS if device.type == "cpu" else _GPU_TOKENS
+    on_cpu = device.type == "cpu"
+    batch, tree = (_CPU_TOKENS, CPU_TREE_TOKENS) if on_cpu else (_GPU_TOKENS, _GPU_TOKENS)
     free = free_bytes(device) - bytes_to_load
-    tokens = _fitting(most, free, bytes_per_token(config, dtype, outputs))
+    fits = max(_LEAST_TOKENS, int(free * _SHARE_OF_FREE) // bytes_per_token(config, dtype, outputs))
+    budget = TokenBudget(min(batch, fits), min(tree, fits))
     logger.info(
-        "At most %d tokens a batch: %.1f GiB are free on %s. max_batch_tokens sets another budget.",
-        tokens,
+        "At most %d tokens a batch%s: %.1f GiB are free on %s. max_batch_tokens sets another "
+        "budget.",
+        budget.batch,
+        f" (a prompt and its answers: {budget.tree})" if budget.tree > budget.batch else "",
         max(free, 0) / 1024**3,
         device,
     )
-    return tokens
-
-
-def tree_budget(
-    config: Any,
-    dtype: torch.dtype,
-    device: torch.device,
-    *,
-    bytes_to_load: int = 0,
-    outputs: int = 0,
-) -> int | None:
-    """How many tokens a prompt and its answers may have that are computed in one go.
-
-    Args:
-        config: The model's configuration.
-        dtype: The body's dtype.
-        device: Where it computes.
-        bytes_to_load: Weights that are still to be loaded there.
-        outputs: Numbers that the model gives for a token.
-
-    Returns:
-        Tokens, at least 256; None where the budget of a batch is what the memory holds.
-    """
-    if device.type != "cpu":
-        return None
-    free = free_bytes(device) - bytes_to_load
-    return _fitting(CPU_TREE_TOKENS, free, bytes_per_token(config, dtype, outputs))
-
-
-def _fitting(most: int, free: int, bytes_each: int) -> int:
-    return max(_LEAST_TOKENS, min(most, int(free * _SHARE_OF_FREE) // bytes_each))
+    return budget
 
 
 def bytes_per_token(config: Any, dtype: torch.dtype, outputs: int = 0) -> int:

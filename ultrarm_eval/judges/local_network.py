@@ -18,7 +18,7 @@ from ultrarm_eval.engine.kernels.choice import EAGER, FLASH, SDPA, Place, checke
 from ultrarm_eval.engine.plan import PADDED, Plan
 from ultrarm_eval.engine.reads import Compose
 from ultrarm_eval.engine.runner import Runner
-from ultrarm_eval.engine.token_budget import token_budget, tree_budget
+from ultrarm_eval.engine.token_budget import token_budget
 from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.computation import Computation
@@ -238,20 +238,18 @@ class LocalNetwork(Computation):
 
     def limits(self) -> BatchLimits:
         """The limits of a batch; they shrink for good when the device's memory runs out."""
-        if self._limits is None:
+        if self._limits is None and self._max_tokens:
+            self._limits = BatchLimits(self._max_tokens, self._max_texts)
+        elif self._limits is None:
             to_load = 0 if self.runner else sum(map(self._computing.bytes_of, self._checkpoints))
-            config = self._checkpoints[0].config
-            dtype, device = self._computing.dtype, self._computing.device
-            needs = {"bytes_to_load": to_load, "outputs": self._outputs}
-            self._limits = (
-                BatchLimits(self._max_tokens, self._max_texts)
-                if self._max_tokens
-                else BatchLimits(
-                    token_budget(config, dtype, device, **needs),
-                    self._max_texts,
-                    tree_budget(config, dtype, device, **needs),
-                )
+            budget = token_budget(
+                self._checkpoints[0].config,
+                self._computing.dtype,
+                self._computing.device,
+                bytes_to_load=to_load,
+                outputs=self._outputs,
             )
+            self._limits = BatchLimits(budget.batch, self._max_texts, budget.tree)
         return self._limits
 
     @property

@@ -13,7 +13,7 @@ from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.stats.bootstrap import PromptSums
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.intervals import constant_interval
+from ultrarm_eval.stats.interval_estimators import constant_interval
 
 #: What tells parts of the pairs apart.
 GAP, LENGTH = "rating gap", "length"

@@ -98,6 +98,6 @@ def harness_interval(
     if not is_within or not documents or documents < 0:
         return None
     # With numpy and scipy, which reading results needs for nothing else.
-    from ultrarm_eval.stats.intervals import wilson_interval
+    from ultrarm_eval.stats.interval_estimators import wilson_interval
 
     return wilson_interval(value * documents, documents)

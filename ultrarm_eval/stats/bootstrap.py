@@ -27,7 +27,7 @@ from ultrarm_eval.stats.checks import (
     numbers_within,
 )
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.intervals import constant_interval
+from ultrarm_eval.stats.interval_estimators import constant_interval
 
 # More is not faster, and is memory beside the data.
 _CHUNK_BYTES = 16 * 2**20

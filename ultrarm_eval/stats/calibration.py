@@ -26,7 +26,7 @@ from ultrarm_eval.stats.checks import (
     generator,
 )
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.intervals import wilson_interval
+from ultrarm_eval.stats.interval_estimators import wilson_interval
 
 # A root far below 1 is found by halving, a bit a step.
 _MOST_STEPS = 2000

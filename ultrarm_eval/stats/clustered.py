@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ultrarm_eval.stats.checks import ROUNDING
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.intervals import constant_interval, mean_interval, t_quantile
+from ultrarm_eval.stats.interval_estimators import constant_interval, mean_interval, t_quantile
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ class FlexAttention(AttentionBySegment):
     def __init__(self, layout: TreeLayout) -> None:
         """Prepares the attention of a row."""
         super().__init__(layout)
+        _allow_kernels()
         self._masks: dict[torch.device, Any] = {}
         tokens = layout.spans[-1][1]
         self._length = max(_LEAST, 1 << (tokens - 1).bit_length())
@@ -33,7 +34,6 @@ class FlexAttention(AttentionBySegment):
     ) -> torch.Tensor:
         """See `RowAttention.attend`."""
         tokens = query.shape[2]
-        _allow_kernels()
         if query.device not in self._masks:
             self._masks[query.device] = self._block_mask(query.device)
         padded = (
@@ -78,7 +78,7 @@ def seen_until_position(layout: TreeLayout, length: int) -> torch.Tensor:
 
 
 def _allow_kernels() -> None:
-    """Raises dynamo's limit and leaves it: judges compute in several threads at once."""
+    """Raises dynamo's limit for this thread, which computes the row, and leaves it."""
     limits: Any = torch._dynamo.config
     # The second is the older name, and an alias where both are there.
     name = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"

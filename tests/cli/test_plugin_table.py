@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ultrarm_eval.cli import registered
+from ultrarm_eval.cli import plugin_table
 from ultrarm_eval.plugins import OWN_PLUGIN, Registration, registry
 
 LISTED = """
@@ -23,7 +23,7 @@ def problem_of(monkeypatch):
 
     def state(factory, plugin=OWN_PLUGIN):
         monkeypatch.setitem(registry().judges, "tried", Registration(factory, plugin))
-        return registered._factory_problem("tried")
+        return plugin_table._factory_problem("tried")
 
     return state
 
@@ -39,7 +39,7 @@ def test_plugins_lists_everything_without_torch():
 
 @pytest.mark.parametrize("judge", registry().judges)
 def test_every_judge_that_comes_along_is_where_it_is_looked_for(judge):
-    assert registered._factory_problem(judge) is None
+    assert plugin_table._factory_problem(judge) is None
     assert callable(registry().judge(judge))
 
 
@@ -57,8 +57,8 @@ def test_one_that_is_not_there_is_broken(problem_of, factory, said):
 
 @pytest.mark.parametrize("library", ["torch", "transformers"])
 def test_a_library_that_is_missing_breaks_them(problem_of, monkeypatch, library):
-    found = registered.can_be_found
-    monkeypatch.setattr(registered, "can_be_found", lambda name: name != library and found(name))
+    found = plugin_table.can_be_found
+    monkeypatch.setattr(plugin_table, "can_be_found", lambda name: name != library and found(name))
     said = problem_of("ultrarm_eval.judges.ultrarm:UltraRMJudge")
     assert said == f"broken: ModuleNotFoundError: No module named {library!r}"
 

@@ -8,7 +8,7 @@ from scipy import stats
 
 from tests.sums import one_by_one
 from ultrarm_eval.errors import ConfigurationError, ScoringError
-from ultrarm_eval.stats.intervals import constant_interval, mean_interval, wilson_interval
+from ultrarm_eval.stats.interval_estimators import constant_interval, mean_interval, wilson_interval
 
 CREDITS = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 COUNTS = [(0, 1), (1, 1), (0, 10), (10, 10), (1, 10), (7, 10), (81, 263), (63_999, 64_000)]

@@ -67,3 +67,17 @@ def test_a_judge_takes_the_budget_from_the_memory_unless_one_is_set(checkpoint, 
     )
     plan, _ = large.plan([None] * len(texts), texts)
     assert len(plan.batches) == 1
+
+
+def test_a_judge_cuts_a_prompt_with_its_answers_only_where_a_budget_is_set(checkpoint, monkeypatch):
+    monkeypatch.setattr(budget, "_CPU_TOKENS", 64)
+    prompts = ["the sky is blue " * 10] * 4
+    answers = [f"{word} horse " * 10 for word in ("a", "one", "two", "blue")]
+
+    def batches(**settings):
+        plan, _ = UltraRMJudge(str(checkpoint), device="cpu", **settings).plan(prompts, answers)
+        return [batch.tokens for batch in plan.batches]
+
+    (whole,) = batches()
+    assert whole > 64
+    assert len(batches(max_batch_tokens=64)) == 4

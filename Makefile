@@ -58,9 +58,11 @@ demo-judge: $(VENV)/installed-dev
 	$(BIN)/python scripts/make_demo_data.py --split heldout -o ultrarm_eval/demo/ultrafeedback_demo.jsonl
 	$(BIN)/python scripts/train_demo_judge.py
 
-# The run of `make demo` with its report, as it stands in results/demo; CI checks that it comes out.
+# The run of `make demo` with its report, as it stands in results/demo, which CI compares; and the
+# README's picture of both.
 demo-report: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_demo_report.py
+	$(BIN)/python scripts/make_overview_picture.py
 
 # An example of each export, from that run.
 export-examples: $(VENV)/installed-dev

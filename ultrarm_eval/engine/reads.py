@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ultrarm_eval.text_format.tokens import Tokens
 
+__all__ = ["Compose", "Outputs", "Reads"]
+
 #: What a network gives at the tokens that are read, float64, shape (tokens read, width).
 Outputs: TypeAlias = npt.NDArray[np.float64]
 #: Makes of it the value of a text, and what that was made of, as JSON values.

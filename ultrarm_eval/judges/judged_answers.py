@@ -10,6 +10,8 @@ from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import described, judgements_of, warn_if_all_equal
 from ultrarm_eval.messages import Prompt
 
+__all__ = ["JudgedAnswers", "judge_answers"]
+
 
 @dataclass(frozen=True)
 class JudgedAnswers:
@@ -34,7 +36,7 @@ def judge_answers(
     judge: Judge,
     prompts: Sequence[Prompt],
     answers: Sequence[Sequence[str]],
-    references: Sequence[str | None],
+    references: Sequence[str | None] | None = None,
 ) -> list[JudgedAnswers]:
     """Has answers and references judged in one go; warns where all rewards are equal.
 
@@ -42,12 +44,14 @@ def judge_answers(
         judge: The judge.
         prompts: The prompts.
         answers: The answers to each prompt, any number of them.
-        references: The reference of each prompt, if it has one.
+        references: The reference of each prompt, None for one without; no references if None.
 
     Raises:
         RewardError: A reward is not finite.
         ScoringError: The judge fails, or gives no score and may not abstain.
     """
+    if references is None:
+        references = [None] * len(prompts)
     # A prompt's answers and its reference side by side: a judge computes the prompt once.
     asked = [
         (prompt, text)

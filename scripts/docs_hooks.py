@@ -18,8 +18,8 @@ from markdown import Markdown
 from markdown.extensions import Extension
 from markdown.treeprocessors import Treeprocessor
 from mkdocs.config.defaults import MkDocsConfig
-from mkdocs.exceptions import PluginError
-from mkdocs.structure.files import Files
+from mkdocs.plugins import get_plugin_logger
+from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 if sys.version_info >= (3, 11):
@@ -27,6 +27,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+# mkdocs counts its warnings: a strict build ends after all pages, with every one shown.
+_log = get_plugin_logger("docs_hooks")
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 #: The branch that links to files of the repository show.
@@ -36,6 +38,7 @@ CHANGELOG = "changelog.md"
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _COMMENT = re.compile(r"^\s*<!--.*-->\s*$")
+_PICTURE = re.compile(r"!\[[^\]]*\]\(\.\./([^)\s]+)")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -51,6 +54,15 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     extensions: list[Any] = config.markdown_extensions
     extensions.append(_SiteExtension(config.repo_url))
     return config
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Add the pictures of the repository that pages show, under their paths in it."""
+    for page in files.documentation_pages():
+        for found in _PICTURE.findall(page.content_string):
+            if (ROOT / found).is_file() and files.get_file_from_path(found) is None:
+                files.append(File.generated(config, found, abs_src_path=str(ROOT / found)))
+    return files
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -88,15 +100,13 @@ class _SiteExtension(Extension):
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
         """Add the two processors: links before mkdocs resolves its own."""
         md.treeprocessors.register(_RepositoryLinks(md, self), "repository_links", 4)
-        md.treeprocessors.register(_MathML(md), "mathml", 4)
+        md.treeprocessors.register(_MathML(md, self), "mathml", 4)
 
 
 class _RepositoryLinks(Treeprocessor):
-    """Links to files outside docs/ become addresses in the repository.
+    """Links to files outside docs/ become addresses in the repository; pictures are of the site.
 
-    Raises:
-        PluginError: There is no such file, or an image is outside docs/, which a page would have to
-            load from a network.
+    It warns where there is no such file, and of pictures that would be loaded from a network.
     """
 
     def __init__(self, md: Markdown, site: _SiteExtension) -> None:
@@ -113,32 +123,35 @@ class _RepositoryLinks(Treeprocessor):
 
     def _resolved(self, target: str, *, is_image: bool) -> str:
         parts = urlsplit(html.unescape(target))
-        if is_image and (parts.scheme or parts.netloc):
-            raise PluginError(f"{self.site.page}: {target}: an image is a file within docs/")
         if parts.scheme or parts.netloc or not parts.path or parts.path.startswith("/"):
+            if is_image:
+                _log.warning("%s: %s: a picture is a file, not an address", self.site.page, target)
             return target
         path = (DOCS / unquote(parts.path)).resolve()
         if self.site.page == CHANGELOG and not path.exists():
             path = (ROOT / unquote(parts.path)).resolve()
         if path.is_relative_to(DOCS):
             # mkdocs itself says which of its pages and anchors are not there.
-            inner = path.relative_to(DOCS).as_posix()
-            return parts._replace(path=quote(inner)).geturl()
-        if is_image:
-            raise PluginError(f"{self.site.page}: {target}: an image is a file within docs/")
+            return parts._replace(path=quote(path.relative_to(DOCS).as_posix())).geturl()
         if not path.is_relative_to(ROOT) or not path.exists():
-            raise PluginError(f"{self.site.page}: {target}: the repository has no such file")
-        view = "tree" if path.is_dir() else "blob"
+            _log.warning("%s: %s: the repository has no such file", self.site.page, target)
+            return target
         inner = quote(path.relative_to(ROOT).as_posix())
-        return parts._replace(path=f"{self.site.repository}/{view}/{BRANCH}/{inner}").geturl()
+        if not is_image:
+            view = "tree" if path.is_dir() else "blob"
+            inner = f"{self.site.repository}/{view}/{BRANCH}/{inner}"
+        return parts._replace(path=inner).geturl()
 
 
 class _MathML(Treeprocessor):
     """Mathematics that pymdownx.arithmatex has marked becomes MathML, which browsers show as it is.
 
-    Raises:
-        PluginError: A formula contains what would not be shown as it is meant.
+    It warns of what would not be shown as it is meant.
     """
+
+    def __init__(self, md: Markdown, site: _SiteExtension) -> None:
+        super().__init__(md)
+        self.site = site
 
     def run(self, root: Element) -> None:
         """Convert the formulas of a page."""
@@ -148,7 +161,12 @@ class _MathML(Treeprocessor):
                 # What stands between \( and \), or \[ and \].
                 formula = re.sub(r"^\s*\\[(\[]|\\[)\]]\s*$", "", html.unescape(element.text))
                 element.set("class", "math-block" if is_block else "math")
-                element.text = self.md.htmlStash.store(mathml(formula, is_block=is_block))
+                made = mathml(formula, is_block=is_block)
+                wrong = _NOT_SHOWN.search(made)
+                if wrong:
+                    what = wrong[wrong.lastindex or 0]
+                    _log.warning("%s: %s: %s is not shown", self.site.page, formula.strip(), what)
+                element.text = self.md.htmlStash.store(made)
 
 
 # What latex2mathml writes for what it does not know, and what browsers do not show.
@@ -166,9 +184,6 @@ def mathml(formula: str, *, is_block: bool) -> str:
     Args:
         formula: What stands between the dollars.
         is_block: Whether it has lines of its own.
-
-    Raises:
-        PluginError: It contains what latex2mathml does not know or browsers do not show.
     """
     # latex2mathml knows the same environment by the other name.
     formula = re.sub(r"(\\(?:begin|end)\{)aligned\}", r"\1split}", formula.strip())
@@ -178,9 +193,6 @@ def mathml(formula: str, *, is_block: bool) -> str:
         lambda found: f">{chr(0x1D7D8 + int(found[1]))}<",
         made,
     )
-    wrong = _NOT_SHOWN.search(made)
-    if wrong:
-        raise PluginError(f"{formula}: {wrong[wrong.lastindex or 0]} cannot be shown as MathML")
     return _FUNCTION.sub(r'\1<mspace width="0.167em"/>', made)
 
 

@@ -30,7 +30,7 @@ $(VENV)/installed: pyproject.toml setup.py $(CONSTRAINTS)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[dev]"
-	@touch $@
+	@touch $@ $(VENV)/installed-docs
 
 $(VENV)/installed-docs: $(VENV)/installed
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[docs]"

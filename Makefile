@@ -9,13 +9,14 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples dist clean
+.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs docs-serve dist clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
 	@echo "make test   lint, types and tests"
 	@echo "make slow   the tests that take more than ten seconds each"
 	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
+	@echo "make docs   the documentation's site, into build/docs"
 	@echo "make demo-report   the same run with its report, into results/demo"
 	@echo "make dist   build the wheel and the sdist into dist/, and check them with twine"
 
@@ -29,6 +30,10 @@ $(VENV)/installed: pyproject.toml setup.py $(CONSTRAINTS)
 
 $(VENV)/installed-dev: $(VENV)/installed
 	@$(PIP) install -c $(CONSTRAINTS) -e ".[dev]"
+	@touch $@ $(VENV)/installed-docs
+
+$(VENV)/installed-docs: $(VENV)/installed
+	@$(PIP) install -c $(CONSTRAINTS) -e ".[docs]"
 	@touch $@
 
 demo: $(VENV)/installed
@@ -68,6 +73,18 @@ demo-report: $(VENV)/installed-dev
 # An example of each export, from that run.
 export-examples: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_export_examples.py
+
+# The documentation's site, for a server and for file://. The theme prints a notice about MkDocs 2 at
+# each build unless this is set; the package's bounds keep MkDocs 1.
+MKDOCS := NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs
+
+docs: $(VENV)/installed-docs
+	$(MKDOCS) build
+	@echo "Open build/docs/index.html."
+
+# The same at http://127.0.0.1:8000, built again whenever a page changes.
+docs-serve: $(VENV)/installed-docs
+	$(MKDOCS) serve
 
 # Older files go first: an older version beside the new one would be checked, and uploaded.
 DIST ?= dist

@@ -1,4 +1,4 @@
-"""Command lines that the documentation shows are ones that the commands take."""
+"""Command lines that the documentation shows and no test runs are ones that the commands take."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from tests.docs.blocks import DOCS, PAGES, ROOT, blocks_of, name
 from ultrarm_eval.cli.main import _parser
 from ultrarm_eval.known_settings import known_settings
 
-ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+#: Blocks that run are tested by their run; those of the contributors' page are not run.
+STATED = [*PAGES, *(page for page in [ROOT / "CONTRIBUTING.md"] if page.exists())]
 #: What stands for a number in a synopsis.
 NUMBERS = {"N": "3", "K": "2", "X": "0.5"}
 # Settings of a judge that the example plugin has, which is installed in tests of its own alone.
 OTHER_MODELS = ("hf",)
 
 
-def commands(program, pages=PAGES):
-    """Every command line of a program in blocks of code, optional parts included, as words."""
-    for page in pages:
-        blocks = re.findall(
-            r"^```\w*\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-        )
-        for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
-            for command in re.split(r" ; |; (?=ultrarm-eval|\.\.\.)", line):
-                stated = command.strip()
-                if stated.startswith(f"{program} ") and "..." not in stated.partition("#")[0]:
-                    yield pytest.param(_words(stated), id=" ".join(stated.split())[:90])
+def commands(program):
+    """Every command line of a program in bash blocks that are not run, optional parts included."""
+    for page in STATED:
+        for block in blocks_of(page):
+            if block.language == "bash" and (not block.is_run or page not in PAGES):
+                yield from _commands_of(block, program)
+
+
+def _commands_of(block, program):
+    for line in block.code.replace("\\\n", " ").splitlines():
+        for command in re.split(r" ; |; (?=ultrarm-eval|\.\.\.)| && ", line):
+            # HF_HUB_OFFLINE=1 lm_eval ..., accelerate launch -m lm_eval ...
+            stated = re.sub(r"^(\w+=\S* +)*(accelerate launch .*?-m )?", "", command.strip())
+            if stated.startswith(f"{program} ") and "..." not in stated.partition("#")[0]:
+                identity = f"{name(block.page)}: {' '.join(stated.split())}"
+                yield pytest.param(_words(stated), id=identity[:90])
 
 
 def _words(line):
@@ -57,25 +62,30 @@ def test_ultrarm_eval_takes_them(words):
         pytest.fail(told.getvalue())
 
 
-@pytest.mark.parametrize("words", [one for one in commands("lm_eval") if one.values[0][1] != "ls"])
+@pytest.mark.parametrize("words", commands("lm_eval"))
 def test_lm_eval_takes_them_and_the_judge_its_settings(words, monkeypatch):
     from lm_eval._cli.harness import HarnessCLI
 
-    monkeypatch.setattr(sys, "argv", ["lm_eval", "run", *words[1:]])
+    monkeypatch.setattr(sys, "argv", ["lm_eval", *words[1:]])
     told = io.StringIO()
     try:
         with contextlib.redirect_stderr(told):
             given = HarnessCLI().parse_args()
     except SystemExit:
         pytest.fail(told.getvalue())
-    if given.model in OTHER_MODELS or "--model_args" not in words:
+    if "--model_args" not in words or given.model in OTHER_MODELS:
         return
     stated = words[words.index("--model_args") + 1]
     names = {one.partition("=")[0] for one in stated.split(",")}
     assert names <= {*known_settings(), "judge"}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_commands_are_found():
+    assert len(list(commands("ultrarm-eval"))) > 15
+    assert len(list(commands("lm_eval"))) > 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
 def test_metadata_of_commands_is_json(page):
     for stated in re.findall(r"--metadata '([^']*)'", page.read_text(encoding="utf-8")):
         assert isinstance(json.loads(stated), dict)
@@ -108,7 +118,7 @@ def test_vllm_takes_those_that_serve():
 
 
 def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
-    page = (ROOT / "docs" / "many-machines.md").read_text(encoding="utf-8")
+    page = (DOCS / "engines.md").read_text(encoding="utf-8")
     text = " ".join(page.split())
     (stated,) = re.findall(
         r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes once: ([\d.]+) tokens a "

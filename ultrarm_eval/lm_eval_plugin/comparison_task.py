@@ -26,6 +26,7 @@ from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
+from ultrarm_eval.lm_eval_plugin.metadata_keys import CATEGORY, SPLIT
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
@@ -109,13 +110,12 @@ class ComparisonTask(ConversationTask):
                 f"{self.config.task}: dataset_kwargs has {', '.join(map(repr, given))}; a "
                 "preference task takes 'source' there, and nothing else."
             )
-        category = metadata.get("category") if self.data_may_be_on_hub else None
         return PreferenceComparison(
             self.open_data(options, metadata),
             options.rules,
             origin=None if source is None else str(source),
             shard=options.shard,
-            category=None if category is None else str(category),
+            category=CATEGORY.read(metadata) if self.data_may_be_on_hub else None,
         )
 
     def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
@@ -275,10 +275,9 @@ class PreferencePairsTask(ComparisonTask):
                 f"{self.config.task} has no data of its own: name a file, a folder or a hub data "
                 'set with prompt, chosen and rejected, --metadata \'{"data": "PATH"}\'.'
             )
-        split = metadata.get("split")
         return open_any(
             options.data,
-            None if split is None else str(split),
+            SPLIT.read(metadata),
             options.data_revision,
             registry().sources(),
         )

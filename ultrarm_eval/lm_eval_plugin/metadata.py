@@ -8,34 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.rows import Shard, read_shard
+from ultrarm_eval.data.rows import Shard
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.metadata_keys import (
+    DATA,
+    DATA_REVISION,
+    JUDGE,
+    JUDGE_ARGS,
+    KEYS,
+    MIN_GAP,
+    PREFERENCE,
+    REFERENCE,
+    SHARD,
+    TIES,
+    N,
+)
 from ultrarm_eval.lm_eval_plugin.task_names import TaskNames, known_names
-from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.rules import ComparisonRules
 
-_OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
-# Of the tasks in which a judge looks at what a model wrote; one run may have both kinds.
-_JUDGING = ("judge", "judge_args", "reference", "n")
-# Of `preference_pairs`.
-_PAIRS = ("split", "category")
-_KNOWN = (*_OURS, *_JUDGING, *_PAIRS)
-# What people write for ours and `difflib` does not find: it is too far by its letters.
-_MISTAKEN = {
-    "dataset": "data",
-    "data_file": "data",
-    "data_files": "data",
-    "data_path": "data",
-    "preferred": "preference",
-    "gap": "min_gap",
-    "min_margin": "min_gap",
-    "num_shards": "shard",
-    "judge_model": "judge",
-    "best_of": "n",
-    "best_of_n": "n",
-    "num_samples": "n",
-    "n_samples": "n",
-    "repeats": "n",
-}
+# By what people write for them and `difflib` does not find: it is too far by its letters.
+_MISTAKEN = {mistaken: key.name for key in KEYS.values() for mistaken in key.mistaken}
 # Arguments of models that arrive in the same place and look like ours.
 _OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
 _CLOSENESS = 0.75
@@ -114,9 +106,9 @@ def read_options(
         if meant is not None:
             raise ConfigurationError(
                 f"--metadata has the key {key!r}; did you mean {meant!r}? "
-                f"Keys of this package's tasks: {', '.join(_KNOWN)}."
+                f"Keys of this package's tasks: {', '.join(KEYS)}."
             )
-    data, revision = metadata.get("data"), metadata.get("data_revision")
+    data, revision = DATA.read(metadata), DATA_REVISION.read(metadata)
     named_as = None
     if isinstance(data, Mapping):
         named_as, data = _data_of(task, data, known_names(folders))
@@ -133,14 +125,9 @@ def read_options(
             f"--metadata has data={data!r} and data_revision={revision!r}: a revision belongs to "
             "the data set on the hub. Leave one of them out."
         )
-    shard = metadata.get("shard")
-    return TaskOptions(
-        data,
-        None if revision is None else str(revision),
-        _read_rules(metadata),
-        None if shard is None else read_shard(shard),
-        named_as,
-    )
+    # Which preferences there are depends on the data.
+    rules = ComparisonRules(PREFERENCE.read(metadata), TIES.read(metadata), MIN_GAP.read(metadata))
+    return TaskOptions(data, revision, rules, SHARD.read(metadata), named_as)
 
 
 def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str | None, Any]:
@@ -185,43 +172,17 @@ def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:
     Raises:
         ConfigurationError: A value is not allowed.
     """
-    for name in ("judge", "reference"):
-        value = metadata.get(name)
-        if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise ConfigurationError(f"--metadata {name}={value!r}: give a text.")
-    judge_args = metadata.get("judge_args")
-    if judge_args is not None and not isinstance(judge_args, Mapping):
-        raise ConfigurationError(
-            f"--metadata judge_args={judge_args!r}: give the judge's settings by name, as in "
-            '{"dtype": "bfloat16", "device": "cuda:1"}.'
-        )
-    n = metadata.get("n")
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ConfigurationError(
-            f"--metadata n={n!r}: give the number of answers for each prompt, at least 1."
-        )
-    return JudgingOptions(metadata.get("judge"), judge_args or {}, metadata.get("reference"), n)
-
-
-def _read_rules(metadata: Mapping[str, Any]) -> ComparisonRules:
-    preference, ties = metadata.get("preference"), metadata.get("ties")
-    min_gap = metadata.get("min_gap")
-    defaults = ComparisonRules()
-    return ComparisonRules(
-        # Which preferences there are depends on the data.
-        None if preference is None else str(preference),
-        defaults.ties if ties is None else checked_ties(ties),
-        defaults.min_gap if min_gap is None else checked_min_gap(min_gap),
-    )
+    judge, reference = JUDGE.read(metadata), REFERENCE.read(metadata)
+    return JudgingOptions(judge, JUDGE_ARGS.read(metadata), reference, N.read(metadata))
 
 
 def _meant(key: str) -> str | None:
-    if key in _KNOWN or key in _OTHERS:
+    if key in KEYS or key in _OTHERS:
         return None
     folded = key.lower().replace("-", "_")
-    if folded in _KNOWN:
+    if folded in KEYS:
         return folded
     if folded in _MISTAKEN:
         return _MISTAKEN[folded]
-    close = difflib.get_close_matches(folded, _KNOWN, n=1, cutoff=_CLOSENESS)
+    close = difflib.get_close_matches(folded, KEYS, n=1, cutoff=_CLOSENESS)
     return close[0] if close else None

@@ -12,7 +12,15 @@ from ultrarm_eval.errors import ScoringError, UltrarmEvalError, wants_traceback
 
 
 class RunRefusedError(UltrarmEvalError, PrerequisiteError):  # type: ignore[misc, unused-ignore]
-    """A scorer or a task cannot be made of its arguments, or of the data that they name."""
+    """A scorer or a task cannot be made of its arguments, or of the data that they name.
+
+    Cause:
+        inspect_ai was given arguments of a scorer or task (`-S`, `-T`) that are not allowed, or
+        data that cannot be read.
+
+    Fix:
+        Correct the argument or the data that the message names.
+    """
 
     def __init__(self, message: str) -> None:
         """Takes the message; the harness reads square brackets in it as markup."""

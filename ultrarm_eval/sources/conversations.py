@@ -51,10 +51,17 @@ _FORMS = "a text, a list of messages, or one message"
 
 
 class UnusableRowError(DataError):
-    """A row has no clear meaning; the message says which field and why, and not where it stands.
+    """A row has no clear meaning; the message names the field and the reason, without the row.
 
     Attributes:
         reason: The end of the count's name under which such rows are left out.
+
+    Cause:
+        The fields of a row contradict each other, or it contains tools or media, which a judge of
+        texts does not see.
+
+    Fix:
+        Correct or remove the row. Tasks exclude such rows, count them and warn.
     """
 
     def __init__(self, reason: str, message: str) -> None:

@@ -29,6 +29,19 @@ __all__ = [
     "load_judge",
 ]
 
+#: What a later release may change of each public name.
+STABILITY = {
+    "Document": "stable; releases may add fields, so pass arguments by name",
+    "Judge": "stable",
+    "Judgement": "stable; releases may add fields, so pass arguments by name",
+    "LlamaRewardModel": "stable",
+    "PairSource": "stable; releases may add fields, so pass arguments by name",
+    "UltrarmEvalError": "stable; releases may add classes that derive from it",
+    "hookimpl": "stable",
+    "load_documents": "stable; releases may add keyword arguments",
+    "load_judge": "stable; releases may add keyword arguments",
+}
+
 _LAZY = {
     "Document": "ultrarm_eval.documents.document",
     "Judge": "ultrarm_eval.judges.base",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PROJECT_NAME = "ultrarm_eval"
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+#: Marks a function of a plugin as the implementation of a hook, such as `register_judges`.
 hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
 

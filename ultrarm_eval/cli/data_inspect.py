@@ -45,7 +45,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "source, preference and model. Exit status 1 if a run on the data would be refused."
     )
     add_data_options(command)
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     command.set_defaults(run=_run)
 
 

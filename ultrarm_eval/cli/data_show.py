@@ -53,7 +53,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "--limit", type=int, default=3, metavar="N", help="the most rows (default: %(default)s)"
     )
     command.add_argument("--full", action="store_true", help="cut no text")
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     add_judge_options(command, _SETTINGS)
     command.set_defaults(run=_run)
 

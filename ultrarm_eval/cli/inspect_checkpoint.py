@@ -23,7 +23,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "missing, without loading the weights. The exit status is 1 where no judge takes it."
     )
     add_judge_options(command, _SETTINGS, is_first=True)
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     command.set_defaults(run=_run)
 
 

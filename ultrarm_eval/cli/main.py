@@ -32,6 +32,7 @@ from ultrarm_eval.cli.standard_streams import (
 )
 from ultrarm_eval.errors import UltrarmEvalError, wants_traceback
 
+_PROGRAM = "ultrarm-eval"
 _COMMANDS = {
     "score": "score pairs and print the difference in rewards",
     "judge": "judge answers that were written elsewhere",
@@ -51,6 +52,23 @@ _COMMANDS = {
     "plugins": "show what is registered, and who found it",
 }
 
+#: The commands by what one does with them, as `--help` and the documentation list them.
+COMMAND_GROUPS = {
+    "Before a run": ("inspect-checkpoint", "data", "plan", "verify", "convert"),
+    "Score answers": ("score", "judge", "tokens"),
+    "Read results": ("report", "compare", "leaderboard", "export"),
+    "Split a run over machines": ("shard", "merge", "merge-stores"),
+    "Installation": ("plugins",),
+}
+
+#: What each exit status means.
+EXIT_STATUSES = {
+    0: "the command did what it was asked",
+    1: "a check did not pass (inspect-checkpoint, data inspect, verify)",
+    2: "the command line, a file, a checkpoint or the data cannot be used; stderr says why",
+    130: "interrupted",
+}
+
 # What a shell makes of SIGINT.
 _INTERRUPTED = 130
 
@@ -68,7 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(given).parse_args(given)
-    name = f"ultrarm-eval {options.command}"
+    name = f"{_PROGRAM} {options.command}"
     log_to_stderr()
     try:
         require_output()
@@ -103,18 +121,35 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         given: The command line: only commands that it names know their arguments.
     """
     parser = argparse.ArgumentParser(
-        prog="ultrarm-eval", description="Reward models as judges, beside lm-evaluation-harness."
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} [-h] [--version] COMMAND ...",
+        description="Reward models as judges, beside lm-evaluation-harness.",
+        epilog=_overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--version", action=_Version, nargs=0, help="show program's version number and exit"
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, help_text in _COMMANDS.items():
-        command = commands.add_parser(name, help=help_text)
+    # The epilog lists them in groups, which argparse has for options only.
+    commands = parser.add_subparsers(
+        prog=_PROGRAM, dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
+    )
+    for name in _COMMANDS:
+        command = commands.add_parser(name)
         if name in given:
             module = name.replace("-", "_")
             importlib.import_module(f"ultrarm_eval.cli.{module}").add_arguments(command)
     return parser
+
+
+def _overview() -> str:
+    """The commands in their groups, how to go on from there, and the exit statuses."""
+    width = max(map(len, _COMMANDS)) + 2
+    lines = []
+    for title, names in COMMAND_GROUPS.items():
+        lines += [f"{title}:", *(f"  {name:{width}}{_COMMANDS[name]}" for name in names), ""]
+    lines += [f"{_PROGRAM} COMMAND --help shows the options of a command.", "", "Exit status:"]
+    return "\n".join([*lines, *(f"  {code:<5}{what}" for code, what in EXIT_STATUSES.items())])
 
 
 class _Version(argparse.Action):

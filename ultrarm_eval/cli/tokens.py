@@ -42,7 +42,12 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="repeat it to see several completions, one after the other",
     )
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     command.add_argument("-o", "--output", metavar="FILE", help="write there, not to the terminal")
     command.set_defaults(run=_run)
 

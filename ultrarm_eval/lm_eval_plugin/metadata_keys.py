@@ -34,7 +34,7 @@ class MetadataKey:
         choices: The names that it can have; empty if any value of its type can be given.
         check: From a value that a run names the value that is used. Raises `ConfigurationError`
             for one that is not allowed.
-        in_generations: What is different in tasks that judge generations, in Markdown.
+        in_generations: What it does in tasks that judge generations, if that is something else.
         mistaken: Names that are often given instead and are too different for `difflib`.
     """
 
@@ -94,8 +94,8 @@ DATA = MetadataKey(
     "`preference_pairs` also a hub id",
     shown_default="the task's hub data set",
     check=lambda value: value,  # A mapping depends on the task's name; see `metadata.read_options`.
-    in_generations="Prompts without answers are accepted if a file of references is given, and "
-    "without one by `ultrafeedback_best_of_n` or with `reference=none`: `prompt` or `instruction` "
+    in_generations="The data to read instead of the task's own. Prompts without answers are accepted "
+    "if a file of references is given, and without one by `ultrafeedback_best_of_n` or with `reference=none`: `prompt` or `instruction` "
     "(a text or messages), or `messages`. `gsm8k_best_of_n` reads rows of `question` and `answer`.",
     mistaken=("dataset", "data_file", "data_files", "data_path"),
 )

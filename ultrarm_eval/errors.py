@@ -42,7 +42,7 @@ class MissingPackageError(ConfigurationError, ModuleNotFoundError):
     """
 
     def __init__(self, package: str, extra: str) -> None:
-        """Takes the package, and the extra of this one that has it."""
+        """Takes the package, and this package's extra that installs it."""
         super().__init__(f'{package} is not installed: pip install "ultrarm-eval[{extra}]".')
 
 
@@ -111,7 +111,7 @@ class TextDoesNotFitError(DeviceError):
     """
 
     def __init__(self, message: str, text: int) -> None:
-        """Says which text it is."""
+        """Names the text."""
         super().__init__(message)
         self.text = text
 
@@ -157,7 +157,7 @@ class TextRefusedError(ScoringError):
     """
 
     def __init__(self, reason: str, text: int) -> None:
-        """Says which text it is."""
+        """Names the text."""
         super().__init__(f"Text {text}: {reason}")
         self.reason, self.text = reason, text
 
@@ -180,7 +180,7 @@ class RewardError(ScoringError):
     """
 
     def __init__(self, message: str, completion: int, problem: str) -> None:
-        """Says which completion it is."""
+        """Names the completion."""
         super().__init__(message)
         self.completion, self.problem = completion, problem
         self.judgements: Mapping[int, Any] = {}
@@ -202,23 +202,23 @@ class UnwritableTextError(ScoringError):
     """
 
     def __init__(self, text: int, reason: str, what: str | None = None) -> None:
-        """Says which text it is.
+        """Names the text.
 
         Args:
             text: Which of the texts that were given together.
             reason: What is wrong with it.
-            what: What the text is called in the message; by its number if None.
+            what: The name of the text in the message; its number if None.
         """
         super().__init__(f"{what or f'Completion {text}'}: {reason}")
         self.text, self.reason = text, reason
 
     def __reduce__(self) -> tuple[type[UnwritableTextError], tuple[int, str, str]]:
-        """Pickles: processes hand errors on."""
+        """Pickles, so that processes can pass errors on."""
         what = str(self).removesuffix(f": {self.reason}")
         return type(self), (self.text, self.reason, what)
 
     def of(self, what: object) -> UnwritableTextError:
-        """The same, of what the user calls it: a file and a line, a document of a task."""
+        """The same error with the user's name for the text, such as a file and a line."""
         return UnwritableTextError(self.text, self.reason, str(what))
 
 
@@ -287,12 +287,12 @@ class PluginError(UltrarmEvalError):
 
 
 def wants_traceback() -> bool:
-    """Whether the user wants to see where an error of ours was raised."""
+    """Whether the user wants tracebacks of our errors."""
     return os.environ.get(TRACEBACK_SWITCH, "").strip().lower() in {"1", "on", "yes", "true"}
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's exception says first, with its class: for use in a message."""
+    """The first line of another library's exception, with its class, for use in a message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
@@ -305,12 +305,12 @@ def unknown_choice(
     otherwise: str = "",
     where: str = "",
 ) -> ConfigurationError:
-    """Builds the error for a name that is none of the allowed ones.
+    """Builds the error for a name that is not allowed.
 
     Args:
-        what: What the name stands for, in the words of the user ("template").
+        what: What the name is, in the user's words ("template").
         value: What was given.
-        allowed: The names there are.
+        allowed: The allowed names.
         otherwise: What can be given instead of a name ("or a file").
         where: What the names belong to, if they depend on it.
     """

@@ -1,4 +1,4 @@
-"""The run's `--metadata`, as far as it is meant for our tasks."""
+"""Our tasks' options in the run's `--metadata`."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _CLOSENESS = 0.75
 
 @dataclass(frozen=True)
 class JudgingOptions:
-    """Who judges what a model writes, and beside what.
+    """The judge of generated answers, and what they are compared with.
 
     Attributes:
-        judge: The judge's checkpoint; None for the task's own.
+        judge: The judge's checkpoint; None for the task's default.
         judge_args: The judge's settings.
-        reference: What answers are compared with; None for the task's own.
-        n: Answers for each prompt; None for the task's own number.
+        reference: What answers are compared with; None for the task's default.
+        n: Answers per prompt; None for the task's default.
     """
 
     judge: str | None = None
@@ -52,15 +52,15 @@ class JudgingOptions:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """Which data a task reads, and how it compares completions.
+    """The data of a task, and how it compares completions.
 
     Attributes:
-        data: A source's word, a file or a folder; None for the task's own data set.
+        data: A source's name, a file or a folder; None for the task's own data set.
         data_revision: Hub revision of the task's own data set.
         rules: How completions are compared.
-        shard: The part of the data to read; None for all of it.
-        named_as: The name under which a run that names data for each task has this task's: the
-            task's own, or that of a group or tag that has it.
+        shard: The shard of the data to read; None for all data.
+        named_as: If the run names data per task, the name used for this task: its own, or that of a
+            group or tag that contains it.
     """
 
     data: str | None = None
@@ -70,7 +70,7 @@ class TaskOptions:
     named_as: str | None = None
 
     def of_task(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """The run's metadata as this task's alone: of data for each task its own."""
+        """The run's metadata for this task, with only its own entry of data per task."""
         if not isinstance(metadata.get("data"), Mapping):
             return dict(metadata)
         left_out = {"data"} if self.data is None else {"data", "data_revision"}
@@ -88,18 +88,18 @@ def read_options(
     data_may_be_on_hub: bool = False,
     folders: Iterable[Path] = (),
 ) -> TaskOptions:
-    """Takes our options out of a task's metadata.
+    """Reads our options from a task's metadata.
 
-    The harness puts its own keys there, too (model arguments, version, ...): they are left alone.
+    The harness also puts its own keys there (model arguments, version, ...), which are ignored.
 
     Args:
         metadata: The metadata.
         task: The task's name, by which the metadata may name its data.
         data_may_be_on_hub: Whether `data` may name a data set of the hub, which has revisions.
-        folders: Folders of the user's own task files, whose names data may be named for.
+        folders: Folders of the user's own task files, for which data may be named too.
 
     Raises:
-        ConfigurationError: A key is nearly one of ours, or a value is not allowed.
+        ConfigurationError: A key looks like a misspelling of ours, or a value is not allowed.
     """
     for key in metadata:
         meant = _meant(str(key))
@@ -117,13 +117,13 @@ def read_options(
     if data is not None and (not isinstance(data, str) or not data.strip()):
         where = "" if named_as is None else f" of {named_as!r}"
         raise ConfigurationError(
-            f"--metadata data={data!r}{where}: give a file, a folder or the word of a source as "
-            'text, or for each task its own: {"data": {"TASK": "PATH"}}.'
+            f"--metadata data={data!r}{where}: give a file, a folder or a source's name as a "
+            'string, or data per task: {"data": {"TASK": "PATH"}}.'
         )
     if data is not None and revision is not None and not data_may_be_on_hub:
         raise ConfigurationError(
-            f"--metadata has data={data!r} and data_revision={revision!r}: a revision belongs to "
-            "the data set on the hub. Leave one of them out."
+            f"--metadata has data={data!r} and data_revision={revision!r}, but a revision is "
+            "only for data on the hub. Leave one of them out."
         )
     # Which preferences there are depends on the data.
     rules = ComparisonRules(PREFERENCE.read(metadata), TIES.read(metadata), MIN_GAP.read(metadata))
@@ -131,10 +131,10 @@ def read_options(
 
 
 def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str | None, Any]:
-    """The name under which data for each task has a task's, and the data; None for its own.
+    """The name used for a task in data per task, and its data; None for the task's own data.
 
     Raises:
-        ConfigurationError: A name is no task's, group's or tag's, or nothing is named.
+        ConfigurationError: A name is not a task, group or tag, or no task is named.
     """
     known = names.tasks | names.members.keys() | {task}
     if not given:
@@ -147,9 +147,9 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
             close = difflib.get_close_matches(str(name), sorted(known), n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ConfigurationError(
-                f"--metadata data names {name!r}, which is no task of this package and no group or "
-                f"tag of its tasks; {hint}Groups and tags: {', '.join(sorted(names.members))}; "
-                "tasks: see lm_eval ls tasks."
+                f"--metadata data: unknown name {name!r}; it must be a task of this package, or "
+                f"a group or tag of its tasks; {hint}Groups and tags: "
+                f"{', '.join(sorted(names.members))}. lm_eval ls tasks lists the tasks."
             )
     having = [name for name in names.names_of(task) if name in given]
     if not having:
@@ -160,14 +160,14 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
         # Neither is within the other.
         if len(names.members[other]) == size and given[other] != given[first] and first != task:
             raise ConfigurationError(
-                f"--metadata data: {task} is in {first!r} and in {other!r}, which name different "
-                "data. Name the task itself, too."
+                f"--metadata data: {task} is in both {first!r} and {other!r}, which name "
+                "different data. Add an entry for the task itself."
             )
     return first, given[first]
 
 
 def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:
-    """Takes the options of a task whose answers are judged out of its metadata.
+    """Reads the options of a judged task from its metadata.
 
     Raises:
         ConfigurationError: A value is not allowed.

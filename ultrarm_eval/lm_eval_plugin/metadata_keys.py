@@ -62,7 +62,7 @@ class MetadataKey:
 def _text(name: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
-            raise ConfigurationError(f"--metadata {name}={value!r}: give a text.")
+            raise ConfigurationError(f"--metadata {name}={value!r}: give a string.")
         return value
 
     return check
@@ -71,8 +71,8 @@ def _text(name: str) -> Callable[[Any], str]:
 def _settings(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigurationError(
-            f"--metadata judge_args={value!r}: give the judge's settings by name, as in "
-            '{"dtype": "bfloat16", "device": "cuda:1"}.'
+            f"--metadata judge_args={value!r}: give the judge's settings by name, for "
+            'example {"dtype": "bfloat16", "device": "cuda:1"}.'
         )
     return value
 
@@ -80,7 +80,7 @@ def _settings(value: Any) -> Mapping[str, Any]:
 def _number_of_answers(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ConfigurationError(
-            f"--metadata n={value!r}: give the number of answers for each prompt, at least 1."
+            f"--metadata n={value!r}: give the number of answers per prompt, at least 1."
         )
     return value
 

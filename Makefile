@@ -9,13 +9,14 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples clean
+.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs-tables clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
 	@echo "make test   lint, types and tests"
 	@echo "make slow   the tests that take more than ten seconds each"
 	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
+	@echo "make docs-tables   write the tables of docs/ that are made from the code"
 	@echo "make demo-report   the same run with its report, into results/demo"
 
 # torch first and by itself: a range that another package asks for could fetch a CUDA build.
@@ -65,6 +66,10 @@ demo-report: $(VENV)/installed-dev
 # An example of each export, from that run.
 export-examples: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_export_examples.py
+
+# The tables of README.md and docs/, and docs/cli.md, from the code; a test checks them.
+docs-tables: $(VENV)/installed-dev
+	$(OFFLINE) $(BIN)/python scripts/make_docs_tables.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -94,9 +94,10 @@ DATA = MetadataKey(
     "`preference_pairs` also a hub id",
     shown_default="the task's hub data set",
     check=lambda value: value,  # A mapping depends on the task's name; see `metadata.read_options`.
-    in_generations="The data to read instead of the task's own. Prompts without answers are accepted "
-    "if a file of references is given, and without one by `ultrafeedback_best_of_n` or with `reference=none`: `prompt` or `instruction` "
-    "(a text or messages), or `messages`. `gsm8k_best_of_n` reads rows of `question` and `answer`.",
+    in_generations="The data to read instead of the task's own. Prompts without answers are "
+    "accepted if a file of references is given, and without one by `ultrafeedback_best_of_n` or "
+    "with `reference=none`: `prompt` or `instruction` (a text or messages), or `messages`. "
+    "`gsm8k_best_of_n` reads rows of `question` and `answer`.",
     mistaken=("dataset", "data_file", "data_files", "data_path"),
 )
 DATA_REVISION = MetadataKey(

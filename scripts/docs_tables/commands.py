@@ -179,8 +179,10 @@ def _cells(option: argparse.Action) -> tuple[str, str, str]:
     elif option.nargs != 0 and option.default is not None and option.default != []:
         default = code(str(option.default))
     about = _escaped(text[: said.start()] if said else text)
-    choices = f"; one of {codes(map(str, option.choices))}" if option.choices else ""
-    return codes(spelled), default, about + choices
+    choices = list(map(str, option.choices or ()))
+    if any(choice not in text for choice in choices):
+        about += f"; one of {codes(choices)}"
+    return codes(spelled), default, about
 
 
 def _expanded(action: argparse.Action) -> str:

@@ -1,6 +1,6 @@
 """Reward models as judges for evaluation harnesses.
 
-Importing this package loads neither torch nor a harness; the names below are loaded when used.
+Importing this package loads neither torch nor a harness; the names below are loaded on first use.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs-tables clean
+.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs-tables dist clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
@@ -18,6 +18,7 @@ help:
 	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
 	@echo "make docs-tables   write the tables of docs/ that are made from the code"
 	@echo "make demo-report   the same run with its report, into results/demo"
+	@echo "make dist   build the wheel and the sdist into dist/, and check them with twine"
 
 # torch first and by itself: a range that another package asks for could fetch a CUDA build.
 $(VENV)/installed: pyproject.toml setup.py $(CONSTRAINTS)
@@ -70,6 +71,16 @@ export-examples: $(VENV)/installed-dev
 # The tables of README.md and docs/, and docs/cli.md, from the code; a test checks them.
 docs-tables: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_docs_tables.py
+
+# Older files go first: an older version beside the new one would be checked, and uploaded.
+DIST ?= dist
+dist: $(VENV)/installed-dev
+	@rm -f $(DIST)/ultrarm_eval-*
+	@mkdir -p $(DIST)
+	@$(BIN)/python -m build --outdir $(DIST) . >$(DIST)/build.log 2>&1 || { cat $(DIST)/build.log; exit 1; }
+	@rm $(DIST)/build.log
+	@ls -l $(DIST)
+	$(BIN)/twine check --strict $(DIST)/*
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,7 +1,10 @@
-"""Adds one thing to the standard build: the .pth file at the root of site-packages.
+"""Adds two things to the standard build; everything else is declared in pyproject.toml.
 
-Released lm-eval discovers no entry points, so the package has to be found at interpreter start
-(see `ultrarm_eval/_startup.py`). Everything else stands in pyproject.toml.
+- The .pth file at the root of site-packages. Released versions of lm-eval do not discover entry
+  points, so the package has to be found when the interpreter starts (see
+  `ultrarm_eval/_startup.py`).
+- The README as the long description. A package index shows it outside the repository, where
+  relative links lead nowhere, so they become links into the repository at the release's tag.
 """
 
 from __future__ import annotations
@@ -10,15 +13,29 @@ import base64
 import csv
 import hashlib
 import io
+import re
 import shutil
+import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 from setuptools import setup
 from setuptools.command.build_py import build_py
 from setuptools.command.editable_wheel import editable_wheel
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 PTH = Path("ultrarm_eval_bridge.pth")
+# What is code in Markdown: fenced blocks and spans. Nothing in it is a link.
+_CODE = re.compile(r"(^ *```.*?^ *```|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+# The target of a relative link stands after the part that names it: neither a scheme nor an anchor.
+_RELATIVE = r"(?![a-z][a-z+.-]*:|#|/)(?:\./)?(?P<target>[^)\s\"'>]+)"
+_PICTURE = re.compile(rf"(?P<before>!\[[^\]]*\]\(|\bsrc(?:set)?=[\"']){_RELATIVE}")
+_LINK = re.compile(rf"(?P<before>\]\(|^\[[^\]]+\]: +|\bhref=[\"']){_RELATIVE}", re.MULTILINE)
 
 
 class BuildWithPth(build_py):
@@ -68,4 +85,29 @@ def _add_to_wheel(wheel: Path, added: Path) -> None:
             target.writestr(info, data)
 
 
-setup(cmdclass={"build_py": BuildWithPth, "editable_wheel": EditableWheelWithPth})
+def long_description(readme: str, project: dict[str, Any]) -> str:
+    """The README for a package index.
+
+    Args:
+        readme: The README, in Markdown.
+        project: The table `project` of pyproject.toml.
+
+    Returns:
+        The same with absolute targets of relative links: pictures as files, everything else, with
+        its anchor, as the repository shows it.
+    """
+    repository, tag = project["urls"]["Repository"], f"v{project['version']}"
+    pieces = _CODE.split(readme)
+    for place in range(0, len(pieces), 2):  # the code stands between them
+        text = _PICTURE.sub(rf"\g<before>{repository}/raw/{tag}/\g<target>", pieces[place])
+        pieces[place] = _LINK.sub(rf"\g<before>{repository}/blob/{tag}/\g<target>", text)
+    return "".join(pieces)
+
+
+if __name__ == "__main__":
+    declared = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    setup(
+        long_description=long_description(Path("README.md").read_text(encoding="utf-8"), declared),
+        long_description_content_type="text/markdown",
+        cmdclass={"build_py": BuildWithPth, "editable_wheel": EditableWheelWithPth},
+    )

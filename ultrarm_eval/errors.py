@@ -11,6 +11,27 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+__all__ = [
+    "UltrarmEvalError",
+    "ConfigurationError",
+    "MissingPackageError",
+    "CheckpointError",
+    "OtherKindError",
+    "OwnCodeError",
+    "DeviceError",
+    "TextDoesNotFitError",
+    "DataError",
+    "ScoringError",
+    "TextRefusedError",
+    "RewardError",
+    "UnwritableTextError",
+    "AnswersNotJudgedError",
+    "ResponseCacheError",
+    "CacheMismatchError",
+    "ScoreStoreError",
+    "PluginError",
+]
+
 #: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
 

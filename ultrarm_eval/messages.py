@@ -9,6 +9,8 @@ from typing import Any, TypeAlias, TypedDict
 
 from ultrarm_eval.errors import ConfigurationError, DataError
 
+__all__ = ["Message", "Prompt", "as_messages"]
+
 
 class Message(TypedDict):
     """One turn of a conversation."""

@@ -78,6 +78,15 @@ def test_nothing_is_installed_beside_the_package(files: dict[str, bytes]) -> Non
     assert roots == {"ultrarm_eval", PTH}
 
 
+def test_tests_and_what_makes_the_package_stay_out_of_the_wheel(files: dict[str, bytes]) -> None:
+    parts = {part for name in files for part in name.split("/")}
+
+    assert not parts & {"tests", "conftest.py", "scripts", "docs", "examples", "results"}
+    # The benchmarks of reward models are a part of the package; the measurements are not.
+    assert not [name for name in files if name.startswith("benchmarks/")]
+    assert not [part for part in parts if part.startswith("test_")]
+
+
 def test_every_module_is_in_the_wheel(files: dict[str, bytes], snapshot: Path) -> None:
     modules = {
         path.relative_to(snapshot).as_posix() for path in (snapshot / "ultrarm_eval").rglob("*.py")

@@ -3,6 +3,7 @@
 import argparse
 import dataclasses
 import importlib
+import re
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
@@ -322,15 +323,44 @@ def test_an_error_without_a_fix_is_an_error(docs, tmp_path):
         docs.errors.errors_table(tmp_path)
 
 
-def test_every_public_name_is_in_the_table_with_its_stability(docs, monkeypatch):
+def test_every_public_name_and_module_is_in_the_table_with_its_stability(docs):
     import ultrarm_eval
 
     table = docs.api.api_table()
-    assert [name.partition("(")[0] for name in names(table)] == ultrarm_eval.__all__
-    assert "`load_judge(pretrained=None, *, judge='ultrarm', **settings)`" in table
-    monkeypatch.delitem(ultrarm_eval.STABILITY, "Judge")
-    with pytest.raises(ValueError, match="how stable Judge is"):
-        docs.api.api_table()
+    shown = [name.partition("(")[0] for name in names(table)]
+    public = ultrarm_eval.__all__
+    assert shown[: len(public)] == public
+    assert "| `load_judge(pretrained=None, *, judge='ultrarm', **settings)` |" in table
+    modules = {row[0].split("`")[1]: row for row in rows(table)[len(public) :]}
+    assert "`UltrarmEvalError`" in modules["ultrarm_eval.errors"][0]
+    assert modules["ultrarm_eval.errors"][2] == "stable"
+    assert modules["ultrarm_eval.checkpoints.heads"][2] == "provisional"
+    assert set(modules) == set(re.findall(r"`(ultrarm_eval\.\w[\w.]*)`", ultrarm_eval.__doc__))
+
+
+def test_modules_are_declared_in_the_docstring_of_the_package(docs):
+    docstring = """Something.
+
+    **Public API.** These:
+
+    - `a.b`, `a.c`: what
+      they have.
+    - `a.d`: more.
+
+    **Versions** change.
+
+    - `a.x`: not one.
+
+    **Provisional modules** may go:
+
+    - `a.e`: heads.
+    """
+    assert [*docs.api.public_modules(docstring)] == [
+        ("a.b", "what\n  they have.\n", "stable"),
+        ("a.c", "what\n  they have.\n", "stable"),
+        ("a.d", "more.", "stable"),
+        ("a.e", "heads.", "provisional"),
+    ]
 
 
 def test_every_command_and_option_is_on_the_page_of_commands(docs):

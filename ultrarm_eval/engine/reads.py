@@ -15,6 +15,8 @@ import numpy.typing as npt
 
 from ultrarm_eval.text_format.tokens import Tokens
 
+__all__ = ["Compose", "Outputs", "Reads"]
+
 #: A network's outputs at the read tokens, float64, shape (tokens read, width).
 Outputs: TypeAlias = npt.NDArray[np.float64]
 #: Computes the value of a text from them, and its details as JSON values.

@@ -13,6 +13,7 @@ from ultrarm_eval.messages import Prompt
 if TYPE_CHECKING:
     from ultrarm_eval.engine.token_rewards import TokenRewards
 
+__all__ = ["Judge", "StreamingJudge", "TokenJudge", "Judgement", "JudgeFactory"]
 
 _NOTHING: Mapping[str, Any] = {}
 

@@ -10,6 +10,8 @@ from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import described, judgements_of, warn_if_all_equal
 from ultrarm_eval.messages import Prompt
 
+__all__ = ["JudgedAnswers", "judge_answers"]
+
 
 @dataclass(frozen=True)
 class JudgedAnswers:
@@ -34,20 +36,22 @@ def judge_answers(
     judge: Judge,
     prompts: Sequence[Prompt],
     answers: Sequence[Sequence[str]],
-    references: Sequence[str | None],
+    references: Sequence[str | None] | None = None,
 ) -> list[JudgedAnswers]:
     """Scores answers and references in one call; warns if all rewards are equal.
 
     Args:
         judge: The judge.
         prompts: The prompts.
-        answers: The answers to each prompt, any number.
-        references: The reference of each prompt, if it has one.
+        answers: The answers to each prompt, any number of them.
+        references: The reference of each prompt, None for one without; no references if None.
 
     Raises:
         RewardError: A reward is not finite.
         ScoringError: The judge fails, or gives no score although it may not abstain.
     """
+    if references is None:
+        references = [None] * len(prompts)
     # A prompt's answers and its reference side by side: a judge computes the prompt once.
     asked = [
         (prompt, text)

@@ -42,6 +42,8 @@ from ultrarm_eval.text_format.template import Template, get_template
 from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.tokens import Tokens
 
+__all__ = ["DecoderHead", "LanguageModelHead", "RewardHead"]
+
 logger = logging.getLogger(__name__)
 
 

@@ -35,6 +35,8 @@ from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
 from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, checked_repeats, require_sampling
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
+__all__ = ["BestOfNTask"]
+
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
 _WAYS = ("first", "judge", "majority", "oracle")
 

@@ -38,6 +38,8 @@ from ultrarm_eval.sources.preference_data import (
     open_named_or_local,
 )
 
+__all__ = ["ComparisonTask", "DemoTask", "PreferencePairsTask"]
+
 logger = logging.getLogger(__name__)
 
 #: What stands between prompt and answer for a language model without chat template.

@@ -16,6 +16,8 @@ from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.metrics.win_rate import win_credit
 
+__all__ = ["process_results", "reward", "win_rate"]
+
 _Metric = TypeVar("_Metric", bound=Callable[..., Any])
 _LIST_TARGETS = (
     "The metric 'reward' cannot be used in a task whose target is a list (or is picked from "

@@ -42,6 +42,8 @@ from ultrarm_eval.lm_eval_plugin.sampling import (
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 
+__all__ = ["JudgingTask", "AlpacaEvalTask", "BestOfNJudgingTask"]
+
 logger = logging.getLogger(__name__)
 
 _FILTER = "none"

@@ -13,6 +13,8 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
 
+__all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
+
 #: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))
 _ALLOWED = "A row has " + ", or ".join(f"{prompt!r} and {answer!r}" for prompt, answer in FORMS)

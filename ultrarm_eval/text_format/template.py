@@ -34,6 +34,8 @@ from ultrarm_eval.text_format.jinja_sandbox import (
 )
 from ultrarm_eval.text_format.template_budget import TemplateLimitError
 
+__all__ = ["Template"]
+
 logger = logging.getLogger(__name__)
 
 DEFAULT_TEMPLATE = "ultrarm"

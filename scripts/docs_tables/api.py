@@ -22,7 +22,7 @@ STABLE, PROVISIONAL = "stable", "provisional"
 PACKAGE = Path(ultrarm_eval.__file__).parent
 _BEGINNINGS = {"**Public": STABLE, "**Provisional": PROVISIONAL}
 #: An entry of a list: modules, separated by commas, and what they have.
-_ENTRY = re.compile(r"^- ((?:`[\w.]+`,?\s+)*`[\w.]+`):\s(.*?)(?=^- |\Z)", re.M | re.S)
+_ENTRY = re.compile(r"(?ms)^- ((?:`[\w.]+`,?\s+)*`[\w.]+`):\s(.*?)(?=^- |\Z)")
 _FUNCTION = re.compile(r"<function (\w+) at 0x[0-9a-f]+>")
 
 

@@ -392,14 +392,16 @@ def test_an_option_is_described_with_its_value_default_and_choices(docs):
     parser.add_argument(
         "--rounding", type=float, default=0.0, metavar="X", help="most (default: %(default)s)"
     )
-    parser.add_argument("--format", choices=["a", "b"], help="form (default: by the file's ending)")
+    parser.add_argument(
+        "--format", choices=["up", "down"], help="form (default: by the file's ending)"
+    )
     parser.add_argument("--full", action="store_true", help="100 %% of a <text>")
     parser.add_argument("--odd")
     _, output, rounding, form, full, odd = parser._actions
     cells = docs.commands._cells
     assert cells(output) == ("`-o`, `--output FILE`", "required", "where `results_*.json` go")
     assert cells(rounding) == ("`--rounding X`", "`0.0`", "most")
-    assert cells(form) == ("`--format FORMAT`", "by the file's ending", "form; one of `a`, `b`")
+    assert cells(form) == ("`--format FORMAT`", "by the file's ending", "form; one of `up`, `down`")
     assert cells(full) == ("`--full`", "", "100 % of a &lt;text>")
     with pytest.raises(ValueError, match="--odd has no help text"):
         cells(odd)

@@ -213,7 +213,7 @@ def _shown(found: Difference, adjusted_p: float, named: Named) -> str:
     winner, other, interval = _in_favour(found, named)
     better = "higher" if named.higher_is_better is None else "better"
     said = (
-        f"{winner} is significantly {better} than {other} on {named.on}{_metric(named)}: by "
+        f"{winner} is significantly {better} than {other} on {named.on}{_metric(named)}, by "
         f"{amount(abs(found.value), named.are_shares)}"
     )
     if interval is None:
@@ -227,11 +227,11 @@ def _shown(found: Difference, adjusted_p: float, named: Named) -> str:
 def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -> str:
     winner, _, interval = _in_favour(found, named)
     is_for_correction = found.p_value is not None and found.p_value < LEVEL
-    said = f"There is no significant difference between {named.a} and {named.b} on {named.on}"
-    said += _metric(named)
-    if is_for_correction:
-        said += f" after Holm's correction for {tests} tests"
-    said += f": {amount(abs(found.value), named.are_shares)}"
+    there = f"After Holm's correction for {tests} tests there" if is_for_correction else "There"
+    said = (
+        f"{there} is no significant difference between {named.a} and {named.b} on {named.on}"
+        f"{_metric(named)}: {amount(abs(found.value), named.are_shares)}"
+    )
     if found.value:
         higher = "higher for" if named.higher_is_better is None else "in favour of"
         said += f" {higher} {winner}"

@@ -115,8 +115,8 @@ def _calibration(calibration: CalibrationReport, name: str) -> Chart:
         axes.set_xlim(0.49, 1.01)
         lowest = min([0.5, *(interval.low for _, _, interval in known)])
         axes.set_ylim(max(-0.02, lowest - 0.03), 1.02)
-        axes.set_xlabel("predicted probability: sigmoid(|margin|)")
-        axes.set_ylabel("observed share correct")
+        axes.set_xlabel("predicted accuracy: sigmoid(|margin|)")
+        axes.set_ylabel("observed accuracy")
         axes.grid(linewidth=0.7)
 
     if calibration.temperature is None:
@@ -130,10 +130,10 @@ def _calibration(calibration: CalibrationReport, name: str) -> Chart:
             f"{calibration.nll_at_temperature:.3f} nats."
         )
     return Chart(
-        "Calibration (predicted probability against observed share correct)",
-        "On the dashed line the judge is calibrated; below it the judge is overconfident, above it "
-        "underconfident. Bars: 95 % intervals that treat pairs as independent.",
-        draw(name, "Reliability diagram: predicted probability against observed share", plot),
+        "Calibration (observed against predicted accuracy)",
+        "On the dashed line the judge is calibrated, below it overconfident. Bars: 95 % intervals "
+        "that treat pairs as independent.",
+        draw(name, "Reliability diagram: observed against predicted accuracy", plot),
         f"Expected calibration error {100 * calibration.error:.1f} points "
         f"({100 * calibration.error_by_chance:.1f} expected from chance). {temperature}",
     )

@@ -131,7 +131,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
         yield "tokens computed", count(tokens)
         yield (
             "tokens per second",
-            f"{count(round(tokens / seconds))} (in {seconds:.1f} s in the model)",
+            f"{count(round(tokens / seconds))} ({seconds:.1f} s in the model)",
         )
     elapsed = [t for run in runs if (t := finite(run.results.get("total_evaluation_time_seconds")))]
     if elapsed:

@@ -85,7 +85,7 @@ def tiles(task: TaskReport) -> Iterator[Tile]:
         yield Tile(label, percent(lengths.length_controlled), between)
     if task.calibration is not None:
         error, chance = 100 * task.calibration.error, 100 * task.calibration.error_by_chance
-        yield Tile("expected calibration error", f"{error:.1f} points", f"{chance:.1f} from chance")
+        yield Tile("calibration error (ECE)", f"{error:.1f}", f"points; {chance:.1f} from chance")
     if task.margins is not None and task.pooled is not None and task.pooled.pairs:
         ties, pairs = task.margins.ties, task.pooled.pairs
         yield Tile("tie rate", percent(ties / pairs), f"{count(ties)} of {count(pairs)}")

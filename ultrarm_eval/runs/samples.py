@@ -289,16 +289,18 @@ class _Reading:
         """What was excluded, counted and in words."""
         counts, remarks = dict(self._counts), []
         if self._errors:
-            remarks.append(
-                f"{len(self._errors)} lines of the samples were skipped, the first of them: "
-                f"{self._errors[0]}"
+            count = len(self._errors)
+            skipped = (
+                "1 line of the samples was" if count == 1 else f"{count} lines of the samples were"
             )
+            remarks.append(f"{skipped} skipped, the first of them: {self._errors[0]}")
         # Where all lack it, the metric is not a mean over documents.
         if self._undefined and len(self._undefined) < len(self._documents):
-            counts["documents_without_value"] = len(self._undefined)
+            count = counts["documents_without_value"] = len(self._undefined)
+            excluded = "1 document without" if count == 1 else f"{count} documents without"
             remarks.append(
-                f"{len(self._undefined)} documents have no value of {self._metric or 'acc'} and "
-                f"are excluded from its mean, the first of them in {self._undefined[0]}."
+                f"{excluded} a value of {self._metric or 'acc'} excluded from its mean, the first "
+                f"of them in {self._undefined[0]}."
             )
         return counts, tuple(remarks)
 

@@ -58,7 +58,7 @@ def numbers_within(values: ArrayLike, what: str, low: float, high: float) -> Flo
     if outside.any():
         place = _first(outside)
         raise ScoringError(
-            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; it goes from {low:g} to "
+            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; it must be from {low:g} to "
             f"{high:g}."
         )
     return np.clip(numbers, low, high)

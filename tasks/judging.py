@@ -1,4 +1,4 @@
-"""The task classes of tasks in which a model writes and a judge scores what it wrote.
+"""The task classes of tasks in which a judge scores a model's answers.
 
 Harness releases up to 0.4.11 look for them in a module of the YAML's own folder only.
 """

@@ -252,8 +252,11 @@ def test_what_is_no_benchmark_or_template_is_left_out_and_named(manager, caplog,
     ("read_row", "message"),
     [
         (raises(KeyError("sum")), "fails on this row: KeyError: 'sum'"),
-        (gives({"prompt": "x"}), "made no Document with right and wrong completions"),
-        (gives(Document((), ("a", "b"), correct=2)), "made no Document with right and wrong"),
+        (gives({"prompt": "x"}), "returned no Document with correct and incorrect completions"),
+        (
+            gives(Document((), ("a", "b"), correct=2)),
+            "returned no Document with correct and incorrect",
+        ),
     ],
 )
 def test_a_benchmark_that_makes_no_document_of_a_row_is_named_with_the_row(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
-#: Why two completions are no pair.
+#: Why two completions do not form a pair.
 WITHOUT_RATING, EQUAL_RATINGS, BELOW_MIN_GAP = "without_rating", "equal_ratings", "below_min_gap"
 
 
@@ -17,7 +17,7 @@ class PreferencePair:
 
     Attributes:
         chosen: The completion with the higher rating.
-        rejected: The other one.
+        rejected: The completion with the lower rating.
     """
 
     chosen: int
@@ -27,12 +27,12 @@ class PreferencePair:
 def why_no_pair(
     first: Fraction | None, second: Fraction | None, min_gap: Fraction = Fraction(0)
 ) -> str | None:
-    """Why two completions with these ratings are no pair; None where they are one.
+    """Why two completions with these ratings do not form a pair; None where they do.
 
     Args:
         first: The rating of one; None where there is none.
         second: The rating of the other.
-        min_gap: The least difference in rating of a pair; equal ratings never make one.
+        min_gap: The least difference in rating of a pair; equal ratings never form one.
     """
     if first is None or second is None:
         return WITHOUT_RATING
@@ -51,7 +51,7 @@ def preference_pairs(
 
     Args:
         ratings: The rating of each completion; None where there is none.
-        min_gap: The least difference in rating of a pair; equal ratings never make one.
+        min_gap: The least difference in rating of a pair; equal ratings never form one.
 
     Returns:
         The pairs, in the order of their lower and then their higher index.

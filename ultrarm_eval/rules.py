@@ -1,4 +1,4 @@
-"""The rules of a comparison: whose preference, which pairs count, and what a tie is worth."""
+"""The rules of a comparison: which preference, which pairs count, and the credit of a tie."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ultrarm_eval.exact_numbers import exact_number
 
 __all__ = ["ComparisonRules"]
 
-#: What a pair with equal rewards is worth. `wrong` is RewardBench's rule (chosen > rejected).
+#: The credit of a pair with equal rewards. `wrong` is RewardBench's rule (chosen > rejected).
 TIE_CREDITS = {"half": 0.5, "wrong": 0.0}
 
 
@@ -20,7 +20,7 @@ class ComparisonRules:
 
     Attributes:
         preference: The rating that orders the pairs; None for the data's default.
-        ties: What a pair with equal rewards is worth: `half` or `wrong`.
+        ties: The credit of a pair with equal rewards: `half` or `wrong`.
         min_gap: The least difference in rating of a pair that counts; one above 0 is needed
             in any case.
     """
@@ -31,7 +31,7 @@ class ComparisonRules:
 
     @property
     def tie_credit(self) -> float:
-        """What a pair with equal rewards is worth."""
+        """The credit of a pair with equal rewards."""
         return TIE_CREDITS[self.ties]
 
 
@@ -47,10 +47,10 @@ def checked_ties(value: object) -> str:
 
 
 def checked_min_gap(value: object) -> Fraction:
-    """A least gap in rating, exactly as written.
+    """A minimum gap in rating, exactly as written.
 
     Raises:
-        ConfigurationError: It is no number of at least 0.
+        ConfigurationError: It is not a number of at least 0.
     """
     gap = exact_number(value)
     if gap is None or gap < 0:

@@ -1,4 +1,4 @@
-"""The task class that the YAML files beside this one name.
+"""The task class that the YAML files next to this one name.
 
 Harness releases up to 0.4.11 look for it in a module of the YAML's own folder only.
 """

@@ -253,7 +253,7 @@ def test_what_is_no_transcript_is_refused(refusal, tmp_path, text):
     task = "ultrarm_paper_anthropic_helpful"
     path = written(tmp_path, task, changed(task, 1, rejected=text))
     message = refusal(task, path)
-    assert message.startswith(f"{path}, line 2: field 'rejected' is no transcript of turns")
+    assert message.startswith(f"{path}, line 2: field 'rejected' is not a transcript of turns")
 
 
 def test_only_tied_votes_leave_nothing_and_are_counted(refusal, tmp_path):
@@ -261,7 +261,7 @@ def test_only_tied_votes_leave_nothing_and_are_counted(refusal, tmp_path):
     path = rows.write_jsonl(tmp_path / "x.jsonl", content)
     count = len(content)
     assert refusal("ppe_human", path) == (
-        f"{path}: no row is left to compare (rows={count}, rows_left_out_winner_tie={count})."
+        f"{path}: no row remains to compare (rows={count}, rows_left_out_winner_tie={count})."
     )
 
 

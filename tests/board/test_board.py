@@ -89,8 +89,8 @@ def test_rows_over_other_documents_are_marked_and_not_ranked(made):
     # What is not compared stands behind what is.
     assert [row.label for row in board.rows] == ["a", "b", "e", "c", "d"]
     told = " ".join(board.tasks[0].notes)
-    assert "not all over the same documents" in told
-    assert "2 over others are marked" in told
+    assert "Not all rows cover the same documents" in told
+    assert "2 over other documents are marked" in told
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_mean_with_an_in_sample_task_is_marked(made):
 def test_results_that_are_not_shown_are_told(made):
     first, second = ({"data_used": name} for name in ("one.jsonl", "two.jsonl"))
     board = made(("a", {"x": OfTask(metadata=first)}), ("a", {"x": OfTask(metadata=second)}))
-    assert any("over the same documents as a newer" in remark for remark in board.rows[0].remarks)
+    assert any("is not used, because a newer" in remark for remark in board.rows[0].remarks)
 
 
 def test_runs_without_figures_are_left_out_and_said(made, tmp_path):
     board = made(("a", {"x": OfTask()}), ("b", {"x": OfTask()}, {"results": {"x": {}}}))
     assert [row.label for row in board.rows] == ["a"]
-    assert board.left_out == ("b: its runs were interrupted before they had figures.",)
-    with pytest.raises(DataError, match="no run here has any figure"):
+    assert board.left_out == ("b: its runs were interrupted and have no results.",)
+    with pytest.raises(DataError, match="no run here has results"):
         make_board(read_evaluations(tmp_path / "run1"), tmp_path)
 
 

@@ -54,7 +54,7 @@ def test_a_link_that_is_none_of_the_web_is_not_one(tmp_path):
     ("content", "message"),
     [
         ("{", "no readable JSON"),
-        ("[]", "not the form of published figures"),
+        ("[]", "not a file of published scores"),
         (json.dumps({**GOOD, "metrics": {}}), "metrics overall of org/m"),
         (json.dumps({**GOOD, "entries": [{"model": "m"}]}), "KeyError"),
     ],
@@ -66,5 +66,5 @@ def test_other_files_are_refused(tmp_path, content, message):
 
 
 def test_a_folder_without_files_is_refused(tmp_path):
-    with pytest.raises(DataError, match="no folder with files of published figures"):
+    with pytest.raises(DataError, match="no files of published scores"):
         read_published(tmp_path / "nowhere")

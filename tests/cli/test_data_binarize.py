@@ -139,7 +139,7 @@ def test_identical_answers_are_left_out_and_counted(tmp_path, capsys):
         (["-o", "OUT/x.parquet", "--pairs", "best"], "Choose one of: all, best_vs_random"),
         (["-o", "OUT/x.parquet", "--preference", "overal"], "Did you mean 'overall'"),
         (["-o", "OUT/x.parquet", "--min-gap", "-1"], "a number of at least 0"),
-        (["-o", "OUT/x.parquet", "--min-gap", "4.5"], "no pair is left to write"),
+        (["-o", "OUT/x.parquet", "--min-gap", "4.5"], "no pair remains to write"),
         (["-o", "OUT/none/x.parquet"], "there is no folder"),
         (["-o", "OUT/dir.parquet"], "this is a folder"),
         (["-o", "OUT/" + "x" * 300 + ".parquet"], "cannot be written"),
@@ -223,7 +223,7 @@ def test_written_pairs_score_as_the_ratings_they_are_from(tmp_path, capsys):
 def test_pairs_without_ratings_are_not_given_made_up_ones(tmp_path, capsys):
     data = write_jsonl(tmp_path / "d.jsonl", [{"prompt": "p", "chosen": "a", "rejected": "b"}])
     assert main(["data", "binarize", str(data), "-o", str(tmp_path / "o.parquet")]) == 2
-    assert "pairs without ratings already" in capsys.readouterr().err
+    assert "already pairs without ratings" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["out.parquet", "out.jsonl"])

@@ -112,7 +112,7 @@ def test_what_is_missing_is_named(finished, tmp_path, capsys):
         assert main(["export", "rewardbench", str(path), "-o", str(tmp_path / "o")]) == 2
         assert message in capsys.readouterr().err
 
-    refused(tmp_path / "nowhere", "no results file of lm_eval")
+    refused(tmp_path / "nowhere", "not a results file of lm_eval")
     empty = tmp_path / "empty"
     empty.mkdir()
     refused(empty, "no results_*.json in this folder")
@@ -150,7 +150,7 @@ def test_a_name_that_leaves_the_folder_is_refused(finished, tmp_path, capsys, na
     assert (
         main(["export", "rewardbench", str(finished[0]), "-o", str(output), "--model", name]) == 2
     )
-    assert f"--model {name!r}: a model is called ORG/NAME" in capsys.readouterr().err
+    assert f"--model {name!r}: a model's name is ORG/NAME" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
@@ -177,8 +177,8 @@ def copied(folder, target, **changes):
     ("changes", "message"),
     [
         ({"limit": 20}, "over a part of the data (--limit 20)"),
-        ({"template": "pair"}, "writes two texts and no one"),
-        ({"template": "chat", "pretrained": "nobody/nothing"}, "cannot be had now"),
+        ({"template": "pair"}, "makes two texts"),
+        ({"template": "chat", "pretrained": "nobody/nothing"}, "cannot be loaded"),
     ],
 )
 def test_runs_that_cannot_be_written_are_named(finished, tmp_path, capsys, changes, message):
@@ -194,7 +194,7 @@ def test_runs_of_several_models_are_not_mixed(finished, tmp_path, capsys):
     copied(finished[0], folder / "a")
     copied(finished[0], folder / "b", pretrained="org/other")
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
-    assert "runs of several models have rewardbench_overall: demo, org/other" in (
+    assert "rewardbench_overall was run with several models: demo, org/other" in (
         capsys.readouterr().err
     )
     other = {"results": {"hellaswag": {}}}
@@ -213,10 +213,10 @@ def test_a_later_smoke_run_does_not_hide_a_whole_one(finished, tmp_path, capsys,
     name = "results_2099-01-01T00-00-00.000000.json"
     (folder / name).write_text(json.dumps(later))
     exported(folder, tmp_path / "o", "--model", "org/judge")
-    assert f"there are 2 runs, and {whole.name} is exported" in caplog.text
+    assert f"of 2 runs, {whole.name} is exported" in caplog.text
     assert f"Not exported: {name} (documents 3 of 46)" in caplog.text
     assert main(["export", "rewardbench", str(folder / name), "-o", str(tmp_path / "p")]) == 2
-    assert "over a part of the data (documents 3 of 46)" in capsys.readouterr().err
+    assert "only a subset of the data (documents 3 of 46)" in capsys.readouterr().err
 
 
 def test_runs_with_several_settings_are_not_mixed(finished, tmp_path, capsys):
@@ -228,7 +228,7 @@ def test_runs_with_several_settings_are_not_mixed(finished, tmp_path, capsys):
     copied(finished[0], folder / "b", **other, fingerprint="another")
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
     said = capsys.readouterr().err
-    assert "runs with several settings have rewardbench_overall: demo (" in said
+    assert "rewardbench_overall was run with several settings: demo (" in said
     assert "template=rewardbench" in said
     assert "template=ultrarm" in said
 
@@ -241,6 +241,6 @@ def test_another_export_is_replaced_on_demand_alone(finished, tmp_path, capsys):
     changed.write_text("{}")
     command = ["export", "rewardbench", str(finished[0]), "-o", str(output), "--model", "org/judge"]
     assert main(command) == 2
-    assert f"{changed}: there is an export with another content" in capsys.readouterr().err
+    assert f"{changed}: there is already an export with other content" in capsys.readouterr().err
     assert changed.read_text() == "{}"
     assert exported(finished[0], output, "--model", "org/judge", "--force") == first

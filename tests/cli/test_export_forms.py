@@ -64,7 +64,7 @@ def test_eval_results_have_the_runs_figures(finished, tmp_path, capsys):
         assert entry["dataset"]["id"] == "openbmb/UltraFeedback"
         assert IN_SAMPLE in entry["notes"]
     assert "12 documents" in entries["ultrafeedback_pairs"]["notes"]
-    assert "of the group of 6 tasks" in entries["ultrafeedback_by_source"]["notes"]
+    assert "over the 6 tasks of the group" in entries["ultrafeedback_by_source"]["notes"]
 
 
 def test_model_index_has_the_runs_figures(finished, tmp_path, capsys):
@@ -151,7 +151,7 @@ def test_what_cannot_be_exported_is_named(finished, tmp_path, capsys, form):
     says(folder, "give TASK=VALUE once", "--dataset", "a=", "--model", "org/judge")
     says(folder, "the address of a page", "--source-url", "javascript:x", "--model", "org/judge")
     for name in ("../x", "<script>", "org/a\nb", "org/../../x"):
-        says(folder, f"--model {name!r}: a model is called ORG/NAME", "--model", name)
+        says(folder, f"--model {name!r}: a model's name is ORG/NAME", "--model", name)
     assert sorted(path.name for path in tmp_path.iterdir() if path != output) == ["broken", "empty"]
 
 
@@ -177,14 +177,14 @@ def test_a_run_over_a_part_is_exported_with_a_remark_on_demand(finished, tmp_pat
     named = ("--model", "openbmb/UltraRM-13b", "--dataset", "openbmb/UltraFeedback")
     more = ("--task", "ultrafeedback_flan", *named)
     said = refused(capsys, form, run, tmp_path / "o", *more)
-    assert "over a part of its data (limit 2)" in said
+    assert "on a subset of its data (limit 2)" in said
     (path,) = exported(capsys, form, run, tmp_path / "o", "--allow-partial", *more)
-    assert "over a part of the data alone (limit 2)" in " ".join(path.read_text().split())
+    assert "partial run over a subset of the data (limit 2)" in " ".join(path.read_text().split())
 
 
 def test_every_eval_ever_needs_a_developer(finished, tmp_path, capsys):
     said = refused(capsys, "every-eval-ever", finished[0], tmp_path / "o")
-    assert "'demo' has not both in a form that it takes: name them, --model ORG/NAME" in said
+    assert "'demo' is not a valid ORG/NAME there: name both, --model ORG/NAME" in said
 
 
 def test_eval_results_need_the_hubs_name_of_the_data(finished, tmp_path, capsys):

@@ -73,7 +73,7 @@ class TestOtherRuns:
         assert task["overall"]["accuracy"] == 0.75
         facts = {fact["name"]: fact["value"] for fact in judge["facts"]}
         assert facts["lm-eval"] == "0.4.10"
-        assert facts["whole time"] == "16.8 s"
+        assert facts["total time"] == "16.8 s"
         assert len(found["pairs"]) == 12
 
     def test_samples_of_a_task_that_is_not_ours_give_its_mean(self, tmp_path, capsys):
@@ -120,7 +120,7 @@ class TestOtherRuns:
         samples.write_bytes(b"")
         (task,) = as_json(capsys, run)["judges"][0]["tasks"]
         assert (task["main"]["value"], task["overall"]) == (0.75, None)
-        assert "holds no sample" in task["remarks"][0]
+        assert "contains no readable sample" in task["remarks"][0]
 
 
 class TestTheFile:
@@ -253,4 +253,4 @@ class TestTokens:
         monkeypatch.setattr(token_rewards, "_MOST_BYTES", 40)
         found = as_json(capsys, DEMO_RUN, "--pairs", 3, "--tokens", 3)
         assert [pair["tokens"] is None for pair in found["pairs"]][:2] == [False, True]
-        assert "no room for the tokens of more pairs; 1 have theirs" in said.text
+        assert "has room for the tokens of only 1 pairs" in said.text

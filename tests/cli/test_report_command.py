@@ -136,7 +136,7 @@ def test_a_run_that_was_interrupted_is_reported_from_its_samples(run, capsys):
 def test_a_partial_run_says_so(tmp_path, capsys):
     write_run(tmp_path / "run", samples_of(rated_sample, judged()), config={"limit": 12})
     text = report(capsys, tmp_path / "run", "--format", "md")
-    assert "Over a part of the data only: pairs." in text
+    assert "only a subset of the data was evaluated (pairs)" in text
 
 
 def test_in_sample_data_are_marked(tmp_path, capsys):
@@ -180,4 +180,4 @@ def test_tokens_of_what_is_no_judge_are_refused(tmp_path, capsys):
         samples_of(rated_sample, judged()),
         config={"judge": None, "model": "hf"},
     )
-    assert "Leave --tokens out" in report(capsys, tmp_path / "run", "--tokens", 1, status=2)
+    assert "Omit --tokens" in report(capsys, tmp_path / "run", "--tokens", 1, status=2)

@@ -18,7 +18,7 @@ def test_different_pairs_of_the_same_documents_are_pointed_out(tmp_path):
     a = [rated(0, [3, 2, 1], (5, 3, 1))]
     b = [rated(0, [3, math.nan, 1], (5, 3, 1))]
     said = pair_of_runs(tmp_path, a, b).cautions
-    assert any("A has 2 pairs that B does not have, and B 0" in one for one in said)
+    assert any("2 pairs are only in A and 0 only in B" in one for one in said)
 
 
 def test_settings_in_which_judges_differ_are_listed(tmp_path):
@@ -45,7 +45,7 @@ def test_settings_of_the_task_that_differ_are_a_caution(tmp_path):
     )
     (said,) = [one for one in comparison.cautions if "settings" in one]
     assert said == (
-        "pairs: The runs differ in the task's settings, and a difference may be theirs: min_gap is "
+        "pairs: The runs differ in the task's settings, which may explain a difference: min_gap is "
         "0.0 in A, 1.0 in B."
     )
     assert {one.name for one in comparison.settings} == {"min_gap", "data_used"}
@@ -61,7 +61,7 @@ def test_a_partial_run_and_data_it_was_trained_on_are_cautions(tmp_path):
         {"metadata": {"in_sample_for": ["org/judge"]}},
     )
     said = comparison.cautions
-    assert "one, two: A saw a part of the data alone (limit 2)." in said
+    assert "one, two: A is a partial run over a subset of the data (limit 2)." in said
     assert sum(one.startswith("one, two: In-sample: the judge of A") for one in said) == 1
     assert not any("In-sample: the judge of B" in one for one in said)
 
@@ -71,7 +71,7 @@ def test_what_is_true_of_many_tasks_is_said_once(tmp_path):
     config = {"judge": "ultrarm", "pretrained": "org/judge", "limit": 2}
     said = pair_of_runs(tmp_path, tasks, tasks, {"config": config}).cautions
     assert said == (
-        "task_0, task_1, task_2 and 3 others: A saw a part of the data alone (limit 2).",
+        "task_0, task_1, task_2 and 3 others: A is a partial run over a subset of the data (limit 2).",
     )
 
 
@@ -81,14 +81,14 @@ def test_figures_over_different_documents_are_pointed_out(tmp_path):
         for digest in ("1", "2")
     ]
     said = pair_of_runs(tmp_path, [], [], *options).cautions
-    assert any("A and B are over different documents" in one for one in said)
+    assert any("A and B cover different documents" in one for one in said)
 
 
 def test_a_figure_that_weighs_documents_otherwise_is_pointed_out(tmp_path):
     said = pair_of_runs(
         tmp_path, right([1, 0, 0, 1]), right([1, 1, 1, 1]), {"figures": {"acc,none": 0.6}}
     ).cautions
-    assert any("gives A 0.5000; the figure in its results, 0.6000" in one for one in said)
+    assert any("gives 0.5000 for A; the value in its results, 0.6000" in one for one in said)
     assert not any("gives B" in one for one in said)
 
 
@@ -97,7 +97,7 @@ def test_samples_without_hashes_are_pointed_out(tmp_path):
     bare = [{k: v for k, v in sample.items() if k != "doc_hash"} for sample in samples]
     comparison = pair_of_runs(tmp_path, bare, bare)
     assert only_row(comparison).part.difference.documents == 2
-    assert any("have no hashes of documents" in said for said in comparison.cautions)
+    assert any("have no document hashes" in said for said in comparison.cautions)
 
 
 def test_a_judges_arguments_are_no_settings_of_the_task_that_differ(tmp_path):
@@ -121,6 +121,6 @@ def test_a_task_that_a_run_has_twice_over_the_same_documents_counts_once(tmp_pat
     comparison = compare_runs([tmp_path / "a", tmp_path / "b"])
     assert only_row(comparison).part.difference.value == 0.0
     assert (
-        "pairs: A: results_2026-03-04T05-06-00.json is over the same documents as a newer or whole "
-        "run, which counts."
+        "pairs: A: results_2026-03-04T05-06-00.json is not used, because a newer or complete run "
+        "covers the same documents."
     ) in comparison.cautions

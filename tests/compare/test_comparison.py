@@ -19,7 +19,9 @@ def test_single_pairs_end_in_mcnemars_test(tmp_path):
     assert found.p_value == pytest.approx(stats.binomtest(only_a, only_a + only_b).pvalue)
     assert row.adjusted_p == found.p_value
     assert found.value == pytest.approx(b.mean() - a.mean())
-    assert row.conclusion.startswith("org/other is better than org/judge by ")
+    assert row.conclusion.startswith(
+        "org/other is significantly better than org/judge on pairs, by "
+    )
 
 
 def test_benchmarks_of_single_pairs_too_and_of_more_answers_not(tmp_path):
@@ -114,7 +116,7 @@ def test_parts_are_rows_of_their_own_and_count_in_the_correction(tmp_path):
     # The rewards are 1 against 0, 1 or 2: of run A's prompts 0, 3, ... all are right.
     assert (flan.figure_a, flan.figure_b) == (1.0, 0.5)
     assert ", source flan" in rows["flan"].conclusion
-    assert "No task has parts by category." in comparison.cautions
+    assert "No task has subsets by category." in comparison.cautions
 
 
 def test_benchmarks_have_categories(tmp_path):
@@ -144,7 +146,7 @@ def test_one_document(tmp_path):
     row = only_row(pair_of_runs(tmp_path, right([0]), right([1])))
     found = row.part.difference
     assert (found.value, found.p_value, found.documents) == (1.0, 1.0, 1)
-    assert row.conclusion.startswith("No difference is shown between")
+    assert row.conclusion.startswith("There is no significant difference between")
 
 
 @pytest.mark.slow

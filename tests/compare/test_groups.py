@@ -142,7 +142,9 @@ def test_a_task_that_is_missing_is_named(tmp_path, swapped):
     runs = [grouped(tmp_path / "a", a), write_run(tmp_path / "b", samples_of(b), **OTHER)]
     comparison = compare_runs(runs[::-1] if swapped else runs)
     assert [row.task for row in comparison.rows] == ["one", "three"]
-    said = f"all: The group is not compared, for a task of it is missing: {'AB'[not swapped]} has"
+    said = (
+        f"all: The group is not compared, because tasks of it are missing: {'AB'[not swapped]} has"
+    )
     assert f"{said} no two." in comparison.cautions
 
 
@@ -154,7 +156,7 @@ def test_a_group_of_other_tasks_is_not_compared(tmp_path):
     results.write_text(json.dumps(content))
     comparison = compare_runs(runs)
     assert "all" not in [row.task for row in comparison.rows]
-    assert any("The group has other tasks in A than in B" in said for said in comparison.cautions)
+    assert any("its tasks in A and B differ" in said for said in comparison.cautions)
 
 
 def test_a_figure_that_is_no_mean_is_compared_by_its_standard_errors(tmp_path):
@@ -166,7 +168,7 @@ def test_a_figure_that_is_no_mean_is_compared_by_its_standard_errors(tmp_path):
     row = comparison.rows[0]
     assert (row.task, row.part.difference.test) == ("all", "unpaired z")
     assert row.part.difference.value == pytest.approx(0.333)
-    assert any("no mean of its tasks' figures" in said for said in comparison.cautions)
+    assert any("not a mean of its tasks' values" in said for said in comparison.cautions)
 
 
 def test_without_samples_a_group_is_compared_by_its_standard_errors(tmp_path):

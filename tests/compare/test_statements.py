@@ -16,7 +16,7 @@ from ultrarm_eval.compare.text import as_markdown, as_text
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
-NO = "No difference is shown"
+NO = "here is no significant difference"
 
 
 def tasks(seed, names, count=20):
@@ -36,11 +36,13 @@ def six(tmp_path):
 def test_what_is_not_shown_is_said_once(six):
     first, second = statements(six, six.rows)
     assert first.is_shown
-    assert first.text.startswith("org/other is better than org/judge by 100.0 points on won")
+    assert first.text.startswith(
+        "org/other is significantly better than org/judge on won, by 100.0 points"
+    )
     assert not second.is_shown
     assert second.text.startswith(
-        "No difference is shown between org/judge and org/other on 6 tasks (B less A, in points, "
-        "with its 95 % interval): task0 "
+        "There is no significant difference between org/judge and org/other on 6 tasks. "
+        "Differences, B minus A (points, 95 % interval): task0 "
     )
     for row in six.rows[:6]:
         found = row.part.difference
@@ -56,7 +58,7 @@ def test_every_form_says_it_once(six):
 
 def test_data_have_a_sentence_for_each_row(six):
     rows = json.loads(as_json(six))["differences"]
-    assert [row["conclusion"].startswith(NO) for row in rows] == [True] * 6 + [False]
+    assert [NO in row["conclusion"] for row in rows] == [True] * 6 + [False]
 
 
 def test_one_alone_keeps_its_sentence(tmp_path):
@@ -73,7 +75,9 @@ def test_what_the_correction_takes_away_keeps_its_sentence(tmp_path):
     )
     said = [one.text for one in statements(comparison, comparison.rows)]
     assert len(said) == 2
-    assert said[0].startswith("After correction for 4 tests no difference is shown")
+    assert said[0].startswith(
+        "After Holm's correction for 4 tests there is no significant difference"
+    )
 
 
 def test_every_two_runs_have_a_sentence_of_their_own(tmp_path):
@@ -83,8 +87,8 @@ def test_every_two_runs_have_a_sentence_of_their_own(tmp_path):
     ]
     comparison = compare_runs(paths)
     said = [one.text for one in statements(comparison, comparison.rows)]
-    assert [text.partition(" on 2 tasks (")[2][:11] for text in said] == [
-        f"{b} less {a}, in"[:11] for a, b in ("AB", "AC", "BC")
+    assert [text.partition("Differences, ")[2][:9] for text in said] == [
+        f"{b} minus {a}" for a, b in ("AB", "AC", "BC")
     ]
 
 
@@ -111,7 +115,7 @@ def test_parts_of_few_prompts_have_no_row_and_are_counted(tmp_path):
     assert [row.part.name for row in comparison.shown_rows] == [None, "six"]
     assert comparison.tests == 2
     for written in (as_page(comparison), as_text(comparison), as_markdown(comparison)):
-        assert f"2 parts of fewer than {FEWEST_PROMPTS} prompts are left out" in written
+        assert f"2 subsets with fewer than {FEWEST_PROMPTS} prompts are not tested" in written
         assert "category: six" in written
         assert "category: two" not in written
         assert "category: five" not in written
@@ -119,14 +123,14 @@ def test_parts_of_few_prompts_have_no_row_and_are_counted(tmp_path):
     rows = list(csv.DictReader(io.StringIO(as_csv(comparison))))
     small = [row for row in rows if row["part"] in ("two", "five")]
     assert [row["adjusted_p"] for row in small] == ["", ""]
-    assert "there are 2 prompts, too few to tell the runs apart" in small[1]["conclusion"]
+    assert "2 prompts are too few to compare the runs" in small[1]["conclusion"]
 
 
 def test_no_part_is_left_out_where_all_are_large(tmp_path):
     sizes = {"x": 9, "y": 8}
     comparison = pair_of_runs(tmp_path, of_sizes(1, sizes), of_sizes(2, sizes), by=["category"])
     assert len(comparison.shown_rows) == 3
-    assert "left out" not in as_text(comparison)
+    assert "not tested" not in as_text(comparison)
 
 
 def test_a_whole_task_is_compared_however_small(tmp_path):
@@ -136,12 +140,12 @@ def test_a_whole_task_is_compared_however_small(tmp_path):
 
 def test_for_pairs_the_accuracies_are_told_once(tmp_path, six):
     for written in (as_text(six), as_markdown(six), as_page(six)):
-        assert "A right" not in written
+        assert "A accuracy" not in written
     several = [rated(i, [float(i % 3), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     other = [rated(i, [float(i % 2), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     comparison = pair_of_runs(tmp_path / "several", several, other, options_b=OTHER)
     for written in (as_text(comparison), as_markdown(comparison), as_page(comparison)):
-        assert "A right" in written
+        assert "A accuracy" in written
 
 
 def found(value, interval, p_value, *, prompts=200):
@@ -158,99 +162,104 @@ def test_a_difference_that_is_shown():
     said = conclusion(
         found(0.018, (0.006, 0.030), 0.003), 0.003, 1, named(on="ultrafeedback_pairs")
     )
-    assert (
-        said == "B is better than A by 1.8 points on ultrafeedback_pairs, 95 % interval 0.6 to 3.0."
+    assert said == (
+        "B is significantly better than A on ultrafeedback_pairs, by 1.8 points (95 % interval 0.6 "
+        "to 3.0, adjusted p = 0.003)."
     )
 
 
 def test_a_difference_the_other_way_round():
     said = conclusion(found(-0.018, (-0.030, -0.006), 0.003), 0.003, 1, named())
-    assert said == "A is better than B by 1.8 points on X, 95 % interval 0.6 to 3.0."
+    assert said == (
+        "A is significantly better than B on X, by 1.8 points (95 % interval 0.6 to 3.0, adjusted "
+        "p = 0.003)."
+    )
 
 
 def test_a_difference_that_is_not_shown_says_how_large_it_may_be():
     said = conclusion(found(0.003, (-0.010, 0.016), 0.6), 0.6, 1, named())
     assert said == (
-        "No difference is shown between A and B on X: 0.3 points in favour of B, 95 % interval "
-        "-1.0 to 1.6; a difference of up to 1.6 points is compatible with the data."
+        "There is no significant difference between A and B on X: 0.3 points in favour of B (95 % "
+        "interval -1.0 to 1.6, p = 0.60). The data are compatible with a difference of up to 1.6 "
+        "points."
     )
 
 
 def test_its_interval_is_that_of_what_the_favoured_one_is_ahead_by():
     said = conclusion(found(-0.003, (-0.016, 0.010), 0.6), 0.6, 1, named())
-    assert "0.3 points in favour of A, 95 % interval -1.0 to 1.6;" in said
+    assert "0.3 points in favour of A (95 % interval -1.0 to 1.6, p" in said
 
 
 def test_no_difference_at_all_favours_nobody():
     said = conclusion(found(0.0, (-0.02, 0.02), 1.0), 1.0, 1, named())
-    assert said.startswith("No difference is shown between A and B on X: 0.0 points, 95 %")
+    assert said.startswith(
+        "There is no significant difference between A and B on X: 0.0 points (95 %"
+    )
 
 
 def test_the_correction_is_named_where_it_changes_what_follows():
     said = conclusion(found(0.018, (0.006, 0.030), 0.02), 0.24, 12, named())
     assert said == (
-        "After correction for 12 tests no difference is shown between A and B on X: 1.8 points in "
-        "favour of B, 95 % interval 0.6 to 3.0, p 0.020 taken alone and 0.24 adjusted; a "
-        "difference of up to 3.0 points is compatible with the data."
+        "After Holm's correction for 12 tests there is no significant difference between A and B on "
+        "X: 1.8 points in favour of B (95 % interval 0.6 to 3.0, unadjusted p = 0.020, adjusted p = "
+        "0.24). The data are compatible with a difference of up to 3.0 points."
     )
 
 
 def test_an_interval_without_zero_is_not_enough():
     said = conclusion(found(-0.2, (-0.39, -0.01), 0.0625), 0.0625, 1, named())
-    assert "1.0 to 39.0, which leaves out 0, but the test finds p 0.062;" in said
-    assert said.startswith("No difference is shown")
+    assert "1.0 to 39.0, p = 0.062). The interval excludes 0, but the test is not" in said
+    assert said.startswith("There is no significant difference")
 
 
 def test_a_test_without_its_interval():
     said = conclusion(found(0.02, (-0.001, 0.04), 0.04), 0.04, 1, named())
     assert said == (
-        "B is better than A by 2.0 points on X, 95 % interval -0.1 to 4.0; the interval reaches 0, "
-        "but the test does not (adjusted p 0.040)."
+        "B is significantly better than A on X, by 2.0 points (95 % interval -0.1 to 4.0, adjusted "
+        "p = 0.040). The interval includes 0, but the test is significant."
     )
 
 
 def test_lower_is_better():
     loss = named(metric="nll", are_shares=False, higher_is_better=False)
     worse = conclusion(found(0.25, (0.1, 0.4), 0.001), 0.001, 1, loss)
-    assert (
-        worse
-        == "A is better than B by 0.250 on X (nll, lower is better), 95 % interval 0.100 to 0.400."
+    assert worse == (
+        "A is significantly better than B on X (nll, lower is better), by 0.250 (95 % interval "
+        "0.100 to 0.400, adjusted p = 0.001)."
     )
     better = conclusion(found(-0.25, (-0.4, -0.1), 0.001), 0.001, 1, loss)
     assert better.startswith(
-        "B is better than A by 0.250 on X (nll, lower is better), 95 % interval 0.1"
+        "B is significantly better than A on X (nll, lower is better), by 0.250 (95 % interval 0.1"
     )
     open_ = conclusion(found(0.25, (-0.1, 0.6), 0.2), 0.2, 1, loss)
-    assert ": 0.250 in favour of A, 95 % interval -0.100 to 0.600;" in open_
+    assert ": 0.250 in favour of A (95 % interval -0.100 to 0.600, p" in open_
 
 
 def test_a_metric_without_a_direction_makes_nobody_better():
     neutral = named(metric="length", are_shares=False, higher_is_better=None)
     said = conclusion(found(-3.0, (-4.0, -2.0), 0.001), 0.001, 1, neutral)
     assert said.startswith(
-        "A is higher than B by 3.000 on X (length, no direction is said to be better)"
+        "A is significantly higher than B on X (length, neither direction is better), by 3.000"
     )
 
 
 def test_too_few_prompts_for_an_interval():
     said = conclusion(found(0.5, None, 1.0), 1.0, 1, named())
-    assert said.endswith(
-        "50.0 points in favour of B, p 1.00; the prompts are too few for an interval."
-    )
+    assert said.endswith("50.0 points in favour of B (p = 1.00; too few prompts for an interval).")
     said = conclusion(found(0.5, None, 0.01), 0.01, 1, named())
-    assert said.endswith("on X, adjusted p 0.010; the prompts are too few for an interval.")
+    assert said.endswith("50.0 points (adjusted p = 0.010; too few prompts for an interval).")
 
 
 def test_an_unpaired_difference_says_that_it_is_one():
     said = conclusion(found(0.018, (0.006, 0.030), 0.003, prompts=None), 0.003, 1, named())
     assert said.endswith(
-        "to 3.0. The runs are taken for independent, since the same documents cannot be compared."
+        "p = 0.003). The runs are treated as independent, because their documents cannot be matched."
     )
 
 
 def test_a_difference_without_a_test():
     said = conclusion(found(-0.018, None, None, prompts=None), None, 0, named())
-    assert said.startswith("B less A is -1.8 points on X; without standard errors or samples")
+    assert said.startswith("B minus A is -1.8 points on X. Without standard errors or samples")
 
 
 @pytest.mark.parametrize(("adjusted", "shown"), [(0.0499, True), (0.05, False), (None, False)])

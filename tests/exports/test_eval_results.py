@@ -104,7 +104,7 @@ def test_data_that_are_not_the_hubs_have_to_be_named(tmp_path, used):
 @needs_entries
 @pytest.mark.parametrize("name", ["../x", "pairs", "a/b/c", "me/<script>", "me/x\ny"])
 def test_a_data_set_of_the_hub_is_called_org_and_name(tmp_path, name):
-    with pytest.raises(ConfigurationError, match="a data set of the hub is called ORG/NAME"):
+    with pytest.raises(ConfigurationError, match="the name of a data set on the hub is ORG/NAME"):
         written(tmp_path, datasets={None: name})
     assert not (tmp_path / "out").exists()
 

@@ -177,7 +177,7 @@ def test_samples_can_be_left_out_and_do_not_stay_behind(tmp_path):
 
 def test_missing_samples_are_remarked_upon(tmp_path, caplog):
     assert len(written(tmp_path, samples={})) == 1
-    assert "pairs: there are no samples beside the results" in caplog.text
+    assert "pairs: there are no samples next to the results" in caplog.text
 
 
 def test_samples_that_are_cut_off_are_refused(tmp_path):
@@ -205,7 +205,7 @@ def test_documents_without_a_score_have_no_line(tmp_path):
 def test_figures_over_all_samples_at_once_have_no_lines(tmp_path, caplog):
     samples = [sample_of(0, [2.0, 1.0], acc=[1, 0]), sample_of(1, [1.0, 0.0], acc=[1, 0])]
     assert len(written(tmp_path, samples={"pairs": samples})) == 1
-    assert "none of its figures is a mean" in caplog.text
+    assert "none of its scores is a mean" in caplog.text
 
 
 def test_written_answers_are_told_with_what_the_filter_made_of_them(tmp_path):
@@ -285,7 +285,7 @@ def test_another_result_is_another_record(tmp_path):
 
 @pytest.mark.parametrize("model", ["judge", "org/data", "con/judge", "org/AUX.x", "unknown/judge"])
 def test_a_model_needs_a_developer_and_a_name(tmp_path, model):
-    with pytest.raises(ConfigurationError, match="has not both in a form that it takes"):
+    with pytest.raises(ConfigurationError, match="is not a valid ORG/NAME there"):
         written(tmp_path, model=model)
     assert not (tmp_path / "out").exists()
 

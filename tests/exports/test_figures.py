@@ -48,7 +48,7 @@ def test_a_group_without_a_figure_is_a_heading(tmp_path, caplog):
     results["results"]["both"] = {" ": " ", "alias": "both"}
     assert [f.task for f in figures(tmp_path, results, {})] == ["one", "two"]
     assert not caplog.records
-    with pytest.raises(DataError, match="a group without a figure of its own"):
+    with pytest.raises(DataError, match="a group without a score of its own"):
         figures(tmp_path, results, {}, tasks=["both"])
 
 
@@ -83,7 +83,7 @@ def test_a_part_of_the_data_is_exported_on_demand_alone(tmp_path, where, part, t
     results = results_of()
     target = results["configs"]["pairs"]["metadata"] if where == "metadata" else results["config"]
     target.update(part)
-    with pytest.raises(DataError, match=rf"part of its data \({told}\).*--allow-partial"):
+    with pytest.raises(DataError, match=rf"subset of its data \({told}\).*--allow-partial"):
         figures(tmp_path, results)
     (only,) = figures(tmp_path, results, allow_partial=True)
     assert only.parts
@@ -93,7 +93,7 @@ def test_a_group_is_partial_where_a_task_of_it_is(tmp_path):
     results = group_results()
     metadata = {**results["configs"]["two"]["metadata"], "shard": "1/4"}
     results["configs"]["two"]["metadata"] = metadata
-    with pytest.raises(DataError, match="both was evaluated over a part"):
+    with pytest.raises(DataError, match="both was evaluated on a subset"):
         figures(tmp_path, results, {}, tasks=["both"])
 
 
@@ -101,7 +101,7 @@ def test_a_group_is_partial_where_a_task_of_it_is(tmp_path):
 def test_no_number_is_no_figure(tmp_path, value):
     results = results_of()
     results["results"]["pairs"]["acc,none"] = value
-    with pytest.raises(DataError, match="pairs has the figure acc,none"):
+    with pytest.raises(DataError, match="pairs has the score acc,none"):
         figures(tmp_path, results)
 
 
@@ -114,9 +114,9 @@ def test_an_error_that_is_no_number_is_none(tmp_path):
 def test_an_interrupted_run_has_no_figure(tmp_path, caplog):
     written_run(tmp_path)
     next(tmp_path.glob("results_*")).unlink()
-    with pytest.raises(DataError, match="there is no figure to export"):
+    with pytest.raises(DataError, match="there is no score to export"):
         exported_figures(read_evaluation(tmp_path))
-    assert "pairs is left out: its run was interrupted" in caplog.text
+    assert "Skipped pairs: its run was interrupted" in caplog.text
 
 
 def test_results_of_one_task_with_two_settings_are_not_mixed(tmp_path):

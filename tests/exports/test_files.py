@@ -43,7 +43,7 @@ def test_a_value_is_for_one_task_or_for_all():
     assert assignments(["a=x/y", "z/w"], "--dataset") == {"a": "x/y", None: "z/w"}
     assert assignments(["a (ties=wrong)=x"], "--task-id") == {"a (ties=wrong)": "x"}
     for bad in (["a="], ["=x"], ["x", "y"], ["a=x", "a=y"], [""]):
-        with pytest.raises(ConfigurationError, match="give TASK=VALUE once for a task"):
+        with pytest.raises(ConfigurationError, match="give TASK=VALUE once per task"):
             assignments(bad, "--dataset")
 
 

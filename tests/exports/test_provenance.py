@@ -53,7 +53,7 @@ def test_a_group_says_what_its_tasks_share(tmp_path):
     results["configs"]["two"] = {**results["configs"]["two"], "metadata": {"version": 2.0}}
     both = figures(tmp_path, results, {})[0]
     assert data_of(both) == {"data": "org/pairs"}
-    assert "of the group of 2 tasks both" in note_on(both, "org/judge")
+    assert "over the 2 tasks of the group both" in note_on(both, "org/judge")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -76,7 +76,7 @@ def test_no_path_is_told(tmp_path, path):
     assert "secret" not in str(told)
     assert data_of(only)["data"] == "a local file"
     is_clear = path != "checkpoints/secret"
-    told = "a local file" if is_clear else "not told: it may be a path"
+    told = "a local file" if is_clear else "omitted, as it may be a path"
     assert settings_of_model(only.result.run)["template"] == told
 
 
@@ -87,7 +87,7 @@ def test_a_checkpoint_of_the_hub_is_told_where_the_run_shows_that_it_is(tmp_path
     results["configs"]["pairs"]["metadata"]["judge_used"] = used
     (only,) = figures(tmp_path, results)
     told = answers_judge_of(only.result)["pretrained"]
-    assert told == ("org/judge" if revision else "not told: it may be a path")
+    assert told == ("org/judge" if revision else "omitted, as it may be a path")
     used["pretrained"], used["revision"] = "openbmb/UltraRM-13b", None
     (only,) = figures(tmp_path, results)
     assert answers_judge_of(only.result)["pretrained"] == "openbmb/UltraRM-13b"
@@ -97,7 +97,7 @@ def test_a_checkpoint_of_the_hub_is_told_where_the_run_shows_that_it_is(tmp_path
     ("parity", "told"),
     [
         ({"name": "rewardbench", "template": "chat", "known_differences": ["a"]}, "rewardbench"),
-        ({"template": "weights/x.jinja"}, "template not told: it may be a path"),
+        ({"template": "weights/x.jinja"}, "template omitted, as it may be a path"),
         ({"of": {"name": "x"}, "also": ["a", 1]}, "of x, also a, 1"),
         ("rewardbench", "rewardbench"),
     ],
@@ -138,10 +138,10 @@ def test_cut_texts_parts_and_figures_without_a_direction_are_remarked_upon(tmp_p
     results["config"] |= {"limit": 2, "judge_counts": {"texts": 4, "truncated": 3}}
     found = figures(tmp_path, results, metrics="all", allow_partial=True)
     assert remarks_on(found[0], "org/judge") == [
-        "over a part of the data alone (limit 2)",
-        "3 of the run's 4 texts were cut",
+        "partial run over a subset of the data (limit 2)",
+        "3 of the run's 4 texts were truncated",
     ]
-    assert remarks_on(found[-1], "x")[-1] == "neither a higher nor a lower acc_longest is better"
+    assert remarks_on(found[-1], "x")[-1] == "neither direction of acc_longest is better"
 
 
 def test_a_language_models_settings_are_told_without_its_arguments(tmp_path):

@@ -186,5 +186,5 @@ def test_rows_of_a_source_are_found_by_its_name_or_its_beginning(opened, tmp_pat
 
 
 def test_data_without_sources_say_so(opened):
-    with pytest.raises(ConfigurationError, match="names no sources"):
+    with pytest.raises(ConfigurationError, match="does not name sources"):
         rows_of_source(opened(SCORED), "flan", 2)

@@ -155,7 +155,7 @@ class TestCredits:
 
 class TestRefusals:
     def test_no_prompts(self):
-        with pytest.raises(ScoringError, match="no win rate of no prompts"):
+        with pytest.raises(ScoringError, match="no prompt was compared with a reference"):
             length_controlled_win_rate([], [])
 
     @pytest.mark.parametrize("credit", [math.nan, -0.5, 1.5])

@@ -41,7 +41,7 @@ def check(folder, task_name):
     used = [document for document in documents if document.accuracy is not None or document.pairs]
     if not used:
         assert task["kind"] is None
-        assert "no sample that can be read and has a score" in task["remarks"][-1]
+        assert "contains no readable sample with a score" in task["remarks"][-1]
         return
     assert task["data"]["documents"] == len(used)
     assert task["data"]["digest"] == reference.digest(documents)
@@ -135,7 +135,7 @@ def check_lengths(task, documents):
     assert lengths["correlation"] == close(spearman(points))
     assert sum(one["count"] for one in lengths["by_length"]) == len(points)
     sides = reference.split_by_length(pairs)
-    answer = "better answer" if task["kind"] == "preference" else "answer"
+    answer = "chosen" if task["kind"] == "preference" else "answer"
     names = {side: f"{answer} is {side}" for side in ("longer", "shorter")}
     names["equal"] = "equally long"
     assert {

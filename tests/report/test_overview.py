@@ -85,8 +85,8 @@ def test_of_more_answers_every_figure_has_its_row(tmp_path):
     report = report_of(tmp_path, judged, {"preference": "fine_grained", "ties": "half"})
     (task,) = report.judges[0].tasks
     assert len(names_of(report)) == len(task.figures)
-    assert any(tile.label == "over all 27 pairs" for tile in tiles(task))
-    assert "over all pairs" in as_markdown(report)
+    assert any(tile.label == "accuracy pooled over 27 pairs" for tile in tiles(task))
+    assert "pooled over all pairs" in as_markdown(report)
 
 
 @pytest.mark.parametrize("small", [1, 2])
@@ -103,7 +103,9 @@ def test_parts_of_few_documents_have_no_row_and_are_counted(tmp_path, small):
     shown = {one.name for one in task.shown_slices if one.dimension == "source"}
     assert shown == {"large"}
     count = len(task.slices) - len(task.shown_slices)
-    said = f"{count} part{'s are' if count > 1 else ' is'} left out, of fewer than {FEWEST_PROMPTS}"
+    verb = "are" if count > 1 else "is"
+    subsets = "subsets" if count > 1 else "subset"
+    said = f"{count} {subsets} of fewer than {FEWEST_PROMPTS} documents {verb} not shown"
     for written in (as_markdown(report), as_page(report)):
         assert said in written
         assert "tiny" not in written.partition("pairs-data")[0].split("Pairs worth reading")[0]
@@ -112,7 +114,7 @@ def test_parts_of_few_documents_have_no_row_and_are_counted(tmp_path, small):
 def test_where_no_part_is_small_nothing_is_said(tmp_path):
     report = report_of(tmp_path, pairs(60))
     for written in (as_markdown(report), as_page(report)):
-        assert "left out, of fewer" not in written
+        assert "not shown" not in written
 
 
 @pytest.mark.parametrize(

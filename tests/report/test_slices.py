@@ -172,8 +172,8 @@ class TestParts:
         doc = rated(0, ["long one", "short", "short"], ["2", "1", "3"])
         parts = of(observed(tmp_path, samples_of(rated_sample, [(doc, [2.0, 1.0, 0.0])])), "length")
         assert {name: (one.accuracy, one.pairs) for name, one in parts.items()} == {
-            "better answer is longer": (1.0, 1),
-            "better answer is shorter": (0.0, 1),
+            "chosen is longer": (1.0, 1),
+            "chosen is shorter": (0.0, 1),
             "equally long": (0.0, 1),
         }
 

@@ -54,7 +54,9 @@ def test_counts_that_are_none_are_left_out(tmp_path, counts):
 def test_a_part_of_the_data_is_said(tmp_path):
     found = report_on(tmp_path, {"shard": "1/4"}, config={"limit": 2})
     assert found.partial == {"limit": 2, "shard": "1/4"}
-    assert found.remarks == ("This is a part of the data only (limit 2, shard 1/4).",)
+    assert found.remarks == (
+        "Partial run: only a subset of the data was evaluated (limit 2, shard 1/4).",
+    )
 
 
 def test_the_margins_of_answers_beside_references_are_no_probabilities(tmp_path):

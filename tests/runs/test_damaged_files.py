@@ -245,7 +245,7 @@ def test_a_damaged_sample_is_left_out_counted_and_named(written, tmp_path, kind,
     (observed,) = (read_samples(r) for r in read_evaluation(folder).tasks.values())
     assert observed.counts == {"lines_damaged": 1}
     (remark,) = observed.remarks
-    assert remark.startswith("1 lines of the samples are left out")
+    assert remark.startswith("1 line of the samples was skipped")
     assert "line 1: " in remark
     assert len(remark) < 600
     # The others are what they were.
@@ -263,14 +263,14 @@ def test_a_document_without_a_number_is_counted_and_named(written, tmp_path, kin
     (observed,) = (read_samples(r) for r in read_evaluation(folder).tasks.values())
     assert observed.counts == {"documents_without_value": 1}
     (remark,) = observed.remarks
-    assert remark.startswith(f"1 documents have no number of {metric} ")
+    assert remark.startswith(f"1 document without a value of {metric} ")
     assert remark.endswith("line 1.")
 
 
 def test_an_export_of_samples_refuses_what_is_no_number(written, tmp_path):
     for wrong in ('"x"', "1" + "0" * 400, '"1e999999999"'):
         folder = damaged(written["plain"][0], tmp_path / "run", "samples", ("exact_match",), wrong)
-        with pytest.raises(DataError, match="has no number under 'exact_match'"):
+        with pytest.raises(DataError, match="has no value of 'exact_match'"):
             export("every-eval-ever", folder, "--allow-partial", "--dataset", "org/data")
 
 
@@ -325,7 +325,7 @@ def test_a_figure_that_is_none_is_told(written, tmp_path, wrong, told):
     path = ("results", TASKS["pairs"], "acc,none")
     folder = damaged(results, tmp_path / "run", "results", path, wrong)
     (remark,) = read_evaluation(folder).remarks
-    assert remark.startswith(f"{TASKS['pairs']}: {results.name} has figures that are none: ")
+    assert remark.startswith(f"{TASKS['pairs']}: {results.name} contains invalid metric values: ")
     assert f"acc,none is {told}." in remark
     assert read_evaluation(results).remarks == ()
 

@@ -65,7 +65,7 @@ class TestInterruptedRuns:
         assert judge["label"] == "my-judge"
         assert (task["main"], task["figures"]) == (None, [])
         assert task["overall"]["accuracy"] == pytest.approx(2 / 3)
-        assert "pairs has no figures of the harness: the run was interrupted" in task["remarks"][0]
+        assert "pairs has no metrics of lm-eval: the run was interrupted" in task["remarks"][0]
 
     def test_samples_beside_damaged_results_are_reported(self, tmp_path, capsys):
         path = write_run(tmp_path, samples())
@@ -87,7 +87,7 @@ class TestInterruptedRuns:
         assert task["overall"]["accuracy"] == 0.5
         assert task["counts"]["lines_damaged"] == 1
         first, second = task["remarks"]
-        assert "1 lines of the samples are left out" in first
+        assert "1 line of the samples was skipped" in first
         assert f"{path}, line 3: this is no readable JSON" in first
         assert "results are of 3 documents and the samples of 2" in second
 
@@ -114,8 +114,8 @@ class TestInterruptedRuns:
         write_run(tmp_path, samples_of(rated_sample, judged))
         _, task = report(capsys, tmp_path)
         assert task["remarks"] == [
-            f"samples_pairs_{STAMP}.jsonl holds no sample that can be read and has a score, so "
-            "there is nothing to say beyond the figures."
+            f"samples_pairs_{STAMP}.jsonl contains no readable sample with a score, so the report "
+            "shows only the metrics."
         ]
 
 

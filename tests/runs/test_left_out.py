@@ -96,7 +96,7 @@ class TestDamage:
         assert found.documents.number.tolist() == [0]
         assert found.counts == {"lines_damaged": 2}
         (remark,) = found.remarks
-        assert remark.startswith("2 lines of the samples are left out, the first of them: ")
+        assert remark.startswith("2 lines of the samples were skipped, the first of them: ")
         assert f"{path}, line 1: this is no readable JSON" in remark
 
     def test_samples_without_hashes_have_no_digest(self, observed):

@@ -163,7 +163,7 @@ def test_samples_without_results_belong_to_the_task_of_that_name(old, new, tmp_p
     evaluation = read_evaluation(new)
     assert list(evaluation.tasks) == ["alone", *MEMBERS]
     assert evaluation.remarks == (
-        "suite_one: samples without results beside those of a whole run are left out.",
+        "suite_one: skipped samples without results, because there is a complete run.",
     )
 
 

@@ -75,7 +75,7 @@ def test_judges_with_other_settings_are_told_apart_by_them(tmp_path):
         write_run(tmp_path / template, samples(), config={"template": template})
     found = read_evaluations(tmp_path)
     assert [e.label for e in found] == ["judge (template=raw)", "judge (template=ultrarm)"]
-    with pytest.raises(DataError, match=r"2 models or settings here: judge \(template=raw\); "):
+    with pytest.raises(DataError, match=r"2 models or settings: judge \(template=raw\); "):
         read_evaluation(tmp_path)
 
 
@@ -90,7 +90,7 @@ def test_a_damaged_file_among_good_ones_is_left_out_and_said(tmp_path):
     write_run(tmp_path, samples(), stamp=EARLY)
     (tmp_path / f"results_{LATE}.json").write_text('{"results": {"pairs"')
     (remark,) = read_evaluation(tmp_path).remarks
-    assert remark.startswith("Left out: ")
+    assert remark.startswith("Skipped: ")
     assert f"results_{LATE}.json: this is no readable JSON" in remark
 
 
@@ -116,7 +116,7 @@ def test_nothing_to_read_is_said(tmp_path):
     with pytest.raises(DataError, match="no such file or folder"):
         read_evaluations(tmp_path / "nowhere")
     (tmp_path / "notes.json").write_text("{}")
-    with pytest.raises(DataError, match="no results file of lm_eval"):
+    with pytest.raises(DataError, match="not a results file of lm_eval"):
         read_evaluations(tmp_path / "notes.json")
 
 
@@ -181,7 +181,7 @@ def test_samples_that_were_lost_count_where_nothing_else_has_their_task(tmp_path
     assert evaluation.tasks["pairs"].main_figure == Figure("acc", "none", 0.75, documents=4)
     assert evaluation.tasks["other"].main_figure is None
     assert evaluation.remarks == (
-        "pairs: samples without results beside those of a whole run are left out.",
+        "pairs: skipped samples without results, because there is a complete run.",
     )
 
 
@@ -193,7 +193,7 @@ def test_a_model_without_a_result_of_a_task_is_said_to_be_left_out(tmp_path):
     content["group_subtasks"] = {"all": ["pairs"]}
     path.write_text(json.dumps(content))
     (remark,) = read_evaluation(tmp_path).remarks
-    assert remark == "Left out: other has no result of any task but of groups (all)."
+    assert remark == "Skipped: other has no result of any task, only of groups (all)."
 
 
 def test_a_hash_that_no_encoding_can_write_has_a_digest():

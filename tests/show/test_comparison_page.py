@@ -43,7 +43,7 @@ class Texts(HTMLParser):
 def test_the_page_says_what_follows_and_how_large_it_is(tmp_path):
     html = page(tmp_path, [(outcomes([0] * 10 + [1] * 10), {}), (outcomes([1] * 20), {})])
     shown = Texts(html)
-    assert "org/1 is better than org/0 by 50.0 points on pairs" in shown.text
+    assert "org/1 is significantly better than org/0 on pairs, by 50.0 points" in shown.text
     bars = [attributes for tag, attributes in shown.elements if attributes.get("role") == "img"]
     assert bars[0]["class"] == "interval"
     assert bars[0]["aria-label"].startswith("+50.0 points, 95 % interval ")
@@ -66,7 +66,7 @@ def test_three_runs_are_told_apart_by_letters(tmp_path):
 
 def test_a_page_without_differences_says_why(tmp_path):
     html = page(tmp_path, [(outcomes([1]), {}), (outcomes([1], ratings=(4, 1)), {})])
-    assert "No document of A is one of B" in Texts(html).text
+    assert "A and B have no documents in common" in Texts(html).text
     assert 'id="differences"' not in html
     assert 'id="unmatched"' in html
 

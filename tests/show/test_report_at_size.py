@@ -32,7 +32,7 @@ def test_a_hundred_thousand_pairs(tmp_path, benchmark, open_page):
     assert 7_500_000 < path.stat().st_size < 9_000_000
     page = open_page(path)
     assert page.locator(".pair").count() == 20
-    assert "more did not fit into the page" in page.locator("#pairs").inner_text()
+    assert "more did not fit on the page" in page.locator("#pairs").inner_text()
     # The figures are those of all.
     tiles = page.locator(".tile .label").all_inner_texts()
     assert tiles[1] == f"over all {written['pairs']:,} pairs".replace(",", "\u202f")

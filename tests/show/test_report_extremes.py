@@ -69,7 +69,7 @@ def test_of_a_text_of_a_million_characters_the_beginning_is_shown(tmp_path, open
         page.locator(".pair .role")
         .nth(2)
         .inner_text()
-        .startswith("better answer · reward 0.000 · 1\u202f200\u202f000 characters")
+        .startswith("chosen answer · reward 0.000 · 1\u202f200\u202f000 characters")
     )
 
 
@@ -99,7 +99,7 @@ def test_pairs_that_do_not_fit_are_counted(tmp_path, open_page, monkeypatch):
     # A pair takes 60,000 of a million characters: of the prompt 20,000 are shown.
     assert page.locator("#found").inner_text() == "16 pairs"
     # Each of the 40 documents is a mistake, and has no second pair.
-    assert "24 more did not fit into the page" in page.locator("#pairs").inner_text()
+    assert "24 more did not fit on the page" in page.locator("#pairs").inner_text()
 
 
 STRANGE = [
@@ -174,6 +174,6 @@ def test_what_is_left_out_is_named_whatever_its_folder_is_called(tmp_path, open_
     (hostile / "results_2026-01-01T00-00-00.json").write_text("{")
     assert main(["report", str(tmp_path / "run"), "-o", str(path)]) == 0
     page = open_page(path)
-    note = page.get_by_text("Left out: ").inner_text()
+    note = page.get_by_text("Skipped: ").inner_text()
     assert "<img src=x onerror=alert(1)>/results_2026-01-01T00-00-00.json" in note
     assert "this is no readable JSON" in note

@@ -20,7 +20,7 @@ def test_mistakes_come_first_the_surest_of_them_at_the_top(page_file, open_page)
     # 10 mistakes; of each document then one pair of small margin that is none, or drawn.
     assert reasons(page)[:11] == ["confident mistake"] * 10 + ["small margin"]
     assert margins(page)[:3] == [-28.0, -25.0, -22.0]
-    assert page.locator("#found").inner_text() == "30 pairs, the first 20 shown"
+    assert page.locator("#found").inner_text() == "30 pairs, first 20 shown"
 
 
 def test_more_are_shown_on_request_until_there_are_no_more(page_file, open_page):
@@ -66,7 +66,7 @@ def test_orders(page_file, open_page, order, first):
 def test_filters_and_search_together(page_file, open_page):
     page = open_page(page_file)
     options = page.locator("#part option").all_inner_texts()
-    assert options == ["every part", "source: even", "source: odd"]
+    assert options == ["all subsets", "source: even", "source: odd"]
     # Neither several judges nor several tasks: nothing to choose.
     assert page.locator("#judge").is_hidden()
     assert page.locator("#task").is_hidden()
@@ -82,11 +82,11 @@ def test_filters_and_search_together(page_file, open_page):
     assert page.locator("#found").inner_text() == "2 of 30 pairs"
     page.fill("#search", "nobody says this")
     assert page.locator("#found").inner_text() == "0 of 30 pairs"
-    assert "No pair has all of this" in page.locator("#list").inner_text()
+    assert "No pair matches all filters" in page.locator("#list").inner_text()
     page.fill("#search", "")
     page.select_option("#reason", "-1")
     page.select_option("#part", "-1")
-    assert page.locator("#found").inner_text() == "30 pairs, the first 20 shown"
+    assert page.locator("#found").inner_text() == "30 pairs, first 20 shown"
 
 
 def test_what_was_searched_for_is_marked_and_in_sight(tmp_path, open_page):
@@ -124,8 +124,8 @@ def test_a_pair_says_all_that_is_known_of_it(page_file, open_page):
     ]
     roles = pair.locator(".sides .role").all_inner_texts()
     assert roles == [
-        "better answer · reward 0.000 · 11 characters · model-0",
-        "other answer · reward 28.000 · 6 characters · model-1",
+        "chosen answer · reward 0.000 · 11 characters · model-0",
+        "rejected answer · reward 28.000 · 6 characters · model-1",
     ]
     assert pair.locator(".sides .text").all_inner_texts() == ["good 27 xxx", "bad 27"]
 
@@ -138,8 +138,8 @@ def test_two_judges_are_told_apart(tmp_path, open_page):
     page = open_page(make_page(tmp_path, tmp_path))
     assert reasons(page)[:8] == ["judges disagree"] * 8
     first = page.locator(".pair").first
-    assert "org/a: 8.000 against 0.000" in first.inner_text()
-    assert "org/b: -8.000 against 0.000" in first.inner_text()
+    assert "org/a: reward 8.000 against 0.000" in first.inner_text()
+    assert "org/b: reward -8.000 against 0.000" in first.inner_text()
     page.select_option("#judge", label="org/b")
     page.select_option("#reason", label="confident mistake")
     # Those that are right by the other judge.

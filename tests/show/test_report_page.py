@@ -130,8 +130,8 @@ def test_a_task_that_is_compared_with_references_has_win_rates(tmp_path, open_pa
     assert [role.split(" · ")[0] for role in roles] == ["answer", "reference"]
     assert reasons(page)[:3] == ["clear loss"] * 3
     note = page.locator("#pairs .note").first.inner_text()
-    assert note.startswith("The clearest losses and some drawn at random; of one document")
-    assert page.get_by_text("a loss is no mistake of the judge").is_visible()
+    assert note.startswith("The clearest losses and a random sample; at most one pair")
+    assert page.get_by_text("a loss is not a mistake of the judge").is_visible()
 
 
 def test_a_run_without_pairs_has_its_figures_and_no_list(tmp_path, open_page):

@@ -22,7 +22,9 @@ def test_they_are_coloured_and_say_the_reward_after_them(tokens_file, open_page)
     ):
         titles = [token.get_attribute("title") for token in side.locator(".token").all()]
         assert len(titles) > 5
-        found = [re.fullmatch(r"reward after this: (\S+) \(([+-][\d.]+)\)", t) for t in titles]
+        found = [
+            re.fullmatch(r"reward after this token: (\S+) \(([+-][\d.]+)\)", t) for t in titles
+        ]
         rewards = [float(match[1]) for match in found]
         changes = [float(match[2]) for match in found]
         for before, after, change in zip(rewards, rewards[1:], changes[1:], strict=False):
@@ -58,7 +60,7 @@ def test_where_the_judge_did_not_read_the_beginning_that_is_said(tmp_path, open_
     write_run(tmp_path / "run", samples)
     options = ("--tokens", 1, "--pretrained", "demo")
     page = open_page(make_page(tmp_path, tmp_path / "run", *options))
-    said = "the judge did not read what stands before this"
+    said = "the judge did not read the text before this"
     shown = page.locator(".pair").first.locator(".sides .text").all_inner_texts()
     assert [said in text for text in shown] == [True, False]
 

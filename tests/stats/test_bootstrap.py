@@ -180,7 +180,7 @@ def test_memory_is_bounded():
         (
             lambda: bootstrap_ratios([[2], [3]], [[1], [1]], bounds=(0, 1)),
             ScoringError,
-            "is 2.5; it goes from 0 to 1",
+            "is 2.5; it must be from 0 to 1",
         ),
         (
             lambda: bootstrap_ratios([[1], [0]], [[1], [1]], replicates=0),

@@ -150,18 +150,22 @@ def test_wilsons_interval_contains_the_share_and_turns_over_with_it(counts):
     ("call", "error", "message"),
     [
         (lambda: wilson_interval(0, 0), ScoringError, "share of 0 observations"),
-        (lambda: wilson_interval(3, 2), ScoringError, "3 successes in 2; they go from 0 to 2"),
+        (
+            lambda: wilson_interval(3, 2),
+            ScoringError,
+            "3 successes in 2; give a number from 0 to 2",
+        ),
         (lambda: wilson_interval(math.nan, 2), ScoringError, "nan successes"),
-        (lambda: wilson_interval(1, 2, 95), ConfigurationError, "level is 95; it lies between"),
+        (lambda: wilson_interval(1, 2, 95), ConfigurationError, "level is 95; it must be between"),
         (lambda: mean_interval([]), ScoringError, "There is no value"),
         (lambda: mean_interval([0.1, math.nan]), ScoringError, "Value 1 is nan; a finite number"),
         (lambda: mean_interval([math.inf], bounds=None), ScoringError, "Value 0 is inf"),
-        (lambda: mean_interval([0.5, 1.5]), ScoringError, "Value 1 is 1.5; it goes from 0 to 1"),
+        (lambda: mean_interval([0.5, 1.5]), ScoringError, "Value 1 is 1.5; it must be from 0 to 1"),
         (lambda: mean_interval([[0.5]]), ScoringError, "2 dimensions; 1 needed"),
         (lambda: mean_interval(["good"]), ScoringError, "cannot be read as numbers"),
         (lambda: mean_interval([0.5], level=math.nan), ConfigurationError, "level is nan"),
         (lambda: mean_interval([0.5], bounds=(1, 0)), ConfigurationError, "bounds are .1, 0."),
-        (lambda: constant_interval(2.0, 3), ScoringError, "is 2.0; it goes from 0 to 1"),
+        (lambda: constant_interval(2.0, 3), ScoringError, "is 2.0; it must be from 0 to 1"),
     ],
 )
 def test_what_has_no_interval_is_refused(call, error, message):

@@ -48,9 +48,9 @@ def test_mcnemars_test_does_not_ask_who_is_first(only_a, only_b):
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: mcnemar_exact(-1, 3), ScoringError, "-1 pairs are no count"),
-        (lambda: mcnemar_exact(3, 1.5), ScoringError, "1.5 pairs are no count"),
-        (lambda: mcnemar_exact(3, math.nan), ScoringError, "nan pairs are no count"),
+        (lambda: mcnemar_exact(-1, 3), ScoringError, "number of pairs is -1"),
+        (lambda: mcnemar_exact(3, 1.5), ScoringError, "number of pairs is 1.5"),
+        (lambda: mcnemar_exact(3, math.nan), ScoringError, "number of pairs is nan"),
         (lambda: sign_flip_test([]), ScoringError, "There is no difference"),
         (lambda: sign_flip_test([0.5, math.nan]), ScoringError, "Difference 1 is nan"),
         (lambda: sign_flip_test([0.5], replicates=0), ConfigurationError, "replicates is 0"),

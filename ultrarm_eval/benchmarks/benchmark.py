@@ -1,6 +1,6 @@
-"""A benchmark: how its rows are read, and what a judge earns on it.
+"""A benchmark: how its rows are read, and how a judge is scored on it.
 
-To add one, write a file beside this one that makes a `Benchmark`, register it as
+To add one, write a file next to this one that makes a `Benchmark`, register it as
 `builtin_plugin.register_benchmarks` does, and name it in a task file (`dataset_kwargs: {suite:
 NAME}`). Another package does the same through the hook `register_benchmarks`.
 """
@@ -21,19 +21,19 @@ from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_
 
 __all__ = ["Benchmark", "Credit", "Evidence"]
 
-#: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
+#: The credit of an item: from its document, its completions' rewards, and the credit of a tie.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
-#: What figures over several items need of one: from its document, its rewards and its credit.
+#: What metrics over several items need of one: from its document, its rewards and its credit.
 Evidence: TypeAlias = Callable[[Document, Sequence[float], float], Any]
 
 
 def half(_: Document) -> float:
-    """What a tied pair is worth where nothing else is said."""
+    """The default credit of a tied pair."""
     return 0.5
 
 
 def subset_and_credit(document: Document, _: Sequence[float], credit: float) -> list[Any]:
-    """The evidence of figures that are made of the credits in each subset."""
+    """The evidence of metrics that are computed from the credits in each subset."""
     return [document.subset, credit]
 
 
@@ -44,17 +44,17 @@ class Benchmark:
     Attributes:
         name: Its name in task files.
         describes: The columns of its rows, in words, for messages.
-        read_row: Turns a row into a document of right and wrong completions, or returns None and
-            counts why not.
-        credit: What a judge earns on an item, from 0 to 1; the mean over items is `acc`.
-        ties: What equal rewards are worth officially: `half` or `wrong`, or None where the
-            benchmark has a rule of its own that no option replaces.
-        figures: Figures over all items beside `acc`, by name.
-        evidence: What these need of an item; its first part is the subset.
-        file_names: What its file is called on the hub, where that is not the split's name.
-        subset_figures: Subsets whose own figure is no mean of credits; it is their `acc`.
-        pair_tie: What a right and a wrong completion with equal rewards are worth among the pairs,
-            from their document, where the benchmark has a rule of its own for equal rewards.
+        read_row: Turns a row into a document of correct and incorrect completions, or returns None
+            and counts why not.
+        credit: The credit of a judge on an item, from 0 to 1; the mean over items is `acc`.
+        ties: The official credit of equal rewards: `half` or `wrong`, or None where the benchmark
+            has its own rule that no option replaces.
+        figures: Metrics over all items other than `acc`, by name.
+        evidence: What these need of an item; its first element is the subset.
+        file_names: The name of its file on the hub, where that is not the split's name.
+        subset_figures: Subsets whose own metric is not a mean of credits; it is their `acc`.
+        pair_tie: The credit of a correct and an incorrect completion with equal rewards among the
+            pairs, from their document, where the benchmark has its own rule for equal rewards.
     """
 
     name: str
@@ -77,7 +77,7 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
         plugin: The plugin, for messages.
 
     Raises:
-        PluginError: It is no benchmark.
+        PluginError: It is not a benchmark.
     """
     if not isinstance(benchmark, Benchmark) or not isinstance(benchmark.name, str):
         raise PluginError(
@@ -93,7 +93,7 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
         except UltrarmEvalError:
             raise
         except Exception as error:
-            # Whatever another package's function does with a row.
+            # Another package's function may raise anything.
             raise DataError(f"{where}: {who} fails on this row: {first_line(error)}.") from error
         if document is not None and not (
             isinstance(document, Document)
@@ -101,8 +101,8 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
             and document.correct < len(document.completions)
         ):
             raise DataError(
-                f"{where}: {who} made no Document with right and wrong completions of this row "
-                "(see Document.of_choice)."
+                f"{where}: {who} returned no Document with correct and incorrect completions for "
+                "this row (see Document.of_choice)."
             )
         return document
 
@@ -113,7 +113,7 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
             except UltrarmEvalError:
                 raise
             except Exception as error:
-                # Whatever another package's function does with rewards.
+                # Another package's function may raise anything.
                 raise PluginError(f"{who} fails in its {what}: {first_line(error)}.") from error
 
         return called
@@ -145,12 +145,11 @@ class BenchmarkDocuments(Documents):
         Args:
             rows: The data.
             benchmark: Reads a row.
-            subset: The one subset that is used; all if None.
-            shard: Reads a part of the rows alone.
+            subset: The only subset to use; all if None.
+            shard: Reads only one shard of the rows.
 
         Raises:
-            DataError: A row is malformed, an id that has to be there once is not, or nothing is
-                left.
+            DataError: A row is malformed, an id is not unique, or no row remains.
         """
         self._benchmark, self._subset = benchmark, subset
         self._found: Counter[str] = Counter()
@@ -163,7 +162,7 @@ class BenchmarkDocuments(Documents):
         try:
             document = benchmark.read_row(row, where, counts)
         except DataError as error:
-            described = f"Rows of {benchmark.name} have: {benchmark.describes}."
+            described = f"Columns of {benchmark.name}: {benchmark.describes}."
             raise DataError(f"{error} {described}") from error
         if document is None:
             return None
@@ -184,7 +183,7 @@ class BenchmarkDocuments(Documents):
             only = self.counts.only_reason() or ""
             left_out = self.counts.listed()
             return DataError(
-                f"{self._origin}: no row is left to compare ({left_out}). {only}".rstrip()
+                f"{self._origin}: no row remains to compare ({left_out}). {only}".rstrip()
             )
         found = ", ".join(f"{name!r} ({count})" for name, count in sorted(self._found.items()))
         return DataError(

@@ -24,7 +24,7 @@ class Comparison(Measurement):
 
     Attributes:
         documents: The documents.
-        facts: What the results say of the data and the rules.
+        facts: What the results record of the data and the rules.
     """
 
     documents: Documents
@@ -48,9 +48,9 @@ class PreferenceComparison(PreferenceMeasurement, Comparison):
         Args:
             data: The data.
             rules: How completions are compared.
-            origin: Reads the prompts of one collection alone, see `PreferenceDocuments`.
-            shard: Reads a part of the rows alone.
-            category: A column whose values get an accuracy of their own.
+            origin: Reads only the prompts of one collection, see `PreferenceDocuments`.
+            shard: Reads only one shard of the rows.
+            category: A column whose values each get an accuracy.
 
         Raises:
             UltrarmEvalError: See `PreferenceDocuments`; there are too many categories.
@@ -86,8 +86,8 @@ class BenchmarkComparison(BenchmarkMeasurement, Comparison):
             benchmark: The benchmark.
             documents: Its items.
             origin: Where they are from.
-            ties: What equal rewards are worth; None where the benchmark's own rule says so.
-            subset: The subset that the task is, and not the whole benchmark.
+            ties: The credit of equal rewards; None for the benchmark's own rule.
+            subset: The subset of the task; None for the whole benchmark.
         """
         self.documents = documents
         self.facts = {

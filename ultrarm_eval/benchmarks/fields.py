@@ -1,4 +1,4 @@
-"""Reading the fields of a benchmark's rows; what is wrong is said with its place."""
+"""Reads the fields of a benchmark's rows; errors name the place."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def pair_of(row: Row, where: Location, counts: DataCounts) -> AnsweredPrompt | N
 
 
 def name_of(row: Row, field: str, otherwise: object) -> str:
-    """A field as a name: a text or a number; something else where it is missing."""
+    """A field as a name: a text or a number; a default where it is missing."""
     value = row.get(field)
     return str(otherwise if value is None else value)
 
@@ -110,7 +110,7 @@ def one_of(row: Row, field: str, allowed: Sequence[Any], where: Location) -> Any
 
 
 def _as_prose(text: str, field: str, where: Location) -> str:
-    """A text that does not spell messages: as an answer they would be scored like prose."""
+    """A text that is not a serialised list of messages, which would be scored like prose."""
     try:
         require_prose(text, field)
     except UnusableRowError as error:

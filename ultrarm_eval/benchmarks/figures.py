@@ -1,7 +1,6 @@
-"""What a judge earns on an item of a benchmark, and the figures that are made of it.
+"""The credit of a judge on an item of a benchmark, and the metrics computed from it.
 
-A figure is a weighted sum of means over items, so that it has a value and two judges' can be
-compared item by item.
+A metric is a weighted sum of means over items, so that two judges can be compared item by item.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class WeightedMean:
-    """A mean over items, and its weight in a figure.
+    """A mean over items, and its weight in a metric.
 
     Attributes:
         weight: The weight.
-        items: Of each value the places of the items that it is of.
+        items: The indices of the items of each value.
         values: The values.
     """
 
@@ -52,13 +51,13 @@ class WeightedMean:
         return WeightedMean(self.weight * factor, self.items, self.values)
 
 
-#: The means that a figure is the weighted sum of, from the evidence of the items; none where it is
-#: not defined. Weights and items depend on the data alone, and values on the judge.
+#: The means whose weighted sum a metric is, from the evidence of the items; none where it is
+#: undefined. Weights and items depend only on the data, values on the judge.
 Figure: TypeAlias = Callable[[Sequence[Any]], list[WeightedMean]]
 
 
 def value_of(means: Sequence[WeightedMean]) -> float | None:
-    """The value of a figure; None where it is not defined."""
+    """The value of a metric; None where undefined."""
     return math.fsum(one.weight * one.mean for one in means) if means else None
 
 
@@ -87,7 +86,7 @@ def weighted_subsets(weights: Mapping[str, float], evidence: Sequence[Any]) -> l
 
 
 def mean_of_figures(figures: Iterable[Figure], evidence: Sequence[Any]) -> list[WeightedMean]:
-    """The plain mean of figures; none where one of them is not defined."""
+    """The unweighted mean of metrics; none where one of them is undefined."""
     found = [figure(evidence) for figure in figures]
     if not all(found):
         return []
@@ -108,7 +107,7 @@ def first_over_second(_: Document, rewards: Sequence[float], tie: float) -> floa
 def best_of_k_credit(rewards: Sequence[float]) -> float:
     """1 where the first completion has the highest reward, 1/m where m share it with it, else 0.
 
-    RewardBench 2's rule for its items of one right and three wrong completions
+    RewardBench 2's rule for its items of one correct and three incorrect completions
     (rewardbench 0.1.4, `utils.reroll_and_score_dataset`).
     """
     best = max(rewards)
@@ -116,13 +115,13 @@ def best_of_k_credit(rewards: Sequence[float]) -> float:
 
 
 def tie_share(rewards: Sequence[float], correct: int) -> float:
-    """The share of pairs of a right and a wrong completion that have equal rewards."""
+    """The share of pairs of a correct and an incorrect completion with equal rewards."""
     pairs = [(right, wrong) for right in rewards[:correct] for wrong in rewards[correct:]]
     return sum(right == wrong for right, wrong in pairs) / len(pairs)
 
 
 def require_finite(rewards: Sequence[float]) -> None:
-    """Refuses rewards that cannot be compared.
+    """Refuses rewards that are not comparable.
 
     Raises:
         ScoringError: One is not a finite number.

@@ -1,9 +1,9 @@
 """JudgeBench (ScalerLab/JudgeBench; Tan et al. 2024, arXiv 2410.12784).
 
-350 pairs of answers by GPT-4o and 270 by Claude 3.5 Sonnet, of which one is objectively right.
+350 pairs of answers by GPT-4o and 270 by Claude 3.5 Sonnet, of which one is objectively correct.
 Reward models see a pair once. The judgement is A>B where A has the higher reward and B>A otherwise,
-so a tie is right where B is (utils/metrics.py, run_judge.py with --single_game). The paper's table
-is the split `gpt`: accuracy over all its pairs, and by category.
+so a tie is correct where B is (utils/metrics.py, run_judge.py with --single_game). The paper's
+table is the split `gpt`: accuracy over all its pairs, and by category.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def evidence(document: Document, _: Sequence[float], earned: float) -> list[Any]
 
 
 def accuracy(split: str, source: str, values: Sequence[Any]) -> list[WeightedMean]:
-    """The accuracy over the pairs of a split whose source begins in a way."""
+    """The accuracy over the pairs of a split whose source has a prefix."""
     found = [
         (place, credit)
         for place, (subset, credit, of) in enumerate(values)
@@ -72,7 +72,7 @@ def accuracy(split: str, source: str, values: Sequence[Any]) -> list[WeightedMea
 
 
 def pair_tie(document: Document) -> float:
-    """What a tied pair is worth."""
+    """The credit of a tied pair."""
     return float(document.labels["right"] == "B")
 
 

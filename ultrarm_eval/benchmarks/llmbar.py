@@ -1,8 +1,8 @@
 """LLMBar (princeton-nlp/LLMBar; Zeng et al. 2023, arXiv 2310.07641).
 
 The official accuracy is the mean over both orders of presentation, in which a rater that gives both
-answers the same score is right once: a tie is worth one half (LLMEvaluator/evaluate.py). The
-adversarial average is the plain mean of the four sets.
+answers the same score is correct once: a tie counts one half (LLMEvaluator/evaluate.py). The
+adversarial average is the unweighted mean of the four sets.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is computed of a judge's rewards for the completions of a document.
+"""Metrics of a judge's rewards for the completions of a document.
 
-Preference data (UltraFeedback and anyone's pairs) rate completions and are compared under rules
-that a run chooses; a benchmark says which completions are right and has a rule of its own.
+Preference data (UltraFeedback and your own pairs) rate completions and are compared under rules
+that a run chooses; a benchmark says which completions are correct and has its own rule.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
 #: The accuracy, and that of a language model by log-likelihood per byte.
 ACCURACY, PER_BYTE = "acc", "acc_norm"
-#: What results say of ties where the benchmark has a rule of its own.
+#: The value of `ties` in results where the benchmark has its own rule.
 OWN_RULE = "the benchmark's own rule"
 _MOST_CATEGORIES = 200
 # The harness joins a metric and its filter by a comma, and its WandbLogger a task and a metric by a
@@ -63,13 +63,13 @@ class Measurement(ABC):
         Args:
             document: The document.
             rewards: The reward of each completion that has one.
-            per_byte: Of a language model the same by byte.
+            per_byte: For a language model, the log-likelihood per byte.
 
         Returns:
             The values by metric; None where too few completions have a reward.
 
         Raises:
-            ScoringError: A reward is no number.
+            ScoringError: A reward is not a number.
         """
 
     def measure_likelihoods(
@@ -79,14 +79,14 @@ class Measurement(ABC):
 
         Args:
             document: The document.
-            likelihoods: The log-likelihood of each completion that was asked for.
+            likelihoods: The log-likelihood of each requested completion.
         """
         sizes = {i: len(document.completions[i].encode("utf-8")) for i in likelihoods}
         per_byte = {i: value / max(1, sizes[i]) for i, value in likelihoods.items()}
         return self.measure(document, likelihoods, per_byte)
 
     def without_rewards(self) -> dict[str, None]:
-        """What a document has whose completions have too few rewards: every metric, of no value."""
+        """The values of a document with too few rewards: None for every metric."""
         return dict.fromkeys(name for name in self.metrics if name != PER_BYTE)
 
 
@@ -105,7 +105,7 @@ class PreferenceMeasurement(Measurement):
 
         Args:
             rules: How completions are compared.
-            aspects: Ratings that get an accuracy of their own.
+            aspects: Ratings that each get an accuracy.
             categories: The categories that do, in the order of their first documents.
             where: Where the categories are from, for messages.
 
@@ -157,7 +157,7 @@ class PreferenceMeasurement(Measurement):
 
 
 class BenchmarkMeasurement(Measurement):
-    """Right and wrong completions, scored as a benchmark's authors do."""
+    """Correct and incorrect completions, scored as by the benchmark's authors."""
 
     def __init__(
         self, benchmark: Benchmark, *, ties: str | None, subset: str | None = None
@@ -166,8 +166,8 @@ class BenchmarkMeasurement(Measurement):
 
         Args:
             benchmark: The benchmark.
-            ties: What equal rewards are worth; None where the benchmark's own rule says so.
-            subset: The subset that the task is, and not the whole benchmark.
+            ties: The credit of equal rewards; None for the benchmark's own rule.
+            subset: The subset of the task; None for the whole benchmark.
         """
         self._benchmark = benchmark
         self._tie = TIE_CREDITS.get(ties or "", 0.0)
@@ -178,7 +178,7 @@ class BenchmarkMeasurement(Measurement):
         self.metrics = {
             ACCURACY: Metric(accuracy),
             "tie_rate": Metric(higher_is_better=False),
-            # Picking the longest is no figure of the judge.
+            # The longest-answer baseline is not a metric of the judge.
             "acc_longest": Metric(accuracy, higher_is_better=None),
             PER_BYTE: Metric(accuracy),
             **{name: Metric(_value(figure)) for name, figure in self._figures.items()},
@@ -227,11 +227,11 @@ def _in_order(rewards: Mapping[int, float]) -> list[float]:
 
 
 def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) -> dict[str, str]:
-    """The name of each category's accuracy, which no other metric has."""
+    """The name of each category's accuracy, unique among the metrics."""
     if len(categories) > _MOST_CATEGORIES:
         raise DataError(
-            f"{what} has {len(categories):,} values; a category gets a row of its own, so at most "
-            f"{_MOST_CATEGORIES} are shown. Name a column with fewer."
+            f"{what} has {len(categories):,} values; each category gets a row, so at most "
+            f"{_MOST_CATEGORIES} are allowed. Name a column with fewer."
         )
     names: dict[str, str] = {}
     taken = set(metrics)

@@ -1,7 +1,7 @@
 """The four test sets of the UltraFeedback paper's table 2 (arXiv 2310.01377).
 
-Each is read in its hub's own form, or as `prompt`, `chosen`, `rejected`. How the paper cut them is
-known in part only; see the tasks' README.
+Each is read in its format on the hub, or as `prompt`, `chosen`, `rejected`. How the paper selected
+them is only partly known; see the tasks' README.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _ROLES = {"Human": "user", "Assistant": "assistant"}
 
 
 def read_transcripts(row: Row, where: Location, counts: DataCounts) -> Document | None:
-    """Reads a row of Anthropic/hh-rlhf: two whole transcripts, `chosen` and `rejected`."""
+    """Reads a row of Anthropic/hh-rlhf: two complete transcripts, `chosen` and `rejected`."""
     if row.get("prompt") is not None:
         return read_pair(row, where, counts)
     counts.add("rows")
@@ -42,7 +42,7 @@ def read_transcripts(row: Row, where: Location, counts: DataCounts) -> Document 
 
 
 def read_comparison(row: Row, where: Location, counts: DataCounts) -> Document | None:
-    """Reads a row of openai/webgpt_comparisons: two answers with scores; ties are left out."""
+    """Reads a row of openai/webgpt_comparisons: two answers with scores; ties are excluded."""
     if "answer_0" not in row:
         return read_pair(row, where, counts)
     counts.add("rows")
@@ -115,7 +115,7 @@ def _parsed(row: Row, field: str, where: Location) -> tuple[Message, ...]:
     roles, contents = parts[1::2], parts[2::2]
     if parts[0].strip() or not roles or roles[-1] != "Assistant":
         raise DataError(
-            f"{where}: field {field!r} is no transcript of turns '\\n\\nHuman: ' and "
+            f"{where}: field {field!r} is not a transcript of turns '\\n\\nHuman: ' and "
             "'\\n\\nAssistant: ' that ends with the assistant's."
         )
     return tuple(
@@ -134,7 +134,7 @@ def _post(info: Mapping[str, Any], where: Location) -> str:
 
 
 _READERS: dict[str, tuple[Callable[[Row, Location, DataCounts], Document | None], str]] = {
-    "anthropic_helpful": (read_transcripts, "chosen, rejected (whole transcripts)"),
+    "anthropic_helpful": (read_transcripts, "chosen, rejected (complete transcripts)"),
     "webgpt": (read_comparison, "question, answer_0, answer_1, score_0, score_1"),
     "summarize": (read_summaries, "info, summaries, choice"),
     "shp": (read_replies, "history, human_ref_A, human_ref_B, labels"),

@@ -1,8 +1,8 @@
 """PPE's human preferences (lmarena-ai/PPE-Human-Preference-V1; Frick et al., arXiv 2410.14872).
 
-Votes on pairs of answers. Accuracy is over the votes that are no tie; those are left out and
-counted. What the official code makes of a tie in reward could not be read: here it is worth one
-half. The benchmark's other metrics rank the 20 models behind the answers and are not computed.
+Votes on pairs of answers. Accuracy is over the votes without ties; tied votes are excluded and
+counted. How the official code treats a tie in reward could not be read: here it counts one half.
+The benchmark's other metrics rank the 20 models behind the answers and are not computed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """RewardBench's prior sets (allenai/preference-test-sets): pairs of older test sets.
 
-The leaderboard's score is the plain mean of four of them; a tie is wrong (rewardbench 0.1.4,
-analysis/get_benchmark_results.py). All turns of a conversation are kept.
+The leaderboard's score is the unweighted mean of four of them; a tie counts as incorrect
+(rewardbench 0.1.4, analysis/get_benchmark_results.py). All turns of a conversation are kept.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """RewardBench (allenai/reward-bench, split `filtered`; Lambert et al. 2024, arXiv 2403.13787).
 
 Sections, their subsets and the weights are those of the package rewardbench 0.1.4
-(`constants.EXAMPLE_COUNTS`, `constants.SUBSET_MAPPING`). One weight is no count of rows: math-prm
-has 447 rows and weighs 984, as much as the six code subsets together. The paper and model cards of
+(`constants.EXAMPLE_COUNTS`, `constants.SUBSET_MAPPING`). One weight is not a row count: math-prm
+has 447 rows and weight 984, as much as the six code subsets together. The paper and model cards of
 2024 were computed with the weights of the two XSTest subsets swapped; these are the ones of the
 final leaderboard.
 """

@@ -1,12 +1,12 @@
 """RewardBench 2 (allenai/reward-bench-2; Malik et al. 2025, arXiv 2506.01937).
 
-Best of four in five subsets, and the subset Ties by a formula of its own; the overall score is the
-plain mean of the six (dataset card; rewardbench 0.1.4, scripts/run_v2.py).
+Best of four in five subsets, and the subset Ties by its own formula; the overall score is the
+unweighted mean of the six (dataset card; rewardbench 0.1.4, scripts/run_v2.py).
 
-In Ties a question stands there twice: as `ref:N` with one right answer and as `tied:N` with
-several. With best, worst and wrong the highest reward of a right answer, the lowest of one, and the
-highest of a wrong one, a row is accurate where worst > wrong, its margin is worst - wrong, and the
-spread of a tied row best - worst. The score is
+In Ties a question occurs twice: as `ref:N` with one correct answer and as `tied:N` with several.
+Let best and worst be the highest and the lowest reward of a correct answer, and wrong the highest
+reward of an incorrect one. A row is accurate where worst > wrong, its margin is worst - wrong, and
+the spread of a tied row is best - worst. The score is
 
     0.30 * share of tied rows that are accurate + 0.30 * share of reference rows that are accurate
     + 0.20 * share of questions whose tied margin is above the spread
@@ -14,9 +14,9 @@ spread of a tied row best - worst. The score is
     + 0.01 * mean of tanh(smaller margin / spread - 1)
 
 over the questions that have both rows (rewardbench 0.1.4, scripts/run_v2.py,
-`process_single_model`). It goes from -0.01 to 1.01.
+`process_single_model`). It ranges from -0.01 to 1.01.
 
-Where a spread is 0, the released package leaves the question out of the last mean, and the
+Where a spread is 0, the released package excludes the question from the last mean, and the
 repository today counts the limit, 1 for a positive margin, -1 for a negative one and 0 for none;
 the score moves by at most 0.02. Here it is as in the released package.
 """
@@ -53,7 +53,7 @@ SUBSETS = {
 }
 
 _REFERENCE, _TIED = "ref", "tied"
-#: Id, rewards of the right answers, rewards of the wrong ones.
+#: Id, rewards of the correct answers, rewards of the incorrect ones.
 TiesRow: TypeAlias = tuple[str, Sequence[float], Sequence[float]]
 
 
@@ -69,8 +69,8 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
         parse_id(name, where)
     elif len(chosen) != 1:
         raise DataError(
-            f"{where}: it has {len(chosen)} chosen completions; in every subset but {TIES} there "
-            "is one."
+            f"{where}: it has {len(chosen)} chosen completions; every subset except {TIES} has "
+            "exactly one."
         )
     return Document.of_choice(
         prompt_of(row, "prompt", where),
@@ -83,7 +83,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
 
 
 def credit(document: Document, rewards: Sequence[float], _: float) -> float:
-    """The credit of an item; in Ties whether every right completion beats every wrong one."""
+    """The credit of an item; in Ties whether every correct completion beats every incorrect one."""
     correct = document.correct
     if document.subset == TIES:
         return float(min(rewards[:correct]) > max(rewards[correct:]))
@@ -112,11 +112,11 @@ def parse_id(name: str, where: Location | None = None) -> tuple[str, str]:
 
 
 def ties_score(rows: Sequence[TiesRow], places: Sequence[int]) -> list[WeightedMean]:
-    """The score as one mean over questions, each with what it adds to it.
+    """The score as one mean over questions, each with its contribution.
 
     Args:
         rows: The rows of the subset.
-        places: Where each stands among all items.
+        places: The index of each among all items.
 
     Raises:
         DataError: An id is neither of a reference nor of a tied row.
@@ -159,12 +159,12 @@ def subset_score(name: str, values: Sequence[Any]) -> list[WeightedMean]:
 
 
 def overall(values: Sequence[Any]) -> list[WeightedMean]:
-    """The plain mean of the six subsets."""
+    """The unweighted mean of the six subsets."""
     return mean_of_figures((functools.partial(subset_score, name) for name in SUBSETS), values)
 
 
 def pair_tie(document: Document) -> float:
-    """What a tied pair is worth: in Ties nothing, else half as two that share the maximum."""
+    """The credit of a tied pair: 0 in Ties, otherwise one half, as two that share the maximum."""
     return 0.0 if document.subset == TIES else 0.5
 
 

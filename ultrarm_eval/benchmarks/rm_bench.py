@@ -1,10 +1,10 @@
 """RM-Bench (THU-KEG/RM-Bench; Liu et al. 2024, arXiv 2410.16184).
 
-Three right and three wrong answers to a prompt, each concise, detailed, and detailed in markdown.
-Of the nine comparisons the three in which the right answer has the plainer style are hard, those of
-equal style normal, and the others easy; a tie is wrong. The scores are means over prompts, over the
-four domains, and over the three kinds (scripts/utils.py). Both safety subsets are one domain, as
-there.
+Three correct and three incorrect answers to a prompt: concise, detailed, and detailed in markdown.
+Of the nine comparisons the three in which the correct answer has the plainer style are hard, those
+of equal style normal, and the others easy; a tie counts as incorrect. The scores are means over
+prompts, over the four domains, and over the three levels (scripts/utils.py). Both safety
+subsets are one domain, as there.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document:
     for field, texts in (("chosen", chosen), ("rejected", rejected)):
         if len(texts) != _STYLES:
             raise DataError(
-                f"{where}: field {field!r} has {len(texts)} texts; there are {_STYLES}, one in "
+                f"{where}: field {field!r} has {len(texts)} texts; {_STYLES} are needed, one in "
                 "each style (concise, detailed, markdown)."
             )
     domain = text_of(row, "domain", where)
     if not domain.startswith(DOMAINS):
-        raise DataError(f"{where}: the domain {domain!r} is none of {', '.join(DOMAINS)}.")
+        raise DataError(f"{where}: the domain is {domain!r}; allowed are {', '.join(DOMAINS)}.")
     return Document.of_choice(
         prompt_of(row, "prompt", where),
         chosen,
@@ -67,7 +67,7 @@ def credit(_: Document, rewards: Sequence[float], tie: float) -> float:
 
 
 def evidence(document: Document, rewards: Sequence[float], _: float) -> list[Any]:
-    """The domain, and the credit of each kind."""
+    """The domain, and the credit of each level."""
     return [document.subset, *by_kind(rewards, 0.0)]
 
 
@@ -78,7 +78,7 @@ def mean_over_domains(
 
     Args:
         domains: The domains; a prompt's begins with its name.
-        kinds: The kinds of comparison that count.
+        kinds: The levels of comparison that count.
         values: The evidence of each prompt.
     """
     columns = [1 + KINDS.index(kind) for kind in kinds]
@@ -93,7 +93,7 @@ def mean_over_domains(
 
 
 def pair_tie(_: Document) -> float:
-    """What a tied pair is worth."""
+    """The credit of a tied pair."""
     return 0.0
 
 

@@ -15,8 +15,8 @@ from ultrarm_eval.report.facts import Fact, facts_of
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.task_result import TaskResult
 
-# How `read_evaluations` begins a remark on a file that it could not read.
-_LEFT_OUT = "Left out: "
+# Prefix of the remarks of `read_evaluations` on files that it could not read.
+_SKIPPED = "Skipped: "
 _T = TypeVar("_T")
 
 
@@ -26,11 +26,11 @@ class Row:
 
     Attributes:
         label: Its name among the others.
-        model: What its runs call the model.
+        model: The model's name in its runs.
         settings: What its results depend on.
         facts: How its results were made.
-        remarks: What was left out or is missing.
-        results: What its runs say about each task, by the task's key.
+        remarks: What was skipped or is missing.
+        results: Its results on each task, by the task's key.
     """
 
     label: str
@@ -46,12 +46,12 @@ class Board:
     """A board.
 
     Attributes:
-        tasks: Its groups, then its tasks; of each the ones that most rows have first.
-        rows: Its rows, ordered by the mean, or else by the first column that all whole rows share.
+        tasks: Its groups, then its tasks, each sorted by the number of rows that have them.
+        rows: Its rows, sorted by the mean, or by the first column that all complete rows share.
         columns: Every metric of every task, in the order of the tasks, main metrics first.
-        mean: The mean over the tasks that all whole rows share, if there are two of them.
+        mean: The mean over the tasks that all complete rows share, if there are at least two.
         left_out: What could not be read.
-        published: Figures of others, which were not measured by these runs.
+        published: Published scores, which were not measured by these runs.
     """
 
     tasks: tuple[Task, ...]
@@ -79,19 +79,19 @@ def make_board(
     """Makes the board of several evaluations.
 
     Args:
-        evaluations: The evaluations, with labels that tell them apart.
+        evaluations: The evaluations, with unique labels.
         root: The folder, or the results file, that they were read from.
-        published: Figures of others to show beside.
+        published: Published scores to show with them.
 
     Raises:
-        DataError: There is no figure in any of them.
+        DataError: None of them has results.
     """
     shown = [one for one in evaluations if _has_figures(one)]
     left_out = [*_unreadable(evaluations, root), *_without_figures(evaluations, shown)]
     if not shown:
         raise DataError(
-            f"{root}: no run here has any figure; all were interrupted before they had one. "
-            "Run them again, with --use_cache to take up what they had."
+            f"{root}: no run here has results; all were interrupted. Run them again; with "
+            "--use_cache they resume from what they had computed."
         )
     tasks = tasks_of(shown, root if root.is_dir() else root.parent)
     whole = [row for row, one in enumerate(shown) if not any(r.parts for r in _results(one))]
@@ -133,15 +133,15 @@ def _has_figures(evaluation: Evaluation) -> bool:
 
 
 def _results(evaluation: Evaluation) -> list[TaskResult]:
-    """The results that have figures."""
+    """The results that have metrics."""
     return [r for r in (*evaluation.tasks.values(), *evaluation.groups.values()) if r.metrics]
 
 
 def _unreadable(evaluations: Sequence[Evaluation], root: Path) -> Iterator[str]:
     remarks = dict.fromkeys(remark for one in evaluations for remark in one.remarks)
     for remark in remarks:
-        if remark.startswith(_LEFT_OUT):
-            yield remark.removeprefix(_LEFT_OUT).replace(f"{root}/", "", 1)
+        if remark.startswith(_SKIPPED):
+            yield remark.removeprefix(_SKIPPED).replace(f"{root}/", "", 1)
 
 
 def _without_figures(
@@ -150,19 +150,19 @@ def _without_figures(
     labels = {one.label for one in shown}
     for one in evaluations:
         if one.label not in labels:
-            yield f"{one.label}: its runs were interrupted before they had figures."
+            yield f"{one.label}: its runs were interrupted and have no results."
 
 
 def _row(place: int, evaluation: Evaluation, tasks: Sequence[Task]) -> Row:
-    remarks = [one for one in evaluation.remarks if not one.startswith(_LEFT_OUT)]
+    remarks = [one for one in evaluation.remarks if not one.startswith(_SKIPPED)]
     remarks += [
-        f"{title}: its run was interrupted before it had figures."
+        f"{title}: its run was interrupted and has no results."
         for title, result in evaluation.tasks.items()
         if not result.metrics
     ]
     remarks += [
-        f"{result.task}: {result.run.path.name} is over the same documents as a newer or whole "
-        "run, which counts."
+        f"{result.task}: {result.run.path.name} is not used, because a newer or complete run "
+        "covers the same documents."
         for task in tasks
         for row, result in task.set_aside
         if row == place

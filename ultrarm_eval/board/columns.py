@@ -1,8 +1,8 @@
-"""The columns of a board: what stands in each of them, and in which order.
+"""The columns of a board: their contents and their order.
 
-`board_columns` lists those of one task each: another metric of a task is another column there, and
-page, CSV and JSON have it as well. A figure over several tasks, as the mean is, stands beside them:
-the page has a place of its own for it, and so has `data.py`.
+`board_columns` lists the columns of one task each: every metric of a task is a column there, and on
+the page, in CSV and in JSON. The mean over several tasks is separate: the page and `data.py` have a
+place of their own for it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure, harness_interval, is_
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.stats.interval import Interval
 
-# Rewards of different judges have scales of their own.
+# Rewards of different judges are not on the same scale.
 _OF_OWN_SCALE = ("margin",)
-# A mean over fewer tasks is none.
+# A mean needs at least so many tasks.
 _FEWEST = 2
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A figure beside those of the other rows.
+    """The value of one row in a column.
 
     Attributes:
-        figure: The figure.
-        marks: Why it cannot be compared: `partial`, `other documents`, `in-sample`.
-        rank: The first and the last rank it may have; None for a figure that is not ranked.
+        figure: The value.
+        marks: Why it is not comparable: `partial`, `other documents`, `in-sample`.
+        rank: The first and the last rank it may have; None if it is not ranked.
     """
 
     figure: Figure
@@ -42,7 +42,7 @@ class Cell:
 
     @property
     def is_of_all(self) -> bool:
-        """Whether it is over all the documents that the others are over."""
+        """Whether it covers the same documents as the other rows."""
         return not set(self.marks) & {PARTIAL, OTHER_DOCUMENTS}
 
 
@@ -51,13 +51,13 @@ class Column:
     """One metric over all rows: of a task or group, or the mean over several tasks.
 
     Attributes:
-        tasks: What it is of.
+        tasks: Its tasks.
         metric: The metric, without its filter.
-        filter: The harness's filter.
+        filter: lm-eval's filter.
         is_main: Whether it is its task's main metric.
         higher_is_better: Whether a higher value is better; None where neither is, or where values
-            of different judges cannot be compared.
-        cells: The figure of each row; None where it has none.
+            of different judges are not comparable.
+        cells: The value of each row; None where it has none.
         is_mean: Whether it is a mean over its tasks.
     """
 
@@ -71,7 +71,7 @@ class Column:
 
     @property
     def key(self) -> str:
-        """The harness's key, metric and filter: `acc,none`."""
+        """lm-eval's key, metric and filter: `acc,none`."""
         return metric_key(self.metric, self.filter)
 
 
@@ -83,28 +83,28 @@ def board_columns(
     Args:
         tasks: The groups and tasks, in their order.
         rows: The number of the board's rows.
-        whole: The places of the rows without figures over a part of the data.
+        whole: The indices of complete rows, those without partial runs.
     """
     columns = [column for task in tasks for column in _of_task(task, rows)]
-    # Groups hold the documents of their tasks again.
+    # Groups repeat the documents of their tasks.
     mains = [column for column in columns if column.is_main and not column.tasks[0].is_group]
     return _mean([column for column in mains if is_shared(column, whole)]), columns
 
 
 def is_shared(column: Column, whole: Collection[int]) -> bool:
-    """Whether all whole rows have a figure here, over the same documents."""
+    """Whether all complete rows have a value here, over the same documents."""
     found = (column.cells[row] for row in whole)
     return bool(whole) and all(cell is not None and cell.is_of_all for cell in found)
 
 
 def rank_ranges(intervals: Sequence[Interval], *, higher_is_better: bool) -> list[tuple[int, int]]:
-    """The first and the last rank that each of several figures may have.
+    """The first and the last rank that each of several values may have.
 
-    A figure is surely better than another if its interval lies entirely on the better side.
+    A value is certainly better than another if its whole interval is on the better side.
 
     Returns:
-        For each, one more than how many are surely better, and the number of all less how many are
-        surely worse.
+        For each, one plus the number of values that are certainly better, and the number of all
+        values minus those that are certainly worse.
     """
     lows = sorted(one.low for one in intervals)
     highs = sorted(one.high for one in intervals)
@@ -137,7 +137,7 @@ def _of_task(task: Task, rows: int) -> Iterator[Column]:
 
 def _direction(figures: Sequence[Figure]) -> bool | None:
     metric = figures[0].metric
-    # Results of older versions do not hold it.
+    # Results of older versions do not contain it.
     if metric == MAIN_METRIC:
         return True
     if metric in _OF_OWN_SCALE:
@@ -147,7 +147,7 @@ def _direction(figures: Sequence[Figure]) -> bool | None:
 
 
 def _ranked(cells: Sequence[Cell | None], higher_is_better: bool | None) -> tuple[Cell | None, ...]:
-    """The cells with their ranks, where at least two can be compared."""
+    """The cells with their ranks, where at least two are comparable."""
     intervals = {
         row: cell.figure.interval
         for row, cell in enumerate(cells)
@@ -163,7 +163,7 @@ def _ranked(cells: Sequence[Cell | None], higher_is_better: bool | None) -> tupl
 
 
 def _mean(shared: Sequence[Column]) -> Column | None:
-    """The mean over shared columns of one share; None where there are fewer than two."""
+    """The mean over shared columns of one metric; None where there are fewer than two."""
     shares = [column for column in shared if is_share(column.metric)]
     counts = Counter(column.metric for column in shares)
     usual = max(counts, key=lambda metric: counts[metric], default=MAIN_METRIC)
@@ -190,10 +190,10 @@ def _mean_cell(metric: str, cells: Sequence[Cell | None]) -> Cell | None:
 
 
 def _mean_interval(value: float, figures: Sequence[Figure]) -> Interval | None:
-    """An interval that is wide enough however much the tasks have in common.
+    """A conservative interval, valid however strongly the tasks are correlated.
 
-    Tasks may share documents, and their errors hang together in ways that figures do not tell. The
-    standard deviation of a sum is at most the sum of the standard deviations (Minkowski).
+    Tasks may share documents, so their errors are correlated in an unknown way. The standard
+    deviation of a sum is at most the sum of the standard deviations (Minkowski).
     """
     halves = [
         TWO_SIDED_95 * figure.stderr

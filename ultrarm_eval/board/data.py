@@ -1,4 +1,4 @@
-"""A board as data: JSON with everything, and CSV in long form, a row for each figure."""
+"""A board as data: JSON with everything, and CSV in long format, a row for each value."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ultrarm_eval.show.text import visible_name
 
 FORMAT = "ultrarm_eval.board/1"
 _SETTING = "setting_"
-# What a spreadsheet takes for the beginning of a formula.
+# Characters that begin a formula in a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _LONGEST = 2000
 
 
 @dataclass(frozen=True)
 class _Line:
-    """A figure with all that its line in the CSV says."""
+    """A value with everything that its row in the CSV contains."""
 
     task: Task
     entry: Entry
@@ -33,7 +33,7 @@ class _Line:
     cell: Cell
 
 
-#: The columns of the CSV behind those of the row's settings.
+#: The columns of the CSV after those of the row's settings.
 _COLUMNS: dict[str, Callable[[_Line], Any]] = {
     "kind": lambda line: "group" if line.task.is_group else "task",
     "task": lambda line: line.task.task,
@@ -55,11 +55,11 @@ _COLUMNS: dict[str, Callable[[_Line], Any]] = {
 
 
 def as_csv(board: Board) -> str:
-    """The board's figures as CSV.
+    """The board's values as CSV.
 
-    The model's settings have a column each, `setting_NAME`. Texts are on one line, without
-    characters that would reorder or hide others; one that a spreadsheet would compute begins with
-    an apostrophe.
+    Each of the model's settings has a column `setting_NAME`. Texts are on one line, without
+    characters that reorder or hide others; a text that a spreadsheet would evaluate gets an
+    apostrophe in front.
     """
     names = list(dict.fromkeys(name for row in board.rows for name in row.settings))
     head = ["model", "label", *(f"{_SETTING}{name}" for name in names), *_COLUMNS]
@@ -79,7 +79,7 @@ def _csv_rows(board: Board, settings: Sequence[str]) -> Iterator[list[Any]]:
 def as_json(board: Board) -> str:
     """The whole board as JSON, a line for each task, row and column.
 
-    What is no finite number is null.
+    Non-finite numbers are null.
     """
     written = {
         "tasks": as_plain(board.tasks),
@@ -135,7 +135,7 @@ def _spelled_lines(value: Any) -> str:
 
 
 def _spelled(value: Any) -> str:
-    # ASCII: a name cannot reorder or hide what stands around it.
+    # ASCII: a name cannot reorder or hide the text around it.
     return json.dumps(value, ensure_ascii=True, allow_nan=False)
 
 
@@ -147,7 +147,7 @@ def _cell(value: Any) -> Any:
     )
 
 
-# The same few names stand in very many lines.
+# The same few names occur in very many rows.
 @functools.lru_cache(maxsize=10_000)
 def _text(text: str) -> str:
     line = visible_name(text, _LONGEST)

@@ -16,11 +16,13 @@ from ultrarm_eval.show.text import visible_name
 
 #: In the order of the bits that stand for them in the page's data.
 _MEANINGS = {
-    PARTIAL: "the run saw a part of the data alone (--limit, --samples or a shard); not ranked",
-    OTHER_DOCUMENTS: "over other documents than most rows of the column; not ranked",
+    PARTIAL: (
+        "the run evaluated only a subset of the data (--limit, --samples or a shard); not ranked"
+    ),
+    OTHER_DOCUMENTS: "evaluated on other documents than most rows of the column; not ranked",
     IN_SAMPLE: (
-        "the judge was trained on these data, and the figure says nothing about other data; "
-        "not ranked"
+        "the judge was trained on these data, so the score does not measure performance on unseen "
+        "data; not ranked"
     ),
 }
 _SECURE = ("https://", "http://")
@@ -84,7 +86,7 @@ def _subtitle(board: Board) -> str:
 
 
 def _heads(board: Board, columns: Sequence[Column]) -> Iterator[dict[str, str | int]]:
-    """What is said at each column's head, in the order in which the page's script reads it."""
+    """The texts of each column's head, in the order in which the page's script reads them."""
     places = {task.key: place for place, task in enumerate(board.tasks)}
     groups = [one.tasks[0] for one in board.columns if one.is_main and one.tasks[0].is_group]
     members = {name for group in groups for name in group.members}
@@ -111,7 +113,7 @@ def _heads(board: Board, columns: Sequence[Column]) -> Iterator[dict[str, str | 
 
 
 def _name(row: Row) -> tuple[str, str]:
-    """The model, and what tells it apart from others of its name."""
+    """The model, and what distinguishes it from others of the same name."""
     if row.label.startswith(row.model):
         return visible_name(row.model), visible_name(row.label[len(row.model) :].strip(), 400)
     return visible_name(row.label), ""
@@ -125,7 +127,7 @@ def _rank(cell: Cell | None) -> str:
 
 
 def _other_documents(column: Column, cell: Cell) -> str:
-    """How many documents a figure is over, where that is not what the column's head says."""
+    """How many documents a value is over, where that differs from the column's head."""
     own = cell.figure.documents
     is_told = column.is_mean or own in (None, column.tasks[0].documents)
     return "" if is_told else count(own)
@@ -148,11 +150,11 @@ def _cell_data(column: Column, cell: Cell | None) -> list[Any] | int:
 
 
 def _row_data(board: Board, row: Row) -> list[Any]:
-    """Name, facts, remarks, and what made runs see a part of the data alone, by task."""
+    """Name, facts, remarks, and by task what limited a partial run."""
     places = {task.key: place for place, task in enumerate(board.tasks)}
     results = row.results.values()
     files = dict.fromkeys(sorted(result.file for result in results))
-    facts = [(fact.name, fact.value) for fact in row.facts if fact.name != "results"]
+    facts = [(fact.name, fact.value) for fact in row.facts if fact.name != "results files"]
     partial = {
         str(places[result.task]): visible_name(
             ", ".join(f"{name} {value}" for name, value in result.partial.items()), 120
@@ -172,7 +174,7 @@ def _row_data(board: Board, row: Row) -> list[Any]:
 
 
 def _notes(board: Board) -> list[tuple[list[str], str]]:
-    """What has to be known, once with all tasks that it is true of."""
+    """Each note once, with all tasks that it applies to."""
     said: dict[str, list[str]] = {}
     for task in board.tasks:
         for note in task.notes:

@@ -1,4 +1,4 @@
-"""Figures that others published, to show beside a board; see `results/published/README.md`."""
+"""Published scores to show with a board; see `results/published/README.md`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ultrarm_eval.io import read_json
 
 @dataclass(frozen=True)
 class PublishedFigures:
-    """What one source prints of one model.
+    """The scores of one model in one source.
 
     Attributes:
         model: The model.
-        values: The figures by metric; what the source does not print is missing.
+        values: The scores by metric, without those that the source does not give.
         source: The source's title.
         url: Where it is.
-        where: Where in it.
-        note: What has to be known of it.
+        where: Where in the source.
+        note: A remark on them.
     """
 
     model: str
@@ -35,13 +35,13 @@ class PublishedFigures:
 
 @dataclass(frozen=True)
 class PublishedBenchmark:
-    """The published figures of one benchmark.
+    """The published scores of one benchmark.
 
     Attributes:
         benchmark: The benchmark.
-        unit: The figures' unit.
+        unit: The scores' unit.
         metrics: Its metrics, and what each means.
-        entries: The figures.
+        entries: The scores of each model.
     """
 
     benchmark: str
@@ -51,15 +51,16 @@ class PublishedBenchmark:
 
 
 def read_published(folder: Path) -> list[PublishedBenchmark]:
-    """Reads the published figures of a folder, in the order of its files' names.
+    """Reads the published scores of a folder, in the order of its files' names.
 
     Raises:
-        DataError: There are none, or a file has not their form.
+        DataError: There are none, or a file is malformed.
     """
     paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
     if not paths:
         raise DataError(
-            f"--published {folder}: there is no folder with files of published figures (*.json)."
+            f"--published {folder}: there are no files of published scores (*.json). Name a folder "
+            "like results/published."
         )
     return [_read(path) for path in paths]
 
@@ -76,8 +77,8 @@ def _read(path: Path) -> PublishedBenchmark:
         )
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise DataError(
-            f"{path}: this has not the form of published figures (benchmark, unit, metrics, "
-            f"entries with model, metrics and source): {type(error).__name__}: {error}."
+            f"{path}: this is not a file of published scores (benchmark, unit, metrics, entries "
+            f"with model, metrics and source): {type(error).__name__}: {error}."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""The tasks and groups on a board, and what each evaluation says about them."""
+"""The tasks and groups on a board, and the results of each evaluation on them."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.formats import iso_date
 
-#: Marks of figures that are not compared with others.
+#: Marks of results that are not ranked.
 PARTIAL, OTHER_DOCUMENTS, IN_SAMPLE = "partial", "other documents", "in-sample"
 _STAMP = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2})-(\d{2})-(\d{2}).*")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What one evaluation says about one task or group.
+    """The results of one evaluation on one task or group.
 
     Attributes:
         task: The task's key on the board.
-        file: The results file, from the folder of all on.
+        file: The results file, relative to the folder of all.
         date: When the run was made, in ISO 8601.
-        lm_eval_version: The harness's version.
-        documents: How many documents were evaluated, where it is known.
-        data_digest: Their digest, where it is known.
-        partial: What made the run see a part of the data alone.
-        marks: Why its figures are not ranked among the others.
-        figures: The harness's figures as it wrote them.
+        lm_eval_version: lm-eval's version.
+        documents: How many documents were evaluated, if known.
+        data_digest: Their hash, if known.
+        partial: What limited a partial run to a subset of the data.
+        marks: Why its results are not ranked.
+        figures: lm-eval's metrics as it wrote them.
         row: The evaluation's place among all.
         result: The result.
     """
@@ -57,19 +57,19 @@ class Task:
     """A task or a group of tasks on the board.
 
     Attributes:
-        key: Tells it apart from others of the board.
-        title: Its name, and where there are several of one name the settings in which they differ.
+        key: Its key, unique on the board.
+        title: Its name, with the settings that differ where several have the same name.
         task: Its name.
-        is_group: Whether it is a group; its figures are the harness's own.
+        is_group: Whether it is a group; its values are lm-eval's own.
         members: Names of a group's tasks.
-        settings: What its figures depend on.
-        documents: How many documents its results are compared over, where it is known.
-        data_digest: The digest of these documents, where it is known.
-        is_shared: Whether all whole rows have its main metric over the same documents.
-        notes: What has to be known before its figures are compared.
-        entries: What each evaluation says, by the evaluation's place.
-        set_aside: Places and results that are not shown, as their evaluation has a newer or whole
-            one.
+        settings: What its results depend on.
+        documents: How many documents its results are compared over, if known.
+        data_digest: The hash of these documents, if known.
+        is_shared: Whether all complete rows have its main metric over the same documents.
+        notes: What limits the comparison of its results.
+        entries: The result of each evaluation, by the evaluation's index.
+        set_aside: Indices and results that are not shown, as their evaluation has a newer or
+            complete one.
     """
 
     key: str
@@ -90,7 +90,7 @@ def tasks_of(evaluations: Sequence[Evaluation], folder: Path) -> list[Task]:
     """The groups and tasks of all evaluations: groups first, then by how many have them.
 
     Args:
-        evaluations: The evaluations; results without figures have no part in it.
+        evaluations: The evaluations; results without metrics are ignored.
         folder: The folder of all.
     """
     found: list[Task] = []
@@ -152,12 +152,12 @@ def _entry(
 
 
 def _compared_documents(results: Sequence[TaskResult]) -> tuple[str | None, int | None]:
-    """Digest and number of the documents that most whole results are over; of several, of more.
+    """Hash and number of the documents that most complete results cover; of equals, the larger set.
 
-    A result over other documents answers another question, and is not ranked among these.
+    A result over other documents is not comparable, and is not ranked.
     """
     of_all = Counter((one.data_digest, one.all_documents) for one in results if not one.parts)
-    # Without any digest their number is all that tells.
+    # Without any hash only their number is known.
     known = {pair: n for pair, n in of_all.items() if pair[0] is not None} or of_all
     if not known:
         return None, None
@@ -170,7 +170,7 @@ def _marks(result: TaskResult, digest: str | None, documents: int | None) -> Ite
     by_number = None not in (documents, number) and documents != number
     if result.parts:
         yield PARTIAL
-    # A part of the documents is no other data.
+    # A subset of the documents does not count as other documents.
     elif by_digest or by_number:
         yield OTHER_DOCUMENTS
     if result.in_sample:
@@ -180,17 +180,18 @@ def _marks(result: TaskResult, digest: str | None, documents: int | None) -> Ite
 def _notes(entries: Sequence[Entry], digest: str | None, documents: int | None) -> Iterator[str]:
     others = sum(OTHER_DOCUMENTS in entry.marks for entry in entries)
     if others:
-        which = f" (digest {digest[:12]})" if digest else ""
+        which = f" (SHA-256 {digest[:12]}…)" if digest else ""
         number = "" if documents is None else f"{documents} "
         yield (
-            f"The rows are not all over the same documents. Those over the {number}documents that "
-            f"most have{which} are ranked; {others} over others are marked and are not."
+            f"Not all rows cover the same documents. Rows over the {number}documents that most "
+            f"rows have{which} are ranked; {others} over other documents "
+            f"{'is' if others == 1 else 'are'} marked and not ranked."
         )
     unknown = sum(not entry.partial and entry.data_digest is None for entry in entries)
     if digest is not None and unknown:
         yield (
-            f"{unknown} of {len(entries)} runs do not say which documents they are over; only "
-            "their number was compared."
+            f"{unknown} of {len(entries)} runs do not record which documents they cover; only the "
+            "number of documents was compared."
         )
 
 

@@ -1,4 +1,4 @@
-"""How far two judges agree on the same pairs, and each with the labels."""
+"""Agreement of two judges on the same pairs, and of each with the labels."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ Signs = NDArray[np.int64]
 class JudgesAgreement:
     """The agreement of two judges on the pairs that both judged.
 
-    Cohen's kappa of preferences counts every pair in both orders of its two answers: which of them
-    stands first is an accident of the data, and where the better one always does, two judges that
-    are mostly right would seem to agree by chance alone. So the labels are balanced, too.
+    Cohen's kappa of preferences counts every pair in both orders of its two answers, because the
+    order is arbitrary: with the chosen answer always first, two judges that are mostly correct
+    would seem to agree by chance. This also balances the labels.
 
     Attributes:
         pairs: How many pairs both judged.
         prompts: How many prompts these are of.
         same: Share of pairs on which both prefer the same answer, or neither has a preference.
         kappa: Cohen's kappa of their preferences (the one, the other, tie).
-        errors_kappa: Cohen's kappa of being right, wrong or undecided by the labels: whether they
-            err on the same pairs; None where both always are the same one thing.
+        errors_kappa: Cohen's kappa of being correct, incorrect or undecided by the labels: whether
+            they err on the same pairs; None where both always have the same one outcome.
         rewards: Spearman's rank correlation of their rewards, over the answers of these pairs; None
             where one of them gives the same reward to all.
-        margins: The same of their margins, the better answer's reward less the other's.
-        accuracy_a: Share of these pairs that the first judge orders rightly, ties as by its task.
-        accuracy_b: The same of the second judge.
+        margins: Spearman's rank correlation of their margins.
+        accuracy_a: Share of these pairs that the first judge ranks correctly, ties as by its task.
+        accuracy_b: The same for the second judge.
         labels_kappa_a: Cohen's kappa of the first judge's preferences and the labels.
-        labels_kappa_b: The same of the second judge.
+        labels_kappa_b: The same for the second judge.
     """
 
     pairs: int

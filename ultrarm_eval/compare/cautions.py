@@ -1,4 +1,4 @@
-"""What a reader of a comparison has to know before believing it."""
+"""Cautions of a comparison: what limits its conclusions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs
+from ultrarm_eval.show.formats import counted
 
 _SLACK = 1e-6
-# Of several tasks, as many are named.
+# The most tasks named in a caution.
 _NAMED = 4
 
 
@@ -27,7 +28,7 @@ class SettingDifference:
     Attributes:
         task: The task it is of; None for a setting of the judge or model.
         name: The setting.
-        values: Its value by the run's letter, as text; runs that do not say it are left out.
+        values: Its value by the run's letter, as text, without runs that do not record it.
     """
 
     task: str | None
@@ -36,19 +37,19 @@ class SettingDifference:
 
 
 class Cautions:
-    """Collects what is to be said, each thing once for all tasks that it is true of."""
+    """Collects cautions, each once with all tasks that it applies to."""
 
     def __init__(self) -> None:
         self._said: dict[str, list[str]] = {}
 
     def add(self, message: str, task: str | None = None) -> None:
-        """Says something about all or about one task."""
+        """Adds a caution about everything or about one task."""
         tasks = self._said.setdefault(message, [])
         if task is not None and task not in tasks:
             tasks.append(task)
 
     def listed(self) -> tuple[str, ...]:
-        """Everything that was said, what is about all first."""
+        """All cautions, those about everything first."""
         of_all = [message for message, tasks in self._said.items() if not tasks]
         of_tasks = [f"{some_of(t)}: {message}" for message, t in self._said.items() if t]
         return (*of_all, *of_tasks)
@@ -69,17 +70,17 @@ def setting_differences(
         values = {letter: str(s[name]) for letter, s in settings.items() if name in s}
         if len(set(values.values())) > 1 or len(values) < len(settings):
             differing.append(SettingDifference(task, name, values))
-    # A digest tells a reader nothing that another setting does not.
+    # A hash is only listed where no other setting shows the difference.
     told = without_fingerprints(one.name for one in differing)
     return [one for one in differing if one.name in told] if told else differing
 
 
 def caution_about_settings(cautions: Cautions, task: str, sides: Sequence[Side]) -> None:
-    """Says in which of a task's own settings runs differ, those of the data apart."""
+    """Adds in which of a task's own settings, except those of the data, the runs differ."""
     settings = {s.letter: task_settings(s.result.run, s.result.key) for s in sides}
-    # Of a run of which the samples alone are left, the settings are not known.
+    # The settings of a run that only has samples left are unknown.
     known = {letter: of_run for letter, of_run in settings.items() if of_run}
-    # Where the same documents are compared, it does not matter what they were read from.
+    # Documents are compared by content, so their source does not matter.
     told = [d for d in setting_differences(task, known) if d.name not in OF_DATA]
     if told:
         each = "; ".join(
@@ -88,29 +89,29 @@ def caution_about_settings(cautions: Cautions, task: str, sides: Sequence[Side])
             for d in told
         )
         cautions.add(
-            f"The runs differ in the task's settings, and a difference may be theirs: {each}.", task
+            f"The runs differ in the task's settings, which may explain a difference: {each}.", task
         )
 
 
 def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Evaluation) -> None:
-    """Says what limits one run's part in a comparison."""
+    """Adds what limits one run of a comparison."""
     letter, result, observed = side.letter, side.result, side.observed
     if result.parts:
         parts = ", ".join(f"{name} {value}" for name, value in result.parts.items())
-        cautions.add(f"{letter} saw a part of the data alone ({parts}).", task)
+        cautions.add(f"{letter} is a partial run over a subset of the data ({parts}).", task)
     if result.in_sample:
         cautions.add(
-            f"In-sample: the judge of {letter} was trained on these data, and its figure says "
-            "nothing about other data.",
+            f"In-sample: the judge of {letter} was trained on these data, so its score does not "
+            "measure performance on unseen data.",
             task,
         )
     if observed is None:
         if result.samples_path is None:
-            message = f"There are no samples of {letter}; lm_eval --log_samples writes them."
+            message = f"{letter} has no samples; lm_eval --log_samples writes them."
         else:
             message = (
-                f"Nothing in the samples of {letter} can be used ({result.samples_path.name}): the "
-                "file is empty, damaged or was edited."
+                f"No sample of {letter} is usable ({result.samples_path.name}): the file is empty, "
+                "damaged or was edited."
             )
         cautions.add(message, task)
         return
@@ -119,15 +120,15 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
     without = observed.counts.get("documents_without_score", 0)
     if without:
         cautions.add(
-            f"{letter} left documents without a score, {without} of them: the others alone are "
-            "compared, which may be the easier ones.",
+            f"{letter} has {counted(without, 'document')} without a score, excluded from the "
+            "comparison. The remaining documents may be easier.",
             task,
         )
     documents = observed.documents
     if all(map(operator.eq, documents.hash, map(str, documents.number))):
         cautions.add(
-            f"The samples of {letter} have no hashes of documents: they are matched by the "
-            "harness's number, which is right for the same data in the same order alone.",
+            f"The samples of {letter} have no document hashes. Documents are matched by lm-eval's "
+            "index, which is correct only for the same data in the same order.",
             task,
         )
 
@@ -135,15 +136,14 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
 def caution_about_pairs(
     cautions: Cautions, task: str, a: Side, b: Side, matched: MatchedDocuments
 ) -> None:
-    """Says what limits the comparison of two runs with samples."""
+    """Adds what limits the comparison of two runs with samples."""
     if a.observed is None or b.observed is None:
         return
     pairs = match_pairs(a.observed, b.observed, matched)
     if pairs.only_a or pairs.only_b:
         cautions.add(
-            f"In the same documents {a.letter} has {pairs.only_a} pairs that {b.letter} does not "
-            f"have, and {b.letter} {pairs.only_b} that {a.letter} does not have; each run's figure "
-            "is over its own.",
+            f"In the matched documents {pairs.only_a} pairs are only in {a.letter} and "
+            f"{pairs.only_b} only in {b.letter}; the value of each run is over its own pairs.",
             task,
         )
     for side in (a, b):
@@ -151,12 +151,12 @@ def caution_about_pairs(
 
 
 def caution_about_same_run(cautions: Cautions, task: str, a: Side, b: Side) -> None:
-    """Says where two runs are one."""
+    """Adds where two runs are the same."""
     paths = [(s.result.run.path.resolve(), s.result.key) for s in (a, b)]
     if paths[0] == paths[1]:
         cautions.add(
-            f"{a.letter} and {b.letter} are the same run ({a.result.run.path.name}): there can be "
-            "no difference.",
+            f"{a.letter} and {b.letter} are the same run ({a.result.run.path.name}), so there is "
+            "no difference to find.",
             task,
         )
 
@@ -172,14 +172,15 @@ def _caution_about_weights(cautions: Cautions, task: str, side: Side) -> None:
     mean = float(known.mean())
     if abs(mean - main.value) > _SLACK * max(1.0, abs(main.value)):
         cautions.add(
-            f"Here every document counts the same, which gives {side.letter} {mean:.4f}; the "
-            f"figure in its results, {main.value:.4f}, is made otherwise.",
+            f"The comparison weights all documents equally, which gives {mean:.4f} for "
+            f"{side.letter}; the value in its results, {main.value:.4f}, is aggregated "
+            "differently.",
             task,
         )
 
 
 def some_of(tasks: Sequence[str]) -> str:
-    """Names of tasks; of many the first, and how many others there are."""
+    """Names of tasks; the first ones of many, and how many others there are."""
     if len(tasks) <= _NAMED:
         return ", ".join(tasks)
     return f"{', '.join(tasks[: _NAMED - 1])} and {len(tasks) - _NAMED + 1} others"

@@ -1,4 +1,4 @@
-"""What comes out of comparing runs: differences told from chance, and agreement of judges."""
+"""The result of comparing runs: differences with their significance, and agreement of judges."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ultrarm_eval.compare.agreement import JudgesAgreement
 from ultrarm_eval.compare.cautions import SettingDifference
 from ultrarm_eval.compare.parts import Part
 
-# Between the same figure added up in another order.
+# Tolerance between equal values summed in another order.
 _SAME = 1e-9
 
 
@@ -18,10 +18,10 @@ class ComparedRun:
     """One of the runs.
 
     Attributes:
-        letter: What the tables call it.
-        label: Its name, different from those of the others.
-        model: What its results call the model.
-        settings: What its results depend on, as far as they say it.
+        letter: Its letter in the tables.
+        label: Its name, unique among the runs.
+        model: The model's name in its results.
+        settings: What its results depend on, as far as recorded.
         results: The names of its results files.
     """
 
@@ -42,8 +42,8 @@ class Row:
         b: Letter of the second run.
         part: What is compared, and the difference.
         adjusted_p: The p-value after Holm's correction over all rows; None without a test,
-            and of a part that is too small.
-        conclusion: What follows, in a sentence.
+            and for a subset that is too small.
+        conclusion: The finding, in a sentence.
     """
 
     task: str
@@ -80,10 +80,10 @@ class Unmatched:
         a: Letter of the first run.
         b: Letter of the second run.
         matched: How many documents both have.
-        only_a: How many the first run alone has.
-        only_b: How many the second alone has.
-        first_a: The harness's numbers of the first few of those, as text.
-        first_b: The same of the second run.
+        only_a: How many only the first run has.
+        only_b: How many only the second run has.
+        first_a: lm-eval's indices of the first few that only the first run has, as text.
+        first_b: The same for the second run.
     """
 
     task: str
@@ -111,18 +111,18 @@ class NotShared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Everything there is to say about runs beside each other.
+    """The comparison of several runs.
 
     Attributes:
         runs: The runs.
         tests: How many tests the p-values are corrected for.
         rows: The differences, of groups and then of tasks, by pair of runs, the whole task before
-            its parts.
+            its subsets.
         agreements: The agreement of judges.
         unmatched: Documents that only one run has.
         not_shared: Tasks that not all runs have.
         settings: Settings in which the runs differ.
-        cautions: What a reader has to know.
+        cautions: What limits the conclusions.
     """
 
     runs: tuple[ComparedRun, ...]
@@ -136,9 +136,9 @@ class Comparison:
 
     @property
     def accuracies_are_told(self) -> bool:
-        """Whether the judges' accuracies over pairs are the figures that the differences are of.
+        """Whether the differences are of the judges' accuracies over pairs.
 
-        So it is where every document is one pair.
+        This is so where every document is one pair.
         """
         wholes = {(row.task, row.a, row.b): row.part for row in self.rows if row.part.name is None}
         return all(
@@ -151,7 +151,7 @@ class Comparison:
 
     @property
     def small_parts(self) -> tuple[Row, ...]:
-        """The rows of parts that are too small to say anything of: they are not shown."""
+        """The rows of subsets that are too small to test; they are not shown."""
         return tuple(row for row in self.rows if row.part.is_too_small)
 
     @property

@@ -1,4 +1,4 @@
-"""Two runs on a figure that is a weighted sum of means: a benchmark's section, a group of tasks."""
+"""Two runs on a weighted sum of means: a benchmark's section, a group of tasks."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from ultrarm_eval.stats.significance import sign_flip_test
 
 @dataclass(frozen=True)
 class PairedMean:
-    """What two runs have for the same items, and the weight of their mean.
+    """The values of two runs for the same items, and the weight of their mean.
 
     Attributes:
-        weight: The weight in the figure.
+        weight: The weight in the sum.
         a: The first run's values.
         b: The second run's.
-        prompts: Of each item the prompts that it is of, see `Samples.prompt_keys`.
+        prompts: The prompts of each item, see `Samples.prompt_keys`.
         documents: How many documents the items are made of.
     """
 
@@ -51,15 +51,15 @@ class PairedMean:
 
 
 def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Difference:
-    """The difference of two runs' figures, with an interval and a test over prompts.
+    """The difference of two runs' weighted sums, with an interval and a test clustered by prompt.
 
-    The test is the sign-flip test on what each prompt adds to the difference, over all means: its
-    documents' differences, each times the weight of its mean over the number of that one's items.
-    Documents with one prompt are one cluster, whichever means they are of.
+    The test is the sign-flip test on each prompt's contribution to the difference over all means:
+    the differences of its documents, each times the weight of its mean divided by the number of
+    items of that mean. Documents with the same prompt are one cluster, across all means.
 
     Args:
         means: The means, at least one, each of at least one item, without NaN.
-        are_shares: Whether the figures go from 0 to 1.
+        are_shares: Whether the values range from 0 to 1.
     """
     clusters = _clusters([prompts for mean in means for prompts in mean.prompts])
     starts = np.cumsum([0, *(len(mean.a) for mean in means)])
@@ -104,9 +104,9 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
 def benchmark_figures(
     a: Samples, b: Samples, matched: MatchedDocuments
 ) -> Iterator[tuple[str, list[PairedMean]]]:
-    """The figures of a benchmark beside its accuracy, with the means that each is made of.
+    """The benchmark's metrics other than its accuracy, with the means that make up each.
 
-    Those that both runs have: a task that is one subset of its benchmark has none.
+    Only metrics that both runs have: a task that is one subset of its benchmark has none.
     """
     suite = suite_of(a.result.metadata)
     if suite is None:
@@ -120,10 +120,10 @@ def benchmark_figures(
 
 
 def own_means(a: Samples, b: Samples, matched: MatchedDocuments) -> list[PairedMean]:
-    """The means that the main figure of a task is made of; none where it has none of both runs.
+    """The means that make up the main metric of a task; none where no document has both values.
 
-    It is one, the mean of its documents' values, except for subsets whose own figure is no mean of
-    credits.
+    There is one, the mean of its documents' values, except for subsets whose own metric is not a
+    mean of credits.
     """
     suite = suite_of(a.result.metadata)
     subsets: Mapping[str, Figure] = {} if suite is None else suite.subset_figures
@@ -173,7 +173,7 @@ def _prompt_keys(observed: Samples, numbers: Indices) -> list[Hashable]:
 
 
 def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
-    """Numbers of items, equal where they share a prompt, directly or through others."""
+    """Cluster indices of items; items that share a prompt, even indirectly, have the same one."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 

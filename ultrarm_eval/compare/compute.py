@@ -42,7 +42,7 @@ from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.text import visible_name
 
-# Of documents that only one run has, as many are named.
+# The most documents named that only one run has.
 _NAMED = 5
 
 
@@ -50,9 +50,9 @@ def compare_runs(paths: Sequence[str | Path], *, by: Sequence[str] = ()) -> Comp
     """Reads runs and compares them.
 
     Args:
-        paths: Results files and folders; each model or judge with its settings that one is about
-            is a run of its own.
-        by: Also compares them on the parts of each task (`parts.DIMENSIONS`).
+        paths: Results files and folders; each model, or judge with its settings, in one of them is
+            a separate run.
+        by: Also compares them on the subsets of each task (`parts.DIMENSIONS`).
 
     Raises:
         DataError: Something cannot be read, there are fewer than two runs, or no two share a task.
@@ -67,16 +67,16 @@ def compare(
     """Compares every two runs on every task that both have.
 
     Args:
-        evaluations: The runs, with labels that tell them apart.
-        by: Also compares them on the parts of each task (`parts.DIMENSIONS`).
-        cautions: What is to be said already.
+        evaluations: The runs, with unique labels.
+        by: Also compares them on the subsets of each task (`parts.DIMENSIONS`).
+        cautions: Cautions found so far.
 
     Raises:
         DataError: There are fewer than two runs, or no two share a task.
     """
     if len(evaluations) < 2:
-        raise DataError("There is one run; a comparison needs two or more.")
-    # By name: in which settings the runs differ is said.
+        raise DataError("Only one run was given; a comparison needs at least two.")
+    # Matched by name: settings that differ are reported.
     tasks = shared_tasks(
         [(n, result) for n, one in enumerate(evaluations) for result in one.tasks.values()],
         by_name=True,
@@ -101,11 +101,11 @@ def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[s
     """Reads runs in the order given.
 
     Args:
-        paths: Results files and folders; each model or judge with its settings that one is about
-            is a run of its own.
+        paths: Results files and folders; each model, or judge with its settings, in one of them is
+            a separate run.
 
     Returns:
-        The runs with labels that tell them apart, and what is to be said about them.
+        The runs with unique labels, and cautions about them.
 
     Raises:
         DataError: Something cannot be read, or there are fewer than two runs.
@@ -116,12 +116,12 @@ def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[s
         raise DataError("There is nothing to compare. Give results files or folders.")
     if len(evaluations) < 2:
         raise DataError(
-            f"{paths[0]}: there is one run here, {visible_name(evaluations[0].label)}; a "
-            "comparison needs two or more. Give another results file or folder."
+            f"{paths[0]}: this contains only one run, {visible_name(evaluations[0].label)}; a "
+            "comparison needs at least two. Give another results file or folder."
         )
     said = [
-        f"{visible_name(Path(path).name or path)} holds {len(inside)} models or settings, each of "
-        "which is a run here."
+        f"{visible_name(Path(path).name or path)} contains results of {len(inside)} models or "
+        "settings; each is compared as a separate run."
         for path, inside in found
         if len(inside) > 1
     ]
@@ -129,7 +129,7 @@ def read_compared(paths: Sequence[str | Path]) -> tuple[list[Evaluation], list[s
 
 
 class _Work:
-    """Grows the parts of a comparison, task by task."""
+    """Collects the results of a comparison, task by task."""
 
     def __init__(self, evaluations: Sequence[Evaluation], groups: Sequence[SharedTask]) -> None:
         self._evaluations = evaluations
@@ -138,7 +138,7 @@ class _Work:
             zip(self._letters, (visible_name(e.label) for e in evaluations), strict=True)
         )
         self.cautions = Cautions()
-        # Samples of tasks that are in a group are needed twice, and read once.
+        # Samples of tasks in a group are needed twice but read once.
         self._in_groups = {
             (member.run.path, member.key)
             for group in groups
@@ -157,11 +157,11 @@ class _Work:
                 self.cautions.add(f"{letter}: {remark}")
 
     def add_set_aside(self, task: SharedTask) -> None:
-        """Says which results of a task are left out, as their run has a better one."""
+        """Cautions about results of a task that are not used, as their run has a better one."""
         for place, result in task.set_aside:
             self.cautions.add(
-                f"{self._letters[place]}: {result.run.path.name} is over the same documents as a "
-                "newer or whole run, which counts.",
+                f"{self._letters[place]}: {result.run.path.name} is not used, because a newer or "
+                "complete run covers the same documents.",
                 task.title,
             )
 
@@ -211,8 +211,8 @@ class _Work:
             self._add_unmatched(task.title, a.letter, b.letter, a.observed, b.observed, matched)
             if not len(matched):
                 self.cautions.add(
-                    f"No document of {a.letter} is one of {b.letter}: their data or settings "
-                    "differ, and nothing is compared.",
+                    f"{a.letter} and {b.letter} have no documents in common: their data or "
+                    "settings differ, so nothing is compared.",
                     task.title,
                 )
                 return []
@@ -224,18 +224,19 @@ class _Work:
             if parts:
                 return parts
             self.cautions.add(
-                f"{a.letter} and {b.letter} have no document with a value of the same metric.",
+                f"{a.letter} and {b.letter} have no common document with values of the same "
+                "metric.",
                 task.title,
             )
         part = unpaired_part(a, b)
         if part is None:
-            self.cautions.add(f"{a.letter} and {b.letter} have no figure in common.", task.title)
+            self.cautions.add(f"{a.letter} and {b.letter} have no metric in common.", task.title)
             return []
         digests = {side.result.metadata.get("data_digest") for side in (a, b)}
         if len(digests) > 1 and None not in digests:
             self.cautions.add(
-                f"{a.letter} and {b.letter} are over different documents, and a difference may be "
-                "theirs.",
+                f"{a.letter} and {b.letter} cover different documents, which may explain a "
+                "difference.",
                 task.title,
             )
         return [part]
@@ -267,7 +268,7 @@ class _Work:
         """The comparison, its p-values corrected and its sentences made."""
         for dimension in by:
             if not any(row.part.dimension == dimension for row in self._rows):
-                self.cautions.add(f"No task has parts by {dimension}.")
+                self.cautions.add(f"No task has subsets by {dimension}.")
         rows = corrected(self._rows, self._labels)
         total = len(self._evaluations)
         return Comparison(
@@ -291,7 +292,7 @@ class _Work:
 
 def _first(observed: Samples, numbers: Indices) -> tuple[str, ...]:
     names = map(str, observed.documents.number[numbers])
-    # Numbers by their size, whatever the order of the samples.
+    # In numerical order, whatever the order of the samples.
     return tuple(sorted(names, key=lambda name: (len(name), name))[:_NAMED])
 
 
@@ -299,11 +300,13 @@ def _nothing_shared(evaluations: Sequence[Evaluation]) -> DataError:
     each = "; ".join(
         f"{visible_name(e.label)} has {', '.join(map(visible_name, e.tasks))}" for e in evaluations
     )
-    return DataError(f"No two of the runs share a task: {each}. Give runs of the same task.")
+    return DataError(
+        f"No two of the runs have a task in common: {each}. Give runs of the same task."
+    )
 
 
 def letters(count: int) -> list[str]:
-    """Short names for so many runs: A to Z, then A2 to Z2, and so on."""
+    """Short names for runs: A to Z, then A2 to Z2, and so on."""
     return [
         f"{chr(ord('A') + number % 26)}{number // 26 + 1 if number >= 26 else ''}"
         for number in range(count)
@@ -311,7 +314,7 @@ def letters(count: int) -> list[str]:
 
 
 def _compared_run(letter: str, evaluation: Evaluation) -> ComparedRun:
-    """What is said of a run in a comparison."""
+    """A run as it is listed in a comparison."""
     return ComparedRun(
         letter,
         evaluation.label,

@@ -13,7 +13,7 @@ from ultrarm_eval.show.table import csv_text
 
 FORMAT = "ultrarm_eval.comparison/1"
 _Column = Callable[[Comparison, Row], Any]
-#: What both forms have of each difference.
+#: The fields of each difference, in both formats.
 _COLUMNS: dict[str, _Column] = {
     "task": lambda _, row: row.task,
     "dimension": lambda _, row: row.part.dimension,
@@ -69,7 +69,7 @@ def as_json(comparison: Comparison) -> str:
 
 
 def as_csv(comparison: Comparison) -> str:
-    """The differences as CSV with a head; what is not known is empty."""
+    """The differences as CSV with a header; unknown values are empty."""
     records = [_record(comparison, row) for row in comparison.rows]
     rows = [{**one, "members": " ".join(one["members"])} for one in records]
     return csv_text(list(_COLUMNS), (list(row.values()) for row in rows))

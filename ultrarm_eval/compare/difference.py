@@ -1,4 +1,4 @@
-"""How far two runs are apart on a task or a part of it, and whether that is chance."""
+"""The difference of two runs on a task or a subset of it, and its significance."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"
 
 @dataclass(frozen=True)
 class Values:
-    """What two runs have for the same documents.
+    """The values of two runs for the same documents.
 
     Attributes:
         a: The first run's value of each.
         b: The second run's.
         prompts: Equal for documents with the same prompt.
-        are_single: Whether each is one pair, or right or wrong as a whole.
-        are_shares: Whether a value goes from 0 to 1.
+        are_single: Whether each document is one pair, or correct or incorrect as a whole.
+        are_shares: Whether values range from 0 to 1.
     """
 
     a: Numbers
@@ -38,16 +38,16 @@ class Values:
 
 @dataclass(frozen=True)
 class Difference:
-    """A difference between two runs, the second less the first.
+    """A difference between two runs, the second minus the first.
 
     Attributes:
-        figure_a: The first run's figure.
-        figure_b: The second run's.
-        value: The second less the first.
-        interval: Its 95 % interval; None where there is too little to say.
-        test: "mcnemar", "sign-flip" or "unpaired z"; None where there is nothing to test with.
+        figure_a: The first run's value.
+        figure_b: The second run's value.
+        value: The second minus the first.
+        interval: Its 95 % interval; None where the data are too few.
+        test: "mcnemar", "sign-flip" or "unpaired z"; None where no test is possible.
         p_value: The test's two-sided p-value of no difference.
-        documents: How many documents it is over; None where the runs do not say the same.
+        documents: How many documents it is over; None where the runs do not agree.
         prompts: How many prompts these have; None for an unpaired difference.
         a_higher: On how many prompts the first run is higher.
         b_higher: On how many the second is.
@@ -73,9 +73,9 @@ class Difference:
 def paired_difference(values: Values) -> Difference:
     """The mean difference over documents, with an interval and a test over prompts.
 
-    The test is McNemar's exact one where every document is one pair with a prompt of its own and no
-    half credit. Elsewhere it is the sign-flip test on the sums of the differences by prompt: their
-    sum is 0 exactly where the mean difference is.
+    The test is McNemar's exact test where every document is one pair with its own prompt and no
+    half credit. Otherwise it is the sign-flip test on the differences summed by prompt: their total
+    is 0 exactly where the mean difference is.
 
     Args:
         values: Of at least one document, none NaN.
@@ -105,9 +105,9 @@ def paired_difference(values: Values) -> Difference:
 
 
 def without_rounding(a: Numbers, b: Numbers) -> Numbers:
-    """The second values less the first, 0 where rounding alone tells them apart.
+    """The second values minus the first, 0 where they differ only by rounding.
 
-    Else values that only rounding tells apart would be all that a test looks at.
+    Otherwise a test could be decided by values that differ only by rounding.
     """
     differences: Numbers = b - a
     differences[np.abs(differences) <= ROUNDING * _unit(a, b)] = 0
@@ -121,13 +121,13 @@ def _unit(a: Numbers, b: Numbers) -> float:
 def unpaired_difference(
     a: tuple[float, float | None], b: tuple[float, float | None], documents: int | None
 ) -> Difference:
-    """The difference of two figures of which nothing but standard errors is known.
+    """The difference of two values of which only the standard errors are known.
 
-    The runs are taken for independent. On the same documents they are not, and agree more than
-    that: the interval is then too wide, and the test finds too little.
+    The runs are treated as independent. On the same documents they are positively correlated: the
+    interval is then too wide, and the test conservative.
 
     Args:
-        a: The first run's figure and its standard error.
+        a: The first run's value and its standard error.
         b: The second run's.
         documents: How many documents both are over.
     """
@@ -148,7 +148,7 @@ def _interval(differences: Numbers, prompts: Indices, are_shares: bool) -> Inter
     if not differences.any():
         return constant_interval(0.0, len(differences), bounds=None)
     if differences.min() >= 0:
-        # Values from 0 to 1 would be taken for shares, which these are not.
+        # Values from 0 to 1 would be treated as shares, which these are not.
         turned = clustered_interval(-differences, prompts)
         if turned is None:
             return None

@@ -1,4 +1,4 @@
-"""Two runs on a group: what each says of it, how its figure is made, and the difference."""
+"""Two runs on a group of tasks: how its value is aggregated, and the difference."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 
-#: How the harness makes a group's figure of those of its tasks.
+#: How lm-eval aggregates a group's value from those of its tasks.
 BY_TASK, BY_SIZE = "mean over tasks", "mean weighted by size"
 _SLACK = 1e-9
 #: Reads the samples of a task for a metric and filter.
@@ -26,10 +26,10 @@ Observe = Callable[[TaskResult, str], Samples | None]
 
 @dataclass(frozen=True)
 class GroupSide:
-    """What a run says about a group.
+    """A run's results on a group.
 
     Attributes:
-        group: The harness's figure of the group; None where the run has its tasks alone.
+        group: lm-eval's result of the group; None where the run only has its tasks.
         members: Its tasks' results.
         missing: The tasks that the run does not have.
     """
@@ -40,7 +40,7 @@ class GroupSide:
 
 
 def shared_groups(evaluations: Sequence[Evaluation]) -> list[SharedTask]:
-    """The groups with a figure of all runs, those of one run alone as well."""
+    """The groups that any of the runs has a value of."""
     results = [
         (place, result)
         for place, evaluation in enumerate(evaluations)
@@ -51,7 +51,7 @@ def shared_groups(evaluations: Sequence[Evaluation]) -> list[SharedTask]:
 
 
 def group_side(group: SharedTask, place: int, evaluation: Evaluation) -> GroupSide:
-    """What one run says about a group that it or another run has.
+    """One run's results on a group that it or another run has.
 
     Args:
         group: The group.
@@ -69,7 +69,7 @@ def group_side(group: SharedTask, place: int, evaluation: Evaluation) -> GroupSi
             settings = task_settings(member.run, member.key)
             named = [one for one in evaluation.tasks.values() if _own(one) == _own(member)]
             alike = [one for one in named if task_settings(one.run, one.key) == settings]
-            # Another setting of the only one there is told as of any task.
+            # If there is only one, a setting that differs is reported as for any task.
             chosen = alike or named
             if len(chosen) == 1:
                 found[_own(member)] = chosen[0]
@@ -88,23 +88,24 @@ def group_part(
     observe: Observe,
     cautions: Cautions,
 ) -> Part | None:
-    """The difference on a group; None where it cannot be compared, which is said.
+    """The difference on a group; None, with a caution, where it cannot be compared.
 
     Args:
         title: The group's title.
         letters: The runs' letters.
-        sides: What they say about the group; at least one has its figure.
+        sides: Their results on the group; at least one has its value.
         observe: Reads samples.
-        cautions: Where what has to be known is said.
+        cautions: Collects cautions.
     """
     missing = [(letter, s.missing) for letter, s in zip(letters, sides, strict=True) if s.missing]
     if missing:
         each = "; ".join(f"{letter} has no {some_of(names)}" for letter, names in missing)
-        cautions.add(f"The group is not compared, for a task of it is missing: {each}.", title)
+        cautions.add(f"The group is not compared, because tasks of it are missing: {each}.", title)
         return None
     if set(sides[0].members) != set(sides[1].members):
         cautions.add(
-            f"The group has other tasks in {letters[0]} than in {letters[1]}, and is not compared.",
+            f"The group is not compared, because its tasks in {letters[0]} and {letters[1]} "
+            "differ.",
             title,
         )
         return None
@@ -133,16 +134,16 @@ def group_part(
 
 
 def weighting(sides: Sequence[GroupSide], key: str) -> str | None:
-    """How a group's figure is made of its tasks', as the runs' own figures show it.
+    """How a group's value is aggregated from its tasks, inferred from the runs' own values.
 
-    The harness does not write it down.
+    lm-eval does not record it.
 
     Args:
         sides: The runs.
         key: Metric and filter.
 
     Returns:
-        `BY_TASK` or `BY_SIZE`; None where it is made otherwise, or the runs' differ.
+        `BY_TASK` or `BY_SIZE`; None where it is another aggregate, or the runs differ.
     """
     fitting = {BY_TASK, BY_SIZE}
     for side in sides:
@@ -150,7 +151,7 @@ def weighting(sides: Sequence[GroupSide], key: str) -> str | None:
             fitting &= _fitting(side.group, side.members, key)
     if BY_TASK in fitting and BY_SIZE in fitting:
         sizes = {one.documents for side in sides for one in side.members.values()}
-        # Where both give the same in every run, it is the harness's way if nothing is said.
+        # Where both agree in every run, the task sizes decide; lm-eval weights by size by default.
         return BY_TASK if len(sizes) == 1 else BY_SIZE
     return fitting.pop() if fitting else None
 
@@ -176,7 +177,7 @@ def _weighted(figures: Sequence[float], sizes: Sequence[int]) -> float:
 def _means(
     sides: tuple[GroupSide, GroupSide], key: str, observe: Observe
 ) -> dict[str, list[PairedMean]] | None:
-    """The means of each task; None where one has no document with values of both runs."""
+    """The means of each task; None where a task has no document with values of both runs."""
     found = {}
     for name in sides[0].members:
         both = [observe(side.members[name], key) for side in sides]
@@ -215,14 +216,14 @@ def _unpaired(
     cautions: Cautions,
 ) -> Part | None:
     why = (
-        "not every task of the group has samples of the same documents in both"
+        "not every task of the group has samples of the same documents in both runs"
         if lack_samples
-        else "the group's figure is no mean of its tasks' figures"
+        else "the group's value is not a mean of its tasks' values"
     )
     first, second = sides[0].group, sides[1].group
     part = None
     if first is not None and second is not None:
         part = unpaired_part(Side(letters[0], first, None), Side(letters[1], second, None))
-    what = "is not compared" if part is None else "is compared by its figures and standard errors"
-    cautions.add(f"Between {letters[0]} and {letters[1]} the group {what}: {why}.", title)
+    what = "not compared" if part is None else "compared by its values and standard errors only"
+    cautions.add(f"{letters[0]} and {letters[1]}: the group is {what}, because {why}.", title)
     return part

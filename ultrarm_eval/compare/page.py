@@ -14,7 +14,7 @@ from ultrarm_eval.show.page import render_page
 _TESTS = {
     "mcnemar": "McNemar's exact test",
     "sign-flip": "sign-flip test",
-    "unpaired z": "z test, unpaired",
+    "unpaired z": "unpaired z-test",
 }
 
 
@@ -58,7 +58,7 @@ def _task(
         "title": title,
         "metric": ", ".join(word for word in said if word),
         "rows": [(row, _name(row.part)) for row in rows],
-        # What the bars go from and to.
+        # The range of the bars.
         "span": (-reach, reach) if reach else None,
         "said_of_parts": statements(comparison, [row for row in rows if row.part.name is not None]),
     }
@@ -71,6 +71,6 @@ def _name(part: Part) -> str:
 
 
 def _reach(rows: Iterable[Row]) -> float:
-    """How far the bars of rows go to either side, with some room."""
+    """How far the bars reach to either side, with some margin."""
     intervals = [i for row in rows if (i := row.part.difference.interval) is not None]
     return 1.05 * max((max(map(abs, i.ends)) for i in intervals), default=0.0)

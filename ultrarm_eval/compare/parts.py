@@ -1,4 +1,4 @@
-"""Two runs on one task: what of it can be compared, and how it comes out."""
+"""Two runs on one task: what can be compared, and the differences."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
-#: What the documents of a task can be parted by.
+#: The dimensions by which the documents of a task can be split.
 DIMENSIONS = ("source", "category", "aspect")
-#: What a benchmark's own figures are parts by.
+#: The dimension of a benchmark's own metrics.
 FIGURE = "figure"
 _WIN_RATE = "win_rate"
 _NOT_GIVEN = "not given"
@@ -36,7 +36,7 @@ class Side:
 
     Attributes:
         letter: The run's letter.
-        result: What it says about the task.
+        result: Its result on the task.
         observed: Its samples; None where there are none.
     """
 
@@ -46,15 +46,15 @@ class Side:
 
     @property
     def measure(self) -> tuple[str, str | None]:
-        """The metric of its documents' values and the filter, if the run says which."""
+        """The metric of its documents' values and the filter, if recorded."""
         if self.observed is not None and self.observed.kind == REFERENCE:
             return _WIN_RATE, None
         main = self.result.main_figure
         return (MAIN_METRIC, None) if main is None else (main.metric, main.filter)
 
     def higher_is_better(self, metric: str) -> bool | None:
-        """Whether a higher value is better; None where the run does not say."""
-        # Results of older versions do not hold it.
+        """Whether a higher value is better; None if not recorded."""
+        # Results of older versions do not contain it.
         if metric in (MAIN_METRIC, _WIN_RATE):
             return True
         return self.result.higher_is_better(metric)
@@ -62,17 +62,17 @@ class Side:
 
 @dataclass(frozen=True)
 class Part:
-    """A difference on a task or a part of it.
+    """A difference on a task or a subset of it.
 
     Attributes:
         metric: The metric.
         are_shares: Whether its values are shares.
-        higher_is_better: Whether a higher value is better; None where the runs do not say.
-        dimension: What the part is one of (`source`); None for the whole task.
-        name: The part's name; None for the whole task.
+        higher_is_better: Whether a higher value is better; None if not recorded.
+        dimension: The dimension of the split (`source`); None for the whole task.
+        name: The subset's name; None for the whole task.
         difference: The difference.
-        members: Of a group its tasks.
-        weighting: How a group's figure is made of its tasks' figures; None for a task.
+        members: A group's tasks.
+        weighting: How a group's value is aggregated from its tasks; None for a task.
     """
 
     metric: str
@@ -86,7 +86,7 @@ class Part:
 
     @property
     def is_too_small(self) -> bool:
-        """Whether it is a part of too few prompts to say anything of."""
+        """Whether it is a subset with too few prompts to test."""
         is_part = self.dimension in DIMENSIONS
         return is_part and (self.difference.prompts or 0) < FEWEST_PROMPTS
 
@@ -98,13 +98,13 @@ def have_same_measure(a: Side, b: Side) -> bool:
 
 
 def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str]) -> list[Part]:
-    """The differences on matched documents: of all, of a benchmark's figures, then of the parts.
+    """The differences on all matched documents, on a benchmark's metrics, then on subsets.
 
     Args:
         a: The first run, with samples.
         b: The second run, with samples.
         matched: The documents they have in common.
-        by: Dimensions of parts.
+        by: Dimensions of the subsets.
 
     Returns:
         The differences; none where no document has a value in both runs.
@@ -119,7 +119,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     known = np.concatenate([column[have_both] for column in values])
     are_single = _are_single(of_a, of_b, matched)
     metric = a.measure[0]
-    # The documents of our own tasks have accuracies or win rates.
+    # The values of our own tasks' documents are accuracies or win rates.
     named = is_share(metric) or of_a.kind is not None
     are_shares = named and bool(known.min() >= 0 and known.max() <= 1)
     direction = direction_of(a, b, metric)
@@ -152,7 +152,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
 
 
 def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
-    """A benchmark's own figures, such as its sections."""
+    """A benchmark's own metrics, such as its sections."""
     if a.observed is None or b.observed is None:
         return
     for name, means in benchmark_figures(a.observed, b.observed, matched):
@@ -161,7 +161,7 @@ def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
 
 
 def unpaired_part(a: Side, b: Side) -> Part | None:
-    """The difference of the two runs' figures; None where they have none in common."""
+    """The difference of the two runs' values; None where they have no metric in common."""
     results = a.result, b.result
     common = [
         key
@@ -188,13 +188,13 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
 
 
 def direction_of(a: Side, b: Side, metric: str) -> bool | None:
-    """Whether a higher value of a metric is better; None where the runs do not say or differ."""
+    """Whether a higher value of a metric is better; None if not recorded or contradictory."""
     said = {side.higher_is_better(metric) for side in (a, b)} - {None}
     return said.pop() if len(said) == 1 else None
 
 
 def _are_single(a: Samples, b: Samples, matched: MatchedDocuments) -> bool:
-    """Whether every matched document is one pair, or is right or wrong as a whole."""
+    """Whether every matched document is one pair, or correct or incorrect as a whole."""
     for observed, numbers in ((a, matched.a), (b, matched.b)):
         pairs = np.bincount(observed.pairs.document, minlength=len(observed.documents))
         if observed.kind is not None and (pairs[numbers] != 1).any():
@@ -212,7 +212,7 @@ def _by_aspect(
 def _by_part(
     observed: Samples, matched: MatchedDocuments, dimension: str
 ) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    # The same document belongs to the same part in every run.
+    # A document belongs to the same subset in every run.
     if dimension in observed.parts:
         column = observed.parts[dimension].to_numpy()[matched.a]
         for name in sorted(set(column)):

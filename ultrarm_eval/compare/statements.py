@@ -1,4 +1,4 @@
-"""What follows from a comparison: the sentence of each difference, and each thing said once."""
+"""The findings of a comparison: one sentence per difference, similar ones merged."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ultrarm_eval.show.text import visible_name
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
 
-#: Adjusted p-values below this show a difference.
+#: Differences with adjusted p-values below this are significant.
 LEVEL = 0.05
-# Of differences that are not shown as many are spelled out; the table has all.
+# At most as many differences that are not significant are spelled out; the table has all.
 _NAMED = 12
-_INDEPENDENT = " The runs are taken for independent, since the same documents cannot be compared."
+_INDEPENDENT = " The runs are treated as independent, because their documents cannot be matched."
 
 
 @dataclass(frozen=True)
 class Statement:
-    """Something that follows.
+    """A finding.
 
     Attributes:
         text: The sentence.
-        is_shown: Whether the tests show a difference.
+        is_shown: Whether the difference is significant.
     """
 
     text: str
@@ -40,7 +40,7 @@ def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
 
     Args:
         rows: All rows of a comparison.
-        labels: What the sentences call the runs, by letter.
+        labels: The names of the runs in the sentences, by letter.
     """
     tested = [p for row in rows if (p := _tested(row)) is not None]
     adjusted = iter(holm(tested))
@@ -56,12 +56,12 @@ def corrected(rows: Sequence[Row], labels: Mapping[str, str]) -> list[Row]:
 
 
 def _tested(row: Row) -> float | None:
-    """The p-value that is corrected; none of a part that is too small to show anything."""
+    """The p-value to correct; None for a subset that is too small to test."""
     return None if row.part.is_too_small else row.part.difference.p_value
 
 
 def subject(row: Row) -> str:
-    """What sentences call what a row is of."""
+    """The name of a row's task or subset in a sentence."""
     part, task = row.part, visible_name(row.task)
     if part.name is None:
         return task
@@ -81,17 +81,18 @@ def _concluded(row: Row, adjusted_p: float | None, tests: int, labels: Mapping[s
     )
     if part.is_too_small:
         count = part.difference.prompts
-        said = f"On {named.on} there are {count} prompts, too few to tell the runs apart."
+        prompts = "prompt is" if count == 1 else "prompts are"
+        said = f"{named.on}: {count} {prompts} too few to compare the runs."
     else:
         said = conclusion(part.difference, adjusted_p, tests, named)
     return dataclasses.replace(row, adjusted_p=adjusted_p, conclusion=said)
 
 
 def statements(comparison: Comparison, rows: Iterable[Row]) -> list[Statement]:
-    """What follows from rows: shown differences, and what needs a sentence of its own, first.
+    """The findings of rows, significant differences first.
 
-    Rows of the same two runs that show no difference, and whose intervals say the same, are one
-    sentence.
+    Rows of the same two runs whose tests and intervals both show no significant difference are
+    merged into one sentence.
     """
     said: list[Statement] = []
     alike: dict[tuple[str, str, bool], list[Row]] = {}
@@ -108,17 +109,18 @@ def statements(comparison: Comparison, rows: Iterable[Row]) -> list[Statement]:
 
 
 def small_parts_note(comparison: Comparison) -> str:
-    """How many parts are left out, and why."""
+    """How many subsets are not tested, and why."""
     count = len(comparison.small_parts)
     return (
-        f"{count} {'part' if count == 1 else 'parts'} of fewer than {FEWEST_PROMPTS} prompts "
-        f"{'is' if count == 1 else 'are'} left out: no test could show a difference there, and "
-        "each would count in the correction. JSON and CSV have them."
+        f"{count} {'subset' if count == 1 else 'subsets'} with fewer than {FEWEST_PROMPTS} prompts "
+        f"{'is' if count == 1 else 'are'} not tested and not shown: no test could be significant "
+        f"there, but each would count in the correction. JSON and CSV contain "
+        f"{'it' if count == 1 else 'them'}."
     )
 
 
 def _says_nothing_else(row: Row) -> bool:
-    """Whether a row shows no difference, and neither its own test nor its interval seems to."""
+    """Whether neither the test of a row, even unadjusted, nor its interval shows a difference."""
     found = row.part.difference
     if row.adjusted_p is None or found.p_value is None or found.p_value < LEVEL:
         return False
@@ -128,12 +130,12 @@ def _says_nothing_else(row: Row) -> bool:
 def _together(comparison: Comparison, rows: list[Row]) -> str:
     first = rows[0]
     a, b = (visible_name(comparison.label(letter)) for letter in (first.a, first.b))
-    unit = ", in points" if all(row.part.are_shares for row in rows) else ""
-    named = "; ".join(map(_told, rows[:_NAMED]))
+    unit = "points, " if all(row.part.are_shares for row in rows) else ""
+    named = "; ".join(map(_in_short, rows[:_NAMED]))
     more = f"; and {len(rows) - _NAMED} more in the table" if len(rows) > _NAMED else ""
     said = (
-        f"No difference is shown between {a} and {b} on {_counted(rows)} ({first.b} less {first.a}"
-        f"{unit}, with its 95 % interval): {named}{more}."
+        f"There is no significant difference between {a} and {b} on {_counted(rows)}. Differences, "
+        f"{first.b} minus {first.a} ({unit}95 % interval): {named}{more}."
     )
     if not first.part.difference.is_paired:
         said += _INDEPENDENT
@@ -143,13 +145,13 @@ def _together(comparison: Comparison, rows: list[Row]) -> str:
 def _counted(rows: list[Row]) -> str:
     parts = sum(row.part.name is not None for row in rows)
     groups = sum(bool(row.part.members) for row in rows)
-    counts = ((groups, "group"), (len(rows) - groups - parts, "task"), (parts, "part"))
+    counts = ((groups, "group"), (len(rows) - groups - parts, "task"), (parts, "subset"))
     return " and ".join(
         f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count
     )
 
 
-def _told(row: Row) -> str:
+def _in_short(row: Row) -> str:
     part, found = row.part, row.part.difference
     shares, interval = part.are_shares, found.interval
     said = f"{subject(row)} {difference(found.value, shares, signed=True)}"
@@ -160,12 +162,12 @@ def _told(row: Row) -> str:
 
 @dataclass(frozen=True)
 class Named:
-    """What a sentence calls things.
+    """The names in a sentence.
 
     Attributes:
         a: The first run.
         b: The second run.
-        on: The task or its part.
+        on: The task or its subset.
         metric: The metric.
         are_shares: Whether its values are shares, whose differences are percentage points.
         higher_is_better: Whether a higher value is better; None where the runs do not say.
@@ -180,21 +182,21 @@ class Named:
 
 
 def is_shown(adjusted_p: float | None) -> bool:
-    """Whether the tests show a difference."""
+    """Whether a difference is significant."""
     return adjusted_p is not None and adjusted_p < LEVEL
 
 
 def conclusion(found: Difference, adjusted_p: float | None, tests: int, named: Named) -> str:
     """The sentence.
 
-    The p-value adjusted for all tests decides. Where the interval, which is of this difference
-    alone, seems to say something else, the sentence says why.
+    The p-value adjusted for all tests decides. Where the interval, which is not adjusted, seems to
+    contradict it, the sentence explains why.
 
     Args:
         found: The difference.
         adjusted_p: Its p-value after Holm's correction; None where there was no test.
         tests: How many tests it is corrected for.
-        named: What things are called.
+        named: The names of the runs, the task and the metric.
     """
     if adjusted_p is None:
         said = _untested(found, named)
@@ -209,47 +211,47 @@ def conclusion(found: Difference, adjusted_p: float | None, tests: int, named: N
 
 def _shown(found: Difference, adjusted_p: float, named: Named) -> str:
     winner, other, interval = _in_favour(found, named)
-    apart = amount(abs(found.value), named.are_shares)
     better = "higher" if named.higher_is_better is None else "better"
-    said = f"{winner} is {better} than {other} by {apart} on {named.on}{_metric(named)}"
+    said = (
+        f"{winner} is significantly {better} than {other} on {named.on}{_metric(named)}, by "
+        f"{amount(abs(found.value), named.are_shares)}"
+    )
     if interval is None:
-        return f"{said}, adjusted p {p_value(adjusted_p)}; the prompts are too few for an interval."
-    said += f", {_between(interval, named)}"
+        return f"{said} (adjusted {_p(adjusted_p)}; too few prompts for an interval)."
+    said += f" ({_between(interval, named)}, adjusted {_p(adjusted_p)})."
     if interval.low <= 0:
-        said += (
-            f"; the interval reaches 0, but the test does not (adjusted p {p_value(adjusted_p)})"
-        )
-    return f"{said}."
+        said += " The interval includes 0, but the test is significant."
+    return said
 
 
 def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -> str:
     winner, _, interval = _in_favour(found, named)
     is_for_correction = found.p_value is not None and found.p_value < LEVEL
-    no = f"After correction for {tests} tests no" if is_for_correction else "No"
+    there = f"After Holm's correction for {tests} tests there" if is_for_correction else "There"
     said = (
-        f"{no} difference is shown between {named.a} and {named.b} on {named.on}{_metric(named)}: "
-        f"{amount(abs(found.value), named.are_shares)}"
+        f"{there} is no significant difference between {named.a} and {named.b} on {named.on}"
+        f"{_metric(named)}: {amount(abs(found.value), named.are_shares)}"
     )
     if found.value:
-        said += (
-            f" more for {winner}" if named.higher_is_better is None else f" in favour of {winner}"
-        )
-    if interval is None:
-        return f"{said}, p {p_value(adjusted_p)}; the prompts are too few for an interval."
-    said += f", {_between(interval, named)}"
+        higher = "higher for" if named.higher_is_better is None else "in favour of"
+        said += f" {higher} {winner}"
+    p_values = _p(adjusted_p)
     if is_for_correction:
-        said += f", p {p_value(found.p_value)} taken alone and {p_value(adjusted_p)} adjusted"
-    elif interval.low > 0:
-        said += f", which leaves out 0, but the test finds p {p_value(found.p_value)}"
+        p_values = f"unadjusted {_p(found.p_value)}, adjusted {_p(adjusted_p)}"
+    if interval is None:
+        return f"{said} ({p_values}; too few prompts for an interval)."
+    said += f" ({_between(interval, named)}, {p_values})."
+    if interval.low > 0 and not is_for_correction:
+        said += " The interval excludes 0, but the test is not significant."
     reach = max(abs(interval.low), abs(interval.high))
     if not reach:
-        return f"{said}."
+        return said
     reached = amount(reach, named.are_shares)
-    return f"{said}; a difference of up to {reached} is compatible with the data."
+    return f"{said} The data are compatible with a difference of up to {reached}."
 
 
 def _in_favour(found: Difference, named: Named) -> tuple[str, str, Interval | None]:
-    """The better run, or the higher one, the other, and the interval of what it is ahead by."""
+    """The better (or higher) run, the other one, and the interval of the lead."""
     b_leads = (found.value > 0) == (named.higher_is_better is not False)
     leads = (named.b, named.a) if b_leads else (named.a, named.b)
     interval = found.interval
@@ -261,17 +263,22 @@ def _in_favour(found: Difference, named: Named) -> tuple[str, str, Interval | No
 def _untested(found: Difference, named: Named) -> str:
     apart = amount(found.value, named.are_shares)
     return (
-        f"{named.b} less {named.a} is {apart} on {named.on}{_metric(named)}; without standard "
-        "errors or samples nothing says whether that is chance."
+        f"{named.b} minus {named.a} is {apart} on {named.on}{_metric(named)}. Without standard "
+        "errors or samples the difference cannot be tested."
     )
 
 
 def _metric(named: Named) -> str:
     if named.metric == "acc":
         return ""
-    direction = {True: "", False: ", lower is better", None: ", no direction is said to be better"}
+    direction = {True: "", False: ", lower is better", None: ", neither direction is better"}
     return f" ({named.metric}{direction[named.higher_is_better]})"
 
 
 def _between(interval: Interval, named: Named) -> str:
     return f"95 % interval {difference_interval(interval, named.are_shares)}"
+
+
+def _p(value: float | None) -> str:
+    written = p_value(value)
+    return f"p {written}" if written.startswith("<") else f"p = {written}"

@@ -21,10 +21,10 @@ from ultrarm_eval.show.table import Table
 from ultrarm_eval.show.text import markdown
 from ultrarm_eval.terminal import printable
 
-# What begins a list, a rule or a heading where it is the first of a line.
+# What begins a list, a rule or a heading at the start of a line.
 _STARTS = re.compile(r"^(\d*)([-+=.)])")
 _ESCAPED = r"\1\\\2"
-_TESTS = {"mcnemar": "McNemar, exact", "sign-flip": "sign flips", "unpaired z": "z, unpaired"}
+_TESTS = {"mcnemar": "McNemar, exact", "sign-flip": "sign-flip", "unpaired z": "unpaired z"}
 
 
 def as_text(comparison: Comparison) -> str:
@@ -32,8 +32,8 @@ def as_text(comparison: Comparison) -> str:
     runs, *others = _tables(comparison)
     parts = [runs.as_text(head=False)]
     if comparison.cautions:
-        parts.append(_block("Note", comparison.cautions))
-    parts.append(_block("What follows", _said(comparison)))
+        parts.append(_block("Cautions", comparison.cautions))
+    parts.append(_block("Findings", _said(comparison)))
     for table in others:
         note = f"{table.note}\n" if table.note else ""
         parts.append(f"{table.title}\n{note}{table.as_text()}")
@@ -45,9 +45,9 @@ def as_markdown(comparison: Comparison) -> str:
     runs, *others = _tables(comparison)
     parts = ["# Comparison of runs\n", runs.as_markdown(none="-")]
     if comparison.cautions:
-        parts.append("## Note\n\n" + _listed(comparison.cautions))
+        parts.append("## Cautions\n\n" + _listed(comparison.cautions))
     if comparison.rows:
-        parts.append("## What follows\n\n" + _listed(_said(comparison)))
+        parts.append("## Findings\n\n" + _listed(_said(comparison)))
     for table in others:
         note = f"{table.note}\n\n" if table.note else ""
         parts.append(f"## {table.title}\n\n{note}{table.as_markdown(none='-')}")
@@ -98,7 +98,7 @@ def _differences(comparison: Comparison) -> Table:
     has_metrics = any(row.part.metric != "acc" for row in rows)
     texts = [
         "Task",
-        *_if(has_parts, "Part"),
+        *_if(has_parts, "Subset"),
         *_if(has_metrics, "Metric"),
         *_if(not is_pair, "Runs"),
     ]
@@ -109,7 +109,7 @@ def _differences(comparison: Comparison) -> Table:
         f"{second} - {first}",
         "95 % interval",
         "p",
-        "p adjusted",
+        "adjusted p",
         "Test",
     )
 
@@ -133,13 +133,13 @@ def _differences(comparison: Comparison) -> Table:
         )
 
     note = (
-        "Differences of shares are in percentage points. Intervals and tests are over prompts; "
-        f"adjusted p-values by Holm's method over {counted(comparison.tests, 'test')}."
+        "Differences of shares are in percentage points. Intervals and tests are clustered by "
+        f"prompt; p-values are adjusted for {counted(comparison.tests, 'test')} with Holm's method."
     )
     if any(row.part.members for row in rows):
         note += (
-            " A group's figure is made of its tasks' as the harness makes it, and its test counts "
-            "as one more."
+            " A group's value is aggregated from its tasks as in lm-eval; each group is one more "
+            "test."
         )
     if comparison.small_parts:
         note += f" {small_parts_note(comparison)}"
@@ -158,10 +158,10 @@ def _agreements(comparison: Comparison) -> Table:
         "Kappa of errors",
         "Rewards",
         "Margins",
-        *_if(has_right, f"{first} right"),
-        *_if(has_right, f"{second} right"),
-        f"{first} kappa",
-        f"{second} kappa",
+        *_if(has_right, f"{first} accuracy"),
+        *_if(has_right, f"{second} accuracy"),
+        f"{first} label kappa",
+        f"{second} label kappa",
     )
     rows = tuple(
         (
@@ -182,12 +182,12 @@ def _agreements(comparison: Comparison) -> Table:
         for found in [row.agreement]
     )
     note = (
-        "Over the pairs that both judged. Kappa: Cohen's, of the two preferences, every pair in "
-        "both orders; of errors: of being right, wrong or undecided. Rewards, margins: Spearman's "
-        "rank correlation. "
-        f"{'Right, and the' if has_right else 'The'} last two kappas: each with the labels."
+        "Over the pairs that both runs judged. Kappa: Cohen's kappa of the preferences, with each "
+        "pair counted in both orders; of errors: of being correct, incorrect or undecided. "
+        "Rewards, margins: Spearman's rank correlation. "
+        f"{'Accuracy, label kappa' if has_right else 'Label kappa'}: each judge against the labels."
     )
-    return Table(columns, 2, rows, "Agreement of the judges", note)
+    return Table(columns, 2, rows, "Agreement between judges", note)
 
 
 def _unmatched(comparison: Comparison) -> Table:
@@ -207,18 +207,18 @@ def _unmatched(comparison: Comparison) -> Table:
     columns = (
         "Task",
         "Runs",
-        f"Numbers in {first}",
-        f"Numbers in {second}",
+        f"Indices in {first}",
+        f"Indices in {second}",
         "Matched",
         f"Only {first}",
         f"Only {second}",
     )
-    return Table(columns, 4, rows, "Documents without a match", "They are not compared.")
+    return Table(columns, 4, rows, "Unmatched documents", "Excluded from the comparison.")
 
 
 def _not_shared(comparison: Comparison) -> Table:
     rows = tuple((one.task, ", ".join(one.runs)) for one in comparison.not_shared)
-    return Table(("Task", "In"), 2, rows, "Tasks that not all runs have")
+    return Table(("Task", "In"), 2, rows, "Tasks missing from some runs")
 
 
 def _settings(comparison: Comparison) -> Table:
@@ -232,7 +232,7 @@ def _settings(comparison: Comparison) -> Table:
         for one in comparison.settings
     )
     columns = ("Of", "Setting", *letters)
-    return Table(columns, len(columns), rows, "Settings in which the runs differ")
+    return Table(columns, len(columns), rows, "Settings that differ")
 
 
 def _pair_names(comparison: Comparison) -> tuple[str, str]:

@@ -1,1 +1,1 @@
-"""Results in the forms that leaderboards and model pages take."""
+"""Results in the formats of leaderboards and model pages."""

@@ -1,9 +1,9 @@
 """Hugging Face's `.eval_results/*.yaml`: scores that a model's page and a benchmark's board show.
 
-The form is that of huggingface_hub's `EvalResultEntry` and of the hub's documentation
+The format is that of huggingface_hub's `EvalResultEntry` and of the hub's documentation
 (docs/hub/eval-results.md and eval_results.yaml in huggingface/hub-docs): a list of entries with
 `dataset.id`, a benchmark of the hub; `dataset.task_id`, as the benchmark's eval.yaml has it;
-`value`; and `date`, `source` and `notes`. `verifyToken` is what the hub's own jobs get, and is not
+`value`; and `date`, `source` and `notes`. `verifyToken` is only for the hub's own jobs, and is not
 written here.
 """
 
@@ -36,14 +36,14 @@ _NEEDED = "1.4"
 
 @dataclass(frozen=True)
 class EvalResultsOptions:
-    """What a user says beside the run.
+    """Options that the user gives in addition to the run.
 
     Attributes:
         datasets: The hub's name of a task's data, by task; under None for all tasks.
-        task_ids: What a benchmark's eval.yaml calls a task, by task; under None for all tasks; its
-            own name if it is not here.
-        source: Where the results can be looked up.
-        overwrite: Whether an export with another content is replaced.
+        task_ids: The task's name in a benchmark's eval.yaml, by task; under None for all tasks; the
+            task's own name by default.
+        source: A page of the results.
+        overwrite: Whether an existing export with other content is replaced.
     """
 
     datasets: Mapping[str | None, str] = field(default_factory=dict)
@@ -55,19 +55,19 @@ class EvalResultsOptions:
 def write_eval_results(
     folder: Path, model: str, figures: Sequence[ExportedFigure], options: EvalResultsOptions
 ) -> list[Path]:
-    """Writes `MODEL/.eval_results/DATASET.yaml`, a file for each data set; their paths.
+    """Writes `MODEL/.eval_results/DATASET.yaml`, a file for each data set; returns their paths.
 
     Args:
-        folder: The folder that gets `MODEL`, which stands for the model's repository.
-        model: `ORG/NAME`, or a name alone.
-        figures: The figures.
-        options: What the user says beside.
+        folder: The folder for `MODEL`, which represents the model's repository.
+        model: `ORG/NAME`, or only a name.
+        figures: The scores.
+        options: The user's options.
 
     Raises:
-        ConfigurationError: huggingface_hub is too old, a task's data set is not known, one name is
-            given for the data of several tasks, two figures have one task id, or an
-            export with another content is there.
-        DataError: What would be written does not read back as it was.
+        ConfigurationError: huggingface_hub is too old, a task's data set is unknown, one name is
+            given for the data of several tasks, two scores have the same task id, or there is an
+            export with other content.
+        DataError: The written entries differ when read back.
     """
     entry_class, to_yaml, parse = _classes()
     require_dataset_of_each(options.datasets, figures)
@@ -81,7 +81,7 @@ def write_eval_results(
         if other != f"{figure.task} {figure.key}":
             raise ConfigurationError(
                 f"{other} and {figure.task} {figure.key} would both be {task_id!r} of {data.name}, "
-                "and a benchmark has one value for each. Name them apart, --task-id TASK=ID."
+                "but a benchmark has one value for each. Give each its id, --task-id TASK=ID."
             )
         entry = entry_class(
             dataset_id=data.name,
@@ -98,7 +98,7 @@ def write_eval_results(
     for name, entries in by_dataset.items():
         text = yaml.safe_dump(to_yaml(entries), sort_keys=False, allow_unicode=True, width=1000)
         if parse(yaml.safe_load(text)) != entries:
-            raise DataError(f"The entries of {name} do not read back as they were written.")
+            raise DataError(f"The entries of {name} differ when read back. Please report this.")
         contents[f"{model}/.eval_results/{_file_name(name, by_dataset)}.yaml"] = text
     return write_texts(folder, contents, overwrite=options.overwrite)
 
@@ -106,10 +106,10 @@ def write_eval_results(
 def _data_of_each(
     figures: Sequence[ExportedFigure], datasets: Mapping[str | None, str]
 ) -> dict[str, HubData]:
-    """The data set of each task; all that have none are named at once.
+    """The data set of each task; an error names all tasks without one.
 
     Raises:
-        ConfigurationError: A task's data set is not known.
+        ConfigurationError: A task's data set is unknown.
     """
     found: dict[str, HubData] = {}
     unknown: dict[str, Path] = {}
@@ -123,9 +123,9 @@ def _data_of_each(
         path = next(iter(unknown.values()))
         raise ConfigurationError(
             f"{path}: {', '.join(unknown)} did not read {'its' if len(unknown) == 1 else 'their'} "
-            "data from the hub (or a group's tasks read several), so the run does not say which "
-            f"benchmark of the hub this is. Name it, {named_datasets(list(unknown))}, or leave the "
-            "task out, --task of the others. model-index needs no benchmark."
+            "data from the hub (or a group's tasks read several), so the run does not record which "
+            f"benchmark of the hub this is. Name it, {named_datasets(list(unknown))}, or exclude "
+            "the task by naming the others, --task. model-index needs no benchmark."
         )
     return found
 
@@ -141,16 +141,16 @@ def _classes() -> tuple[Any, Any, Any]:
         from huggingface_hub import __version__
 
         raise ConfigurationError(
-            f"This form is written through huggingface_hub {_NEEDED} or newer, and {__version__} "
-            "is installed. transformers 4 wants an older one: export from an environment with "
+            f"This export needs huggingface_hub {_NEEDED} or newer, and {__version__} "
+            "is installed. transformers 4 needs an older one: export from an environment with "
             f"transformers 5 (pip install 'huggingface_hub>={_NEEDED}' 'transformers>=5'); the "
-            "results file is all that it needs. model-index works with any version."
+            "export only needs the results file. model-index works with any version."
         ) from error
     return EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
 
 def _task_id(figure: ExportedFigure, named: Mapping[str | None, str]) -> str:
-    """The benchmark's id of a figure: of another metric than the main one with its name."""
+    """The benchmark's id of a score; a metric other than the main one is part of it."""
     task_id = named.get(figure.task, named.get(None, figure.task))
     if figure.is_main:
         return task_id
@@ -159,11 +159,11 @@ def _task_id(figure: ExportedFigure, named: Mapping[str | None, str]) -> str:
 
 
 def _file_name(dataset: str, datasets: Mapping[str, Any]) -> str:
-    """A file's name for a data set: without its owner, unless another has the name as well."""
+    """A file's name for a data set: without its owner, unless another one has the same name."""
     short = dataset.rpartition("/")[2]
     same = [other for other in datasets if other.rpartition("/")[2].lower() == short.lower()]
     name = short if len(same) == 1 else dataset.replace("/", "_")
-    # What stands in a path is looked at once more, wherever it came from.
+    # A name used in a path is checked again, wherever it came from.
     if not is_hub_name(name):
-        raise ConfigurationError(f"{dataset!r} is no name of a data set of the hub.")
+        raise ConfigurationError(f"{dataset!r} is not a name of a data set on the hub.")
     return name

@@ -1,4 +1,4 @@
-"""Which figures of an evaluation are exported."""
+"""Which scores of an evaluation are exported."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ METRICS = ("main", "all")
 
 @dataclass(frozen=True)
 class ExportedFigure:
-    """A figure that is exported.
+    """A score that is exported.
 
     Attributes:
-        result: What the run says about the task.
-        figure: The figure; its value is a finite number.
+        result: The run's result on the task.
+        figure: The score; its value is a finite number.
         is_main: Whether it is the task's main metric.
-        data_digest: The digest of the documents, where the run says it or has samples.
+        data_digest: The hash of the documents, where recorded or where there are samples.
     """
 
     result: TaskResult
@@ -49,7 +49,7 @@ class ExportedFigure:
 
     @property
     def key(self) -> str:
-        """The harness's key, metric and filter: `acc,none`."""
+        """lm-eval's key, metric and filter: `acc,none`."""
         return self.figure.key
 
     @property
@@ -64,7 +64,7 @@ class ExportedFigure:
 
     @property
     def value(self) -> float:
-        """The figure's value."""
+        """The score's value."""
         return self.figure.value
 
     @property
@@ -75,12 +75,12 @@ class ExportedFigure:
 
     @property
     def is_group(self) -> bool:
-        """Whether it is the figure of several tasks."""
+        """Whether it is the score of several tasks."""
         return self.members != (self.result,)
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What made the run see a part of the data alone, for any of the tasks."""
+        """What limited a partial run to a subset of the data, for any of the tasks."""
         return {name: value for one in self.members for name, value in one.parts.items()}
 
 
@@ -91,18 +91,18 @@ def exported_figures(
     metrics: str = "main",
     allow_partial: bool = False,
 ) -> list[ExportedFigure]:
-    """The figures that are exported: of each task its main metric first.
+    """The scores to export: of each task its main metric first.
 
     Args:
         evaluation: The results.
         tasks: The tasks and groups to export, by name or title; all if empty.
         metrics: One of `METRICS`.
-        allow_partial: Whether figures over a part of the data are exported.
+        allow_partial: Whether scores of partial runs are exported.
 
     Raises:
         ConfigurationError: There is no such task, or metrics is unknown.
-        DataError: There is no figure, one is no finite number, two results have one name, or the
-            run saw a part of the data alone.
+        DataError: There is no score, one is not a finite number, two results have the same name,
+            or the run is partial.
     """
     if metrics not in METRICS:
         raise unknown_choice("metrics", metrics, METRICS)
@@ -110,30 +110,28 @@ def exported_figures(
     for result in _chosen(evaluation, tasks):
         figures = _figures_of(result, metrics)
         if not figures and result.key not in mapping(result.run.results.get("group_subtasks")):
-            # A group may have none: then it is a heading over its tasks.
-            logger.warning(
-                "%s is left out: its run was interrupted before it had figures.", result.task
-            )
+            # A group may have none: then it is only a heading.
+            logger.warning("Skipped %s: its run was interrupted and has no results.", result.task)
         found += figures
     if not found:
         raise DataError(
-            f"{evaluation.label}: there is no figure to export. The run was interrupted before it "
-            "had one, or what is asked for is a group without a figure of its own: run it again, "
-            "with --use_cache to take up what it had, or name the group's tasks."
+            f"{evaluation.label}: there is no score to export. Either the run was interrupted: run "
+            "it again, with --use_cache to resume. Or this is a group without a score of its own: "
+            "name its tasks, --task."
         )
     _require_one_of_each(found)
     for figure in found:
         if figure.parts and not allow_partial:
             raise DataError(
-                f"{figure.result.run.path}: {figure.task} was evaluated over a part of its data "
-                f"({spelled_out(figure.parts)}), and a leaderboard takes figures over all of it. "
-                "Run it whole, or export it with a remark that says so, --allow-partial."
+                f"{figure.result.run.path}: {figure.task} was evaluated on a subset of its data "
+                f"({spelled_out(figure.parts)}), but leaderboards need complete runs. Run all of "
+                "it, or export it with a remark that it is partial, --allow-partial."
             )
     return found
 
 
 def spelled_out(settings: Mapping[str, Any]) -> str:
-    """Settings as text; a long one, as a list of documents is, by its beginning."""
+    """Settings as text; a long one, such as a list of documents, is shortened."""
     return ", ".join(
         f"{name} {textwrap.shorten(str(value), 60)}" for name, value in settings.items()
     )
@@ -156,15 +154,14 @@ def _figures_of(result: TaskResult, metrics: str) -> list[ExportedFigure]:
     keys = [main.key]
     if metrics == "all":
         keys += [key for key in result.metrics if key != main.key]
-    # Of an older run it is made of the samples: once, and not for every figure.
+    # For an older run it is computed from the samples: once, not for every score.
     digest = result.data_digest if result.members == (result,) else None
     found = []
     for figure in map(result.figure, keys):
         if not math.isfinite(figure.value):
             raise DataError(
-                f"{result.run.path}: {result.task} has the figure {figure.key} = {figure.value}, "
-                "which is no number that a leaderboard takes. Leave the task out, --task of the "
-                "others."
+                f"{result.run.path}: {result.task} has the score {figure.key} = {figure.value}, "
+                "which is not a finite number. Exclude the task by naming the others, --task."
             )
         found.append(ExportedFigure(result, figure, figure.key == main.key, digest))
     return found
@@ -175,7 +172,7 @@ def _require_one_of_each(figures: Sequence[ExportedFigure]) -> None:
     for figure in figures:
         if first.setdefault(figure.task, figure.result) is not figure.result:
             raise ConfigurationError(
-                f"There are several results of {figure.task}, with settings of their own "
+                f"There are several results of {figure.task} with different settings "
                 f"({first[figure.task].run.path.name} and {figure.result.run.path.name}); an "
                 "export has one. Give the results file of one of them."
             )

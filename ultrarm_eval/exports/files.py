@@ -8,13 +8,13 @@ from tempfile import TemporaryDirectory
 
 from ultrarm_eval.errors import ConfigurationError, DataError
 
-# Files that stand in the way, as many as are named.
+# The most existing files named.
 _NAMED = 3
 _BLOCK = 1 << 20
 
 
 def write_texts(folder: Path, contents: Mapping[str, str], *, overwrite: bool = True) -> list[Path]:
-    """Writes texts below a folder, by their paths there; the files' paths.
+    """Writes texts below a folder, by their relative paths; returns the files' paths.
 
     Raises:
         ConfigurationError: See `write_files`.
@@ -35,22 +35,22 @@ def write_files(
     """Writes files below a folder once all of them are made.
 
     Args:
-        folder: The folder; it is made if it is not there.
-        fill: Makes the files in a folder that it is given, and returns their paths there; if it
-            raises, nothing is written.
-        overwrite: Whether files that are there already, with another content, are replaced.
+        folder: The folder; it is created if missing.
+        fill: Writes the files to a given folder and returns their relative paths; if it raises,
+            nothing is written.
+        overwrite: Whether existing files with other content are replaced.
 
     Returns:
         The files' paths, in their order.
 
     Raises:
-        ConfigurationError: The folder cannot be written to, or a file with another content is there
-            and is not to be replaced; then nothing is written.
+        ConfigurationError: The folder cannot be written to, or a file with other content exists and
+            must not be replaced; then nothing is written.
         DataError: A path would leave the folder.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Beside their places, for a file is moved within one file system alone.
+        # Next to the destination: a file is only moved within one file system.
         scratch = TemporaryDirectory(dir=folder, prefix=".export-")
     except OSError as error:
         raise _not_written(folder, error) from error
@@ -70,12 +70,12 @@ def write_files(
 def _not_written(folder: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"{error.filename or folder}: the export cannot be written there ({error.strerror}). Name "
-        "a folder that you may write to with -o."
+        "a writable folder with -o."
     )
 
 
 def _require_no_others(made: Path, names: Sequence[str], places: Sequence[Path]) -> None:
-    """Refuses to replace files of another content.
+    """Refuses to replace files with other content.
 
     Raises:
         ConfigurationError: One is there.
@@ -88,9 +88,9 @@ def _require_no_others(made: Path, names: Sequence[str], places: Sequence[Path])
     if others:
         more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
         raise ConfigurationError(
-            f"{', '.join(map(str, others[:_NAMED]))}{more}: there is an export with another "
-            "content already, and nothing was written. Give another folder with -o, or replace "
-            "what is there with --overwrite."
+            f"{', '.join(map(str, others[:_NAMED]))}{more}: there is already an export with "
+            "other content; nothing was written. Give another folder with -o, or replace the "
+            "export with --overwrite."
         )
 
 
@@ -105,7 +105,7 @@ def _have_same_content(a: Path, b: Path) -> bool:
 
 
 def placed(folder: Path, name: str) -> Path:
-    """Where a file goes below a folder; the folders on the way are made.
+    """The path of a file below a folder; missing folders are created.
 
     Raises:
         DataError: That is outside of it.

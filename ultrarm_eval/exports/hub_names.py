@@ -17,11 +17,11 @@ from ultrarm_eval.runs.task_result import TaskResult
 _PART = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _NAME = re.compile(rf"(?:{_PART}/)?{_PART}")
 _LONGEST = 96
-# Of many tasks as many are spelled out.
+# The most tasks named.
 _NAMED = 12
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _ALLOWED = (
-    "ORG/NAME, or NAME alone, of letters, digits, '-', '_' and '.', beginning and ending with a "
+    "ORG/NAME, or only NAME, of letters, digits, '-', '_' and '.', beginning and ending with a "
     f"letter, digit or '_', without '--' and '..', at most {_LONGEST} characters"
 )
 
@@ -40,55 +40,55 @@ def model_name(found: str, given: str | None, run: Path | None = None) -> str:
     """The name of the model in an export.
 
     Args:
-        found: What the run calls its model.
-        given: What the user calls it, if anything.
-        run: The run's results file: a folder of that name beside it, or above, is the model.
+        found: The model's name in the run.
+        given: The name that the user gives, if any.
+        run: The run's results file: a folder of that name next to it, or above, is the model.
 
     Returns:
-        `ORG/NAME`, or a name alone.
+        `ORG/NAME`, or only a name.
 
     Raises:
-        ConfigurationError: What is given is no name, or the run knows a path alone.
+        ConfigurationError: The given name is invalid, or the run only has a path.
     """
     if given is not None:
         if not is_hub_name(given):
-            raise ConfigurationError(f"--model {given!r}: a model is called {_ALLOWED}.")
+            raise ConfigurationError(f"--model {given!r}: a model's name is {_ALLOWED}.")
         return given
     if not is_hub_name(found):
-        what = "a path" if re.search(r"[/\\~]|^\.", found) else "no name that is taken there"
+        what = "a path" if re.search(r"[/\\~]|^\.", found) else "not a valid name there"
     elif found != DEMO_NAME and _is_there(found, run):
         what = "a path"
     else:
         return found
     raise ConfigurationError(
-        f"The run calls its model {found!r}, which is {what}: name it, --model ORG/NAME. A model "
-        f"is called {_ALLOWED}."
+        f"The run's name of the model is {found!r}, which is {what}: name it, --model ORG/NAME. A "
+        f"model's name is {_ALLOWED}."
     )
 
 
 def _is_there(name: str, run: Path | None) -> bool:
-    """Whether a name is one of a file or folder, from here or from where a run was made."""
+    """Whether a name is that of a file or folder, here or where the run was made."""
     above = [] if run is None else run.resolve().parents
     return any((folder / name).exists() for folder in (Path(), *above))
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where results can be looked up.
+    """A page of the results.
 
     Attributes:
         url: A page, over http or https.
-        name: What the link is called.
+        name: The link's text.
     """
 
     url: str | None = None
     name: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuses what no board can show.
+        """Refuses an invalid source.
 
         Raises:
-            ConfigurationError: The address is none of a page, or there is a name without one.
+            ConfigurationError: The address is not of a page, or there is a name without one.
         """
         if self.url is None:
             if self.name is not None:
@@ -116,7 +116,7 @@ class HubData:
 
 
 def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
-    """`TASK=VALUE` texts by task; a value alone stands under None, for all tasks.
+    """`TASK=VALUE` texts by task; a value without a task is under None, for all tasks.
 
     Raises:
         ConfigurationError: A task has two values, or a value is empty.
@@ -127,7 +127,7 @@ def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
         name = task if sign else None
         if not value or name == "" or name in found:
             raise ConfigurationError(
-                f"{option} {text!r}: give TASK=VALUE once for a task, or a VALUE once for all."
+                f"{option} {text!r}: give TASK=VALUE once per task, or one VALUE for all tasks."
             )
         found[name] = value
     return found
@@ -136,15 +136,15 @@ def assignments(given: Iterable[str], option: str) -> dict[str | None, str]:
 def require_tasks(
     named: Mapping[str | None, str], figures: Sequence[ExportedFigure], option: str
 ) -> None:
-    """Refuses `TASK=VALUE` texts of tasks that are not exported: they would do nothing.
+    """Refuses `TASK=VALUE` texts of tasks that are not exported, which would have no effect.
 
     Args:
-        named: What the user says, by task; under None for all.
-        figures: The figures that are exported.
+        named: The user's values by task; under None for all.
+        figures: The exported scores.
         option: The option's name.
 
     Raises:
-        ConfigurationError: A task is none of those that are exported.
+        ConfigurationError: A task is not exported.
     """
     tasks = _tasks(figures)
     for task in named:
@@ -155,11 +155,11 @@ def require_tasks(
 def require_dataset_of_each(
     named: Mapping[str | None, str], figures: Sequence[ExportedFigure]
 ) -> None:
-    """Refuses one data set for several tasks: a board would show all of them as its own.
+    """Refuses one data set for several tasks: a leaderboard would show all of them under it.
 
     Args:
-        named: What the user says, by task; under None for all.
-        figures: The figures that are exported.
+        named: The user's values by task; under None for all.
+        figures: The exported scores.
 
     Raises:
         ConfigurationError: There is a name for all, and there are several tasks.
@@ -169,39 +169,39 @@ def require_dataset_of_each(
         return
     open_tasks = [task for task in tasks if task not in named] or tasks
     raise ConfigurationError(
-        f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), and one "
-        "name would stand for the data of all of them. Name those of each, "
+        f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), but this "
+        "names one data set for all of them. Name the data set of each, "
         f"{named_datasets(open_tasks)}; or export one task, --task {tasks[0]}."
     )
 
 
 def named_datasets(tasks: Sequence[str]) -> str:
-    """What a user types to name the data of tasks."""
+    """The options that name the data of tasks."""
     typed = " ".join(f"--dataset {task}=ORG/NAME" for task in tasks[:_NAMED])
     return typed + (f", and so on for all {len(tasks)}" if len(tasks) > _NAMED else "")
 
 
 def dataset_path(result: TaskResult) -> str | None:
-    """The data set that the task's file names, if it can be one of the hub."""
+    """The data set that the task's file names, if it can be one on the hub."""
     path = result.config.get("dataset_path")
     return path if isinstance(path, str) and is_hub_name(path) else None
 
 
 def hub_data(figure: ExportedFigure, named: Mapping[str | None, str]) -> HubData | None:
-    """The data set of the hub that a figure is about; None where the run does not say it.
+    """The data set on the hub that a score is about; None if not recorded.
 
     Args:
-        figure: The figure.
-        named: What the user says, by task; under None for all.
+        figure: The score.
+        named: The user's values by task; under None for all.
 
     Raises:
-        ConfigurationError: What the user says is no name of a data set.
+        ConfigurationError: The user's name is not a name of a data set.
     """
     given = named.get(figure.task, named.get(None))
     if given is not None:
         if not is_hub_name(given) or "/" not in given:
             raise ConfigurationError(
-                f"--dataset {given!r}: a data set of the hub is called ORG/NAME, of letters, "
+                f"--dataset {given!r}: the name of a data set on the hub is ORG/NAME, of letters, "
                 "digits, '-', '_' and '.'."
             )
         return HubData(given, None)
@@ -210,7 +210,7 @@ def hub_data(figure: ExportedFigure, named: Mapping[str | None, str]) -> HubData
 
 
 def hub_split(figure: ExportedFigure, named: Mapping[str | None, str]) -> str | None:
-    """The split of the hub's data set that a figure is of.
+    """The split of the hub's data set that a score is of.
 
     None where the run read a file, or the user names another data set: the split that the task's
     file names is one of the task's own.

@@ -1,10 +1,10 @@
-"""`model-index`: the results in the metadata of a model's card, the form before `.eval_results`.
+"""`model-index`: results in the metadata of a model card, the format before `.eval_results`.
 
 Written through huggingface_hub's `EvalResult` and `ModelCardData`, for the YAML block at the top of
 a model's README.md (modelcard.md in huggingface/hub-docs). Results that agree in task type, data
 set, configuration, split and revision are one to huggingface_hub (`EvalResult.unique_identifier`,
-2.4), which keeps the data set's name of the first alone; the task's name as the configuration
-keeps the parts of one data set apart.
+2.4), which keeps only the first data set name; the task's name as the configuration distinguishes
+the subsets of one data set.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from ultrarm_eval.exports.provenance import (
 )
 from ultrarm_eval.show.formats import iso_date
 
-#: Metrics that the hub has a word for (the ids of its metrics).
+#: Metrics that have an id on the hub.
 _HUB_METRICS = {"acc": "accuracy", "exact_match": "exact_match", "f1": "f1"}
-# Reward models are sequence classifiers to the hub; what writes answers is asked for text.
+# On the hub reward models are sequence classifiers; generated answers are text generation.
 _COMPARES, _WRITES = "text-classification", "text-generation"
 
 
@@ -46,17 +46,17 @@ def write_model_index(
     """Writes `MODEL/model-index.yaml`, for the top of the model's README.md; its path.
 
     Args:
-        folder: The folder that gets `MODEL`.
-        model: `ORG/NAME`, or a name alone.
-        figures: The figures.
+        folder: The folder for `MODEL`.
+        model: `ORG/NAME`, or only a name.
+        figures: The scores.
         datasets: The hub's name of a task's data, by task; under None for all tasks.
-        source: Where the results can be looked up.
-        overwrite: Whether an export with another content is replaced.
+        source: A page of the results.
+        overwrite: Whether an existing export with other content is replaced.
 
     Raises:
-        ConfigurationError: A data set has no name of the hub's, or an export with another content
-            is there.
-        DataError: What would be written does not read back as it was.
+        ConfigurationError: A data set's name is not valid on the hub, or there is an export with
+            other content.
+        DataError: The written metadata differ when read back.
     """
     from huggingface_hub import ModelCardData
     from huggingface_hub.repocard_data import model_index_to_eval_results
@@ -65,7 +65,7 @@ def write_model_index(
     results = [_result(figure, model, datasets, source) for figure in figures]
     text = ModelCardData(model_name=name, eval_results=results).to_yaml() + "\n"
     if model_index_to_eval_results(yaml.safe_load(text)["model-index"]) != (name, results):
-        raise DataError("The model-index does not read back as it was written.")
+        raise DataError("The model-index differs when read back. Please report this.")
     return write_texts(folder, {f"{model}/model-index.yaml": text}, overwrite=overwrite)
 
 
@@ -79,7 +79,7 @@ def _result(
     writes = config.get("output_type") == "generate_until"
     return EvalResult(
         task_type=_WRITES if writes else _COMPARES,
-        task_name="Text generation" if writes else "Preference and choice",
+        task_name="Text generation" if writes else "Preference ranking",
         dataset_type=data.name if data else figure.task,
         dataset_name=figure.task,
         dataset_config=figure.task,

@@ -1,8 +1,8 @@
-"""What an export says about a figure beside its value: judge, data, versions, remarks.
+"""What an export says about a score other than its value: judge, data, versions, remarks.
 
-Nothing that names a path of the machine leaves through here: settings are those listed, a value
-that is a path is told as `a local file`, and one that may be a path or a name of the hub, as
-`checkpoints/mine` is, as `not told`, unless the run shows that it is of the hub.
+No local path is exported: only listed settings are, a value that is a path becomes `a local file`,
+and one that may be a path or a name on the hub, such as `checkpoints/mine`, is omitted, unless the
+run shows that it is on the hub.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.task_result import TaskResult
 
-# What the harness calls a model's revision; its own key has the commit.
+# lm-eval's name of a model's revision; its own key has the commit.
 _REVISION = "model_revision"
 # What else it writes of a model, and what exports call it.
 _OF_MODELS = {"model_dtype": "dtype", "model_num_parameters": "num_parameters"}
@@ -40,13 +40,13 @@ _IN_NOTES = (
 _OF_ANSWERS_JUDGE = ("template", "dtype", "revision", "weights_digest", "fingerprint")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _A_LOCAL_FILE = "a local file"
-_NOT_TOLD = "not told: it may be a path"
+_NOT_TOLD = "omitted, as it may be a path"
 # Names of the hub that this package itself has in its texts.
 _KNOWN_NAMES = (DEFAULT_CHECKPOINT,)
 
 
 def run_time(run: Run) -> datetime:
-    """When a run began, to the second, in UTC; when it was written if it does not say it."""
+    """When a run started, to the second, in UTC; when it was written if not recorded."""
     if run.started is not None:
         return run.started.replace(microsecond=0)
     written = datetime.strptime(run.stamp[:19], "%Y-%m-%dT%H-%M-%S")
@@ -54,7 +54,7 @@ def run_time(run: Run) -> datetime:
 
 
 def settings_of_model(run: Run) -> dict[str, str]:
-    """What its results depend on beside the checkpoint, as far as the run says it."""
+    """The settings other than the checkpoint that its results depend on, as far as recorded."""
     config = run.config
     found: dict[str, str] = {}
     of_judge = {_REVISION if name == "revision" else name: name for name in identifying()}
@@ -74,7 +74,7 @@ def settings_of_model(run: Run) -> dict[str, str]:
 
 
 def data_of(figure: ExportedFigure) -> dict[str, str]:
-    """Which data a figure is of, by what is known of them; of a group what all its tasks share."""
+    """The data of a score, as far as known; for a group what all its tasks share."""
     described = [_described_data(one) for one in figure.members]
     shared = described[0].items()
     if figure.is_group:
@@ -92,7 +92,7 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
     if _DIGEST.fullmatch(found.get("weights_digest", "")):
         found["weights_digest"] = f"sha256:{found['weights_digest']}"
     checkpoint = used.get("pretrained")
-    # A folder has no revisions.
+    # A local folder has no revisions.
     is_of_hub = checkpoint in _KNOWN_NAMES or used.get("revision")
     if isinstance(checkpoint, str) and is_hub_name(checkpoint):
         found["pretrained"] = checkpoint if is_of_hub else _public(checkpoint)
@@ -100,44 +100,46 @@ def answers_judge_of(result: TaskResult) -> dict[str, str]:
 
 
 def remarks_on(figure: ExportedFigure, model: str) -> list[str]:
-    """What a reader of the figure has to know.
+    """Remarks that a reader of the score needs.
 
     Args:
-        figure: The figure.
+        figure: The score.
         model: The name under which the model is exported.
     """
     run = figure.result.run
     said = []
     if figure.parts:
-        said.append(f"over a part of the data alone ({spelled_out(figure.parts)})")
+        said.append(f"partial run over a subset of the data ({spelled_out(figure.parts)})")
     if {model, run.model} & {name for one in figure.members for name in _in_sample_for(one)}:
         said.append(
-            "in-sample: the judge was trained on these data, and the figure says nothing about "
-            "other data"
+            "in-sample: the judge was trained on these data, so the score does not measure "
+            "performance on unseen data"
         )
     if any(one.metadata.get("data_used") == DEMO_NAME for one in figure.members):
-        said.append("synthetic demo data, which say nothing about real ones")
+        said.append("synthetic demo data, which do not show performance on real data")
     counts = mapping(run.config.get("judge_counts"))
     if counts.get("truncated"):
-        said.append(f"{counts['truncated']} of the run's {counts.get('texts')} texts were cut")
+        said.append(
+            f"{counts['truncated']} of the run's {counts.get('texts')} texts were truncated"
+        )
     if counts.get("cut_by_template"):
         said.append(
-            f"of {counts['cut_by_template']} of the run's {counts.get('texts')} texts the template "
-            "cut or changed the answer"
+            f"the template shortened or changed the answer in {counts['cut_by_template']} of the "
+            f"run's {counts.get('texts')} texts"
         )
     if figure.result.higher_is_better(figure.metric) is None:
-        said.append(f"neither a higher nor a lower {figure.metric} is better")
+        said.append(f"neither direction of {figure.metric} is better")
     return said
 
 
 def note_on(figure: ExportedFigure, model: str) -> str:
-    """One line about a figure: what it is, how it was made, and the remarks on it."""
+    """One line about a score: its value, how it was computed, and remarks."""
     result = figure.result
     first = f"{figure.key} = {figure.value:.4f}"
     if figure.error is not None:
         first += f", standard error {figure.error:.4f}"
     if figure.is_group:
-        first += f", of the group of {len(figure.members)} tasks {figure.task}"
+        first += f", over the {len(figure.members)} tasks of the group {figure.task}"
     elif result.documents is not None:
         first += f", {result.documents} documents"
     in_notes = {*_IN_NOTES, *(name for name, s in known_settings().items() if s.is_brief)}
@@ -152,7 +154,7 @@ def note_on(figure: ExportedFigure, model: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks, other control characters and halves of surrogate pairs."""
+    """A text without line breaks, other control characters and lone surrogates."""
     whole = text.encode("utf-8", "replace").decode("utf-8")
     return " ".join("".join(c if c.isprintable() else " " for c in whole).split())
 
@@ -185,7 +187,7 @@ def _told(settings: Mapping[str, str]) -> str:
 
 
 def _public(value: Any) -> str:
-    """A setting as text, unless it may be a path of the machine."""
+    """A setting as text, unless it may be a local path."""
     if isinstance(value, Mapping):
         # A setting that stands for others has a name; the others have entries of their own.
         told = {"": value["name"]} if value.get("name") else value

@@ -1,4 +1,4 @@
-"""RewardBench's two result files, as its leaderboard reads them.
+"""RewardBench's two result files, in the format of its leaderboard.
 
 `eval-set/ORG/MODEL.json` has the accuracy of every subset, `eval-set-scores/ORG/MODEL.json` the
 rewards of every row in columns (package rewardbench 0.1.4, `utils.save_to_hub` and
@@ -50,7 +50,7 @@ _COLUMNS = (
 # The leaderboard's words.
 _USUAL_TYPE = "Seq. Classifier"
 _MODEL_TYPES = {"dpo": "DPO", "critique": "Generative RM", "likelihood": "Custom Classifier"}
-#: Writes prompt and completion as the one text that was scored.
+#: Renders prompt and completion as the text that was scored.
 Render = Callable[[Any, str], str]
 
 
@@ -60,14 +60,13 @@ def write_rewardbench(
     """Writes both files from a run of `rewardbench_overall`; their paths.
 
     Args:
-        folder: Where `eval-set` and `eval-set-scores` go.
+        folder: The folder for `eval-set` and `eval-set-scores`.
         results: The run: its results file, or its folder.
-        model: What the leaderboard calls the model; the run's name of it if None.
-        overwrite: Whether an export with another content is replaced.
+        model: The model's name on the leaderboard; its name in the run if None.
+        overwrite: Whether an existing export with other content is replaced.
 
     Raises:
-        UltrarmEvalError: The run has not what is needed, or an export with another content is
-            there.
+        UltrarmEvalError: The run lacks what is needed, or there is an export with other content.
     """
     result = _result_of(results)
     run = result.run
@@ -98,7 +97,7 @@ def scores_file(samples: Iterable[Mapping[str, Any]], render: Render) -> dict[st
 
     Args:
         samples: Samples of `rewardbench_overall`.
-        render: Writes the text that was scored.
+        render: Renders the text that was scored.
 
     Returns:
         The columns, rows in the data's order.
@@ -139,22 +138,24 @@ def accuracies_file(columns: Mapping[str, Sequence[Any]]) -> dict[str, float]:
         ]
         if not results:
             raise DataError(
-                f"There is no row of the subset {subset!r}; the leaderboard's file has all "
-                f"{len(SUBSETS)}. Run {OVERALL_TASK} without --limit."
+                f"There is no row of the subset {subset!r}, but the leaderboard's file needs all "
+                f"{len(SUBSETS)} subsets. Run {OVERALL_TASK} without --limit."
             )
         found[subset] = statistics.fmean(results)
     return found
 
 
 def _number(sample: Mapping[str, Any]) -> int:
-    """The harness's number of a sample's document.
+    """lm-eval's index of a sample's document.
 
     Raises:
         DataError: There is none.
     """
     number = sample.get("doc_id", 0)
     if isinstance(number, bool) or not isinstance(number, int):
-        raise DataError(f"A sample has the doc_id {shown_json(number)}, which is no whole number.")
+        raise DataError(
+            f"A sample has the doc_id {shown_json(number)}, which is not a whole number."
+        )
     return number
 
 
@@ -162,7 +163,7 @@ def _pair(sample: Mapping[str, Any]) -> Mapping[str, Any]:
     """The document of a sample.
 
     Raises:
-        DataError: It is no pair of RewardBench.
+        DataError: It is not a pair of RewardBench.
     """
     document = mapping(sample.get("doc"))
     subset, completions = document.get("subset"), document.get("completions")
@@ -178,7 +179,7 @@ def _pair(sample: Mapping[str, Any]) -> Mapping[str, Any]:
     )
     if subset not in SUBSETS or not is_pair or not has_prompt or not isinstance(name, str):
         raise DataError(
-            f"Sample {shown_json(sample.get('doc_id'))}: its document is no pair of RewardBench "
+            f"Sample {shown_json(sample.get('doc_id'))}: its document is not a pair of RewardBench "
             f"(subset {shown_json(subset)})."
         )
     return document
@@ -190,7 +191,7 @@ def _rewards(sample: Mapping[str, Any]) -> tuple[float, float]:
     found = [value for value in map(finite, given) if value is not None]
     if not len(found) == len(given) == 2:
         raise DataError(
-            f"Sample {shown_json(sample.get('doc_id'))}: it does not hold two rewards that are "
+            f"Sample {shown_json(sample.get('doc_id'))}: it does not contain two rewards that are "
             f"finite numbers ({shown_json(responses)})."
         )
     return found[0], found[1]
@@ -205,23 +206,23 @@ def _number_or_text(name: str) -> int | str:
 
 
 def _official_name(template: Any) -> str:
-    """What RewardBench calls a template: its own for UltraRM, or the tokenizer's."""
+    """RewardBench's name of a template: its own for UltraRM, or the tokenizer's."""
     return {"rewardbench": "openbmb", "chat": "tokenizer"}.get(str(template), str(template))
 
 
 def _renderer(run: Run) -> Render:
-    """Writes texts as the run's judge read them."""
+    """Renders texts as the run's judge read them."""
     config = run.config
     name = config.get("template")
     if name is None:
         raise DataError(
-            f"{run.path}: the run does not say with which template its texts were made; only "
-            "those of a judge do (--model ultrarm or reward-model)."
+            f"{run.path}: the run does not record its template; only runs of a judge do (--model "
+            "ultrarm or reward-model)."
         )
     if name == PAIR_TEMPLATE:
         raise DataError(
-            f"{run.path}: its texts were made with template={name}, which writes two texts and no "
-            "one, and the leaderboard's file has one. Run with another template."
+            f"{run.path}: its texts were rendered with template={name}, which makes two texts, but "
+            "the leaderboard's file needs one. Run with another template."
         )
     tokenizer = None if name in TEMPLATE_NAMES and name != CHAT_TEMPLATE else _tokenizer(config)
     template = get_template(str(name), tokenizer)
@@ -235,24 +236,24 @@ def _renderer(run: Run) -> Render:
 
 
 def _tokenizer(config: Mapping[str, Any]) -> Any:
-    """The tokenizer of the run's judge, for templates that are its own or ask for its tokens."""
+    """The tokenizer of the run's judge, for templates that need it."""
     from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(config["pretrained"], revision=config.get("revision"))
     except Exception as error:
-        # Files that are missing or damaged, and a hub that is not there: each raises its own.
+        # Missing or damaged files and an unreachable hub all raise different errors.
         raise DataError(
-            f"The texts were made with the tokenizer of {config.get('pretrained')}, which cannot "
-            f"be had now ({first_line(error)})."
+            f"The texts were rendered with the tokenizer of {config.get('pretrained')}, which "
+            f"cannot be loaded ({first_line(error)})."
         ) from error
 
 
 def _result_of(given: str) -> TaskResult:
-    """The result that counts among the runs of a folder: a whole one before a part.
+    """The result to export among the runs of a folder: a complete one before a partial one.
 
     Raises:
-        DataError: There is none, or there are some of several models or settings.
+        DataError: There is none, or there are several models or settings.
     """
     runs = find_runs(given, OVERALL_TASK)
     results = [
@@ -265,7 +266,7 @@ def _result_of(given: str) -> TaskResult:
     if len(judges) > 1:
         labels = distinguishing([identities[places[0]] for places in judges])
         raise DataError(
-            f"{given}: runs with several settings have {OVERALL_TASK}: {'; '.join(labels)}. Give "
+            f"{given}: {OVERALL_TASK} was run with several settings: {'; '.join(labels)}. Give "
             "the results file of one of them."
         )
     best = max(results, key=lambda one: one.worth)
@@ -276,8 +277,8 @@ def _result_of(given: str) -> TaskResult:
             if one is not best
         )
         logger.warning(
-            "%s: there are %d runs, and %s is exported: of those over all the data the newest "
-            "with samples. Not exported: %s.",
+            "%s: of %d runs, %s is exported: the newest complete run with samples. Not exported: "
+            "%s.",
             OVERALL_TASK,
             len(results),
             best.run.path.name,
@@ -287,11 +288,11 @@ def _result_of(given: str) -> TaskResult:
 
 
 def _require_whole(result: TaskResult) -> None:
-    """Refuses a run over a part of the data: the leaderboard's files are of all."""
+    """Refuses a partial run: the leaderboard's files are of all data."""
     if result.parts:
         options = {"limit": "--limit", "samples": "--samples"}
         parts = {options.get(name, name): value for name, value in result.parts.items()}
         raise DataError(
-            f"{result.run.path}: the run is over a part of the data ({spelled_out(parts)}); the "
-            "leaderboard's files are of all. Run it whole."
+            f"{result.run.path}: the run covers only a subset of the data ({spelled_out(parts)}), "
+            "but the leaderboard's files need all of it. Run all of it."
         )

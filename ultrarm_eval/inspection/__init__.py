@@ -1,1 +1,1 @@
-"""What preference data hold, and what is wrong with them."""
+"""The contents of preference data, and their problems."""

@@ -1,8 +1,8 @@
-"""Pairs out of rated completions, in the binarised schema that trainers read.
+"""Pairs from rated completions, in the binarised schema that trainers read.
 
 The schema is HuggingFaceH4/ultrafeedback_binarized's (`prompt`, `prompt_id`, `chosen` and
 `rejected` as message lists, `score_chosen`, `score_rejected`; `prompt_id` is the prompt's SHA-256),
-with columns that say where a pair is from. H4 drew the rejected answer from all others, equal
+with columns for the origin of a pair. H4 drew the rejected answer from all others, equal
 scores included (its data card); here every pair has a preference.
 """
 
@@ -39,22 +39,22 @@ class BinarizedRows:
 
     Attributes:
         preference: The rating that orders the pairs.
-        counts: What was made, and what was left out and why; complete once all rows are made.
+        counts: What was made, and what was excluded and why; complete once all rows are made.
     """
 
     def __init__(
         self, data: PreferenceData, rules: ComparisonRules, *, pairs: str = ALL, seed: int = 0
     ) -> None:
-        """Checks what is asked for.
+        """Checks the options.
 
         Args:
             data: The data.
-            rules: The preference and the least gap.
+            rules: The preference and the minimum gap.
             pairs: Which pairs of a prompt are taken: `all`; `best_vs_random`, a top-rated
-                completion and one that is rated lower; `best_vs_worst`, a top-rated and a
-                lowest-rated one. Where several fit, one is drawn.
-            seed: Makes the draw repeatable. Each row has its own, so that the same row of the
-                same data gives the same pair whatever stands around it.
+                completion and a lower-rated one; `best_vs_worst`, a top-rated and a
+                lowest-rated one. Where several fit, one is drawn at random.
+            seed: Seed of the draw. Each row has its own random numbers, so that a row gives the
+                same pair whatever the other rows are.
 
         Raises:
             ConfigurationError: The data has no such preference or no ratings at all, or there is
@@ -64,7 +64,7 @@ class BinarizedRows:
             raise unknown_choice("choice of pairs", pairs, CHOICES)
         if not data.source.has_ratings:
             raise ConfigurationError(
-                f"{data.origin}: these data are pairs without ratings already; there is nothing "
+                f"{data.origin}: these data are already pairs without ratings; there is nothing "
                 "to binarize."
             )
         self.preference = data.source.checked_preference(rules, data.origin)
@@ -90,11 +90,11 @@ class BinarizedRows:
         if not self.counts["pairs_written"]:
             only, left_out = self.counts.only_reason() or "", self.counts.listed()
             raise DataError(
-                f"{self._data.origin}: no pair is left to write ({left_out}). {only}".rstrip()
+                f"{self._data.origin}: no pair remains to write ({left_out}). {only}".rstrip()
             )
 
     def remarks(self) -> list[str]:
-        """What has to be said about the data, beyond the counts: above all what is left out."""
+        """Remarks on the data beyond the counts, above all on what is excluded."""
         return self._data.remarks(self.counts)
 
     def _taken(
@@ -150,15 +150,16 @@ def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str
 
     Args:
         rows: The rows.
-        path: Where to; its suffix says in which form.
+        path: The file; its suffix determines the format.
         about: How the rows were made; kept in a Parquet file's metadata under `ultrarm_eval`.
 
     Raises:
-        DataError: There is no such form, or the file cannot be written.
+        DataError: The format is unknown, or the file cannot be written.
     """
     if path.suffix.lower() not in _SUFFIXES:
         raise DataError(
-            f"{path}: files of type {path.suffix!r} are not written; use {' or '.join(_SUFFIXES)}."
+            f"{path}: files of type {path.suffix!r} cannot be written; use "
+            f"{' or '.join(_SUFFIXES)}."
         )
     write = _write_parquet if path.suffix.lower() == ".parquet" else _write_jsonl
     try:

@@ -1,4 +1,4 @@
-"""Rows on which a judge's order disagrees with the ratings, out of a run's samples."""
+"""Rows on which a judge's ranking contradicts the ratings, from a run's samples."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from ultrarm_eval.sources.preference_data import PreferenceData
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A row that a judge orders wrongly.
+    """A row that a judge ranks incorrectly.
 
     Attributes:
-        row: Its number in the data.
-        task: The task whose sample says so.
-        margin: By how much the reward of a worse completion is above that of a better one, at most.
+        row: Its index in the data.
+        task: The task of the sample.
+        margin: The largest amount by which a rejected completion's reward exceeds a chosen one's.
         rewards: The reward of each completion of the row; None where there is none.
-        rules: The run's preference and least gap.
+        rules: The run's preference and minimum gap.
     """
 
     row: int
@@ -43,14 +43,14 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Disagreements:
-    """What a run's samples say about some data.
+    """A run's samples compared with the ratings of some data.
 
     Attributes:
-        judge: What the run calls its judge.
-        found: The rows that the judge orders wrongly, the largest wrong margin first.
-        documents: How many of the data's rows the samples are about.
-        unmatched: How many sampled documents are no row of the data.
-        damaged: How many lines of samples cannot be read.
+        judge: The judge's name in the run.
+        found: The rows that the judge ranks incorrectly, the largest margin first.
+        documents: How many of the data's rows have samples.
+        unmatched: How many sampled documents are not a row of the data.
+        damaged: How many lines of samples are unreadable.
     """
 
     judge: str
@@ -74,19 +74,19 @@ class _Sampled:
 
 @dataclass
 class _Samples:
-    """The documents of a run's samples by the digest of their texts."""
+    """The documents of a run's samples by the hash of their texts."""
 
     by_digest: dict[bytes, list[_Sampled]] = field(default_factory=dict)
     damaged: int = 0
 
 
 def find_disagreements(data: PreferenceData, results: str | Path) -> Disagreements:
-    """Finds the rows that a run's judge orders most wrongly.
+    """Finds the rows on which a run's judge errs most.
 
     Args:
         data: The data.
         results: What lm_eval wrote with `--output_path` and `--log_samples`: a folder, or a results
-            file with its samples beside it.
+            file with its samples next to it.
 
     Raises:
         DataError: There are no samples of these data, results of several judges, or nothing can be
@@ -172,7 +172,7 @@ def _sampled(document: Mapping[str, Any], judged: Sample, result: TaskResult) ->
 def _matching_rows(
     data: PreferenceData, samples: _Samples
 ) -> dict[tuple[str | None, bytes], dict[int, list[bool]]]:
-    """For each preference and digest the rows with these texts, and which completions they are."""
+    """For each preference and hash the rows with these texts, and which completions they are."""
     preferences = {one.preference for each in samples.by_digest.values() for one in each}
     found: dict[tuple[str | None, bytes], dict[int, list[bool]]] = {}
     for index, record in _records(data):
@@ -187,7 +187,7 @@ def _matching_rows(
 
 
 def _records(data: PreferenceData) -> Iterator[tuple[int, PromptRecord]]:
-    """The rows that can be read and are not left out."""
+    """The rows that are readable and not excluded."""
     for index in range(len(data.rows)):
         try:
             record = data.record(index, data.rows[index], DataCounts())

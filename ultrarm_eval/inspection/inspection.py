@@ -1,4 +1,4 @@
-"""What preference data hold: by source, by preference and by model, and what is wrong with them."""
+"""Statistics of preference data by source, preference and model, and their problems."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from ultrarm_eval.messages import well_formed
 from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.preference_data import PreferenceData
 
-#: What a row is filed under whose data name no source.
+#: The source of rows that name none.
 UNNAMED = "(none named)"
-#: Counts that say how much there is; every other one says that something is odd or left out.
+#: Counts of how much there is; every other count is of something odd or excluded.
 AMOUNTS = ("rows", "completions", "pairs", "pairs_of_equal_length", "documents")
 _ERRORS_KEPT = 10
 
 
 class _AskedRow(Mapping[str, Any]):
-    """A row that notes which of its columns are asked for."""
+    """A row that records which of its columns are read."""
 
     def __init__(self, row: Row, asked: set[str]) -> None:
         self._row, self._asked = row, asked
@@ -39,21 +39,21 @@ class _AskedRow(Mapping[str, Any]):
 
 
 class Inspection:
-    """What was found in a data set, every row of it read.
+    """The findings on a data set, from all of its rows.
 
     Attributes:
         preference: The preference that the tables by source and by model follow.
-        counts: What is used, and what is left out or odd, and where first.
+        counts: What is used, and what is excluded or odd, and where first.
         counts_by_source: The same for each source.
         sources: Tallies by source.
         ratings: Tallies by preference.
         models: Tallies by model.
-        unreadable: The number of rows that cannot be read; a run stops at the first of them.
-        errors: What is wrong with the first of those.
+        unreadable: The number of unreadable rows; a run stops at the first of them.
+        errors: The errors of the first of those.
     """
 
     def __init__(self, data: PreferenceData, rules: ComparisonRules | None = None) -> None:
-        """Reads all rows; one that cannot be read is noted and does not end it.
+        """Reads all rows; an unreadable one is recorded and does not stop it.
 
         Raises:
             ConfigurationError: The data has no such preference.
@@ -91,7 +91,7 @@ class Inspection:
 
     @property
     def columns_not_read(self) -> list[str]:
-        """The columns that nothing is read from, in the order in which they occur."""
+        """The columns that are not read, in the order in which they occur."""
         return [column for column in self._columns if column not in self._asked]
 
     def as_dict(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Which rows of preference data are looked at: by number, or those of a collection."""
+"""Which rows of preference data are shown: by index, or those of a collection."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class RowChoice:
     """Some rows.
 
     Attributes:
-        rows: The numbers of those that are shown.
-        total: How many there are of this kind.
-        unreadable: How many rows could not be read, and are of no known kind.
+        rows: The indices of the rows that are shown.
+        total: How many such rows there are.
+        unreadable: How many rows are unreadable, so that their collection is unknown.
     """
 
     rows: tuple[int, ...]
@@ -27,10 +27,10 @@ class RowChoice:
 
 
 def numbered_row(data: PreferenceData, number: int) -> RowChoice:
-    """One row by its number.
+    """One row by its index.
 
     Raises:
-        ConfigurationError: There is no row of that number.
+        ConfigurationError: There is no row with that index.
     """
     total = len(data.rows)
     if not 0 <= number < total:
@@ -72,7 +72,7 @@ def rows_of_source(data: PreferenceData, source: str, most: int) -> RowChoice:
                 found.append(index)
     if not total:
         if not labels:
-            raise ConfigurationError(f"source {source!r}: {data.origin} names no sources.")
+            raise ConfigurationError(f"source {source!r}: {data.origin} does not name sources.")
         # Labels are the data's: characters that move others are spelled out.
         spelled = [repr(label)[1:-1] for label in labels]
         raise unknown_choice("source", source, spelled, where=data.origin)

@@ -1,4 +1,4 @@
-"""A row of preference data as a person reads it: answers, ratings, and which pairs count."""
+"""A row of preference data for a reader: answers, ratings, and which pairs count."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ class CompletionView:
 
     Attributes:
         text: The completion.
-        model: Who wrote it, if the data say so.
+        model: Who wrote it, if known.
         ratings: All its ratings by name.
-        rating: The one that orders the pairs; None where there is none, or it is known to be wrong.
-        rank_by_rating: How many have a higher rating, and one; equal ratings share a rank.
+        rating: The rating that orders the pairs; None where missing or known to be wrong.
+        rank_by_rating: One plus the number with a higher rating; equal ratings share a rank.
         left_out: Why it is not compared; None where it is.
-        notes: What the rater wrote about it, by name.
-        reward: A judge's reward; None where no judge was asked or it gave none.
-        rank: How many have a higher reward, and one.
+        notes: The rater's texts about it, by name.
+        reward: A judge's reward; None without a judge or where it gave none.
+        rank: One plus the number with a higher reward.
     """
 
     text: str
@@ -54,10 +54,10 @@ class PairView:
     """A pair that counts.
 
     Attributes:
-        chosen: The completion with the higher rating, by its number from 0.
-        rejected: The other one.
+        chosen: The index of the completion with the higher rating.
+        rejected: The index of the other one.
         gap: The difference in rating.
-        identical: Whether both are the same text, which is a tie for any judge.
+        identical: Whether both texts are identical, which is a tie for any judge.
     """
 
     chosen: int
@@ -68,10 +68,10 @@ class PairView:
 
 @dataclass(frozen=True)
 class NoPairView:
-    """Two completions that are no pair.
+    """Two completions that do not form a pair.
 
     Attributes:
-        completions: Their numbers, from 0.
+        completions: Their indices.
         reason: Why not.
     """
 
@@ -84,19 +84,19 @@ class RowView:
     """A row.
 
     Attributes:
-        where: Where it stands.
-        source: The collection it is from, if it says so.
+        where: Its location.
+        source: The collection it is from, if known.
         columns: The names of its columns.
         preference: The rating that orders the pairs.
         prompt: The conversation before the completions.
         completions: The completions.
         pairs: The pairs that count.
         no_pairs: Those that do not, and why.
-        left_out: Why the row is left out: names of counts, as a task's results have them.
+        left_out: Why the row is excluded: names of counts, as in a task's results.
         why: What exactly is wrong, for some of these.
-        error: What a task stops at; None where the row can be read.
+        error: The error that stops a task; None where the row is readable.
         counts: What a task counts of the row.
-        fields: What else the row says; all that it holds where it is left out unread.
+        fields: The other fields of the row; all of them where it is excluded unread.
     """
 
     where: Location
@@ -119,7 +119,7 @@ class RowView:
         return any(completion.reward is not None for completion in self.completions)
 
     def margin(self, pair: PairView) -> float | None:
-        """The reward of a pair's better completion minus the other's; None without both."""
+        """The reward of chosen minus rejected of a pair; None without both."""
         better, worse = (self.completions[i].reward for i in (pair.chosen, pair.rejected))
         return None if better is None or worse is None else better - worse
 
@@ -134,12 +134,12 @@ class RowView:
 
 
 def view_row(data: PreferenceData, index: int, rules: ComparisonRules) -> RowView:
-    """Reads one row as the tasks do, and says what becomes of it.
+    """Reads one row as the tasks do, and records how they treat it.
 
     Args:
         data: The data.
-        index: The row's number, from 0.
-        rules: The preference, and the least gap.
+        index: The row's index, from 0.
+        rules: The preference, and the minimum gap.
 
     Raises:
         ConfigurationError: The data have no such preference.
@@ -195,7 +195,7 @@ def judge_rows(
 
 
 def _told(counts: DataCounts) -> dict[str, int]:
-    """What is counted of a row beside amounts that show themselves."""
+    """The counts of a row other than the amounts that are visible anyway."""
     return {name: n for name, n in counts.as_dict().items() if name not in AMOUNTS}
 
 

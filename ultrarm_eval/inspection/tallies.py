@@ -14,12 +14,12 @@ from ultrarm_eval.pairs import preference_pairs
 
 @dataclass
 class PairTally:
-    """Pairs under one preference, and how far length alone orders them.
+    """Pairs under one preference, and the longest-answer baseline on them.
 
     Attributes:
         prompts: Prompts with at least one pair.
         pairs: The pairs.
-        longest_credit: Pairs that picking the longer answer orders rightly; equal lengths count
+        longest_credit: Pairs that the longest-answer baseline ranks correctly; equal lengths count
             one half.
     """
 
@@ -38,11 +38,11 @@ class PairTally:
 
     @property
     def pick_longest_accuracy(self) -> float | None:
-        """The share of the pairs that the longer answer wins; None without pairs."""
+        """The accuracy of the longest-answer baseline; None without pairs."""
         return self.longest_credit / self.pairs if self.pairs else None
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures by name."""
+        """The statistics by name."""
         return {
             "prompts": self.prompts,
             "pairs": self.pairs,
@@ -62,7 +62,7 @@ class SourceTally:
     pairs: PairTally = field(default_factory=PairTally)
 
     def add(self, record: PromptRecord, preference: str, min_gap: Fraction) -> None:
-        """Adds a prompt that could be read; the rows are counted apart."""
+        """Adds a readable prompt; rows are counted separately."""
         self.readable += 1
         self.completions += len(record.completions)
         self.prompt_characters += sum(len(message["content"]) for message in record.prompt)
@@ -70,7 +70,7 @@ class SourceTally:
         self.pairs.add(record, preference, min_gap)
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures by name; lengths in characters."""
+        """The statistics by name; lengths in characters."""
         return {
             "rows": self.rows,
             "completions": self.completions,
@@ -98,7 +98,7 @@ class RatingTally:
         self.pairs.add(record, preference, min_gap)
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures by name."""
+        """The statistics by name."""
         total = sum((value * count for value, count in self.values.items()), Fraction(0))
         return {
             "rated": self.rated,
@@ -128,7 +128,7 @@ class ModelTally:
             self.total += rating
 
     def as_dict(self) -> dict[str, Any]:
-        """The figures by name; lengths in characters."""
+        """The statistics by name; lengths in characters."""
         return {
             "completions": self.completions,
             "mean_rating": float(self.total / self.rated) if self.rated else None,

@@ -1,1 +1,1 @@
-"""Metrics of a judge: first within a prompt, then over prompts."""
+"""Metrics of a judge: first within each prompt, then aggregated over prompts."""

@@ -1,8 +1,8 @@
-"""What picking one of k samples of a prompt is worth: by lot, by a judge, by majority, at best.
+"""The expected value of picking one of k samples: at random, by a judge, by majority, ideally.
 
 All are expectations over the subsets of k of the prompt's n samples, drawn without replacement, so
-that one run of n samples gives every k up to n, with less noise than the first k alone would give.
-The arguments are per sample: its value (1 or 0 for right or wrong, or any number, such as a
+that one run of n samples gives every k up to n, with less noise than only the first k would give.
+The arguments are per sample: its value (1 or 0 for correct or incorrect, or any number, such as a
 reward), its reward by the judge, and its answer.
 """
 
@@ -22,7 +22,7 @@ from ultrarm_eval.metrics.win_rate import win_credit
 
 __all__ = ["sizes", "first_at_k", "judge_at_k", "oracle_at_k", "majority_at_k", "samples_metrics"]
 
-#: Up to so many subsets, majority votes are taken in all of them; else in so many drawn ones.
+#: Majority votes are taken in all subsets up to this number, otherwise in this many random ones.
 MAX_SUBSETS = 10_000
 
 
@@ -30,7 +30,7 @@ def sizes(n: int) -> tuple[int, ...]:
     """The sizes of subset to report for n samples: 1, 2, 4, ... and n itself.
 
     Raises:
-        ConfigurationError: There is not at least one sample.
+        ConfigurationError: n is below 1.
     """
     if n < 1:
         raise ConfigurationError(f"n={n}: give the number of samples per prompt, at least 1.")
@@ -38,7 +38,7 @@ def sizes(n: int) -> tuple[int, ...]:
 
 
 def first_at_k(values: Sequence[float], k: int) -> float:
-    """The expected value of the first of k samples: the mean over all, whatever k is.
+    """The expected value of the first of k samples: the mean over all, for any k.
 
     Args:
         values: The value of each sample.
@@ -56,9 +56,9 @@ def judge_at_k(values: Sequence[float], rewards: Sequence[float], k: int) -> flo
     """The expected value of the sample with the highest reward among k.
 
     With the samples in rising reward, the i-th is the best of C(i-1, k-1) of the C(n, k) subsets.
-    Among equal rewards the pick is by lot, so each of them gets the mean over their places. The
-    estimate of best-of-n by Hilton and Gao 2022 ("Measuring Goodhart's law",
-    openai.com/research/measuring-goodharts-law), and what ties make of it.
+    Ties are broken at random, so each tied sample gets the mean over their places. This is the
+    estimator of best-of-n by Hilton and Gao 2022 ("Measuring Goodhart's law",
+    openai.com/research/measuring-goodharts-law), extended to ties.
 
     Args:
         values: The value of each sample.
@@ -87,10 +87,10 @@ def judge_at_k(values: Sequence[float], rewards: Sequence[float], k: int) -> flo
 
 
 def oracle_at_k(values: Sequence[float], k: int) -> float:
-    """The expected highest value among k samples: what a judge without error would pick.
+    """The expected highest value among k samples: what a perfect judge would pick.
 
-    For right and wrong this is the chance that one of k is right, 1 - C(n-c, k)/C(n, k) with c
-    right ones: pass@k of Chen et al. 2021 (arXiv 2107.03374, equation 1).
+    For correctness this is the probability that one of k is correct, 1 - C(n-c, k)/C(n, k) with c
+    correct ones: pass@k of Chen et al. 2021 (arXiv 2107.03374, equation 1).
 
     Args:
         values: The value of each sample.
@@ -108,17 +108,18 @@ def majority_at_k(
 ) -> float:
     """The expected value of the most frequent answer among k samples.
 
-    Self-consistency (Wang et al. 2022, arXiv 2203.11171) without its weights. Over all subsets up
-    to `MAX_SUBSETS`, else over so many drawn ones, the same for every prompt with as many samples.
+    Self-consistency (Wang et al. 2022, arXiv 2203.11171), unweighted. Over all subsets up to
+    `MAX_SUBSETS`, otherwise over this many random ones, the same for all prompts with equally many
+    samples.
 
     Args:
-        values: The value of each sample; samples with the same answer usually have the same, and
-            count with their mean where they have not.
-        answers: The answer of each sample; None where it is unreadable. Such a sample votes for
-            nothing, and a subset without a readable answer is wrong (0). Of several answers that
-            are equally frequent one is taken by lot.
+        values: The value of each sample; samples with the same answer usually have the same value,
+            otherwise their mean is used.
+        answers: The answer of each sample; None if unreadable. An unreadable sample does not vote,
+            and a subset without a readable answer counts 0. Ties between equally frequent answers
+            are broken at random.
         k: The size of the subsets, from 1 to the number of samples.
-        seed: Where the draw of subsets starts.
+        seed: Seed of the random subsets.
 
     Raises:
         ConfigurationError: k is out of its range.
@@ -144,16 +145,16 @@ def majority_at_k(
 def samples_metrics(
     rewards: Sequence[float | None], reference_reward: float | None
 ) -> dict[str, float]:
-    """The metrics of a prompt with several answers of which a judge picks the best.
+    """The metrics of a prompt with several answers from which a judge picks the best.
 
     Args:
         rewards: The reward of each answer; None where the judge gave none.
-        reference_reward: The reward of what the pick is compared with, or None.
+        reference_reward: The reward of the reference, or None.
 
     Returns:
         For k = 1, 2, 4, ... and all answers `reward@k`, the expected reward of the pick among k of
-        them, and `win_rate@k`, how often it wins; none where an answer has no reward, for the
-        others' best would be the best of fewer.
+        them, and `win_rate@k`, how often it beats the reference; none where an answer has no
+        reward, because the pick would then be from fewer answers.
     """
     given = [reward for reward in rewards if reward is not None]
     if len(given) < len(rewards):
@@ -167,9 +168,9 @@ def samples_metrics(
 
 @functools.lru_cache(maxsize=32)
 def _subsets(n: int, k: int, seed: int) -> NDArray[np.float64]:
-    """Subsets of k of n samples, one a row: 1 for a member, else 0.
+    """Subsets of k of n samples, one per row: 1 for a member, otherwise 0.
 
-    Kept, for all prompts of a task have the same n and k.
+    Cached, because all prompts of a task have the same n and k.
     """
     if math.comb(n, k) <= MAX_SUBSETS:
         chosen = np.array(list(itertools.combinations(range(n), k)))
@@ -189,10 +190,10 @@ def _exact(value: float) -> Fraction:
 def _check_values(values: Sequence[float], k: int) -> None:
     n = len(values)
     if not n:
-        raise ScoringError("A prompt without samples has nothing to pick from; leave it out.")
+        raise ScoringError("A prompt without samples has nothing to pick from; exclude it.")
     if not 1 <= k <= n:
         raise ConfigurationError(
-            f"k={k}: a prompt has {n} sample{'s' if n > 1 else ''}, so k goes from 1 to {n}. "
+            f"k={k}: a prompt has {n} sample{'s' if n > 1 else ''}, so k must be from 1 to {n}. "
             "Generate more samples per prompt, or ask for a smaller k."
         )
     _check_finite(values, "value")

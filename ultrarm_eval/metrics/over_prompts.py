@@ -1,4 +1,4 @@
-"""How the values of prompts become one figure."""
+"""Aggregates the values of prompts into one metric."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Metric:
-    """How one figure is made of the values of documents, and which way it gets better.
+    """How a metric is aggregated from the values of documents, and its direction.
 
     Attributes:
-        figure: Makes it of the values, None where it is not defined; without one it is their mean,
-            which has a standard error.
-        may_be_undefined: Documents may leave it undefined (None). It is the mean over the others,
-            and how many leave it undefined is told.
-        is_of_some: It is of some documents alone; the others have None.
-        higher_is_better: None where neither way is better.
+        figure: Aggregates the values, None where undefined; without one it is their mean, which has
+            a standard error.
+        may_be_undefined: Whether a document's value may be undefined (None). The metric is the mean
+            over the others, and the number of undefined values is reported.
+        is_of_some: Whether it is only over some documents; the others have None.
+        higher_is_better: None where neither direction is better.
     """
 
     figure: Callable[[Sequence[Any]], float | None] | None = None
@@ -36,7 +36,7 @@ class Metric:
 
 
 def pooled_accuracy(outcomes: Iterable[tuple[float, int]]) -> float:
-    """The share of all pairs ordered rightly, prompts with more pairs weighing more.
+    """The share of all pairs ranked correctly, so that prompts with more pairs weigh more.
 
     Args:
         outcomes: (credit, number of pairs) of each prompt, with at least one pair in all.
@@ -46,7 +46,7 @@ def pooled_accuracy(outcomes: Iterable[tuple[float, int]]) -> float:
 
 
 def mean_with_error(values: Sequence[float]) -> tuple[float, float | None]:
-    """The mean of prompts' values, and its standard error; None where there is one value alone.
+    """The mean of prompts' values, and its standard error; None for a single value.
 
     It is the same to the last digit in every Python, which `statistics.stdev` is not in 3.10.
 
@@ -75,8 +75,8 @@ def mean_where_defined(values: Sequence[float | None]) -> tuple[float | None, in
 def length_controlled_accuracy(splits: Iterable[Sequence[float]]) -> float | None:
     """The mean of the accuracy where the chosen answer is longer and where it is shorter.
 
-    Both sides weigh the same, so a judge that follows length alone gets 0.5 however often the
-    better answer is the longer one.
+    Both sides are weighted equally, so a judge that follows only length gets 0.5, however often the
+    chosen answer is the longer one.
 
     Args:
         splits: A `LengthSplit`, or its four numbers, of each prompt.

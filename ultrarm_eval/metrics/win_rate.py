@@ -1,4 +1,4 @@
-"""How often answers beat reference answers, as they are and with length controlled for."""
+"""Win rate of answers against references, raw and length-controlled."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ultrarm_eval.rules import TIE_CREDITS
 __all__ = ["win_credit", "answer_metrics", "length_controlled_win_rate"]
 
 _MAX_ITERATIONS = 100
-# Newton's method doubles the digits with each step: after one so short, nothing is left to do.
+# Newton's method converges quadratically: after a step this short it has converged.
 _LONGEST_LAST_STEP = 1e-9
 
 
 def win_credit(reward: float, reference: float) -> float:
-    """What an answer gets for its reward beside the reference's: 1 for a win, 0.5 for a tie, or 0.
+    """The credit of an answer against its reference: 1 for a win, 0.5 for a tie, 0 for a loss.
 
     Raises:
         ScoringError: A reward is not finite.
@@ -41,13 +41,13 @@ def answer_metrics(
     Args:
         answer: The answer.
         reward: Its reward; None where the judge gave none.
-        reference: What it is compared with.
+        reference: The reference.
         reference_reward: The reference's reward, or None.
 
     Returns:
-        `reward`, `win_rate` (1, one half for a tie, or 0) and `win_rate_length_controlled` (that
-        with the difference in characters, which is pooled over prompts); without a reward none of
-        them, and without the reference's only the first.
+        `reward`, `win_rate` (1, one half for a tie, or 0) and `win_rate_length_controlled` (the win
+        with the difference in characters, pooled over prompts); none without a reward, and only
+        the first without the reference's reward.
     """
     if reward is None:
         return {}
@@ -62,7 +62,7 @@ def answer_metrics(
 def length_controlled_win_rate(
     win_credits: Sequence[float], length_differences: Sequence[float]
 ) -> float:
-    """What the win rate would be if answers were as long as their references; no difficulty term.
+    """The win rate at equal length of answers and references, without a difficulty term.
 
     The credit y of a prompt with the length difference d is fitted by the logistic model
 
@@ -78,22 +78,23 @@ def length_controlled_win_rate(
     prompts towards one half (a single win yields 0.60).
 
     After length-controlled AlpacaEval (Dubois et al. 2024, arXiv 2404.04475; `glm_winrate.py` of
-    tatsu-lab/alpaca_eval), whose figures it does not reproduce:
+    tatsu-lab/alpaca_eval), whose values it does not reproduce:
 
     - There is no term for the difficulty of a prompt. AlpacaEval's is fitted beforehand over the
-      models of its leaderboard, which other prompts and judges have not.
+      models of its leaderboard, which do not exist for other prompts and judges.
     - It adds no weighted copies of the baseline made concise and verbose, and takes no L1 penalty
       chosen by cross-validation, but the fixed L2 penalty above.
     - The deviation is the population's, and the credit is 1, 0.5 or 0, where AlpacaEval's
       annotator may give any probability.
 
-    Where nearly all answers are longer than their references, the data do not tell length from
-    quality, and much of the advantage stays: by simulation a judge that follows length alone gets
-    0.46 to 0.58 while the mean difference is up to one standard deviation, and about 0.7 at two.
+    Where nearly all answers are longer than their references, length and quality cannot be
+    separated, and much of the advantage remains: in simulations a judge that follows only length
+    gets 0.46 to 0.58 while the mean difference is up to one standard deviation, and about 0.7 at
+    two.
 
     Args:
         win_credits: The credit of each prompt, from 0 to 1.
-        length_differences: The length of each prompt's answer less that of its reference. Where
+        length_differences: The length of each prompt's answer minus that of its reference. Where
             all are equal, length explains nothing, and b is 0.
 
     Raises:
@@ -166,13 +167,11 @@ def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _check_credits(win_credits: Sequence[float]) -> None:
     if not len(win_credits):
-        raise ScoringError(
-            "There is no win rate of no prompts; none was compared with a reference."
-        )
+        raise ScoringError("There is no win rate, because no prompt was compared with a reference.")
     for index, credit in enumerate(win_credits):
         # NaN is in no range.
         if not 0 <= credit <= 1:
             raise ScoringError(
-                f"Prompt {index} has the credit {float(credit)}; it goes from 0 for a loss to 1 "
+                f"Prompt {index} has the credit {float(credit)}; it must be from 0 for a loss to 1 "
                 "for a win."
             )

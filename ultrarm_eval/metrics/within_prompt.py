@@ -1,9 +1,8 @@
 """The metrics of one prompt, from its document and the rewards of its completions.
 
-A prompt's own value is the mean over its pairs, and the reported figure the mean over prompts:
-pairs of one prompt share completions, so they are no independent observations, and only the
-standard error over prompts is right. Lengths are in characters: what a reader of an answer sees,
-and the same for every judge.
+A prompt's value is the mean over its pairs, and the reported metric the mean over prompts: pairs of
+one prompt share completions and are not independent, so only the standard error clustered by prompt
+is valid. Lengths are in characters, as a reader sees them, and the same for every judge.
 """
 
 from __future__ import annotations
@@ -91,11 +90,11 @@ def accuracy_of(aspect: str) -> str:
 
 @dataclass(frozen=True)
 class PromptOutcome:
-    """How a judge ordered the pairs of one prompt.
+    """How a judge ranked the pairs of one prompt.
 
     Attributes:
         pairs: Number of pairs, at least 1.
-        credit: Pairs ordered rightly, and what the ties are worth.
+        credit: Number of pairs ranked correctly, plus the credit of ties.
         ties: Pairs with equal rewards.
         margin_sum: Sum of chosen minus rejected reward.
         loss_sum: Sum of the pairs' negative log-likelihoods.
@@ -109,7 +108,7 @@ class PromptOutcome:
 
     @property
     def accuracy(self) -> float:
-        """Share of the pairs ordered rightly."""
+        """Share of the pairs ranked correctly."""
         return self.credit / self.pairs
 
     @property
@@ -138,14 +137,14 @@ def compare(
     Args:
         pairs: The prompt's pairs.
         rewards: Reward by index of the completion.
-        tie_credit: What a pair with equal rewards is worth.
+        tie_credit: The credit of a pair with equal rewards.
 
     Raises:
-        ScoringError: There is no pair, or a reward is NaN: NaN compares as wrong with everything,
-            so a broken judge would look like a bad one.
+        ScoringError: There is no pair, or a reward is NaN: every comparison with NaN is false, so
+            a broken judge would look like a bad one.
     """
     if not pairs:
-        raise ScoringError("A prompt without pairs has no accuracy; leave it out beforehand.")
+        raise ScoringError("A prompt without pairs has no accuracy; exclude it.")
     credit, ties, margin_sum, loss_sum = 0.0, 0, 0.0, 0.0
     for pair in pairs:
         chosen, rejected = rewards[pair.chosen], rewards[pair.rejected]
@@ -154,7 +153,7 @@ def compare(
                 f"Completion {pair.chosen if math.isnan(chosen) else pair.rejected} has the reward "
                 "NaN; a judge has to give every completion a number."
             )
-        # Equal infinities have no difference of their own.
+        # The difference of equal infinities would be NaN.
         margin = 0.0 if chosen == rejected else chosen - rejected
         ties += chosen == rejected
         credit += tie_credit if chosen == rejected else chosen > rejected
@@ -164,10 +163,10 @@ def compare(
 
 
 def bradley_terry_loss(margin: float) -> float:
-    """-log sigmoid(margin) in nats: how surprised the Bradley-Terry model is by the preference.
+    """-log sigmoid(margin) in nats: the negative log-likelihood of the preference.
 
-    The loss of reward modelling (Ouyang et al. 2022, arXiv 2203.02155, equation 1, which takes
-    the mean over the pairs of a prompt as well); computed without overflow for any margin.
+    The loss of reward modelling (Ouyang et al. 2022, arXiv 2203.02155, equation 1, also averaged
+    over the pairs of a prompt); computed without overflow for any margin.
     """
     return max(-margin, 0.0) + math.log1p(math.exp(-abs(margin)))
 
@@ -175,7 +174,7 @@ def bradley_terry_loss(margin: float) -> float:
 def best_of_n(ratings: Sequence[Fraction], rewards: Sequence[float]) -> float:
     """Of the completions with the highest reward, the share that is top-rated.
 
-    What picking the best of n by this judge yields: a tie at the top is drawn by lot, so a
+    The expected result of best-of-n with this judge: a tie at the top is broken at random, so a
     constant judge gets the share of top-rated completions.
 
     Args:
@@ -195,8 +194,8 @@ def kendall_tau(ratings: Sequence[Fraction], rewards: Sequence[float]) -> float 
         rewards: The reward of each completion.
 
     Returns:
-        The correlation, from -1 to 1; 0 where all rewards are equal, for such a judge orders
-        nothing; None where all ratings are equal, for then there is no order to find.
+        The correlation, from -1 to 1; 0 where all rewards are equal, because such a judge ranks
+        nothing; None where all ratings are equal, because there is no ranking to find.
     """
     if len(set(ratings)) < 2:
         return None
@@ -206,14 +205,14 @@ def kendall_tau(ratings: Sequence[Fraction], rewards: Sequence[float]) -> float 
 
 
 def _ranks(values: Sequence[_Comparable]) -> tuple[int, ...]:
-    """Dense ranks: exact where a float could not tell two ratings apart."""
+    """Dense ranks: exact where floats could not distinguish two ratings."""
     rank = {value: position for position, value in enumerate(sorted(set(values)))}
     return tuple(rank[value] for value in values)
 
 
 @functools.lru_cache(maxsize=8192)
 def _tau_of_ranks(ratings: tuple[int, ...], rewards: tuple[int, ...]) -> float:
-    # Tau depends on ranks alone, and four completions can be ranked in 75 ways.
+    # Tau depends only on ranks, and four completions can be ranked in 75 ways.
     pairs = list(combinations(zip(ratings, rewards, strict=True), 2))
     ordered = [(one[0] - other[0], one[1] - other[1]) for one, other in pairs]
     concordant = sum((a > 0) is (b > 0) for a, b in ordered if a and b)
@@ -241,9 +240,9 @@ class LengthSplit(NamedTuple):
 
 
 def pick_longest(pairs: Sequence[PreferencePair], lengths: Sequence[int]) -> tuple[float, int]:
-    """Credit and number of pairs of the judge that picks the longer answer.
+    """Credit and number of pairs of the longest-answer baseline.
 
-    Equal lengths count one half, whatever a tie in reward is worth: this judge has no rewards.
+    Equal lengths count one half, whatever the credit of a tie in reward.
     """
     outcome = compare(pairs, {i: float(length) for i, length in enumerate(lengths)})
     return outcome.credit, outcome.pairs
@@ -257,7 +256,7 @@ def split_by_length(
 ) -> LengthSplit:
     """A judge's credit on the pairs of a prompt, by which answer is longer.
 
-    Pairs with equal lengths are left out.
+    Pairs with equal lengths are excluded.
     """
     longer = [p for p in pairs if lengths[p.chosen] > lengths[p.rejected]]
     shorter = [p for p in pairs if lengths[p.chosen] < lengths[p.rejected]]

@@ -29,15 +29,17 @@ _MOST_NUMBERED, _MOST_RANKS = 10, 32
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart and what is said below it.
+    """A chart with its texts.
 
     Attributes:
-        title: Its heading.
+        title: What it shows, with its unit.
+        reading: How to read it, in one line below the title.
         svg: The drawing.
-        caption: What it shows.
+        caption: The numbers that go with it, below the drawing.
     """
 
     title: str
+    reading: str
     svg: Markup
     caption: str
 
@@ -47,7 +49,7 @@ def charts_of(task: TaskReport, name: str) -> Iterator[Chart]:
 
     Args:
         task: The task.
-        name: Tells its charts apart from those of other tasks of the page.
+        name: Prefix of the ids in its charts, unique in the page.
     """
     is_reference = task.kind == REFERENCE
     if task.margins is not None:
@@ -63,7 +65,9 @@ def charts_of(task: TaskReport, name: str) -> Iterator[Chart]:
 def _margins(margins: MarginReport, name: str, *, is_reference: bool) -> Chart:
     from matplotlib.ticker import MaxNLocator
 
-    won, lost = ("won", "lost") if is_reference else ("right", "wrong")
+    won, lost = ("won", "lost") if is_reference else ("correct", "incorrect")
+    first, second = ("answer", "reference") if is_reference else ("chosen", "rejected")
+    higher = "the model's answer" if is_reference else "the chosen answer"
 
     def plot(axes: Axes) -> None:
         edges, width = margins.edges, margins.edges[1] - margins.edges[0]
@@ -74,22 +78,22 @@ def _margins(margins: MarginReport, name: str, *, is_reference: bool) -> Chart:
                 [x for x, _ in bars], [n for _, n in bars], width * 0.92, color=colour, label=label
             )
         axes.axvline(0, color=INK, linewidth=0.8)
-        axes.set_xlabel("margin: reward of the better answer less that of the other")
-        if is_reference:
-            axes.set_xlabel("margin: reward of the answer less that of the reference")
+        axes.set_xlabel(f"margin: reward of {first} minus reward of {second}")
         axes.set_ylabel("pairs")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(axis="y", linewidth=0.7)
         # Above the bars, of which there may be one anywhere.
         axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.2)
 
-    ties = f", {count(margins.ties)} with equal rewards" if margins.ties else ""
+    ties = f", {count(margins.ties)} tied" if margins.ties else ""
     return Chart(
-        "Margins",
-        draw(name, "Histogram of the margins", plot),
-        f"{count(margins.right)} pairs {won}, {count(margins.wrong)} {lost}{ties}. Median margin "
-        f"of the {won} ones {_number(margins.median_right)}, of the {lost} ones "
-        f"{_number(margins.median_wrong)}. The outermost bars hold what lies beyond them.",
+        f"Distribution of margins (reward of {first} minus {second})",
+        f"To the right of 0, {higher} has the higher reward. The outermost bars include all "
+        "margins beyond them.",
+        draw(name, "Histogram of margins: number of pairs by margin", plot),
+        f"{count(margins.right)} pairs {won}, {count(margins.wrong)} {lost}{ties}. Median margin: "
+        f"{_number(margins.median_right)} over {won} pairs, {_number(margins.median_wrong)} over "
+        f"{lost} pairs.",
     )
 
 
@@ -111,26 +115,27 @@ def _calibration(calibration: CalibrationReport, name: str) -> Chart:
         axes.set_xlim(0.49, 1.01)
         lowest = min([0.5, *(interval.low for _, _, interval in known)])
         axes.set_ylim(max(-0.02, lowest - 0.03), 1.02)
-        axes.set_xlabel("predicted: sigmoid(|margin|)")
-        axes.set_ylabel("favourite is the better answer")
+        axes.set_xlabel("predicted accuracy: sigmoid(|margin|)")
+        axes.set_ylabel("observed accuracy")
         axes.grid(linewidth=0.7)
 
     if calibration.temperature is None:
-        temperature = "No temperature fits: the favourites are never, or not more often, wrong."
+        temperature = "There is no best-fit temperature: no pair is ranked incorrectly."
         if calibration.nll >= 0.6931:
-            temperature = "No temperature fits: the judge does no better than chance."
+            temperature = "There is no best-fit temperature: the judge is no better than chance."
     else:
         temperature = (
-            f"Margins divided by {calibration.temperature:.2f} fit best (loss "
-            f"{calibration.nll:.3f}, then {calibration.nll_at_temperature:.3f} nats)."
+            f"Best-fit temperature {calibration.temperature:.2f}: dividing the margins by it "
+            f"changes the Bradley-Terry loss from {calibration.nll:.3f} to "
+            f"{calibration.nll_at_temperature:.3f} nats."
         )
     return Chart(
-        "Calibration",
-        draw(name, "Predicted probability against observed frequency", plot),
-        f"On the dashed line, margins mean what they say. Expected calibration error "
-        f"{100 * calibration.error:.1f} points; chance alone gives "
-        f"{100 * calibration.error_by_chance:.1f}. {temperature} Bars: 95 % intervals that take "
-        "pairs for independent.",
+        "Calibration (observed against predicted accuracy)",
+        "On the dashed line the judge is calibrated, below it overconfident. Bars: 95 % intervals "
+        "that treat pairs as independent.",
+        draw(name, "Reliability diagram: observed against predicted accuracy", plot),
+        f"Expected calibration error {100 * calibration.error:.1f} points "
+        f"({100 * calibration.error_by_chance:.1f} expected from chance). {temperature}",
     )
 
 
@@ -148,7 +153,7 @@ def _lengths(lengths: LengthReport, name: str) -> Chart:
         axes.plot(x, [one.median for one in lengths.by_length], "o-", color=RIGHT, markersize=4)
         if min(x) > 0 and max(x) / min(x) > _LOGARITHMIC:
             _logarithmic(axes, max(x) / min(x))
-        axes.set_xlabel("length of the answer in characters")
+        axes.set_xlabel("length of the answer (characters)")
         axes.set_ylabel("reward")
         axes.grid(linewidth=0.7)
 
@@ -159,10 +164,11 @@ def _lengths(lengths: LengthReport, name: str) -> Chart:
         "pairs of unequal length. "
     )
     return Chart(
-        "Reward and length",
+        "Reward by answer length (characters)",
+        "Line: median reward of answers of about that length. Band: the middle half of the "
+        "rewards.",
         draw(name, "Median reward by length of the answer", plot),
-        f"Median and middle half of the rewards. {follows}Spearman's correlation of reward and "
-        f"length {_number(lengths.correlation)}.",
+        f"{follows}Spearman's correlation of reward and length: {_number(lengths.correlation)}.",
     )
 
 
@@ -190,17 +196,18 @@ def _ranks(ranks: RankConfusion, name: str) -> Chart:
 
     others = ""
     if ranks.others:
-        left_out = (
+        excluded = (
             "1 prompt with another number is"
             if ranks.others == 1
             else (f"{count(ranks.others)} prompts with another number are")
         )
-        others = f"; {left_out} left out"
+        others = f"; {excluded} excluded"
     return Chart(
-        "Ranks",
+        "Rank by reward against rank by rating (% of answers)",
+        "Each row shows where the judge ranks the answers with that rank by rating; 1 is the best "
+        "and the diagonal is agreement.",
         draw(name, "Rank by rating against rank by reward, in percent", plot),
-        f"Of the answers at each rank by rating, the percentage at each rank by reward; 1 is the "
-        f"best. {count(ranks.prompts)} prompts with {ranks.completions} rated answers{others}.",
+        f"{count(ranks.prompts)} prompts with {ranks.completions} rated answers{others}.",
     )
 
 

@@ -1,4 +1,4 @@
-"""How a run was made: what stands at the head of a report."""
+"""How a run was made: the facts at the head of a report."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.show.formats import count, date
 
-# Whether a text ends with EOS the template says.
+# The template already says whether a text ends with EOS.
 _TOLD_ABOVE = {
     *("judge", "revision", "template", "dtype", "quantization", "max_length", "truncation"),
     "appends_eos",
@@ -23,7 +23,7 @@ _TOLD_ABOVE = {
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that is known of a run.
+    """A fact about a run.
 
     Attributes:
         name: What it is.
@@ -47,7 +47,7 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
     yield "weights (SHA-256 or commit)", config.get("model_sha")
     yield "judge", config.get("judge")
     if config.get("judge") is None:
-        yield "kind of model", config.get("model")
+        yield "model type", config.get("model")
         yield "model arguments", _spelled(config.get("model_args"))
         yield "chat template (SHA-256)", run.results.get("chat_template_sha")
     yield _setting("template", config.get("template"))
@@ -56,7 +56,11 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
     parameters = config.get("model_num_parameters")
     yield "parameters", count(parameters) if isinstance(parameters, int) else None
     if config.get("max_length") is not None:
-        cut = f", longer texts cut on the {config['truncation']}" if "truncation" in config else ""
+        cut = (
+            f", longer texts truncated on the {config['truncation']}"
+            if "truncation" in config
+            else ""
+        )
         yield _setting("max_length", f"{config['max_length']} tokens{cut}")
     named = mapping(config.get("recommended_max_length"))
     if named:
@@ -74,30 +78,36 @@ def _setting(name: str, value: Any) -> tuple[str, str | None]:
 
 def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
     config = evaluation.newest.config
-    # What the harness calls the device is what was asked for, or its own default.
+    # The device in lm-eval's configuration is the one requested, or its default.
     used = dict.fromkeys(run.config.get("device_used") for run in evaluation.runs)
     yield "device", _joined(*used)
     yield "attention, batching", _joined(config.get("attn_implementation"), config.get("batching"))
     runs = evaluation.runs
     counts = [mapping(run.config.get("judge_counts")) for run in runs]
     for name, what in (
-        ("texts", "texts asked for"),
+        ("texts", "texts requested"),
         ("distinct_texts", "distinct texts"),
-        ("from_store", "of them out of the score store"),
-        ("truncated", "texts cut to max_length"),
-        ("cut_by_template", "answers that the template cuts or changes"),
-        ("trimmed_by_template", "answers that lose blanks at their ends to the template"),
-        ("turns_left_out", "texts of which the template leaves out turns"),
-        ("system_dropped", "texts without their system turn (system=drop)"),
-        ("system_folded", "texts with the system turn in the user's (system=fold)"),
-        ("spelled_special", "texts that spell a special token"),
-        ("special_hidden_from_template", "of them read otherwise than the template would"),
-        ("special_read_by_template", "of them with one that the template looks for"),
-        ("spelled_added", "texts that spell another added token"),
-        ("steps_cut", "texts of which steps are cut off"),
-        ("one_step", "answers that are one step"),
-        ("spelled_step_end", "texts that spell what ends a step"),
-        ("unreadable", "critiques without a readable score"),
+        ("from_store", "of these, from the score store"),
+        ("truncated", "texts truncated to max_length"),
+        ("cut_by_template", "answers shortened or changed by the template"),
+        (
+            "trimmed_by_template",
+            "answers stripped of leading or trailing whitespace by the template",
+        ),
+        ("turns_left_out", "texts with turns dropped by the template"),
+        ("system_dropped", "texts with the system turn dropped (system=drop)"),
+        ("system_folded", "texts with the system turn merged into the user turn (system=fold)"),
+        ("spelled_special", "texts that contain special-token text"),
+        (
+            "special_hidden_from_template",
+            "of these, tokenized differently than by the chat template",
+        ),
+        ("special_read_by_template", "of these, with a token that the chat template searches for"),
+        ("spelled_added", "texts that contain the text of another added token"),
+        ("steps_cut", "texts with truncated steps"),
+        ("one_step", "answers with a single step"),
+        ("spelled_step_end", "texts that contain the step separator"),
+        ("unreadable", "critiques without a readable score (abstentions)"),
     ):
         if any(name in of_run for of_run in counts):
             yield what, count(sum(int(finite(of_run.get(name)) or 0) for of_run in counts))
@@ -118,14 +128,14 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
     ]
     if computed:
         tokens, seconds = sum(t for t, _ in computed), math.fsum(s for _, s in computed)
-        yield "tokens of the computed texts", count(tokens)
+        yield "tokens computed", count(tokens)
         yield (
-            "tokens a second",
-            f"{count(round(tokens / seconds))} (in {seconds:.1f} s of the model)",
+            "tokens per second",
+            f"{count(round(tokens / seconds))} ({seconds:.1f} s in the model)",
         )
     elapsed = [t for run in runs if (t := finite(run.results.get("total_evaluation_time_seconds")))]
     if elapsed:
-        yield "whole time", f"{math.fsum(elapsed):.1f} s"
+        yield "total time", f"{math.fsum(elapsed):.1f} s"
     started = [run.started for run in runs if run.started is not None]
     if started:
         first, last = date(min(started)), date(max(started))
@@ -138,7 +148,7 @@ def _of_versions(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
         yield name, ", ".join(sorted(found))
     ours = {str(v) for run in evaluation.runs if (v := run.config.get("ultrarm_eval_version"))}
     yield "ultrarm-eval", ", ".join(sorted(ours))
-    yield "results", ", ".join(run.path.name for run in evaluation.runs)
+    yield "results files", ", ".join(run.path.name for run in evaluation.runs)
 
 
 def _spelled(value: Any) -> str | None:

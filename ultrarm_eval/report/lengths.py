@@ -1,4 +1,4 @@
-"""What the length of answers explains of a judge's rewards."""
+"""How far answer length explains a judge's rewards."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ultrarm_eval.runs.samples import Numbers, Samples
 from ultrarm_eval.stats.agreement import rank_correlation
 from ultrarm_eval.stats.interval import Interval
 
-# Ranges of length, of about equally many completions each.
+# Length ranges with about equally many completions each.
 _RANGES = 20
 
 
 @dataclass(frozen=True)
 class LengthRange:
-    """Completions of about one length.
+    """Completions of similar length.
 
     Attributes:
         length: Their median length in characters.
         count: How many they are.
-        low: The reward that a quarter of them is below.
+        low: First quartile of their rewards.
         median: Their median reward.
-        high: The reward that a quarter of them is above.
+        high: Third quartile of their rewards.
     """
 
     length: float
@@ -37,13 +37,14 @@ class LengthRange:
 
 @dataclass(frozen=True)
 class LengthReport:
-    """What length explains.
+    """How far length explains the rewards.
 
     Attributes:
-        pick_longest: Accuracy of picking the longer answer of each pair, equal ones one half.
+        pick_longest: Accuracy of the longest-answer baseline; a pair of equal lengths counts one
+            half.
         pick_longest_interval: Its 95 % interval.
-        length_controlled: Mean of the accuracy where the better answer is longer and where it is
-            shorter; None where one of the two does not occur.
+        length_controlled: Mean of two accuracies, that on pairs whose chosen answer is longer and
+            that on pairs where it is shorter; None where one of the two does not occur.
         length_controlled_interval: Its 95 % interval.
         follows_length: Share of the pairs of unequal length in which the judge prefers the longer
             answer; a tie is one half.
@@ -61,11 +62,11 @@ class LengthReport:
 
 
 def length_report(samples: Samples, sums: PairSums | None) -> LengthReport | None:
-    """What length explains; None for a task without pairs.
+    """How far length explains the rewards; None for a task without pairs.
 
     Args:
         samples: The task's samples.
-        sums: Those of its pairs.
+        sums: The sums over its pairs.
     """
     if sums is None:
         return None

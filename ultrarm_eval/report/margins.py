@@ -1,4 +1,4 @@
-"""How the margins of a judge are spread, and whether they mean what they say."""
+"""The distribution of a judge's margins, and their calibration."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from ultrarm_eval.stats.calibration import (
 )
 
 _BINS = 40
-# Beyond this many times the middle half's spread a margin would leave the rest in one bar.
+# Margins further out than this many interquartile ranges share the outermost bar.
 _WIDEST = 6.0
 
 
 @dataclass(frozen=True)
 class MarginReport:
-    """The margins: reward of the better answer less that of the other one.
+    """The margins: reward of chosen minus reward of rejected.
 
     Attributes:
-        edges: The ends of the bars, ascending; margins beyond them are in the first or last bar.
+        edges: The edges of the bars, ascending; margins beyond them are in the first or last bar.
         counts: Pairs in each bar, without ties.
         right: Pairs with a margin above 0.
         wrong: Pairs with a margin below 0.
         ties: Pairs with equal rewards.
         mean: The mean margin.
         median: The median margin.
-        median_right: The median margin of the right pairs; None where there is none.
-        median_wrong: The same of the wrong ones.
+        median_right: The median margin of correctly ranked pairs; None where there are none.
+        median_wrong: The median margin of incorrectly ranked pairs; None where there are none.
     """
 
     edges: tuple[float, ...]
@@ -50,17 +50,17 @@ class MarginReport:
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """Whether sigmoid(margin) is the frequency with which the favourite is the better answer.
+    """Whether sigmoid(|margin|) is the frequency with which a judge's preferred answer is correct.
 
     Attributes:
-        bins: By confidence in the favourite.
+        bins: By confidence in the preferred answer.
         error: Expected calibration error.
-        error_by_chance: What it would be on average for these margins if they meant just what they
-            say: finitely many pairs never come out even.
-        temperature: What margins have to be divided by to be most likely; None where no finite
-            positive number is best.
-        nll: Mean negative log-likelihood of the margins as they are, in nats.
-        nll_at_temperature: The same of the divided ones.
+        error_by_chance: Its expected value for these margins if the judge were calibrated; it is
+            above 0 because the number of pairs is finite.
+        temperature: Best-fit temperature: the divisor of the margins with the smallest loss; None
+            where no finite positive number is best.
+        nll: Bradley-Terry loss (mean negative log-likelihood) of the margins, in nats.
+        nll_at_temperature: The loss of the margins divided by the temperature.
     """
 
     bins: tuple[ReliabilityBin, ...]
@@ -72,12 +72,12 @@ class CalibrationReport:
 
 
 def margin_report(samples: Samples) -> MarginReport | None:
-    """How the margins are spread; None for a task without pairs."""
+    """The distribution of the margins; None for a task without pairs."""
     margins = samples.pairs.margin.to_numpy()
     if not len(margins):
         return None
     low, high = np.quantile(margins, [0.25, 0.75])
-    # Where most margins are one number, their spread says nothing of the others.
+    # Where most margins are equal, the interquartile range is 0.
     reach = _WIDEST * (high - low) if high > low else np.inf
     start = min(0.0, max(float(margins.min()), low - reach))
     stop = max(0.0, min(float(margins.max()), high + reach))
@@ -99,7 +99,7 @@ def margin_report(samples: Samples) -> MarginReport | None:
 
 
 def calibration_report(samples: Samples) -> CalibrationReport | None:
-    """How calibrated the margins are; None for a task without pairs."""
+    """The calibration of the margins; None for a task without pairs."""
     margins = samples.pairs.margin.to_numpy()
     if not len(margins):
         return None
@@ -115,9 +115,9 @@ def calibration_report(samples: Samples) -> CalibrationReport | None:
 
 
 def _edges(start: float, stop: float, *, has_wrong: bool, has_right: bool) -> Numbers:
-    """Bars of equal width of which one ends at 0, so that none mixes right and wrong pairs.
+    """Bars of equal width with an edge at 0, so that none mixes correct and incorrect pairs.
 
-    There is one on each side that has pairs, also where all of them are beyond the ends.
+    Each side that has pairs has a bar, even where all of them are beyond the ends.
     """
     width = (stop - start) / _BINS or 1.0
     below = max(int(np.ceil(-start / width)), int(has_wrong))

@@ -1,4 +1,4 @@
-"""A judge's figures in short, for a page and for Markdown: a line for each task, tiles, facts."""
+"""A summary of a judge's results, for a page and for Markdown: a row per task, tiles, facts."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.formats import count, figure_interval, figure_value, interval, percent
 
-# What for two answers, with one of them better, is the accuracy by definition.
+# Metrics that equal the accuracy by definition where every prompt has two answers.
 _SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}
 
 
 @dataclass(frozen=True)
 class OverviewRow:
-    """What a task or group says in one line.
+    """A task or group in one row.
 
     Attributes:
         title: Its title.
         mark: What limits it (`in-sample`, `partial`), or that it is a group.
-        figure: The figure to quote; None where it has none.
-        documents: How many were evaluated, and so on; None where it is not known.
-        pairs: The pairs.
-        ties: Pairs with equal rewards.
-        pick_longest: Accuracy of picking the longest answer.
+        figure: The metric to quote; None where there is none.
+        documents: Number of documents evaluated; this and the following are None if unknown.
+        pairs: Number of pairs.
+        ties: Number of pairs with equal rewards.
+        pick_longest: Accuracy of the longest-answer baseline.
     """
 
     title: str
@@ -43,12 +43,12 @@ class OverviewRow:
 
 @dataclass(frozen=True)
 class Tile:
-    """A figure in large type.
+    """A value in large type.
 
     Attributes:
         label: What it is.
-        value: The figure.
-        beside: Its interval, or what it is to be held against.
+        value: The value.
+        beside: Its interval, or what to compare it with.
     """
 
     label: str
@@ -57,12 +57,12 @@ class Tile:
 
 
 def overview(judge: JudgeReport) -> list[OverviewRow]:
-    """The lines of a judge's groups and tasks."""
+    """The rows of a judge's groups and tasks."""
     return [*_groups(judge), *map(_of_task, judge.tasks)]
 
 
 def tiles(task: TaskReport) -> Iterator[Tile]:
-    """The figures of a task, the one to quote first; none where it has none."""
+    """The main values of a task, the one to quote first; none without a main metric."""
     main = task.headline
     if main is None:
         return
@@ -70,32 +70,32 @@ def tiles(task: TaskReport) -> Iterator[Tile]:
     pooled = task.pooled_apart
     if pooled is not None:
         yield Tile(
-            f"over all {count(pooled.pairs)} pairs",
+            f"{task.value_name} pooled over {count(pooled.pairs)} pairs",
             percent(pooled.accuracy),
             interval(pooled.interval, True),
         )
     lengths = task.lengths
-    # Of a model's answers against references the longer ones are no baseline of the judge.
+    # Where answers are compared with references, the longest answer is not a baseline.
     if lengths is not None and task.kind != REFERENCE:
         between = interval(lengths.pick_longest_interval, True)
-        yield Tile("picking the longest", percent(lengths.pick_longest), between)
+        yield Tile("longest-answer baseline", percent(lengths.pick_longest), between)
     if lengths is not None and lengths.length_controlled is not None:
         between = interval(lengths.length_controlled_interval, True)
-        yield Tile("length-controlled", percent(lengths.length_controlled), between)
+        label = f"length-controlled {task.value_name}"
+        yield Tile(label, percent(lengths.length_controlled), between)
     if task.calibration is not None:
         error, chance = 100 * task.calibration.error, 100 * task.calibration.error_by_chance
-        yield Tile("calibration error", f"{error:.1f}", f"points; by chance {chance:.1f}")
+        yield Tile("calibration error (ECE)", f"{error:.1f}", f"points; {chance:.1f} from chance")
     if task.margins is not None and task.pooled is not None and task.pooled.pairs:
         ties, pairs = task.margins.ties, task.pooled.pairs
-        yield Tile("ties", percent(ties / pairs), f"{count(ties)} of {count(pairs)}")
+        yield Tile("tie rate", percent(ties / pairs), f"{count(ties)} of {count(pairs)}")
 
 
 def distinct_figures(task: TaskReport) -> list[Figure]:
-    """A task's figures, each once that is the same by definition, with all its names.
+    """A task's metrics; those that are equal by definition are one entry with all their names.
 
-    Of two answers and the pair that they are, the accuracies over documents and over pairs are one,
-    and so is how often the favourite is a best answer; and the accuracy by the aspect that decides
-    is the accuracy.
+    Where every prompt has two answers, the accuracy over documents, the accuracy over pairs and
+    best-of-n are equal. The accuracy by the aspect that the task compares is the accuracy.
     """
     same = {f"{MAIN_METRIC}_{task.settings.get('preference')}"}
     if task.are_pairs:
@@ -115,27 +115,30 @@ def distinct_figures(task: TaskReport) -> list[Figure]:
 def facts_of_task(task: TaskReport) -> list[Fact]:
     """Data, rules and counts of a task, each once."""
     facts: dict[str, str] = {}
-    for name, value in _told(task):
+    for name, value in _facts(task):
         if name not in facts:
             facts[name] = value
         elif facts[name] != value:
-            # The file's own count: a part of it was evaluated.
+            # The count of the whole file, of which a subset was evaluated.
             facts[f"{name} in the data"] = value
     return [Fact(name, value) for name, value in facts.items()]
 
 
 def warnings(tasks: Sequence[TaskReport]) -> Iterator[str]:
-    """What has to be known before any figure is quoted."""
+    """What a reader must know before quoting any value."""
     seen = [task.title for task in tasks if task.in_sample]
     if seen:
         yield (
             f"In-sample: the judge was trained on the data of {', '.join(seen)}. Its accuracy "
-            "there says nothing about other data."
+            "there does not measure performance on unseen data."
         )
     parts = [task.title for task in tasks if task.partial]
     if parts:
         named = ", ".join(parts)
-        yield f"Over a part of the data only: {named}. Not to be compared with whole runs."
+        yield (
+            f"Partial run: only a subset of the data was evaluated ({named}). Do not compare it "
+            "with complete runs."
+        )
 
 
 def _of_task(task: TaskReport) -> OverviewRow:
@@ -158,12 +161,21 @@ def _groups(judge: JudgeReport) -> Iterator[OverviewRow]:
             yield OverviewRow(title, "group", main)
 
 
-def _told(task: TaskReport) -> Iterator[tuple[str, str]]:
+def _facts(task: TaskReport) -> Iterator[tuple[str, str]]:
     digest = task.data.get("digest")
-    yield "data", str(task.data.get("data") or "not said by the run")
-    yield "digest of the documents (SHA-256)", str(digest or "not known without samples")
+    yield "data", str(task.data.get("data") or "not recorded by the run")
+    yield "hash of the documents (SHA-256)", str(digest or "unknown without samples")
     yield "documents", count(task.data.get("documents"))
     for name, value in task.settings.items():
         yield name, str(value)
     for name, value in task.counts.items():
-        yield name.replace("_", " "), count(value)
+        yield count_label(name), count(value)
+
+
+def count_label(name: str) -> str:
+    """A count's name for a reader: `pairs excluded: equal ratings`."""
+    what, excluded, why = name.partition("_left_out")
+    label = (
+        f"{what} excluded:{why}" if excluded and why else f"{what} excluded" if excluded else name
+    )
+    return label.replace("_", " ")

@@ -10,6 +10,7 @@ from typing import Any
 from ultrarm_eval.report.charts import charts_of
 from ultrarm_eval.report.facts import Fact
 from ultrarm_eval.report.overview import (
+    count_label,
     distinct_figures,
     facts_of_task,
     overview,
@@ -25,21 +26,21 @@ from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.formats import count
 from ultrarm_eval.show.page import render_page
 
-# A chart of fewer pairs shows accidents.
+# A chart of fewer pairs would show noise.
 _FEWEST_PAIRS = 10
-# The tasks with most documents have their charts; a page of all would not open at once.
+# Only the tasks with most documents have charts: a page with more would be slow to open.
 _MOST_CHARTED = 40
-# Of what is shown of a token.
+# Significant digits of a token's reward.
 _DIGITS = 5
 _MOST_AT_HEAD = 4
-_FACTS_AT_HEAD = ("data", "digest of the documents (SHA-256)", "documents")
+_FACTS_AT_HEAD = ("data", "hash of the documents (SHA-256)", "documents")
 _LEFT_OUT = ("left_out", "without", "damaged")
 _CHOSEN = {
     DISAGREEMENT: "the pairs on which judges disagree most",
     MISTAKE: "the most confident mistakes",
     LOSS: "the clearest losses",
     CLOSE: "the smallest margins",
-    ANY: "some drawn at random",
+    ANY: "a random sample",
 }
 
 
@@ -53,9 +54,9 @@ def as_page(report: Report) -> str:
         data={"pairs": [_pair(pair) for pair in report.pairs]},
         title=f"Report: {report.title}",
         subtitle=(
-            "How a judge behaves: accuracy, margins, calibration, length, and what to read."
+            "How the judge behaves: accuracy, margins, calibration, length bias, and pairs to read."
             if has_judged
-            else "What lm-evaluation-harness measured."
+            else "Results measured by lm-evaluation-harness."
         ),
         judges=[_judge(judge, i, len(report.judges)) for i, judge in enumerate(report.judges)],
         has_judged=has_judged,
@@ -69,7 +70,7 @@ def _judge(judge: JudgeReport, index: int, judges: int) -> dict[str, Any]:
     charted = max(1, _MOST_CHARTED // judges)
     ids = [f"t{index}-{n}" for n in range(len(judge.tasks))]
     rows = overview(judge)
-    # Groups come first, and have no part of their own.
+    # Groups come first, and have no section.
     links = [None] * (len(rows) - len(ids)) + ids
     return {
         "label": judge.label,
@@ -86,7 +87,7 @@ def _judge(judge: JudgeReport, index: int, judges: int) -> dict[str, Any]:
 
 
 def _data_facts(tasks: Sequence[TaskReport]) -> Iterator[Fact]:
-    """The data and what was left out of them; of many tasks it stands with each."""
+    """The data and what was excluded from them; with many tasks this stands with each task."""
     if len(tasks) > _MOST_AT_HEAD:
         return
     for task in tasks:
@@ -94,14 +95,14 @@ def _data_facts(tasks: Sequence[TaskReport]) -> Iterator[Fact]:
         for fact in facts_of_task(task):
             if fact.name in _FACTS_AT_HEAD:
                 yield Fact(f"{fact.name}{of_task}", fact.value)
-        left_out = [
-            f"{name.replace('_', ' ')} {count(value)}"
+        excluded = [
+            f"{count_label(name)} {count(value)}"
             for name, value in task.counts.items()
             if value and any(word in name for word in _LEFT_OUT)
         ]
-        # Of a task that is not ours it is not known.
-        if left_out or task.kind is not None:
-            yield Fact(f"left out{of_task}", ", ".join(left_out) or "nothing")
+        # Of a task of another package it is not known.
+        if excluded or task.kind is not None:
+            yield Fact(f"excluded{of_task}", ", ".join(excluded) or "nothing")
 
 
 def _task(task: TaskReport, name: str, *, is_first: bool, may_be_charted: bool) -> dict[str, Any]:
@@ -127,7 +128,7 @@ def _task(task: TaskReport, name: str, *, is_first: bool, may_be_charted: bool) 
 
 
 def _span(parts: Sequence[Slice]) -> tuple[float, float]:
-    """What the bars of a table reach over, so that differences can be seen."""
+    """The range of a table's bars, narrow enough for differences to be visible."""
     lows = [part.interval.low for part in parts if part.interval is not None]
     return max(0.0, math.floor(10 * min(lows, default=0.0)) / 10), 1.0
 
@@ -136,16 +137,16 @@ def _pairs_note(report: Report) -> str:
     reasons = {pair.reason for pair in report.pairs}
     *most, last = [words for reason, words in _CHOSEN.items() if reason in reasons] or [""]
     named = f"{', '.join(most)} and {last}" if most else last
-    note = f"{named[:1].upper()}{named[1:]}; of one document at most one for each."
+    note = f"{named[:1].upper()}{named[1:]}; at most one pair per document for each of these."
     if DISAGREEMENT in reasons:
         note += " Where judges disagree, both rewards are shown."
     if any(pair.tokens is not None for pair in report.pairs):
         note += (
-            " Coloured words raised or lowered the reward; rest on one or touch it to see what the "
-            "reward was after it."
+            " Highlighted tokens raised or lowered the reward; hover over a token or tap it to see "
+            "the reward after it."
         )
     if report.pairs_left_out:
-        note += f" {count(report.pairs_left_out)} more did not fit into the page."
+        note += f" {count(report.pairs_left_out)} more did not fit on the page."
     return note
 
 

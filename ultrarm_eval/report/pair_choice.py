@@ -1,4 +1,4 @@
-"""Pairs that a person should read: where a judge errs most surely, and where it hardly decides."""
+"""Pairs worth reading: the most confident mistakes of a judge, and its smallest margins."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (
     "judges disagree",
     "random",
 )
-# A margin is small up to this share of the median one, without its sign.
+# A margin counts as small up to this share of the median absolute margin.
 _SMALL = 0.5
-# A drawn pair shows what is usual beside the extremes.
+# Random pairs show what is usual next to the extremes.
 _SEED = 0
 
 
@@ -40,14 +40,14 @@ class ChosenPair:
 
 @dataclass(frozen=True)
 class PairTexts:
-    """What a pair says.
+    """The texts of a pair.
 
     Attributes:
         prompt: The turns before the completions: role and content of each.
-        chosen: The better completion, or the model's answer.
-        rejected: The other one.
-        chosen_name: Who wrote it; None where that is not known.
-        rejected_name: The same of the other one.
+        chosen: The chosen completion, or the model's answer.
+        rejected: The rejected completion, or the reference.
+        chosen_name: Who wrote the chosen completion; None if unknown.
+        rejected_name: Who wrote the rejected one; None if unknown.
     """
 
     prompt: tuple[tuple[str, str], ...]
@@ -62,8 +62,8 @@ def choose_pairs(samples: Samples, each: int) -> list[ChosenPair]:
 
     Args:
         samples: The samples of a task.
-        each: The most pairs of each reason. Of one document there is at most one for a reason, so
-            that one strange prompt does not fill the page.
+        each: The most pairs of each reason. A document has at most one per reason, so that one
+            strange prompt does not fill the page.
 
     Returns:
         The pairs, each for its first reason.
@@ -87,7 +87,7 @@ def choose_pairs(samples: Samples, each: int) -> list[ChosenPair]:
 
 
 def _smallest(sizes: Numbers) -> NDArray[np.intp]:
-    """The pairs of small margins, the smallest first: more of them would be no small ones."""
+    """The pairs with small margins, the smallest first."""
     order = np.argsort(sizes, kind="stable")
     return order[sizes[order] <= _SMALL * np.median(sizes)] if len(sizes) else order
 
@@ -98,7 +98,7 @@ def first_of_each(
     most: int,
     taken: Sequence[int] | dict[int, str] = (),
 ) -> list[int]:
-    """The first pairs of an order, one of each document, without those that are taken."""
+    """The first pairs in an order, one per document, without those already taken."""
     found: list[int] = []
     seen: set[int] = set()
     for pair in map(int, order):

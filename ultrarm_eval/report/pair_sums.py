@@ -1,4 +1,4 @@
-"""Sums over the pairs of each prompt, drawn again once for all figures of a task."""
+"""Sums over the pairs of each prompt, resampled once for all statistics of a task."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from ultrarm_eval.stats.bootstrap import PromptSums
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import constant_interval
 
-#: What tells parts of the pairs apart.
+#: The dimensions by which pairs are split.
 GAP, LENGTH = "rating gap", "length"
-#: The numbers of parts that there always are; a part may be without pairs.
+#: The indices of the subsets that always exist; a subset may be empty.
 ALL, LONGER, SHORTER, EQUAL = range(4)
 
 
 @dataclass(frozen=True)
 class PairPart:
-    """A part of the pairs.
+    """A subset of the pairs.
 
     Attributes:
-        dimension: What tells parts apart.
-        name: Which part it is.
+        dimension: The dimension by which pairs are split.
+        name: The subset's name.
         mask: Which pairs are in it.
     """
 
@@ -38,13 +38,13 @@ class PairPart:
 
 @dataclass(frozen=True)
 class PairSums:
-    """What the pairs of each part are worth and how many they are, summed over each prompt.
+    """The credit and the number of pairs of each subset, summed over each prompt.
 
     Attributes:
-        parts: All pairs; those in which the better answer is longer, shorter and equally long; and
+        parts: All pairs; those in which the chosen answer is longer, shorter and equally long; and
             those by rating gap.
-        sums: The credit of each part, the pairs of each part, and the credit of picking the longer
-            answer of each pair.
+        sums: The credit of each subset, the number of pairs of each subset, and the credit of the
+            longest-answer baseline.
     """
 
     parts: tuple[PairPart, ...]
@@ -52,7 +52,7 @@ class PairSums:
 
     @classmethod
     def of(cls, samples: Samples) -> PairSums | None:
-        """Those of a task; None without pairs."""
+        """The sums of a task; None without pairs."""
         if not len(samples.pairs):
             return None
         parts = (*_by_relative_length(samples), *_by_gap(samples))
@@ -63,27 +63,27 @@ class PairSums:
         return cls(parts, PromptSums.of(sums))
 
     def accuracy(self, part: int) -> Interval | None:
-        """The interval of the accuracy on a part, by its number."""
+        """The interval of the accuracy on a subset, by its index."""
         return self.sums.ratio(part, len(self.parts) + part, bounds=(0.0, 1.0))
 
     @property
     def longest(self) -> Interval | None:
-        """That of the accuracy of picking the longer answer of each pair."""
+        """The interval of the longest-answer baseline's accuracy."""
         return self.sums.ratio(-1, len(self.parts) + ALL, bounds=(0.0, 1.0))
 
     @property
     def by_length(self) -> list[int]:
-        """The columns of credit and pairs where the better answer is longer and where shorter."""
+        """The columns of credit and pairs where chosen is longer, and where it is shorter."""
         return [LONGER, len(self.parts) + LONGER, SHORTER, len(self.parts) + SHORTER]
 
     @property
     def length_controlled(self) -> Interval | None:
-        """That of the length-controlled accuracy."""
+        """The interval of the length-controlled accuracy."""
         found = self.sums.statistic(
             lambda sums: length_controlled_accuracy([sums.tolist()]), self.by_length
         )
         if found is not None and found.low == found.high:
-            # No prompt differs from the others: other prompts still may.
+            # All prompts are alike here; other prompts may still differ.
             return constant_interval(
                 found.low, len(self.sums.rows), level=found.level, bounds=(0.0, 1.0)
             )
@@ -92,7 +92,7 @@ class PairSums:
 
 def _by_relative_length(samples: Samples) -> Iterator[PairPart]:
     difference = (samples.pairs.chosen_length - samples.pairs.rejected_length).to_numpy()
-    better = "answer" if samples.kind == REFERENCE else "better answer"
+    better = "answer" if samples.kind == REFERENCE else "chosen"
     yield PairPart("pairs", "all pairs", np.ones(len(difference), np.bool_))
     yield PairPart(LENGTH, f"{better} is longer", difference > 0)
     yield PairPart(LENGTH, f"{better} is shorter", difference < 0)
@@ -100,9 +100,9 @@ def _by_relative_length(samples: Samples) -> Iterator[PairPart]:
 
 
 def _by_gap(samples: Samples) -> Iterator[PairPart]:
-    # Ratings are exact fractions, their differences here are not.
+    # Ratings are exact fractions, their differences in floats are not.
     gaps = samples.pairs.gap.round(9).to_numpy()
-    # A benchmark's right and wrong answers all differ by one.
+    # Correct and incorrect answers of a benchmark all differ by one.
     if not np.isnan(gaps).any() and len(np.unique(gaps)) > 1:
         for name, mask in ranges(gaps, ""):
             yield PairPart(GAP, name, mask)

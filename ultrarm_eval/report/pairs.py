@@ -36,7 +36,7 @@ REASONS = (DISAGREEMENT, MISTAKE, LOSS, CLOSE, ANY)
 LONGEST_TEXT = 20_000
 #: Bytes of all pairs together: the page has to open at once.
 MOST_BYTES = 8_000_000
-# Names that a text or a pair bears beside the data, in a page.
+# Overhead of the names around a text or a pair in a page.
 _BYTES_OF_TEXT = 60
 _BYTES_OF_PAIR = 200
 
@@ -48,7 +48,7 @@ class ShownText:
     Attributes:
         text: The text, cut after `LONGEST_TEXT` characters.
         length: Its characters.
-        name: Who wrote it, or the role of the turn; None where that is not known.
+        name: Who wrote it, or the role of the turn; None if unknown.
     """
 
     text: str
@@ -62,9 +62,9 @@ class SideTokens:
 
     Attributes:
         tokens: Their texts.
-        rewards: The reward if the answer ended after it; None where there is none.
-        changes: What it is more or less than after the token before; None where that has none.
-        cut: Whether the judge did not read the answer's beginning, which had no room.
+        rewards: The reward if the answer ended after the token; None where there is none.
+        changes: Its change from the reward after the previous token; None where that has none.
+        cut: Whether the answer's beginning was truncated.
     """
 
     tokens: tuple[str, ...]
@@ -82,14 +82,14 @@ class ShownPair:
         task: Title of its task.
         kind: What its sides are, see `ultrarm_eval.runs.sample`.
         reason: Why it is shown.
-        document: The harness's number of its document.
-        parts: What the document belongs to.
+        document: lm-eval's index of its document.
+        parts: The subsets that the document belongs to.
         gap: Difference of the ratings; None where there are none.
-        rewards: By judge, the reward of the better answer and of the other one.
+        rewards: By judge, the reward of the chosen and of the rejected answer.
         prompt: The turns before the answers.
-        chosen: The better answer, or the model's.
-        rejected: The other one.
-        tokens: The tokens of both, with the judge's reward after each, where that was asked for.
+        chosen: The chosen answer, or the model's.
+        rejected: The rejected answer, or the reference.
+        tokens: The tokens of both, with the judge's reward after each, where requested.
     """
 
     judge: str
@@ -137,7 +137,7 @@ class Candidate:
 
 
 def candidates(judge: str, task: str, samples: Samples, each: int) -> list[Candidate]:
-    """The pairs of a task that are worth reading, for each reason the worst first."""
+    """The pairs of a task worth reading, for each reason the worst first."""
     if not len(samples.pairs):
         return []
     return [Candidate(judge, task, samples, chosen) for chosen in choose_pairs(samples, each)]
@@ -146,7 +146,7 @@ def candidates(judge: str, task: str, samples: Samples, each: int) -> list[Candi
 def disagreements(
     evaluations: Sequence[Evaluation], samples: Mapping[str, Mapping[str, Samples]], each: int
 ) -> list[Candidate]:
-    """The pairs that one judge orders one way and another the other, the surest first.
+    """The pairs that two judges rank in opposite order, the most confident first.
 
     Rewards of different judges have different scales: a margin counts in units of the root mean
     square of its judge's margins in the task.

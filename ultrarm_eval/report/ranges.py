@@ -1,4 +1,4 @@
-"""Ranges of a measured thing, as many as can be told apart in a table."""
+"""Ranges of a measured quantity, few enough for a table."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
 
     Args:
         values: The values, without NaN.
-        unit: What they are counted in.
+        unit: Their unit.
 
     Returns:
         The name of each range and which values are in it; every value is in one.
@@ -27,7 +27,7 @@ def ranges(values: Numbers, unit: str) -> list[tuple[str, Mask]]:
     if len(distinct) <= _RANGES:
         return [(f"{_spelled(value)}{suffix}", values == value) for value in distinct]
     inner = np.quantile(values, np.arange(1, _RANGES) / _RANGES, method="inverted_cdf")
-    # A value that is the end of several ranges, and one at the top, make no range of their own.
+    # A value that ends several ranges, or is the greatest, does not make a further range.
     ends = [end for end in np.unique(inner) if end < distinct[-1]]
     found = []
     above = -np.inf

@@ -1,4 +1,4 @@
-"""How a judge's ranking of a prompt's completions compares with that of their ratings."""
+"""A judge's ranking of each prompt's completions against their ranking by rating."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ultrarm_eval.runs.samples import Numbers, Samples
 
-# Of shares of places, of as many prompts as have so many.
+# The most numbers of one batch.
 _NUMBERS_AT_ONCE = 2**17
 
 
@@ -17,12 +17,12 @@ class RankConfusion:
     """Rank by rating against rank by reward.
 
     Attributes:
-        completions: How many rated completions the prompts have that count here.
-        prompts: How many those prompts are.
-        others: Prompts with another number of rated completions, which do not count here.
-        shares: Row r, column c: of the completions at rank r by rating (the best is the first) the
-            share at rank c by reward. Completions of equal rating or reward are at each of the
-            ranks they share in equal parts, so that rows and columns add up to 1.
+        completions: Number of rated completions of each prompt counted here.
+        prompts: Number of these prompts.
+        others: Number of prompts with another number of rated completions, which are excluded.
+        shares: Row r, column c: of the completions at rank r by rating (the best is first) the
+            share at rank c by reward. Completions with equal ratings or rewards are spread equally
+            over the ranks they share, so that rows and columns add up to 1.
     """
 
     completions: int
@@ -34,7 +34,7 @@ class RankConfusion:
 def rank_confusion(samples: Samples) -> RankConfusion | None:
     """The confusion over the prompts with the most frequent number of rated completions.
 
-    Prompts whose ratings are all equal have no order to find, and are left out.
+    Prompts whose ratings are all equal have no ranking, and are excluded.
 
     Returns:
         The confusion; None where no prompt has three rated completions or more.
@@ -51,7 +51,7 @@ def rank_confusion(samples: Samples) -> RankConfusion | None:
     of_size = rated[rated.document.map(sizes) == size]
     both = [of_size[name].to_numpy().reshape(-1, size) for name in ("rating", "reward")]
     total = np.zeros((size, size))
-    # Many prompts at once, in bounded memory; added one by one, so that how many changes no digit.
+    # In batches of bounded memory; added one by one, so that the batch size changes no digit.
     at_once = max(1, _NUMBERS_AT_ONCE // size**2)
     for start in range(0, prompts, at_once):
         of_ratings, of_rewards = (places(values[start : start + at_once]) for values in both)
@@ -62,7 +62,7 @@ def rank_confusion(samples: Samples) -> RankConfusion | None:
 
 
 def places(values: Numbers) -> Numbers:
-    """The ranks of values, the highest first, equal ones in equal parts at those they share.
+    """The ranks of values, the highest first; equal values are spread equally over their ranks.
 
     Args:
         values: Shape (prompts, n).

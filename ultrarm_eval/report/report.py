@@ -1,4 +1,4 @@
-"""A report: all that it says, before it is a page, Markdown or JSON."""
+"""A report as data, before it becomes a page, Markdown or JSON."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ FORMAT = "ultrarm_eval.report/1"
 
 @dataclass(frozen=True)
 class JudgeReport:
-    """What is known of a judge, or of a model.
+    """The report of one judge, or of one model.
 
     Attributes:
         label: Its name among others.
         facts: How its results were made.
-        tasks: What each task says, the one with most documents first.
-        groups: The harness's figures of groups of tasks.
-        remarks: What was left out or is missing.
+        tasks: The report of each task, the one with most documents first.
+        groups: lm-eval's metrics of groups of tasks.
+        remarks: What was skipped or is missing.
     """
 
     label: str
@@ -47,10 +47,10 @@ class Report:
 
     Attributes:
         format: Its format and version.
-        title: What it is about.
-        judges: What each judge's results say.
+        title: Its title.
+        judges: The report of each judge.
         pairs: Pairs worth reading.
-        pairs_left_out: How many more there would be, had the page room for them.
+        pairs_left_out: How many more pairs did not fit on the page.
     """
 
     title: str
@@ -94,7 +94,7 @@ def _report_judge(evaluation: Evaluation, samples: Mapping[str, Samples | None])
     tasks = [
         report_task(title, result, samples[title]) for title, result in evaluation.tasks.items()
     ]
-    # A stable order: the task's title decides where sizes are equal.
+    # A stable sort: tasks of equal size stay in the order of their titles.
     tasks.sort(key=lambda task: -(task.data["documents"] or 0))
     return JudgeReport(
         evaluation.label,
@@ -109,14 +109,14 @@ def _report_judge(evaluation: Evaluation, samples: Mapping[str, Samples | None])
 
 
 def _without_repetitions(found: Sequence[Candidate]) -> list[Candidate]:
-    """Each document's pair once: a benchmark's task holds what its subsets' tasks hold."""
+    """Each pair once: the task of a benchmark contains the documents of its subsets' tasks."""
     seen: set[Any] = set()
     kept = []
     for one in found:
         samples = one.samples
         pair = samples.pairs.iloc[one.chosen.pair]
         document = samples.documents.iloc[int(pair.document)]
-        # Without hashes, documents are known by their numbers, which every task has from 0 on.
+        # Without hashes, documents are identified by index, which starts at 0 in every task.
         key = (
             one.judge,
             one.task if samples.digest is None else None,

@@ -1,4 +1,4 @@
-"""Accuracy over parts of the documents and pairs of a task, each with its interval."""
+"""Accuracy on subsets of a task's documents and pairs, each with its interval."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ _MOST_PARTS = 50
 
 @dataclass(frozen=True)
 class Slice:
-    """A part and the accuracy on it.
+    """A subset and the accuracy on it.
 
     Attributes:
-        dimension: What tells parts apart (`source`, `rating gap`).
-        name: Which part it is.
-        documents: Documents in it, or with a pair in it.
-        pairs: Pairs in it; None for tasks without pairs.
-        accuracy: The mean over its documents of their share of right pairs; of a part of the pairs
-            (`pooled`) their own share.
-        interval: Its 95 % interval; None where there is too little to say.
-        pooled: Whether it is a share of pairs, and the interval one of the bootstrap over prompts.
+        dimension: The dimension of the split (`source`, `rating gap`).
+        name: The subset's name.
+        documents: Number of documents in it, or with a pair in it.
+        pairs: Number of pairs in it; None for tasks without pairs.
+        accuracy: The mean over documents of their share of correctly ranked pairs; for a subset of
+            the pairs (`pooled`) the share of its pairs.
+        interval: Its 95 % interval; None where the data are too few.
+        pooled: Whether it is a share of pairs, with an interval from a bootstrap over prompts.
     """
 
     dimension: str
@@ -70,7 +70,7 @@ def slices(samples: Samples, sums: PairSums | None) -> list[Slice]:
 def _by_part(samples: Samples) -> Iterator[Slice]:
     for dimension, names in samples.parts.items():
         counts = Counter(names)
-        # The largest, in order of name; a table of all of very many could not be read.
+        # The largest ones in alphabetical order: a table of very many would be unreadable.
         most = sorted(counts, key=lambda name: (-counts[name], name))
         kept = most if len(most) <= _MOST_PARTS else most[: _MOST_PARTS - 1]
         named = [(name or "not given", {name}) for name in sorted(kept)]

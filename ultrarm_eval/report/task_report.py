@@ -1,4 +1,4 @@
-"""What a report says about a task."""
+"""The report of one task."""
 
 from __future__ import annotations
 
@@ -33,28 +33,28 @@ from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 @dataclass(frozen=True)
 class TaskReport:
-    """What is known of a task.
+    """The report of one task.
 
     Attributes:
-        title: What the report calls it.
+        title: Its title in the report.
         task: The task's name.
         kind: What its pairs are, see `ultrarm_eval.runs.sample`; None without pairs.
-        main: The figure to quote; None where an interrupted run has none.
-        figures: All figures.
-        data: The data it was made of, and its digest.
+        main: The metric to quote; None where an interrupted run has none.
+        figures: All metrics.
+        data: The data that were evaluated, and their hash.
         settings: The rules of the comparison.
-        counts: What was used and what was left out, and why.
+        counts: What was used and what was excluded, and why.
         in_sample: Whether the judge was trained on these data.
-        partial: What made the run see a part of the data alone.
+        partial: What limited a partial run to a subset of the data.
         overall: Accuracy over the documents, from the samples.
-        pooled: The same over all pairs.
-        slices: Accuracy by parts.
-        margins: How the margins are spread.
-        calibration: Whether they mean what they say.
-        lengths: What length explains.
+        pooled: Accuracy over all pairs, from the samples.
+        slices: Accuracy by subset.
+        margins: The distribution of the margins.
+        calibration: The calibration of the margins.
+        lengths: How far length explains the rewards.
         ranks: Rank by rating against rank by reward.
-        remarks: What is missing or was left out.
-        are_pairs: Whether every document is two answers and the pair that they are.
+        remarks: What is missing or was excluded.
+        are_pairs: Whether every document has two answers that form one pair.
     """
 
     title: str
@@ -79,22 +79,22 @@ class TaskReport:
 
     @property
     def value_name(self) -> str:
-        """What the values of its documents are."""
+        """What the values of its documents are called."""
         return self._value_names[1]
 
     @property
     def headline(self) -> Figure | None:
-        """The figure to quote; None where there is none."""
+        """The value to quote; None where there is none."""
         if self.overall is not None and (self.main is None or self.kind == REFERENCE):
             return self.figure_of(self.overall)
         if self.main is None or self.overall is None:
             return self.main
-        # That of the samples knows which documents share a prompt.
+        # The interval computed from the samples is clustered by prompt.
         is_same = self.main.equals(self.overall.accuracy)
         return replace(self.main, interval=self.overall.interval) if is_same else self.main
 
     def figure_of(self, part: Slice) -> Figure:
-        """The figure of a part of the task."""
+        """The value of a subset of the task."""
         metric, label = self._value_names
         return Figure(
             metric,
@@ -107,7 +107,7 @@ class TaskReport:
 
     @property
     def _value_names(self) -> tuple[str, str]:
-        """The metric of its documents' values, and what the report calls it."""
+        """The metric of its documents' values, and its name in the report."""
         if self.kind == REFERENCE:
             return "win_rate", "win rate"
         if self.kind is not None or self.main is None:
@@ -116,24 +116,25 @@ class TaskReport:
 
     @property
     def shown_slices(self) -> tuple[Slice, ...]:
-        """The parts that are large enough for a row."""
+        """The subsets that are large enough for a row."""
         return tuple(one for one in self.slices if one.documents >= FEWEST_PROMPTS)
 
     @property
     def small_slices_note(self) -> str:
-        """How many parts are too small for a row; empty where there is none."""
+        """How many subsets are too small for a row; empty where there are none."""
         count = len(self.slices) - len(self.shown_slices)
         if not count:
             return ""
-        parts = "1 part is" if count == 1 else f"{count} parts are"
+        one = count == 1
         return (
-            f"{parts} left out, of fewer than {FEWEST_PROMPTS} documents: an interval would say "
-            "next to nothing. JSON has them."
+            f"{'1 subset' if one else f'{count} subsets'} of fewer than {FEWEST_PROMPTS} documents "
+            f"{'is' if one else 'are'} not shown: the interval would be too wide to be useful. "
+            f"The JSON contains {'it' if one else 'them'}."
         )
 
     @property
     def pooled_apart(self) -> Slice | None:
-        """The accuracy over all pairs, unless it is that over the documents by definition."""
+        """The accuracy over all pairs, unless it equals that over documents by definition."""
         return None if self.are_pairs else self.pooled
 
 
@@ -141,9 +142,9 @@ def report_task(title: str, result: TaskResult, samples: Samples | None) -> Task
     """Reports on a task.
 
     Args:
-        title: What the report calls it.
-        result: The harness's figures.
-        samples: Its samples, if they are there.
+        title: Its title in the report.
+        result: lm-eval's results.
+        samples: Its samples, if there are any.
     """
     metadata = result.metadata
     about: dict[str, Any] = {
@@ -202,12 +203,12 @@ def _are_pairs(samples: Samples) -> bool:
 def _without_samples(result: TaskResult) -> str:
     if result.samples_path is not None:
         return (
-            f"{result.samples_path.name} holds no sample that can be read and has a score, so "
-            "there is nothing to say beyond the figures."
+            f"{result.samples_path.name} contains no readable sample with a score, so the report "
+            "shows only the metrics."
         )
     return (
-        f"There are no samples of {result.task} beside the results, so there is nothing to say "
-        "beyond its figures. Run lm_eval with --log_samples."
+        f"There are no samples of {result.task} next to the results, so the report shows only its "
+        "metrics. Run lm_eval with --log_samples."
     )
 
 
@@ -215,23 +216,23 @@ def _remarks(result: TaskResult) -> list[str]:
     remarks = []
     if not result.figures:
         remarks.append(
-            f"{result.task} has no figures of the harness: the run was interrupted, or its results "
-            "file is missing. What follows is from its samples."
+            f"{result.task} has no metrics of lm-eval: the run was interrupted, or its results "
+            "file is missing. The values below are computed from its samples."
         )
     if result.parts:
         parts = ", ".join(f"{name} {value}" for name, value in result.parts.items())
-        remarks.append(f"This is a part of the data only ({parts}).")
+        remarks.append(f"Partial run: only a subset of the data was evaluated ({parts}).")
     return remarks
 
 
 def _disagreeing(result: TaskResult, samples: Samples) -> list[str]:
-    """Says so where the samples are not those that the figures were made of."""
+    """Remarks where the samples are not those that the metrics were computed from."""
     found = []
     expected = result.documents
     total = len(samples.documents) + samples.counts.get("documents_without_score", 0)
     if expected is not None and total != expected:
         found.append(
-            f"The results are of {expected} documents and the samples of {total}: the file of "
-            "samples is incomplete, and figures from it differ from the harness's."
+            f"The results cover {expected} documents and the samples {total}: the samples file is "
+            "incomplete, and values computed from it differ from lm-eval's metrics."
         )
     return found

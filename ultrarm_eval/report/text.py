@@ -1,4 +1,4 @@
-"""A report as Markdown: figures without charts and texts."""
+"""A report as Markdown: the tables, without charts and pairs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ultrarm_eval.report.overview import (
 from ultrarm_eval.report.report import JudgeReport, Report
 from ultrarm_eval.report.slices import Slice
 from ultrarm_eval.report.task_report import TaskReport
+from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.formats import (
     count,
     figure_interval,
@@ -41,19 +42,19 @@ def _judge(judge: JudgeReport, *, several: bool) -> Iterator[str]:
         yield from (f"> {markdown(warning)}", "")
     head = (
         "task",
-        "figure",
+        "metric",
         "value",
         "95 % interval",
         "documents",
         "pairs",
         "ties",
-        "pick longest",
+        "longest-answer baseline",
     )
     yield Table(head, 2, [_overview(row) for row in overview(judge)]).as_markdown()
     for remark in judge.remarks:
         yield from (markdown(remark), "")
     made = [(fact.name, fact.value) for fact in judge.facts]
-    yield Table(("how it was made", ""), 2, made).as_markdown()
+    yield Table(("how these results were made", ""), 2, made).as_markdown()
     for task in judge.tasks:
         yield from _task(task)
 
@@ -76,7 +77,7 @@ def _task(task: TaskReport) -> Iterator[str]:
     for remark in task.remarks:
         yield from (f"> {markdown(remark)}", "")
     parts = [_part(task, part) for part in task.shown_slices]
-    head = ("by", "part", task.value_name, "95 % interval", "documents", "pairs")
+    head = ("by", "subset", task.value_name, "95 % interval", "documents", "pairs")
     yield from _if_any(Table(head, 2, parts))
     if task.small_slices_note:
         yield from (task.small_slices_note, "")
@@ -91,7 +92,7 @@ def _task(task: TaskReport) -> Iterator[str]:
         (one.name, one.filter, number(one.value, 4), number(one.stderr, 4))
         for one in distinct_figures(task)
     ]
-    yield from _if_any(Table(("figure", "filter", "value", "standard error"), 2, figures))
+    yield from _if_any(Table(("metric", "filter", "value", "standard error"), 2, figures))
     facts = [(fact.name, fact.value) for fact in facts_of_task(task)]
     yield Table(("data and counts", ""), 2, facts).as_markdown()
 
@@ -111,20 +112,27 @@ def _behaviour(task: TaskReport) -> Iterator[tuple[str, str]]:
     )
     if pooled is not None:
         between = interval(pooled.interval, True)
-        yield "over all pairs", f"{percent(pooled.accuracy)} ({between})"
+        yield f"{task.value_name} pooled over all pairs", f"{percent(pooled.accuracy)} ({between})"
     if margins is not None:
-        yield "margin, mean over pairs", number(margins.mean)
-        yield "margin, median of right pairs", number(margins.median_right)
-        yield "margin, median of wrong pairs", number(margins.median_wrong)
+        won, lost = ("won", "lost") if task.kind == REFERENCE else ("correct", "incorrect")
+        yield "mean margin", number(margins.mean)
+        yield f"median margin, {won} pairs", number(margins.median_right)
+        yield f"median margin, {lost} pairs", number(margins.median_wrong)
     if calibration is not None:
         error, chance = calibration.error, calibration.error_by_chance
-        yield "expected calibration error", f"{percent(error)} (by chance {percent(chance)})"
-        yield "temperature that fits best", number(calibration.temperature)
+        yield (
+            "expected calibration error",
+            f"{percent(error)} ({percent(chance)} expected from chance)",
+        )
+        yield "best-fit temperature", number(calibration.temperature)
     if lengths is not None:
         between = interval(lengths.length_controlled_interval, True)
-        yield "length-controlled", f"{percent(lengths.length_controlled)} ({between})"
-        yield "prefers the longer answer", percent(lengths.follows_length)
-        yield "correlation of reward and length", number(lengths.correlation)
+        yield (
+            f"length-controlled {task.value_name}",
+            f"{percent(lengths.length_controlled)} ({between})",
+        )
+        yield "longer answer preferred", percent(lengths.follows_length)
+        yield "Spearman's correlation of reward and length", number(lengths.correlation)
 
 
 def _if_any(table: Table) -> Iterator[str]:

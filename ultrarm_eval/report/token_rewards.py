@@ -17,10 +17,10 @@ from ultrarm_eval.runs.evaluation import Evaluation
 
 logger = logging.getLogger(__name__)
 
-# Bytes that all tokens may take in a page, at about so many for each.
+# The most bytes of all tokens in a page, and about the bytes of each.
 _MOST_BYTES = 4_000_000
 _BYTES_OF_TOKEN = 40
-# Between the same computation on other devices and in other layouts, in float32.
+# Relative tolerance for the same computation on other devices or in other batches, in float32.
 _SLACK = 1e-3
 
 
@@ -29,18 +29,18 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
 
     Args:
         evaluation: The evaluation.
-        pretrained: Where its checkpoint lies now; where the run had it if None.
+        pretrained: Where its checkpoint is now; the place that the run names if None.
         device: The device; the judge's own choice if None.
 
     Raises:
-        UltrarmEvalError: The results are no judge's, or it cannot be loaded.
+        UltrarmEvalError: The results are not of a judge, or it cannot be loaded.
     """
     config = evaluation.newest.config
     name = config.get("judge")
     if name is None:
         raise ConfigurationError(
-            f"{evaluation.label}: these results are no judge's, so its tokens have no rewards. "
-            "Leave --tokens out."
+            f"{evaluation.label}: these results are not of a judge, so there are no token rewards. "
+            "Omit --tokens."
         )
     settings = {
         key: config[key]
@@ -49,12 +49,12 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
     }
     parity = settings.get("parity")
     if isinstance(parity, Mapping):
-        # It chose template and lengths itself.
+        # A parity preset sets the template and the lengths.
         own = ("revision", "peft", "peft_revision", "dtype", "quantization")
         settings = {key: value for key, value in settings.items() if key in own}
         settings["parity"] = parity.get("name")
     if pretrained is not None and Path(pretrained).is_dir():
-        # A folder has no revisions.
+        # A local folder has no revisions.
         settings.pop("revision", None)
     if device is not None:
         settings["device"] = device
@@ -66,9 +66,9 @@ def judge_of(evaluation: Evaluation, *, pretrained: str | None, device: str | No
 def with_tokens(
     pairs: Sequence[ShownPair], judges: Mapping[str, TokenJudge], most: int
 ) -> list[ShownPair]:
-    """The pairs, the first ones of each judge with the rewards after each token.
+    """The pairs, the first ones of each judge with the reward after each token.
 
-    Says so where the last reward is not that of the run: another checkpoint, dtype or device.
+    Warns where the last reward differs from the run's: another checkpoint, dtype or device.
 
     Args:
         pairs: The pairs.
@@ -87,7 +87,7 @@ def with_tokens(
         found.append(shown)
     if room <= 0:
         logger.warning(
-            "--tokens: the page has no room for the tokens of more pairs; %d have theirs.",
+            "--tokens: the page has room for the tokens of only %d pairs.",
             sum(pair.tokens is not None for pair in found),
         )
     for label in judges:
@@ -117,7 +117,7 @@ def _side(judge: TokenJudge, prompt: list[dict[str, str]], answer: ShownText) ->
         tokens,
         found.rewards[start:],
         (None, *changes)[start:],
-        # What was cut off may have been of the prompt alone.
+        # Truncation may have removed only tokens of the prompt.
         cut=found.truncated and answer.text.strip() not in "".join(tokens),
     )
 
@@ -134,9 +134,9 @@ def _say_if_different(label: str, pairs: Sequence[ShownPair]) -> None:
     difference, last, reward = max(differences)
     if difference > _SLACK * max(1.0, abs(reward)):
         logger.warning(
-            "--tokens: the rewards of %s are not those of its run (%.4f in the place of %.4f). Is "
-            "it the same checkpoint (--pretrained)? In bfloat16 they also move with the device "
-            "and the layout.",
+            "--tokens: the rewards of %s differ from those of its run (%.4f instead of %.4f). "
+            "Check that the checkpoint is the same (--pretrained). In bfloat16 rewards also vary "
+            "with the device and the batch.",
             label,
             last,
             reward,

@@ -1,1 +1,1 @@
-"""What the harness writes, read again: results, samples, and which of them are the same."""
+"""Reads lm-eval's results and samples, and matches those of several runs."""

@@ -1,4 +1,4 @@
-"""What was evaluated, as one digest: equal for runs over the same documents."""
+"""A hash of the evaluated documents: equal for runs over the same documents."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
     """SHA-256 of the documents, whatever their order.
 
     Args:
-        keys: The harness's hash of each document, and which of those with this hash it is.
+        keys: lm-eval's hash of each document, and its occurrence among those with this hash.
     """
     return text_digest("\n".join(sorted(f"{digest}:{number}" for digest, number in keys)))
 
 
 def text_digest(text: str) -> str:
-    """SHA-256 of a text, also of one with halves of surrogate pairs."""
+    """SHA-256 of a text, also of one with lone surrogates."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:
-    """The digest of the documents of a task's samples.
+    """The hash of the documents of a task's samples.
 
     Args:
-        samples: The samples; of several filters the first counts.
+        samples: The samples; with several filters only those of the first are used.
 
     Returns:
-        The digest; None where there are no samples, or they have no hashes.
+        The hash; None where there are no samples, or they have no hashes.
     """
     seen: Counter[str] = Counter()
     keys: list[tuple[str, int]] = []

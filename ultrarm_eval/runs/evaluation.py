@@ -1,4 +1,4 @@
-"""All that a folder holds about each model: of every task the result that counts."""
+"""All results of a folder by model: one result for every task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ultrarm_eval.runs.judge_identity import same_judges, written
 from ultrarm_eval.runs.run import STAMP, Run, read_run, results_files
 from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
-# Of damaged figures, as many are named.
+# The most damaged metrics named.
 _NAMED = 3
 _SAMPLES = re.compile(rf"samples_(?P<task>.+)_(?P<stamp>{STAMP})\.jsonl")
 
@@ -25,15 +25,16 @@ class Evaluation:
     """The results of one model, or of one judge with its settings.
 
     Attributes:
-        model: What its runs call it.
-        settings: What its results depend on, as far as the runs say it.
-        tasks: The result of every task, by its title: the task's name, and where there are several
-            of one name the settings in which they differ.
-        groups: The same of every group.
-        remarks: What was left out or is missing.
-        label: Its name among others: the model, and the settings in which it differs from others
-            of the same name.
-        superseded: How many results are left out, as others of the same task and settings count.
+        model: The model's name in its runs.
+        settings: What its results depend on, as far as recorded.
+        tasks: The result of every task by title: the task's name, with the settings that differ
+            where several have the same name.
+        groups: The result of every group by title.
+        remarks: What was skipped or is missing.
+        label: Its unique name: the model, with the settings that differ from others of the same
+            name.
+        superseded: How many results are not used, because a better one of the same task and
+            settings is.
     """
 
     model: str
@@ -57,7 +58,7 @@ class Evaluation:
 
 
 def read_evaluation(given: str | Path) -> Evaluation:
-    """The results of the one model that a results file or a folder is about.
+    """The results of the one model in a results file or a folder.
 
     Raises:
         DataError: There are none, of several models, or they cannot be read.
@@ -66,18 +67,18 @@ def read_evaluation(given: str | Path) -> Evaluation:
     if len(evaluations) > 1:
         labels = "; ".join(evaluation.label for evaluation in evaluations)
         raise DataError(
-            f"{given}: there are results of {len(evaluations)} models or settings here: {labels}. "
+            f"{given}: this contains results of {len(evaluations)} models or settings: {labels}. "
             "Give the folder or the results file of one of them."
         )
     return evaluations[0]
 
 
 def read_evaluations(given: str | Path) -> list[Evaluation]:
-    """The results of every model that a results file or a folder is about, in order of label.
+    """The results of every model in a results file or a folder, in order of label.
 
-    A folder may hold any number of runs at any depth. Of several results of one task, one over all
-    the data counts before one over a part, then one with samples, and then the newest. Samples
-    without a results file are those of a run of which nothing else is left.
+    A folder may contain any number of runs at any depth. Of several results of one task a complete
+    run is preferred to a partial one, then one with samples, then the newest. Samples without a
+    results file are those of an interrupted run.
 
     Raises:
         DataError: There is nothing to read, or all of it is damaged.
@@ -91,12 +92,12 @@ def read_evaluations(given: str | Path) -> list[Evaluation]:
         runs, damaged = _runs_of(path)
     identities = [(run.model, model_settings(run)) for run in runs]
     of_each = [[runs[place] for place in places] for places in same_judges(identities)]
-    remarks = [f"Left out: {error}" for error in damaged]
+    remarks = [f"Skipped: {error}" for error in damaged]
     evaluations = [_evaluation(of_one) for of_one in _with_lost(of_each)]
     for evaluation in evaluations:
         if not evaluation.tasks:
-            of = f" but of groups ({', '.join(evaluation.groups)})" if evaluation.groups else ""
-            remarks.append(f"Left out: {evaluation.model} has no result of any task{of}.")
+            of = f", only of groups ({', '.join(evaluation.groups)})" if evaluation.groups else ""
+            remarks.append(f"Skipped: {evaluation.model} has no result of any task{of}.")
     evaluations = [
         dataclasses.replace(evaluation, remarks=(*remarks, *evaluation.remarks))
         for evaluation in evaluations
@@ -115,7 +116,7 @@ def read_evaluations(given: str | Path) -> list[Evaluation]:
 
 
 def labelled(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
-    """The evaluations in their order, with labels that tell them apart."""
+    """The evaluations in their order, with unique labels."""
     labels = distinguishing([(e.model, e.settings) for e in evaluations])
     return [dataclasses.replace(e, label=n) for e, n in zip(evaluations, labels, strict=True)]
 
@@ -143,9 +144,9 @@ def _readable(path: Path) -> Run | DataError:
 
 
 def _with_lost(by_identity: Iterable[list[Run]]) -> list[list[Run]]:
-    """The runs of each model; samples without results are those of the one model beside them.
+    """The runs of each model; samples without results belong to the only model in their folder.
 
-    Nothing else says whose they are.
+    Nothing else identifies their model.
     """
     known = [runs for runs in by_identity if not _is_lost(runs[0])]
     lost = [run for runs in by_identity for run in runs if _is_lost(run)]
@@ -188,13 +189,13 @@ def _evaluation(runs: Sequence[Run]) -> Evaluation:
 
 @dataclass(frozen=True)
 class _Counting:
-    """Of each task with its settings the result that counts, by title.
+    """The result to use of each task with its settings, by title.
 
     Attributes:
-        results: Those results.
-        remarks: What is left out.
-        superseded: Of each task with several runs of the same settings its name, how many there
-            are, and the file of the one that counts.
+        results: The results.
+        remarks: What is skipped.
+        superseded: For each task with several runs of the same settings: its name, the number of
+            runs, and the file of the one that is used.
     """
 
     results: dict[str, TaskResult]
@@ -212,11 +213,11 @@ def _counting(found: Iterable[TaskResult]) -> _Counting:
         results = whole or of_name
         if len(whole) < len(of_name) and whole:
             remarks.append(
-                f"{name}: samples without results beside those of a whole run are left out."
+                f"{name}: skipped samples without results, because there is a complete run."
             )
         by_settings: dict[str, list[TaskResult]] = {}
         for result in results:
-            # A run of which the samples alone are left says nothing of its settings.
+            # A run of which the samples alone remain does not record its settings.
             settings = written(task_settings(result.run, result.key))
             by_settings.setdefault(settings, []).append(result)
         for alike in by_settings.values():
@@ -235,15 +236,15 @@ def _damaged(result: TaskResult) -> Iterator[str]:
     if found:
         more = f", and {len(found) - _NAMED} others" if len(found) > _NAMED else ""
         yield (
-            f"{result.task}: {result.run.path.name} has figures that are none: "
+            f"{result.task}: {result.run.path.name} contains invalid metric values: "
             f"{', '.join(found[:_NAMED])}{more}. The file is damaged or was edited."
         )
 
 
 def _told(superseded: Sequence[tuple[str, int, str]]) -> Iterator[str]:
-    """What is left out, once for all tasks of which the same is true."""
+    """What is not used, once for all tasks that it applies to."""
     names: dict[tuple[int, str], list[str]] = {}
     for name, number, counts in superseded:
         names.setdefault((number, counts), []).append(name)
     for (number, counts), of_tasks in names.items():
-        yield f"{', '.join(of_tasks)}: {number} runs with these settings; {counts} counts."
+        yield f"{', '.join(of_tasks)}: {number} runs with these settings; {counts} is used."

@@ -1,4 +1,4 @@
-"""One value of one metric, with all that is known about it: the form in which results travel."""
+"""One value of one metric, with its standard error, interval and direction."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from ultrarm_eval.runs.json_values import NOT_WRITTEN
 from ultrarm_eval.stats.interval import Interval
 
-#: Half the width of a 95 % interval in standard errors, of the normal distribution: the harness's
+#: Half the width of a 95 % interval in standard errors, by the normal distribution: lm-eval's
 #: standard errors are of means over many documents.
 TWO_SIDED_95 = 1.959963984540054
-#: How an interval from a standard error is called.
+#: The method of an interval from a standard error.
 FROM_STDERR = "standard error of the harness"
 _ROUNDING = 1e-9
 _SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated", "empty")
@@ -19,17 +19,17 @@ _SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of a task or of a group of tasks.
+    """A value of a task or of a group of tasks.
 
     Attributes:
         metric: The metric's name, without the filter.
-        filter: The harness's filter; "none" where there is none.
-        value: The figure, in the metric's own unit; shares go from 0 to 1.
+        filter: lm-eval's filter; "none" where there is none.
+        value: The value, in the metric's own unit; shares range from 0 to 1.
         stderr: Its standard error; None where there is none.
-        higher_is_better: Which way it gets better; None where neither is.
-        documents: How many documents it is over; None where it is not known.
-        interval: Its 95 % interval; None where nothing says how sure it is.
-        label: What it is called, where that is not the metric's name.
+        higher_is_better: Whether higher is better; None where neither direction is.
+        documents: How many documents it is over; None if unknown.
+        interval: Its 95 % interval; None where its uncertainty is unknown.
+        label: Its name for a reader, where that is not the metric's name.
     """
 
     metric: str
@@ -43,16 +43,16 @@ class Figure:
 
     @property
     def key(self) -> str:
-        """The harness's key of it: `acc,none`."""
+        """Its key in lm-eval's results: `acc,none`."""
         return metric_key(self.metric, self.filter)
 
     def equals(self, value: float) -> bool:
-        """Whether a value is this figure's, but for the rounding of sums in another order."""
+        """Whether a value equals this one up to the rounding of sums in another order."""
         return abs(value - self.value) < _ROUNDING
 
     @property
     def name(self) -> str:
-        """What it is called."""
+        """Its name for a reader."""
         return self.label or self.metric
 
     @property
@@ -62,32 +62,32 @@ class Figure:
 
 
 def metric_key(metric: str, filter_name: str) -> str:
-    """The harness's key of a metric: `acc,none`; the metric alone where there is no filter."""
+    """lm-eval's key of a metric: `acc,none`; only the metric where there is no filter."""
     return f"{metric},{filter_name}" if filter_name else metric
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share, by its name: values between 0 and 1 say nothing of it."""
+    """Whether a metric is a share, by its name: values between 0 and 1 do not prove it."""
     return metric.startswith(_SHARES)
 
 
 def harness_interval(
     metric: str, value: float, stderr: float | None, documents: int | None
 ) -> Interval | None:
-    """The 95 % interval of a figure from the harness's standard error.
+    """The 95 % interval of a value from lm-eval's standard error.
 
-    A standard error of 0 says that all documents came out alike, and not that others would, too:
-    then a share has Wilson's interval, and other figures have none. Shares end at 0 and 1.
+    A standard error of 0 means that all documents have the same value, not that others would: then
+    a share has Wilson's interval, and other values have none. Shares are bounded by 0 and 1.
 
     Args:
         metric: The metric, without the filter.
-        value: The figure.
+        value: The value.
         stderr: Its standard error.
-        documents: How many documents it is over, where it is known.
+        documents: How many documents it is over, if known.
     """
     if stderr is None or not 0 <= stderr < math.inf or not math.isfinite(value):
         return None
-    # Not all tasks of others keep to what the metric's name says.
+    # Third-party tasks may use the name for values outside 0 to 1.
     is_within = is_share(metric) and 0 <= value <= 1
     if stderr > 0:
         half = TWO_SIDED_95 * stderr

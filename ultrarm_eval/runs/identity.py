@@ -1,4 +1,4 @@
-"""What tells runs apart: the model with its settings, and a task with its own."""
+"""What identifies a run: the model with its settings, and the task with its own."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from ultrarm_eval.setting import settings_in
 _GENERATING = "generate_until"
 _MISSING = object()
 
-#: Settings that say which data a task read, and not how it looked at them.
+#: Settings that say which data a task read, and not how it compared them.
 OF_DATA = ("data_used", "data_revision", "split")
-#: What the figures of a task of this package depend on, beside its name.
+#: The settings that results of this package's tasks depend on, other than the task's name.
 _OF_TASK = (
     "version",
     "preference",
@@ -36,7 +36,7 @@ _OF_TASK = (
 # The same of a task whose answers are judged. Results of older versions hold them in the metadata
 # of every task, as the harness merges a run's --model_args into it.
 _OF_JUDGED_TASK = ("reference", "n")
-# What tells a task of this package by its metadata.
+# The metadata key that identifies a task of this package.
 _MARKS_OF_OURS = ("counts", "data_used", "judge_used", "suite", "preference", "ties", "min_gap")
 # What the metadata of others' tasks hold beside what these read there.
 _DESCRIBING = ("config_source", "data_digest", "in_sample_for", "shard", "undefined")
@@ -45,7 +45,7 @@ _OF_FILTER = ("n", "reference")
 
 
 def model_settings(run: Run) -> dict[str, Any]:
-    """What a run's results depend on beside the checkpoint, as far as the run says it."""
+    """The settings other than the checkpoint that a run's results depend on, as far as recorded."""
     config = run.config
     given = arguments(config.get("model_args"))
     found: dict[str, Any]
@@ -70,7 +70,7 @@ def model_settings(run: Run) -> dict[str, Any]:
 
 
 def task_settings(run: Run, key: str) -> dict[str, Any]:
-    """What a task's figures depend on, as far as the run says it; of a group those of its tasks.
+    """The settings that a task's results depend on, as far as recorded; a group's are its tasks'.
 
     Args:
         run: The run.
@@ -145,7 +145,7 @@ def _of_generation(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
 
 
 def member_tasks(run: Run, group: str) -> tuple[str, ...]:
-    """The tasks of a group, also those of groups in it, in the run's order; of a task none.
+    """The tasks of a group, also of nested groups, in the run's order; none for a task.
 
     Args:
         run: The run.
@@ -168,7 +168,7 @@ def member_tasks(run: Run, group: str) -> tuple[str, ...]:
 
 
 def _of_all(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Settings of several tasks: one value where all have the same, else that of each."""
+    """Settings of several tasks: one value where all have the same, otherwise that of each."""
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for of_one in settings.values() for name in of_one):
         values = {task: of_one.get(name) for task, of_one in settings.items()}
@@ -178,14 +178,14 @@ def _of_all(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
-    """Labels that tell things of one name apart by the settings in which they differ.
+    """Labels that distinguish things of the same name by the settings that differ.
 
     Args:
         named: Name and settings of each thing.
 
     Returns:
-        A label each: the name alone where no other has it; else with the settings in brackets
-        that differ, and numbered where nothing else does.
+        One label each: the name where it is unique, otherwise the name with the settings that
+        differ in brackets, numbered where no setting differs.
     """
     labels = []
     for name, settings in named:
@@ -211,7 +211,7 @@ def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
-    """A mapping, or an empty one in the place of anything else."""
+    """A mapping, or an empty one instead of anything else."""
     return value if isinstance(value, Mapping) else {}
 
 

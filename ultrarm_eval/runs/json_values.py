@@ -1,4 +1,4 @@
-"""Values as JSON: dataclasses by their fields, and anything in short for a message."""
+"""Values as JSON: dataclasses by their fields, and any value shortened for a message."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import Any
 
 # Characters of a value in a message.
 _SHOWN = 40
-#: Metadata of a dataclass's field that is no part of its JSON.
+#: Metadata of a dataclass's field that is not written to JSON.
 NOT_WRITTEN = {"json": False}
 
 
 def as_plain(value: Any) -> Any:
-    """A value as JSON values: dataclasses by their fields, what is no finite number as None.
+    """A value as JSON values: dataclasses by their fields, non-finite numbers as None.
 
     Raises:
         TypeError: A value has no such form.
@@ -31,10 +31,10 @@ def as_plain(value: Any) -> Any:
         return value
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    raise TypeError(f"{type(value).__name__} has no form in JSON.")
+    raise TypeError(f"A value of type {type(value).__name__} cannot be written to JSON.")
 
 
 def shown_json(value: Any) -> str:
-    """A value that others wrote as it stands in a message: as JSON, shortened."""
+    """A third-party value for a message: as JSON, shortened."""
     text = json.dumps(value, default=str)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

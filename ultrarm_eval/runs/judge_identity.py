@@ -1,4 +1,4 @@
-"""What tells judges apart: the fingerprint of their rewards, and the settings that they report."""
+"""What identifies a judge: the fingerprint of its rewards, and the settings that it reports."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ultrarm_eval.engine_settings import TORCH
 from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.setting import AUTO
 
-#: The key under which settings hold a judge's fingerprint.
+#: The settings' key of a judge's fingerprint.
 FINGERPRINT = "fingerprint"
 #: The key under which settings hold the names of those that a user can give to a judge of another
 #: package: a default is told from another value whether it was given or not.
 PARAMETERS = "judge_parameters"
-#: The key under which results hold what a judge says that its rewards depend on.
+#: The results' key of the settings that a judge reports its rewards to depend on.
 IDENTIFIES = "judge_identifies"
 # The order of labels.
 _USUAL = tuple(identifying())
-# How models of the harness compute, and where.
+# Settings of lm-eval's models about device and speed.
 _OF_MODELS = frozenset(
     {
         "batch_sizes",
@@ -33,8 +33,7 @@ _OF_MODELS = frozenset(
         "trust_remote_code",
     }
 )
-#: How fast and where a judge or a model computes, and what happened to its texts: no reward depends
-#: on any of it.
+#: Settings and counts that no reward depends on: devices, speed, and what happened to texts.
 OF_COMPUTING = _OF_MODELS | set(known_settings()) - {*_USUAL, "pretrained", "weights_digest"}
 # What results hold beside a judge's settings: the judge's name, and what the harness and the model
 # around the judge write there. Only results without `judge_settings` have them side by side.
@@ -165,5 +164,5 @@ def written(settings: Any) -> str:
 
 
 def without_fingerprints(names: Iterable[str]) -> list[str]:
-    """Names of settings, those of fingerprints left out: a digest tells a reader nothing."""
+    """Names of settings without those of fingerprints: a hash tells a reader nothing."""
     return [name for name in names if not name.endswith(FINGERPRINT)]

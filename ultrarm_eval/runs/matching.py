@@ -1,4 +1,4 @@
-"""Which documents, pairs and completions of two runs are the same, whatever their order."""
+"""Matches the documents, pairs and completions of two runs, in any order."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class MatchedDocuments:
     """The documents that two runs have in common, in an order that does not depend on theirs.
 
     Attributes:
-        a: Number of each in the first run.
-        b: Number of each in the second run.
-        prompts: Equal for documents with the same prompt, from 0 on in order of appearance.
-        only_a: Numbers of the first run's documents that the second does not have.
-        only_b: The same of the second run.
+        a: Index of each in the first run.
+        b: Index of each in the second run.
+        prompts: Equal for documents with the same prompt, numbered from 0 in order of appearance.
+        only_a: Indices of the first run's documents that the second does not have.
+        only_b: The same for the second run.
     """
 
     a: Indices
@@ -40,11 +40,11 @@ class MatchedPairs:
     """The pairs that two runs have in common within matched documents.
 
     Attributes:
-        document: Place of each one's document among the matched ones.
-        a: Number of each among the first run's pairs.
-        b: Number of each among the second run's pairs.
-        only_a: How many pairs of matched documents the first run alone has.
-        only_b: The same of the second run.
+        document: Index of each pair's document among the matched ones.
+        a: Index of each among the first run's pairs.
+        b: Index of each among the second run's pairs.
+        only_a: How many pairs of matched documents only the first run has.
+        only_b: The same for the second run.
     """
 
     document: Indices
@@ -58,13 +58,13 @@ class MatchedPairs:
 
 
 def match_documents(a: Samples, b: Samples) -> MatchedDocuments:
-    """Matches by document hash and by which of those with this hash it is.
+    """Matches by document hash and by occurrence among the documents with this hash.
 
-    Of a document that one run has more often, what is too many is matched with nothing.
+    If one run has a document more often, its surplus occurrences stay unmatched.
     """
     of_a = a.documents[[*_DOCUMENT, "prompt"]].reset_index(names="a")
     both = of_a.merge(b.documents[_DOCUMENT].reset_index(names="b"), on=_DOCUMENT, sort=True)
-    # Documents without a prompt count as prompts of their own, even where they are the same.
+    # Each document without a prompt counts as a separate prompt.
     prompts = both.groupby("hash").prompt.transform("first")
     return MatchedDocuments(
         both.a.to_numpy(),
@@ -106,7 +106,7 @@ def matched_rewards(a: Samples, b: Samples, matched: MatchedPairs) -> tuple[Numb
 
 
 def _pairs_of(samples: Samples, matched: Indices, name: str) -> pd.DataFrame:
-    """The pairs of matched documents, by the documents' places and with their own numbers."""
+    """The pairs of matched documents, by the documents' indices and with their own indices."""
     places = np.full(len(samples.documents), -1, np.int64)
     places[matched] = np.arange(len(matched))
     pairs = samples.pairs[_PAIR].reset_index(names=name)

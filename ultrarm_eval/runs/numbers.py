@@ -1,4 +1,4 @@
-"""Numbers in what others wrote."""
+"""Numbers in third-party values."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ def finite(value: Any, *, spelled: bool = True) -> float | None:
     """A finite number; None for anything else, as for what is beyond a float.
 
     Args:
-        value: What others wrote.
-        spelled: Whether a number that is spelled as text is one.
+        value: The value.
+        spelled: Whether a number written as text is accepted.
     """
     kinds = (int, float, str) if spelled else (int, float)
     if isinstance(value, bool) or not isinstance(value, kinds):

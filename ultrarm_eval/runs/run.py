@@ -1,4 +1,4 @@
-"""A run as the harness wrote it: `results_*.json` and `samples_TASK_*.jsonl`."""
+"""A run as lm-eval wrote it: `results_*.json` and `samples_TASK_*.jsonl`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ultrarm_eval.runs.task_name import TaskName, task_names
 
 #: The time in a file's name.
 STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
-# `--output_path FILE.json` gives FILE in the place of `results`.
+# `--output_path FILE.json` gives FILE instead of `results`.
 _RESULTS = re.compile(rf".+_({STAMP})\.json")
 # Arguments of a model that the harness takes for its name; without any it draws one.
 _NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
 _DAMAGED = "The file is damaged or cut off."
-# In seconds since 1970: the year 2200. What is outside of it is no date.
+# In seconds since 1970: the year 2200. Numbers above it are not dates.
 _LAST = 7.3e9
 _DRAWN = re.compile(r"[a-z0-9]{8}")
 
@@ -33,7 +33,7 @@ class Run:
 
     Attributes:
         path: Its results file.
-        stamp: When it was written, as it stands in the files' names.
+        stamp: When it was written, as in the files' names.
         results: The file's content.
     """
 
@@ -43,7 +43,7 @@ class Run:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """How the run was made: the model's or the judge's settings, and the harness's own."""
+        """How the run was made: the settings of the model or judge, and lm-eval's own."""
         config = self.results.get("config")
         return config if isinstance(config, Mapping) else {}
 
@@ -60,28 +60,28 @@ class Run:
 
     @property
     def started(self) -> datetime | None:
-        """When it began, in UTC; None where it does not say so."""
+        """When it started, in UTC; None if not recorded."""
         date = finite(self.results.get("date"))
         return datetime.fromtimestamp(date, timezone.utc) if date and 0 < date < _LAST else None
 
     @cached_property
     def names(self) -> Mapping[str, TaskName]:
-        """The names of its tasks and groups, by the harness's keys."""
+        """The names of its tasks and groups, by lm-eval's keys."""
         return task_names(self.results)
 
     def name_of(self, key: str) -> TaskName:
-        """The name of the task or group that the harness has under a key."""
+        """The name of the task or group with a key of lm-eval."""
         return self.names.get(key) or TaskName(key, key)
 
     def key_of(self, task: str) -> str | None:
-        """The harness's key of a task or group of that name; None where the run has none."""
+        """lm-eval's key of a task or group of that name; None where the run has none."""
         return next((key for key, name in self.names.items() if name.task == task), None)
 
     def samples_path(self, key: str) -> Path:
-        """Where the harness writes the samples of a task, whether they are there or not.
+        """Where lm-eval writes the samples of a task, whether they exist or not.
 
         Args:
-            key: The harness's key of the task.
+            key: lm-eval's key of the task.
         """
         return self.path.parent / f"samples_{key}_{self.stamp}.jsonl"
 
@@ -89,7 +89,7 @@ class Run:
         """Yields the samples of a task.
 
         Args:
-            key: The harness's key of the task.
+            key: lm-eval's key of the task.
 
         Raises:
             DataError: There is no file of them, or a line is damaged.
@@ -97,8 +97,8 @@ class Run:
         path = self.samples_path(key)
         if not path.is_file():
             raise DataError(
-                f"{path}: there are no samples of {self.name_of(key).task} beside the results. Run "
-                "lm_eval with --log_samples."
+                f"{path}: there are no samples of {self.name_of(key).task} next to the results. "
+                "Run lm_eval with --log_samples."
             )
         for line in json_lines(path):
             yield line.parsed(_DAMAGED)
@@ -108,7 +108,7 @@ def find_runs(given: str, task: str) -> list[Run]:
     """The runs of a task, in the order of their paths.
 
     Args:
-        given: A results file, or a folder that holds some at any depth.
+        given: A results file, or a folder that contains some at any depth.
         task: The task that the run has to have.
 
     Raises:
@@ -132,7 +132,7 @@ def find_runs(given: str, task: str) -> list[Run]:
     models = sorted({run.model for run in having})
     if len(models) > 1:
         raise DataError(
-            f"{path}: runs of several models have {task}: {', '.join(models)}. Give the folder or "
+            f"{path}: {task} was run with several models: {', '.join(models)}. Give the folder or "
             "the results file of one of them."
         )
     return having
@@ -155,12 +155,13 @@ def read_run(path: Path) -> Run:
     """Reads a results file.
 
     Raises:
-        DataError: It is none, or cannot be read.
+        DataError: It is not a results file, or cannot be read.
     """
     named = _RESULTS.fullmatch(path.name)
     if not path.is_file() or named is None:
         raise DataError(
-            f"{path}: this is no results file of lm_eval (results_TIME.json), nor a folder of them."
+            f"{path}: this is not a results file of lm_eval (results_TIME.json), nor a folder of "
+            "them."
         )
     results = read_json(path, mend=_DAMAGED)
     if not isinstance(results, dict) or not isinstance(results.get("results"), dict):
@@ -169,7 +170,7 @@ def read_run(path: Path) -> Run:
 
 
 def names_model(given: Any) -> bool:
-    """Whether a model's arguments, a mapping or a text, say what the harness calls the model."""
+    """Whether a model's arguments, a mapping or a text, determine lm-eval's name of the model."""
     if isinstance(given, Mapping):
         return any(name in given for name in _NAMING)
     return isinstance(given, str) and any(f"{name}=" in given for name in _NAMING)

@@ -17,10 +17,10 @@ from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
 
-#: What a pair's two sides are: the better and the worse answer by the data's labels; or a model's
-#: answer and the reference that it is compared with.
+#: What the two sides of a pair are: chosen and rejected by the data's labels, or a model's answer
+#: and its reference.
 PREFERENCE, REFERENCE = "preference", "reference"
-# Beyond it differences and their squares may be no finite numbers.
+# Beyond it differences and their squares may overflow.
 _LARGEST = 1e100
 _SHOWN = 40
 _SORTED = json.JSONEncoder(sort_keys=True)
@@ -34,14 +34,14 @@ class Sample:
         kind: `PREFERENCE` or `REFERENCE`.
         prompt: The conversation before the completions.
         completions: Their texts.
-        names: Who wrote each; None where it is not known.
+        names: Who wrote each; None if unknown.
         rewards: The reward of each; NaN where there is none.
         ratings: The rating of each, higher is better; NaN where there is none.
-        pairs: The pairs; of a `REFERENCE` document the answer stands in the place of the chosen.
-        tie_credit: What a pair with equal rewards is worth.
-        parts: What the document belongs to, by dimension (`source`, `category`).
+        pairs: The pairs; in a `REFERENCE` document the answer takes the role of chosen.
+        tie_credit: The credit of a pair with equal rewards.
+        parts: The subsets that the document belongs to, by dimension (`source`, `category`).
         aspects: Accuracy by aspect; None where the document has no pair for it.
-        evidence: What its benchmark's figures need of it; None where it has none.
+        evidence: What its benchmark's metrics need of it; None where it has none.
     """
 
     kind: str
@@ -76,15 +76,15 @@ def read_sample(
     """Reads a sample.
 
     Args:
-        sample: The sample as the harness wrote it.
+        sample: The sample as lm-eval wrote it.
         metadata: The task's metadata in the results: the rules of the comparison.
-        where: Where the sample stands, for messages.
+        where: The sample's location, for messages.
 
     Returns:
-        The sample; None for one of another kind of task.
+        The sample; None for one of another type of task.
 
     Raises:
-        DataError: It is of one of our tasks and does not hold what such a sample has.
+        DataError: It is of one of our tasks and does not contain what such a sample has.
     """
     written: Any = sample.get("doc")
     found: Sample | None = None
@@ -108,7 +108,7 @@ def read_sample(
         ValueError,
     ) as error:
         raise DataError(
-            f"{where}: this sample is not what its task writes ({type(error).__name__}: {error}); "
+            f"{where}: this sample is not in its task's format ({type(error).__name__}: {error}); "
             "the file is damaged or was edited."
         ) from error
     if found is not None:
@@ -137,7 +137,7 @@ def _require_of_others(document: Any, metadata: Mapping[str, Any]) -> None:
     may_be = is_asked and "preference" not in metadata
     is_ours = isinstance(metadata.get("suite"), str) or "data_schema" in metadata
     if is_ours and not may_be:
-        raise ValueError("its document is none of this task's")
+        raise ValueError("its document does not belong to this task")
 
 
 def _of_ratings(
@@ -174,7 +174,7 @@ def _of_choice(
     _require_accuracy(sample)
     if len(rewards) != total:
         raise ValueError(f"{len(rewards)} rewards of {total} answers")
-    # As in its task's metrics, an item with a completion that has no score counts in nothing.
+    # As in its task's metrics, an item is excluded if a completion has no score.
     is_scored = not any(map(math.isnan, rewards))
     pairs = [PreferencePair(i, j) for i in range(correct) for j in range(correct, total)]
     suite = suite_of(metadata)
@@ -201,13 +201,13 @@ def _of_choice(
 
 
 def _parts(document: Document) -> dict[str, str]:
-    """What a document belongs to; benchmarks without subsets call theirs by an empty text."""
+    """The subsets of a document; a benchmark without subsets names its one by an empty text."""
     named = {"source": document.source, "category": document.category or document.subset}
     return {name: part for name, part in named.items() if part}
 
 
 def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
-    """The benchmark that a task is of, by its metadata; None where it is of none that is known."""
+    """The benchmark of a task, by its metadata; None where it is of no known benchmark."""
     name = metadata.get("suite")
     known = registry().benchmarks
     return known[name].item if isinstance(name, str) and name in known else None
@@ -215,7 +215,7 @@ def suite_of(metadata: Mapping[str, Any]) -> Benchmark | None:
 
 def _of_reference(sample: Mapping[str, Any], document: Document) -> Sample | None:
     if not isinstance(sample["resps"], list):
-        raise TypeError(f"resps is no list: {shown(sample['resps'])}")
+        raise TypeError(f"resps is not a list: {shown(sample['resps'])}")
     answers = _texts_in(_flat(sample["resps"]), "resps")
     if "judged" not in sample or "judged_reference" not in sample:
         return None
@@ -229,7 +229,7 @@ def _of_reference(sample: Mapping[str, Any], document: Document) -> Sample | Non
     # As in the task's win rate: with one text without a score there is no comparison.
     is_scored = not any(map(math.isnan, rewards))
     if document.reference is None:
-        raise ValueError("the answers were judged beside a reference that is none")
+        raise ValueError("the answers were judged against a reference that is invalid")
     return Sample(
         REFERENCE,
         document.prompt,
@@ -244,7 +244,7 @@ def _of_reference(sample: Mapping[str, Any], document: Document) -> Sample | Non
 
 
 def _require_accuracy(sample: Mapping[str, Any]) -> None:
-    """Refuses what is no accuracy; that of a composed figure is made of several numbers."""
+    """Refuses an invalid accuracy; that of a composite metric consists of several numbers."""
     if not isinstance(sample.get("acc"), list | tuple):
         _share_in(sample.get("acc"), "acc")
 
@@ -258,14 +258,14 @@ def _flat(values: Any) -> list[Any]:
 def _texts_in(value: Any, what: str) -> list[str]:
     """A list of texts."""
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise ValueError(f"{what} is no list of texts: {shown(value)}")
+        raise ValueError(f"{what} is not a list of texts: {shown(value)}")
     return value
 
 
 def _number_in(value: Any, what: str) -> float:
-    """A number; also NaN, which is a judge's for an answer without a score."""
+    """A number; also NaN, which a judge gives an answer without a score."""
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{what} is no number: {shown(value)}")
+        raise TypeError(f"{what} is not a number: {shown(value)}")
     return float(value)
 
 
@@ -275,20 +275,20 @@ def _share_in(value: Any, what: str) -> float | None:
         return None
     share = _number_in(value, what)
     if not 0 <= share <= 1:
-        raise ValueError(f"{what} is no share from 0 to 1: {shown(value)}")
+        raise ValueError(f"{what} is not a share from 0 to 1: {shown(value)}")
     return share
 
 
 def _rewards_in(responses: Any) -> list[float]:
-    """The rewards of completions, which lm-eval writes as texts, beside their greediness."""
+    """The rewards of completions, which lm-eval writes as texts, next to a greedy flag."""
     if not isinstance(responses, list):
-        raise TypeError(f"filtered_resps is no list: {shown(responses)}")
+        raise TypeError(f"filtered_resps is not a list: {shown(responses)}")
     return [_reward(response) for response in responses]
 
 
 def _reward(response: Any) -> float:
     if not isinstance(response, Sequence) or isinstance(response, str) or not response:
-        raise ValueError(f"a response holds no reward: {shown(response)}")
+        raise ValueError(f"a response contains no reward: {shown(response)}")
     reward = response[0]
     return float(reward) if isinstance(reward, str) else _number_in(reward, "a reward")
 
@@ -302,7 +302,7 @@ def _judged_reward(judged: Any) -> float:
 
 
 def shown(value: Any) -> str:
-    """A value in a message, shortened; a number of many digits by how many it has."""
+    """A value for a message, shortened; a very long number by its number of digits."""
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:
         return f"a number of about {int(value.bit_length() * math.log10(2))} digits"
     text = repr(value)

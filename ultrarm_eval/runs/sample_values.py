@@ -1,7 +1,7 @@
 """The values of metrics in samples, so that every column of the file has one type.
 
-`datasets` before 4.7 (seen with 3.0 and 4.0) refuses a file in which a list holds texts and
-numbers, as what a benchmark's figures are made of does (subset and credit of a document).
+`datasets` before 4.7 (tested with 3.0 and 4.0) refuses a file in which a list contains texts
+and numbers, as the evidence of a benchmark's metrics does (subset and credit of a document).
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any
 
 
 def sample_value(value: Any) -> Any:
-    """A metric's value as samples have it: a list of more than numbers as one JSON text."""
+    """A metric's value as written to samples: a list of more than numbers as one JSON text."""
     if not _is_list(value) or all(isinstance(one, int | float) for one in value):
         return value
     return json.dumps(value, ensure_ascii=False)
 
 
 def computed_value(value: Any, like: Any) -> Any:
-    """What `sample_value` was given; a list that an earlier version wrote is itself.
+    """The inverse of `sample_value`; a list that an earlier version wrote stays as it is.
 
     Args:
         value: The value in a sample.

@@ -42,7 +42,7 @@ _PAIR = (
     "rejected_length",
 )
 _COMPLETION = ("document", "reward", "rating", "length")
-# What of a pair or a completion is a number of something, and no measure.
+# Columns of a pair or a completion that are indices.
 _PLACES = ("document", "chosen", "rejected")
 _DAMAGED = "The file is damaged or was edited."
 
@@ -51,33 +51,33 @@ _DAMAGED = "The file is damaged or was edited."
 class Samples:
     """The samples of a task.
 
-    A document is told by its hash and by which of those with this hash it is (`occurrence`). The
-    rows of `parts` and `aspects` are those of `documents`, and the `document` of a pair or of a
-    completion is the number of its row.
+    A document is identified by its hash and its `occurrence` among the documents with this hash.
+    The rows of `parts` and `aspects` are those of `documents`, and the `document` of a pair or of a
+    completion is the index of its row.
 
     Attributes:
         result: The task's result.
         kind: What its pairs are, see `sample`; None for tasks without pairs.
-        documents: `hash` and `occurrence`; the harness's `number` of it; `start`, the byte of the
-            file where its line begins; `value`, what it adds to the task's main metric, or to the
-            win rate where a model's answers are compared with references, NaN where that is not
-            defined; `prompt`, equal for documents with the same prompt, in an order that does not
-            depend on the file's; and `prompt_length` in characters, NaN where it is not known.
-        parts: Names of what it belongs to, by dimension; empty where it belongs to nothing.
+        documents: `hash` and `occurrence`; `number`, lm-eval's index; `start`, the byte offset of
+            its line in the file; `value`, its contribution to the task's main metric, or to the
+            win rate where a model's answers are compared with references, NaN where undefined;
+            `prompt`, equal for documents with the same prompt, in an order that does not depend on
+            the file's; and `prompt_length` in characters, NaN if unknown.
+        parts: Names of the subsets it belongs to, by dimension; empty where there is none.
         aspects: Accuracy by aspect; NaN where it has no pair for it.
-        pairs: The `document`; `chosen` and `rejected`, the numbers of the better and of the other
-            completion in it, their rewards (`chosen_reward`) and lengths (`chosen_length`) in
-            characters; `credit`, 1 where the better one has the higher reward, 0 where it has the
-            lower, and for equal rewards what the task's rule says; `gap`, the difference of their
-            ratings, NaN where there are none; `margin`, that of their rewards.
+        pairs: The `document`; `chosen` and `rejected`, the indices of the two completions in it,
+            their rewards (`chosen_reward`) and lengths (`chosen_length`) in characters; `credit`, 1
+            where chosen has the higher reward, 0 where it has the lower, and for a tie as the
+            task's rule says; `gap`, the difference of their ratings, NaN where there are none;
+            `margin`, the difference of their rewards.
         completions: Those with a reward: `document`, `reward`, `rating` (NaN where it has none) and
             `length` in characters.
         prompt_keys: What makes a prompt the same in every task, by the prompt's number.
-        evidence: What its benchmark's figures need of each document, None where it has none; empty
+        evidence: What its benchmark's metrics need of each document, None where it has none; empty
             where no document has any.
         digest: Identifies the documents, whatever their order, those without a score included; None
             where the samples have no hashes.
-        counts: What was left out, by reason.
+        counts: What was excluded, by reason.
         remarks: The same in words.
     """
 
@@ -113,10 +113,10 @@ def read_samples(result: TaskResult, key: str | None = None) -> Samples | None:
 
     Args:
         result: The task's result.
-        key: Metric and filter of the documents' values; those of the main figure if None.
+        key: Metric and filter of the documents' values; those of the main metric if None.
 
     Returns:
-        The samples; None where there is no file of them or nothing in it.
+        The samples; None where there is no samples file or it is empty.
     """
     path = result.samples_path
     if path is None:
@@ -149,7 +149,7 @@ def sample_at(samples: Samples, document: int) -> Sample:
 
 
 class _Reading:
-    """Grows the tables."""
+    """Builds the tables."""
 
     def __init__(self, result: TaskResult, key: str | None) -> None:
         main = result.main_figure
@@ -179,14 +179,14 @@ class _Reading:
             self._errors.append(error)
 
     def _add(self, start: int, content: dict[str, Any], where: str) -> None:
-        # Without figures that name one, the first sample's: every filter has all documents.
+        # Without metrics that name a filter, the first sample's: every filter has all documents.
         self._filter = self._filter or str(content.get("filter", ""))
         if content.get("filter", self._filter) != self._filter:
             is_text = isinstance(content["filter"], str)
             if not is_text or (self._filters and content["filter"] not in self._filters):
                 raise DataError(
-                    f"{where}: the filter {shown(content['filter'])} is none of those of the "
-                    f"figures. {_DAMAGED}"
+                    f"{where}: the results have no metrics of the filter "
+                    f"{shown(content['filter'])}. {_DAMAGED}"
                 )
             return
         sample = read_sample(content, self._metadata, where)
@@ -227,7 +227,7 @@ class _Reading:
             self._add_pairs(index, sample, worth)
 
     def _is_undefined(self, content: Mapping[str, Any], sample: Sample | None) -> bool:
-        """Whether a sample lacks what it adds to the figure."""
+        """Whether a sample lacks its contribution to the metric."""
         # What is composed of all documents has several numbers of each.
         if sample is None or sample.kind != PREFERENCE:
             return not isinstance(content.get(self._metric or "acc"), list | tuple)
@@ -286,19 +286,21 @@ class _Reading:
         )
 
     def _left_out(self) -> tuple[dict[str, int], tuple[str, ...]]:
-        """What was left out, counted and in words."""
+        """What was excluded, counted and in words."""
         counts, remarks = dict(self._counts), []
         if self._errors:
-            remarks.append(
-                f"{len(self._errors)} lines of the samples are left out, the first of them: "
-                f"{self._errors[0]}"
+            count = len(self._errors)
+            skipped = (
+                "1 line of the samples was" if count == 1 else f"{count} lines of the samples were"
             )
-        # Where all lack it, the figure is no mean over documents.
+            remarks.append(f"{skipped} skipped, the first of them: {self._errors[0]}")
+        # Where all lack it, the metric is not a mean over documents.
         if self._undefined and len(self._undefined) < len(self._documents):
-            counts["documents_without_value"] = len(self._undefined)
+            count = counts["documents_without_value"] = len(self._undefined)
+            excluded = "1 document without" if count == 1 else f"{count} documents without"
             remarks.append(
-                f"{len(self._undefined)} documents have no number of {self._metric or 'acc'} and "
-                f"are left out of its mean, the first of them in {self._undefined[0]}."
+                f"{excluded} a value of {self._metric or 'acc'} excluded from its mean, the first "
+                f"of them in {self._undefined[0]}."
             )
         return counts, tuple(remarks)
 
@@ -323,7 +325,7 @@ def _table(rows: array[float], names: Sequence[str]) -> pd.DataFrame:
 
 
 def pair_credits(sample: Sample, value: float | None) -> list[float]:
-    """What each pair of a document is worth.
+    """The credit of each pair of a document.
 
     Args:
         sample: The document with its rewards.

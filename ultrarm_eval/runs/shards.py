@@ -1,4 +1,4 @@
-"""Runs over parts of the data, and which of them belong together as one run over all of it."""
+"""Runs over shards of the data, and which of them belong together as one complete run."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ultrarm_eval.runs.judge_identity import FINGERPRINT, written
 from ultrarm_eval.runs.run import Run, read_run, results_files
 from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
-#: What the results of a merged run hold, by which it is told from one that ran.
+#: The results' key that marks a merged run.
 MERGED_FROM = "merged_from"
-# Of many files as many are named.
+# The most files named.
 _NAMED = 4
 
 
 @dataclass(frozen=True)
 class TaskShards:
-    """The results of all parts of a task, in the order of the parts.
+    """The results of all shards of a task, in the order of the shards.
 
     Attributes:
         task: The task's name.
-        results: One result for each part.
-        part: What the first of them is of; the others are of the same data.
+        results: One result for each shard.
+        part: The shard of the first result; the others are of the same data.
     """
 
     task: str
@@ -37,18 +37,18 @@ class TaskShards:
 
     @property
     def key(self) -> str:
-        """The harness's key of the task: one with a group, where it was in it in any run."""
+        """lm-eval's key of the task: with a group if it was in one in any run."""
         return max(self.results, key=lambda result: result.key != result.task).key
 
 
 @dataclass(frozen=True)
 class RunShards:
-    """Runs that together are one.
+    """Runs that together make one complete run.
 
     Attributes:
-        runs: The runs, in order of their first part.
+        runs: The runs, in order of their first shard.
         tasks: The shards of each task, in the runs' order of tasks.
-        remarks: What was left out.
+        remarks: What was skipped.
     """
 
     runs: tuple[Run, ...]
@@ -59,20 +59,21 @@ class RunShards:
 def read_shards(
     given: Iterable[str | Path], tasks: Sequence[str] | None = None, *, latest: bool = False
 ) -> RunShards:
-    """Reads runs over all parts of the data.
+    """Reads runs over all shards of the data.
 
     Args:
-        given: Results files, and folders that hold some at any depth.
-        tasks: The tasks that are wanted; all if None.
-        latest: Of several results of one part the newest counts; without it they are refused.
+        given: Results files, and folders that contain some at any depth.
+        tasks: The tasks to merge; all if None.
+        latest: Whether the newest of several results of one shard is used; otherwise they are
+            refused.
 
     Returns:
-        The runs and their tasks, each with every part once.
+        The runs and their tasks, each with every shard once.
 
     Raises:
-        DataError: A part is missing or there more than once; runs are of different judges,
-            settings, data or versions, or saw a part of a part; samples were not logged; or a file
-            cannot be read.
+        DataError: A shard is missing or occurs more than once; runs are of different judges,
+            settings, data or versions, or covered only a subset of their shard; samples were not
+            logged; or a file cannot be read.
     """
     runs, remarks = _runs(given)
     results = [
@@ -88,9 +89,9 @@ def read_shards(
     for name in tasks or ():
         if name not in found:
             known = ", ".join(sorted(of_each)) or "none"
-            raise DataError(f"--tasks {name}: no run has it; tasks here: {known}.")
+            raise DataError(f"--tasks {name}: no run has this task. Tasks in these runs: {known}.")
     if not found:
-        raise DataError("There is no result of any task in these runs.")
+        raise DataError("These runs contain no result of any task.")
     having = [run for run in runs if any(r.run is run for of in found.values() for r in of)]
     _require_same_judge(having)
     _require_same_harness(having)
@@ -108,10 +109,10 @@ def read_shards(
 
 
 def part_of(result: TaskResult) -> DataPart:
-    """Which part of the data a result is over.
+    """Which shard of the data a result is over.
 
     Raises:
-        DataError: It is over no part, or does not say of what.
+        DataError: It is not over a shard, or does not record of which data.
     """
     where = result.run.path
     written_part = result.metadata.get("part")
@@ -119,13 +120,13 @@ def part_of(result: TaskResult) -> DataPart:
         shard = result.metadata.get("shard")
         if shard is not None:
             raise DataError(
-                f"{where}: {result.task} ran as shard {shard}, but does not say of which data: it "
-                "was written by an earlier version. Run it again."
+                f"{where}: {result.task} ran as shard {shard}, but does not record of which data, "
+                "as earlier versions did not. Run it again."
             )
         raise DataError(
-            f"{where}: {result.task} is no part of a run: it ran without the metadata shard, and "
-            "not on a file of ultrarm-eval shard beside its shards.json. Leave it out, or name the "
-            "tasks that are joined with --tasks."
+            f"{where}: {result.task} is not a shard of a run: it ran without the metadata shard, "
+            "and not on a file of ultrarm-eval shard next to its shards.json. Omit it, or name the "
+            "tasks to merge with --tasks."
         )
     try:
         part = DataPart(**written_part)
@@ -134,8 +135,8 @@ def part_of(result: TaskResult) -> DataPart:
         is_part = False
     if not is_part:
         raise DataError(
-            f"{where}: {result.task} says of its part {shown_json(written_part)}, which is none: "
-            "the file is damaged or was edited."
+            f"{where}: {result.task} records the invalid shard {shown_json(written_part)}: the "
+            "file is damaged or was edited."
         )
     return part
 
@@ -167,7 +168,7 @@ def _runs(given: Iterable[str | Path]) -> tuple[list[Run], list[str]]:
             f"{', '.join(map(str, given))}: there is no results_*.json of a run here. Give the "
             "folders that lm_eval --output_path wrote to."
         )
-    remarks = [f"Left out, as it was merged already: {run.path}" for run in merged]
+    remarks = [f"Skipped, because it is a merged run itself: {run.path}" for run in merged]
     return runs, remarks
 
 
@@ -180,14 +181,15 @@ def _task_keys(run: Run) -> list[str]:
 def _require_same_judge(runs: Sequence[Run]) -> None:
     def identity(run: Run) -> dict[str, Any]:
         settings = model_settings(run)
-        # A checkpoint may lie at another path on every machine; its fingerprint is one.
+        # The path of a checkpoint may differ between machines, its fingerprint does not.
         named = {} if settings.get(FINGERPRINT) else {"model": run.model}
         return {**named, **settings}
 
     differing = _differing(runs, identity)
     if differing:
         raise DataError(
-            f"These runs are of different judges or models: {differing}. Merge those of one."
+            f"These runs are of different judges or models: {differing}. Merge the shards of "
+            "one run."
         )
 
 
@@ -210,7 +212,7 @@ def _task_shards(
     parts = [part_of(result) for result in results]
     of_result = dict(zip(map(id, results), parts, strict=True))
     for name, what in (
-        ("of", "were split into different numbers of parts"),
+        ("of", "were split into different numbers of shards"),
         ("rows", "are of data with different numbers of rows"),
         ("digest", "are of different data"),
     ):
@@ -223,24 +225,24 @@ def _task_shards(
     doubles = {n: of for n, of in sorted(by_number.items()) if len(of) > 1}
     if doubles and not latest:
         number, of = next(iter(doubles.items()))
-        more = f", and so are {len(doubles) - 1} others" if len(doubles) > 1 else ""
+        more = f", and {len(doubles) - 1} other shards more than once" if len(doubles) > 1 else ""
         raise DataError(
-            f"{task}: part {number} of {parts[0].of} is there {len(of)} times{more}: "
-            f"{named_files(of)}. Remove what does not count, or let the newest count by --latest."
+            f"{task}: shard {number} of {parts[0].of} occurs {len(of)} times{more}: "
+            f"{named_files(of)}. Remove the wrong ones, or use the newest with --latest."
         )
     total = parts[0].of
     missing = [number for number in range(1, total + 1) if number not in by_number]
     if missing:
         numbers = ", ".join(map(str, missing[:10])) + (", ..." if len(missing) > 10 else "")
         raise DataError(
-            f"{task}: of {total} parts {len(missing)} are missing: {numbers}. Found are those of "
+            f"{task}: {len(missing)} of {total} shards are missing: {numbers}. Found: "
             f"{named_files(results)}."
         )
     chosen = [max(by_number[n], key=lambda r: r.run.stamp) for n in range(1, total + 1)]
     for result in chosen:
         _require_all_documents(result)
     remarks = [
-        f"Left out, as a newer result of part {number} of {task} counts: "
+        f"Skipped, because there is a newer result of shard {number} of {task}: "
         f"{named_files(r for r in of if r is not chosen[number - 1])}"
         for number, of in doubles.items()
     ]
@@ -253,21 +255,21 @@ def _part_field(parts: Mapping[int, DataPart], name: str) -> Callable[[Any], dic
 
 
 def _require_all_documents(result: TaskResult) -> None:
-    """Refuses a result over some of its part's documents, and one without samples."""
+    """Refuses a result over only some of its shard's documents, and one without samples."""
     config, where = result.run.config, result.run.path
     counted = mapping(mapping(result.run.results.get("n-samples")).get(result.key))
     is_some = counted.get("effective") != counted.get("original")
     if config.get("limit") is not None or is_some:
         how = "--samples" if config.get("limit") is None else f"--limit {config['limit']}"
         raise DataError(
-            f"{where}: {result.task} saw {counted.get('effective')} of the "
-            f"{counted.get('original')} documents of its part ({how}). Run this part whole."
+            f"{where}: {result.task} evaluated {counted.get('effective')} of the "
+            f"{counted.get('original')} documents of its shard ({how}). Run the complete shard."
         )
     if result.samples_path is None:
         raise DataError(
-            f"{where}: there are no samples of {result.task} beside these results "
-            f"({result.run.samples_path(result.key).name}). Figures are computed from the samples "
-            "of all parts: run lm_eval with --log_samples."
+            f"{where}: there are no samples of {result.task} next to these results "
+            f"({result.run.samples_path(result.key).name}). Metrics are computed from the samples "
+            "of all shards: run lm_eval with --log_samples."
         )
 
 
@@ -277,7 +279,7 @@ def _require_same_task(task: str, results: Sequence[TaskResult]) -> None:
         return {name: value for name, value in found.items() if name not in OF_DATA}
 
     def config(result: TaskResult) -> dict[str, Any]:
-        # The harness's own marks say in which group a task ran.
+        # lm-eval's own marks, which say in which group a task ran.
         known = result.config.items()
         found = {n: v for n, v in known if n != "metadata" and not n.startswith("_")}
         versions = mapping(result.run.results.get("versions"))
@@ -291,13 +293,13 @@ def _require_same_task(task: str, results: Sequence[TaskResult]) -> None:
         differing = _differing(results, read)
         if differing:
             raise DataError(
-                f"{task}: these runs differ in their settings of the task: {differing}. Run the "
+                f"{task}: these runs differ in the settings of the task: {differing}. Run the "
                 "shards of one setting again."
             )
 
 
 def _differing(things: Sequence[Any], identity: Callable[[Any], Mapping[str, Any]]) -> str | None:
-    """In what some results differ, with the files of each value; None where they are the same."""
+    """The settings that differ between results, with the files of each value; None if none do."""
     known = [identity(thing) for thing in things]
     names = dict.fromkeys(name for one in known for name in one)
     for name in names:

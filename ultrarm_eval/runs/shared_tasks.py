@@ -1,7 +1,7 @@
 """Which results of several runs are of the same task: the one rule of report, comparison and board.
 
-Two results are of the same task if its name and its settings are the same, and the data too: by
-their names, or, whatever they are called, by the documents themselves.
+Two results are of the same task if name, settings and data are the same. Data are the same by name,
+or by the documents themselves.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
 @dataclass(frozen=True)
 class SharedTask:
-    """A task or a group of tasks, and what each run says about it.
+    """A task or a group of tasks, with the result of each run.
 
     Attributes:
-        title: Its name, and where there are several of one name the settings in which they differ.
+        title: Its name, with the settings that differ where several have the same name.
         task: Its name.
-        settings: What its figures depend on, the data apart.
-        data: Names of the data, after the newest result: they may differ where the data are one.
-        results: The result of each run that has it, by the run's place among all.
-        set_aside: Places and results that do not count, as the run has a better one
+        settings: What its results depend on, except the data.
+        data: Names of the data in the newest result: equal data may have different names.
+        results: The result of each run that has it, by the run's index.
+        set_aside: Indices and results that are not used, as the run has a better one
             (`TaskResult.worth`).
     """
 
@@ -40,12 +40,12 @@ class SharedTask:
 def shared_tasks(
     results: Iterable[tuple[int, TaskResult]], *, by_name: bool = False
 ) -> list[SharedTask]:
-    """The tasks of several runs, those of one run alone as well, in order of their titles.
+    """The tasks of all runs, also those of only one run, in order of their titles.
 
     Args:
-        results: Results, each with its run's place among all.
-        by_name: Whether the name alone decides where no run has two results of it: for whoever
-            says in which settings the results differ.
+        results: Results, each with its run's index.
+        by_name: Whether only the name decides where no run has two results of it: for callers that
+            report which settings differ.
     """
     alike: list[list[tuple[int, TaskResult]]] = []
     for of_name in results_by_name(results).values():
@@ -73,10 +73,10 @@ def _shared(
 
 
 def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[int, TaskResult]]]:
-    """Parts results of one name by settings and data.
+    """Splits results of one name by settings and data.
 
-    Those whose data have one name, and those over the same documents, belong together, also through
-    others.
+    Results whose data have the same name, or over the same documents, belong together, also
+    transitively.
     """
     classes: list[tuple[set[str], list[tuple[int, TaskResult]]]] = []
     for place, result in results:

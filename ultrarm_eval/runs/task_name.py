@@ -1,4 +1,4 @@
-"""What a task is called: by the harness in a run's files, and by everyone else."""
+"""A task's names: lm-eval's key in a run's files, and its own name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-# Between a group and its task in the harness's key, from lm-eval 0.5 on.
+# Separates group and task in lm-eval's key, from lm-eval 0.5 on.
 _SEPARATOR = "::"
 
 
@@ -16,8 +16,8 @@ class TaskName:
     """The name of a task or group in one run.
 
     Attributes:
-        key: By which the harness has it in its results, and in the names of its files. From lm-eval
-            0.5 on it has the group's name in front (`rewardbench2::rewardbench2_ties`).
+        key: lm-eval's key in its results, and in the names of its files. From lm-eval 0.5 on it
+            begins with the group's name (`rewardbench2::rewardbench2_ties`).
         own: Its own name, which is the key of older versions.
         is_only: Whether the run has no other result of that name, as of a task in two groups.
     """
@@ -28,12 +28,12 @@ class TaskName:
 
     @property
     def task(self) -> str:
-        """What it is called everywhere but in the harness's files."""
+        """Its name everywhere except in lm-eval's files."""
         return self.own if self.is_only else self.key
 
 
 def task_names(results: Mapping[str, Any]) -> dict[str, TaskName]:
-    """The names of the tasks and groups in a results file, by the harness's keys.
+    """The names of the tasks and groups in a results file, by lm-eval's keys.
 
     Args:
         results: The file's content.

@@ -1,4 +1,4 @@
-"""What a run says about one task."""
+"""The result of a run on one task."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ultrarm_eval.runs.run import Run
 #: The metric that leaderboards read.
 MAIN_METRIC = "acc"
 _MAIN_KEY = f"{MAIN_METRIC},none"
-# What is written where a figure is not defined.
+# lm-eval writes this where a metric is not defined.
 _NOT_DEFINED = ("N/A", "", " ")
 # What a float still counts exactly; more is no count of documents.
 _MOST_DOCUMENTS = 2**53
@@ -31,14 +31,14 @@ _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What a run says about a task or group.
+    """The result of a run on a task or group.
 
     Attributes:
-        key: By which the harness has it, see `task_name`.
+        key: lm-eval's key, see `task_name`.
         run: The run it is from.
-        figures: The harness's figures, by metric and filter (`acc,none`, `acc_stderr,none`); empty
+        figures: lm-eval's metrics, by metric and filter (`acc,none`, `acc_stderr,none`); empty
             where the run was interrupted before they were written.
-        called: What it is called beside results of other runs; None for its name in its own run.
+        called: Its name among results of other runs; None for its name in its own run.
     """
 
     key: str
@@ -59,20 +59,20 @@ class TaskResult:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The task's configuration as the harness wrote it; a group has none."""
+        """The task's configuration as lm-eval wrote it; a group has none."""
         return mapping(mapping(self.run.results.get("configs")).get(self.key))
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What the task says about itself and its data."""
+        """The task's metadata."""
         return mapping(self.config.get("metadata"))
 
     @cached_property
     def data_digest(self) -> str | None:
         """Equal for runs over the same documents; None for a run without samples.
 
-        Results of older versions do not hold it: then the samples are read. Of a group it is one
-        for the documents of all its tasks.
+        Results of older versions do not contain it: then the samples are read. A group has one for
+        the documents of all its tasks.
         """
         if self.members != (self,):
             digests = [(one.task, one.data_digest) for one in self.members]
@@ -85,17 +85,17 @@ class TaskResult:
 
     @property
     def worth(self) -> tuple[bool, bool, bool, str]:
-        """Of several results of one task the greatest counts.
+        """Sort key: of several results of one task the greatest is used.
 
-        One with figures before one without, one over all the data before one over a part, then one
-        with samples, and then the newest.
+        One with metrics before one without, a complete one before a partial one, then one with
+        samples, and then the newest.
         """
         has_samples = self.samples_path is not None
         return bool(self.figures), not self.parts, has_samples, self.run.stamp
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The keys of its figures, without those of the standard errors."""
+        """The keys of its metrics, without those of the standard errors."""
         return tuple(
             key
             for key, value in self.figures.items()
@@ -110,7 +110,7 @@ class TaskResult:
 
     @property
     def damaged_figures(self) -> dict[str, str]:
-        """What stands in the place of a figure that the harness writes, by its key."""
+        """Invalid values that stand instead of a metric, by key."""
         written: dict[str, Any] = {
             key: value
             for key, value in self.figures.items()
@@ -129,7 +129,7 @@ class TaskResult:
 
     @property
     def main_figure(self) -> Figure | None:
-        """The figure to quote: `acc,none` if there is one, else the first; None without figures."""
+        """The metric to quote: `acc,none` if there is one, otherwise the first; None if none."""
         keys = self.metrics
         if not keys:
             return None
@@ -137,7 +137,7 @@ class TaskResult:
         return self.figure((ours or list(keys))[0])
 
     def figure(self, key: str) -> Figure:
-        """A figure by its key, one of `metrics`."""
+        """A value by its key, one of `metrics`."""
         metric, _, filter_name = key.partition(",")
         value, documents = float(self.figures[key]), self.all_documents
         error = self.figures.get(f"{metric}_stderr,{filter_name}")
@@ -154,14 +154,14 @@ class TaskResult:
 
     @cached_property
     def members(self) -> tuple[TaskResult, ...]:
-        """What the run says about each task of a group; of a task this result alone."""
+        """The results of the tasks of a group; of a task only this result."""
         names = member_tasks(self.run, self.key)
         figures = {name: mapping(self.run.results["results"].get(name)) for name in names}
         return tuple(TaskResult(name, self.run, figures[name]) for name in names) or (self,)
 
     @cached_property
     def all_documents(self) -> int | None:
-        """How many documents were evaluated, of a group in all its tasks; None if not known."""
+        """How many documents were evaluated, of a group in all its tasks; None if unknown."""
         counts = [one.documents for one in self.members]
         known = [count for count in counts if count is not None]
         return sum(known) if len(known) == len(counts) else None
@@ -174,7 +174,7 @@ class TaskResult:
 
     @property
     def documents(self) -> int | None:
-        """How many documents were evaluated, if the run says so."""
+        """How many documents were evaluated, if recorded."""
         counted = self._counted
         value = counted.get("effective", self.figures.get("sample_len"))
         is_count = isinstance(value, int) and not isinstance(value, bool)
@@ -182,7 +182,7 @@ class TaskResult:
 
     @property
     def num_fewshot(self) -> int | None:
-        """How many examples were put in front of each document, if the run says so."""
+        """The number of few-shot examples, if recorded."""
         shots = mapping(self.run.results.get("n-shot")).get(self.key)
         return shots if isinstance(shots, int) else None
 
@@ -190,8 +190,8 @@ class TaskResult:
     def in_sample(self) -> bool:
         """Whether the judge was trained on the task's data.
 
-        Where a model writes and a judge scores, it is that judge which may know the data. Of a
-        group, whether it was on those of any of its tasks.
+        Where a judge scores a model's answers, this is about the judge. For a group, whether it was
+        trained on the data of any of its tasks.
         """
         if self.members != (self,):
             return any(one.in_sample for one in self.members)
@@ -201,21 +201,21 @@ class TaskResult:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What made the run see a part of the data alone: `--limit`, `--samples`, a shard.
+        """What limited a partial run to a subset of the data: `--limit`, `--samples`, a shard.
 
-        Of a group, what made it see a part of any of its tasks' data.
+        For a group, what limited any of its tasks.
         """
         samples = self.run.config.get("samples")
         limit = self.run.config.get("limit")
         given = {
-            # The harness writes --limit 60 as 60.0; below 1 it is a share.
+            # lm-eval writes --limit 60 as 60.0; below 1 it is a share.
             "limit": int(limit) if isinstance(limit, float) and limit.is_integer() else limit,
             # A judge that writes critiques has a setting of that name, how many of each answer.
             "samples": samples if isinstance(samples, Mapping) else None,
             "shard": _first(one.metadata.get("shard") for one in self.members),
         }
         found = {name: value for name, value in given.items() if value is not None}
-        # The harness does not write down `--samples`; what it counted tells.
+        # lm-eval does not record `--samples`; its document counts show it.
         counted = _first(one._counted_part() for one in self.members)
         return found if found or counted is None else {"documents": counted}
 
@@ -234,13 +234,13 @@ class TaskResult:
 def results_by_name(
     results: Iterable[tuple[int, TaskResult]],
 ) -> dict[str, list[tuple[int, TaskResult]]]:
-    """Results of several runs by what they are called.
+    """Results of several runs by name.
 
-    Where one of the runs has two results of a name, as of a task in two groups, those of all runs
-    are called by the harness's keys.
+    Where one of the runs has two results of a name, as of a task in two groups, lm-eval's keys are
+    used as names in all runs.
 
     Args:
-        results: Results, each with its run's place among all.
+        results: Results, each with its run's index.
     """
     given = [(place, one, one.run.name_of(one.key)) for place, one in results]
     twins = {name.own for _, _, name in given if not name.is_only}
@@ -253,7 +253,7 @@ def results_by_name(
 
 
 def _readable(path: Path) -> Iterator[dict[str, Any]]:
-    """The samples of a file, damaged ones left out."""
+    """The samples of a file, without damaged ones."""
     for line in json_lines(path):
         with contextlib.suppress(DataError):
             yield line.parsed()

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# Each stands for a colour of the page, which CSS puts in its place.
+# Placeholders for colours of the page, which CSS variables replace.
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
 RIGHT, WRONG, NEUTRAL = "#010206", "#010207", "#010208"
 _VARIABLES = {
@@ -51,7 +51,7 @@ _STYLE = {
     "xtick.labelcolor": MUTED,
     "ytick.labelcolor": MUTED,
     "grid.color": GRID,
-    # A name with a dollar sign is no formula.
+    # A name with a dollar sign is not a formula.
     "text.parse_math": False,
     # As everywhere else in a page.
     "axes.unicode_minus": False,
@@ -62,7 +62,7 @@ def draw(name: str, description: str, plot: Callable[[Axes], None]) -> Markup:
     """A chart as SVG for a page.
 
     Args:
-        name: Tells the chart apart from others of its page.
+        name: Prefix of the ids in the chart, unique in the page.
         description: What it shows, for a reader who cannot see it.
         plot: Draws it, in the colours of this module.
     """
@@ -71,7 +71,7 @@ def draw(name: str, description: str, plot: Callable[[Axes], None]) -> Markup:
 
     written = io.StringIO()
     with mpl.rc_context():
-        # The user's own settings would give another page.
+        # The user's own settings would change the page.
         mpl.rcdefaults()
         mpl.rcParams.update(_STYLE)
         figure = Figure(figsize=_SIZE, layout="constrained")
@@ -83,7 +83,7 @@ def draw(name: str, description: str, plot: Callable[[Axes], None]) -> Markup:
         for side in ("top", "right", "left"):
             axes.spines[side].set_visible(False)
         plot(axes)
-        # No date: the same figures give the same page.
+        # No date: the same values give the same page.
         figure.savefig(written, format="svg", metadata={"Date": None, "Creator": None})
     return Markup(_for_page(written.getvalue(), name, description))  # noqa: S704 - numbers, escaped
 

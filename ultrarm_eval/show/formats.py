@@ -1,4 +1,4 @@
-"""How figures, counts and times are written: the same on a page, in Markdown and on a terminal."""
+"""Formats of values, counts and times: the same on a page, in Markdown and on a terminal."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.runs.figure import Figure
     from ultrarm_eval.stats.interval import Interval
 
-#: What stands where there is no value.
+#: Stands for a missing value.
 NONE = "\N{EN DASH}"
 _THIN_SPACE = "\u202f"
 _DIGIT_SPACE = "\N{FIGURE SPACE}"
@@ -28,7 +28,7 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def count(value: object) -> str:
-    """A count with thousands apart; what is no number as it is."""
+    """A count with thousands separated; a value that is not a number stays as it is."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NONE
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -38,12 +38,12 @@ def count(value: object) -> str:
 
 
 def counted(value: int, noun: str) -> str:
-    """A count with what it is of: `1 task`, `12 tasks`."""
+    """A count with its noun: `1 task`, `12 tasks`."""
     return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
 
 
 def p_value(value: float | None) -> str:
-    """A p-value, to the precision that means something."""
+    """A p-value, to a meaningful precision."""
     if value is None:
         return NONE
     if value < 0.0001:
@@ -52,7 +52,7 @@ def p_value(value: float | None) -> str:
 
 
 def quantity(value: float | None, is_share: bool) -> str:
-    """A value with its unit: a share in percent, or a number to three places behind the point."""
+    """A value with its unit: a share in percent, or a number to three decimal places."""
     if is_share or value is None or math.isnan(value):
         return percent(value)
     return difference(value, False)
@@ -83,7 +83,7 @@ def cell_value(value: float, is_share: bool) -> str:
 
 
 def cell_interval(figure: Figure) -> str:
-    """Half the width of a figure's interval, or its ends where it is lopsided; empty without."""
+    """Half the width of a value's interval, or its ends if asymmetric; empty without one."""
     if figure.interval is None:
         return ""
     low, high = figure.interval.ends
@@ -96,11 +96,11 @@ def cell_interval(figure: Figure) -> str:
 
 
 def difference(value: float, are_shares: bool, *, signed: bool = False) -> str:
-    """A difference without its unit: to a tenth of a point, or three places behind the point."""
+    """A difference without its unit: to a tenth of a point, or to three decimal places."""
     scaled, digits = (100 * value, 1) if are_shares else (value, 3)
     rounded = round(scaled, digits)
     sign = "+" if signed else ""
-    # What is not 0 does not read 0.0, and what is does not read -0.0.
+    # A nonzero value never reads 0.0, and zero never reads -0.0.
     if scaled and not rounded:
         return f"{scaled:{sign}.1g}"
     return f"{rounded + 0.0:{sign}.{digits}f}"

@@ -1,4 +1,4 @@
-"""A page as one file: styles and script inside, nothing loaded, nothing of the data's run."""
+"""A page as one file: styles and script inside, nothing loaded, no text of the data executed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from markupsafe import Markup, escape
 from ultrarm_eval.show import formats
 from ultrarm_eval.show.text import visible, visible_name
 
-# What would end a script element, or begin a comment or a character reference, in HTML.
+# Characters that could end a script element, or begin a comment or a character reference.
 _IN_SCRIPT = {ord(c): f"\\u{ord(c):04x}" for c in "<>&\u2028\u2029"}
-#: What a template may write a value with.
+#: The formats available to templates.
 _FORMATS: tuple[Callable[..., str], ...] = (
     formats.percent,
     formats.number,
@@ -45,13 +45,13 @@ def render_page(
     """Renders a page.
 
     Everything that is not `Markup` is escaped. The policy in the page allows no connection, no
-    script but the page's own (by its digest) and no form.
+    script but the page's own (by its hash) and no form.
 
     Args:
         template: Name of the template in `templates/`.
         scripts: Names of the scripts in `templates/`, in their order.
-        data: What the scripts read, as JSON values.
-        **context: What the template shows.
+        data: The data that the scripts read, as JSON values.
+        **context: The template's variables.
     """
     code = "\n".join(map(_asset, scripts))
     return (
@@ -116,14 +116,14 @@ def _shown(value: Any) -> Any:
 
 
 def breakable_name(name: object) -> Markup:
-    """A name on one line, that may be broken behind an underscore or a slash."""
+    """A name on one line that may wrap after an underscore or a slash."""
     return Markup(_BREAKS.sub(r"\g<0><wbr>", str(escape(visible_name(name)))))  # noqa: S704 - escaped
 
 
 def interval_bar(
     low: float, value: float, high: float, span: tuple[float, float]
 ) -> Mapping[str, str]:
-    """Where an interval's ends and its value lie within a span, in percent of it."""
+    """The positions of an interval's ends and its value within a span, in percent of it."""
     start, stop = span
     width = (stop - start) or 1.0
 

@@ -1,4 +1,4 @@
-"""One table for every form that is no page: a terminal, Markdown, CSV."""
+"""One table for every format that is not a page: a terminal, Markdown, CSV."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ultrarm_eval.show.formats import NONE
 from ultrarm_eval.show.text import markdown
 from ultrarm_eval.terminal import aligned, printable, shortened
 
-# Names longer than this would leave no room for the figures.
+# Longer names would leave no room for the values.
 _LONGEST_CELL = 60
 
 
@@ -23,10 +23,10 @@ class Table:
 
     Attributes:
         columns: The columns' names.
-        texts: How many columns from the left are texts; the others are numbers, at the right.
+        texts: How many columns from the left are texts; the others are right-aligned numbers.
         rows: The cells of each row.
         title: What it shows.
-        note: What has to be known to read it.
+        note: How to read it.
     """
 
     columns: Sequence[str]
@@ -49,7 +49,7 @@ class Table:
         """A table of Markdown, without title and note.
 
         Args:
-            none: What stands where there is no value.
+            none: Stands for a missing value.
         """
         rule = ["---"] * self.texts + ["---:"] * (len(self.columns) - self.texts)
         rows: list[Iterable[str]] = [map(markdown, self.columns), rule]
@@ -58,7 +58,7 @@ class Table:
 
 
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A table as CSV with a head; what is not known, or is no finite number, is empty."""
+    """A table as CSV with a header; unknown values and non-finite numbers are empty."""
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(columns)

@@ -1,4 +1,4 @@
-"""Texts of others, made so that what is shown is what is there."""
+"""Third-party texts, made safe to show: nothing hidden, nothing reordered."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from ultrarm_eval.messages import well_formed
 
 # Controls that reorder the text around them (Unicode Standard Annex 9: embeddings, overrides,
-# isolates), and those that no page can show. Tab, line feed and carriage return are layout.
+# isolates), and characters that a page cannot show. Tab, line feed and carriage return are layout.
 _HIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
-# What Markdown, or HTML in it, reads as markup.
-# An underscore inside of a word is none.
+# Characters that Markdown, or HTML in it, reads as markup.
+# An underscore inside a word is not markup.
 _MARKUP = re.compile(r"[\\`*{}\[\]<>#|~&]|(?<!\w)_|_(?!\w)")
 _LINE_BREAKS = re.compile("[\r\n\u2028\u2029\x85]+")
 
@@ -30,5 +30,5 @@ def visible_name(name: object, most: int = 200) -> str:
 
 
 def markdown(text: object) -> str:
-    """A text on one line, in which nothing is markup of Markdown or HTML."""
+    """A text on one line, with all markup of Markdown and HTML escaped."""
     return _MARKUP.sub(lambda found: f"\\{found[0]}", visible_name(text, 2000))

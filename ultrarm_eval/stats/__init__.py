@@ -1,5 +1,5 @@
-"""Statistics of judges: intervals, paired tests, calibration and agreement, from numbers alone.
+"""Statistics of judges: intervals, paired tests, calibration and agreement, from numbers only.
 
-The unit is the prompt: pairs of one prompt share completions and are no independent observations,
-so intervals and tests take one value, or one row, for each prompt.
+Everything is clustered by prompt: pairs of one prompt share completions and are not independent, so
+intervals and tests take one value, or one row, per prompt.
 """

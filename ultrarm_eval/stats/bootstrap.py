@@ -1,11 +1,11 @@
-"""Intervals by drawing the prompts again: for figures that are pooled over a prompt's pairs.
+"""Bootstrap intervals over prompts, for statistics that are pooled over pairs.
 
-The prompts are drawn with replacement, each with all its pairs, and the interval goes from one
-quantile of the figure over the replicates to another (the percentile interval; Efron and
-Tibshirani 1993, chapter 13; of clusters: Davison and Hinkley 1997, section 3.8). Where it does not
-hold the figure itself, it is widened to it. The same number of prompts, `replicates` and `seed`
-draw the same prompts in every call. Drawing is what costs time, so figures of the same prompts are
-made of one `PromptSums`; scipy's `bootstrap` takes no sums that are shared by figures.
+Prompts are drawn with replacement, each with all its pairs, and the interval is bounded by two
+quantiles of the statistic over the replicates (the percentile interval; Efron and Tibshirani 1993,
+chapter 13; for clusters: Davison and Hinkley 1997, section 3.8). It is widened where it does not
+contain the statistic itself. The same number of prompts, `replicates` and `seed` draw the same
+prompts in every call. Drawing dominates the cost, so statistics of the same prompts share one
+`PromptSums`; scipy's `bootstrap` cannot share sums.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from ultrarm_eval.stats.checks import (
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import constant_interval
 
-# More is not faster, and is memory beside the data.
+# A larger chunk is not faster, and needs memory.
 _CHUNK_BYTES = 16 * 2**20
 # A prompt in a replicate is drawn (8 bytes), counted (8) and turned into a weight (8), while the
 # weights of the chunk before are still there (8).
@@ -38,7 +38,7 @@ _BYTES_OF_A_DRAW = 32
 
 @dataclass(frozen=True)
 class PromptSums:
-    """Numbers of prompts, and their sums over prompts that were drawn again.
+    """Numbers of prompts, and their sums over resampled prompts.
 
     Attributes:
         rows: (prompts, numbers).
@@ -55,7 +55,7 @@ class PromptSums:
         Args:
             rows: (prompts, numbers): what is summed.
             replicates: How often all prompts are drawn.
-            seed: Of the random numbers.
+            seed: Seed of the random numbers.
 
         Raises:
             ScoringError: There are no prompts, or a number is not finite.
@@ -74,25 +74,25 @@ class PromptSums:
     ) -> Interval | None:
         """The percentile interval of the sum of one column over that of another.
 
-        Replicates that drew no prompt with a part in the figure are left out.
+        Replicates that drew no prompt that contributes to the statistic are excluded.
 
         Args:
             numerator: The column of the numerators.
-            denominator: That of the denominators, none negative; 0 where a prompt has no part.
+            denominator: The column of the denominators, none negative; 0 for no contribution.
             level: The confidence level.
             bounds: As in `bootstrap_ratios`.
 
         Returns:
-            None where fewer than two prompts have a part in it.
+            None where fewer than two prompts contribute to it.
 
         Raises:
-            ScoringError: A denominator is negative, or the figure is out of bounds.
+            ScoringError: A denominator is negative, or the ratio is out of bounds.
             ConfigurationError: The level is impossible.
         """
         check_level(level)
         above, below = self.rows[:, numerator], self.rows[:, denominator]
         if (below < 0).any():
-            raise ScoringError("A denominator is negative; it is what a prompt counts, at least 0.")
+            raise ScoringError("A denominator is negative; it is a prompt's count, at least 0.")
         prompts = np.count_nonzero(below)
         if prompts < 2:
             return None
@@ -114,19 +114,19 @@ class PromptSums:
         *,
         level: float = 0.95,
     ) -> Interval | None:
-        """The percentile interval of a figure that is made of some columns' sums.
+        """The percentile interval of a function of some columns' sums.
 
         Args:
-            statistic: Gives the figure of the sums (numbers); None where it is not defined.
+            statistic: Computes the statistic from the sums (numbers); None where undefined.
             columns: The columns whose sums it takes.
             level: The confidence level.
 
         Returns:
-            None where there are fewer than two prompts, or the figure is not defined for them or
+            None where there are fewer than two prompts, or the statistic is undefined for them or
             for any replicate.
 
         Raises:
-            ScoringError: A figure is not finite.
+            ScoringError: A value is not finite.
             ConfigurationError: The level is impossible.
         """
         check_level(level)
@@ -152,26 +152,26 @@ def bootstrap_ratios(
 ) -> list[Interval | None]:
     """Percentile intervals of many ratios of sums over the same prompts.
 
-    A figure is the sum of its numerators over the sum of its denominators, such as the credits of
-    all pairs over their number. All figures see the same replicates, which leaves out for a figure
-    those that drew none of its prompts.
+    A ratio is the sum of its numerators over the sum of its denominators, such as the credits of
+    all pairs over their number. All ratios share the same replicates, except for those replicates
+    that drew none of a ratio's prompts.
 
     Args:
-        numerators: (prompts, figures).
-        denominators: (prompts, figures), none negative; 0 where a prompt has no part in a figure.
+        numerators: (prompts, ratios).
+        denominators: (prompts, ratios), none negative; 0 where a prompt contributes nothing.
         replicates: How often all prompts are drawn.
         level: The confidence level.
-        seed: Of the random numbers.
-        bounds: What a figure can be at least and at most. With them, a figure that is the same for
-            every prompt gets the interval of `constant_interval` over its prompts, since all
-            replicates would be equal and the interval without width.
+        seed: Seed of the random numbers.
+        bounds: The least and the greatest possible ratio. With bounds, a ratio that is the same for
+            every prompt gets the interval of `constant_interval` over its prompts, because all
+            replicates would be equal and the interval would have no width.
 
     Returns:
-        One interval for each figure; None where fewer than two prompts have a part in it.
+        One interval for each ratio; None where fewer than two prompts contribute to it.
 
     Raises:
         ScoringError: There are no prompts, the shapes differ, a number is not finite, a
-            denominator is negative, or a figure is out of bounds.
+            denominator is negative, or a ratio is out of bounds.
         ConfigurationError: An option is impossible.
     """
     check_level(level)
@@ -180,7 +180,7 @@ def bootstrap_ratios(
     if above.shape != below.shape:
         raise ScoringError(
             f"The numerators have the shape {above.shape} and the denominators {below.shape}; "
-            "both are (prompts, figures)."
+            "both must be (prompts, ratios)."
         )
     sums = PromptSums.of(np.hstack([above, below]), replicates=replicates, seed=seed)
     figures = above.shape[1]
@@ -195,21 +195,21 @@ def bootstrap_statistic(
     level: float = 0.95,
     seed: int = 0,
 ) -> Interval | None:
-    """The percentile interval of a figure that is made of sums over prompts.
+    """The percentile interval of a function of sums over prompts.
 
     Args:
-        statistic: Gives the figure of the sums (numbers); None where it is not defined.
+        statistic: Computes the statistic from the sums (numbers); None where undefined.
         rows: (prompts, numbers): what is summed.
         replicates: How often all prompts are drawn.
         level: The confidence level.
-        seed: Of the random numbers.
+        seed: Seed of the random numbers.
 
     Returns:
-        None where there are fewer than two prompts, or the figure is not defined for them or for
+        None where there are fewer than two prompts, or the statistic is undefined for them or for
         any replicate.
 
     Raises:
-        ScoringError: There are no prompts, or a number or a figure is not finite.
+        ScoringError: There are no prompts, or a number or a value is not finite.
         ConfigurationError: An option is impossible.
     """
     check_level(level)

@@ -1,9 +1,9 @@
-"""Whether a judge is as sure as it is right.
+"""Calibration of a judge.
 
-By the Bradley-Terry model a margin m (chosen less rejected reward) predicts the preference with
-probability sigmoid(m). Which answer is "chosen" is the label, so a pair is turned to the judge's
-favourite: its confidence is sigmoid(|m|), from 0.5 to 1, and the outcome 1 where the favourite is
-the chosen answer (m > 0), 0 where it is the rejected one, and 0.5 for a tie.
+Under the Bradley-Terry model a margin m (reward of chosen minus rejected) predicts the preference
+with probability sigmoid(m). Which answer is "chosen" is the label, so each pair is seen from the
+judge's preferred answer: the confidence is sigmoid(|m|), from 0.5 to 1, and the outcome is 1 where
+the preferred answer is the chosen one (m > 0), 0 where it is the rejected one, and 0.5 for a tie.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from ultrarm_eval.stats.checks import (
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import wilson_interval
 
-# A root far below 1 is found by halving, a bit a step.
+# A root far below 1 is found by bisection, one bit per step.
 _MOST_STEPS = 2000
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Pairs of about the same confidence.
+    """Pairs of similar confidence.
 
     Attributes:
-        low: The confidence it begins with.
-        high: The confidence it ends before; the last bin holds 1 as well.
+        low: The lower edge of the bin.
+        high: The upper edge, exclusive; the last bin includes 1.
         count: The number of pairs in it.
         mean_confidence: Their mean predicted probability; None without pairs.
-        observed_frequency: How often the favourite was the chosen answer; None without pairs.
-        interval: Of the observed frequency, as if the pairs were independent: where many of a
-            prompt fall into one bin it is too narrow. None without pairs.
+        observed_frequency: How often the preferred answer was the chosen one; None without pairs.
+        interval: Interval of the observed frequency that treats pairs as independent: it is too
+            narrow where many pairs of a prompt fall into one bin. None without pairs.
     """
 
     low: float
@@ -55,12 +55,12 @@ class ReliabilityBin:
 
 
 def reliability(margins: ArrayLike, *, bins: int = 10, level: float = 0.95) -> list[ReliabilityBin]:
-    """The observed frequency beside the predicted one, in bins of equal width from 0.5 to 1.
+    """Observed against predicted frequency, in bins of equal width from 0.5 to 1.
 
     Args:
-        margins: Chosen less rejected reward of each pair.
+        margins: Reward of chosen minus rejected of each pair.
         bins: The number of bins.
-        level: Of the intervals.
+        level: The confidence level of the intervals.
 
     Raises:
         ScoringError: There is no pair, or a margin is not finite.
@@ -82,15 +82,15 @@ def reliability(margins: ArrayLike, *, bins: int = 10, level: float = 0.95) -> l
 
 
 def expected_calibration_error(margins: ArrayLike, *, bins: int = 10) -> float:
-    """The mean distance of observed and predicted frequency over the bins, by their pairs.
+    """The mean absolute difference of observed and predicted frequency, bins weighted by pairs.
 
-    After Naeini, Cooper and Hauskrecht 2015 (AAAI) and Guo et al. 2017 (arXiv 1706.04599), of two
-    classes: the bins go from 0.5. Chance alone keeps it above 0: a calibrated judge has about
-    0.8 sqrt(bins p (1 - p) / n) with n pairs. So its bootstrap intervals lie too high for few
+    After Naeini, Cooper and Hauskrecht 2015 (AAAI) and Guo et al. 2017 (arXiv 1706.04599), for two
+    classes, so that the bins start at 0.5. It is biased upwards: with n pairs a calibrated judge
+    has about 0.8 sqrt(bins p (1 - p) / n). Its bootstrap intervals are therefore too high for few
     pairs.
 
     Args:
-        margins: Chosen less rejected reward of each pair.
+        margins: Reward of chosen minus rejected of each pair.
         bins: The number of bins.
 
     Raises:
@@ -104,14 +104,14 @@ def expected_calibration_error(margins: ArrayLike, *, bins: int = 10) -> float:
 def calibration_error_by_chance(
     margins: ArrayLike, *, bins: int = 10, draws: int = 100, seed: int = 0
 ) -> float:
-    """What `expected_calibration_error` would be on average if margins meant just what they say.
+    """The expected value of `expected_calibration_error` for a calibrated judge with these margins.
 
-    Each draw lets a pair's favourite be the better answer with the probability sigmoid(|margin|).
+    In each draw a pair's preferred answer is the chosen one with probability sigmoid(|margin|).
 
     Args:
-        margins: Chosen less rejected reward of each pair.
+        margins: Reward of chosen minus rejected of each pair.
         bins: The number of bins.
-        draws: How often all outcomes are drawn.
+        draws: The number of simulated data sets.
         seed: Of the random numbers.
 
     Raises:
@@ -120,7 +120,7 @@ def calibration_error_by_chance(
     """
     check_count(draws, "draws")
     random = generator(seed)
-    # A draw changes who is right, and neither the confidences nor their bins.
+    # A draw changes the outcomes, but neither the confidences nor their bins.
     sizes = np.abs(finite_numbers(margins, "margin"))
     confidences, _, places = _binned(sizes, bins)
     chances = 1 / (1 + np.exp(-sizes))
@@ -156,19 +156,19 @@ def negative_log_likelihood(margins: ArrayLike, temperature: float = 1.0) -> flo
 def fit_temperature(margins: ArrayLike) -> float | None:
     """The temperature T > 0 that minimises the mean of -log sigmoid(margin / T).
 
-    Above 1 the judge is too sure, below 1 not sure enough (temperature scaling, Guo et al. 2017,
-    arXiv 1706.04599). The loss is convex in 1/T, so there is one minimum at most. Ties cost log 2
-    at any temperature and change nothing.
+    Above 1 the judge is overconfident, below 1 underconfident (temperature scaling, Guo et al.
+    2017, arXiv 1706.04599). The loss is convex in 1/T, so there is at most one minimum. Ties cost
+    log 2 at any temperature and do not affect it.
 
     Args:
-        margins: Chosen less rejected reward of each pair.
+        margins: Reward of chosen minus rejected of each pair.
 
     Returns:
         None where no temperature is best:
 
-        - No margin is below 0: the colder the better (T to 0), or all margins are 0.
-        - The mean margin is not above 0: the hotter the better (T to infinity). The size of the
-          margins says nothing, or the opposite, about the preference, whatever the accuracy.
+        - No margin is below 0: the loss falls as T goes to 0, or all margins are 0.
+        - The mean margin is not above 0: the loss falls as T goes to infinity. The size of the
+          margins does not predict the preference, or predicts the opposite, whatever the accuracy.
 
     Raises:
         ScoringError: There is no pair, or a margin is not finite.
@@ -197,7 +197,7 @@ def fit_temperature(margins: ArrayLike) -> float | None:
 
 
 def _gap(differences: FloatArray, places: NDArray[np.intp], bins: int) -> float:
-    """The mean distance of confidence and outcome over the bins, by their pairs."""
+    """The mean absolute difference of confidence and outcome over the bins, weighted by pairs."""
     return float(np.abs(np.bincount(places, differences, bins)).sum() / len(places))
 
 

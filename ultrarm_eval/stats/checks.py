@@ -1,4 +1,4 @@
-"""What all statistics refuse: no numbers, numbers that are none, and impossible options."""
+"""Checks of all statistics: no numbers, invalid numbers, and impossible options."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 
 FloatArray = NDArray[np.float64]
-# Numbers that were computed in different ways and mean the same differ by less than this: six
-# sixths add up to 0.9999999999999999.
+# Equal quantities computed in different ways differ by less than this: six sixths add up to
+# 0.9999999999999999.
 ROUNDING = 1e-12
 
 
@@ -21,10 +21,10 @@ def finite_numbers(values: ArrayLike, what: str, *, dimensions: int = 1) -> Floa
     Args:
         values: Anything numpy can read as numbers.
         what: What one of them is, for the message ("margin").
-        dimensions: How many dimensions there have to be.
+        dimensions: The required number of dimensions.
 
     Raises:
-        ScoringError: There are none, they have another shape, or one is no finite number.
+        ScoringError: There are none, they have another shape, or one is not a finite number.
     """
     try:
         numbers = np.asarray(values, np.float64)
@@ -36,7 +36,7 @@ def finite_numbers(values: ArrayLike, what: str, *, dimensions: int = 1) -> Floa
             "over prompts or pairs."
         )
     if not len(numbers):
-        raise ScoringError(f"There is no {what}: nothing can be said about no data.")
+        raise ScoringError(f"There is no {what}; at least one is needed.")
     finite = np.isfinite(numbers)
     if not finite.all():
         place = _first(~finite)
@@ -58,26 +58,26 @@ def numbers_within(values: ArrayLike, what: str, low: float, high: float) -> Flo
     if outside.any():
         place = _first(outside)
         raise ScoringError(
-            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; it goes from {low:g} to "
+            f"{what.capitalize()} {_shown(place)} is {numbers[place]}; it must be from {low:g} to "
             f"{high:g}."
         )
     return np.clip(numbers, low, high)
 
 
 def check_level(level: float) -> None:
-    """Refuses a confidence level that is none.
+    """Refuses an impossible confidence level.
 
     Raises:
         ConfigurationError: It does not lie between 0 and 1.
     """
     if not 0 < level < 1:
         raise ConfigurationError(
-            f"The confidence level is {level}; it lies between 0 and 1, as in 0.95."
+            f"The confidence level is {level}; it must be between 0 and 1, as in 0.95."
         )
 
 
 def check_count(value: int, what: str, *, least: int = 1) -> None:
-    """Refuses an option that counts something and is too small, or no whole number.
+    """Refuses a count that is too small or not a whole number.
 
     Raises:
         ConfigurationError: It is.
@@ -92,7 +92,7 @@ def generator(seed: int) -> np.random.Generator:
     """The random numbers of a seed.
 
     Raises:
-        ConfigurationError: The seed is negative, or no whole number.
+        ConfigurationError: The seed is negative, or not a whole number.
     """
     if not is_whole(seed) or seed < 0:
         raise ConfigurationError(f"The seed is {seed}; a whole number of at least 0 is needed.")

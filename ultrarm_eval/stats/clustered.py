@@ -1,4 +1,4 @@
-"""Intervals of means over documents of which some share a prompt, and of weighted sums of them.
+"""Intervals of means clustered by prompt, and of weighted sums of such means.
 
 statsmodels has the cluster-robust error of a mean (`OLS.fit(cov_type="cluster")`), not the
 intervals of shares, of equal values and of several strata; it is what the tests compare with.
@@ -26,9 +26,9 @@ class Stratum:
     Attributes:
         weight: The weight.
         values: The values, at least one.
-        clusters: The cluster of each; values of one cluster may depend on each other, those of
-            several strata as well.
-        bounds: The least and the greatest value there can be; None if there is no limit.
+        clusters: The cluster of each; values of one cluster may depend on each other, also across
+            strata.
+        bounds: The least and the greatest possible value; None if there is no limit.
     """
 
     weight: float
@@ -77,20 +77,20 @@ def clustered_interval(
 ) -> Interval | None:
     """The interval of the mean of values that are independent between clusters only.
 
-    Of clusters of one value each it is `mean_interval`. Else the cluster-robust one: the variance
-    of the mean is that of `clustered_standard_error`, with Student's t at C - 1 degrees of freedom
-    for C clusters.
+    With one value per cluster it is `mean_interval`, otherwise cluster-robust: the variance of the
+    mean is that of `clustered_standard_error`, with Student's t at C - 1 degrees of freedom for C
+    clusters.
 
     Args:
         values: The values, at least one.
         clusters: The cluster of each.
-        level: How often the interval covers the truth.
-        bounds: The least and the greatest value there can be; 0 and 1 if None and all values lie
+        level: The confidence level.
+        bounds: The least and the greatest possible value; 0 and 1 if None and all values lie
             between them.
 
     Returns:
-        The interval; None where there is one cluster of several values: nothing says how much
-        another would differ.
+        The interval; None where there is one cluster of several values, because the variance
+        between clusters is unknown.
 
     Raises:
         ScoringError: There is no value, or one is NaN.
@@ -109,7 +109,7 @@ def clustered_interval(
     mean = float(numbers.mean())
     sums = _sums(numbers - mean, members)
     if _are_zero(sums, numbers):
-        # All clusters have one mean: that says of others no more than equal values do.
+        # All clusters have the same mean: this is like a sample of equal values.
         return mean_interval(np.full(total, mean), level=level, bounds=bounds)
     half = t_quantile(level, total - 1) * _error(sums, len(numbers))
     low, high = mean - half, mean + half
@@ -126,25 +126,25 @@ def stratified_interval(
 ) -> Interval | None:
     """The interval of the sum of the strata's means, each times its weight.
 
-    Of one stratum with the weight 1 it is `clustered_interval`. Else every value has the residual
+    For one stratum with weight 1 it is `clustered_interval`. Otherwise every value has the residual
     `weight / n * sqrt(C / (C - 1)) * (value - mean)`, with the n values and C clusters of its
     stratum, and the variance is the sum over all clusters of their squared sums of residuals. Where
     no cluster is in two strata, that is the sum of the strata's squared weights times their
     cluster-robust variances. The quantile is Student's, at the degrees of freedom of Welch and
-    Satterthwaite, at most the number of clusters less 1.
+    Satterthwaite, at most the number of clusters minus 1.
 
-    A stratum whose clusters have one mean has no variance, which does not say that others would not
-    differ: half of its own interval (`constant_interval`) is added in quadrature, as in Zou and
-    Donner 2008 (doi:10.1002/sim.3095).
+    A stratum whose clusters all have the same mean has variance 0, although other clusters might
+    differ: half the width of its own interval (`constant_interval`) is added in quadrature, as in
+    Zou and Donner 2008 (doi:10.1002/sim.3095).
 
     Args:
         strata: The strata, at least one.
-        level: How often the interval covers the truth.
-        bounds: The least and the greatest value that the sum can have.
+        level: The confidence level.
+        bounds: The least and the greatest possible value of the sum.
 
     Returns:
-        The interval; None where a stratum is one cluster of several values: nothing says how much
-        another would differ.
+        The interval; None where a stratum is one cluster of several values, because the variance
+        between clusters is unknown.
     """
     if len(strata) == 1 and strata[0].weight == 1:
         (only,) = strata
@@ -181,7 +181,7 @@ def stratified_interval(
 
 
 def _residuals(one: Stratum, count: int) -> NDArray[np.float64] | None:
-    """What each value adds to the deviation of the sum; None where the clusters have one mean."""
+    """The residual of each value; None where all clusters have the same mean."""
     if count < 2:
         return None
     deviations = one.values - one.mean
@@ -204,6 +204,6 @@ def _sums(values: NDArray[np.float64], clusters: NDArray[Any]) -> NDArray[np.flo
 
 
 def _are_zero(sums: NDArray[np.float64], values: NDArray[np.float64]) -> bool:
-    """Whether sums of deviations of values are 0, but for rounding."""
+    """Whether sums of deviations of values are 0 up to rounding."""
     slack = ROUNDING * max(1.0, float(np.ptp(values)))
     return bool(np.allclose(sums, 0.0, rtol=0.0, atol=slack))

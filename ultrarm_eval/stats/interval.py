@@ -1,4 +1,4 @@
-"""What a confidence interval is: its ends, its level and how it was made."""
+"""A confidence interval: its ends, its level and its method."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Interval:
         low: Its lower end.
         high: Its upper end.
         level: The confidence level.
-        method: How it was made, such as "wilson", "t" or "bootstrap". "constant" is one without
-            width: equal values of unknown range say nothing about how much others may differ.
+        method: Its method, such as "wilson", "t" or "bootstrap". "constant" has no width: equal
+            values of unknown range do not show how much others may differ.
     """
 
     low: float

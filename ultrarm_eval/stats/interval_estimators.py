@@ -23,23 +23,23 @@ _UNIT = (0.0, 1.0)
 def wilson_interval(successes: float, n: float, level: float = 0.95) -> Interval:
     """Wilson's score interval of a share.
 
-    It covers well for few observations and never has width 0 (Wilson 1927, JASA 22; recommended by
-    Brown, Cai and DasGupta 2001, Statistical Science 16).
+    It has good coverage for few observations and never has width 0 (Wilson 1927, JASA 22;
+    recommended by Brown, Cai and DasGupta 2001, Statistical Science 16).
 
     Args:
-        successes: How many of the observations count; half credits make it no whole number.
+        successes: The number of successes; with half credits not a whole number.
         n: The number of observations, or an effective one.
         level: The confidence level.
 
     Raises:
         ScoringError: There are no observations, or more or fewer successes than possible.
-        ConfigurationError: The level is none.
+        ConfigurationError: The level is impossible.
     """
     check_level(level)
     if not (n > 0 and math.isfinite(n)):
         raise ScoringError(f"The share of {n} observations has no interval; at least 1 is needed.")
     if not 0 <= successes <= n:
-        raise ScoringError(f"There are {successes} successes in {n}; they go from 0 to {n}.")
+        raise ScoringError(f"There are {successes} successes in {n}; give a number from 0 to {n}.")
     spread = float(ndtri((1 - level) / 2)) ** 2 / n
     share, rest = float(successes) / n, float(n - successes) / n
     low = min(_wilson_low(share, rest, spread), share)
@@ -56,12 +56,12 @@ def mean_interval(
 
     - Values that are all 0 or 1, bounds (0, 1): Wilson's interval.
     - Other values: mean and t quantile times standard error, clipped to the bounds.
-    - Equal values: `constant_interval`, since a standard error of 0 would claim certainty.
+    - Equal values: `constant_interval`, because a standard error of 0 would claim certainty.
 
     Args:
         values: The values.
         level: The confidence level.
-        bounds: What a value can be at least and at most; None if there is no limit.
+        bounds: The least and the greatest possible value; None if there is no limit.
 
     Raises:
         ScoringError: There is no value, or one is not finite or out of bounds.
@@ -94,15 +94,15 @@ def constant_interval(
     """The interval of the mean where all `n` independent values are the same.
 
     Bounds (0, 1): Wilson's interval of `n * value` successes, as if each value were a share of
-    right and wrong answers. Other bounds: what differs has, by Wilson's upper limit for 0 of n, a
-    share of at most z^2 / (n + z^2), and all of it may lie at either bound. No bounds: nothing
-    limits the values not seen, and the interval has no width and the method "constant".
+    correct answers. Other bounds: by Wilson's upper limit for 0 of n, at most a share of
+    z^2 / (n + z^2) of all values may differ, and all of these may lie at either bound. No bounds:
+    unseen values are unlimited, and the interval has no width and the method "constant".
 
     Args:
         value: The value of all.
         n: The number of values.
         level: The confidence level.
-        bounds: What a value can be at least and at most; None if there is no limit.
+        bounds: The least and the greatest possible value; None if there is no limit.
 
     Raises:
         ScoringError: There is no value, or it is out of bounds.
@@ -123,11 +123,11 @@ def constant_interval(
 
 
 def t_quantile(level: float, freedom: float) -> float:
-    """How many standard errors an interval by Student's t reaches to either side.
+    """Half the width of an interval by Student's t, in standard errors.
 
     Args:
         level: The confidence level.
-        freedom: The degrees of freedom, also no whole number.
+        freedom: The degrees of freedom, not necessarily a whole number.
     """
     return -float(stdtrit(freedom, (1 - level) / 2))
 

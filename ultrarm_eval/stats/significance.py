@@ -1,6 +1,6 @@
-"""Whether judges differ on the same prompts: paired tests, and the correction of many of them.
+"""Whether judges differ on the same prompts: paired tests, and the correction for many tests.
 
-Each prompt counts once: pairs of one prompt share completions, and a test that takes them for
+Each prompt counts once: pairs of one prompt share completions, and a test that treats them as
 independent finds differences where there are none. scipy's `permutation_test` draws or enumerates;
 the sign-flip test here is exact for any number of credits.
 """
@@ -23,15 +23,15 @@ from ultrarm_eval.stats.checks import (
     numbers_within,
 )
 
-#: Parts of fewer prompts have no row: of five that all differ alike, a sign-flip test gives 0.0625,
-#: and the interval of a share takes up half of what there is.
+#: Subsets with fewer prompts are not shown: for five equal differences a sign-flip test gives
+#: p = 0.0625, and the interval of a share covers half of the range.
 FEWEST_PROMPTS = 6
 _MOST_ENUMERATED = 16
-# Credits are multiples of one over twice the number of pairs; nothing finer is looked for.
+# Credits are multiples of one over twice the number of pairs; finer units are not searched for.
 _FINEST_LATTICE = 1000
 _MOST_LATTICE_WORK = 50_000_000
 _LATTICE_SLACK = 1e-9
-# The discrete Fourier transform is exact to about this; no smaller chance comes out of it.
+# The discrete Fourier transform is exact to about this; smaller probabilities are not resolved.
 _SMALLEST_LATTICE_CHANCE = 1e-12
 _TIE_SLACK = 1e-12
 _REPLICATES_AT_ONCE = 2**20
@@ -40,20 +40,20 @@ _REPLICATES_AT_ONCE = 2**20
 def mcnemar_exact(only_a: int, only_b: int) -> float:
     """The two-sided p-value of McNemar's exact test: 2 P(X <= min) of a fair coin, at most 1.
 
-    Pairs that both judges order rightly, or both wrongly, say nothing about a difference (McNemar
-    1947, Psychometrika 12).
+    Pairs that both judges rank correctly, or both incorrectly, carry no information about a
+    difference (McNemar 1947, Psychometrika 12). The p-value is 1 where both counts are 0.
 
     Args:
-        only_a: How many pairs the first judge alone orders rightly.
-        only_b: How many pairs the second alone does. 1.0 where there are neither.
+        only_a: How many pairs only the first judge ranks correctly.
+        only_b: How many pairs only the second judge ranks correctly.
 
     Raises:
-        ScoringError: A count is negative or no whole number.
+        ScoringError: A count is negative or not a whole number.
     """
     for count in (only_a, only_b):
         if not is_whole(count) or count < 0:
             raise ScoringError(
-                f"{count} pairs are no count; a whole number of at least 0 is needed."
+                f"The number of pairs is {count}; a whole number of at least 0 is needed."
             )
     fewer, more = sorted((int(only_a), int(only_b)))
     # From an even split on, the two tails overlap.
@@ -66,24 +66,24 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
 def sign_flip_test(differences: ArrayLike, *, replicates: int = 100_000, seed: int = 0) -> float:
     """The two-sided p-value of mean difference 0, over independent prompts.
 
-    Under no difference each prompt's difference is as likely as its negative. The p-value is the
-    share of all choices of signs whose sum is at least as far from 0 as the one seen; sums that
-    only rounding tells apart count as equal, and differences of 0 change nothing. It is
+    Under the null hypothesis each prompt's difference is as likely as its negative. The p-value is
+    the share of all sign assignments whose sum is at least as far from 0 as the observed one; sums
+    that differ only by rounding count as equal, and differences of 0 have no effect. It is
 
-    - exact by going through all choices, up to 16 differences that are not 0;
+    - exact by enumeration, up to 16 nonzero differences;
     - exact (to 1e-10, and not below 1e-12) for more, where they are multiples of a common unit, as
       differences of credits are;
-    - else (hits + 1) / (replicates + 1) of random choices, with a standard error of
+    - otherwise (hits + 1) / (replicates + 1) over random assignments, with a standard error of
       sqrt(p (1 - p) / replicates).
 
-    It is Fisher's randomisation test for pairs (The Design of Experiments, 1935). Neither the order
-    of the prompts nor a common factor changes it. Where many choices reach exactly the sum seen, it
-    errs on the side of no difference.
+    This is Fisher's randomisation test for pairs (The Design of Experiments, 1935). Neither the
+    order of the prompts nor a common factor changes it. It is conservative where many assignments
+    reach exactly the observed sum.
 
     Args:
-        differences: One for each prompt, such as one judge's credit less the other's.
-        replicates: How many random choices there are.
-        seed: Of the random choices.
+        differences: One for each prompt, such as one judge's credit minus the other's.
+        replicates: The number of random assignments.
+        seed: Seed of the random assignments.
 
     Raises:
         ScoringError: There is no difference, or one is not finite.
@@ -104,12 +104,13 @@ def sign_flip_test(differences: ArrayLike, *, replicates: int = 100_000, seed: i
 def holm(p_values: ArrayLike) -> list[float]:
     """Holm's adjusted p-values, in the order given.
 
-    Rejecting where one is at most 5 % keeps the chance of any false rejection at 5 %, however the
-    tests depend on each other (Holm 1979, Scandinavian Journal of Statistics 6): the i-th smallest
-    of m is multiplied by m - i + 1, made no smaller than the one before it, and at most 1.
+    Rejecting where one is at most 5 % keeps the probability of any false rejection at 5 %, however
+    the tests depend on each other (Holm 1979, Scandinavian Journal of Statistics 6): the i-th
+    smallest of m is multiplied by m - i + 1, made no smaller than the previous one, and capped at
+    1.
 
     Args:
-        p_values: One for each test; none gives none.
+        p_values: One for each test; an empty sequence gives an empty list.
 
     Raises:
         ScoringError: One is not from 0 to 1.
@@ -125,15 +126,15 @@ def holm(p_values: ArrayLike) -> list[float]:
 
 
 def _chance_as_far(magnitudes: FloatArray, observed: float, *, replicates: int, seed: int) -> float:
-    """The chance that the sum of the magnitudes with random signs is at least as far from 0.
+    """The probability that the sum of the magnitudes with random signs is at least as far from 0.
 
     Args:
         magnitudes: Of the differences, all above 0, at least one.
-        observed: The sum that was seen, without its sign.
+        observed: The absolute value of the observed sum.
         replicates: Of the random signs, where there are too many for an exact answer.
         seed: Of the random signs.
     """
-    # Largest first and in units of it: the order of the prompts and the unit change nothing.
+    # Sorted and scaled by the largest, so that neither order nor unit has an effect.
     ordered = np.sort(magnitudes)[::-1]
     scaled, seen = ordered / ordered[0], observed / float(ordered[0])
     least = seen - _TIE_SLACK * float(scaled.sum())
@@ -149,7 +150,7 @@ def _chance_as_far(magnitudes: FloatArray, observed: float, *, replicates: int, 
 
 
 def _all_sums(magnitudes: FloatArray) -> FloatArray:
-    """The sums with all 2^n choices of signs."""
+    """The sums with all 2^n assignments of signs."""
     sums = np.zeros(1)
     for magnitude in magnitudes:
         sums = np.concatenate([sums + magnitude, sums - magnitude])
@@ -157,7 +158,7 @@ def _all_sums(magnitudes: FloatArray) -> FloatArray:
 
 
 def _on_lattice(scaled: FloatArray) -> NDArray[np.int64] | None:
-    """The magnitudes as whole multiples of the coarsest unit there is; None where there is none."""
+    """The magnitudes as whole multiples of the coarsest common unit; None where there is none."""
     distinct = np.unique(np.round(scaled, 12))
     if len(distinct) > _FINEST_LATTICE:
         return None
@@ -170,7 +171,7 @@ def _on_lattice(scaled: FloatArray) -> NDArray[np.int64] | None:
 
 
 def _lattice_chance(steps: NDArray[np.int64], seen: int) -> float:
-    """The exact chance, by inverting the characteristic function of the sum.
+    """The exact probability, by inverting the characteristic function of the sum.
 
     Let R be the sum of the steps that get a minus: the sum is `total - 2 R`, and R is symmetric
     around `total / 2`. Its characteristic function is a product over the distinct steps v, c times

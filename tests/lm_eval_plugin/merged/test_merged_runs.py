@@ -229,7 +229,7 @@ def test_merged_runs_are_read_as_any_run(tmp_path, rows, capsys):
     # Into the folder of the runs, and again: what was merged is no run that is merged.
     for _ in range(2):
         merge(tmp_path / "runs", "-o", tmp_path / "runs" / "merged")
-    assert "Left out, as it was merged already" in capsys.readouterr().out
+    assert "Skipped, because it is a merged run itself" in capsys.readouterr().out
     merged, one = str(tmp_path / "runs" / "merged"), str(tmp_path / "one")
     for command in (
         ["report", merged, "-o", str(tmp_path / "report.html")],

@@ -79,7 +79,7 @@ def test_a_missing_part(parts, refusal):
     shutil.rmtree(parts / "2" / "org__toy")
     message = refusal()
     assert "no results_*.json" not in message
-    assert "of 3 parts 1 are missing: 2" in message
+    assert "1 of 3 shards are missing: 2" in message
 
 
 def test_a_part_that_is_there_twice_counts_by_its_newest_if_asked(parts, refusal, capsys):
@@ -87,11 +87,11 @@ def test_a_part_that_is_there_twice_counts_by_its_newest_if_asked(parts, refusal
     for path in sorted((parts / "2" / "again").rglob("*2026-01-02*")):
         path.rename(path.with_name(path.name.replace("2026-01-02", "2026-02-02")))
     message = refusal()
-    assert "part 2 of 3 is there 2 times" in message
+    assert "shard 2 of 3 occurs 2 times" in message
     assert "2026-01-02" in message
     assert "2026-02-02" in message
     assert main(["merge", str(parts), "-o", str(parts / "m"), "--latest"]) == 0
-    assert "Left out, as a newer result of part 2" in capsys.readouterr().out
+    assert "Skipped, because there is a newer result of shard 2" in capsys.readouterr().out
     files = [one["file"] for one in results_in(parts / "m")["merged_from"]["runs"]]
     assert [("2026-02-02" in one) for one in files] == [False, True, False]
 
@@ -102,7 +102,7 @@ def test_an_older_result_without_samples_does_not_stand_in_the_way_of_the_newest
         path.rename(path.with_name(path.name.replace("2026-01-02", "2026-02-02")))
     (older,) = (parts / "2" / "org__toy").glob("samples_*2026-01-02*.jsonl")
     older.unlink()
-    assert "part 2 of 3 is there 2 times" in refusal()
+    assert "shard 2 of 3 occurs 2 times" in refusal()
     assert main(["merge", str(parts), "-o", str(parts / "m"), "--latest"]) == 0
     files = [one["file"] for one in results_in(parts / "m")["merged_from"]["runs"]]
     assert [("2026-02-02" in one) for one in files] == [False, True, False]
@@ -143,12 +143,12 @@ def test_rows_that_were_added_between_the_jobs(parts, refusal):
 def test_other_numbers_of_parts(parts, refusal, three):
     shutil.rmtree(parts / "2")
     write_run(parts / "2", [TASK], {"data": str(three / "data.jsonl"), "shard": "2/4"})
-    assert "different numbers of parts: of=3" in refusal()
+    assert "different numbers of shards: of=3" in refusal()
 
 
 def test_a_limit(parts, refusal, three):
     rerun(parts, 2, {"data": str(three / "data.jsonl")}, limit=2)
-    assert "saw 2 of the 4 documents of its part (--limit 2" in refusal()
+    assert "evaluated 2 of the 4 documents of its shard (--limit 2" in refusal()
 
 
 def test_other_rules(parts, refusal, three):
@@ -220,7 +220,7 @@ def test_a_run_that_is_no_part(parts, refusal, three):
 
 
 def test_a_task_that_is_asked_for_and_not_there(parts, refusal):
-    assert f"--tasks hellaswag: no run has it; tasks here: {TASK}" in refusal(
+    assert f"--tasks hellaswag: no run has this task. Tasks in these runs: {TASK}" in refusal(
         "--tasks", "hellaswag"
     )
 

@@ -2,7 +2,7 @@
 
 Written in version 0.3.0 of its schemas (PyPI package every-eval-ever 0.3.0, which has them as
 `schemas/eval.schema.json` and `schemas/instance_level_eval.schema.json`): a record for each task
-under `data/TASK/ORG/NAME/UUID.json`, and its samples beside it as `UUID_samples.jsonl`.
+under `data/TASK/ORG/NAME/UUID.json`, and its samples next to it as `UUID_samples.jsonl`.
 """
 
 from __future__ import annotations

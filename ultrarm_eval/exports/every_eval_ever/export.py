@@ -1,4 +1,4 @@
-"""Writes records and samples where the database has them, once they are checked."""
+"""Writes checked records and samples in the database's layout."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from ultrarm_eval.exports.files import placed, write_files
 
 logger = logging.getLogger(__name__)
 
-# Names that the database takes for no folder (validator/validation_core.py).
+# Names that the database does not allow for a folder (validator/validation_core.py).
 _RESERVED = re.compile(
     r"(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?|data|unknown", re.IGNORECASE
 )
 _NO_NAME = re.compile(r"[^A-Za-z0-9._-]+")
-# Field and what it has to have, from eval.schema.json 0.3.0.
+# Fields and their required subfields, from eval.schema.json 0.3.0.
 _REQUIRED = {
     "": (
         "schema_version",
@@ -50,10 +50,10 @@ _REQUIRED_OF_RESULT = {
 
 
 def require_record(record: Mapping[str, Any]) -> None:
-    """Sees to it that a record has the schema's fields.
+    """Checks that a record has the schema's fields.
 
     Raises:
-        DataError: A field is missing, a detail is no text, or a score is no finite number.
+        DataError: A field is missing, a detail is not a text, or a score is not a finite number.
     """
     problems = [*_missing(record, _REQUIRED)]
     for index, result in enumerate(record.get("evaluation_results") or ()):
@@ -61,29 +61,29 @@ def require_record(record: Mapping[str, Any]) -> None:
         problems += [f"{where}.{problem}" for problem in _missing(result, _REQUIRED_OF_RESULT)]
         score = _field(result, "score_details").get("score")
         if not isinstance(score, int | float) or not math.isfinite(score):
-            problems.append(f"{where}.score_details.score: {score!r} is no finite number")
+            problems.append(f"{where}.score_details.score: {score!r} is not a finite number")
     problems += _details_that_are_no_text(record, "record")
     if problems:
         raise DataError(
-            f"The record of {record.get('evaluation_id')} is none of Every Eval Ever: "
+            f"The record of {record.get('evaluation_id')} does not match Every Eval Ever's schema: "
             f"{'; '.join(problems)}."
         )
 
 
 def check_by_package(folder: Path, names: Sequence[str]) -> None:
-    """Checks files by the package every-eval-ever, where it is installed.
+    """Checks files with the package every-eval-ever, if it is installed.
 
     Args:
         folder: The folder that has the files.
-        names: Their paths in it, as the database has them.
+        names: Their paths in it, in the database's layout.
 
     Raises:
-        DataError: The package refuses one.
+        DataError: The package rejects one.
     """
     try:
         core = importlib.import_module("every_eval_ever.validator.validation_core")
     except ImportError:
-        logger.info("every-eval-ever is not installed: its own check is left out.")
+        logger.info("every-eval-ever is not installed: its own check is skipped.")
         return
     for name in names:
         report = core.validate_file(
@@ -97,7 +97,7 @@ def check_by_package(folder: Path, names: Sequence[str]) -> None:
             logger.warning("every-eval-ever, %s: %s", name, warning.get("msg"))
         if not report.valid:
             told = "; ".join(f"{e.get('loc')}: {e.get('msg')}" for e in report.errors[:3])
-            raise DataError(f"The package every-eval-ever refuses {name}: {told}.")
+            raise DataError(f"The package every-eval-ever rejects {name}: {told}.")
 
 
 def _missing(part: Mapping[str, Any], required: Mapping[str, Sequence[str]]) -> Iterator[str]:
@@ -125,7 +125,9 @@ def _details_that_are_no_text(part: Any, path: str) -> list[str]:
     for name, value in part.items():
         where = f"{path}.{name}"
         if name in ("additional_details", "details"):
-            found += [f"{where}.{key} is no text" for key, v in value.items() if type(v) is not str]
+            found += [
+                f"{where}.{key} is not a text" for key, v in value.items() if type(v) is not str
+            ]
         else:
             found += _details_that_are_no_text(value, where)
     return found
@@ -141,24 +143,24 @@ def write_every_eval_ever(
     with_samples: bool = True,
     overwrite: bool = True,
 ) -> list[Path]:
-    """Writes `data/TASK/ORG/NAME/UUID.json` for each task, with its samples where there are some.
+    """Writes `data/TASK/ORG/NAME/UUID.json` for each task, with its samples if there are any.
 
     Args:
-        folder: The folder that gets `data`.
+        folder: The folder for `data`.
         model: `ORG/NAME`.
-        figures: The figures.
+        figures: The scores.
         evaluator: Who made the run.
         datasets: The hub's name of a task's data, by task; under None for all tasks.
         with_samples: Whether samples are written.
-        overwrite: Whether an export with another content is replaced.
+        overwrite: Whether an existing export with other content is replaced.
 
     Returns:
         The files' paths.
 
     Raises:
-        ConfigurationError: The model's name is none of the database, a data set none of the hub, or
-            an export with another content is there.
-        DataError: A run's samples are damaged, or the package every-eval-ever refuses a file.
+        ConfigurationError: The model's name is not valid in the database, a data set's name not on
+            the hub, or there is an export with other content.
+        DataError: A run's samples are damaged, or the package every-eval-ever rejects a file.
     """
     _require_owner(model)
     by_task: dict[str, list[ExportedFigure]] = {}
@@ -172,7 +174,9 @@ def write_every_eval_ever(
             require_record(record)
             name = f"data/{_collection(of_task[0].task)}/{model}/{record_id(record)}"
             if f"{name}.json" in names:
-                raise DataError(f"Two tasks would be {name}.json: export them one by one, --task.")
+                raise DataError(
+                    f"Two tasks would be written to {name}.json: export them one by one, --task."
+                )
             if with_samples and not of_task[0].is_group:
                 samples = _write_samples(made, f"{name}_samples.jsonl", of_task, record)
                 if samples:
@@ -188,7 +192,7 @@ def write_every_eval_ever(
     for path in paths:
         samples = path.with_name(f"{path.stem}_samples.jsonl")
         if path.suffix == ".json" and samples not in paths:
-            # Those of an earlier export of the same record, which does not know them any more.
+            # Samples of an earlier export of the same record, which no longer has any.
             samples.unlink(missing_ok=True)
     return paths
 
@@ -197,8 +201,8 @@ def _require_owner(model: str) -> None:
     parts = model.split("/")
     if len(parts) != 2 or any(_RESERVED.fullmatch(part) for part in parts):
         raise ConfigurationError(
-            f"Every Eval Ever has results under a model's developer and its name, and {model!r} "
-            "has not both in a form that it takes: name them, --model ORG/NAME."
+            f"Every Eval Ever stores results by developer and model name, and {model!r} is not a "
+            "valid ORG/NAME there: name both, --model ORG/NAME."
         )
 
 
@@ -211,17 +215,17 @@ def _collection(task: str) -> str:
 def _write_samples(
     made: Path, name: str, figures: Sequence[ExportedFigure], record: Mapping[str, Any]
 ) -> dict[str, Any] | None:
-    """Writes a task's samples; what the record says of them, or None where there are none."""
+    """Writes a task's samples; returns the record's entry on them, or None without samples."""
     result = figures[0].result
     if result.samples_path is None:
         logger.warning(
-            "%s: there are no samples beside the results; its record has none.", result.task
+            "%s: there are no samples next to the results; its record has none.", result.task
         )
         return None
     path, digest, rows = placed(made, name), hashlib.sha256(), 0
     with path.open("wb") as file:
         for line in sample_lines_of(figures, record):
-            # ASCII alone: the database's check splits lines at every line break of Unicode.
+            # ASCII only: the database's check splits lines at every line break of Unicode.
             encoded = json.dumps(line, ensure_ascii=True, allow_nan=False).encode() + b"\n"
             digest.update(encoded)
             file.write(encoded)
@@ -229,8 +233,8 @@ def _write_samples(
     if not rows:
         path.unlink()
         logger.warning(
-            "%s: none of its figures is a mean of one number for each document, so its record has "
-            "no samples.",
+            "%s: none of its scores is a mean of one number per document, so its record has no "
+            "samples.",
             result.task,
         )
         return None

@@ -1,4 +1,4 @@
-"""The record of a task: the schema's aggregate form, with what it wants to know of a metric."""
+"""The record of a task: the schema's aggregate format, with its description of each metric."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _OF_TIES = {"ties", "overall"}
 
 
 def metric_config(figure: ExportedFigure) -> dict[str, Any]:
-    """The schema's `metric_config` of a figure."""
+    """The schema's `metric_config` of a score."""
     metric = figure.metric
     described = metric if figure.filter_name == "none" else f"{metric} ({figure.filter_name})"
     higher = figure.result.higher_is_better(metric)
@@ -72,7 +72,7 @@ def metric_config(figure: ExportedFigure) -> dict[str, Any]:
 
 
 def _bounds(figure: ExportedFigure) -> tuple[float, float] | None:
-    """The range of a metric; None where it is not known."""
+    """The range of a metric; None if unknown."""
     name = _OF_A_PICK.sub("", figure.metric)
     suite = figure.members[0].metadata.get("suite")
     if figure.task in _WITH_TIES or (suite == "rewardbench2" and name in _OF_TIES):
@@ -92,9 +92,9 @@ def _in_json(bound: float) -> float | str:
 
 
 SCHEMA_VERSION = "0.3.0"
-#: What who made a run can be to the model's developer, in the schema's words.
+#: The evaluator's relationships to the model's developer, in the schema's terms.
 RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
-# The schema's names of what the harness calls otherwise.
+# The schema's names where lm-eval's differ.
 _GENERATION = {
     "temperature": "temperature",
     "top_p": "top_p",
@@ -110,7 +110,7 @@ class Evaluator:
     Attributes:
         organization: Who it is.
         url: Their page.
-        relationship: To the model's developer, in the schema's words.
+        relationship: Relationship to the model's developer, in the schema's terms.
     """
 
     organization: str
@@ -127,7 +127,7 @@ def record_of(
     """The record of one task, without its samples.
 
     Args:
-        figures: The task's figures.
+        figures: The task's scores.
         model: `ORG/NAME`.
         evaluator: Who made the run.
         datasets: The hub's name of a task's data, by task; under None for all tasks.
@@ -169,14 +169,14 @@ def record_id(record: Mapping[str, Any]) -> str:
 
 
 def result_id(figure: ExportedFigure) -> str:
-    """What samples name a figure by, as the database's converter of lm-eval results does."""
+    """The name of a score in samples, as in the database's converter of lm-eval results."""
     if figure.filter_name == "none":
         return figure.metric
     return one_line(f"{figure.metric}:{figure.filter_name}")
 
 
 def evaluation_name(figure: ExportedFigure) -> str:
-    """What a figure is of: the task, and the filter of the answers if there is one."""
+    """What a score is of: the task, and the filter of the answers if there is one."""
     if figure.filter_name == "none":
         return one_line(figure.task)
     return one_line(f"{figure.task}/{figure.filter_name}")

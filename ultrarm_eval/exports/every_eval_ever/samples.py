@@ -1,4 +1,4 @@
-"""The samples of a task: the schema's instance-level form, a line for each sample and figure."""
+"""The samples of a task: the schema's instance-level format, a line for each sample and score."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def sample_lines_of(
 ) -> Iterator[dict[str, Any]]:
     """Yields the lines of a task's samples.
 
-    A figure that is no mean of one number for each document has no lines, nor has a document that
-    the judge had no score for.
+    A score that is not a mean of one number per document has no lines, nor has a document without a
+    reward.
 
     Args:
-        figures: The task's figures.
+        figures: The task's scores.
         record: The task's record, which the lines point to.
 
     Raises:
-        DataError: The file of samples is missing, damaged or has not all of the documents.
+        DataError: The samples file is missing, damaged or incomplete.
     """
     result = figures[0].result
     of_filter = dict.fromkeys((figure.filter_name for figure in figures), 0)
@@ -57,16 +57,16 @@ def sample_lines_of(
         if result.documents is not None and count < result.documents:
             raise DataError(
                 f"{result.run.samples_path(result.key)}: there are {count} samples (filter "
-                f"{used}) of {result.documents} documents; the file is cut off. Run lm_eval with "
+                f"{used}) of {result.documents} documents; the file is truncated. Run lm_eval with "
                 "--log_samples again, or export without the samples, --no-samples."
             )
 
 
 def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
-    """What a sample adds to a figure; None where the judge had no score, or it is no one number.
+    """A sample's contribution to a score; None without a reward, or if it is not one number.
 
     Raises:
-        DataError: It is no number that a task writes.
+        DataError: It is not a number that a task writes.
     """
     given = sample.get(figure.metric)
     if isinstance(given, bool):
@@ -77,7 +77,7 @@ def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
     if isinstance(given, str) or (isinstance(given, int) and score is None):
         raise DataError(
             f"{figure.result.run.samples_path(figure.result.key)}: sample "
-            f"{_text(sample.get('doc_id'))[:40]} has no number under {figure.metric!r}; the file "
+            f"{_text(sample.get('doc_id'))[:40]} has no value of {figure.metric!r}; the file "
             "is damaged or was edited. Run lm_eval with --log_samples again, or export without "
             "the samples, --no-samples."
         )
@@ -144,7 +144,7 @@ def _arguments(sample: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _reference(
     sample: Mapping[str, Any], document: Mapping[str, Any], choices: Sequence[str] | None
 ) -> list[str]:
-    """The right answer: of given ones its text, which the target numbers."""
+    """The correct answer: for given answers its text, which the target indexes."""
     target = _text(sample.get("target", ""))
     # Not every completion is asked for, so the document's own count.
     texts = document.get("completions") if choices is not None else None
@@ -156,7 +156,7 @@ def _reference(
 
 
 def _highest(choices: Sequence[str], outputs: Sequence[str]) -> list[str]:
-    """The answers with the highest reward; none where a reward is missing or is no number."""
+    """The answers with the highest reward; none where a reward is missing or not a number."""
     try:
         rewards = [float(output) for output in outputs]
     # The text of a number may be too large for a float only as an integer.
@@ -187,6 +187,6 @@ def _flat(responses: Any) -> Iterator[Any]:
 
 
 def _text(value: Any) -> str:
-    """A value as text, without halves of surrogate pairs, which no JSON parser has to take."""
+    """A value as text, without lone surrogates, which JSON parsers may reject."""
     text = value if isinstance(value, str) else json.dumps(value, default=str)
     return text.encode("utf-8", "replace").decode("utf-8")

@@ -8,7 +8,7 @@
   const columns = data.columns.map(([kind, task, title, metric, unit, documents, isMain, isMember, direction, figures], place) => (
     { kind, task, title, metric, unit, documents, isMain, isMember, direction, figures, place, head: null, cells: [], shown: true }));
   const marksOf = (figure) => data.marks.filter((_, bit) => figure[marks] & (1 << bit));
-  // More rows at once would be slow to lay out; what is looked for is found among all.
+  // More rows at once would be slow to lay out; the search covers all rows.
   const few = 200;
   let most = few;
   const named = (column) => `${column.title}, ${column.metric}`;
@@ -117,7 +117,7 @@
     label.replaceChildren(button);
     button.addEventListener("click", sort);
   }
-  // What is not ranked stands behind what is, and rows without a figure last, in either order.
+  // In either order, unranked values come after ranked ones, and rows without a value last.
   const state = (figure) => (!figure ? 2 : figure[marks] ? 1 : 0);
   function sortBy(column) {
     const isAgain = sorted === column;
@@ -151,7 +151,7 @@
     $("rest").hidden = shown.size === found.length;
     $("rest").textContent = `Show all ${found.length} rows`;
     const by = sorted ? `${named(sorted)}, ${isDown ? "highest" : "lowest"} first` : `model, ${isDown ? "Z to A" : "A to Z"}`;
-    $("found").textContent = `${shown.size} of ${rows.length}, by ${by}`;
+    $("found").textContent = `${shown.size} of ${rows.length} rows, sorted by ${by}`;
     draw(shown);
   }
 

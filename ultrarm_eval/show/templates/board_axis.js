@@ -1,9 +1,9 @@
 "use strict";
-// What intervals are drawn on: where a value lies, and round numbers along it.
+// The axis of the intervals: the position of a value, and round numbers as ticks.
 const boardAxis = (lows, highs, isShare) => {
   const [least, most] = [Math.min(...lows), Math.max(...highs)];
   const room = (most - least || Math.abs(most) || 1) * 0.04;
-  // A share has no room beyond its ends.
+  // A share stays between 0 and 1.
   const from = isShare ? Math.max(Math.min(0, least), least - room) : least - room;
   const to = isShare ? Math.min(Math.max(1, most), most + room) : most + room;
   const width = to - from || 1;

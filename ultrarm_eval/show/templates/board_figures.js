@@ -1,8 +1,8 @@
 "use strict";
-// Places in a figure as the page's data has it.
+// Positions of the fields of a value in the page's data.
 const [value, low, high, text, beside, best, last, marks, own] = [0, 1, 2, 3, 4, 5, 6, 7, 8];
 
-// Texts of others go into the page as text alone, never as markup.
+// Third-party texts enter the page as text nodes only, never as markup.
 const make = (tag, className, content) => {
   const element = document.createElement(tag);
   if (className) element.className = className;

@@ -14,7 +14,7 @@
   const $ = (id) => document.getElementById(id);
   const page = 20;
 
-  // Texts of others go into the page as text alone, never as markup.
+  // Third-party texts enter the page as text nodes only, never as markup.
   const make = (tag, className, text) => {
     const element = document.createElement(tag);
     if (className) element.className = className;
@@ -41,10 +41,10 @@
   const judges = new Set(pairs.flatMap((pair) => pair.rewards.map(([judge]) => judge)));
 
   const filters = [
-    ["reason", "every reason", (pair) => [pair.reason]],
-    ["judge", "every judge", (pair) => pair.rewards.map(([judge]) => judge)],
-    ["task", "every task", (pair) => [pair.task]],
-    ["part", "every part", (pair) => pair.parts.map(([name, value]) => `${name}: ${value}`)],
+    ["reason", "all reasons", (pair) => [pair.reason]],
+    ["judge", "all judges", (pair) => pair.rewards.map(([judge]) => judge)],
+    ["task", "all tasks", (pair) => [pair.task]],
+    ["part", "all subsets", (pair) => pair.parts.map(([name, value]) => `${name}: ${value}`)],
   ].map(([id, everything, get]) => {
     const select = $(id);
     const values = [...new Set(pairs.flatMap(get))];
@@ -71,14 +71,14 @@
       const colour = change < 0 ? "--wrong" : "--right";
       element.style.backgroundColor = `color-mix(in srgb, var(${colour}) ${share}%, transparent)`;
     }
-    if (reward !== null) element.title = `reward after this: ${number(reward)}${change === null ? "" : ` (${change < 0 ? "" : "+"}${number(change)})`}`;
+    if (reward !== null) element.title = `reward after this token: ${number(reward)}${change === null ? "" : ` (${change < 0 ? "" : "+"}${number(change)})`}`;
     return element;
   };
   const tokensInto = (element, side) => {
     // The largest tenth of the changes have the full colour.
     const sizes = side.changes.filter((x) => x !== null).map(Math.abs).sort((a, b) => a - b);
     const scale = sizes[Math.floor(sizes.length * 0.9)] || 0;
-    if (side.cut) element.append(make("small", "", "\u2026 the judge did not read what stands before this "));
+    if (side.cut) element.append(make("small", "", "\u2026 truncated: the judge did not read the text before this "));
     side.tokens.forEach((text, i) => {
       // The space between the template and the answer.
       element.append(token(i ? text : text.trimStart(), side.rewards[i], side.changes[i], scale));
@@ -118,7 +118,7 @@
       for (const [judge, first, second] of pair.rewards) {
         const line = make("div", "about");
         const words = make("span");
-        words.append(isolated(judge), `: ${number(first)} against ${number(second)}`);
+        words.append(isolated(judge), `: reward ${number(first)} against ${number(second)}`);
         line.append(words);
         element.append(line);
       }
@@ -130,7 +130,7 @@
       prompt.append(role, text(turn));
     }
     const sides = make("div", "sides");
-    const names = pair.kind === "reference" ? ["answer", "reference"] : ["better answer", "other answer"];
+    const names = pair.kind === "reference" ? ["answer", "reference"] : ["chosen answer", "rejected answer"];
     const [, first, second] = pair.rewards[0];
     sides.append(
       answer(names[0], pair.chosen, first, pair.tokens?.[0]),
@@ -155,14 +155,14 @@
     list.append(...found.slice(shown, shown + page).map(show));
     shown = Math.min(found.length, shown + page);
     const all = found.length === pairs.length ? counted(pairs.length, "pair") : `${found.length} of ${counted(pairs.length, "pair")}`;
-    $("found").textContent = shown < found.length ? `${all}, the first ${shown} shown` : all;
-    if (!found.length) list.append(make("p", "note", "No pair has all of this."));
+    $("found").textContent = shown < found.length ? `${all}, first ${shown} shown` : all;
+    if (!found.length) list.append(make("p", "note", "No pair matches all filters."));
     $("more").hidden = shown === found.length;
     highlight();
   }
   function searched() { return $("search").value.trim().toLowerCase(); }
 
-  // What was searched for is marked, and the first place of each text is scrolled to.
+  // Matches of the search are highlighted, and each text is scrolled to its first match.
   function highlight() {
     if (!window.Highlight) return;
     CSS.highlights.delete("found");
@@ -191,7 +191,7 @@
     CSS.highlights.set("found", new Highlight(...ranges));
   }
 
-  // Where no pointer can rest on a token, a touch says the same.
+  // Where a pointer cannot hover, a tap shows the same.
   list.addEventListener("click", ({ target }) => {
     if (target.classList.contains("token")) target.closest(".text").nextElementSibling.textContent = target.title;
   });

@@ -40,4 +40,9 @@ def test_a_report_has_versions_and_the_command(name):
 
 def test_every_form_has_a_name_of_its_own():
     assert len({read(path)["name"] for path in FORMS}) == len(FORMS) == 3
-    assert read(FOLDER / "config.yml")["contact_links"]
+
+
+def test_the_documentation_is_where_the_metadata_say():
+    (pages, _) = read(FOLDER / "config.yml")["contact_links"]
+    description = (FOLDER.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'Documentation = "{pages["url"]}"' in description

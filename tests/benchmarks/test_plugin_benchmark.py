@@ -1,4 +1,4 @@
-"""The benchmark of the example that the README points to, beside ours."""
+"""The benchmark of the example on docs/plugins.md, beside ours."""
 
 import dataclasses
 from pathlib import Path

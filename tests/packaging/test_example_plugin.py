@@ -1,4 +1,4 @@
-"""The example that the README points to: really installed, and used by the stock command."""
+"""The example on docs/plugins.md: really installed, and used by the stock command."""
 
 from __future__ import annotations
 

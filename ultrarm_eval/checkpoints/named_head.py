@@ -97,7 +97,7 @@ class NamedHead(HeadedDecoder):
         file = (head or "").rpartition(IN_FILE)[0]
         self.further_files = (file,) if file else ()
         self._head = None if head is None else head.removesuffix(".").removesuffix(".weight")
-        called = "a head that head=NAME names" if head is None else f"the head {self._head}"
+        called = "a head named with head=NAME" if head is None else f"the head {self._head}"
         self.known_as = f"a decoder with {called}"
         self.reading = f"the output of {'that head' if head is None else called} at the last token"
 

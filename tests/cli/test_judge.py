@@ -176,7 +176,7 @@ def test_the_kind_may_stand_among_the_settings(answers, capsys):
     arguments = ["judge", answers, "--pretrained", "demo", "--judge-args", "judge=likelihood"]
     assert main(arguments) == 2
     # The demo judge is no language model: it was the kind that was asked for.
-    assert "reward model and no language model" in capsys.readouterr().err
+    assert "reward model, not a language model" in capsys.readouterr().err
     assert main([*arguments, "--kind", "ultrarm"]) == 2
     assert "two kinds of judge" in capsys.readouterr().err
 

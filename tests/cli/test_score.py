@@ -375,7 +375,7 @@ class TestOutputAndStore:
         assert main(arguments) == 0
         out, error = capsys.readouterr()
         assert out == first
-        assert "4 of 4 texts were scored before" in error
+        assert "4 of 4 texts are already scored" in error
 
     @pytest.mark.parametrize("judge", ["checkpoint", "length"])
     def test_the_counts_of_all_portions_are_said_once(
@@ -390,8 +390,8 @@ class TestOutputAndStore:
         for _ in range(2):
             assert main(arguments) == 0
         error = capsys.readouterr().err.splitlines()
-        found = [line.split(": ", 1)[1] for line in error if "were scored before" in line]
-        assert found == ["0 of 4 texts were scored before.", "4 of 4 texts were scored before."]
+        found = [line.split(": ", 1)[1] for line in error if "are already scored" in line]
+        assert found == ["0 of 4 texts are already scored.", "4 of 4 texts are already scored."]
         first, second = [line for line in error if "Counted: " in line]
         assert "Counted: texts 12" in first
         assert "from_store" not in first
@@ -473,7 +473,7 @@ def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, che
     assert run(6, *store).returncode == -9
     again = run(-1, *store)
     assert again.returncode == 0, again.stderr
-    assert "6 of 10 texts were scored before" in again.stderr
+    assert "6 of 10 texts are already scored" in again.stderr
     assert "computed 4\n" in again.stderr
     assert again.stdout == run(-1).stdout
 

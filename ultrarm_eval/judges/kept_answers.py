@@ -70,7 +70,7 @@ def answers_not_judged(
     options = judge_options(checkpoint, judge_args)
     said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
     return AnswersNotJudgedError(
-        f"{said} The model's answers were not judged but are saved in a file. Judge them with: "
+        f"{said} The model's answers are not judged; they are saved in a file. Judge them with: "
         f"{command} {options}"
     )
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-#: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
+#: If set to 1, on, yes or true, commands show tracebacks of our errors.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
 
 

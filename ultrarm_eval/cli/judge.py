@@ -20,7 +20,7 @@ from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
 from ultrarm_eval.sources.answers import Answer, read_answers, read_references
 
-# Written as they come: what was scored is not lost when a later answer cannot be.
+# Written as they come, so that rewards are not lost when a later answer fails.
 _ROWS_AT_ONCE = 256
 
 
@@ -150,7 +150,7 @@ def _judged(
     Raises:
         ScoringError: A reward is not a finite number; the rows before it have been yielded.
     """
-    # A prompt's reference is asked for once, whatever number of answers is compared with it.
+    # A prompt's reference is scored once, however many answers are compared with it.
     of_references: dict[tuple[str, str], Judgement] = {}
     for start in range(0, len(given), _ROWS_AT_ONCE):
         part = given[start : start + _ROWS_AT_ONCE]

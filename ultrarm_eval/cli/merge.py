@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.lm_eval_plugin.merged.files import WrittenRun
     from ultrarm_eval.runs.shards import RunShards
 
-# So many lines of a kind are shown.
+# The most lines shown of each kind.
 _SHOWN = 12
 
 

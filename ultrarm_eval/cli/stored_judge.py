@@ -21,7 +21,7 @@ from ultrarm_eval.runs.identity import mapping
 
 logger = logging.getLogger(__name__)
 
-# A judge that keeps no store of its own is asked for so many texts before they are stored.
+# For a judge without its own store: texts scored before they are stored.
 _STORED_AT_ONCE = 32
 
 
@@ -141,7 +141,7 @@ class StoredJudge:
         return [known[key] for key in keys]
 
     def _kept(self, judgements: dict[bytes, Judgement]) -> dict[bytes, Judgement]:
-        # What a judge wrote has no place in the store, and its reward is not kept without it.
+        # The store has no field for a critique, and a reward is not stored without its critique.
         plain = {
             key: judgement.value
             for key, judgement in judgements.items()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from ultrarm_eval.data.rows import Location
 
 _NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>\w+)")
-#: Pairs of a prompt that do not count while others of it may: rules of the comparison, no faults.
+#: Pairs excluded by the rules of the comparison, which are not faults in the data.
 BY_RULE = frozenset({"pairs_left_out_equal_ratings", "pairs_left_out_below_min_gap"})
 _WORDS = {
     "rows_left_out_without_pairs": (

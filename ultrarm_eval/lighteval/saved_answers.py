@@ -109,7 +109,7 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
         at_row = None if document.row is None else self._by_row.get((document.row, prompt))
         if at_row is not None:
             return at_row
-        # In a file of answers several turns are written as their messages.
+        # In a file of answers several turns are written as messages.
         for key in (prompt, prompt_key(document.prompt)):
             if key in self._by_prompt:
                 answer = self._by_prompt[key]

@@ -14,12 +14,12 @@ from ultrarm_eval.lm_eval_plugin.task_names import TaskNames, known_names
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
 
 _OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
-# Of the tasks in which a judge looks at what a model wrote; one run may have both kinds.
+# Options of judged tasks; one run may contain both types of tasks.
 _JUDGING = ("judge", "judge_args", "reference", "n")
-# Of `preference_pairs`.
+# Options of `preference_pairs`.
 _PAIRS = ("split", "category")
 _KNOWN = (*_OURS, *_JUDGING, *_PAIRS)
-# What people write for ours and `difflib` does not find: it is too far by its letters.
+# Common wrong names for our keys whose spelling is too different for `difflib`.
 _MISTAKEN = {
     "dataset": "data",
     "data_file": "data",
@@ -36,7 +36,7 @@ _MISTAKEN = {
     "n_samples": "n",
     "repeats": "n",
 }
-# Arguments of models that arrive in the same place and look like ours.
+# Model arguments that arrive in the same place and look like ours.
 _OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
 _CLOSENESS = 0.75
 
@@ -120,7 +120,7 @@ def read_options(
     named_as = None
     if isinstance(data, Mapping):
         named_as, data = _data_of(task, data, known_names(folders))
-        # It is for the tasks whose data are on the hub.
+        # It is for the tasks whose data is on the hub.
         revision = revision if data is None or data_may_be_on_hub else None
     if data is not None and (not isinstance(data, str) or not data.strip()):
         where = "" if named_as is None else f" of {named_as!r}"
@@ -170,7 +170,7 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
     first = having[0]
     size = len(names.members.get(first, ()))
     for other in having[1:]:
-        # Neither is within the other.
+        # Neither contains the other.
         if len(names.members[other]) == size and given[other] != given[first] and first != task:
             raise ConfigurationError(
                 f"--metadata data: {task} is in both {first!r} and {other!r}, which name "
@@ -208,7 +208,7 @@ def _read_rules(metadata: Mapping[str, Any]) -> ComparisonRules:
     min_gap = metadata.get("min_gap")
     defaults = ComparisonRules()
     return ComparisonRules(
-        # Which preferences there are depends on the data.
+        # The available preferences depend on the data.
         None if preference is None else str(preference),
         defaults.ties if ties is None else checked_ties(ties),
         defaults.min_gap if min_gap is None else checked_min_gap(min_gap),

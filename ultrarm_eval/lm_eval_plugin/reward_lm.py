@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Keys of the results' configuration that are the harness's own.
+# Keys of the results' configuration that the harness sets.
 _OF_HARNESS = ("model", "model_args")
 
 
@@ -111,9 +111,9 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def _ask(self, judge: Judge, name: str, pretrained: str | None) -> None:
         self.judge = judge
-        # judge=auto is answered by another.
+        # judge=auto resolves to another judge.
         self.judge_name = str(getattr(judge, "name", name))
-        # A judge without weights goes by its name.
+        # A judge without weights is identified by its name.
         self.pretrained = name if pretrained is None else pretrained
         self._device = getattr(judge, "device", None)
         self._counts = JudgeCounts(judge)
@@ -160,7 +160,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         )
         rewards: dict[int, Reward] = {}
         stream = self._judgements(texts, requests)
-        # Loading comes with the first reward; its lines stay out of the bar.
+        # Loading happens with the first reward; its log lines stay out of the progress bar.
         started = [*islice(stream, 1)]
         self._require_same_model()
         silent = disable_tqdm or self.rank != 0
@@ -220,7 +220,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def get_model_info(self) -> dict[str, Any]:
         """The judge's settings, for the ``config`` section of the results."""
         settings = dict(self.judge.settings())
-        # The harness writes the device that was asked for under "device".
+        # The harness records the requested device under "device".
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
         if "scoring_seconds" in settings:

@@ -13,10 +13,10 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
 
-#: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
+#: The fields of a reference file's rows: AlpacaEval's, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))
 _ALLOWED = "A row has " + ", or ".join(f"{prompt!r} and {answer!r}" for prompt, answer in FORMS)
-# Where one field of a form is there, its partner is the one that is missing.
+# If one field of a format is present, the other one is reported as missing.
 _PARTNERS = {name: other for form in FORMS for name, other in (form, form[::-1])}
 _SHOWN_CHARACTERS = 60
 _BETWEEN_STEPS = "\n\n"
@@ -146,7 +146,7 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
         raise DataError(f"{where}: {missing}. {_ALLOWED}; this row has: {fields}.")
     prompt_field, answer_field = form
     if form == FORMS[0] and not isinstance(row[prompt_field], str):
-        # Conversations, and answers to nothing, in the plain form alone.
+        # Conversations, and answers without a prompt, are allowed only in the plain format.
         raise wrong_type(where, prompt_field, row[prompt_field], "a text")
     if form == FORMS[0] and row.get("input"):
         raise DataError(

@@ -18,7 +18,7 @@ from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
-from ultrarm_eval.sources.answers import Answer, read_answers, read_references
+from ultrarm_eval.sources.answers import Answer, read_answers, read_references, require_file
 
 # Written as they come, so that rewards are not lost when a later answer fails.
 _ROWS_AT_ONCE = 256
@@ -73,6 +73,9 @@ def _run(options: argparse.Namespace) -> int:
         require_json_lines(options.output)
     elif options.value is not None:
         raise ConfigurationError("--value is only for --format inspect. Leave it out.")
+    # Before the judge, whose checkpoint may be looked for on the hub for a while.
+    for file in filter(None, (options.answers, options.reference)):
+        require_file(Path(file))
     figures = judge_answers(
         options.answers,
         chosen_judge(options),

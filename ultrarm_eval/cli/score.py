@@ -26,7 +26,11 @@ from ultrarm_eval.sources.conversations import (
     UnusableRowError,
     read_pair,
 )
-from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local
+from ultrarm_eval.sources.preference_data import (
+    PreferenceData,
+    open_named_or_local,
+    require_named_or_local,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +68,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    # Before the judge, whose checkpoint may be looked for on the hub for a while.
+    require_named_or_local(options.pairs, registry().sources())
     judge = chosen_judge(options)
     if options.output is None:
         _score(options.pairs, judge, form, sys.stdout)

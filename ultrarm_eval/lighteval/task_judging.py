@@ -99,7 +99,7 @@ class TaskJudging:
         found = TASKS[self._task].read(settings.prompts, self._name)
         documents = found.documents[: settings.limit]
         counts = found.documents.counts.as_dict()
-        logger.info("%s: %s", self._name, ", ".join(f"{k}={n}" for k, n in counts.items()))
+        logger.info("%s: %s.", self._name, found.documents.counts.listed())
         for remark in found.documents.remarks():
             logger.warning("%s: %s", self._name, remark)
         warn_of_conversations(documents, self._name)

@@ -76,12 +76,10 @@ class OwnTask(HarnessTask, BridgedTask):
         Returns:
             The counts by name.
         """
-        counts = documents.counts.as_dict()
-        said = ", ".join(f"{name}={n}" for name, n in counts.items())
-        logger.info("%s: %s", self.config.task, said)
+        logger.info("%s: %s.", self.config.task, documents.counts.listed())
         for remark in documents.remarks():
             logger.warning("%s: %s", self.config.task, remark)
-        return counts
+        return documents.counts.as_dict()
 
     def before_requests(self, lm: Any, most: int | None) -> None:
         """See `BridgedTask`."""

@@ -12,6 +12,7 @@ from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from ultrarm_eval._version import __version__
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
@@ -153,10 +154,10 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         self._counts.requests["texts"] += len(requests)
         self._counts.requests["distinct_texts"] += len(texts)
         logger.info(
-            "%d requests of %s ask for %d distinct texts; each is scored once.",
-            len(requests),
+            "Scoring %s for %s: %s distinct.",
+            counted(len(requests), "text"),
             ", ".join(sorted({str(request.task_name) for request in requests})),
-            len(texts),
+            f"{len(texts):,}",
         )
         rewards: dict[int, Reward] = {}
         stream = self._judgements(texts, requests)

@@ -119,10 +119,19 @@ def _steps(row: Row) -> tuple[str, tuple[str, ...]]:
     return form[1], tuple(map(well_formed, given)) if is_list and given else ()
 
 
-def _open(path: Path) -> Rows:
+def require_file(path: Path) -> None:
+    """Refuses a path that is not a file.
+
+    Raises:
+        DataError: It is a folder, or does not exist.
+    """
     if not path.is_file():
-        problem = "this is a folder" if path.is_dir() else "there is no such file"
+        problem = "this is a folder" if path.is_dir() else "no such file"
         raise DataError(f"{path}: {problem}. Give a file of answers. {_ALLOWED}.")
+
+
+def _open(path: Path) -> Rows:
+    require_file(path)
     try:
         return open_file(path)
     except OSError as error:

@@ -43,7 +43,7 @@ def test_it_says_what_was_written_and_how_it_is_served(shown, checkpoint, tmp_pa
     files = len(list(folder.glob("*.safetensors")))
     assert re.fullmatch(rf"0\.1 MiB in {files} files: 21 in float32", said["weights"])
     provenance = json.loads((folder / "conversion.json").read_text())
-    assert said["their digest"] == provenance["tensors_digest"]
+    assert said["SHA-256"] == provenance["tensors_digest"]
     assert said["judge"].startswith("ultrarm before")
     assert said["template"].startswith("ultrarm, also where none is named")
     assert said["padding"].startswith("<unk> (0)")
@@ -55,7 +55,7 @@ def test_it_says_what_was_written_and_how_it_is_served(shown, checkpoint, tmp_pa
         f"python -m sglang.launch_server --model-path '{folder}' --is-embedding --dtype float32 "
         "--context-length 256"
     )
-    assert said["tei"].startswith("computes classifiers of encoders alone")
+    assert said["tei"].startswith("supports only classifiers of encoders")
     assert f"pretrained='{folder}',engine=server,base_url=" in said["rewards"]
 
 

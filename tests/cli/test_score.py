@@ -210,7 +210,7 @@ class TestWhichJudge:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ([], "No judge is named: give its checkpoint, --pretrained DIR"),
+            ([], "No judge is named. Give a checkpoint (--pretrained DIR)"),
             (["--judge", "auto"], "No judge is named"),
             (["--judge", "ultra", "--pretrained", "demo"], "Unknown judge 'ultra'. Did you mean"),
             (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "two kinds of"),
@@ -222,7 +222,7 @@ class TestWhichJudge:
             ),
             (
                 ["--pretrained", "demo", "--dtype", "float32", "--judge-args", "dtype=float16"],
-                "two values of one setting",
+                "set the same setting",
             ),
             (["--kind", "likelihood"], "no default checkpoint"),
             (["--pretrained", "demo", "--kind", "nobody"], "Unknown judge 'nobody'"),
@@ -392,10 +392,10 @@ class TestOutputAndStore:
         error = capsys.readouterr().err.splitlines()
         found = [line.split(": ", 1)[1] for line in error if "are already scored" in line]
         assert found == ["0 of 4 texts are already scored.", "4 of 4 texts are already scored."]
-        first, second = [line for line in error if "Counted: " in line]
-        assert "Counted: texts 12" in first
+        first, second = [line for line in error if "Scored: " in line]
+        assert "Scored: 12 texts" in first
         assert "from_store" not in first
-        assert "Counted: texts 12, " in second
+        assert "Scored: 12 texts, " in second
         assert "from_store 12" in second
 
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):

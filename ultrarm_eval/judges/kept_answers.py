@@ -96,7 +96,7 @@ def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
     file_name = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
     lines = "".join(json.dumps(row, default=str) + "\n" for row in rows)
     try:
-        path = Path(file_name).resolve()
+        path = Path(file_name).absolute()
         write_whole(path, lines)
     except OSError:
         path = Path(tempfile.gettempdir()) / file_name

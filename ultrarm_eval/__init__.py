@@ -31,7 +31,7 @@ time.
 **Versions** follow semantic versioning: a patch release changes nothing public. Until 1.0, a minor
 release (0.1 to 0.2) may remove or change public names, and from 1.0 on, only a major release may.
 Nothing public goes without notice: the old name or spelling works for at least one minor release
-more and gives a `FutureWarning`, and the changelog names both. A change that moves the value of a
+more and gives a warning, and the changelog names both. A change that moves the value of a
 metric raises the version of its tasks.
 
 **Provisional modules** are for reward models with a head of their own. Their names in `__all__` may

@@ -36,11 +36,11 @@ def test_a_document_counts_with_the_mean_of_its_pairs():
 def test_documents_with_one_prompt_are_one_cluster():
     regression = pytest.importorskip("statsmodels.api")
     prompts = ["a", "a", "a", "b", "b", "c", "d"]
-    credits = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+    wins = [1.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     documents = [document(prompt, 2, 1) for prompt in prompts]
-    found = preference_accuracy(documents, [[credit, 0.5] for credit in credits])
+    found = preference_accuracy(documents, [[credit, 0.5] for credit in wins])
 
-    fit = regression.OLS(credits, np.ones(7)).fit(
+    fit = regression.OLS(wins, np.ones(7)).fit(
         cov_type="cluster", cov_kwds={"groups": np.array([0, 0, 0, 1, 1, 2, 3])}, use_t=True
     )
     assert found.accuracy == pytest.approx(5 / 7)

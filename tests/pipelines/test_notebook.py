@@ -1,6 +1,7 @@
 """The example notebook runs, and nothing of ours breaks in a kernel, where an event loop runs."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -55,10 +56,14 @@ def test_the_example_runs_offline(execute, tmp_path):
     # Outputs would be of one machine and one version.
     assert not any(cell.get("outputs") for cell in notebook.cells)
     execute(notebook)
-    assert "acc_pairs" in texts(cell_with(notebook, "make_table"))
+    table = texts(cell_with(notebook, "make_table"))
+    assert "acc_pairs" in table
+    # The Python API and the harness compute the same accuracy and standard error.
+    computed = texts(cell_with(notebook, "preference_accuracy("))
+    accuracy = re.search(r"preference accuracy +([\d.]+) ± ([\d.]+)", computed).groups()
+    assert re.search(r"\|acc +\|↑ +\|([\d.]+)\|± +\|([\d.]+)\|", table).groups() == accuracy
     assert "with its template" in texts(cell_with(notebook, "summary = "))
     compared = texts(cell_with(notebook, '"compare"'))
-    assert "What follows" in compared
     assert "ultrafeedback_pairs" in compared
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "ultrafeedback_pairs" in page

@@ -74,4 +74,4 @@ def test_names_that_task_files_of_the_version_before_import_are_there():
 def test_the_old_name_says_that_it_goes():
     code = "import ultrarm_eval.harness"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "ultrarm_eval.harness is now ultrarm_eval.lm_eval_plugin" in done.stderr
+    assert "ultrarm_eval.harness has been renamed to ultrarm_eval.lm_eval_plugin" in done.stderr

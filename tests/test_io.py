@@ -9,8 +9,8 @@ from ultrarm_eval.io import json_lines, parse_json, read_json, whole_file, write
 
 DAMAGED = [
     (b'{"a": "\xc3\x28"}', r"this is not UTF-8 \(byte 7\)\. Mend it\."),
-    (b'{"a": ', r"this is no readable JSON \(Expecting value: line 1 column 7.*\)\. Mend it\."),
-    (b'{"a": ' + b"1" * 5000 + b"}", r"this is no readable JSON \(.*digits.*\)\. Mend it\."),
+    (b'{"a": ', r"this is not valid JSON \(Expecting value: line 1 column 7.*\)\. Mend it\."),
+    (b'{"a": ' + b"1" * 5000 + b"}", r"this is not valid JSON \(.*digits.*\)\. Mend it\."),
     (b'{"a":' * 100_000, r"this JSON is nested too deeply\. Mend it\."),
     (b"[" * 150 + b"]" * 150, r"this JSON is nested too deeply\. Mend it\."),
 ]

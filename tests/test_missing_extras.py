@@ -1,6 +1,7 @@
 """What a person sees who has none of the extras installed."""
 
 import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -27,3 +28,15 @@ def test_a_missing_extra_is_named_with_the_command_that_installs_it():
         importlib.import_module("ultrarm_eval.inspect_plugin")
     with pytest.raises(MissingPackageError, match=r'pip install "ultrarm-eval\[lighteval\]"'):
         judged_task("ultrafeedback_judge")
+
+
+@pytest.mark.skipif(importlib.util.find_spec("lighteval") is not None, reason="lighteval is here")
+def test_the_model_of_saved_answers_ends_with_the_message_alone():
+    module = "ultrarm_eval.lighteval.saved_answers"
+    ended = subprocess.run(
+        [sys.executable, "-m", module], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == 'lighteval is not installed: pip install "ultrarm-eval[lighteval]".\n'
+    with pytest.raises(MissingPackageError):
+        importlib.import_module(module)

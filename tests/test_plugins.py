@@ -216,11 +216,11 @@ def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
     ("source", "message"),
     [
         ("text", "a pair source is an ultrarm_eval.PairSource, and not of type str"),
-        (PairSource(3, "x", bool, gives(None)), "its name has to be a text"),
+        (PairSource(3, "x", bool, gives(None)), "its name must be a string"),
         (PairSource("mine", "x", None, gives(None)), "recognises has to be a function"),
         (PairSource("mine", "x", bool, "read"), "read_row has to be a function"),
-        (PairSource("mine", "x", bool, gives(None), open_rows=[1]), "open_rows has to be"),
-        (PairSource("mine", "x", bool, gives(None), preferences=()), "preferences are empty"),
+        (PairSource("mine", "x", bool, gives(None), open_rows=[1]), "open_rows must be"),
+        (PairSource("mine", "x", bool, gives(None), preferences=()), "preferences is empty"),
     ],
 )
 def test_what_is_no_pair_source_is_left_out_and_named(manager, caplog, source, message):

@@ -88,15 +88,15 @@ def test_every_setting_says_of_what_kind_it_is(settings_class):
         (CheckpointSettings, {"batching": "none"}, "Unknown batching 'none'"),
         (CheckpointSettings, {"quantization": "int4"}, "Unknown quantization 'int4'"),
         (CheckpointSettings, {"parity": "rewardbench2"}, "Unknown parity 'rewardbench2'"),
-        (CheckpointSettings, {"parallelize": "yes"}, "parallelize is True or False, not 'yes'"),
-        (CheckpointSettings, {"torch_compile": 1}, "torch_compile is True or False, not 1"),
-        (CheckpointSettings, {"max_batch_tokens": 0}, "whole number of at least 1, not 0"),
-        (CheckpointSettings, {"max_batch_size": True}, "whole number of at least 1, not True"),
+        (CheckpointSettings, {"parallelize": "yes"}, "parallelize must be True or False, not 'yes'"),
+        (CheckpointSettings, {"torch_compile": 1}, "torch_compile must be True or False, not 1"),
+        (CheckpointSettings, {"max_batch_tokens": 0}, "integer of at least 1, not 0"),
+        (CheckpointSettings, {"max_batch_size": True}, "integer of at least 1, not True"),
         (LikelihoodSettings, {"reduction": "max"}, "Unknown reduction 'max'"),
-        (PreferenceSettings, {}, "name it by the judge's setting reference=DIR"),
-        (PreferenceSettings, {"reference": "r", "beta": 0}, "beta is a number above 0, not 0"),
-        (PreferenceSettings, {"reference": "r", "beta": "x"}, "beta is a number above 0"),
-        (CritiqueSettings, {"seed": -1}, "seed is a whole number of at least 0, not -1"),
+        (PreferenceSettings, {}, "Set reference=DIR"),
+        (PreferenceSettings, {"reference": "r", "beta": 0}, "beta must be a number above 0, not 0"),
+        (PreferenceSettings, {"reference": "r", "beta": "x"}, "beta must be a number above 0"),
+        (CritiqueSettings, {"seed": -1}, "seed must be an integer of at least 0, not -1"),
         (CritiqueSettings, {"samples": 2, "temperature": 0}, "above 0 for several samples"),
         (CritiqueSettings, {"temperature": "inf"}, "at least 0"),
     ],
@@ -134,7 +134,7 @@ def test_the_most_texts_of_a_batch(given, most):
 
 
 def test_a_batch_size_is_a_number():
-    with pytest.raises(ConfigurationError, match="batch_size is a whole number"):
+    with pytest.raises(ConfigurationError, match="batch_size must be an integer"):
         _ = CheckpointSettings(batch_size="many").max_texts
 
 

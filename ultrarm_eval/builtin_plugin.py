@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.sources.source import PairSource
     from ultrarm_eval.text_format.template import Template
 
-# Published kinds of reward models, by the judge that reads them.
+# Published types of reward models, by the judge that supports them.
 _REWARD_MODELS = {
     "armorm": "armorm:ArmoRMJudge",
     "process": "process.judge:ProcessJudge",

@@ -32,7 +32,7 @@ __all__ = [
     "PluginError",
 ]
 
-#: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
+#: If set to 1, on, yes or true, commands show tracebacks of our errors.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
 
 

@@ -8,10 +8,11 @@ import re
 from decimal import Decimal
 from fractions import Fraction
 
-# No exponent and no fraction: "1e999999999" would take all memory, and "4/5" means four of five.
+# No exponents and no fractions: "1e999999999" would take all memory, and "4/5" means four out of
+# five.
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,15}(\.[0-9]{0,30})?")
-# Ratings have a few digits. Beyond these powers of ten, sums and differences are no floats any
-# more, and an exact fraction of a decimal with a large exponent takes all memory.
+# Ratings have a few digits. Beyond these powers of ten, sums and differences are not floats any
+# more, and the exact fraction of a decimal with a large exponent takes all memory.
 _LARGEST_POWER = 100
 _LARGEST = 10**_LARGEST_POWER
 

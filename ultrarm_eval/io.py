@@ -13,8 +13,8 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError, UltrarmEvalError
 
-# No file of a harness, of a hub or of data has more than ten; each takes several of Python's frames
-# of whoever walks through the values.
+# No file of a harness, a hub or a data set has more than ten levels; each level takes several
+# Python frames when values are walked.
 _MOST_LEVELS = 100
 
 
@@ -105,11 +105,11 @@ def parse_json(
         said = f"this is not UTF-8 (byte {problem.start})"
         raise error(_sentences(where, said, mend)) from problem
     except ValueError as problem:
-        # Besides malformed JSON, Python refuses numbers of thousands of digits.
+        # Besides malformed JSON, Python refuses numbers with thousands of digits.
         raise error(_sentences(where, f"this is not valid JSON ({problem})", mend)) from problem
     except RecursionError as problem:
         raise error(_sentences(where, "this JSON is nested too deeply", mend)) from problem
-    # Few texts have as many brackets as could lie too deep.
+    # Few texts have enough brackets to be nested too deeply.
     if _brackets(text) > _MOST_LEVELS and _is_too_deep(value):
         raise error(_sentences(where, "this JSON is nested too deeply", mend))
     return value
@@ -125,7 +125,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         OSError: The file cannot be written; an existing file is left unchanged.
     """
     if path.exists() and not path.is_file():
-        # Whoever opens a folder is refused.
+        # Opening a folder fails.
         yield path
         return
     unfinished = path.with_name(f"{path.name}.{os.getpid()}.part")

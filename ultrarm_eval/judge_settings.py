@@ -156,7 +156,8 @@ class ProcessSettings(CheckpointSettings):
         str,
         AUTO,
         check=one_of(AUTO, *LAYOUTS),
-        help="how the model reads steps; auto detects it from the checkpoint",
+        help="how the model reads steps: auto (detected from the checkpoint), qwen2-prm, "
+        "skywork-prm, math-shepherd or rlhflow-prm",
         choices=(AUTO, *LAYOUTS),
         identifies=True,
         is_brief=True,
@@ -164,8 +165,8 @@ class ProcessSettings(CheckpointSettings):
     aggregate: str | None = declared(
         str,
         check=one_of(*AGGREGATES),
-        help="how step rewards are combined into the answer's reward; default: what the layout's "
-        "model card uses",
+        help="how step rewards are combined into the answer's reward: min, product, last or mean; "
+        "default: the layout's own",
         choices=AGGREGATES,
         identifies=True,
         is_brief=True,

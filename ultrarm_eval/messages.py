@@ -19,10 +19,10 @@ class Message(TypedDict):
     content: str
 
 
-#: One user turn as text, a whole conversation, one message of it, or nothing.
+#: One user turn as text, a complete conversation, one message, or nothing.
 Prompt: TypeAlias = str | Mapping[str, object] | Sequence[Mapping[str, object]] | None
 
-#: The roles of turns that are written `from` and `value`, as ShareGPT has them.
+#: The roles of turns in ShareGPT's format (`from` and `value`).
 ROLES_OF_SPEAKERS = {
     "human": "user",
     "user": "user",
@@ -34,16 +34,16 @@ ROLES_OF_SPEAKERS = {
     "system": "system",
 }
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text"})
-# What a turn does beside its text: without it, the turn is another one.
+# Fields of a turn in addition to its text, without which it would be a different turn.
 _CALLS = ("tool_calls", "function_call")
-# Templates write a role between control tokens or as a label: it is a word, and no text that could
-# end its turn and begin another.
+# Templates write a role between control tokens or as a label, so it must be a word, not a text that
+# could end its turn and begin another.
 _ROLE = re.compile(r"\w[\w .-]{0,63}")
-# Roles of messages that stand in a file as text.
+# Roles of messages that are stored as text in a file.
 _ROLES = frozenset({*ROLES_OF_SPEAKERS, "tool", "function", "developer"})
-# How messages begin in JSON or as Python prints them, and a role in them.
+# The beginning of messages in JSON or in Python's print, and a role in them.
 _BEGINNING = re.compile(r"""(?:array\()?\[?\s*\{\s*["'](?:content|value|role|from)["']\s*:""")
-# An answer may begin with code and go on; where messages were cut off, there is no end of them.
+# An answer may begin with code and continue; truncated messages have no end.
 _PROSE_BEHIND = re.compile(r"[\]})]\s*[^\s\]}),{\[(\"'][^\]})]*$")
 _QUOTED = ('"[', '"{')
 _KNOWN_ROLE = re.compile(
@@ -94,7 +94,7 @@ def _as_message(position: int, message: object) -> Message:
                 "'content' as the model wrote it, or exclude the conversation."
             )
     role, content = message.get("role"), message.get("content")
-    # A table gives every message all the fields that any of its messages has.
+    # In a table every message has all fields.
     if role is None and message.get("from") is not None:
         role, content = _role_of(message["from"], where), message.get("value")
     if isinstance(content, Sequence) and not isinstance(content, str | bytes) and content:
@@ -182,7 +182,7 @@ def read_messages_as_text(text: str) -> Any:
     try:
         value, end = json.JSONDecoder().raw_decode(stripped)
         if isinstance(value, str) and end == len(stripped):
-            # Written as JSON twice.
+            # Encoded as JSON twice.
             return read_messages_as_text(value)
     except (ValueError, RecursionError):
         if (

@@ -108,7 +108,7 @@ class PluginRegistry:
         except Exception as error:
             if self.is_ours(name):
                 raise
-            # Whatever another package's module does when it is imported.
+            # Whatever a third-party module raises when it is imported.
             raise PluginError(
                 f"{self.described_judge(name)}: its factory {path!r} cannot be imported: "
                 f"{first_line(error)}"
@@ -172,7 +172,7 @@ def _load(manager: pluggy.PluginManager, entry_point: importlib.metadata.EntryPo
         manager.register(plugin, name=entry_point.name)
         manager.check_pending()
     except Exception as error:
-        # Whatever a third party's module does must not break everyone else's run.
+        # Whatever a third-party module does must not break everyone else's run.
         if manager.has_plugin(entry_point.name):
             manager.unregister(name=entry_point.name)
         logger.warning(
@@ -282,7 +282,7 @@ def _call_each(
         except Exception as error:
             if name == OWN_PLUGIN:
                 raise
-            # What it registered before it failed is left out with the rest.
+            # What it registered before it failed is skipped too.
             found.clear()
             found.update(before)
             logger.warning(

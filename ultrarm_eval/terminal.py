@@ -15,8 +15,8 @@ from typing import Any
 _NAMED = {"\n": "⏎", "\t": "⇥"}
 _SPACE = "␣"
 _ELLIPSIS = "…"
-# Control, format (with it bidirectional overrides), surrogate, private, unassigned characters; line
-# and paragraph separators.
+# Control, format (including bidirectional overrides), surrogate, private and unassigned characters;
+# line and paragraph separators.
 _SPELLED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _COMBINING = frozenset({"Mn", "Me"})
 _DOTTED_CIRCLE = "\u25cc"
@@ -35,7 +35,7 @@ def printable(text: str, *, show_spaces: bool = False) -> str:
         show_spaces: Whether a space is ␣.
     """
     shown = "".join(_shown(character, show_spaces) for character in text)
-    # A mark would sit on what stands before the text.
+    # A combining mark would attach to the character before the text.
     return _DOTTED_CIRCLE + shown if shown and _category(shown[0]) in _COMBINING else shown
 
 
@@ -51,7 +51,7 @@ def fitted(text: str, cells: int) -> str:
     """A printable text in exactly this many terminal cells, truncated or padded."""
     text = shortened(text, cells)
     ordered = any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in text)
-    # Numbers behind letters that run to the left would be drawn before them.
+    # Numbers after right-to-left letters would be drawn before them.
     mark = _LEFT_TO_RIGHT_MARK if ordered else ""
     return text + mark + " " * (cells - width(text))
 
@@ -103,7 +103,7 @@ def _shown(character: str, show_spaces: bool) -> str:
     if character == " ":
         return _SPACE if show_spaces else " "
     category = _category(character)
-    # Of the spaces the plain one alone looks like what it is.
+    # Of all spaces, only the plain one looks like a space.
     if category in _SPELLED or category == "Zs":
         return character.encode("unicode_escape").decode("ascii")
     return character

@@ -1,4 +1,4 @@
-"""The table of tasks, from the task files and the cards at the top of their READMEs.
+"""The tables of tasks, from the task files and the cards at the top of their READMEs.
 
 A card is an entry under `cards` in a README's front matter:
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from ultrarm_eval.lm_eval_plugin.task_names import read_task_file
 TASKS = Path(__file__).parents[2] / "tasks"
 _FIELDS = ("tasks", "size", "licence", "score", "verified")
 _OPTIONAL = ("data", "split")
-_FEW = 3
 
 
 @dataclass(frozen=True)
@@ -41,13 +41,17 @@ class Card:
     patterns: tuple[str, ...]
     fields: Mapping[str, str]
 
+    def said(self, *names: str) -> tuple[str, ...]:
+        """The texts of some fields."""
+        return tuple(self.fields[name] for name in names)
+
     def has(self, name: str) -> bool:
         """Whether a task or group is of this card."""
         return any(fnmatchcase(name, pattern) for pattern in self.patterns)
 
 
 def tasks_table(folder: Path = TASKS) -> str:
-    """A row for each card.
+    """What each task reads, and how it is scored: a row for each card.
 
     Raises:
         ValueError: A card lacks a field, a task has no card or several, or a card has no task.
@@ -57,10 +61,18 @@ def tasks_table(folder: Path = TASKS) -> str:
         card for readme in sorted(folder.rglob("README.md")) for card in _cards(readme, folder)
     ]
     _require_one_card_each(cards, files)
-    return table(
-        ("task or group", "data", "size", "licence of the data", "score", "what is verified"),
-        (_row(card, files) for card in cards),
+    data = table(
+        ("task or group", "data", "size", "licence of the data"),
+        ((_names(card), _data(card, files), *card.said("size", "licence")) for card in cards),
     )
+    scores = table(
+        ("task or group", "score", "what is verified"),
+        (
+            (", ".join(code(card.patterns[0]) for card in alike), *said)
+            for said, alike in groupby(cards, lambda card: card.said("score", "verified"))
+        ),
+    )
+    return f"What each task reads:\n\n{data}\nHow it is scored:\n\n{scores}"
 
 
 def _task_files(folder: Path) -> dict[str, Mapping[str, Any]]:
@@ -101,21 +113,16 @@ def _require_one_card_each(cards: Iterable[Card], files: Iterable[str]) -> None:
                 raise ValueError(f"tasks/{card.readme}: there is no task {pattern}.")
 
 
-def _row(card: Card, files: Mapping[str, Mapping[str, Any]]) -> tuple[str, ...]:
-    own = {name: file for name, file in files.items() if card.has(name)}
-    first, *others = card.patterns
-    names = f"[{code(first)}](../tasks/{card.readme})"
-    if others:
-        names += f", {codes(others)}"
-    said = (card.fields[name] for name in ("size", "licence", "score", "verified"))
-    return names, _data(card, own.values()), *said
+def _names(card: Card) -> str:
+    first, *others = map(code, card.patterns)
+    return ", ".join([f"[{first}](../tasks/{card.readme})", *others])
 
 
-def _data(card: Card, files: Iterable[Mapping[str, Any]]) -> str:
+def _data(card: Card, files: Mapping[str, Mapping[str, Any]]) -> str:
     """The data set of the task files, and what is read of it."""
     if "data" in card.fields:
         return card.fields["data"]
-    tasks = [file for file in files if "dataset_path" in file]
+    tasks = [file for name, file in files.items() if card.has(name) and "dataset_path" in file]
     paths = {str(task["dataset_path"]): None for task in tasks}
     if len(paths) != 1:
         raise ValueError(f"tasks/{card.readme}, {card.patterns[0]}: {len(paths)} data sets, not 1.")

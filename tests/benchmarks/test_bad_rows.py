@@ -123,7 +123,7 @@ MISTYPED = [
     ("rewardbench_overall", "subset", ["a"], "is ['a']; allowed are 'alpacaeval-easy'"),
     ("rewardbench2_overall", "chosen", 5, "of type int; it has to be a list of texts"),
     ("rewardbench2_overall", "rejected", {"a": 1}, "of type dict; it has to be a list of texts"),
-    ("preference_test_sets_shp", "prompt", [5], "a prompt is a text, a list of"),
+    ("preference_test_sets_shp", "prompt", [5], "a prompt must be a string, a list of"),
     ("preference_test_sets_shp", "rejected", 1.5, "of type float; it has to be a text"),
     ("llmbar_natural", "output_1", 5, "of type int; it has to be a text"),
     ("llmbar_natural", "label", 3, "is 3; allowed are 1, 2"),

@@ -76,7 +76,9 @@ AS_TEXT = json.dumps([GOOD])
     ],
 )  # fmt: skip
 def test_messages_as_text_are_no_answer(reader, row):
-    with pytest.raises(DataError, match=r"f\.jsonl, line 4: field .* spells messages as JSON text"):
+    with pytest.raises(
+        DataError, match=r"f\.jsonl, line 4: field .* contains messages as JSON text"
+    ):
         read(reader, **row)
 
 

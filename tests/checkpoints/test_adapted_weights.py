@@ -38,7 +38,7 @@ def lora(module, outputs, inputs):
         ({SCORE: torch.ones(2, 32)}, "2 labels"),
         ({Q_PROJ.format(0, "A"): torch.ones(4, 32)}, "the rank 2 (r, rank_pattern)"),
         ({Q_PROJ.format(0, "B"): torch.ones(32, 4)}, "does not fit the base"),
-        ({Q_PROJ.format(0, "A"): torch.ones(2, 32, 1, 1)}, "other layers than linear ones"),
+        ({Q_PROJ.format(0, "A"): torch.ones(2, 32, 1, 1)}, "only LoRA on linear layers"),
         (
             {f"{PREFIX}model.layers.0.self_attn.q_proj.lora_magnitude_vector": torch.ones(32)},
             "without magnitudes",
@@ -119,7 +119,7 @@ def test_trained_rows_need_their_places(adapter):
 
 def test_layers_that_an_adapter_leaves_out_on_purpose(adapter):
     change_weights(adapter, **{Q_PROJ.format(1, "A"): None, Q_PROJ.format(1, "B"): None})
-    assert "a part of its weights is missing" in refusal(adapter)
+    assert "[Ss]ome of its weights are missing" in refusal(adapter)
     change(adapter, layers_to_transform=[0])
     judge_of(adapter)
     change(adapter, layers_to_transform=None, target_modules=r".*layers\.0\..*q_proj")

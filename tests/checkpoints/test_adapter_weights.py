@@ -36,7 +36,7 @@ def test_a_pickle_with_code_is_not_executed(adapter, tmp_path):
             return (done.touch, ())
 
     torch.save({SCORE: Code()}, adapter / "adapter_model.bin")
-    assert "code in a checkpoint is never executed" in refusal(adapter)
+    assert "code in checkpoints is never executed" in refusal(adapter)
     assert not done.exists()
 
 
@@ -60,21 +60,21 @@ def test_a_damaged_file(adapter):
         ),
         (
             {"base_model.model.model.norm.original_module.weight": torch.ones(32)},
-            "is a module's original, and what was trained is missing",
+            "is a module's original weight, but the trained one is missing",
         ),
         (
             {"base_model.model.score.modules_to_save.default.weight": torch.ones(1, 32)},
-            "are the same weight, twice",
+            "are the same weight",
         ),
         (
             {Q_PROJ.format(0, "A").replace("lora_A", "lora_A.default"): torch.ones(2, 32)},
-            "are the same weight, twice",
+            "are the same weight",
         ),
         ({SCORE: torch.full((1, 32), float("nan"))}, "'base_model.model.score.weight' holds numbers"),
         ({Q_PROJ.format(1, "B"): torch.full((32, 2), float("inf"))}, "not finite"),
         ({SCORE: torch.ones(1, 32, dtype=torch.int8)}, "stored as I8"),
         ({Q_PROJ.format(0, "A"): torch.ones(0)}, "[0]: nothing is in it, as where DeepSpeed"),
-        ({Q_PROJ.format(0, "B"): None}, "LoRA has two factors"),
+        ({Q_PROJ.format(0, "B"): None}, "LoRA needs two factors"),
         ({Q_PROJ.format(1, "A"): None, Q_PROJ.format(1, "B"): None}, "layers.1.self_attn.q_proj"),
     ],
 )  # fmt: skip

@@ -94,7 +94,7 @@ def test_a_whole_model_and_an_adapter_in_one_folder(adapter):
     for path in (adapter / "base").iterdir():
         shutil.copy(path, adapter / path.name)
     says = refusal(adapter)
-    assert "whether the one is merged into the other" in says
+    assert "whether they are merged already" in says
     assert f"pretrained={adapter},peft={adapter}" in says
     both = judge_of(adapter, peft=str(adapter)).score(["one"], ["two"])
     assert both == judge_of(adapter / "base", peft=str(adapter)).score(["one"], ["two"])
@@ -106,7 +106,7 @@ def test_a_whole_model_and_an_adapter_in_one_folder(adapter):
 def test_an_adapter_on_an_adapter(adapter, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(adapter, other)
-    assert "an adapter on an adapter is not read here" in refusal(adapter, peft=str(other))
+    assert "an adapter on an adapter is not supported" in refusal(adapter, peft=str(other))
 
 
 def test_the_adapter_given_twice_is_given_once(adapter):
@@ -122,7 +122,7 @@ def test_what_is_named_as_adapter_and_is_none(adapter):
 
 
 def test_a_revision_of_no_adapter(adapter):
-    with pytest.raises(ConfigurationError, match="peft names none.*revision=v1"):
+    with pytest.raises(ConfigurationError, match="peft is not set.*revision=v1"):
         judge_of(adapter / "base", peft_revision="v1")
 
 

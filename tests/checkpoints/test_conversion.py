@@ -238,7 +238,7 @@ class TestPaddingToken:
         set_values(folder, pad_token_id=last)
         found = converted(folder, tmp_path / "converted")
         assert values_in(tmp_path / "converted")["pad_token_id"] == 0
-        assert any("which texts can have" in remark for remark in found.remarks)
+        assert any("because texts can contain it" in remark for remark in found.remarks)
         assert stock_scores(tmp_path / "converted", texts_of(judge)) == nearly(alone(judge))
 
 
@@ -281,7 +281,7 @@ class TestDtypes:
         name = next(key for key in weights if "down_proj" in key)
         weights[name][0, 0] = 1e6
         save_file(weights, path)
-        with pytest.raises(CheckpointError, match=f"{name} holds numbers.*too large for.*float16"):
+        with pytest.raises(CheckpointError, match=f"{name} contains numbers.*too large for.*float16"):
             converted(source, tmp_path / "converted", dtype="float16")
         assert sorted(one.name for one in tmp_path.iterdir()) == ["source"]
         converted(source, tmp_path / "converted", dtype="bfloat16")
@@ -338,7 +338,7 @@ REFUSED = {
     ),
     "normalized": (
         lambda folder: beaver.build(folder, do_normalize=True),
-        "changed by constants.*judge=beaver",
+        "normalized.*judge=beaver",
     ),
     "qwen": (qwen2_reward.build, "two layers with a ReLU.*judge=qwen2-reward"),
     "inf-orm": (inf_orm.build, "INF-ORM.*judge=inf-orm"),
@@ -392,8 +392,8 @@ def test_a_damaged_record_is_refused(ultrarm, tmp_path):
     folder = shutil.copytree(ultrarm, tmp_path / "copy")
     record = values_in(folder)["ultrarm_eval"]
     for changed, message in (
-        ({**record, "template": 3}, "says which judge and template"),
-        ([], "says which judge and template"),
+        ({**record, "template": 3}, "contain the judge and template"),
+        ([], "contain the judge and template"),
         ({**record, "text_end": {"final_id": -1}}, "final_id is -1"),
         ({**record, "text_end": {"ends": 1}}, "known are final_id, closed_by_eos"),
         ({**record, "template": "unheard-of"}, "unheard-of"),
@@ -409,7 +409,7 @@ class TestFolder:
         folder.mkdir()
         (folder / "notes.txt").write_text("mine")
         for overwrite in (False, True):
-            with pytest.raises(ConfigurationError, match="no finished conversion"):
+            with pytest.raises(ConfigurationError, match="not a finished conversion"):
                 converted(checkpoint, folder, overwrite=overwrite)
         assert [one.name for one in folder.iterdir()] == ["notes.txt"]
         with pytest.raises(ConfigurationError, match="this is a file"):
@@ -419,7 +419,7 @@ class TestFolder:
         self, checkpoint, ultrarm, tmp_path
     ):
         folder = shutil.copytree(ultrarm, tmp_path / "converted")
-        with pytest.raises(ConfigurationError, match="--overwrite replaces it"):
+        with pytest.raises(ConfigurationError, match="Use --overwrite to replace it"):
             converted(checkpoint, folder)
         converted(checkpoint, folder, overwrite=True, max_shard_bytes=10**9)
         assert {one.name for one in folder.glob("*.safetensors*")} == {"model.safetensors"}

@@ -16,7 +16,7 @@ def test_a_cuda_device_that_does_not_exist_is_an_error(device):
 
 @pytest.mark.parametrize("device", ["gpu", "cpu:", "xpu:0", "meta"])
 def test_what_is_no_supported_device_is_an_error(device):
-    with pytest.raises(DeviceError, match="Allowed are cpu, mps, cuda and cuda:N"):
+    with pytest.raises(DeviceError, match="Use cpu, mps, cuda or cuda:N"):
         resolve_device(device)
 
 

@@ -95,7 +95,7 @@ def test_an_id_that_has_no_room_is_refused(tmp_path):
 
 def test_a_model_of_another_kind_is_refused(tmp_path):
     trained(tmp_path / "tokenizer.model", dummy_prefix=False, kind="unigram")
-    with pytest.raises(CheckpointError, match="no byte pair encoding.*does not belong"):
+    with pytest.raises(CheckpointError, match="not a byte pair encoding.*does not belong"):
         internlm2_tokenizer("it", tmp_path / "tokenizer.model", STATED)
 
 

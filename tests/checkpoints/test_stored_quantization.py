@@ -96,13 +96,13 @@ def test_fp8_gives_the_rewards_of_its_numbers_and_the_head_as_stored(
     plain = write_model(AUTO, family, num_labels=1, name="numbers", **values)
     write(plain, quantise(folder))
     if int(transformers.__version__.split(".")[0]) < FIRST_TO_UNPACK:
-        with pytest.raises(DeviceError, match=r"stored quantised \(fp8\).*GPU"):
+        with pytest.raises(DeviceError, match=r"stored quantized \(fp8\).*GPU"):
             load_judge(str(folder), judge="auto", device="cpu")
         return
     expected = load_judge(str(plain), judge="auto", device="cpu", dtype="bfloat16")
     with caplog.at_level(logging.INFO):
         judge = load_judge(str(folder), judge="auto", device="cpu", dtype="bfloat16")
-    assert "they become bfloat16 when they are loaded" in caplog.text
+    assert "they are converted to bfloat16 when they are loaded" in caplog.text
     rewards = judge.score(PROMPTS, COMPLETIONS)
     assert rewards == pytest.approx(expected.score(PROMPTS, COMPLETIONS), abs=1e-5)
     assert min(abs(a - b) for i, a in enumerate(rewards) for b in rewards[:i]) > 1e-3
@@ -128,14 +128,14 @@ def test_a_head_that_is_stored_quantised_is_refused_by_its_name(write_model, met
     field = {"awq": "modules_to_not_convert", "bitsandbytes": "llm_int8_skip_modules"}
     listed = {field.get(method, "ignore"): ["lm_head"]}
     change_config(folder, quantization_config={"quant_method": method, **listed})
-    with pytest.raises(CheckpointError, match=r"head is stored quantised.*'score\..*lm_head"):
+    with pytest.raises(CheckpointError, match=r"head is stored quantized.*'score\..*lm_head"):
         load_judge(str(folder), judge="auto", device="cpu")
 
 
 def test_a_head_in_float8_is_refused_with_and_without_a_scale(write_model):  # noqa: F811
     folder = write_model(AUTO, "llama", num_labels=1)
     quantise(folder, head=True)
-    with pytest.raises(CheckpointError, match="head is stored quantised.*score.weight_scale_inv"):
+    with pytest.raises(CheckpointError, match="head is stored quantized.*score.weight_scale_inv"):
         load_judge(str(folder), judge="auto", device="cpu")
     weights = weights_of(folder)
     del weights["score.weight_scale_inv"]
@@ -161,7 +161,7 @@ def test_what_a_method_needs_is_said_before_loading(write_model, monkeypatch, me
     folder = write_model(AUTO, "llama", num_labels=1)
     further = {"load_in_8bit": True} if method == "bitsandbytes" else {"bits": 4}
     change_config(folder, quantization_config={"quant_method": method, **further})
-    with pytest.raises(UltrarmEvalError, match=rf"stored quantised \({method}\).*says: .*"):
+    with pytest.raises(UltrarmEvalError, match=rf"stored quantized \({method}\).*says: .*"):
         load_judge(str(folder), judge="auto", device="cpu")
 
 
@@ -174,21 +174,21 @@ def _is_installed(package):
 def test_a_method_that_transformers_does_not_know_is_named(write_model):  # noqa: F811
     folder = write_model(AUTO, "llama", num_labels=1)
     change_config(folder, quantization_config={"quant_method": "own-4bit"})
-    with pytest.raises(CheckpointError, match=r"stored quantised \(own-4bit\), and cannot be read"):
+    with pytest.raises(CheckpointError, match=r"stored quantized \(own-4bit\), and cannot be read"):
         load_judge(str(folder), judge="auto", device="cpu")
 
 
 def test_what_is_quantised_is_not_quantised_again(write_model):  # noqa: F811
     folder = write_model(AUTO, "llama", num_labels=1)
     quantise(folder)
-    with pytest.raises(ConfigurationError, match="stored quantised already. Leave it out"):
+    with pytest.raises(ConfigurationError, match="stored quantized already. Remove"):
         load_judge(str(folder), judge="auto", device="cpu", quantization="int8")
 
 
 def test_a_kind_with_names_of_its_own_is_refused(tmp_path):
     folder = armorm.build(tmp_path)
     change_config(folder, quantization_config=FP8)
-    with pytest.raises(CheckpointError, match=r"stored quantised \(fp8\).*ArmoRM.*quantised from"):
+    with pytest.raises(CheckpointError, match=r"stored quantized \(fp8\).*ArmoRM.*quantized from"):
         load_judge(str(folder), judge="auto", device="cpu")
 
 
@@ -236,7 +236,7 @@ class TestHeads:
         dtypes = {"int8": torch.int8, "float8": torch.float8_e4m3fn}
         changed = weight.detach().to(dtypes[how]) if how in dtypes else weight.detach() * 1.001
         model.score.weight = torch.nn.Parameter(changed, requires_grad=False)
-        said = "was quantised when" if how in dtypes else "not the one that is stored"
+        said = "was quantized during" if how in dtypes else "differs from the stored one"
         with pytest.raises(CheckpointError, match=f"'score.weight'.*{said}|{said}"):
             look()
 
@@ -248,7 +248,7 @@ def test_config_json_of_2023_names_no_method():
 
 
 class TestGGUF:
-    SAID = "is in GGUF.*the head would be random.*safetensors"
+    SAID = "is a GGUF file.*the reward head would be random.*safetensors"
 
     def test_a_file_is_refused(self, tmp_path):
         path = tmp_path / "rm-q4_k_m.gguf"

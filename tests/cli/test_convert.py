@@ -43,7 +43,7 @@ def test_it_says_what_was_written_and_how_it_is_served(shown, checkpoint, tmp_pa
     files = len(list(folder.glob("*.safetensors")))
     assert re.fullmatch(rf"0\.1 MiB in {files} files: 21 in float32", said["weights"])
     provenance = json.loads((folder / "conversion.json").read_text())
-    assert said["their digest"] == provenance["tensors_digest"]
+    assert said["SHA-256"] == provenance["tensors_digest"]
     assert said["judge"].startswith("ultrarm before")
     assert said["template"].startswith("ultrarm, also where none is named")
     assert said["padding"].startswith("<unk> (0)")
@@ -55,7 +55,7 @@ def test_it_says_what_was_written_and_how_it_is_served(shown, checkpoint, tmp_pa
         f"python -m sglang.launch_server --model-path '{folder}' --is-embedding --dtype float32 "
         "--context-length 256"
     )
-    assert said["tei"].startswith("computes classifiers of encoders alone")
+    assert said["tei"].startswith("supports only classifiers of encoders")
     assert f"pretrained='{folder}',engine=server,base_url=" in said["rewards"]
 
 
@@ -93,7 +93,7 @@ def test_judge_and_settings_are_named_as_in_other_commands(shown, tmp_path):
 
 def test_a_conversion_is_replaced_with_overwrite_alone(shown, refused, checkpoint, tmp_path):
     shown(checkpoint, "-o", tmp_path / "a")
-    assert "--overwrite replaces it" in refused(checkpoint, "-o", tmp_path / "a")
+    assert "Use --overwrite to replace it" in refused(checkpoint, "-o", tmp_path / "a")
     lines = shown(checkpoint, "-o", tmp_path / "a", "--overwrite", "--dtype", "bfloat16")
     assert "2 in float32" in dict(lines)["weights"]
     assert "19 in bfloat16" in dict(lines)["weights"]
@@ -102,7 +102,7 @@ def test_a_conversion_is_replaced_with_overwrite_alone(shown, refused, checkpoin
 
 def test_what_cannot_be_converted_is_said(refused, checkpoint, tmp_path):
     folder = tmp_path / "a"
-    assert "setting of a run" in refused(checkpoint, "-o", folder, "--judge-args", "max_length=64")
+    assert "setting belongs to a run" in refused(checkpoint, "-o", folder, "--judge-args", "max_length=64")
     assert "--max-shard-size 3 pages" in refused(
         checkpoint, "-o", folder, "--max-shard-size", "3 pages"
     )

@@ -145,7 +145,7 @@ def test_identical_answers_are_left_out_and_counted(tmp_path, capsys):
         (["-o", "OUT/" + "x" * 300 + ".parquet"], "cannot be written"),
         (["-o", "OUT/x.parquet", "--revision", "abc"], "has no revisions"),
         (["-o", "OUT/x.parquet", "--split", "test"], "has no splits"),
-        (["-o", "OUT/data.jsonl"], "this is the file that is read"),
+        (["-o", "OUT/data.jsonl"], "this is the input file"),
     ],
 )
 def test_what_cannot_be_done_is_an_error_and_leaves_no_file(

@@ -111,7 +111,7 @@ def test_data_without_a_pair_are_shown_and_the_status_says_so(tmp_path, capsys):
     assert main(["data", "inspect", str(path)]) == 1
     out = capsys.readouterr().out
     assert "0 prompts, 0 pairs" in out
-    assert "a run on these data is refused" in out
+    assert "a run would refuse this data" in out
 
 
 def test_the_text_form_holds_what_the_json_form_does(tmp_path, capsys):
@@ -141,7 +141,7 @@ def test_min_gap_counts_what_it_leaves_out(tmp_path, capsys):
 def test_pairs_have_no_gap_and_no_other_preference(tmp_path, capsys):
     path = write_jsonl(tmp_path / "d.jsonl", [{"prompt": "p", "chosen": "a", "rejected": "b"}])
     assert main(["data", "inspect", str(path), "--min-gap", "1"]) == 2
-    assert "not by how much" in capsys.readouterr().err
+    assert "only chosen and rejected" in capsys.readouterr().err
     assert main(["data", "inspect", str(path), "--preference", "overall"]) == 2
     assert "Choose one of: score." in capsys.readouterr().err
 
@@ -153,7 +153,7 @@ def test_a_name_that_is_neither_file_nor_hub_id_is_an_error(capsys):
 
 def test_a_hub_id_that_cannot_be_had_is_an_error(capsys):
     assert main(["data", "inspect", "nobody/nothing"]) == 2
-    assert "cannot be had from the hub" in capsys.readouterr().err
+    assert "cannot be downloaded from the hub" in capsys.readouterr().err
 
 
 def test_the_demo_data_are_inspected_by_their_word(capsys):
@@ -260,7 +260,7 @@ def test_columns_that_change_the_conversation_are_named_and_those_nobody_reads(t
     path = write_jsonl(tmp_path / "d.jsonl", rows)
     assert main(["data", "inspect", str(path)]) == 0
     shown = capsys.readouterr().out
-    assert "columns that are not read: notes\n" in shown
+    assert "unused columns: notes\n" in shown
     for count, line in (("rows_with_system_column", 1), ("pairs_left_out_with_tools", 2)):
         assert re.search(rf"{count} +1  line {line}", shown)
 

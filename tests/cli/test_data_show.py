@@ -37,7 +37,7 @@ def four(tmp_path):
 class TestText:
     def test_a_row_is_shown_as_a_person_reads_it(self, four, capsys):
         said = shown(capsys, four, "--row", 0)
-        assert f"{four}: 3 rows of the schema 'ultrafeedback'\n" in said
+        assert f"{four}: 3 rows, schema 'ultrafeedback'\n" in said
         assert "columns: source, instruction, models, completions\n" in said
         assert "=== row 0 (line 1), source sharegpt\n" in said
         assert "prompt, user:\n  | What is blue?\n" in said
@@ -61,14 +61,14 @@ class TestText:
     ):
         said = shown(capsys, four, "--limit", 2)
         assert re.findall(r"=== row (\d)", said) == ["0", "1"]
-        assert "2 of 3 rows are shown, 1 more are not; --limit N" in said
+        assert "Showing 2 of 3 rows; use --limit N" in said
         assert "are not" not in shown(capsys, four)
 
     def test_the_first_rows_of_a_source(self, four, capsys):
         said = shown(capsys, four, "--source", "flan")
         assert re.findall(r"=== row (\d)", said) == ["1"]
         said = shown(capsys, four, "--source", "sharegpt", "--limit", 1)
-        assert "1 of 2 rows of the source 'sharegpt' are shown, 1 more" in said
+        assert "Showing 1 of 2 rows of source 'sharegpt'; use" in said
 
     def test_long_texts_are_cut_and_say_so(self, tmp_path, capsys):
         path = write_jsonl(
@@ -77,7 +77,7 @@ class TestText:
         said = shown(capsys, path)
         assert "x" * 1000 in said
         assert "x" * 1001 not in said
-        assert "(2,000 of 3,000 characters are cut here; --full shows them)" in said
+        assert "(2,000 of 3,000 characters not shown; --full shows them)" in said
         assert "(500 characters; --full shows them)" in said
         full = shown(capsys, path, "--full")
         assert "x" * 3000 in full
@@ -111,8 +111,8 @@ class TestText:
     def test_a_row_that_is_left_out_is_shown_with_the_reason(self, tmp_path, capsys):
         path = write_jsonl(tmp_path / "d.jsonl", [{**SCORED, "rejected": "a"}, {"chosen": "x"}])
         said = shown(capsys, path, "--row", 0)
-        reason = "both answers are the same text (pairs_left_out_identical_answers)"
-        assert f"LEFT OUT: {reason}: the chosen and the rejected answer are" in said
+        reason = "the two answers are identical (pairs_left_out_identical_answers)"
+        assert f"EXCLUDED: {reason}: the chosen and the rejected answer are" in said
         assert "  chosen: a\n  rejected: a\n" in said
         said = shown(capsys, path, "--row", 1)
         assert "CANNOT BE READ: " in said
@@ -270,9 +270,9 @@ class TestJudge:
         ("arguments", "message"),
         [
             (["--judge", "demo", "--pretrained", "other"], "Unknown judge 'demo'"),
-            (["--judge", "ultrarm", "--kind", "eurus"], "name two kinds of judge"),
-            (["--template", "raw"], "--template: this is for a judge"),
-            (["--judge-args", "beta=2"], "--judge-args: this is for a judge"),
+            (["--judge", "ultrarm", "--kind", "eurus"], "name two judges"),
+            (["--template", "raw"], "--template: this option needs a judge"),
+            (["--judge-args", "beta=2"], "--judge-args: this option needs a judge"),
             (["--pretrained", "demo", "--disagree", "x"], "Leave the judge out"),
         ],
     )
@@ -298,7 +298,7 @@ class TestDisagree:
         assert [c["reward"] for c in found["documents"][0]["completions"]] == [0.0, 5.0]
         assert (found["total"], found["more"], found["judge"]) == (2, 0, {"name": "org/judge"})
         said = shown(capsys, data, "--disagree", folder, "--limit", 1)
-        assert "3 rows of these data are in the samples; the judge orders 2 of them" in said
+        assert "3 rows of this data are in the samples; on 2 of them the judge" in said
         assert "0 over 1, by 4; the judge's margin -5.0000, wrong" in said
         assert (
             "1 of 2 rows that the judge orders otherwise than the ratings are shown, 1 more" in said

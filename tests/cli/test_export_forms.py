@@ -218,7 +218,7 @@ def test_eval_results_take_one_name_for_one_task_alone(finished, tmp_path, capsy
 def test_one_name_for_several_tasks_is_said(finished, tmp_path, capsys, caplog, form):
     more = ("--model", "org/judge", "--dataset", "openbmb/UltraFeedback")
     exported(capsys, form, finished[0], tmp_path / "o", *more)
-    assert "--dataset openbmb/UltraFeedback is taken for the data of 8 tasks" in caplog.text
+    assert "--dataset openbmb/UltraFeedback is used as the data set of 8 tasks" in caplog.text
 
 
 @pytest.mark.parametrize("form", FORMS)

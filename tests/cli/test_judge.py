@@ -90,7 +90,7 @@ def test_one_answer_has_no_standard_error(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([{"prompt": "Never?", "completion": "x"}], "has none of the 3 prompts"),
+        ([{"prompt": "Never?", "completion": "x"}], "contains none of the 3 prompts"),
         ([{"prompt": "Why?", "completion": "a"}, {"prompt": "Why?", "completion": "b"}], "Why?"),
         ([{"prompt": "Why?"}], "'completion' is missing"),
     ],
@@ -133,7 +133,7 @@ def test_the_files_that_are_read_are_not_written(answers, reference, tmp_path, c
             output,
         ]
         assert main(arguments) == 2
-        assert "name another one" in capsys.readouterr().err
+        assert "Name another file" in capsys.readouterr().err
     assert len(json.loads((tmp_path / "answers.json").read_text())) == 4
 
 
@@ -176,9 +176,9 @@ def test_the_kind_may_stand_among_the_settings(answers, capsys):
     arguments = ["judge", answers, "--pretrained", "demo", "--judge-args", "judge=likelihood"]
     assert main(arguments) == 2
     # The demo judge is no language model: it was the kind that was asked for.
-    assert "reward model and no language model" in capsys.readouterr().err
+    assert "reward model, not a language model" in capsys.readouterr().err
     assert main([*arguments, "--kind", "ultrarm"]) == 2
-    assert "two kinds of judge" in capsys.readouterr().err
+    assert "two judges" in capsys.readouterr().err
 
 
 def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
@@ -199,7 +199,7 @@ def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
     assert found[1]["reward"] == pytest.approx(judge.score([None], ["x"])[0], abs=1e-5)
     assert [row.get("win") for row in found][1:] == [None, 0.5]
     for options, message in (
-        (["--reference-field", "nobody"], "no row has a reference in the field 'nobody'"),
+        (["--reference-field", "nobody"], "no row has a reference in field 'nobody'"),
         (["--reference-field", "theirs", "--reference", path], "Leave one of them out"),
         (["--reference-field", "prompt"], "of type list; it has to be a text or null"),
     ):
@@ -231,7 +231,7 @@ def test_a_judge_without_weights_judges(answers, reference, lengths, capsys, opt
 def test_the_output_is_opened_before_anything_is_scored(answers, tmp_path, lengths, capsys):
     (tmp_path / "file").write_text("")
     assert main(["judge", answers, "--judge", "length", "-o", str(tmp_path / "file" / "o")]) == 2
-    assert "the output cannot be written there" in capsys.readouterr().err
+    assert "cannot write the output there" in capsys.readouterr().err
     assert len(lengths.asked) == 0
     path = tmp_path / "new" / "o.jsonl"
     assert main(["judge", answers, "--judge", "length", "-o", str(path)]) == 0
@@ -319,7 +319,7 @@ def test_records_for_inspect_have_ids_and_values(tmp_path, third_party, capsys, 
         ([{"prompt": "p", "completion": "a"}], [], "field 'id' is None"),
         ([{"id": 1.5, "prompt": "p", "completion": "a"}], [], "field 'id' is 1.5"),
         ([{"id": 1, "epoch": 0, "prompt": "p", "completion": "a"}], [], "field 'epoch' is 0"),
-        ([{"id": i, "prompt": "p", "completion": "a"} for i in (1, "1")], [], "line 1 already"),
+        ([{"id": i, "prompt": "p", "completion": "a"} for i in (1, "1")], [], "in line 1"),
         ([{"id": 1, "prompt": "p", "completion": "a"}], ["--value", "win_rate"], "--reference"),
     ],
 )

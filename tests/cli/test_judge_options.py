@@ -73,7 +73,7 @@ def test_a_judge_that_the_checkpoint_has_to_name_needs_one():
 def test_an_older_spelling_is_read_with_one_warning(caplog, arguments, kind, warning):
     assert chosen_judge(parsed(*arguments)) == JudgeChoice(kind, "demo", {})
     (record,) = caplog.records
-    assert record.getMessage() == f"Older spelling, which the next release refuses: {warning}."
+    assert record.getMessage() == f"Deprecated spelling, removed in the next release: {warning}."
 
 
 def test_a_folder_with_a_judges_name_is_a_checkpoint_as_before(tmp_path, monkeypatch, caplog):

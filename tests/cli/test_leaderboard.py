@@ -108,7 +108,7 @@ def test_nothing_to_read_is_refused(tmp_path, capsys):
 
 def test_a_file_in_the_place_of_the_folder_is_refused(runs, tmp_path, capsys):
     (tmp_path / "file").write_text("x")
-    assert "give a folder" in board_of(capsys, runs, tmp_path / "file", status=2).err
+    assert "Give a folder" in board_of(capsys, runs, tmp_path / "file", status=2).err
     assert (tmp_path / "file").read_text() == "x"
 
 
@@ -118,7 +118,8 @@ def test_results_that_newer_ones_of_the_same_settings_replace_are_counted(runs, 
     write_results(runs / "org/a", again, stamp="2027-01-01T00-00-00.000000")
     output = tmp_path / "board"
     assert (
-        "2 results are left out, as others of the same model" in board_of(capsys, runs, output).err
+        "2 results are excluded because others with the same model"
+        in board_of(capsys, runs, output).err
     )
     (row,) = (r for r in as_json(capsys, runs, output)["rows"] if r["model"] == "org/a")
     (remark,) = row["remarks"]

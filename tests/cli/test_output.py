@@ -60,7 +60,7 @@ def test_a_file_of_others_is_left_alone(runs, tmp_path, capsys, content):
     output.write_text(content, encoding="utf-8")
     for command in commands(runs, output):
         assert main(command) == 2
-        assert f"{output}: there is a file already that is no report" in capsys.readouterr().err
+        assert f"{output}: this file exists and is not a report" in capsys.readouterr().err
     assert output.read_text(encoding="utf-8") == content
 
 
@@ -92,5 +92,5 @@ def test_a_board_leaves_files_of_others_alone(runs, tmp_path, capsys, name):
     (folder / name).write_text(json.dumps({"mine": 1}))
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert main(["leaderboard", str(tmp_path), "-o", str(folder)]) == 2
-    assert f"{folder / name}: there is a file already" in capsys.readouterr().err
+    assert f"{folder / name}: this file exists" in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

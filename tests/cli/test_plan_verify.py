@@ -28,9 +28,9 @@ def test_a_plan_shows_what_sharing_saves(data, checkpoint, capsys):
     main(["plan", data, "--pretrained", str(checkpoint), "--batching", "padded"])
     padded = capsys.readouterr().out
     assert figure(shared, "texts") == figure(shared, "distinct texts") == 24
-    tokens = figure(shared, "tokens of the distinct texts")
-    assert tokens == figure(padded, "tokens of the distinct texts")
-    assert figure(shared, "with shared prefixes once") < tokens / 2
+    tokens = figure(shared, "tokens of distinct texts")
+    assert tokens == figure(padded, "tokens of distinct texts")
+    assert figure(shared, "shared prefixes counted once") < tokens / 2
     assert figure(shared, "computed, padding included") < tokens / 2
     assert figure(padded, "computed, padding included") >= tokens
     assert "estimated time" in shared
@@ -39,7 +39,7 @@ def test_a_plan_shows_what_sharing_saves(data, checkpoint, capsys):
 def test_a_plan_counts_the_tokens_that_the_judge_sees(data, checkpoint, capsys):
     main(["plan", data, "--pretrained", str(checkpoint), "--max-length", "40"])
     out = capsys.readouterr().out
-    assert figure(out, "tokens of the distinct texts") == 24 * 40
+    assert figure(out, "tokens of distinct texts") == 24 * 40
     assert "(24 cut to 40 tokens)" in out
 
 
@@ -85,4 +85,4 @@ def test_a_sample_is_taken_of_more_prompts(data, checkpoint, capsys):
 
 def test_no_prompt_is_no_sample(data, checkpoint, capsys):
     assert main(["verify", "--data", data, "--pretrained", str(checkpoint), "--n", "0"]) == 2
-    assert "at least one prompt" in capsys.readouterr().err
+    assert "a number of prompts of at least 1" in capsys.readouterr().err

@@ -196,7 +196,7 @@ class TestTheFile:
 class TestTokens:
     def test_markdown_has_no_place_for_them(self, run, capsys):
         error = refused(capsys, run, "--format", "md", "--tokens", 3)
-        assert "Markdown has no pairs" in error
+        assert "a Markdown report shows no pairs" in error
         assert "give 0 or more" in refused(capsys, run, "--tokens", -1)
 
     def test_one_checkpoint_is_not_that_of_two_judges(self, run, tmp_path, capsys):

@@ -210,7 +210,7 @@ class TestWhichJudge:
     @pytest.mark.parametrize(
         ("options", "message"),
         [
-            ([], "No judge is named: give its checkpoint, --pretrained DIR"),
+            ([], "No judge is named. Give a checkpoint (--pretrained DIR)"),
             (["--judge", "auto"], "No judge is named"),
             (["--judge", "ultra", "--pretrained", "demo"], "Unknown judge 'ultra'. Did you mean"),
             (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "two kinds of"),
@@ -222,7 +222,7 @@ class TestWhichJudge:
             ),
             (
                 ["--pretrained", "demo", "--dtype", "float32", "--judge-args", "dtype=float16"],
-                "two values of one setting",
+                "set the same setting",
             ),
             (["--kind", "likelihood"], "no default checkpoint"),
             (["--pretrained", "demo", "--kind", "nobody"], "Unknown judge 'nobody'"),
@@ -375,7 +375,7 @@ class TestOutputAndStore:
         assert main(arguments) == 0
         out, error = capsys.readouterr()
         assert out == first
-        assert "4 of 4 texts were scored before" in error
+        assert "4 of 4 texts are already scored" in error
 
     @pytest.mark.parametrize("judge", ["checkpoint", "length"])
     def test_the_counts_of_all_portions_are_said_once(
@@ -390,12 +390,12 @@ class TestOutputAndStore:
         for _ in range(2):
             assert main(arguments) == 0
         error = capsys.readouterr().err.splitlines()
-        found = [line.split(": ", 1)[1] for line in error if "were scored before" in line]
-        assert found == ["0 of 4 texts were scored before.", "4 of 4 texts were scored before."]
-        first, second = [line for line in error if "Counted: " in line]
-        assert "Counted: texts 12" in first
+        found = [line.split(": ", 1)[1] for line in error if "are already scored" in line]
+        assert found == ["0 of 4 texts are already scored.", "4 of 4 texts are already scored."]
+        first, second = [line for line in error if "Scored: " in line]
+        assert "Scored: 12 texts" in first
         assert "from_store" not in first
-        assert "Counted: texts 12, " in second
+        assert "Scored: 12 texts, " in second
         assert "from_store 12" in second
 
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
@@ -473,7 +473,7 @@ def test_a_killed_run_that_is_started_again_computes_only_the_rest(tmp_path, che
     assert run(6, *store).returncode == -9
     again = run(-1, *store)
     assert again.returncode == 0, again.stderr
-    assert "6 of 10 texts were scored before" in again.stderr
+    assert "6 of 10 texts are already scored" in again.stderr
     assert "computed 4\n" in again.stderr
     assert again.stdout == run(-1).stdout
 

@@ -138,7 +138,7 @@ class TestStopped:
             ({}, "interrupted."),
             (
                 {"score_store": None},
-                "interrupted. Rewards are kept, and not computed again, with --score-store FILE.",
+                "interrupted. Use --score-store FILE to keep rewards and resume.",
             ),
             (
                 {"score_store": "kept.db"},

@@ -1,4 +1,4 @@
-"""Data in parts, one file each."""
+"""Data split into shards, one file each."""
 
 import datetime as dt
 import json
@@ -96,7 +96,7 @@ def test_writing_the_same_again_changes_nothing(tmp_path, capsys):
     assert main(command) == 0
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "s").iterdir()}
     assert main(command) == 0
-    assert "there already, and the same" in capsys.readouterr().out
+    assert "already written, unchanged" in capsys.readouterr().out
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "s").iterdir()} == before
     assert {p.name for p in tmp_path.iterdir()} == {"rows.jsonl", "s"}
 

@@ -63,8 +63,8 @@ def test_rows_are_counted_from_both_ends_and_sliced(tmp_path):
 @pytest.mark.parametrize(
     ("name", "mend"),
     [
-        ("d.jsonl", "Each line has to hold one complete JSON object, in UTF-8"),
-        ("d.json", "It has to hold a list of rows as JSON, in UTF-8"),
+        ("d.jsonl", "Each line must be one complete JSON object, in UTF-8"),
+        ("d.json", "The file must contain a JSON list of rows, in UTF-8"),
     ],
 )
 def test_what_is_not_utf_8_is_an_error_that_says_what_to_save(tmp_path, name, mend):

@@ -145,7 +145,7 @@ def test_damage_within_a_file_is_our_error_and_the_rows_before_it_are_read(tmp_p
         with pytest.raises(DataError, match=r"t\.parquet, row 45: the table cannot be read from"):
             rows[45]
     assert rows[0]["n"].startswith("row 0")
-    with pytest.raises(DataError, match="cannot be read from there on"):
+    with pytest.raises(DataError, match="cannot be read from this row on"):
         list(rows)
 
 
@@ -161,7 +161,7 @@ def test_damage_within_a_file_is_our_error_and_the_rows_before_it_are_read(tmp_p
 )
 def test_columns_that_make_no_rows_are_refused(tmp_path, table, message):
     pq.write_table(table, tmp_path / "t.parquet")
-    with pytest.raises(DataError, match=f"no readable Parquet file: {message}"):
+    with pytest.raises(DataError, match=f"this Parquet file cannot be read: {message}"):
         ParquetRows(tmp_path / "t.parquet")
 
 

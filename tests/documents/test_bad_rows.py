@@ -194,7 +194,7 @@ def pair_row(**fields):
         ({"chosen": 3}, "field 'chosen' is 3; it has to be a text"),
         ({"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a part of type 'image_url'"),
         ({"score_chosen": 10**400, "score_rejected": 1}, "'score_chosen' is 1000.*plain numbers"),
-        ({"score_chosen": 1, "score_rejected": 1}, "has to be the higher one"),
+        ({"score_chosen": 1, "score_rejected": 1}, "must have the higher score"),
         ({"tools": [{"name": "t"}]}, "'tools' has what a judge of texts does not read"),
     ],
 )  # fmt: skip
@@ -209,7 +209,7 @@ def test_where_rows_fail_for_several_reasons_they_are_counted(tmp_path):
     with pytest.raises(DataError) as caught:
         PreferenceDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows)))
     assert "pairs_left_out_not_text=1, pairs_left_out_prompt_not_text=1" in str(caught.value)
-    assert "one reason" not in str(caught.value)
+    assert "the same reason" not in str(caught.value)
 
 
 def test_what_is_left_out_is_explained_at_its_first_row(tmp_path):

@@ -72,7 +72,7 @@ def test_products_in_less_than_float32_are_refused(monkeypatch, caplog):
     monkeypatch.setattr(cpu_layers, "_onednn", in_bfloat16)
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: "AVX512")
     assert chosen_product(torch.randn(20, 10)) is None
-    assert "not float32" in caplog.text
+    assert "does not compute float32 products in float32" in caplog.text
 
 
 def test_a_torch_without_onednn_keeps_its_own(monkeypatch):

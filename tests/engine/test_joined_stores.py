@@ -126,7 +126,7 @@ def test_what_is_no_store_is_refused(two, tmp_path, given):
 
 
 def test_the_result_among_the_stores_is_refused(two):
-    with pytest.raises(ScoreStoreError, match="give every store once"):
+    with pytest.raises(ScoreStoreError, match="Give every store once"):
         join_stores(two, two[0])
 
 

@@ -144,7 +144,7 @@ def test_the_journal_of_a_database_that_is_gone_is_not_deleted(path, suffix):
     journal = path.with_name(path.name + suffix)
     journal.write_bytes(b"somebody's data")
     for _ in range(2):
-        with pytest.raises(ScoreStoreError, match="the journal of a database that is gone"):
+        with pytest.raises(ScoreStoreError, match="the journal of a missing database"):
             opened(path)
     assert journal.read_bytes() == b"somebody's data"
     assert not path.exists()
@@ -153,7 +153,7 @@ def test_the_journal_of_a_database_that_is_gone_is_not_deleted(path, suffix):
 def test_a_file_where_the_lock_would_be_is_not_emptied(path):
     lock = path.with_name(path.name + ".lock")
     lock.write_text("packages")
-    with pytest.raises(ScoreStoreError, match="its lock would be"):
+    with pytest.raises(ScoreStoreError, match="its lock file would be"):
         opened(path)
     assert lock.read_text() == "packages"
 
@@ -161,7 +161,7 @@ def test_a_file_where_the_lock_would_be_is_not_emptied(path):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
 def test_a_pipe_is_refused_and_not_waited_for(path, checkpoint):
     os.mkfifo(path)
-    with pytest.raises(ScoreStoreError, match="this is no file"):
+    with pytest.raises(ScoreStoreError, match="this is not a file"):
         UltraRMJudge(str(checkpoint), score_store=str(path))
 
 

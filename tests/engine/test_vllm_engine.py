@@ -164,7 +164,7 @@ def test_a_family_that_was_not_compared_is_said(write_classifier, caplog):
 
 def test_a_plugin_that_vllm_does_not_load_is_refused(monkeypatch):
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda **_: [])
-    with pytest.raises(ConfigurationError, match="Install ultrarm-eval anew"):
+    with pytest.raises(ConfigurationError, match="Reinstall ultrarm-eval"):
         require_plugin()
 
 

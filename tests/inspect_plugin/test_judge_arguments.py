@@ -75,12 +75,12 @@ def test_what_is_not_given_is_left_to_the_judge():
 
 @pytest.mark.parametrize("made", [reward, preference_scorer, preference])
 def test_a_judge_that_is_not_given_is_said_without_a_traceback(made):
-    with pytest.raises(RunRefusedError, match="No judge is named: give its checkpoint, judge=DIR"):
+    with pytest.raises(RunRefusedError, match="No judge is named. Give judge=DIR"):
         made()
 
 
 def test_data_that_are_not_given_are_said_without_a_traceback():
-    with pytest.raises(RunRefusedError, match="No data are named: give data=PATH"):
+    with pytest.raises(RunRefusedError, match="No data is named. Give data=PATH"):
         preference(judge="demo")
 
 

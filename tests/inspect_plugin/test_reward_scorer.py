@@ -279,7 +279,7 @@ def test_a_sample_that_cannot_be_judged_fails_and_the_others_do_not(evaluate, co
     [
         (
             Sample(id=7, input="p", metadata={"gold": "x"}),
-            "no key of the sample's metadata. Keys: gold",
+            "nor a key of the sample's metadata. Keys: gold",
         ),
         (Sample(id=7, input="p", metadata={"other": 3}), "of type int"),
     ],
@@ -307,7 +307,7 @@ def test_several_targets_are_no_reference(evaluate, counting):
         ({"kind": "lenght"}, "lenght"),
         ({"reference": "missing.json"}, "no such file"),
         ({"judge_args": "x"}, "judge_args='x'"),
-        ({"factor": 2, "judge_args": {"factor": 3}}, "two values"),
+        ({"factor": 2, "judge_args": {"factor": 3}}, "both set factor"),
         ({"judge": ""}, "No judge is named"),
     ],
 )

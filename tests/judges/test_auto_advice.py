@@ -94,7 +94,7 @@ def test_following_the_advice_leads_to_a_judge_and_not_back(make, case):
             assert said[other] is None, (judge, message, other, said[other])
     takers = [judge for judge, message in said.items() if message is None]
     if not takers:
-        assert all("No judge here" in m or "no judge here" in m or "would be" in m for m in said.values()), said  # fmt: skip
+        assert all("No judge of this package" in m or "no judge here" in m or "would be" in m for m in said.values()), said  # fmt: skip
     elif case != "language model called reward":
         assert all(m is None or "judge=" in m for m in said.values()), said
 

@@ -139,7 +139,7 @@ class TestTextsAndImages:
             for key in make_classifier("gemma3").state_dict()
             if "vision_tower" in key or "projector" in key
         ]
-        assert f"the {len(images)} weights of that part are not loaded" in caplog.text
+        assert f"its {len(images)} weights are not loaded" in caplog.text
         text = judge.load()
         assert not any("vision" in name for name, _ in text.named_parameters())
         assert judge.settings()["parameters"] == sum(p.numel() for p in text.parameters())
@@ -204,5 +204,5 @@ def test_bos_is_read_once_where_template_and_tokenizer_both_write_it(write, spec
 
 def test_a_block_sparse_attention_that_depends_on_earlier_texts_is_refused(write):
     folder = write("big_bird", attention_type="block_sparse")
-    with pytest.raises(CheckpointError, match="depend on the texts before.*original_full"):
+    with pytest.raises(CheckpointError, match="depend on earlier texts.*original_full"):
         judge_of(folder, template="chat")

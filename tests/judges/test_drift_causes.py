@@ -54,21 +54,21 @@ def test_what_agrees_looks_like_nothing(said, expected):
 @pytest.mark.parametrize(
     ("change", "name"),
     [
-        (lambda ids: ids[1:], "a BOS that is lost"),
-        (lambda ids: [BOS, *ids], "a BOS that stands twice"),
-        (lambda ids: [*ids, EOS], "an EOS behind the text"),
+        (lambda ids: ids[1:], "a missing BOS"),
+        (lambda ids: [BOS, *ids], "a duplicate BOS"),
+        (lambda ids: [*ids, EOS], "an EOS appended to the text"),
     ],
 )
 def test_other_tokens_are_named_and_no_other_cause(said, judge, change, name):
     (cause,) = said(altered(judge, change))
-    assert cause.startswith(f"It looks like {name}: ")
+    assert cause.startswith(f"The likely cause is {name}: ")
     (cause,) = said(sigmoid(altered(judge, change)))
-    assert cause.startswith(f"It looks like a sigmoid over the rewards, and {name}: ")
+    assert cause.startswith(f"The likely cause is a sigmoid applied to the rewards, and {name}: ")
 
 
 def test_a_sigmoid_is_named(said, expected):
     (cause,) = said(sigmoid(expected))
-    assert cause.startswith("It looks like a sigmoid over the rewards: ")
+    assert cause.startswith("The likely cause is a sigmoid applied to the rewards: ")
 
 
 def test_control_tokens_made_of_literals_are_named(said, judge, expected, checkpoint):
@@ -79,7 +79,7 @@ def test_control_tokens_made_of_literals_are_named(said, judge, expected, checkp
         number != 1 for number in range(6)
     ]
     (cause,) = said(parsed)
-    assert "control tokens that are made of what answers spell" in cause
+    assert "special-token text in answers" in cause
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -90,18 +90,18 @@ def test_another_dtype_is_named(said, checkpoint, dtype):
 
 
 def test_another_order_is_named(said, expected):
-    assert said(expected[::-1]) == ["It looks like the right rewards in another order."]
+    assert said(expected[::-1]) == ["The rewards look right but are in another order."]
 
 
 def test_texts_that_drift_from_a_length_on_are_named(said, judge, expected):
     length = len(judge.encoded(PROMPTS[5], COMPLETIONS[5]))
     (cause, *_) = said([*expected[:5], expected[5] + 0.5])
-    assert f"have {length} tokens or more" in cause
+    assert f"have at least {length} tokens" in cause
 
 
 def test_another_checkpoint_looks_like_no_mistake(said):
     (cause,) = said([3.0, -1.0, 0.5, 2.0, -4.0, 0.25])
-    assert "no mistake that is known" in cause
+    assert "No known mistake" in cause
 
 
 def test_texts_are_added_that_spell_control_tokens_and_that_are_cut(judge):

@@ -74,4 +74,4 @@ def test_a_head_with_a_number_that_is_none(refusal, value):
 def test_two_heads(refusal, second):
     refused, head = refusal
     said = refused(lambda weights: weights.update({second: torch.ones(1, 32)}))
-    assert f"{second!r} looks like a second head beside {head!r}" in said
+    assert f"{second!r} looks like a second head in addition to {head!r}" in said

@@ -124,7 +124,7 @@ def test_no_judge_is_said_to_take_what_has_no_head(write_model):
     folder = renamed_head(write_model(CLASSIFIER, "gemma2", num_labels=1), None)
     refused = inspect_checkpoint(str(folder))["refused"]
     assert "lack 'score.weight'" in refused
-    assert refused.endswith("No judge here takes it.")
+    assert refused.endswith("No judge of this package supports it.")
 
 
 def test_an_encoders_head_is_not_called_one_that_can_be_named(write_model):

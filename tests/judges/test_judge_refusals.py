@@ -30,7 +30,7 @@ class TestRefusals:
         index = json.loads(path.read_text())
         index["weight_map"]["lm_head.weight"] = index["weight_map"].pop("regression_head.weight")
         path.write_text(json.dumps(index))
-        with pytest.raises(CheckpointError, match="this is a language model"):
+        with pytest.raises(CheckpointError, match="those of a language model"):
             UltraRMJudge(str(copy))
 
     def test_a_shard_that_lacks_weights_its_index_promises(self, copy):
@@ -95,7 +95,7 @@ class TestRefusals:
 
     def test_a_folder_without_tokenizer(self, copy):
         (copy / "tokenizer.model").unlink()
-        with pytest.raises(CheckpointError, match="there is no tokenizer"):
+        with pytest.raises(CheckpointError, match="there are no tokenizer files"):
             UltraRMJudge(str(copy))
 
     def test_a_folder_that_does_not_exist(self):

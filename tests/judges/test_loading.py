@@ -27,7 +27,7 @@ def test_an_unknown_setting_lists_the_judges_settings():
     ],
 )
 def test_a_setting_of_another_judge_says_whose_it_is(setting, judge, named):
-    with pytest.raises(ConfigurationError, match=f"{setting} is one of judge={judge}[.]$"):
+    with pytest.raises(ConfigurationError, match=f"{setting} is a setting of judge={judge}[.]$"):
         load_judge("demo", judge=named, **{setting: "min"})
 
 

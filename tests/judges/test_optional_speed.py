@@ -73,7 +73,7 @@ def test_float8_needs_a_gpu():
     ("capability", "dtype", "message"),
     [
         ((8, 0), torch.bfloat16, "capability 8.9"),
-        ((9, 0), torch.float32, "add dtype=bfloat16"),
+        ((9, 0), torch.float32, "Add dtype=bfloat16"),
         ((9, 0), torch.bfloat16, None),
     ],
 )

@@ -74,7 +74,7 @@ def fails(self, *_):
         ({"settings": None}, r"Mine has no method settings\(\)"),
         ({"fingerprint": "abc"}, r"no method fingerprint\(\)"),
         ({"score": None, "settings": 1}, r"no method score\(.*; and no settings\("),
-        ({"score_stream": 5}, "score_stream is no method"),
+        ({"score_stream": 5}, "score_stream is not a method"),
         ({"settings": fails}, r"settings\(\) fails: RuntimeError: out of order"),
         ({"settings": lambda _: None}, r"settings\(\) gives a value of type NoneType"),
         ({"settings": lambda _: {1: 2}}, "a mapping from names"),
@@ -259,7 +259,7 @@ def test_a_model_of_the_harness_reports_a_judge_that_fails_at_the_end(registered
     made = type(model.judge.judge)
     made.settings = made.fingerprint = fails
     assert model.get_model_info() == whole
-    assert "The results show what it said when it was made." in caplog.text
+    assert "The results contain the value it returned when it was made." in caplog.text
 
 
 def test_what_it_states_and_cannot_state_at_the_end_loses_no_run(registered, caplog):

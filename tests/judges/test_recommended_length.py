@@ -53,8 +53,8 @@ def named_by(judge):
         ("plain", None, 2500, (2500, "max_length in its generation_config.json")),
         # What transformers writes where nobody did.
         ("plain", None, 20, None),
-        ("plain", 9000, None, (4096, "its positions; more is named than it has")),
-        ("Skywork-Reward-V2-Tiny", 3000, None, (4096, "its positions; more is named than it has")),
+        ("plain", 9000, None, (4096, "its number of positions, which is below the named length")),
+        ("Skywork-Reward-V2-Tiny", 3000, None, (4096, "its number of positions, which is below the named length")),
         ("Skywork-Reward-Llama-3.1-8B", None, None, None),
     ],
 )
@@ -92,16 +92,16 @@ def test_it_is_said_where_texts_are_cut_shorter(write, caplog):
     folder = write(tokenizer=3000)
     judge = judge_of(folder, max_length=64)
     judge.score([LONG], ["the answer"])
-    said = [record.getMessage() for record in caplog.records if "cut on the left" in record.msg]
+    said = [record.getMessage() for record in caplog.records if "truncated on the left" in record.msg]
     assert len(said) == 1
-    assert "The checkpoint names 3,000 tokens (model_max_length of its tokenizer)" in said[0]
+    assert "The checkpoint recommends 3,000 tokens (model_max_length of its tokenizer)" in said[0]
     assert "max_length=3000 reads them so" in said[0]
     caplog.clear()
     judge_of(folder, max_length=3000).score([LONG], ["the answer"])
-    assert "cut on the left" not in caplog.text
+    assert "truncated on the left" not in caplog.text
     judge_of(folder, max_length=3500).score([LONG * 10], ["the answer"])
-    assert "cut on the left" in caplog.text
-    assert "The checkpoint names" not in caplog.text
+    assert "truncated on the left" in caplog.text
+    assert "The checkpoint recommends" not in caplog.text
 
 
 def test_parity_decides_and_that_is_said(write, caplog):

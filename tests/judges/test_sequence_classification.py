@@ -74,7 +74,7 @@ def test_rows_without_padding_are_for_the_families_where_they_are_exact(
     with caplog.at_level(logging.INFO):
         judge = judge_of(folder)
     assert judge.settings()["batching"] == batching
-    assert ("Texts are padded and not packed" in caplog.text) == (batching == "padded")
+    assert ("Texts are padded instead of packed" in caplog.text) == (batching == "padded")
     if batching == "padded":
         with pytest.raises(ConfigurationError, match="batching=shared"):
             judge_of(folder, batching="shared")
@@ -134,7 +134,7 @@ class TestRefusals:
         folder = write_model(AUTO, "llama", num_labels=1)
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps({**config, "model_type": "internlm2"}))
-        with pytest.raises(CheckpointError, match="code that comes with a checkpoint is never"):
+        with pytest.raises(CheckpointError, match="code in checkpoints is never"):
             judge_of(folder)
 
     def test_a_tokenizer_without_chat_template_names_the_other_templates(

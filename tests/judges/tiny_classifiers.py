@@ -185,7 +185,7 @@ REFUSED = {
     **dict.fromkeys(("modernvbert", "ultravbert"), "takes gemma3, qwen3_5, of which it reads"),
     "canine": "it reads characters",
     "layoutlmv2": "it reads images of pages",
-    "reformer": "another reward each time",
+    "reformer": "its rewards are not deterministic",
 }
 
 

@@ -104,7 +104,7 @@ def test_details_of_two_runs_with_other_answers_are_refused(written, run, writer
     both.mkdir()
     shutil.copy(details, both)
     shutil.copy(another, both)
-    with pytest.raises(DataError, match="has another answer here than in another file"):
+    with pytest.raises(DataError, match="has a different answer than in another file"):
         saved(both)
 
 

@@ -67,7 +67,7 @@ def test_what_is_no_json_object_is_refused(monkeypatch, written, said):
         ({"limit": 0}, "limit=0: give a whole number of at least 1"),
         ({"limit": True}, "limit=True: give a whole number"),
         ({"generation_size": None}, "generation_size=None: give a whole number"),
-        ({"data": "a.jsonl", "data_revision": "main"}, "a revision belongs to the data set on"),
+        ({"data": "a.jsonl", "data_revision": "main"}, "a revision is only for data on"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_name(given, said):
@@ -81,7 +81,7 @@ def test_an_unknown_task_and_a_name_that_lighteval_would_split_are_refused():
     with pytest.raises(ConfigurationError, match="Did you mean 'ultrafeedback_judge'"):
         judged_task("ultrafeedback_judged")
     for name in ("a|b", "a,b", "a@b", "a:b", ""):
-        with pytest.raises(ConfigurationError, match="splits names of tasks at"):
+        with pytest.raises(ConfigurationError, match="splits task names at"):
             judged_task("ultrafeedback_judge", name=name)
 
 

@@ -314,7 +314,7 @@ class TestOnesOwn:
         # From lm-eval 0.5 on the metric's class aggregates, and has no name to be called by.
         how = {} if tasks_have_scorers() else {"aggregation": "bleu"}
         metric = {"metric": "bleu", "higher_is_better": True, **how}
-        with pytest.raises(ScoringError, match="gives no number for a single answer"):
+        with pytest.raises(ScoringError, match="for a single answer the metric"):
             run(model, ["own"], {}, include_path=own(metric_list=[metric]))
         functions = [{"function": "reward"}, {"function": "take_first"}]
         folder = own(filter_list=[{"name": "f", "filter": functions}])
@@ -330,7 +330,7 @@ class TestOnesOwn:
         ("functions", "message"),
         [
             ([{"function": "reward"}, {"function": "take_first"}], "does not keep every answer"),
-            ([{"function": "best_of_n"}], "this task picks by itself"),
+            ([{"function": "best_of_n"}], "this task picks the answer itself"),
             ([{"function": "take_first"}, {"function": "reward"}], "'reward' stands first"),
             ([{"function": "reward", "promt": "x"}], "'promt'"),
         ],

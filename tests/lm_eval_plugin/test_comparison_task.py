@@ -258,7 +258,7 @@ class TestData:
             run(model_of(lambda *_: 0), ["ultrafeedback_pairs"], {"dta": "x"})
 
     def test_without_data_and_hub_the_error_names_both_ways(self, run, model_of):
-        with pytest.raises(DataError, match="cannot be had from the hub"):
+        with pytest.raises(DataError, match="cannot be downloaded from the hub"):
             run(model_of(lambda *_: 0), ["ultrafeedback_pairs"])
 
     def test_the_demo_task_reads_the_demo_whatever_the_others_read(self, run, model_of, tmp_path):

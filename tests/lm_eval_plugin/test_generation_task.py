@@ -147,7 +147,7 @@ class TestOneAnswer:
         [
             ("claude", r"no prompt has the reference 'claude'.*'gpt-4'.*'best' or 'median'"),
             ("missing.jsonl", "missing.jsonl: there is no such file"),
-            ([1], "reference=.*: give a text"),
+            ([1], "reference=.*: give a string"),
         ],
     )
     def test_a_reference_that_is_not_there_is_named(self, run, writer, data, reference, message):
@@ -157,14 +157,16 @@ class TestOneAnswer:
     def test_doubled_references_are_named(self, run, writer, data, tmp_path):
         given = [{"prompt": PROMPTS[0], "completion": text} for text in "ab"]
         path = write_jsonl(tmp_path / "r.jsonl", given)
-        with pytest.raises(DataError, match=r"line 2: the prompt 'question 0' has another answer"):
+        with pytest.raises(
+            DataError, match=r"line 2: the prompt 'question 0' has a different answer"
+        ):
             run(writer(answer), [TASK], {"data": data, "reference": str(path), "judge": "demo"})
 
     @pytest.mark.parametrize(
         ("metadata", "message"),
         [
             ({"judges": "demo"}, "did you mean 'judge'"),
-            ({"judge": 3}, "judge=3: give a text"),
+            ({"judge": 3}, "judge=3: give a string"),
             ({"judge_args": "x"}, "judge_args='x': give the judge's settings"),
             ({"judge": "demo", "judge_args": {"dtyp": "x"}}, "'dtyp'. Did you mean 'dtype'"),
             ({"judge": "/nowhere"}, "/nowhere"),
@@ -327,7 +329,7 @@ class TestBestOfN:
 
     @pytest.mark.parametrize("n", [0, -1, 1.5, True, "4"])
     def test_n_is_a_number_of_answers(self, run, writer, data, n):
-        with pytest.raises(ConfigurationError, match="the number of answers for each prompt"):
+        with pytest.raises(ConfigurationError, match="the number of answers per prompt"):
             run(writer(write_in_turn), [BEST], {"data": data, "n": n})
 
 
@@ -378,7 +380,7 @@ class TestAlpacaEval:
             for p, r in zip(PROMPTS, REFERENCES, strict=True)
         ]
         # Two rows with one prompt: each with its own answer.
-        given.append({**given[0], "output": "another answer"})
+        given.append({**given[0], "output": "a different answer"})
         path = tmp_path / "reference.json"
         path.write_text(json.dumps(given))
         return str(path)
@@ -387,7 +389,7 @@ class TestAlpacaEval:
         scripted(longest)
         results = run(writer(answer), ["alpaca_eval_ultrarm"], {"reference": reference})
         samples = results["samples"]["alpaca_eval_ultrarm"]
-        assert [s["target"] for s in samples] == [*REFERENCES, "another answer"]
+        assert [s["target"] for s in samples] == [*REFERENCES, "a different answer"]
         assert samples[0]["doc"]["reference_model"] == "someone"
         assert samples[0]["doc"]["source"] == "koala"
         wins = [s["win_rate"] for s in samples]

@@ -45,7 +45,7 @@ def test_left_out_rows_are_a_warning_with_the_first_line(run, model_of, tmp_path
     (line,) = [line for line in warned if "left out" in line]
     assert line.startswith(f"{task}: 2 ")
     assert f"({name})" in line
-    assert re.search(rf"; the first: {re.escape(str(path))}, line 2[.:]", line)
+    assert re.search(rf"; first: {re.escape(str(path))}, line 2[.:]", line)
 
 
 @pytest.mark.parametrize("task", CASES)
@@ -65,5 +65,5 @@ def test_prompts_without_a_reference_are_warned_of(run, writer, scripted, tmp_pa
     )
     assert [line for line in warned if "left out" in line] == [
         "ultrafeedback_judge: 1 prompt left out (prompts_left_out_without_reference): there is no "
-        f"such reference answer; the first: {path}, line 2."
+        f"such reference answer; first: {path}, line 2."
     ]

@@ -46,10 +46,10 @@ def test_a_near_miss_names_what_was_meant(key, meant):
 
 @pytest.mark.parametrize("value", [3, "", "  ", ["a"]])
 def test_data_has_to_be_a_text(value):
-    with pytest.raises(ConfigurationError, match="give a file, a folder or the word"):
+    with pytest.raises(ConfigurationError, match="give a file, a folder or a source's name"):
         read_options({"data": value})
 
 
 def test_a_revision_of_local_data_has_no_meaning():
-    with pytest.raises(ConfigurationError, match="a revision belongs to"):
+    with pytest.raises(ConfigurationError, match="a revision is only for"):
         read_options({"data": "x.jsonl", "data_revision": "main"})

@@ -90,7 +90,7 @@ def test_without_a_judge_reward_model_looks_at_the_checkpoint_and_ultrarm_does_n
     assert AnyRewardModelLM(pretrained=str(checkpoint), device="cpu").judge_name == "ultrarm"
     with pytest.raises(CheckpointError, match="lack 'regression_head.weight'"):
         RewardModelLM(pretrained=folder, device="cpu")
-    with pytest.raises(CheckpointError, match="neither a folder here"):
+    with pytest.raises(CheckpointError, match="not a local folder"):
         AnyRewardModelLM(pretrained="nobody/nothing-here", device="cpu")
 
 

@@ -98,13 +98,13 @@ def test_rewards_alone_can_be_asked_for_where_there_are_answers(
 
 @pytest.mark.parametrize("task", [JUDGE, BEST])
 def test_a_reference_that_is_named_is_not_given_up(run, writer, prompts, task):
-    with pytest.raises(DataError, match=r"prompts alone, which have no answer 'gpt-4'.*FILE.*none"):
+    with pytest.raises(DataError, match=r"only prompts, which have no answer 'gpt-4'.*FILE.*none"):
         run(writer(write), [task], {"data": prompts, "reference": "gpt-4", "judge": "demo"})
 
 
 def test_a_comparison_wants_a_reference(run, writer, prompts):
     model = writer(write)
-    message = r"prompts alone.*Name a file of reference answers"
+    message = r"only prompts.*Name a file of reference answers"
     with pytest.raises(DataError, match=message):
         run(model, [JUDGE], {"data": prompts, "judge": "demo"})
     assert model.requests == []

@@ -169,7 +169,7 @@ def test_a_filter_behind_it_that_drops_the_reward_is_named(run, writer, own_task
         {"function": "lowercase"},
         {"function": "take_first"},
     ]
-    with pytest.raises(ConfigurationError, match="be the last of its list"):
+    with pytest.raises(ConfigurationError, match="the last of its list"):
         run(writer, ["own"], include_path=own_task(filters))
 
 
@@ -201,7 +201,7 @@ def test_tasks_that_name_one_judge_share_it(run, writer, own_task, monkeypatch):
         ({"prompt": "{{missing}}"}, "the document has the columns question, target"),
         ({"prompt": "{{"}, "cannot be read"),
         ({"prompt": ""}, "a column's name or a Jinja template"),
-        ({"judge_args": [1]}, "judge_args of a filter is a mapping"),
+        ({"judge_args": [1]}, "judge_args must be a mapping"),
         ({"judge_args": {"dtype": "int3"}}, "int3"),
         ({"judge": "/nowhere"}, "/nowhere"),
     ],
@@ -350,7 +350,7 @@ def test_an_answer_without_a_score_is_refused_in_tasks_that_would_count_it(
 
 def test_an_instruction_with_an_input_is_no_prompt_yet():
     write = prompt_writer(None)
-    with pytest.raises(ConfigurationError, match="say how they become one prompt"):
+    with pytest.raises(ConfigurationError, match="Set how they become one prompt"):
         write({"instruction": "add", "input": "1 2"})
     assert write({"instruction": "add", "input": ""}) == "add"
 

@@ -227,7 +227,7 @@ class TestResponseCache:
 
     def test_a_language_model_is_not_served_rewards(self, run, checkpoint, pairs, tmp_path):
         self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
-        with pytest.raises(CacheMismatchError, match="are no likelihoods of this model"):
+        with pytest.raises(CacheMismatchError, match="not likelihoods of this model"):
             run(
                 "dummy", ["ultrafeedback_pairs"], {"data": pairs}, use_cache=str(tmp_path / "cache")
             )

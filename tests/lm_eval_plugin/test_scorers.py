@@ -184,7 +184,7 @@ def test_chosen_documents_are_logged_or_refused_before_anything_is_scored(run, m
     assert run(model, [task], samples=chosen, log_samples=False)["results"][task]["acc,none"] >= 0
     model.judge.calls.clear()
     if tasks_have_scorers():
-        with pytest.raises(ConfigurationError, match="--samples chooses .* IndexError"):
+        with pytest.raises(ConfigurationError, match="selected by --samples.* IndexError"):
             run(model, [task], samples=chosen)
         assert not model.judge.calls
     else:

@@ -106,7 +106,7 @@ def test_a_template_that_writes_no_system_turn_is_refused(rewards, tmp_path, set
             "{{ (prompt | selectattr('role', 'eq', 'user') | first).content }} {{ completion }}"
         )
         name = str(file)
-    with pytest.raises(ConfigurationError, match="changes no text of this judge"):
+    with pytest.raises(ConfigurationError, match="has no effect on this judge"):
         rewards(ROWS, settings={"template": name}, system_instruction=TEXT)
     assert rewards(ROWS, settings={"template": name}, system_instruction="")
 

@@ -296,7 +296,7 @@ class TestOtherSchemas:
 
     @pytest.mark.parametrize("given", [1, "0.5"])
     def test_plain_pairs_have_none(self, evaluate, given):
-        with pytest.raises(ConfigurationError, match=r"min_gap=.*not by how much"):
+        with pytest.raises(ConfigurationError, match=r"min_gap=.*only chosen and rejected"):
             evaluate(self.PLAIN, ["ultrafeedback_binarized"], min_gap=given)
 
     def test_ties_and_shards_work_with_plain_pairs(self, evaluate, model_of):
@@ -397,8 +397,8 @@ class TestTag:
         results = evaluate(rows, tasks, model=model)
         assert sorted(model.judge.calls) == ["a", "a", "bb", "ccc", "ccc"]
         assert (
-            "18 requests of ultrafeedback_binarized, ultrafeedback_pairs, ultrafeedback_sharegpt "
-            "ask for 5 distinct texts; each is scored once."
+            "Scoring 18 texts for ultrafeedback_binarized, ultrafeedback_pairs, "
+            "ultrafeedback_sharegpt: 5 distinct."
         ) in [record.getMessage() for record in log]
         figures = [
             results["results"][task]["acc,none"] for task in (TASK, "ultrafeedback_sharegpt")

@@ -36,13 +36,13 @@ def test_a_cost_is_said_to_be_negated(tmp_path, caplog):
     folder = beaver.build(tmp_path / "checkpoint", score_type="cost")
     with caplog.at_level(logging.INFO):
         judge_of(folder)
-    assert "is a cost model: its costs are negated" in caplog.text
+    assert "is a cost model: rewards are its negated costs" in caplog.text
 
 
 def test_a_reward_is_not_said_to_be_negated(tmp_path, caplog):
     with caplog.at_level(logging.INFO):
         judge_of(beaver.build(tmp_path / "checkpoint"))
-    assert "negated to be" not in caplog.text
+    assert "negated costs" not in caplog.text
 
 
 def test_another_kind_of_score_is_refused(tmp_path):
@@ -53,7 +53,7 @@ def test_another_kind_of_score_is_refused(tmp_path):
 
 def test_a_cost_model_that_does_not_say_so_is_refused(tmp_path):
     folder = changed(beaver.build(tmp_path / "beaver-7b-cost"), without={"score_type"})
-    with pytest.raises(CheckpointError, match='by its name this is a cost model.*"score_type"'):
+    with pytest.raises(CheckpointError, match='its name suggests a cost model.*"score_type"'):
         judge_of(folder)
 
 

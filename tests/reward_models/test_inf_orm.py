@@ -44,5 +44,5 @@ def test_a_padding_that_the_template_writes_before_the_answer_is_refused(tmp_pat
     # All answers to a prompt would have one reward: that of the prompt's end.
     config["pad_token_id"] = judge_of(folder).tokenizer.convert_tokens_to_ids("<|eot_id|>")
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(ConfigurationError, match="would have one reward. Correct pad_token_id"):
+    with pytest.raises(ConfigurationError, match="would get the same reward. Correct pad_token_id"):
         judge_of(folder)

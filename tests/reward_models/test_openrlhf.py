@@ -63,7 +63,7 @@ def test_rewards_are_normalized_where_that_is_asked_for(plain):
 def test_normalizing_without_figures_is_refused(tmp_path, lacking):
     folder = changed(openrlhf.build(tmp_path / "checkpoint"), without={lacking})
     judge_of(folder)
-    with pytest.raises(ConfigurationError, match=f"normalize=True.*no {lacking}.*Leave normalize"):
+    with pytest.raises(ConfigurationError, match=f"normalize=True.*no {lacking}.*Remove normalize"):
         judge_of(folder, normalize=True)
 
 

@@ -89,7 +89,7 @@ def test_auto_recognises_it_and_says_how_it_is_read(built, layout, variant, capl
         judge = make_judge("auto", {"pretrained": str(folder), "device": "cpu"})
     assert judge.settings()["layout"] == layout
     assert judge.settings()["aggregate"] == KINDS[layout][2]
-    assert "made of its steps' rewards" in caplog.text
+    assert "computed from its step rewards" in caplog.text
     assert f"aggregate={KINDS[layout][2]}" in caplog.text
 
 
@@ -186,7 +186,7 @@ def test_a_separator_of_ones_own(judge_of):
         ({"aggregate": "sum"}, "min"),
         ({"layout": "qwen"}, "qwen2-prm"),
         ({"layout": "skywork-prm"}, "which is layout=qwen2-prm. Leave layout out"),
-        ({"parity": "rewardbench"}, "no process reward models"),
+        ({"parity": "rewardbench"}, "no official runs of process reward models"),
     ],
 )
 def test_settings_that_are_refused(built, settings, said):
@@ -204,7 +204,7 @@ def test_what_a_text_spells_ends_no_step(judge_of, built, caplog):
     with caplog.at_level(logging.WARNING):
         assert len(step_rewards(judge, prompts, steps)[0]) == 2
     assert judge.settings()["counts"]["spelled_step_end"] == 1
-    assert "ends none" in caplog.text
+    assert "ends no step" in caplog.text
     # Parsed as a token it is one, and ends no step either.
     parsing = judge_of("qwen2-prm", special_tokens="parse")
     tokens = parsing.encoded(prompts[0], steps[0])
@@ -236,7 +236,7 @@ def test_steps_that_are_cut_off_have_no_reward_and_are_counted(built, layout, ca
     assert len(found) == 3
     counts = judge.settings()["counts"]
     assert (counts["steps_cut"], counts["truncated"]) == (1, 1)
-    assert "steps are cut off by max_length" in caplog.text
+    assert "max_length cuts off steps" in caplog.text
     # What is left is read as the model reads these ids.
     cut = judge.encoded(prompt, steps)
     assert len(cut) == room
@@ -247,7 +247,7 @@ def test_steps_that_are_cut_off_have_no_reward_and_are_counted(built, layout, ca
 
 def test_a_text_without_a_step_left_is_refused(judge_of):
     judge = judge_of("qwen2-prm", max_length=3)
-    with pytest.raises(ScoringError, match=r"no step is left to read.*Set a larger one"):
+    with pytest.raises(ScoringError, match=r"no step remains.*Set a larger max_length"):
         judge.score(["Why?"], [["One."]])
 
 
@@ -309,7 +309,7 @@ def test_a_completion_without_a_prompt_or_a_text_is_scored(judge_of, layout):
 
 @pytest.mark.parametrize(
     ("completion", "said"),
-    [([], "a list without steps"), ([1], "a list of texts, its steps"), (None, "NoneType")],
+    [([], "an empty list of steps"), ([1], "a list of texts [(]its steps[)]"), (None, "NoneType")],
 )
 def test_completions_that_are_none(judge_of, completion, said):
     with pytest.raises(ScoringError, match=f"Completion 0.*{said}"):
@@ -332,7 +332,7 @@ def test_a_template_is_refused_where_the_layout_has_its_own(built, judge_of):
 
 
 def test_rewards_after_tokens_are_refused_with_the_reason(judge_of):
-    with pytest.raises(ConfigurationError, match="where a step ends.*step_rewards"):
+    with pytest.raises(ConfigurationError, match="only at step ends.*step_rewards"):
         judge_of("qwen2-prm").rewards_after_tokens("Why?", "So.")
 
 
@@ -423,7 +423,7 @@ def test_heads_that_are_none_are_refused_by_name(built, layout, tmp_path, monkey
 
 def test_a_tokenizer_without_what_ends_a_step_is_refused(built):
     given = {"pretrained": str(built("rlhflow-prm")), "layout": "math-shepherd", "device": "cpu"}
-    with pytest.raises(CheckpointError, match=r"no token of its own for .*layout is another"):
+    with pytest.raises(CheckpointError, match=r"no single token for .*layout is wrong"):
         make_judge("process", given)
 
 

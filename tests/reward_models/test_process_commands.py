@@ -49,7 +49,7 @@ def test_a_judge_of_texts_refuses_steps_with_the_row(tmp_path, capsys):
     assert main(["judge", str(answers), "--pretrained", "demo", "--device", "cpu"]) != 0
     said = capsys.readouterr().err
     assert "line 2: the answer is a list of 2 steps" in said
-    assert "judge=process scores steps" in said
+    assert "judge=process, which scores steps" in said
 
 
 def test_pairs_are_scored(folder, references, tmp_path, capsys):

@@ -58,5 +58,5 @@ def test_a_gate_without_one_of_its_norms_or_biases_is_refused(tmp_path, body, la
     for part in parts:
         weights.pop(f"gating.layers.{layer}.{part}", None)
     write(path, weights)
-    with pytest.raises(CheckpointError, match="has neither a bias .* nor a batch norm behind it"):
+    with pytest.raises(CheckpointError, match="has neither a bias .* nor a batch norm after it"):
         judge_of(folder)

@@ -22,9 +22,9 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.loading import make_judge, token_judges
 
 PROMPT, ANSWER = "What is 7 times 8?", "It is 56."
-BEHIND, SEVERAL = "put behind the whole text", "several tokens"
+BEHIND, SEVERAL = "appended to the complete text", "several tokens"
 #: Kinds that give none, and why; those that do.
-NONE = {armorm: SEVERAL, qrm: SEVERAL, urm: SEVERAL, ldl: SEVERAL, qwen2_prm: "where a step ends"}
+NONE = {armorm: SEVERAL, qrm: SEVERAL, urm: SEVERAL, ldl: SEVERAL, qwen2_prm: "only at step ends"}
 NONE |= {athene: BEHIND, internlm2_reward: BEHIND}
 GIVEN = (beaver, grm, inf_orm, openrlhf, qwen2_reward, starling, token_logit)
 
@@ -50,7 +50,7 @@ def test_the_last_one_is_the_answers(kind, tmp_path):
 @pytest.mark.parametrize("kind", NONE, ids=name_of)
 def test_there_are_none_where_a_text_is_not_read_at_its_last_token_alone(kind, tmp_path):
     judge = judge_of(kind, tmp_path / "checkpoint")
-    with pytest.raises(ConfigurationError, match=f"no reward after each token: .*{NONE[kind]}"):
+    with pytest.raises(ConfigurationError, match=f"no rewards after each token: .*{NONE[kind]}"):
         judge.rewards_after_tokens(PROMPT, ANSWER)
     assert judge.network.runner is None
     assert judge.name not in token_judges()

@@ -74,7 +74,7 @@ class TestYesOrNo:
 
     def test_a_token_after_another_is_refused_where_the_whole_answer_is_asked_about(self, verifier):
         judge = judge_of(verifier, "token-logit", token="Yes", position="answer")
-        with pytest.raises(ConfigurationError, match="asked about a whole answer"):
+        with pytest.raises(ConfigurationError, match="scores a complete answer"):
             judge.rewards_after_tokens("a", "b")
 
     def test_other_templates_ask_nothing(self, verifier):
@@ -89,7 +89,7 @@ class TestSettings:
         ("token", "said"),
         [
             ("blue sky over", "makes .* tokens of it"),
-            ("999999999", r"an id is a whole number from 0 to .*token=\"'999999999'\""),
+            ("999999999", r"an id must be an integer from 0 to .*token=\"'999999999'\""),
             (True, "not True"),
             ("", "not ''"),
         ],

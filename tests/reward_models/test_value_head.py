@@ -196,7 +196,7 @@ def test_layers_are_said_to_be_read_with_a_relu_between(mlp, linear, caplog):
     judge_of(linear[0], head="out")
     assert "ReLU" not in caplog.text
     judge_of(mlp[0], head="out")
-    assert "taken to be a ReLU" in caplog.text
+    assert "A ReLU is assumed" in caplog.text
 
 
 def test_a_classifiers_head_is_said_to_be_read_elsewhere_than_its_class_does(tmp_path, caplog):

@@ -62,6 +62,12 @@ def rows(table):
     ]
 
 
+def two_tables(text):
+    """The rows of the two tables of tasks: what each reads, and how it is scored."""
+    data, scores = (part for part in text.split("\n\n") if part.startswith("|"))
+    return rows(data), rows(scores)
+
+
 def names(table):
     """What the first cells of a table's rows name as code."""
     return [row[0].split("`")[1] for row in rows(table)]
@@ -181,7 +187,7 @@ def test_every_setting_that_one_judge_has_is_in_the_table_with_its_values(docs):
         for setting in filter(None, row[-1].split(", ")):
             assert f"| {row[0]} | `{setting.strip('`').split('=')[0]}` |" in table
     for aggregate in ("min", "product", "last", "mean"):
-        assert f"`{aggregate}`" in table
+        assert aggregate in table
 
 
 def test_every_template_is_in_the_table_with_what_it_writes(docs):
@@ -222,26 +228,30 @@ def test_every_metadata_key_is_in_the_table_of_its_tasks(docs):
 def test_every_task_and_group_is_named_or_matched_by_one_row(docs):
     from ultrarm_eval.lm_eval_plugin.task_names import read_task_file
 
-    table = docs.tasks.tasks_table()
-    patterns = {name for row in rows(table) for name in row[0].split("`")[1::2]}
+    data, scores = two_tables(docs.tasks.tasks_table())
+    patterns = [name for row in data for name in row[0].split("`")[1::2]]
     files = [read_task_file(path) for path in (ROOT / "tasks").rglob("*.yaml")]
     assert len(files) > 50
     for file in files:
         name = file.get("group") or file["task"]
         assert any(fnmatch(name, pattern) for pattern in patterns), name
-    for row in rows(table):
-        assert len(row) == 6
-        assert all(row), row
+    scored = [name for row in scores for name in row[0].split("`")[1::2]]
+    assert scored == [row[0].split("`")[1] for row in data]
+    assert all(len(row) == 4 and all(row) for row in data)
+    assert all(len(row) == 3 and all(row) for row in scores)
 
 
 def test_a_task_takes_its_data_from_its_file_and_the_rest_from_its_card(docs):
-    row = next(row for row in rows(docs.tasks.tasks_table()) if "`rm_bench`" in row[0])
+    data, scores = two_tables(docs.tasks.tasks_table())
     hub = "[`THU-KEG/RM-Bench`](https://huggingface.co/datasets/THU-KEG/RM-Bench)"
-    assert row[:3] == [
+    assert next(row for row in data if "`rm_bench`" in row[0]) == [
         "[`rm_bench`](../tasks/rm_bench/README.md)",
         f"{hub}, split `train`",
         "1,327 prompts, nine comparisons each",
+        "ODC-BY",
     ]
+    score = next(row for row in scores if row[0] == "`rm_bench`")
+    assert score[1].startswith("`overall`: the plain mean of")
 
 
 CARD = """\
@@ -251,7 +261,7 @@ cards:
     size: 3 pairs
     licence: not stated
     score: "`acc`"
-    verified: no
+    verified: nothing
 ---
 
 # One
@@ -263,14 +273,15 @@ def task_folder(tmp_path):
     """A folder with one task and its card."""
     task = "task: one\ndataset_path: org/data\ntest_split: test\n"
     (tmp_path / "one.yaml").write_text(task)
-    (tmp_path / "README.md").write_text(CARD.replace("verified: no", "verified: nothing"))
+    (tmp_path / "README.md").write_text(CARD)
     return tmp_path
 
 
 def test_a_folder_of_tasks_with_cards_makes_a_table(docs, task_folder):
-    (row,) = rows(docs.tasks.tasks_table(task_folder))
-    assert row[0] == "[`one`](../tasks/README.md)"
-    assert row[2:] == ["3 pairs", "not stated", "`acc`", "nothing"]
+    (data,), (score,) = two_tables(docs.tasks.tasks_table(task_folder))
+    hub = "[`org/data`](https://huggingface.co/datasets/org/data), split `test`"
+    assert data == ["[`one`](../tasks/README.md)", hub, "3 pairs", "not stated"]
+    assert score == ["`one`", "`acc`", "nothing"]
 
 
 @pytest.mark.parametrize("field", ["size", "licence", "score", "verified"])

@@ -118,14 +118,14 @@ UNUSABLE = {
     "an unknown speaker": ({"prompt": [{"from": "observation", "value": "x"}], **TEXTS}, "prompt_not_text", "from 'observation'"),
     "a tool call": ({"prompt": [{"role": "assistant", "content": "", "tool_calls": [{"id": 1}]}], **TEXTS}, "prompt_not_text", "has 'tool_calls'"),
     "a system that is no text": ({"system": 5, "prompt": "q", **TEXTS}, "system_not_text", "'system'"),
-    "a system of other turns": ({"system": turns("u x"), "prompt": "q", **TEXTS}, "system_not_text", "other roles than 'system'"),
+    "a system of other turns": ({"system": turns("u x"), "prompt": "q", **TEXTS}, "system_not_text", "roles other than 'system'"),
     "a history that is a text": ({"history": "long ago", "prompt": "q", **TEXTS}, "history_not_text", "'history' is a text"),
     "a history of numbers": ({"history": [1], "prompt": "q", **TEXTS}, "history_not_text", "'history': Message 0"),
-    "a printed list": ({"prompt": str(turns("u q")), **TEXTS}, "prompt_not_text", "text that is no JSON"),
+    "a printed list": ({"prompt": str(turns("u q")), **TEXTS}, "prompt_not_text", "text that is not JSON"),
     "a printed array": ({"prompt": "q", "chosen": "array([{'content': 'q', 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}], dtype=object)", "rejected": "b"}, "not_text", "'chosen': it holds messages as text"),
-    "a printed list cut off": ({"prompt": str(turns("u q", "a (x) y"))[:-6], **TEXTS}, "prompt_not_text", "text that is no JSON"),
+    "a printed list cut off": ({"prompt": str(turns("u q", "a (x) y"))[:-6], **TEXTS}, "prompt_not_text", "text that is not JSON"),
     "a conversation with a third answer": ({"messages": turns("u q", "a other"), **TEXTS}, "ends_with_answer", "'messages' ends with a turn of 'assistant' that is none of the answers"),
-    "JSON text cut off": ({"prompt": as_text("u q")[:-5], **TEXTS}, "prompt_not_text", "text that is no JSON"),
+    "JSON text cut off": ({"prompt": as_text("u q")[:-5], **TEXTS}, "prompt_not_text", "text that is not JSON"),
     "JSON text without an answer": ({"prompt": "q", "chosen": as_text("u q"), "rejected": "b"}, "not_text", "'chosen' ends with a turn of 'user'"),
     "JSON text with null": ({"prompt": '[{"role": "user", "content": null}]', **TEXTS}, "prompt_not_text", "content of type NoneType"),
     "an empty list": ({"prompt": "q", "chosen": [], "rejected": "b"}, "not_text", "'chosen' is empty"),
@@ -197,7 +197,7 @@ def test_what_may_not_be_meant_so_is_told(row, note, tmp_path, caplog):
     documents = load_documents(tmp_path / "pairs.jsonl")
     assert documents.counts[f"rows_with_{note}"] == 1
     assert "(the first:" in caplog.text
-    assert "leave it out" in caplog.text or "write it there" in caplog.text
+    assert "leave it out" in caplog.text or "move it there" in caplog.text
 
 
 def test_parts_of_a_content_are_joined_as_templates_join_them():

@@ -129,7 +129,7 @@ def test_an_empty_file_is_an_error(tmp_path):
 
 def test_a_damaged_parquet_file_is_an_error(tmp_path):
     (tmp_path / "d.parquet").write_bytes(b"PAR1 no")
-    with pytest.raises(DataError, match="no readable Parquet file"):
+    with pytest.raises(DataError, match="this Parquet file cannot be read"):
         opened(tmp_path / "d.parquet")
 
 

@@ -47,7 +47,7 @@ def test_a_prompt_is_read_from_any_of_its_columns(opened, row, turns):
         ({"prompt": None}, "rows_left_out_prompt_not_text", "its prompt is null. A row has"),
         ({"prompt": []}, "rows_left_out_prompt_not_text", "'prompt' is empty"),
         ({"prompt": 7}, "rows_left_out_prompt_not_text", "field 'prompt'"),
-        ({"messages": [USER, ANSWER]}, "rows_left_out_ends_with_answer", "a turn of 'assistant'"),
+        ({"messages": [USER, ANSWER]}, "rows_left_out_ends_with_answer", "an 'assistant' turn"),
         ({"prompt": "p", "tools": [{"name": "x"}]}, "rows_left_out_with_tools", "'tools'"),
     ],
 )
@@ -67,7 +67,7 @@ def test_a_row_without_a_prompt_is_left_out_with_what_it_needs(opened, row, reas
     ("row", "message"),
     [
         ({"question": "q"}, r"line 2: there is no prompt. A row has 'prompt' or 'instruction'"),
-        ({"instruction": "a", "input": "b"}, "beside 'instruction' there is an 'input'"),
+        ({"instruction": "a", "input": "b"}, "both 'instruction' and 'input'"),
     ],
 )
 def test_a_row_of_another_kind_is_an_error(opened, row, message):

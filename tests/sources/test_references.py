@@ -174,7 +174,7 @@ class TestReferenceFilesThatAreRefused:
         fields = ", ".join(map(repr, row)) or "none"
         with pytest.raises(DataError) as error:
             read_references(path)
-        wanted = f"{path}, line 2: {message}. {ALLOWED}; this one has the fields: {fields}."
+        wanted = f"{path}, line 2: {message}. {ALLOWED}; this row has: {fields}."
         assert str(error.value) == wanted
 
     @pytest.mark.parametrize("value", [None, 7, ["a", 7], {"role": "user"}])
@@ -193,15 +193,15 @@ class TestReferenceFilesThatAreRefused:
         path.write_text(content)
         with pytest.raises(DataError) as error:
             read_references(path)
-        assert str(error.value) == f"{path}: there are no rows. {ALLOWED}."
+        assert str(error.value) == f"{path}: the file has no rows. {ALLOWED}."
 
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
             ("r.jsonl", '{"prompt": "a", "comp', "line 1: this is no readable JSON"),
             ("r.jsonl", '\n["a"]\n', "line 2: this is a JSON list"),
-            ("r.json", '[{"prompt": "a"},\n', "this is no readable JSON .*line 2"),
-            ("r.json", "", "this is no readable JSON .*line 1"),
+            ("r.json", '[{"prompt": "a"},\n', "this is not valid JSON .*line 2"),
+            ("r.json", "", "this is not valid JSON .*line 1"),
             ("r.json", '"a"', "this is a JSON str; a list of rows is needed"),
             ("r.json", "[1]", "row 0: this is no JSON object"),
             ("r.txt", "a", r"'\.txt' are not read; use \.json, \.jsonl"),

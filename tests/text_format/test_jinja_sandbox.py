@@ -23,7 +23,7 @@ def growing(start, grow):
 
 
 ENDLESS = {
-    "loops in loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}"
+    "nested loops": "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}"
     "{% endfor %}",
     "turns that a condition leaves out": "{% for i in range(99999) %}"
     "{% for j in range(99999) if false %}{% endfor %}{% endfor %}",
@@ -57,7 +57,7 @@ ENDLESS = {
 @pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS.keys())
 def test_a_template_that_does_too_much_is_an_error(source):
     for environment in (file_environment(), chat_environment()):
-        with pytest.raises(TemplateLimitError, match="too much for one conversation"):
+        with pytest.raises(TemplateLimitError, match="too much work for one conversation"):
             environment.template(source)({"messages": TURNS})
 
 
@@ -79,14 +79,14 @@ def test_a_long_conversation_has_a_larger_budget():
 
 @pytest.mark.parametrize("template", ["chat", "file"])
 def test_the_error_of_an_endless_template_says_which_it_is(tmp_path, template):
-    source = ENDLESS["loops in loops"] + "{{ messages[-1].content }}"
+    source = ENDLESS["nested loops"] + "{{ messages[-1].content }}"
     if template == "chat":
         used, name = get_template("chat", chatml_tokenizer(source)), "The tokenizer's chat template"
     else:
         file = tmp_path / "mine.jinja"
         file.write_text(source)
         used, name = get_template(str(file), chatml_tokenizer()), "mine.jinja"
-    with pytest.raises(ConfigurationError, match=f"{name} cannot be used.*loops in loops"):
+    with pytest.raises(ConfigurationError, match=f"{name} cannot be used.*nested loops"):
         used.render(TURNS[:1], "a")
 
 

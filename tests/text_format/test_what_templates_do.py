@@ -229,7 +229,7 @@ class TestSystemTurns:
 
     def test_other_turns_that_a_template_refuses_have_another_way_out(self):
         encoder = encoder_of(USER_AND_ASSISTANT_IN_TURN)
-        with pytest.raises(UnwritableTextError, match="must alternate.*wants other turns") as error:
+        with pytest.raises(UnwritableTextError, match="must alternate.*needs other turns") as error:
             encoder.check([[USER, USER]], ["a"])
         assert "system=" not in str(error.value)
 

@@ -87,8 +87,8 @@ def test_settings_of_a_kind_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("said", "message"),
     [
-        ("grm", "is an object such as"),
-        ({"head": "v_head"}, "is an object such as"),
+        ("grm", "must be an object such as"),
+        ({"head": "v_head"}, "must be an object such as"),
         ({"judge": "ultrarn"}, "ultrarm"),
         ({"judge": "critic", "x": 1}, "critic"),
         ({"judge": "value-head", "name": "v_head"}, "does not take name"),
@@ -166,7 +166,7 @@ def test_a_checkpoint_of_no_kind_is_refused_with_what_to_say(tmp_path):
     for key in ("auto_map", "vhead_layer_type"):
         config.pop(key, None)
     (folder / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match="no kind of reward model.*--hf-overrides"):
+    with pytest.raises(CheckpointError, match="no supported type of reward model.*--hf-overrides"):
         as_told(folder, {})
 
 

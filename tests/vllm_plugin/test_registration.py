@@ -134,7 +134,7 @@ def test_another_vllm_stays_as_it_was_with_one_warning(vllm, monkeypatch, caplog
         register()
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert "reward models are not known to this vLLM" in record.getMessage()
+    assert "could not register its reward models" in record.getMessage()
     assert models == NATIVE
     assert config_map == {"LlamaForCausalLM": "native"}
 

@@ -1,1 +1,1 @@
-"""A checkpoint: configuration, weights and tokenizer, looked at before they are loaded."""
+"""A checkpoint: configuration, weights and tokenizer, inspected before they are loaded."""

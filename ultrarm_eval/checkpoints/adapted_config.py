@@ -1,4 +1,4 @@
-"""What an adapter makes of its base's config.json: the class it was trained in, labels, tokens."""
+"""Applies an adapter to its base's config.json: the class it was trained in, labels, tokens."""
 
 from __future__ import annotations
 
@@ -38,15 +38,15 @@ def adapted_values(
     """
     if values.get("quantization_config"):
         raise CheckpointError(
-            f"{adapter.name}: its base {base} is stored quantised (config.json: "
-            "quantization_config), and nothing can be merged into weights of that kind. Name the "
-            f"same model in full precision: pretrained=BASE,peft={adapter.name} "
-            "(quantization=int8 quantises it when it is merged)."
+            f"{adapter.name}: its base {base} is stored quantized (config.json: "
+            "quantization_config), and nothing can be merged into such weights. Use the same "
+            f"model in full precision: pretrained=BASE,peft={adapter.name} (quantization=int8 "
+            "quantizes it after merging)."
         )
     found = dict(values)
     if _is_classifier(adapter, values):
         found["architectures"] = [_classifier_class(adapter, base, values)]
-        # Two labels are what transformers makes of none.
+        # transformers sets two labels if there are none.
         found |= {} if stated_labels(values) else {"num_labels": 1}
     rows = _labels(adapter)
     if rows is not None and rows != stated_labels(values):
@@ -64,9 +64,9 @@ def adapted_values(
 
 
 def unties_head(adapter: Adapter, values: Mapping[str, Any]) -> bool:
-    """Whether the adapter changes an embedding or the language head that is tied to it alone.
+    """Whether the adapter changes only one of an embedding and the language head tied to it.
 
-    PEFT computes with the change on that one alone, so the two are no longer the same weight.
+    PEFT applies the change only to that one, so the two are no longer the same weight.
 
     Args:
         adapter: The adapter.
@@ -89,7 +89,7 @@ def pad_token_id(fetch: Fetch, fetch_of_base: Fetch) -> int | None:
     """The id of the padding token that a tokenizer's files name; None if they name none.
 
     TRL's RewardTrainer writes it there and into the model's configuration, which PEFT does not
-    save: the reward is read at the last token that is no padding.
+    save: the reward is computed at the last token that is not padding.
 
     Args:
         fetch: How to get the adapter's files.
@@ -128,7 +128,7 @@ def _id_in(tokenizer: Mapping[str, Any], token: str) -> int | None:
 
 
 def _is_classifier(adapter: Adapter, values: Mapping[str, Any]) -> bool:
-    """Whether the adapter makes a classifier of a base that is none."""
+    """Whether the adapter turns its base into a classifier."""
     config, named = adapter.config, [str(one) for one in values.get("architectures") or ()]
     if any(one.endswith(CLASS_ENDING) for one in named) or not _is_stock(named, values):
         return False
@@ -148,8 +148,8 @@ def _classifier_class(adapter: Adapter, base: str, values: Mapping[str, Any]) ->
     found = stock_classes(str(values.get("model_type")), CLASSES)
     if not found:
         raise CheckpointError(
-            f"{adapter.name}: it makes a classifier of its base {base}, a "
-            f"{values.get('model_type')!r} model, and transformers has none of that family."
+            f"{adapter.name}: it turns its base {base} into a classifier, but transformers has no "
+            f"classifier for {values.get('model_type')!r} models."
         )
     (name,) = found
     return name
@@ -172,7 +172,7 @@ def _is_stock(named: list[str], values: Mapping[str, Any]) -> bool:
 
 
 def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]) -> None:
-    """Refuses an adapter that was trained in a class which its base does not name.
+    """Rejects an adapter that was trained in a class that its base does not name.
 
     Args:
         adapter: The adapter.
@@ -189,8 +189,8 @@ def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]
     if not _is_stock([trained], values):
         raise CheckpointError(
             f"{adapter.name}: it was trained in the class {trained} ({ADAPTER_CONFIG}: "
-            f"auto_mapping), and its base {base} names {', '.join(named) or 'no class'}: what that "
-            "class computes is not known here. If it computes the same, remove auto_mapping from a "
+            f"auto_mapping), but its base {base} names {', '.join(named) or 'no class'}, and what "
+            "that class computes is unknown. If it computes the same, remove auto_mapping from a "
             "copy of the file."
         )
 
@@ -214,7 +214,7 @@ def _rows_of_embedding(adapter: Adapter) -> int | None:
 
 
 def _set_vocabulary(values: dict[str, Any], tokens: int) -> None:
-    """Sets how many tokens there are, where tokens were added in the training."""
+    """Sets the number of tokens, if tokens were added in training."""
     inner = values.get("text_config")
     if isinstance(inner, dict) and "vocab_size" in inner:
         values["text_config"] = {**inner, "vocab_size": tokens}

@@ -1,4 +1,4 @@
-"""A base's stored weights with an adapter merged into them, one by one as they are read."""
+"""A base's stored weights with an adapter merged into them as they are read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ultrarm_eval.errors import CheckpointError
 
 #: Families whose layers keep their weights as (inputs, outputs): transformers' Conv1D.
 _INPUTS_FIRST = frozenset({"gpt2", "openai-gpt", "imagegpt", "decision_transformer"})
-#: What heads are called; theirs are linear layers in these families, too.
+#: Names of heads; heads are linear layers in these families, too.
 _HEAD = re.compile(r"(^|\.)(score|classifier|v_head|value_head|regression_head|lm_head|head)(\.|$)")
 _LINEAR, _EMBEDDING = {"a", "b"}, {"embedding_a", "embedding_b"}
 _LAYER = re.compile(r"\.\d+\.")
@@ -25,7 +25,7 @@ _LAYER = re.compile(r"\.\d+\.")
 
 @dataclass(frozen=True)
 class AdaptedWeights:
-    """What an adapter makes of a base's weights.
+    """Applies an adapter to a base's weights.
 
     Attributes:
         name: The adapter, for messages.
@@ -35,7 +35,7 @@ class AdaptedWeights:
         keys: The names of the base's weights, as they are stored.
         model_type: The base's family.
         unties_head: Whether the base's language head is tied to its embedding, and the adapter
-            changes one of the two alone.
+            changes only one of the two.
     """
 
     name: str
@@ -51,14 +51,14 @@ class AdaptedWeights:
         """Finds every weight that the adapter changes.
 
         Raises:
-            CheckpointError: The base does not have one, or a change lacks a part.
+            CheckpointError: The base lacks such a weight, or a change lacks a part.
         """
         if self.unties_head and "lm_head.weight" not in self.keys:
             embedding = self._stored("model.embed_tokens.weight") or self._stored("wte.weight")
             if embedding is None:
                 raise CheckpointError(
-                    f"{self.base}: its language head is tied to its embedding, which "
-                    f"{self.name} changes, and no embedding is found among its weights."
+                    f"{self.base}: its language head is tied to its embedding, which {self.name} "
+                    "changes, but its weights contain no embedding."
                 )
             self._changes["lm_head.weight"] = WeightChange(embedding)
         for weight, key in self.weights.parts.whole.items():
@@ -74,7 +74,7 @@ class AdaptedWeights:
 
     @property
     def stored(self) -> dict[str, StoredWeight]:
-        """What stands in the place of the base's, or beside it, by stored name."""
+        """Weights that replace the base's or are added, by stored name."""
         return {
             key: self.weights.stored[change.whole]
             for key, change in self._changes.items()
@@ -113,13 +113,13 @@ class AdaptedWeights:
             raise self._unfitting(key, str(error)) from error
         if not torch.isfinite(merged).all():
             raise CheckpointError(
-                f"{self.name}: merged into {self.base}, the weight {key!r} holds numbers that are "
-                "not finite (NaN or infinite)."
+                f"{self.name}: merged into {self.base}, the weight {key!r} contains NaN or "
+                "infinity. Check both for damaged files."
             )
         return merged
 
     def require_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuses changes of another size than the weights, before any weight is loaded.
+        """Rejects changes of another shape than the weights, before any weight is loaded.
 
         Args:
             shapes: The shapes of the network's weights by stored name, as far as they are known.
@@ -155,8 +155,8 @@ class AdaptedWeights:
         unread = next((key for key in sorted(self._changes) if not _is_among(key, read)), None)
         if unread is not None and not (self.unties_head and unread == "lm_head.weight"):
             raise CheckpointError(
-                f"{self.name}: it changes {unread!r}, which this model ({network}) does not read: "
-                "it was trained on another kind of model, and its rewards would be others."
+                f"{self.name}: it changes {unread!r}, which this model ({network}) does not use: "
+                "it was trained on another type of model, and its rewards would be wrong."
             )
 
     def _place(self, module: str, parts: Mapping[str, str]) -> None:
@@ -176,8 +176,8 @@ class AdaptedWeights:
             whole = change.whole or ""
             if whole and not is_embedding and ".base_layer." not in whole and module != "lm_head":
                 raise CheckpointError(
-                    f"{self.name}: {whole!r} is the whole weight of {module}, and there is LoRA on "
-                    "it as well: which of them the model was trained with is not said."
+                    f"{self.name}: {whole!r} is the complete weight of {module}, and there is "
+                    "also LoRA on it: it is unknown which of them the model was trained with."
                 )
             change.module, change.kind = module, "embedding" if is_embedding else "linear"
             self._require_rank(module, parts)
@@ -189,7 +189,7 @@ class AdaptedWeights:
                 raise self._incomplete(module, parts)
             if self.config.rows_of(module) is None:
                 raise CheckpointError(
-                    f"{self.name}: its weight {parts['rows']!r} holds trained rows, and "
+                    f"{self.name}: its weight {parts['rows']!r} contains trained rows, but "
                     f"{ADAPTER_CONFIG} does not name them (trainable_token_indices)."
                 )
             change = self._change(f"{module}.weight")
@@ -200,14 +200,14 @@ class AdaptedWeights:
         shape, rank = self.weights.stored[key].shape, self.config.rank_of(module)
         if len(shape) != 2:
             raise CheckpointError(
-                f"{self.name}: its weight {key!r} has the shape {list(shape)}; LoRA on other "
-                "layers than linear ones and embeddings is not read here."
+                f"{self.name}: its weight {key!r} has the shape {list(shape)}; only LoRA on "
+                "linear layers and embeddings is supported."
             )
         if shape[0] != rank:
             raise CheckpointError(
-                f"{self.name}: its weight {key!r} has the shape {list(shape)}, and "
-                f"{ADAPTER_CONFIG} gives {module} the rank {rank} (r, rank_pattern): the scaling "
-                "depends on the rank. The file does not belong to these weights."
+                f"{self.name}: its weight {key!r} has the shape {list(shape)}, but "
+                f"{ADAPTER_CONFIG} gives {module} the rank {rank} (r, rank_pattern), which the "
+                "scaling depends on. The file does not belong to these weights."
             )
 
     def _merged(self, change: WeightChange, weight: torch.Tensor) -> torch.Tensor:
@@ -237,7 +237,7 @@ class AdaptedWeights:
         ) or bool(_HEAD.search(weight))
 
     def _require_all_layers(self) -> None:
-        """Refuses an adapter that lacks layers which its settings name: it would be half of one."""
+        """Rejects an adapter that lacks layers which its settings name: it is incomplete."""
         config = self.config
         if not isinstance(config.targets, tuple) or config.layers or config.excluded:
             return
@@ -250,37 +250,38 @@ class AdaptedWeights:
             is_target = any(module == one or module.endswith(f".{one}") for one in config.targets)
             if is_target and module not in changed:
                 raise CheckpointError(
-                    f"{self.name}: it has nothing for {module}, which is one of its target_modules "
-                    f"({ADAPTER_CONFIG}): a part of its weights is missing."
+                    f"{self.name}: it has no weights for {module}, which is one of its "
+                    f"target_modules ({ADAPTER_CONFIG}). Some of its weights are missing."
                 )
 
     def _not_in_base(self, weight: str) -> CheckpointError:
         module = weight.rsplit(".", 1)[0]
         if _HEAD.search(module):
             return CheckpointError(
-                f"{self.name}: LoRA sits on the head {module!r}, and the base {self.base} has no "
-                "such head: it was random in the training and is not saved, so these rewards "
-                "cannot be had again. Train the adapter anew with the head trained whole: "
+                f"{self.name}: it has LoRA on the head {module!r}, but the base {self.base} has "
+                "no such head. The head was random in training and was not saved, so the rewards "
+                "cannot be reproduced. Train the adapter again with a fully trained head: "
                 f'LoraConfig(modules_to_save=["{module.rsplit(".", 1)[-1]}"]).'
             )
         return CheckpointError(
-            f"{self.name}: it changes {weight!r}, and the base {self.base} has no weight of that "
-            "name: the adapter belongs to another model. Name that one: pretrained=BASE,"
-            f"peft={self.name}."
+            f"{self.name}: it changes {weight!r}, but the base {self.base} has no weight of that "
+            "name: the adapter belongs to another model. Use that one: "
+            f"pretrained=BASE,peft={self.name}."
         )
 
     def _incomplete(self, module: str, parts: Mapping[str, str]) -> CheckpointError:
         found = ", ".join(map(repr, sorted(parts.values())))
         dora = "with magnitudes (use_dora)" if self.config.use_dora else "without magnitudes"
         return CheckpointError(
-            f"{self.name}: of {module} there is {found}; LoRA has two factors, lora_A and lora_B, "
-            f"here {dora}. A part of its weights is missing, or {ADAPTER_CONFIG} is another's."
+            f"{self.name}: for {module} it has only {found}; LoRA needs two factors, lora_A and "
+            f"lora_B, here {dora}. Some of its weights are missing, or {ADAPTER_CONFIG} belongs "
+            "to another adapter."
         )
 
     def _unfitting(self, key: str, why: str) -> CheckpointError:
         return CheckpointError(
             f"{self.name}: its change of {key!r} does not fit the base {self.base}: {why}. The "
-            f"adapter belongs to another model; name that one: pretrained=BASE,peft={self.name}."
+            f"adapter belongs to another model. Use that one: pretrained=BASE,peft={self.name}."
         )
 
 

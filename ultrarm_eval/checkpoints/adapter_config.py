@@ -1,4 +1,4 @@
-"""What an adapter's adapter_config.json says: LoRA's settings, and what is refused of them.
+"""Reads an adapter's adapter_config.json: LoRA's settings, and the unsupported ones.
 
 The fields are those of PEFT's `LoraConfig` (huggingface/peft 0.21, tuners/lora/config.py).
 """
@@ -27,7 +27,7 @@ SEQUENCE_CLASSIFICATION = "SEQ_CLS"
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """What an adapter_config.json says.
+    """The content of an adapter_config.json.
 
     Attributes:
         base: The model that it was trained on, as given there; None if it names none.
@@ -40,10 +40,10 @@ class AdapterConfig:
         alphas: Numerators by pattern of modules' names.
         use_rslora: Whether the denominator of the scaling is the rank's square root.
         use_dora: Whether directions are normalised and have a magnitude (DoRA).
-        targets: The modules that LoRA sits on: a list of names, a pattern, or None.
-        excluded: The modules that it does not sit on.
-        layers: The layers that it sits on; all if None.
-        modules_to_save: Modules that were trained whole.
+        targets: The modules with LoRA: a list of names, a pattern, or None.
+        excluded: The modules without LoRA.
+        layers: The layers with LoRA; all if None.
+        modules_to_save: Modules that were trained completely.
         token_indices: Rows of an embedding that were trained: by the embedding's name, the input's
             under an empty name.
         ties_weights: Whether changes of an embedding are those of a head that is tied to it, too.
@@ -104,14 +104,14 @@ def read_adapter_config(name: str, values: Mapping[str, Any]) -> AdapterConfig:
         values: The file's content.
 
     Raises:
-        CheckpointError: It is no LoRA adapter, one of a variant that is not read here, or has a
-            value that its field cannot have.
+        CheckpointError: It is not a LoRA adapter, is an unsupported variant, or has a value that
+            is not allowed.
     """
     kind = values.get("peft_type")
     if kind != LORA:
         raise CheckpointError(
-            f"{name}: {ADAPTER_CONFIG} names the peft_type {quoted(kind)}; judges here put LoRA "
-            f"adapters ({LORA}) on their base. {advice_to_merge(values)}."
+            f"{name}: {ADAPTER_CONFIG} names the peft_type {quoted(kind)}; only LoRA adapters "
+            f"({LORA}) are supported. {advice_to_merge(values)}."
         )
     refuse_variants(name, values)
     field = _Fields(name, values)
@@ -140,7 +140,7 @@ def read_adapter_config(name: str, values: Mapping[str, Any]) -> AdapterConfig:
 
 
 class _Fields:
-    """Reads fields, and refuses values that they cannot have."""
+    """Reads fields, and rejects values that are not allowed."""
 
     def __init__(self, name: str, values: Mapping[str, Any]) -> None:
         self._name, self._values = name, values
@@ -148,7 +148,7 @@ class _Fields:
     def text(self, field: str) -> str | None:
         value = self._values.get(field)
         if value is not None and not isinstance(value, str):
-            raise self._wrong(field, value, "a text or null")
+            raise self._wrong(field, value, "a string or null")
         return value or None
 
     def mapping(self, field: str) -> Mapping[str, Any]:
@@ -166,7 +166,7 @@ class _Fields:
 
     def rank(self, field: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise self._wrong(field, value, "a whole number of at least 1")
+            raise self._wrong(field, value, "an integer of at least 1")
         return value
 
     def number(self, field: str, value: object) -> float:
@@ -208,7 +208,7 @@ class _Fields:
 
     def _wrong(self, field: str, value: object, allowed: str) -> CheckpointError:
         return CheckpointError(
-            f"{self._name}: {ADAPTER_CONFIG}: {field} is {quoted(value)}; it is {allowed}."
+            f"{self._name}: {ADAPTER_CONFIG}: {field} is {quoted(value)}; allowed is {allowed}."
         )
 
 

@@ -1,4 +1,4 @@
-"""What of PEFT's LoRA is not read here, by the fields of adapter_config.json, and the way out.
+"""Variants of PEFT's LoRA that are not supported, by the fields of adapter_config.json.
 
 The fields are those of PEFT's `LoraConfig` (huggingface/peft 0.21, tuners/lora/config.py).
 """
@@ -32,19 +32,18 @@ _KNOWN = frozenset(
 )
 #: Variants of LoRA that compute something else, by the field that switches one on.
 _VARIANTS = {
-    "alora_invocation_tokens": "activated LoRA, which works from certain tokens on",
+    "alora_invocation_tokens": "activated LoRA, which is active only after certain tokens",
     "arrow_config": "Arrow, which routes between several adapters",
     "kasa_config": "KaSA, which cuts the base's singular values",
-    "layer_replication": "layers of the base that are repeated",
-    "megatron_config": "a model of Megatron",
+    "layer_replication": "repeated layers of the base",
+    "megatron_config": "a Megatron model",
     "monteclora_config": "MonteCLoRA, which samples",
-    "target_parameters": "LoRA on parameters that are no layers, as of fused experts",
+    "target_parameters": "LoRA on parameters that are not layers, such as fused experts",
     "use_bdlora": "block-diagonal LoRA",
     "use_qalora": "QA-LoRA",
     "velora_config": "VeLoRA",
 }
-#: Ways of beginning the training that change the base's own weights (PEFT does that again when it
-#: loads the adapter).
+#: Initialisations that change the base's own weights (PEFT repeats that when it loads the adapter).
 _CHANGING_STARTS = ("pissa", "corda", "olora", "loftq", "lora_ga")
 _STARTS = ("gaussian", "eva", "orthogonal", "mica", "true", "false")
 
@@ -58,16 +57,16 @@ def advice_to_merge(values: Mapping[str, Any] | None = None) -> str:
     base = (values or {}).get("base_model_name_or_path")
     model = repr(base) if isinstance(base, str) and base else "BASE"
     return (
-        "Merge the adapter into its base and give the merged folder: with PEFT, "
-        "PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained("
-        f"{model}, num_labels=1), ADAPTER).merge_and_unload().save_pretrained(DIR), then the "
-        "tokenizer's save_pretrained(DIR), and pretrained=DIR (AutoModelForCausalLM where a "
-        "language model was trained)"
+        "Merge the adapter into its base and use the merged folder: with PEFT, "
+        f"PeftModel.from_pretrained(AutoModelForSequenceClassification.from_pretrained({model}, "
+        "num_labels=1), ADAPTER).merge_and_unload().save_pretrained(DIR), then the tokenizer's "
+        "save_pretrained(DIR), and pretrained=DIR (AutoModelForCausalLM if a language model was "
+        "trained)"
     )
 
 
 def refuse_variants(name: str, values: Mapping[str, Any]) -> None:
-    """Refuses what would be read wrongly: variants, beginnings that changed the base, news.
+    """Rejects variants, initialisations that change the base, and unknown fields.
 
     Args:
         name: The adapter, for messages.
@@ -79,35 +78,36 @@ def refuse_variants(name: str, values: Mapping[str, Any]) -> None:
     for field, what in _VARIANTS.items():
         if values.get(field):
             raise CheckpointError(
-                f"{name}: {ADAPTER_CONFIG} asks for {what} ({field}), which is not read here. "
+                f"{name}: {ADAPTER_CONFIG} uses {what} ({field}), which is not supported. "
                 f"{advice_to_merge(values)}."
             )
     start = str(values.get("init_lora_weights", True)).lower()
     if start.startswith(_CHANGING_STARTS):
         raise CheckpointError(
-            f"{name}: its training began with base weights that were changed "
-            f"({ADAPTER_CONFIG}: init_lora_weights {quoted(values['init_lora_weights'])}), so the "
-            "adapter does not belong to the base as it is published. Save it for that with PEFT's "
-            "save_pretrained(DIR, path_initial_model_for_weight_conversion=START), START being the "
-            "untrained adapter, and give peft=DIR."
+            f"{name}: its training started from changed base weights ({ADAPTER_CONFIG}: "
+            f"init_lora_weights {quoted(values['init_lora_weights'])}), so the adapter does not "
+            "belong to the published base. Convert it with PEFT's save_pretrained(DIR, "
+            "path_initial_model_for_weight_conversion=START), where START is the untrained "
+            "adapter, and set peft=DIR."
         )
     if start not in _STARTS:
         raise CheckpointError(
             f"{name}: {ADAPTER_CONFIG}: init_lora_weights is "
-            f"{quoted(values['init_lora_weights'])}, and what that does to the base is not known "
-            f"here. {advice_to_merge(values)}."
+            f"{quoted(values['init_lora_weights'])}, and its effect on the base is unknown. "
+            f"{advice_to_merge(values)}."
         )
     for field in sorted(values.keys() - _KNOWN - _VARIANTS.keys()):
         value = values[field]
         if value is True or (isinstance(value, dict | list) and value):
             raise CheckpointError(
-                f"{name}: {ADAPTER_CONFIG} has {field} {quoted(value)}, which is not known here "
-                "and could change the rewards. If it plays no part once the adapter is trained, "
-                f"remove it from a copy of the file. Otherwise: {advice_to_merge(values)}."
+                f"{name}: {ADAPTER_CONFIG} has {field} {quoted(value)}, which is unknown and "
+                "could change the rewards. If it has no effect after training, remove it from a "
+                f"copy of the file. Otherwise: {advice_to_merge(values)}."
             )
         if value not in (None, False, "", [], {}):
             logger.warning(
-                "%s: %s has %s %s, which is not known here and is not read.",
+                "%s: ignoring the unknown field of %s: %s %s. If it affects rewards, merge the "
+                "adapter with PEFT.",
                 name,
                 ADAPTER_CONFIG,
                 field,

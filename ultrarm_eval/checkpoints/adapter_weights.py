@@ -1,4 +1,4 @@
-"""The weights of an adapter: which tensor is which part of the change of which module."""
+"""The weights of an adapter: assigns each tensor to a part of a module's change."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from ultrarm_eval.errors import CheckpointError
 #: In PEFT's own order.
 ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
 
-# Files that were found to hold numbers: they are looked at several times before loading.
+# Files whose numbers were verified: they are inspected several times before loading.
 _CHECKED: set[tuple[Path, int, int]] = set()
 _PREFIX = "base_model.model."
 # Dumps of a model's own state name the adapter within its weights: `lora_A.default.weight`.
@@ -39,7 +39,7 @@ _PARTS = {
 _TRAINED = re.compile(r"(.+)\.modules_to_save\.(?:default\.)?([^.].*)")
 _ORIGINAL = re.compile(r"(.+)\.original_module\..+")
 _WRAPPED = re.compile(r"(.+?)\.(?:token_adapter\.)?base_layer\.([^.]+)")
-# What else PEFT's kinds of adapters call their tensors.
+# Names of tensors of PEFT's other adapter types.
 _OTHER_KINDS = re.compile(
     r"(^|\.)(lora_|lokr_|hada_|ia3_|vera_|oft_|boft_|token_adapter\.|base_layer\.|original_module\."
     r"|prompt_encoder\.|prompt_embeddings)"
@@ -77,7 +77,7 @@ class AdapterWeights:
             path: The file.
 
         Raises:
-            CheckpointError: It is damaged, or holds more than plain tensors.
+            CheckpointError: It is damaged, or contains more than plain tensors.
         """
         self._name, self.path = name, path
         self._safetensors = path.suffix == ".safetensors"
@@ -114,23 +114,25 @@ class AdapterWeights:
             elif wrapped is not None:
                 self._place(whole, f"{wrapped[1]}.{wrapped[2]}", key)
             elif _OTHER_KINDS.search(inner):
-                raise self._unread(key, "is of no kind that is read here")
+                raise self._unread(key, "is of an unsupported type")
             else:
                 self._place(whole, inner, key)
         for module, key in originals:
             # What a trained module was before: the model does not use it.
             if not any(name.startswith(f"{module}.") for name in whole):
-                raise self._unread(key, "is a module's original, and what was trained is missing")
+                raise self._unread(
+                    key, "is a module's original weight, but the trained one is missing"
+                )
         return AdapterParts(changes, whole)
 
     def require_numbers(self) -> None:
-        """Refuses tensors that are no finite numbers, before anything long begins.
+        """Rejects tensors with NaN or infinity, before anything slow begins.
 
         Raises:
             CheckpointError: There are such.
         """
         if not self.stored:
-            raise CheckpointError(f"{self._name}: {self.path.name} has no weights.")
+            raise CheckpointError(f"{self._name}: {self.path.name} contains no weights.")
         stat = self.path.stat()
         checked = (self.path, stat.st_size, stat.st_mtime_ns)
         if checked in _CHECKED:
@@ -138,19 +140,19 @@ class AdapterWeights:
         for key, weight in self.stored.items():
             if not weight.is_floating:
                 raise CheckpointError(
-                    f"{self._name}: its weight {key!r} is stored as {weight.dtype}; a weight of an "
-                    "adapter is a real floating-point number."
+                    f"{self._name}: its weight {key!r} is stored as {weight.dtype}; weights of an "
+                    "adapter must be real floating-point numbers."
                 )
             if not weight.size:
                 raise CheckpointError(
-                    f"{self._name}: its weight {key!r} has the shape {list(weight.shape)}: nothing "
-                    "is in it, as where DeepSpeed (ZeRO-3) or FSDP saved one part alone. Save the "
-                    "adapter again with its weights gathered."
+                    f"{self._name}: its weight {key!r} has the shape {list(weight.shape)}: it is "
+                    "empty, as if DeepSpeed (ZeRO-3) or FSDP saved only one shard. Save the "
+                    "adapter again with gathered weights."
                 )
             if not torch.isfinite(self.read(key).to(torch.float32)).all():
                 raise CheckpointError(
-                    f"{self._name}: its weight {key!r} holds numbers that are not finite (NaN or "
-                    "infinite): the training went wrong, or the file is damaged."
+                    f"{self._name}: its weight {key!r} contains NaN or infinity: the training "
+                    "diverged, or the file is damaged."
                 )
         _CHECKED.add(checked)
 
@@ -179,15 +181,14 @@ class AdapterWeights:
 
     def _place(self, found: dict[str, str], part: str, key: str) -> None:
         if part in found:
-            raise CheckpointError(
-                f"{self._name}: {found[part]!r} and {key!r} are the same weight, twice."
-            )
+            raise CheckpointError(f"{self._name}: {found[part]!r} and {key!r} are the same weight.")
         found[part] = key
 
     def _unread(self, key: str, why: str) -> CheckpointError:
         return CheckpointError(
-            f"{self._name}: its weight {key!r} {why}, so it would be left out, and the rewards "
-            "would be others. LoRA adapters as PEFT's save_pretrained writes them are read."
+            f"{self._name}: its weight {key!r} {why}, so it would be ignored and the rewards "
+            "would be wrong. Only LoRA adapters as written by PEFT's save_pretrained are "
+            "supported."
         )
 
 

@@ -1,7 +1,7 @@
-"""PEFT's LoRA adapters: found beside their base or alone, and what they make of its config.json.
+"""Finds PEFT's LoRA adapters, next to their base or alone.
 
-Read by ourselves, weights-only: PEFT is not needed. What an adapter does to the weights is in
-`adapted_weights`, what its settings say in `adapter_config`.
+They are read weights-only and PEFT is not needed. `adapted_weights` applies an adapter to the
+weights, `adapter_config` reads its settings.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Adapter:
             return named, self.config.base_revision
         if here.is_dir() and not here.samefile(beside):
             raise CheckpointError(
-                f"{self.name}: {ADAPTER_CONFIG} names the base {named!r}, and there are two such "
+                f"{self.name}: {ADAPTER_CONFIG} names the base {named!r}, but there are two such "
                 f"folders, {beside} and {here.resolve()}. {self.how_to_name_it()}"
             )
         return str(beside.resolve()), None
@@ -116,8 +116,8 @@ def find_adapter(
         peft_revision: Its hub revision.
 
     Raises:
-        CheckpointError: It cannot be found or read, is no LoRA adapter, or lies beside a whole
-            model that is named alone.
+        CheckpointError: It cannot be found or read, is not a LoRA adapter, or is in the folder of
+        a complete model.
         ConfigurationError: A revision of no adapter.
     """
     fetch = fetcher(name, revision)
@@ -126,16 +126,16 @@ def find_adapter(
     if peft is None:
         if peft_revision is not None:
             raise ConfigurationError(
-                f"peft_revision={peft_revision} is the revision of an adapter, and peft names "
-                f"none. Of {name} itself it is revision={peft_revision}."
+                f"peft_revision={peft_revision} is the revision of an adapter, but peft is not "
+                f"set. For {name} itself, set revision={peft_revision}."
             )
         if not is_adapter:
             _refuse_bare_weights(name, fetch)
             return None
         if has_whole:
             raise CheckpointError(
-                f"{name}: it holds a whole model and an adapter ({ADAPTER_CONFIG}), and only you "
-                f"know whether the one is merged into the other. With the adapter: "
+                f"{name}: it contains a complete model and an adapter ({ADAPTER_CONFIG}), and it "
+                "is unknown whether they are merged already. With the adapter: "
                 f"pretrained={name},peft={name}. Without: remove {ADAPTER_CONFIG} from a copy."
             )
         return _read(name, revision, fetch, is_alone=True)
@@ -143,8 +143,8 @@ def find_adapter(
         if _is_same(name, peft):
             return _read(name, peft_revision or revision, fetch, is_alone=True)
         raise CheckpointError(
-            f"{name}: this is an adapter itself, and peft={peft} is another. pretrained is the "
-            "base, peft the adapter on it; an adapter on an adapter is not read here."
+            f"{name}: this is an adapter, and peft={peft} is another one. Set pretrained to the "
+            "base and peft to its adapter; an adapter on an adapter is not supported."
         )
     return _read(peft, peft_revision, fetcher(peft, peft_revision), is_alone=False)
 
@@ -154,15 +154,15 @@ def _read(name: str, revision: str | None, fetch: Fetch, *, is_alone: bool) -> A
     if path is None:
         _refuse_bare_weights(name, fetch)
         raise CheckpointError(
-            f"{name}: there is no {ADAPTER_CONFIG}, so this is no adapter of PEFT. A whole model "
-            "is given alone: pretrained=DIR."
+            f"{name}: there is no {ADAPTER_CONFIG}, so this is not a PEFT adapter. For a complete "
+            "model, set only pretrained=DIR."
         )
     values = read_json(path)
     config = read_adapter_config(name, values)
     weights = find_weights(name, fetch)
     if weights is None:
         raise CheckpointError(
-            f"{name}: there are no weights of an adapter; looked for {', '.join(ADAPTER_WEIGHTS)}."
+            f"{name}: there are no adapter weights; looked for {', '.join(ADAPTER_WEIGHTS)}."
         )
     weights.require_numbers()
     _ = weights.parts
@@ -176,14 +176,14 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _refuse_bare_weights(name: str, fetch: Fetch) -> None:
-    """Refuses an adapter's weights without what says how they are scaled."""
+    """Rejects an adapter's weights without the file that contains their scaling."""
     if fetch("config.json") is not None:
         return
     weights = next((file for file in ADAPTER_WEIGHTS if fetch(file) is not None), None)
     if weights is not None:
         raise CheckpointError(
-            f"{name}: {weights} are the weights of a PEFT adapter, and its {ADAPTER_CONFIG} is "
-            "missing, which says how they are scaled. Take it from where the adapter was saved."
+            f"{name}: {weights} are the weights of a PEFT adapter, but its {ADAPTER_CONFIG}, "
+            "which contains their scaling, is missing. Copy it from where the adapter was saved."
         )
 
 
@@ -201,8 +201,8 @@ def refuse_adapter_weights(name: str, keys: Collection[str]) -> None:
     if not parts:
         return
     trained = next((key for key in parts if _TRAINED.search(key)), None)
-    head = "" if trained is None else f" {trained!r} is the trained head, or another trained layer."
+    head = "" if trained is None else f" {trained!r} is the trained head or another trained layer."
     raise CheckpointError(
-        f"{name}: its weights hold a PEFT adapter that was not merged, so its rewards would be "
-        f"others: {len(parts)} weights, among them {parts[0]!r}.{head} {advice_to_merge()}."
+        f"{name}: its weights contain an unmerged PEFT adapter, so its rewards would be wrong: "
+        f"{len(parts)} weights, such as {parts[0]!r}.{head} {advice_to_merge()}."
     )

@@ -1,4 +1,4 @@
-"""What a kind of checkpoint is: what it says and holds, and the network made of it."""
+"""Types of checkpoints: how to recognise them, and the network made from them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ __all__ = ["Architecture"]
 
 
 class Architecture(ABC):
-    """Knows a kind of checkpoint before its weights are loaded.
+    """A type of checkpoint, known before its weights are loaded.
 
     Attributes:
-        known_as: What the kind is called, for messages.
-        reading: How a reward is read, in a line.
-        is_general: Whether another kind that recognises a checkpoint as well knows it better.
-        only_recognised: Whether a checkpoint that it does not recognise is never of this kind, so
-            that advice names it for none, however its weights are called.
-        further_files: Files of weights beside the checkpoint's own; the names of what they hold
-            begin with the file's and a colon.
+        known_as: The type's name, for messages.
+        reading: How the reward is computed, in a line.
+        is_general: Whether another type that also recognises a checkpoint takes precedence.
+        only_recognised: Whether a checkpoint that it does not recognise never has this type, so
+        that advice never suggests it for such a checkpoint.
+        further_files: Weight files besides the checkpoint's own; the names of their weights begin
+            with the file's name and a colon.
     """
 
     known_as: str
@@ -34,16 +34,16 @@ class Architecture(ABC):
     further_files: tuple[str, ...] = ()
 
     def recognises(self, survey: Survey) -> bool:
-        """Whether a checkpoint is of this kind beyond doubt, so that `judge=auto` takes it.
+        """Whether a checkpoint certainly has this type, so that `judge=auto` uses it.
 
         Args:
-            survey: Its small files. A kind looks at `survey.keys` only where config.json does not
-                decide: to get them a file of many gigabytes may have to be read.
+            survey: Its small files. Uses `survey.keys` only if config.json does not decide,
+                because that may read a file of many gigabytes.
         """
         return False
 
     def said_of(self, survey: Survey) -> str:
-        """The settings of the judge that say which of several kinds a checkpoint is, if there are.
+        """The judge's settings that state which of several types a checkpoint has.
 
         Args:
             survey: The small files of a checkpoint that it recognises.
@@ -58,19 +58,19 @@ class Architecture(ABC):
             survey: The checkpoint's small files.
 
         Raises:
-            CheckpointError: It describes another kind of model.
+            CheckpointError: It describes another type of model.
         """
 
     @abstractmethod
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
-        """Refuses weights that lack the head: transformers would fill it at random.
+        """Rejects weights without a head, which transformers would initialise randomly.
 
         Args:
             survey: The checkpoint's small files.
             network: The network, on any device.
 
         Raises:
-            CheckpointError: The head is not among them, or is none of this kind.
+            CheckpointError: The head is missing, or does not have this type.
         """
 
     @abstractmethod
@@ -83,17 +83,17 @@ class Architecture(ABC):
         """
 
     def arguments(self) -> dict[str, Any]:
-        """What makes the same kind again in another process: its class's arguments, JSON values."""
+        """The arguments that make the same type in another process, as JSON values."""
         return {}
 
     def at_last_token(self, head: nn.Module) -> nn.Module:
-        """A head that gives the reward itself, of what the body gives at a text's last token.
+        """A head that outputs the reward itself, from the body's output at a text's last token.
 
         Args:
             head: The network's head.
 
         Raises:
-            CheckpointError: The reward is made of what the head gives at other tokens as well.
+            CheckpointError: The reward depends on the head's output at other tokens, too.
         """
         return head
 

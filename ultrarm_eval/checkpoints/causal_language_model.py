@@ -21,7 +21,7 @@ class CausalLanguageModel(Architecture):
     """A causal language model of a family that transformers knows."""
 
     known_as = "a causal language model"
-    reading = "what it says of the completion's tokens"
+    reading = "its outputs at the completion's tokens"
 
     def read_config(self, survey: Survey) -> Any:
         """See `Architecture.read_config`."""
@@ -34,14 +34,14 @@ class CausalLanguageModel(Architecture):
         model_type = survey.model_type
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
             raise OtherKindError(
-                f"{name}: its config.json describes a {model_type!r} model, and transformers has "
-                "no causal language model of that family; code that comes with a checkpoint is "
-                "never executed."
+                f"{name}: its config.json describes a {model_type!r} model, but transformers has "
+                "no causal language model of that family, and code in checkpoints is never "
+                "executed."
             )
         of_rewards = [one for one in survey.classes if _REWARD_CLASS.search(one)]
         if of_rewards:
             raise OtherKindError(
-                f"{name}: this is a reward model and no language model: its config.json names the "
+                f"{name}: this is a reward model, not a language model: its config.json names the "
                 f"class {of_rewards[0]}."
             )
         refuse_own_code(
@@ -53,22 +53,21 @@ class CausalLanguageModel(Architecture):
         config = CONFIG_MAPPING[model_type].from_dict(dict(values))
         if config.get_text_config() is not config:
             raise CheckpointError(
-                f"{name}: this is a model of texts and other things ({model_type}); this judge "
-                "takes models of texts alone."
+                f"{name}: this is a multimodal model ({model_type}); this judge supports only "
+                "text models."
             )
         if _sees_what_follows(config):
             raise CheckpointError(
-                f"{name}: this {model_type} model sees the whole text at each token (its "
-                "config.json: is_decoder, is_causal, use_bidirectional_attention), the token that "
-                "it would predict as well: its likelihoods would say nothing. Give a causal "
-                "language model."
+                f"{name}: this {model_type} model is bidirectional (its config.json: is_decoder, "
+                "is_causal, use_bidirectional_attention), so its likelihoods would be "
+                "meaningless. Use a causal language model."
             )
         return config
 
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
         """See `Architecture.require_weights`."""
         if any(head in survey.keys for head in _REWARD_HEADS):
-            raise OtherKindError(f"{survey.name}: this is a reward model and no language model.")
+            raise OtherKindError(f"{survey.name}: this is a reward model, not a language model.")
 
     def network(self, config: Any, survey: Survey) -> nn.Module:
         """See `Architecture.network`."""

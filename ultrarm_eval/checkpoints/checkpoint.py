@@ -1,4 +1,4 @@
-"""A reward model's checkpoint, looked at before anything heavy is loaded."""
+"""A reward model's checkpoint, inspected before anything large is loaded."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a checkpoint is and what its small files say.
+    """The location of a checkpoint and the content of its small files.
 
     Attributes:
         name: The folder or hub id, as given.
         revision: The hub revision, as given.
         commit: The hub commit it resolved to; None for a folder.
-        architecture: The kind of model that it is.
+        architecture: Its type.
         config: Its configuration.
         network: The network that it describes, without weights (on the device `meta`).
         weights: Its weight files.
@@ -72,7 +72,7 @@ class Checkpoint:
 
     @property
     def is_quantized(self) -> bool:
-        """Whether the weights are stored quantised."""
+        """Whether the weights are stored quantized."""
         return getattr(self.config, "quantization_config", None) is not None
 
     @property
@@ -88,24 +88,24 @@ class Checkpoint:
         return sum(weight.numel() for weight in self.network.parameters())
 
     def weight_bytes(self, dtype: torch.dtype) -> int:
-        """Memory of the weights in a dtype, from the index where there is one."""
+        """Memory of the weights in a dtype, from the index if there is one."""
         if self.weights.total_size is not None:
             return self.weights.total_size * dtype.itemsize // self.stored_dtype.itemsize
         return self.parameter_count() * dtype.itemsize
 
     def layer_parameters(self) -> int:
-        """Weights that every token is multiplied with: all but the embedding."""
+        """Weights that every token is multiplied with: all except the embedding."""
         embedded = int(self.config.vocab_size) * int(self.config.hidden_size)
         return self.parameter_count() - embedded
 
     @property
     def positions(self) -> int | None:
-        """The most positions; None for no limit, which some configurations write as -1."""
+        """The number of positions; None for no limit, which some configurations write as -1."""
         positions = getattr(self.config, "max_position_embeddings", None)
         return None if positions is None or positions < 1 else int(positions)
 
     def require_sound_weights(self) -> None:
-        """Refuses damaged weights, and such as do not fit the network, before they are loaded.
+        """Rejects damaged weights, and weights that do not fit the network, before they are loaded.
 
         Raises:
             CheckpointError: There are such.
@@ -126,7 +126,7 @@ class Checkpoint:
         return found if self.adapted is None else {**found, **self.adapted.stored}
 
     def require_read_and_fitting(self, stored: Mapping[str, StoredWeight]) -> None:
-        """Refuses weights that the network would not read, or that are no numbers for it.
+        """Rejects weights that the network would not use, or whose dtype or shape is wrong.
 
         Args:
             stored: What is in the files, as far as it was looked at.
@@ -141,7 +141,7 @@ class Checkpoint:
         require_fitting(self.name, self.network, known, is_quantized=self.is_quantized)
 
     def require_finite_head(self) -> None:
-        """Refuses a head in which a number is none; reads its weights alone.
+        """Rejects a head with NaN or infinity; reads only the head's weights.
 
         Raises:
             CheckpointError: There is such a number.
@@ -150,7 +150,7 @@ class Checkpoint:
         require_finite_head(self.name, self.network, self.reader(), self.weight_map, keys)
 
     def require_adapted(self) -> None:
-        """Refuses an adapter that changes what the network does not read, or of another size.
+        """Rejects an adapter that changes unused weights, or has other shapes.
 
         Raises:
             CheckpointError: It does.
@@ -190,17 +190,17 @@ def open_checkpoint(
     peft: str | None = None,
     peft_revision: str | None = None,
 ) -> Checkpoint:
-    """Finds a checkpoint and checks that it is a reward model of a kind.
+    """Finds a checkpoint and checks that it is a reward model of a type.
 
     Args:
         name: A folder, or a hub id.
         revision: Branch, tag or commit on the hub.
-        architecture: The kind.
+        architecture: The type.
         peft: An adapter to merge into it: a folder, or a hub id.
         peft_revision: Branch, tag or commit of that.
 
     Raises:
-        CheckpointError: Not found, not reachable, of another kind, or without its head.
+        CheckpointError: Not found, not reachable, of another type, or without its head.
     """
     return open_surveyed(Survey(name, revision, peft, peft_revision), architecture)
 
@@ -210,7 +210,7 @@ def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
 
     Args:
         survey: The small files.
-        architecture: The kind.
+        architecture: The type.
 
     Raises:
         CheckpointError: See `open_checkpoint`.
@@ -224,13 +224,13 @@ def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
         weight_map = architecture.weight_map(config, survey)
         if method is not None and weight_map is not None:
             raise CheckpointError(
-                f"{survey.name}: its weights are stored quantised ({method}), and such weights are "
-                f"read under their own names alone, which those of {architecture.known_as} have "
-                "not here. Give the checkpoint that it was quantised from."
+                f"{survey.name}: its weights are stored quantized ({method}), which is not "
+                f"supported for {architecture.known_as}. Use the checkpoint that it was quantized "
+                "from."
             )
         network = built(config, survey, architecture)
     except OtherKindError:
-        # An adapter within its model can look like another kind: the survey of its weights says so.
+        # An unmerged adapter can look like another type: the survey of its weights reports it.
         _ = survey.weights
         raise
     if weight_map is None and survey.adapter is not None:

@@ -1,4 +1,4 @@
-"""What is known of transformers' families of sequence classification models, by model_type."""
+"""Facts about transformers' families of sequence classification models, by model_type."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEADS = (
 #: How the names of the weights begin that read texts, in models that read images as well: as in
 #: the network (Qwen 3.5's files), and as transformers writes Gemma 3's files.
 TEXT_BODIES = ("model.language_model.", "language_model.model.")
-#: What reads images in them, by the family of the whole.
+#: The part for images in them, by the family of the complete model.
 IMAGE_PARTS = {
     "gemma3": (
         *("model.vision_tower", "model.multi_modal_projector"),
@@ -26,24 +26,24 @@ IMAGE_PARTS = {
     ),
     "qwen3_5": ("model.visual", "visual", "mtp"),
 }
-#: Families that no text alone can be given to, or that give it another reward each time, and why.
+#: Families that cannot score a single text, or not deterministically, and why.
 NOT_READ = {
-    "canine": "it reads characters, and there is no fast tokenizer of that kind",
+    "canine": "it reads characters, and has no fast tokenizer",
     "layoutlmv2": "it reads images of pages",
-    "reformer": "it hashes at random, so that a text has another reward each time",
+    "reformer": "it uses random hashing, so its rewards are not deterministic",
 }
-#: Families whose forward pass gives a text something else where it is padded, although there is a
-#: mask, and why; their texts are computed one at a time.
+#: Families whose output depends on padding in spite of the mask, and why; their texts are computed
+#: one at a time.
 SEES_PADDING = {
-    "convbert": "its convolutions reach over padding",
-    "fnet": "its Fourier transform is over padding, too",
-    "nystromformer": "its landmarks are means over padding, too",
-    "xlnet": "it is read at a row's last token, padding or not",
-    "yoso": "its hashing sums over padding, too",
+    "convbert": "its convolutions include padding",
+    "fnet": "its Fourier transform includes padding",
+    "nystromformer": "its landmarks include padding",
+    "xlnet": "its reward is computed at a row's last token, even if that is padding",
+    "yoso": "its hashing includes padding",
 }
 
 
 def stated_labels(values: Mapping[str, Any]) -> int | None:
-    """How many labels a config.json names; None if it names none."""
+    """The number of labels in a config.json; None if it names none."""
     named = values.get("num_labels", len(values.get("id2label") or ()))
     return int(named) if named else None

@@ -1,4 +1,4 @@
-"""Writing a checkpoint as transformers' own classifier, one weight after the other."""
+"""Writes a checkpoint as transformers' own classifier, one weight at a time."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ _METADATA = {"format": "pt"}
 
 @dataclass(frozen=True)
 class WrittenWeights:
-    """Weights that were written.
+    """The written weights.
 
     Attributes:
         files: The names of their files.
         size: Bytes of all numbers.
-        digest: The SHA-256 of all names, dtypes, shapes and numbers, however they are parted into
-            files.
+        digest: The SHA-256 of all names, dtypes, shapes and numbers, independent of how they are
+            split into files.
     """
 
     files: tuple[str, ...]
@@ -56,7 +56,7 @@ class WrittenWeights:
 
 
 class Conversion:
-    """A checkpoint that is to be written as a classifier of transformers.
+    """A checkpoint to write as a classifier of transformers.
 
     Attributes:
         checkpoint: The checkpoint.
@@ -71,8 +71,8 @@ class Conversion:
         Args:
             checkpoint: The checkpoint.
             standard: What it is as a classifier.
-            dtype: What weights are written in; as they are stored if None. The final norm and the
-                head, which judges never round, stay as they are where it is narrower.
+            dtype: The dtype of the written weights; the stored one if None. The final norm and the
+                head, which judges never round, keep theirs if it is narrower.
 
         Raises:
             CheckpointError: A weight is stored as something else than floating-point numbers.
@@ -107,7 +107,7 @@ class Conversion:
         return self._dtype or self.checkpoint.stored_dtype
 
     def dtypes(self) -> dict[str, int]:
-        """How many weights are written in each dtype, by its name."""
+        """The number of weights per dtype, by its name."""
         found: dict[str, int] = {}
         for one in self.tensors:
             name = str(one.dtype).removeprefix("torch.")
@@ -135,7 +135,7 @@ class Conversion:
 
         Args:
             folder: Where.
-            most_bytes: The most bytes of a file; a larger weight stands alone.
+            most_bytes: The maximum size of a file; a larger weight gets its own file.
 
         Raises:
             CheckpointError: A weight cannot be read, or is too large for its dtype.
@@ -188,8 +188,8 @@ class Conversion:
         found = self._stored[key].dtype
         if found not in _STORED:
             raise CheckpointError(
-                f"{self.checkpoint.name}: its weight {key!r} is stored as {found}; weights of "
-                f"{', '.join(DTYPES)} are converted."
+                f"{self.checkpoint.name}: its weight {key!r} is stored as {found}; only weights "
+                f"in {', '.join(DTYPES)} can be converted."
             )
         return _STORED[found]
 

@@ -1,7 +1,7 @@
-"""What config.json of a converted checkpoint says of the judge that it was converted from.
+"""The record in a converted checkpoint's config.json of the judge that it was converted from.
 
-A standard classifier does not say how its texts are written: the conversation template of its
-tokenizer would be taken, which is another one than, say, UltraRM's. So it is recorded.
+A standard classifier does not state its prompt template: its tokenizer's chat template would be
+used, which differs from, for example, UltraRM's. So it is recorded.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def recorded(name: str, values: Mapping[str, Any]) -> ConversionRecord | None:
     judge, template, end = (found.get(key) for key in ("judge", "template", "text_end"))
     if not (isinstance(judge, str) and isinstance(template, str) and isinstance(end, Mapping)):
         raise CheckpointError(
-            f"{name}: config.json: {RECORD} is {quoted(stated)}; it says which judge and template "
-            "the checkpoint was converted from. Convert it again (ultrarm-eval convert)."
+            f"{name}: config.json: {RECORD} is {quoted(stated)}; it must contain the judge and "
+            "template that the checkpoint was converted from. Convert it again (ultrarm-eval "
+            "convert)."
         )
     return ConversionRecord(judge, template, end)

@@ -1,4 +1,4 @@
-"""A converted decoder of a family that is not run in rows: its head in float32, as it was."""
+"""A converted decoder of a family that needs padding, with its head in float32."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The folder of a converted checkpoint: written whole or not at all, and replaced when asked."""
+"""The folder of a converted checkpoint: written atomically, and replaced on request."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pathlib import Path
 
 from ultrarm_eval.errors import ConfigurationError
 
-#: Says where a converted checkpoint is from; written last, so that it tells a finished one.
+#: Contains the source of a converted checkpoint; written last, so that it marks a finished one.
 CONVERSION_FILE, CONVERSION_FORMAT = "conversion.json", "ultrarm_eval.conversion/1"
-#: Room for what is written beside the weights.
+#: Space for files other than the weights.
 _SMALL_FILES = 64 * 1024**2
 _GIB = 1024**3
 
 
 def require_free(folder: Path, *, overwrite: bool) -> None:
-    """Refuses a folder that holds something, but for a finished conversion that is to be replaced.
+    """Rejects a folder that is not empty, except a finished conversion that may be replaced.
 
     Args:
         folder: Where the checkpoint is to be.
@@ -30,20 +30,20 @@ def require_free(folder: Path, *, overwrite: bool) -> None:
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigurationError(
-            f"{folder}: this is a file or a link, and no folder. Name a new folder with -o."
+            f"{folder}: this is a file or a link, not a folder. Name a new folder with -o."
         )
     if not folder.is_dir() or not any(folder.iterdir()):
         return
     if not _is_finished(folder):
         raise ConfigurationError(
-            f"{folder}: there is something in this folder, and it is no finished conversion (it "
-            f"has no {CONVERSION_FILE} of ultrarm-eval), so it is left as it is. Name a new folder "
-            "with -o."
+            f"{folder}: this folder is not empty, and not a finished conversion (it has no "
+            f"{CONVERSION_FILE} of ultrarm-eval), so it was not changed. Name a new folder with "
+            "-o."
         )
     if not overwrite:
         raise ConfigurationError(
-            f"{folder}: a converted checkpoint is there already. --overwrite replaces it; or name "
-            "a new folder with -o."
+            f"{folder}: there is already a converted checkpoint. Use --overwrite to replace it, "
+            "or name a new folder with -o."
         )
 
 
@@ -56,7 +56,7 @@ def _is_finished(folder: Path) -> bool:
 
 
 def require_room(folder: Path, needed: int) -> None:
-    """Refuses to begin where the disk has too little room.
+    """Checks that the disk has enough space.
 
     Args:
         folder: Where the checkpoint is to be; it need not exist.
@@ -69,16 +69,17 @@ def require_room(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(there).free
     if free < needed + _SMALL_FILES:
         raise ConfigurationError(
-            f"{folder}: the converted weights take {needed / _GIB:.1f} GiB, and the disk has "
-            f"{free / _GIB:.1f} GiB free. Name a folder on another disk with -o, or make room."
+            f"{folder}: the converted weights need {needed / _GIB:.1f} GiB, but only "
+            f"{free / _GIB:.1f} GiB of the disk are free. Name a folder on another disk with -o, "
+            "or free some space."
         )
 
 
 @contextmanager
 def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
-    """Gives a folder beside the one that is meant, and puts it in its place at the end.
+    """Yields a temporary folder that replaces the target at the end.
 
-    What was there stays until then; where writing fails, nothing is left of it.
+    An existing target stays until then; if writing fails, the temporary folder is deleted.
 
     Args:
         folder: Where the checkpoint is to be.
@@ -122,5 +123,5 @@ def _put(temporary: Path, folder: Path) -> None:
 def _not_written(folder: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
         f"{folder}: the converted checkpoint cannot be written there ({error.strerror or error}). "
-        "Name a folder with -o that you may write to, on a disk with room."
+        "Name a writable folder with -o, on a disk with free space."
     )

@@ -1,4 +1,4 @@
-"""The tokenizer's files of a converted checkpoint: as they are, or as every version reads them."""
+"""The tokenizer files of a converted checkpoint: copied, or in a form that every version reads."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _described(tokenizer: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _put_chat_template(tokenizer: Any, folder: Path) -> None:
-    """Sees to it that the files have the chat template that was loaded, an adapter's own."""
+    """Ensures that the files contain the loaded chat template, such as an adapter's."""
     loaded, stated = tokenizer.chat_template, _read(folder / _CONFIG)
     path = folder / _TEMPLATE
     written = path.read_text(encoding="utf-8") if path.is_file() else stated.get(_TEMPLATE_FIELD)

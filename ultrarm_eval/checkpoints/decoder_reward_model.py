@@ -1,6 +1,6 @@
-"""A decoder and a head behind it, whatever the family, and whatever the head is and is called.
+"""A decoder with a head, for any family and any head.
 
-The families that are run in rows without padding are of one make: a backbone ``model`` with
+The families that are run without padding have the same structure: a backbone ``model`` with
 ``layers`` and a final RMS norm ``norm``. The head is a bias-free linear layer to a scalar unless a
 kind makes another. UltraRM's layout is that of the public checkpoint `openbmb/UltraRM-13b`: the
 backbone's weights start with ``model.``, the head is ``regression_head.weight``. The class follows
@@ -44,7 +44,7 @@ def require_family(name: str, config: Mapping[str, Any], model_type: str) -> Non
 def wrong_family(name: str, config: Mapping[str, Any], model_type: str) -> str:
     """What is said of a configuration of another family."""
     return (
-        f"{name}: its config.json describes a {config.get('model_type')!r} model; this judge "
+        f"{name}: its config.json describes a {config.get('model_type')!r} model, but this judge "
         f"needs model_type {model_type!r}."
     )
 
@@ -52,7 +52,8 @@ def wrong_family(name: str, config: Mapping[str, Any], model_type: str) -> str:
 class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
     """The final norm, computed and returned in float32 whatever the body's dtype.
 
-    A bfloat16 reward near 4.0 moves in steps of 0.03, so close pairs would tie by rounding.
+    A bfloat16 reward near 4.0 changes in steps of 0.03, so close pairs would tie because of
+    rounding.
     """
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
@@ -66,8 +67,8 @@ class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
 class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
     """Reward model on a decoder; a subclass names the family's backbone and the head.
 
-    The reward of a text is the head's output at its last attended token, or is made of what a wider
-    head gives. Final norm and head are float32 for every body dtype.
+    The reward of a text is the head's output at its last attended token, or is computed from a
+    wider head's outputs. Final norm and head are float32 for every body dtype.
 
     Attributes:
         backbone_class: The family's backbone.
@@ -237,7 +238,7 @@ def headed_class(
 ) -> type[DecoderRewardModel]:
     """The network of any family of decoders with a head of its own, named `head`.
 
-    Families other than those of `DECODER_FAMILIES` can be run padded alone.
+    Families other than those of `DECODER_FAMILIES` can only be run padded.
 
     Args:
         model_type: transformers' name of the family.

@@ -1,4 +1,4 @@
-"""Which device computes, and whether the weights fit into its memory."""
+"""Chooses the device, and checks that the weights fit into its memory."""
 
 from __future__ import annotations
 
@@ -23,16 +23,14 @@ def resolve_device(requested: str | None) -> torch.device:
     try:
         device = torch.device(requested)
     except (RuntimeError, TypeError) as error:
-        raise DeviceError(
-            f"Unknown device {requested!r}. Allowed are cpu, mps, cuda and cuda:N."
-        ) from error
+        raise DeviceError(f"Unknown device {requested!r}. Use cpu, mps, cuda or cuda:N.") from error
     if device.type == "cuda":
         return _resolve_cuda(requested, device)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("The device 'mps' is not available here. Use device=cpu.")
     if device.type not in {"cpu", "mps"}:
         raise DeviceError(
-            f"The device {requested!r} is not supported. Allowed are cpu, mps, cuda and cuda:N."
+            f"The device {requested!r} is not supported. Use cpu, mps, cuda or cuda:N."
         )
     return device
 
@@ -44,8 +42,8 @@ def _resolve_cuda(requested: str, device: torch.device) -> torch.device:
         return torch.device("cuda", index)
     present = f"cuda:0 to cuda:{count - 1}" if count else "none"
     raise DeviceError(
-        f"The device {requested!r} does not exist; CUDA devices here: {present}. "
-        "Use one of them, or device=cpu."
+        f"The device {requested!r} does not exist. CUDA devices here: {present}. Use one of them, "
+        "or device=cpu."
     )
 
 
@@ -57,7 +55,7 @@ def check_memory(
     dtype: torch.dtype,
     is_quantized: bool = False,
 ) -> None:
-    """Refuses weights that cannot fit, before anything is loaded.
+    """Rejects weights that do not fit, before anything is loaded.
 
     Args:
         needed_bytes: Size of the weights in the dtype they are loaded in.
@@ -77,12 +75,12 @@ def check_memory(
     if not is_quantized and half < needed_bytes and half <= free:
         remedies.append(f"dtype=bfloat16 ({half / _GIB:.1f} GiB)")
     if not parallelize and needed_bytes <= _free_everywhere(device, parallelize=True):
-        remedies.append("parallelize=True (spread over all GPUs and the CPU)")
+        remedies.append("parallelize=True (distributes the weights over all GPUs and the CPU)")
     remedies.append("a device with more memory")
     where = "all devices together have" if parallelize else f"{device} has"
     raise DeviceError(
-        f"The weights need {needed_bytes / _GIB:.1f} GiB and {where} {free / _GIB:.1f} GiB free. "
-        f"Use {' or '.join(remedies)}."
+        f"The weights need {needed_bytes / _GIB:.1f} GiB, but {where} only {free / _GIB:.1f} GiB "
+        f"free. Use {' or '.join(remedies)}."
     )
 
 
@@ -92,7 +90,7 @@ def free_bytes(device: torch.device) -> int:
         import psutil
 
         return int(psutil.virtual_memory().available)
-    # torch keeps what it freed: to it that is free as well.
+    # torch caches freed memory, which is free for torch as well.
     kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return int(torch.cuda.mem_get_info(device)[0]) + kept
 

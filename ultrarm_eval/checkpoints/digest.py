@@ -1,4 +1,4 @@
-"""What identifies a checkpoint's files: the SHA-256 of all that its rewards depend on."""
+"""Identifies a checkpoint's files: the SHA-256 of all that its rewards depend on."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def digest_of_files(name: str, weights: WeightFiles, fetch: Fetch) -> str:
     found = [fetch(file) for file in sorted((*weights.files, *weights.further_files))]
     paths = [*small, *(path for path in found if path is not None)]
     if None in found:
-        raise CheckpointError(f"{name}: a weight file disappeared.")
+        raise CheckpointError(f"{name}: a weight file was deleted while it was read.")
     unreadable = as_checkpoint_error(f"{name}: a file cannot be read")
     with unreadable, ThreadPoolExecutor() as threads:
         digests = list(threads.map(_sha256, paths))
@@ -73,8 +73,9 @@ def _require_blob(name: str, path: Path, digest: str) -> None:
     blob = path.resolve().name
     if _BLOB.fullmatch(blob) and path.is_symlink() and blob != digest:
         raise CheckpointError(
-            f"{name}: {path.name} is not what was downloaded: its SHA-256 is {digest[:12]}…, and "
-            f"the hub's was {blob[:12]}…. Delete it from the cache, and download it again."
+            f"{name}: {path.name} differs from the file on the hub: its SHA-256 is "
+            f"{digest[:12]}…, the hub's is {blob[:12]}…. Delete it from the cache, and download "
+            "it again."
         )
 
 

@@ -1,7 +1,7 @@
 """Fields of a checkpoint's JSON files, and the values they may have.
 
-Only values that a library would stumble over, or compute nonsense with, are refused. What is not
-listed here is checked where it is used: building the network from a wrong value is an error, too.
+Only values that would make a library fail or compute nonsense are rejected. Fields that are not
+listed are checked where they are used: building the network from a wrong value is an error, too.
 """
 
 from __future__ import annotations
@@ -98,14 +98,14 @@ def _is_added_tokens(value: object) -> bool:
     )
 
 
-_COUNT = Values("a whole number of at least 1", lambda v: _is_whole(v, 1))
+_COUNT = Values("an integer of at least 1", lambda v: _is_whole(v, 1))
 # Labels and positions are counted out when a network is built.
-_LABELS = Values("a whole number from 1 to 100000", lambda v: _is_whole(v, 1, 100_000))
-_POSITIONS = Values("a whole number from 1 to 2^26", lambda v: _is_whole(v, 1, 2**26))
-_WHOLE = Values("a whole number of at least 0", lambda v: _is_whole(v, 0))
-_TOKEN_ID = Values("a whole number of at least 0 (-1 for none)", lambda v: _is_whole(v, -1))
+_LABELS = Values("an integer from 1 to 100000", lambda v: _is_whole(v, 1, 100_000))
+_POSITIONS = Values("an integer from 1 to 2^26", lambda v: _is_whole(v, 1, 2**26))
+_WHOLE = Values("an integer of at least 0", lambda v: _is_whole(v, 0))
+_TOKEN_ID = Values("an integer of at least 0 (-1 for none)", lambda v: _is_whole(v, -1))
 _TOKEN_IDS = Values(
-    "a whole number of at least 0, or a list of them",
+    "an integer of at least 0, or a list of them",
     lambda v: (
         bool(v) and all(_is_whole(one, -1) for one in v)
         if isinstance(v, list)
@@ -117,7 +117,7 @@ _FROM_0 = Values("a finite number of at least 0", lambda v: _is_number(v, 0))
 _ABOVE_0 = Values("a finite number above 0", lambda v: _is_number(v, 0) and v > 0)
 _FLAG = Values("true or false", lambda v: isinstance(v, bool))
 _TEXT = Values("a text", lambda v: isinstance(v, str))
-_TEXTS = Values("a list of texts", _is_texts)
+_TEXTS = Values("a list of strings", _is_texts)
 _OBJECT = Values("an object", lambda v: isinstance(v, dict))
 _SIDE = Values(" or ".join(_SIDES), lambda v: v in _SIDES)
 _TOKEN = Values("a token's text, or an object with its content", _is_token)
@@ -183,7 +183,7 @@ _CONFIG = {
     ),
 }
 
-# What families call differently.
+# Names that differ between families.
 _PATTERNS = {
     re.compile(r"(^|_)eps(ilon)?$"): _SHARE,
     re.compile(r"dropout|_pdrop$"): Values(
@@ -241,7 +241,7 @@ _ADDED_TOKENS = "added_tokens.json"
 
 
 def require_config_values(name: str, values: Mapping[str, Any]) -> None:
-    """Refuses a config.json with a value that its field cannot have.
+    """Rejects a config.json with a value that is not allowed.
 
     Args:
         name: The checkpoint, for messages.
@@ -267,7 +267,7 @@ def _by_pattern(values: Mapping[str, Any]) -> dict[str, Values]:
 
 
 def require_tokenizer_values(name: str, file: str, values: Mapping[str, Any]) -> None:
-    """Refuses a tokenizer's file with a value that its field cannot have.
+    """Rejects a tokenizer file with a value that is not allowed.
 
     Args:
         name: The checkpoint, for messages.
@@ -301,7 +301,10 @@ def read_index(name: str, file: str, index: Mapping[str, Any]) -> tuple[dict[str
     for key, shard in weight_map.items():
         if not _is_file_name(shard):
             raise _refusal(
-                where, f"weight_map of {quoted(key)}", shard, "the name of a file beside the index"
+                where,
+                f"weight_map of {quoted(key)}",
+                shard,
+                "the name of a file in the folder of the index",
             )
     metadata = index.get("metadata")
     if metadata is None:
@@ -334,6 +337,6 @@ def _in_order(values: Mapping[str, Any], fields: Mapping[str, Values]) -> Iterab
 
 def _refusal(where: str, field: str, value: object, allowed: str) -> CheckpointError:
     return CheckpointError(
-        f"{where}: {field} is {quoted(value)}, and allowed is {allowed}. Correct the file, or take "
-        "it from the checkpoint's source again."
+        f"{where}: {field} is {quoted(value)}, but must be {allowed}. Correct the file, or "
+        "download it again."
     )

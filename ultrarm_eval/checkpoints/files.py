@@ -17,7 +17,7 @@ Fetch: TypeAlias = Callable[[str], Path | None]
 
 # A repository has one of them: where it is cached, what else is not there does not exist.
 _ANCHORS = ("config.json", "adapter_config.json")
-_LOCAL_HELP = "For local weights give their folder, as pretrained=DIR or judge=DIR."
+_LOCAL_HELP = "For local weights, set pretrained=DIR (or judge=DIR) to their folder."
 
 
 def fetcher(name: str, revision: str | None) -> Fetch:
@@ -64,7 +64,7 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
 
 
 def own_name(name: str) -> str:
-    """What a checkpoint is called by itself: the end of its folder's path or of its hub id."""
+    """A checkpoint's short name: the end of its folder's path or of its hub id."""
     return re.split(r"[\\/]", name.rstrip("\\/"))[-1]
 
 
@@ -86,7 +86,7 @@ def exists(name: str, file: str, revision: str | None) -> bool:
     try:
         return file_exists(name, file, revision=revision)
     except Exception:
-        # The hub cannot be asked: then there is what is cached.
+        # The hub cannot be reached: use the cache.
         return False
 
 
@@ -100,13 +100,15 @@ def _is_cached(name: str, revision: str | None, *, others_than: str) -> bool:
 
 def _unreachable(name: str, revision: str | None, error: Exception) -> CheckpointError:
     at = f" at revision {revision!r}" if revision else ""
-    # A word alone may be the name of a judge whose package is not installed.
+    # A single word may be the name of a judge whose package is not installed.
     as_judge = (
-        "" if "/" in name else f"If {name!r} is to be a judge: ultrarm-eval plugins lists them. "
+        ""
+        if "/" in name
+        else f"If {name!r} is meant to be a judge: `ultrarm-eval plugins` lists all judges. "
     )
     return CheckpointError(
-        f"{name}{at}: neither a folder here, nor cached, nor to be had from the hub "
-        f"({first_line(error)}). {as_judge}{_LOCAL_HELP} {OFFLINE_HELP}"
+        f"{name}{at}: this is not a local folder, is not cached, and cannot be downloaded from "
+        f"the hub ({first_line(error)}). {as_judge}{_LOCAL_HELP} {OFFLINE_HELP}"
     )
 
 
@@ -123,7 +125,7 @@ def read_json(path: Path) -> dict[str, Any]:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
         # Python refuses numbers of more than 4,300 digits, and brackets within brackets.
-        raise CheckpointError(f"{path}: this is no readable JSON: {brief(error)}") from error
+        raise CheckpointError(f"{path}: this is not valid JSON: {brief(error)}") from error
     if not isinstance(values, dict):
-        raise CheckpointError(f"{path}: this is no JSON object.")
+        raise CheckpointError(f"{path}: this is not a JSON object.")
     return values

@@ -1,4 +1,4 @@
-"""What a judge's rewards depend on, as one digest."""
+"""Hashes everything that a judge's rewards depend on."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _QUICK_TO_HASH = 4 * 1024**3
 
 
 class Fingerprint:
-    """Identifies weights and settings; the weights' digest is taken when it is first needed."""
+    """Identifies weights and settings; the weights are hashed on first use."""
 
     def __init__(
         self,
@@ -44,17 +44,17 @@ class Fingerprint:
         return {"weights": self._digest, **self._other_digests, **self._settings}
 
     def digest(self) -> str:
-        """One digest of all parts."""
+        """The hash of all parts."""
         return hashlib.sha256(json.dumps(self.parts(), sort_keys=True).encode()).hexdigest()
 
     def known_digest(self) -> str | None:
-        """The same, unless it would take reading many gigabytes for a report alone."""
+        """The same, unless that would read many gigabytes only for a report."""
         others = (c for name, c in self._others.items() if name not in self._other_digests)
         is_quick = self.known_weights() is not None and all(map(_is_quick_to_hash, others))
         return self.digest() if is_quick else None
 
     def known_weights(self) -> str | None:
-        """The weights' digest, unless it would take reading many gigabytes for a report alone."""
+        """The weights' hash, unless that would read many gigabytes only for a report."""
         if self._digest is None and _is_quick_to_hash(self._checkpoint):
             self._digest = self._checkpoint.digest()
         return self._digest

@@ -1,4 +1,4 @@
-"""What other libraries raise over a checkpoint, as errors of our own that quote little of it."""
+"""Converts other libraries' errors about a checkpoint to our own, with short quotes."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def quoted(value: object) -> str:
 
 
 def brief(error: BaseException) -> str:
-    """What an exception says first, shortened."""
+    """The first line of an exception, shortened."""
     try:
         text = first_line(error)
     except (ValueError, RecursionError):

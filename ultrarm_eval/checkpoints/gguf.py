@@ -1,4 +1,4 @@
-"""GGUF files: refused, because the head of a reward model does not come back out of them."""
+"""GGUF files are rejected, because they do not contain a reward model's head."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from ultrarm_eval.errors import CheckpointError
 
 _ENDING = ".gguf"
-# As people call hub repositories of such files.
+# Common names of hub repositories with such files.
 _CALLED = "gguf"
 
 
@@ -42,8 +42,8 @@ def refuse_gguf_alone(name: str) -> None:
 
 def _refusal(name: str, file: str) -> CheckpointError:
     return CheckpointError(
-        f"{name}: {file} is in GGUF, and reward models in GGUF are not read: transformers restores "
-        "weights from it by a table of names that has no head but a language model's (the package "
-        "gguf), so the head would be random. Give the checkpoint that it was made from, in "
-        "safetensors; quantization=int8 makes that as small."
+        f"{name}: {file} is a GGUF file, and reward models in GGUF are not supported: "
+        "transformers restores only a language model's head from it (with the package gguf), so "
+        "the reward head would be random. Use the checkpoint that it was made from, in "
+        "safetensors; quantization=int8 reduces its size similarly."
     )

@@ -1,4 +1,4 @@
-"""The numbers of a head: few, and of all a reward depends on those whose damage is seen least."""
+"""Checks the numbers of a head: they are few, and their damage is hard to notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ultrarm_eval.errors import CheckpointError
 
 
 def head_weights(network: Any) -> list[str]:
-    """The names of a network's weights behind its body, without a row for each token."""
+    """The names of a network's weights after its body, without a row for each token."""
     by_token = getattr(network, "get_output_embeddings", lambda: None)()
     left_out = set() if by_token is None else {id(weight) for weight in by_token.parameters()}
     return [
@@ -31,7 +31,7 @@ def require_finite_head(
     weight_map: WeightMap | None,
     keys: Collection[str],
 ) -> None:
-    """Refuses a head in which a number is none: every reward would be none, after hours.
+    """Rejects a head with NaN or infinity: after hours, every reward would be NaN.
 
     Args:
         name: The checkpoint, for messages.
@@ -58,5 +58,5 @@ def require_finite_head(
             raise CheckpointError(
                 f"{name}: its head's weight {stored!r} is not finite: {int(bad.sum())} of "
                 f"{bad.numel()} numbers, the first at {place}. A file is damaged, or the training "
-                "diverged; every reward would be NaN. Take the checkpoint from its source again."
+                "diverged; every reward would be NaN. Download the checkpoint again."
             )

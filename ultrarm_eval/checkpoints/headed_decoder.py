@@ -1,4 +1,4 @@
-"""A decoder of transformers with a head of another make behind it, whatever its weights' names."""
+"""A decoder of transformers with a head that transformers does not have."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _BODY = "model."
 
 
 class HeadedDecoder(Architecture):
-    """A kind of checkpoint with a body of transformers and a head that transformers has not.
+    """A type of checkpoint with a body of transformers and a head that transformers does not have.
 
-    A subclass says how the kind is called in config.json, which stored weights the head's are, and
-    what head it is. The head reads the hidden states behind the body's final norm in float32.
+    A subclass defines the type's name in config.json, the head's stored weights, and the head
+    itself. The head gets the hidden states after the body's final norm in float32.
 
     Attributes:
         classes: The classes that config.json names, and the classes of the code that comes along:
@@ -87,14 +87,14 @@ class HeadedDecoder(Architecture):
         model_type = str(values.get("model_type") or "")
         is_decoder = (
             model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-            # An encoder sees what follows a token: what is read there would depend on padding.
+            # An encoder sees what follows a token: its output there would depend on padding.
             and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
         )
         if not is_decoder or (self.families and model_type not in self.families):
             known = f" ({', '.join(sorted(self.families))})" if self.families else ""
             raise OtherKindError(
-                f"{survey.name}: its config.json describes a {model_type!r} model; {self.known_as} "
-                f"has the body of a decoder of transformers{known}."
+                f"{survey.name}: its config.json describes a {model_type!r} model, but the body "
+                f"of {self.known_as} must be a decoder of transformers{known}."
             )
         stock = stock_classes(model_type, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES, MODEL_MAPPING_NAMES)
         refuse_own_code(
@@ -107,8 +107,8 @@ class HeadedDecoder(Architecture):
         config = CONFIG_MAPPING[model_type].from_dict(dict(values))
         if config.get_text_config() is not config:
             raise CheckpointError(
-                f"{survey.name}: this is a model of texts and other things ({model_type}); "
-                f"{self.known_as} is a model of texts alone."
+                f"{survey.name}: this is a multimodal model ({model_type}); {self.known_as} is "
+                "supported only for text models."
             )
         return config
 
@@ -177,9 +177,9 @@ class HeadedDecoder(Architecture):
         sources = self.head_weights(survey).values()
         keys = sorted({key for source in sources for key in source.keys} - survey.keys)
         if keys or not sources:
-            named = ", ".join(map(repr, keys)) or "every weight of a head"
+            named = ", ".join(map(repr, keys)) or "all weights of the head"
             is_of_this_kind = any(one in self.classes for one in survey.classes)
             raise (CheckpointError if is_of_this_kind else OtherKindError)(
-                f"{survey.name}: the weights lack {named}, so its rewards would be random; a "
-                f"checkpoint of {self.known_as} has such."
+                f"{survey.name}: the weights lack {named}, so its rewards would be random. Use a "
+                f"complete checkpoint of {self.known_as}."
             )

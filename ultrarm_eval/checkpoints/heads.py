@@ -1,4 +1,4 @@
-"""Heads behind a body: linear layers and small perceptrons, in float32, and norms in them."""
+"""Heads on a body: linear layers and small MLPs, in float32, with norms."""
 
 from __future__ import annotations
 
@@ -168,16 +168,18 @@ def head_of_shapes(
         if not fits or (bias is not None and bias != shape[:1]):
             wanted = f"[{outputs if is_last and outputs is not None else 'any'}, {width}]"
             raise CheckpointError(
-                f"{name}: {prefix}{beginning}weight has the shape {list(shape)}"
-                f"{'' if bias is None else f' and its bias {list(bias)}'}; a head of this model, "
-                f"whose hidden size is {hidden_size}, has {wanted} there."
+                f"{name}: {prefix}{beginning}weight has the shape "
+                f"{list(shape)}{'' if bias is None else f' and its bias {list(bias)}'}, but a "
+                f"head of this model (hidden size {hidden_size}) needs {wanted}."
             )
         layers[str(place)] = Linear32(width, shape[0], bias=bias is not None)
         if not is_last:
             layers[f"{place}_activation"] = activation()
         width = shape[0]
     if not isinstance(layers[str(max(places))], Linear32):
-        raise CheckpointError(f"{name}: its last layer is a norm; a head ends in a linear layer.")
+        raise CheckpointError(
+            f"{name}: its last layer is a norm, but a head must end in a linear layer."
+        )
     if list(places.values()) == [""]:
         return layers["0"]
     return nn.Sequential(OrderedDict(layers))
@@ -191,8 +193,8 @@ def _require_norm(
             raise CheckpointError(f"{name}: the weight {beginning}{part} is missing.")
         if shapes[part] != (width,):
             raise CheckpointError(
-                f"{name}: the weight {beginning}{part} has the shape {list(shapes[part])}; it "
-                f"norms {width} numbers."
+                f"{name}: the weight {beginning}{part} has the shape {list(shapes[part])}, but "
+                f"must have {width} numbers."
             )
 
 
@@ -204,13 +206,13 @@ def _places(shapes: Mapping[str, Sequence[int]], name: str, prefix: str) -> dict
         layer = match and (match[1] or "0")
         if match is None or not str(layer).isdecimal():
             raise CheckpointError(
-                f"{name}: the weight {prefix + key!r} is of no linear layer, nor of a row of such "
-                "layers numbered from 0."
+                f"{name}: the weight {prefix + key!r} is not part of a linear layer or of "
+                "numbered linear layers."
             )
         found[int(str(layer))] = f"{match[1]}." if match[1] else ""
     lacking = [f"{one}weight" for one in found.values() if f"{one}weight" not in shapes]
     if lacking:
         raise CheckpointError(f"{name}: the weight {prefix}{lacking[0]} is missing.")
     if 0 not in found:
-        raise CheckpointError(f"{name}: its weights are {', '.join(sorted(shapes))}; no head.")
+        raise CheckpointError(f"{name}: its weights {', '.join(sorted(shapes))} are not a head.")
     return dict(sorted(found.items()))

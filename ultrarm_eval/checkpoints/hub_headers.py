@@ -41,7 +41,12 @@ def weights_on_hub(name: str, revision: str | None) -> WeightFiles | None:
         return None
     except Exception as error:
         # The hub's client raises its own, requests', httpx' and OS errors; what is cached may do.
-        logger.debug("%s: headers on the hub cannot be read: %s", name, brief(error))
+        logger.debug(
+            "%s: file headers on the hub cannot be read, so files are downloaded before "
+            "they are checked: %s",
+            name,
+            brief(error),
+        )
         return None
     stored = {
         key: StoredWeight(tensor.dtype, is_floating(tensor.dtype), tuple(tensor.shape))

@@ -20,7 +20,7 @@ CLASSES = frozenset({"InternLM2Tokenizer", "InternLM2TokenizerFast"})
 
 _UNKNOWN, _BOS, _EOS = "<unk>", "<s>", "</s>"
 _SPACE = "▁"
-_NOT_ITS_OWN = "It does not belong to an InternLM2 checkpoint: take it from its source again."
+_NOT_ITS_OWN = "It does not belong to an InternLM2 checkpoint. Download it again."
 _PROBES = (
     "What is 7 times 8? It is 56.",
     "two  spaces,   three; a tab\tand a line\nand another\n\n",
@@ -50,19 +50,21 @@ def internlm2_tokenizer(name: str, path: Path, stated: Mapping[str, Any]) -> Any
     added = _added(stated)
     backend = _backend(own, {number: token.content for number, token in added.items()})
     if not _is_byte_pair_encoding(own):
-        raise CheckpointError(f"{name}: its {path.name} is no byte pair encoding. {_NOT_ITS_OWN}")
+        raise CheckpointError(
+            f"{name}: its {path.name} is not a byte pair encoding. {_NOT_ITS_OWN}"
+        )
     for probe in _PROBES:
         if backend.encode(probe, add_special_tokens=False).ids != own.encode(probe):
             raise CheckpointError(
-                f"{name}: sentencepiece makes other ids of {probe!r} by its {path.name} than such "
-                f"a tokenizer. {_NOT_ITS_OWN}"
+                f"{name}: sentencepiece encodes {probe!r} with its {path.name} differently than "
+                f"such a tokenizer. {_NOT_ITS_OWN}"
             )
     backend.add_special_tokens([added[number] for number in sorted(added)])
     wrong = [t.content for number, t in added.items() if backend.token_to_id(t.content) != number]
     if wrong:
         raise CheckpointError(
-            f"{name}: tokenizer_config.json gives {wrong[0]!r} another id than {path.name} has "
-            "room for: the two do not belong together. Take them from their source again."
+            f"{name}: tokenizer_config.json gives {wrong[0]!r} an id that does not fit "
+            f"{path.name}: the two do not belong together. Download them again."
         )
     bos, eos = (_text(stated.get(f"{kind}_token")) for kind in ("bos", "eos"))
     bos, eos = bos or _BOS, eos or _EOS

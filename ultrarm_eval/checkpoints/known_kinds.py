@@ -1,4 +1,4 @@
-"""The kinds of checkpoint that registered judges take, and which of them a checkpoint is."""
+"""The types of checkpoints that registered judges support, and the type of a checkpoint."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 def architectures() -> dict[str, Architecture]:
-    """The kinds of checkpoint that registered judges take, by judge.
+    """The types of checkpoints that registered judges support, by judge.
 
-    A judge of another package that cannot be imported is left out, with a warning.
+    A judge of another package that cannot be imported is skipped with a warning.
     """
     return {
         name: architecture
@@ -28,9 +28,9 @@ def architectures() -> dict[str, Architecture]:
 
 
 def recognised(survey: Survey) -> dict[str, Architecture]:
-    """The judges that recognise a checkpoint, with its kind; of those, the ones that know it best.
+    """The judges that recognise a checkpoint, with its type; only the most specific ones.
 
-    A judge of another package that fails to say so is left out, with a warning.
+    A judge of another package that fails is skipped with a warning.
 
     Args:
         survey: Its small files.
@@ -47,12 +47,12 @@ def _recognises(judge: str, architecture: Architecture, survey: Survey) -> bool:
     except Exception as error:
         if registry().is_ours(judge):
             raise
-        _leave_out(judge, f"recognises() of its architecture fails: {first_line(error)}")
+        _leave_out(judge, f"recognises() of its architecture failed: {first_line(error)}")
         return False
 
 
 def registered_judges() -> Iterator[tuple[str, Any]]:
-    """The registered judges by name; one that cannot be imported is left out, with a warning."""
+    """The registered judges by name; one that cannot be imported is skipped with a warning."""
     plugins = registry()
     for name in plugins.judges:
         try:
@@ -62,4 +62,4 @@ def registered_judges() -> Iterator[tuple[str, Any]]:
 
 
 def _leave_out(judge: str, why: object) -> None:
-    logger.warning("judge=%s is left out of judge=%s: %s", judge, AUTO, why)
+    logger.warning("Skipping judge=%s for judge=%s: %s", judge, AUTO, why)

@@ -32,14 +32,14 @@ def require_language_head(survey: Survey, config: Any) -> None:
     """
     if _BIAS in survey.keys:
         raise CheckpointError(
-            f"{survey.name}: its language head has a bias, {_BIAS!r}, and transformers' "
-            f"{config.model_type} has none: logits would be others without it. Does config.json "
-            "belong to these weights?"
+            f"{survey.name}: its language head has a bias, {_BIAS!r}, but transformers' "
+            f"{config.model_type} model has none, so logits would be wrong. Check that "
+            "config.json belongs to these weights."
         )
     key = language_head(survey)
     shape, wanted = survey.shape(key), (config.vocab_size, config.hidden_size)
     if shape is not None and tuple(shape) != wanted:
         raise CheckpointError(
-            f"{survey.name}: its weight {key!r} has the shape {list(shape)}, and its config.json "
+            f"{survey.name}: its weight {key!r} has the shape {list(shape)}, but its config.json "
             f"describes {list(wanted)}: they do not belong together."
         )

@@ -1,4 +1,4 @@
-"""Loading the weights of a checkpoint that was found to be what a judge takes."""
+"""Loads the weights of a checkpoint that a judge supports."""
 
 from __future__ import annotations
 
@@ -184,8 +184,9 @@ def _loaded(
         ]
         if asked:
             raise DeviceError(
-                f"{checkpoint.name}: it cannot be loaded with {', '.join(asked)} ({brief(error)}). "
-                "Leave that out to see whether the weights themselves are damaged."
+                f"{checkpoint.name}: it cannot be loaded with {', '.join(asked)} "
+                f"({brief(error)}). Remove these settings to see whether the weights themselves "
+                "are damaged."
             ) from error
         # What is raised for a missing, cut off or mismatched file differs between versions.
         raise CheckpointError(

@@ -97,7 +97,7 @@ class NamedHead(HeadedDecoder):
         file = (head or "").rpartition(IN_FILE)[0]
         self.further_files = (file,) if file else ()
         self._head = None if head is None else head.removesuffix(".").removesuffix(".weight")
-        called = "a head that head=NAME names" if head is None else f"the head {self._head}"
+        called = "a head named with head=NAME" if head is None else f"the head {self._head}"
         self.known_as = f"a decoder with {called}"
         self.reading = f"the output of {'that head' if head is None else called} at the last token"
 
@@ -124,7 +124,7 @@ class NamedHead(HeadedDecoder):
             CheckpointError: There are no such weights, or they are of the body.
         """
         if self._head is None:
-            raise OtherKindError(f"{survey.name}: no head was named.")
+            raise OtherKindError(f"{survey.name}: no head was named. Set head=NAME.")
         begin = f"{self._head}."
         keys = [key for key in survey.keys if key.startswith(begin)]
         body = body_beginning(survey)
@@ -145,7 +145,7 @@ class NamedHead(HeadedDecoder):
     def _not_there(self, survey: Survey, *, is_body: bool) -> str:
         others = list(_groups(survey))
         listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
-        what = "is a part of the body" if is_body else "is the name of none of its weights"
+        what = "is a part of the body" if is_body else "is not a name of its weights"
         return f"{survey.name}: head={self._head} {what}. " + (
-            f"Behind the body it has: {listed}." if others else "It has no weights behind the body."
+            f"After the body it has: {listed}." if others else "It has no weights after the body."
         )

@@ -36,7 +36,7 @@ def described(survey: Survey, architecture: Architecture) -> Any:
         if count > _MOST_PARTS:
             raise CheckpointError(
                 f"{name}: config.json: {field} is {quoted(count)}; no model has more than "
-                f"{_MOST_PARTS} of these. Correct the file, or take it from its source again."
+                f"{_MOST_PARTS} of these. Correct the file, or download it again."
             )
     with as_checkpoint_error(_not_to_be_built(name)):
         return architecture.read_config(survey)
@@ -60,7 +60,7 @@ def built(config: Any, survey: Survey, architecture: Architecture) -> nn.Module:
     for field, count in _parts(survey.values):
         if count > most:
             raise CheckpointError(
-                f"{name}: config.json: {field} is {quoted(count)}, and there are {len(keys)} "
+                f"{name}: config.json: {field} is {quoted(count)}, but there are {len(keys)} "
                 "weights: its config.json does not belong to these weights."
             )
     with as_checkpoint_error(_not_to_be_built(name)), torch.device("meta"):
@@ -71,8 +71,8 @@ def built(config: Any, survey: Survey, architecture: Architecture) -> nn.Module:
 
 def _not_to_be_built(name: str) -> str:
     return (
-        f"{name}: its config.json describes no model that transformers can make; correct it, or "
-        "take it from its source again"
+        f"{name}: transformers cannot build the model that its config.json describes; correct it, "
+        "or download it again"
     )
 
 

@@ -46,8 +46,8 @@ def refuse_own_code(
     if foreign is not None:
         raise OtherKindError(
             f"{name}: its config.json names the class {foreign} (architectures); the judge would "
-            f"run the weights through {_named(own_classes)}, and its rewards would be others. Code "
-            "that comes with a checkpoint is never executed. If the weights are of that class, "
+            f"run the weights through {_named(own_classes)}, and its rewards would be wrong. Code "
+            "in checkpoints is never executed. If the weights belong to the judge's class, "
             "correct architectures."
         )
     for auto, reference in (values.get("auto_map") or {}).items():
@@ -59,10 +59,10 @@ def refuse_own_code(
         if is_known_code and code.rsplit(".", 1)[-1] in own_classes:
             continue
         raise OwnCodeError(
-            f"{name}: its config.json names code of its own, {code} (auto_map: {auto}), which is "
+            f"{name}: its config.json names its own code, {code} (auto_map: {auto}), which is "
             f"never executed; the judge would run the weights through {_named(own_classes)}, and "
-            "its rewards could be others. If that code computes the same, remove the entry "
-            "from auto_map in a copy of the checkpoint."
+            "its rewards could be wrong. If that code computes the same, remove the entry from "
+            "auto_map in a copy of the checkpoint."
         )
 
 
@@ -85,10 +85,10 @@ def refuse_own_tokenizer(
     if reference in (None, [], [None, None]) or is_own_tokenizer(values, known):
         return
     raise CheckpointError(
-        f"{name}: its {file} names a tokenizer of its own, {_class_of(reference)} (auto_map: "
-        f"{_TOKENIZER_CLASS}), which is never executed; the ids of another one could be others. If "
-        "its files give the same ids without that code, remove the entry from auto_map in a copy "
-        "of the checkpoint."
+        f"{name}: its {file} names its own tokenizer code, {_class_of(reference)} (auto_map: "
+        f"{_TOKENIZER_CLASS}), which is never executed; another tokenizer could produce other "
+        "ids. If its files produce the same ids without that code, remove the entry from auto_map "
+        "in a copy of the checkpoint."
     )
 
 

@@ -21,8 +21,8 @@ def load_pickle(path: Path) -> dict[str, torch.Tensor]:
         CheckpointError: It is no such dict.
     """
     what = (
-        f"{path}: these weights cannot be read as plain tensors; a file is damaged, or holds code, "
-        "and code in a checkpoint is never executed"
+        f"{path}: these weights cannot be read as plain tensors; a file is damaged, or contains "
+        "code, and code in checkpoints is never executed"
     )
     with as_checkpoint_error(what):
         try:
@@ -31,7 +31,9 @@ def load_pickle(path: Path) -> dict[str, torch.Tensor]:
             # Files written before the zip format cannot be mapped.
             state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):
-        raise CheckpointError(f"{what} (it holds a {type(state).__name__}, not weights by name).")
+        raise CheckpointError(
+            f"{what} (it contains a {type(state).__name__}, not weights by name)."
+        )
     for key, value in state.items():
         if not isinstance(key, str) or not isinstance(value, torch.Tensor):
             raise CheckpointError(
@@ -54,8 +56,8 @@ def verify_checksums(name: str, path: Path) -> None:
         CheckpointError: A part is not what was written.
     """
     what = (
-        f"{name}: the weights cannot be loaded; a file is damaged: {path.name} is not what was "
-        "written. Copy or download it again"
+        f"{name}: the weights cannot be loaded because {path.name} is damaged. Copy or download "
+        "it again"
     )
     with as_checkpoint_error(what):
         if is_zip(path):

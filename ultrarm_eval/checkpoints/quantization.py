@@ -44,7 +44,7 @@ def checked_quantization(value: object, device: torch.device, dtype: torch.dtype
         _require_float8(device)
         if dtype == torch.float32:
             raise ConfigurationError(
-                f"quantization={FP8} computes in half precision; add dtype=bfloat16."
+                f"quantization={FP8} computes in half precision. Add dtype=bfloat16."
             )
     quantization_config(str(value))
     return str(value)
@@ -62,8 +62,8 @@ def require_quantized(model: torch.nn.Module, name: str) -> None:
     eight = [m for m in weights if m.weight.dtype.itemsize == BYTES_PER_WEIGHT]
     if not eight:
         raise DeviceError(
-            f"quantization={name} had no effect on this device: no weight has eight bits. Leave "
-            "it out."
+            f"quantization={name} had no effect on this device: no weight has eight bits. Remove "
+            "it."
         )
     dtype = getattr(model, "dtype", torch.bfloat16)
     trial = torch.zeros(1, eight[0].in_features, dtype=dtype, device=eight[0].weight.device)
@@ -73,7 +73,7 @@ def require_quantized(model: torch.nn.Module, name: str) -> None:
     except Exception as error:
         # A missing kernel or a card it does not know: each raises something else.
         raise DeviceError(
-            f"quantization={name} does not work here ({first_line(error)}). Leave it out."
+            f"quantization={name} does not work here ({first_line(error)}). Remove it."
         ) from error
 
 
@@ -81,8 +81,8 @@ def _require_float8(device: torch.device) -> None:
     if device.type == "cuda" and torch.cuda.get_device_capability(device) >= _FLOAT8_CAPABILITY:
         return
     raise DeviceError(
-        f"quantization={FP8} needs a GPU that multiplies float8 (compute capability 8.9); the "
-        f"device is {device}. Use {INT8}, or leave it out."
+        f"quantization={FP8} needs a GPU with float8 support (compute capability 8.9 or higher), "
+        f"but the device is {device}. Use {INT8}, or remove it."
     )
 
 
@@ -104,7 +104,11 @@ def quantization_config(name: str, *, heads: Sequence[str] = (_HEAD,)) -> Any:
             return transformers.BitsAndBytesConfig(load_in_8bit=True, **skipped)
         return transformers.FineGrainedFP8Config(modules_to_not_convert=[*heads])
     except (AttributeError, ImportError) as error:
-        needed = "the package bitsandbytes" if name == INT8 else "a transformers that has it"
+        needed = (
+            "the package bitsandbytes"
+            if name == INT8
+            else "a version of transformers that supports it"
+        )
         raise ConfigurationError(
             f"quantization={name} needs {needed} ({first_line(error)})."
         ) from error

@@ -65,7 +65,7 @@ def recommended_length(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLen
     positions = checkpoint.positions
     if found is None or positions is None or found.tokens <= positions:
         return found
-    return RecommendedLength(positions, "its positions; more is named than it has")
+    return RecommendedLength(positions, "its number of positions, which is below the named length")
 
 
 def published_length(name: str) -> RecommendedLength | None:

@@ -121,9 +121,9 @@ def _bytes_of(planned: PlannedTensor, tensor: torch.Tensor) -> memoryview:
     """The numbers as they stand in the file; without a copy where they lie one after another."""
     if tensor.dtype != planned.dtype or tuple(tensor.shape) != planned.shape:
         raise CheckpointError(
-            f"The weight {planned.name!r} is {tensor.dtype} of the shape {list(tensor.shape)} "
-            f"where {planned.dtype} of {list(planned.shape)} was planned: its file changed "
-            "meanwhile. Convert it again."
+            f"The weight {planned.name!r} is {tensor.dtype} with the shape {list(tensor.shape)} "
+            f"instead of {planned.dtype} with {list(planned.shape)}: its file changed during the "
+            "conversion. Convert it again."
         )
     flat = tensor.detach().contiguous().reshape(-1).view(torch.uint8)
     return flat.numpy().data

@@ -42,8 +42,8 @@ class SequenceClassification(Architecture):
 
     known_as = "a sequence classification model of transformers"
     reading = (
-        "its logit as transformers reads it: a decoder's at the last token that is not padding, an "
-        "encoder's where its class pools a text"
+        "its logit as in transformers: a decoder's at the last token that is not padding, an "
+        "encoder's where its class pools the text"
     )
     is_general = True
 
@@ -68,14 +68,14 @@ class SequenceClassification(Architecture):
         model_type = survey.model_type
         if model_type not in CLASSES or model_type not in CONFIG_MAPPING:
             raise OtherKindError(
-                f"{name}: its config.json describes a {model_type!r} model, and transformers "
-                f"({version}) has no sequence classification model of that family; code that comes "
-                "with a checkpoint is never executed."
+                f"{name}: its config.json describes a {model_type!r} model, but transformers "
+                f"({version}) has no sequence classification model of that family, and code in "
+                "checkpoints is never executed."
             )
         if survey.classes and not any(one.endswith(CLASS_ENDING) for one in survey.classes):
             raise OtherKindError(
-                f"{name}: its config.json names the class {', '.join(survey.classes)}; this "
-                f"judge takes the classes of transformers that end in {CLASS_ENDING}."
+                f"{name}: its config.json names the class {', '.join(survey.classes)}; this judge "
+                f"supports transformers' classes that end in {CLASS_ENDING}."
             )
         refuse_own_code(
             name,
@@ -91,19 +91,19 @@ class SequenceClassification(Architecture):
         config = CONFIG_MAPPING[model_type].from_dict(stated)
         if getattr(config, "is_encoder_decoder", False):
             raise CheckpointError(
-                f"{name}: this is an encoder-decoder model ({model_type}); this judge takes "
+                f"{name}: this is an encoder-decoder model ({model_type}); this judge supports "
                 "decoders and encoders."
             )
         if getattr(config, "attention_type", None) == _SPARSE:
             raise CheckpointError(
-                f"{name}: config.json says attention_type {_SPARSE!r}, which transformers gives up "
-                "for all texts once it sees a short one, so that rewards depend on the texts "
-                "before. Write 'original_full' there, in a copy of the checkpoint."
+                f"{name}: config.json says attention_type {_SPARSE!r}, which transformers "
+                "switches off permanently once it sees a short text, so rewards depend on earlier "
+                "texts. Write 'original_full' there, in a copy of the checkpoint."
             )
         if config.num_labels != 1:
             raise CheckpointError(
-                f"{name}: it has {config.num_labels} labels{_by_head(survey)}; a reward is the "
-                "logit of a model with one label (num_labels 1 in its config.json)."
+                f"{name}: it has {config.num_labels} labels{_by_head(survey)}; a reward model has "
+                "exactly one label (num_labels 1 in its config.json)."
             )
         text = config.get_text_config()
         return config if text is config else _of_texts(name, config, text)
@@ -115,8 +115,8 @@ class SequenceClassification(Architecture):
         if lacking and survey.adapter is not None:
             raise OtherKindError(
                 f"{survey.adapter.name}: neither this adapter nor its base {survey.name} has "
-                f"{lacking[-1]!r}, so the head would be random. Train the adapter anew with the "
-                f'head trained whole: LoraConfig(modules_to_save=["{lacking[-1].split(".")[0]}"]).'
+                f"{lacking[-1]!r}, so the head would be random. Train the adapter again with a "
+                f'fully trained head: LoraConfig(modules_to_save=["{lacking[-1].split(".")[0]}"]).'
             )
         if lacking:
             raise OtherKindError(
@@ -146,8 +146,8 @@ class SequenceClassification(Architecture):
         parts = tuple(f"{one}." for one in IMAGE_PARTS[survey.model_type])
         unread = sum(key.startswith(parts) for key in survey.keys)
         logger.info(
-            "%s reads images as well: the %d weights of that part are not loaded, and texts are "
-            "scored by the rest.",
+            "%s also has an image part: its %d weights are not loaded, and the text part scores "
+            "texts.",
             survey.name,
             unread,
         )
@@ -197,14 +197,13 @@ def _of_texts(name: str, config: Any, text: Any) -> Any:
     if config.model_type not in IMAGE_PARTS or text.model_type not in MODEL_MAPPING_NAMES:
         known = ", ".join(sorted(IMAGE_PARTS))
         raise CheckpointError(
-            f"{name}: this is a model of texts and other things ({config.model_type}); of such "
-            f"models this judge takes {known}, of which it reads the part for texts."
+            f"{name}: this is a multimodal model ({config.model_type}); this judge supports the "
+            f"text part of {known}."
         )
     if getattr(config, "quantization_config", None) is not None:
         raise CheckpointError(
-            f"{name}: this is a quantised model of texts and other things ({config.model_type}), "
-            "and its quantisation names parts of the whole, of which texts are scored by one. Give "
-            "the checkpoint that it was quantised from."
+            f"{name}: this is a quantized multimodal model ({config.model_type}), of which the "
+            "text part cannot be loaded separately. Use the checkpoint that it was quantized from."
         )
     if getattr(text, "dtype", None) is None:
         text.dtype = config.dtype
@@ -212,9 +211,8 @@ def _of_texts(name: str, config: Any, text: Any) -> Any:
     top, own = getattr(config, "pad_token_id", None), text.pad_token_id
     if top is not None and top != own:
         logger.info(
-            "%s: config.json names the padding token %s for the whole model and %s for texts: "
-            "transformers reads a text up to the last token that is not the latter, and so it is "
-            "read here.",
+            "%s: config.json names the padding token %s for the complete model and %s for texts: "
+            "like transformers, the judge uses the last token that is not the latter.",
             name,
             top,
             own,

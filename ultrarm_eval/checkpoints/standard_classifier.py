@@ -74,15 +74,15 @@ def standard_classifier(checkpoint: Checkpoint, survey: Survey) -> StandardClass
     name, config = checkpoint.name, checkpoint.config
     if checkpoint.is_quantized:
         raise CheckpointError(
-            f"{name}: its weights are stored quantised ({method_of(survey.values)}); what they "
-            "become would be other numbers than those of the model they were made of. Convert the "
-            "checkpoint that it was quantised from."
+            f"{name}: its weights are stored quantized ({method_of(survey.values)}), so a "
+            "conversion would not contain the original weights. Convert the checkpoint that it "
+            "was quantized from."
         )
     values = _body_values(checkpoint, survey)
     if values.get("model_type") != config.model_type:
         raise CheckpointError(
             f"{name}: this is a model of texts and images ({values.get('model_type')}), of which "
-            "the part for texts alone is read here, and engines read the whole: it is not "
+            "only the text part is used here, while engines load the complete model. It cannot be "
             "converted."
         )
     is_as_it_is = isinstance(checkpoint.architecture, SequenceClassification)
@@ -123,8 +123,8 @@ def _renamed(checkpoint: Checkpoint) -> tuple[dict[str, str], int, frozenset[str
         part = linear_part(network.reward_head)
     if part is None:
         raise CheckpointError(
-            f"{checkpoint.name}: a sequence classification model gives one linear layer's output "
-            f"at one token, and this is {checkpoint.architecture.known_as}: its reward is "
+            f"{checkpoint.name}: a sequence classification model outputs one linear layer at one "
+            f"token, but this is {checkpoint.architecture.known_as}: its reward is "
             f"{checkpoint.architecture.reading}, with {_said(network)}."
         )
     _require_no_bias(checkpoint, network, part)
@@ -149,7 +149,7 @@ def _said(network: Any) -> str:
     if len(layers) > 1 or any(one.out_features > 1 for one in layers):
         sizes = ", ".join(f"{one.in_features} to {one.out_features}" for one in layers)
         return f"a head of {len(layers)} linear layers ({sizes})"
-    return "a head whose output is changed by constants (a mean and a deviation)"
+    return "a head whose output is normalized (with a mean and a standard deviation)"
 
 
 def _require_no_bias(checkpoint: Checkpoint, network: Any, part: LinearPart) -> None:
@@ -158,9 +158,9 @@ def _require_no_bias(checkpoint: Checkpoint, network: Any, part: LinearPart) -> 
     bias = checkpoint.reader().read(f"{network.head_name}.{part.bias}")
     if bias.any():
         raise CheckpointError(
-            f"{checkpoint.name}: its head has the bias {bias.float().flatten()[0].item():.6g}, and "
-            f"{HEAD} of transformers' classes has none: every reward would be less by it, and no "
-            "other weight takes it up exactly."
+            f"{checkpoint.name}: its head has the bias {bias.float().flatten()[0].item():.6g}, "
+            f"but {HEAD} of transformers' classes has none: every reward would change by it, and "
+            "no other weight can represent it exactly. It cannot be converted."
         )
 
 
@@ -171,9 +171,9 @@ def _stored_as_named(checkpoint: Checkpoint) -> dict[str, str]:
     lacking = sorted(names - stored)
     if lacking:
         raise CheckpointError(
-            f"{checkpoint.name}: it is a sequence classification model already, whose weights have "
-            f"older names, which transformers changes as it loads them ({lacking[0]!r} is stored "
-            "under another). Use it as it is, or load and save it once with transformers."
+            f"{checkpoint.name}: it is a sequence classification model already, but its weights "
+            f"have older names, which transformers renames when loading ({lacking[0]!r} is stored "
+            "under another name). Use it unchanged, or load and save it once with transformers."
         )
     known = checkpoint.network.state_dict(keep_vars=True)
     return {name: name for name in known if name in stored}
@@ -193,7 +193,7 @@ def _stock_network(name: str, values: Mapping[str, Any]) -> tuple[str, nn.Module
             f"{name}: transformers has no class of the family {family!r} that ends in "
             f"{CLASS_ENDING}, so there is nothing to convert it to."
         )
-    what = f"{name}: transformers makes no {classes[0]} of its config.json"
+    what = f"{name}: transformers cannot build {classes[0]} from its config.json"
     with as_checkpoint_error(what), torch.device("meta"):
         config = CONFIG_MAPPING[family].from_dict(dict(values))
         return classes[0], AutoModelForSequenceClassification.from_config(config)
@@ -212,7 +212,7 @@ def _shapes(
     if differing:
         raise CheckpointError(
             f"{checkpoint.name}: transformers' {type(stock).__name__} has other weights than this "
-            f"model: {len(differing)}, among them {min(differing)!r}. It is not converted."
+            f"model: {len(differing)}, such as {min(differing)!r}. It cannot be converted."
         )
     return found
 
@@ -240,8 +240,8 @@ def read_numbers(
             torch.isfinite(made).sum() != torch.isfinite(stored).sum()
         ):
             raise CheckpointError(
-                f"{checkpoint.name}: {name} holds numbers that are too large for {made.dtype}, "
-                "which would be infinite. Leave --dtype out, or use bfloat16 or float32."
+                f"{checkpoint.name}: {name} contains numbers that are too large for {made.dtype} "
+                "and would become infinite. Remove --dtype, or use bfloat16 or float32."
             )
         return -made if standard.sign < 0 and name == f"{HEAD}.weight" else made
 

@@ -79,9 +79,9 @@ def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[s
     field = _EXCEPTIONS.get(method, "modules_to_not_convert")
     listed = values["quantization_config"].get(field)
     raise CheckpointError(
-        f"{name}: its head is stored quantised ({method}: {found[0]!r}; {field} is {listed!r}), so "
-        "that rewards are rounded. Quantise the model again with the head named in "
-        f"{field}, or give the checkpoint that it was quantised from."
+        f"{name}: its head is stored quantized ({method}: {found[0]!r}; {field} is {listed!r}), "
+        f"so rewards are rounded. Quantize the model again with the head listed in {field}, or "
+        "use the checkpoint that it was quantized from."
     )
 
 
@@ -107,7 +107,7 @@ def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dt
     from transformers.quantizers import AutoHfQuantizer
 
     method = method_of({"quantization_config": _as_dict(config.quantization_config)})
-    what = f"{name}: its weights are stored quantised ({method})"
+    what = f"{name}: its weights are stored quantized ({method})"
     by = f"transformers {transformers.__version__} says: "
     try:
         stated = copy.deepcopy(_as_dict(config.quantization_config))
@@ -115,15 +115,15 @@ def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dt
         quantizer.validate_environment(device_map={"": device}, dtype=dtype)
     except ImportError as error:
         raise ConfigurationError(
-            f"{what}, and a package that reads them is missing. {by}{first_line(error)}"
+            f"{what}, but a package that reads them is missing. {by}{first_line(error)}"
         ) from error
     except RuntimeError as error:
         raise DeviceError(
-            f"{what}, and cannot be used on {device}. {by}{first_line(error)}"
+            f"{what}, which cannot be used on {device}. {by}{first_line(error)}"
         ) from error
     except Exception as error:
         # Each method's configuration class raises what it likes.
-        raise CheckpointError(f"{what}, and cannot be read. {by}{first_line(error)}") from error
+        raise CheckpointError(f"{what}, which cannot be read. {by}{first_line(error)}") from error
     return bool(getattr(quantizer.quantization_config, "dequantize", False))
 
 
@@ -170,15 +170,15 @@ def require_heads_as_stored(
         is_number = weight is not None and weight.dtype.is_floating_point
         if weight is None or not is_number or weight.dtype.itemsize < _SMALLEST_FLOAT:
             raise CheckpointError(
-                f"{name}: its head's weight {key!r} was quantised when it was loaded, so that "
-                "rewards would be rounded. Give the checkpoint that it was quantised from."
+                f"{name}: its head's weight {key!r} was quantized during loading, so rewards "
+                "would be rounded. Use the checkpoint that it was quantized from."
             )
         if weight.device.type != "meta":
             stored = reader.read(key).to(weight.dtype)
             if not torch.equal(weight.detach().cpu(), stored.reshape(weight.shape)):
                 raise CheckpointError(
-                    f"{name}: its head's weight {key!r} is not the one that is stored once it is "
-                    "loaded. Give the checkpoint that it was quantised from."
+                    f"{name}: its head's weight {key!r} differs from the stored one after "
+                    "loading. Use the checkpoint that it was quantized from."
                 )
 
 
@@ -202,8 +202,8 @@ def require_computing(name: str, model: nn.Module) -> None:
     except Exception as error:
         # A missing kernel, or a card that it does not know: each raises something else.
         raise DeviceError(
-            f"{name}: its weights are stored quantised and loaded, and a first product with them "
-            f"fails on {device} ({first_line(error)}). Give the checkpoint that it was quantised "
+            f"{name}: its weights are stored quantized, and a first matrix product with them "
+            f"failed on {device} ({first_line(error)}). Use the checkpoint that it was quantized "
             "from, or another device."
         ) from error
 

@@ -80,8 +80,8 @@ class Survey:
             if self.adapter is None or not self.adapter.is_alone:
                 raise
             raise CheckpointError(
-                f"{self.adapter.name}: this adapter was trained on {name!r}, which cannot be had. "
-                f"{self.adapter.how_to_name_it()} {error}"
+                f"{self.adapter.name}: this adapter was trained on {name!r}, which cannot be "
+                f"found. {self.adapter.how_to_name_it()} {error}"
             ) from error
         self._base_values = self.values
         self._looked_into: dict[Path, Mapping[str, StoredWeight]] = {}
@@ -169,7 +169,10 @@ class Survey:
         file = None if index_path is None else read_json(index_path)["weight_map"].get(key)
         path = None if file is None else self.fetch(file)
         if path is None:
-            raise CheckpointError(f"{self.name}: the index names no file that has {key!r}.")
+            raise CheckpointError(
+                f"{self.name}: the index does not list {key!r}. The checkpoint "
+                "is incomplete; download it again."
+            )
         found = self._stored_in(path)
         return found[key].shape if key in found else None
 
@@ -208,7 +211,10 @@ def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
     path = fetch("config.json")
     if path is None:
         refuse_gguf_alone(name)
-        raise CheckpointError(f"{name}: there is no config.json, so this is no checkpoint.")
+        raise CheckpointError(
+            f"{name}: there is no config.json, so this is not a checkpoint. "
+            "Name a folder with config.json."
+        )
     values = read_json(path)
     require_config_values(name, values)
     return path, values

@@ -175,8 +175,8 @@ def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     usable = [source for source in sources if source.present]
     if not usable:
         raise CheckpointError(
-            f"{' and '.join(one.name for one in sources)}: there is no tokenizer; looked for "
-            f"{', '.join(VOCABULARY_FILES)}."
+            f"{' and '.join(one.name for one in sources)}: there are no tokenizer files; looked "
+            f"for {', '.join(VOCABULARY_FILES)}."
         )
     loaded = _loaded(checkpoint, usable[0])
     if len(sources) > 1:
@@ -245,8 +245,8 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
     hint = (
         ""
         if has_fast
-        else f" from {', '.join(present)} alone; a tokenizer.json, as save_pretrained of its "
-        "tokenizer writes, or tokenizer_class in tokenizer_config.json may be missing"
+        else f" from only {', '.join(present)}; tokenizer.json (written by save_pretrained of its "
+        "tokenizer), or tokenizer_class in tokenizer_config.json may be missing"
     )
     with as_checkpoint_error(f"{source.name}: its tokenizer cannot be loaded{hint}"):
         if is_own_tokenizer(stated, internlm2_tokenizer.CLASSES):
@@ -288,7 +288,7 @@ def _stated(source: _Source, config: Any) -> dict[str, Any]:
 def _load_internlm2(source: _Source, stated: dict[str, Any]) -> Any:
     path = source.fetch("tokenizer.model")
     if path is None:
-        raise CheckpointError(f"{source.name}: tokenizer.model disappeared.")
+        raise CheckpointError(f"{source.name}: tokenizer.model was deleted while it was read.")
     said = {"chat_template": _chat_template(source), **stated}
     return internlm2_tokenizer.internlm2_tokenizer(source.name, path, said)
 

@@ -1,4 +1,4 @@
-"""Published reward models that no judge here reads: recognised, and refused for what they need.
+"""Published reward models that no judge supports: recognised, and rejected with the reason.
 
 Some of them say that they are what a judge reads (a language model, InternLM2's reward model), and
 would get numbers that mean nothing.
@@ -11,13 +11,8 @@ import re
 from ultrarm_eval.checkpoints.files import read_json
 from ultrarm_eval.checkpoints.survey import Survey
 
-_TWO_ANSWERS = (
-    "a model that compares two answers at once, so an answer has no reward of its own, and a judge "
-    "here gives each answer one"
-)
-_REFERENCE = (
-    "a model that scores an answer against a reference answer, which a judge here is not given"
-)
+_TWO_ANSWERS = "a model that compares two answers at once and has no reward for a single answer"
+_REFERENCE = "a model that needs a reference answer, which judges do not get"
 #: By the class that config.json names. PairRM: huggingface.co/llm-blender/PairRM-hf.
 _BY_CLASS = {"DebertaV2PairRM": _TWO_ANSWERS}
 #: By the checkpoint's name, where config.json says nothing: RLHFlow's pair-preference-model (a
@@ -42,7 +37,7 @@ def why_unread(survey: Survey) -> str | None:
     for name in survey.called:
         for pattern, what in _BY_NAME.items():
             if re.search(pattern, name):
-                return f"{what}: it is called {name}"
+                return f"{what}: its name is {name}"
     token, what = _BY_TOKEN.get(survey.model_type, ("", ""))
     if token and token in _added_tokens(survey):
         return f"{what}: its tokenizer has the token {token}"

@@ -20,11 +20,11 @@ from ultrarm_eval.errors import CheckpointError
 HARMLESS = {
     r"(^|\.)rotary_emb\.inv_freq$": "a buffer that is computed from the configuration",
     r"(^|\.)position_ids$": "a buffer that counts from 0",
-    r"\.num_batches_tracked$": "what a batch norm counted in training",
+    r"\.num_batches_tracked$": "a batch norm's counter of training steps",
     r"(^|\.)embeddings\.token_type_ids$": "a buffer of zeros",
     r"\.(attn|attention)\.masked_bias$": "the constant of an attention mask",
     r"^(transformer\.)?h\.\d+\.attn(\.attention)?\.bias$": "the causal mask of GPT-2, -J and -Neo",
-    r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never read",
+    r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never use",
 }
 _NO_PART = re.compile("|".join(f"({pattern})" for pattern in HARMLESS))
 #: The same for a model that is no language model: heads of one, kept from the training before.
@@ -44,7 +44,7 @@ LANGUAGE_HEADS = {
 _CLASSIFIER_HEAD = "score"
 # A value head beside it: GRM's classifiers were trained on from models that had one, and keep it.
 _EARLIER_HEADS = {
-    r"^v_head\.summary\.(\d+\.)?(weight|bias)$": "the value head of GRM, which came before"
+    r"^v_head\.summary\.(\d+\.)?(weight|bias)$": "the value head of the GRM it was trained from"
 }
 # Of these, those with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
@@ -56,12 +56,12 @@ _HEAD = re.compile(
 #: Heads of published kinds by the beginning of their names: where a kind is not recognised by its
 #: class, its weights still say what it may be.
 _HEADS_OF_KINDS = {
-    "v_head.": "a value head, as of TRL's policies, GRM or Athene-RM",
-    "value_head.": "a value head, as of OpenRLHF's older reward models",
-    "regression_layer.": "a head of several objectives, as of ArmoRM or QRM",
-    "gating.": "a gate over several objectives, as of ArmoRM or QRM",
+    "v_head.": "a value head, as in TRL's policies, GRM or Athene-RM",
+    "value_head.": "a value head, as in OpenRLHF's older reward models",
+    "regression_layer.": "a head of several objectives, as in ArmoRM or QRM",
+    "gating.": "a gate over several objectives, as in ArmoRM or QRM",
     "score_head.": "a head of Safe-RLHF",
-    "score.0.": "two layers behind the body, as of Qwen2.5-Math-RM or INF-ORM",
+    "score.0.": "two layers after the body, as in Qwen2.5-Math-RM or INF-ORM",
 }
 
 
@@ -110,9 +110,9 @@ def _refuse_head_of_another_kind(
         shape = shapes.get(key)
         if shape is not None and len(shape) == 2 and shape[0] < tokens // 2:
             raise CheckpointError(
-                f"{name}: its weight {key!r} has the shape {list(shape)}, so it is no language "
-                f"head of {tokens} tokens but a second head, and this model "
-                f"({type(network).__name__}) does not use it: its rewards would be others."
+                f"{name}: its weight {key!r} has the shape {list(shape)}, so it is not a language "
+                f"head of {tokens} tokens but a second head, which this model "
+                f"({type(network).__name__}) does not use: its rewards would be wrong."
             )
 
 
@@ -139,17 +139,17 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
     second = next((key for key in unread if _HEAD.match(key)), None)
     if second is not None and own:
         hint = (
-            f"{second!r} looks like a second head beside {own[0]!r}{_known(second)}, and nothing "
-            "says which of them gives the reward. If it plays no part in it, leave it out of a "
-            "copy."
+            f"{second!r} looks like a second head in addition to {own[0]!r}{_known(second)}, and "
+            "it is unknown which of them gives the reward. If the reward does not depend on it, "
+            "remove it from a copy."
         )
     elif kind is not None:
-        hint = f"This looks like {kind}. Where that gives the reward, name it: head=NAME."
+        hint = f"This looks like {kind}. If it gives the reward, name it: head=NAME."
     else:
-        hint = "Does its config.json belong to these weights?"
+        hint = "Check that its config.json belongs to these weights."
     raise CheckpointError(
         f"{name}: it has weights that this model ({type(network).__name__}) does not use, so its "
-        f"rewards would be others: {len(unread)}, among them {unread[0]!r}. {hint}"
+        f"rewards would be wrong: {len(unread)}, such as {unread[0]!r}. {hint}"
     )
 
 

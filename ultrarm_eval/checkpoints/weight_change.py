@@ -74,7 +74,9 @@ class WeightChange:
     ) -> torch.Tensor:
         change = self._part("bias", weights, bias)
         if change.shape != bias.shape:
-            raise CheckpointError(f"it has {list(change.shape)}, the model {list(bias.shape)}")
+            raise CheckpointError(
+                f"it has the shape {list(change.shape)}, the model's bias {list(bias.shape)}"
+            )
         return bias + config.scaling(self.module) * change
 
     def _low_rank(
@@ -84,7 +86,7 @@ class WeightChange:
         a, b = (self._part(name, weights, weight) for name in names)
         if weight.dim() != 2 or a.shape[0] != b.shape[-1]:
             raise CheckpointError(
-                f"factors of {list(a.shape)} and {list(b.shape)}, the weight has "
+                f"the factors have the shapes {list(a.shape)} and {list(b.shape)}, the weight "
                 f"{list(weight.shape)}"
             )
         magnitude = None
@@ -92,7 +94,7 @@ class WeightChange:
             magnitude = self._part("magnitude", weights, weight)
             if magnitude.numel() != b.shape[0]:
                 raise CheckpointError(
-                    f"{magnitude.numel()} magnitudes, and there are {b.shape[0]} outputs"
+                    f"there are {magnitude.numel()} magnitudes for {b.shape[0]} outputs"
                 )
         return LowRankChange(a, b, config.scaling(self.module), magnitude)
 
@@ -107,7 +109,7 @@ class WeightChange:
             )
         if max(indices) >= len(weight):
             raise CheckpointError(
-                f"it trained the row {max(indices)}, and there are {len(weight)}: the base has "
-                "fewer tokens than the model that the adapter was trained on"
+                f"it trained row {max(indices)} of {len(weight)}: the base has fewer tokens than "
+                "the model that the adapter was trained on"
             )
         return weight.index_copy(0, torch.tensor(indices, device=weight.device), rows)

@@ -63,7 +63,7 @@ class WeightReader:
         parts = [self.stored(key) for key in source.keys]
         if source.make is None:
             return parts[0]
-        with as_checkpoint_error(f"{self._name}: {name} cannot be made of {source.keys}"):
+        with as_checkpoint_error(f"{self._name}: {name} cannot be built from {source.keys}"):
             return source.make(*parts)
 
     def state(self, dtype: torch.dtype) -> dict[str, torch.Tensor]:
@@ -104,7 +104,8 @@ class WeightReader:
         path = self._fetch(file)
         if path is None:
             raise CheckpointError(
-                f"{self._name}: the weight {inner!r} is in {file}, and there is no such file."
+                f"{self._name}: the weight {inner!r} should be in {file}, but that file does not "
+                "exist."
             )
         if is_safetensors(file):
             from safetensors import safe_open
@@ -118,7 +119,7 @@ class WeightReader:
             self._pickles[path] = load_pickle(path)
         weight = self._pickles[path].get(inner)
         if weight is None:
-            raise CheckpointError(f"{path}: {inner} should be here, and it is not.")
+            raise CheckpointError(f"{path}: {inner} is missing from this file.")
         return weight
 
     def _file_of(self, key: str) -> str:
@@ -126,7 +127,10 @@ class WeightReader:
             return self._weights.files[0]
         file = self._shard_of.get(key)
         if file is None:
-            raise CheckpointError(f"{self._name}: the index names no file that has {key!r}.")
+            raise CheckpointError(
+                f"{self._name}: the index does not list {key!r}. The checkpoint "
+                "is incomplete; download it again."
+            )
         return file
 
     @cached_property

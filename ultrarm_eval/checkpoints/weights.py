@@ -112,8 +112,8 @@ def survey_weights(name: str, fetch: Fetch, *, is_folder: bool = False) -> Weigh
             return WeightFiles(files, frozenset(shard_of), safetensors, size, None)
     refuse_gguf_alone(name)
     raise CheckpointError(
-        f"{name}: there are no weights; looked for {SAFETENSORS_FILE} and {PICKLE_FILE}, each also "
-        "in shards with an index."
+        f"{name}: there are no weight files; looked for {SAFETENSORS_FILE} and {PICKLE_FILE}, "
+        "each also in shards with an index."
     )
 
 
@@ -129,7 +129,7 @@ def look_into(name: str, weights: WeightFiles, fetch: Fetch) -> dict[str, Stored
     for file in weights.files:
         path = fetch(file)
         if path is None:
-            raise CheckpointError(f"{name}: the index names {file}, and there is no such file.")
+            raise CheckpointError(f"{name}: the index names {file}, but that file does not exist.")
         found.update(stored_weights(name, path, safetensors=weights.safetensors))
     return found
 
@@ -166,8 +166,8 @@ def _require_files(name: str, files: tuple[str, ...], fetch: Fetch) -> None:
     lacking = [file for file in files if fetch(file) is None]
     if lacking:
         raise CheckpointError(
-            f"{name}: the index names {lacking[0]}, and there is no such file "
-            f"({len(lacking)} of {len(files)} are missing)."
+            f"{name}: the index names {lacking[0]}, but that file does not exist ({len(lacking)} "
+            f"of {len(files)} are missing)."
         )
 
 
@@ -231,13 +231,13 @@ def require_fitting(
             continue
         if not found.is_floating:
             raise CheckpointError(
-                f"{name}: its weight {key!r} is stored as {found.dtype}; a weight of this model is "
-                "a real floating-point number."
+                f"{name}: its weight {key!r} is stored as {found.dtype}; weights of this model "
+                "must be real floating-point numbers."
             )
         # transformers turns some weights of the same size into another shape.
         if found.size != weight.numel():
             raise CheckpointError(
-                f"{name}: its weight {key!r} has the shape {list(found.shape)}, and its "
+                f"{name}: its weight {key!r} has the shape {list(found.shape)}, but its "
                 f"config.json describes {list(weight.shape)}: they do not belong together."
             )
 
@@ -255,5 +255,6 @@ def refuse_missing(name: str, missing: Collection[str]) -> None:
     if missing:
         some = ", ".join(map(repr, sorted(map(str, missing))[:_NAMED]))
         raise CheckpointError(
-            f"{name}: weights are missing and would be random: {len(missing)}, among them {some}."
+            f"{name}: {len(missing)} weights are missing and would be random, such as {some}. Use "
+            "a complete checkpoint."
         )

@@ -25,11 +25,11 @@ _UNITS = {
 }
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?i?B|)", re.IGNORECASE)
 _OPTIONS = ("revision", "peft", "peft_revision", "template")
-#: transformers' families whose classifiers sglang computes (python/sglang/srt/models: llama_reward,
-#: gemma2_reward, qwen2_classification, qwen3_classification).
+#: transformers' model families whose classifiers sglang supports (python/sglang/srt/models:
+#: llama_reward, gemma2_reward, qwen2_classification, qwen3_classification).
 SGLANG = frozenset({"llama", "gemma2", "qwen2", "qwen3"})
-#: Those that text-embeddings-inference does (backends/candle/src/lib.rs and models): encoders; of
-#: Mistral, Qwen2, Qwen3 and Gemma 3 it refuses classifiers, and it has no Llama.
+#: Those that text-embeddings-inference supports (backends/candle/src/lib.rs and models): encoders.
+#: It refuses classifiers of Mistral, Qwen2, Qwen3 and Gemma 3, and has no Llama.
 TEI = frozenset(
     {"bert", "camembert", "deberta-v2", "distilbert", "modernbert", "roberta", "xlm-roberta"}
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import ultrarm_eval
 from ultrarm_eval.cli.data_options import add_data_options, open_data, rules_of
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.binarization import BinarizedRows, write_rows
 
@@ -53,11 +54,10 @@ def _run(options: argparse.Namespace) -> int:
         "seed": options.seed,
     }
     write_rows(rows, output, about)
-    counts = rows.counts.as_dict()
-    written = counts.pop("pairs_written")
+    written = counted(rows.counts["pairs_written"], "pair")
     told = [
-        f"{output}: {written:,} pairs ({rows.preference}, {options.pairs})",
-        ", ".join(f"{name}={count}" for name, count in counts.items()),
+        f"{output}: {written} ({rows.preference}, {options.pairs})",
+        f"read: {rows.counts.listed()}",
         *rows.remarks(),
     ]
     sys.stdout.write("\n".join(told) + "\n")

@@ -30,7 +30,7 @@ def add_data_place(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--split", help="split of a hub data set, or of a folder with several (default: train)"
     )
-    # The checkpoint has revisions, too; `plan` and `verify` call the data's --data-revision.
+    # The checkpoint has revisions too; in `plan` and `verify` the data's is --data-revision.
     command.add_argument(
         "--revision",
         "--data-revision",

@@ -24,9 +24,9 @@ from ultrarm_eval.sources.preference_data import PreferenceData
 if TYPE_CHECKING:
     from ultrarm_eval.judges.base import Judge
 
-# Characters of a text that are shown where not all are asked for.
+# Characters shown of a text without --full.
 _MOST_CHARACTERS = 1000
-# `--revision` is the data's here; the judge's is among --judge-args.
+# `--revision` is the data's here; the judge's goes into --judge-args.
 _SETTINGS = tuple(name for name in SCORING if name != "revision")
 
 
@@ -135,7 +135,7 @@ def _chosen(
         )
     views = [view_row(data, index, rules) for index in chosen.rows]
     judge = None
-    # Rows that cannot be shown are told before the weights are loaded.
+    # Rows that cannot be shown are reported before the weights are loaded.
     if load_judge is not None:
         judge = loaded = load_judge()
         with texts_from([view.where for view in views for _ in view.completions]):

@@ -16,7 +16,7 @@ from ultrarm_eval.data.rows import Location
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.sources.answers import Answer
 
-#: What a record's value is: the reward, the win over the reference, or both by name.
+#: The value of a record: the reward, the win over the reference, or both by name.
 BOTH = "both"
 VALUES = ("reward", "win_rate", BOTH)
 ID, EPOCH = "id", "epoch"
@@ -73,7 +73,7 @@ class InspectRecords:
         if self._value != BOTH:
             value = value[self._value]
         elif "reward" not in row:
-            # Unscored is what is no number as a whole.
+            # inspect_ai treats a sample as unscored only if the value as a whole is not a number.
             value = math.nan
         written = "\n\n".join(row.get("critiques", ()))
         return {

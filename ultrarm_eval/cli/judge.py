@@ -18,9 +18,9 @@ from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
-from ultrarm_eval.sources.answers import Answer, read_answers, read_references
+from ultrarm_eval.sources.answers import Answer, read_answers, read_references, require_file
 
-# Written as they come: what was scored is not lost when a later answer cannot be.
+# Written as they come, so that rewards are not lost when a later answer fails.
 _ROWS_AT_ONCE = 256
 
 
@@ -73,6 +73,9 @@ def _run(options: argparse.Namespace) -> int:
         require_json_lines(options.output)
     elif options.value is not None:
         raise ConfigurationError("--value is only for --format inspect. Leave it out.")
+    # Before the judge, whose checkpoint may be looked for on the hub for a while.
+    for file in filter(None, (options.answers, options.reference)):
+        require_file(Path(file))
     figures = judge_answers(
         options.answers,
         chosen_judge(options),
@@ -150,7 +153,7 @@ def _judged(
     Raises:
         ScoringError: A reward is not a finite number; the rows before it have been yielded.
     """
-    # A prompt's reference is asked for once, whatever number of answers is compared with it.
+    # A prompt's reference is scored once, however many answers are compared with it.
     of_references: dict[tuple[str, str], Judgement] = {}
     for start in range(0, len(given), _ROWS_AT_ONCE):
         part = given[start : start + _ROWS_AT_ONCE]

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-# The parser knows the values of these; of others the judge says which is the closest.
+# The parser checks the values of these; for others the judge's error suggests the closest.
 _REFUSED_AT_ONCE = ("special_tokens", "system")
 _ENGINE = ("engine", "base_url", "protocol", "served_model")
 _TEXTS = ("template", "special_tokens", "system", "dtype", "device", "max_length")
-#: Settings with an option of their own: of commands that show single texts, that score, and that
-#: look into batches.
+#: Settings with their own option: for commands that show single texts, that score, and that look
+#: into batches.
 SHOWING = ("revision", *_TEXTS)
 SCORING = ("revision", *_TEXTS, "batch_size", "score_store", *_ENGINE)
 BATCHING = (

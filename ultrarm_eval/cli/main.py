@@ -68,7 +68,7 @@ EXIT_STATUSES = {
     130: "interrupted",
 }
 
-# What a shell makes of SIGINT.
+# The exit status that a shell reports for SIGINT.
 _INTERRUPTED = 130
 
 
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{name}: {error}")
         return 2
     except BrokenPipeError:
-        # The reader (head, less) has enough.
+        # The reader (head, less) has closed the pipe.
         discard_output()
         return 0
     except OSError as error:
@@ -153,7 +153,7 @@ class _Version(argparse.Action):
     """Prints the version, which is looked up in the package's metadata only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        # As argparse's own action: where the standard output is closed it is None.
+        # As in argparse's own action: stdout is None if it is closed.
         with contextlib.suppress(OSError):
             (sys.stdout or sys.stderr).write(f"ultrarm-eval {ultrarm_eval.__version__}\n")
         parser.exit()

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ultrarm_eval.cli.judge_counts import judge_counts_in_words
 from ultrarm_eval.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from ultrarm_eval.lm_eval_plugin.merged.files import WrittenRun
     from ultrarm_eval.runs.shards import RunShards
 
-# So many lines of a kind are shown.
+# The most lines shown of each kind.
 _SHOWN = 12
 
 
@@ -83,7 +84,7 @@ def _told(shards: RunShards, merged: WrittenRun) -> Iterator[str]:
         yield f"  and {len(merged.tasks) - _SHOWN} more tasks"
     counts = results["config"].get("judge_counts")
     if counts:
-        yield f"  counts: {', '.join(f'{name}={number}' for name, number in counts.items())}"
+        yield f"  scored: {judge_counts_in_words(counts)}"
     seconds = [one["scoring_seconds"] for one in results["merged_from"]["runs"]]
     if all(isinstance(one, int | float) for one in seconds):
         longest = f"{max(seconds):,.1f} s"

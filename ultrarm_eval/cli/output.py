@@ -12,7 +12,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.io import write_whole
 from ultrarm_eval.messages import well_formed
 
-# What tells our own files of any version: those of JSON, CSV and Markdown, pages, and texts.
+# How files written by any version of this package begin or end: JSON, CSV, Markdown, HTML, text.
 _FORMATS = ("ultrarm_eval.report/", "ultrarm_eval.comparison/", "ultrarm_eval.board/")
 _BEGINNINGS = ("# Report: ", "# Comparison of runs", "task,dimension,part,", "model,label,")
 _FOOTER = "Made by ultrarm-eval from the files that lm-evaluation-harness wrote"

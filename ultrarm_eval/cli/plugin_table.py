@@ -32,7 +32,7 @@ from ultrarm_eval.lm_eval_plugin.bridge.harness_check import harness_problem
 from ultrarm_eval.lm_eval_plugin.harness_features import discovers_tasks
 from ultrarm_eval.plugins import ENTRY_POINT_GROUP, Registration, registry
 
-# The harness's module that fills the registry of a group.
+# lm-eval's module that fills the registry of a group.
 _FILLED_BY = {
     MODELS_GROUP: "lm_eval.models",
     FILTERS_GROUP: "lm_eval.filters",
@@ -41,9 +41,9 @@ _FILLED_BY = {
     SCORERS_GROUP: "lm_eval.scorers",
     REDUCTIONS_GROUP: "lm_eval.api.metrics.reduce",
 }
-# They came with lm-eval 0.5.
+# New in lm-eval 0.5.
 _SINCE_SCORERS = (SCORERS_GROUP, REDUCTIONS_GROUP)
-# What judges that come along need, beside what lies in this package.
+# Libraries that built-in judges need in addition to this package.
 _NEEDED = ("torch", "transformers")
 
 
@@ -67,7 +67,7 @@ def _import(name: str) -> None:
     try:
         importlib.import_module(name)
     except Exception as error:
-        # Whatever it needs and does not find, or runs into.
+        # Whatever it needs and does not find, or fails on.
         raise ConfigurationError(
             f"lm-eval cannot be imported: {name}: {first_line(error)}. Reinstall it: pip install "
             "--force-reinstall lm-eval."
@@ -107,9 +107,9 @@ def _is_of(found: FoundEntryPoint, known: Any) -> bool:
     try:
         registered = known.get(found.name)
     except Exception:
-        # A broken package's own: the harness has it, and its state says what is wrong.
+        # Of a broken package: lm-eval has it, and its state shows what is wrong.
         return True
-    # From lm-eval 0.5 on a metric is an object that holds its function.
+    # Since lm-eval 0.5 a metric is an object that contains its function.
     module = getattr(registered, "fn", registered).__module__
     return str(module).partition(".")[0] == found.value.partition(".")[0]
 
@@ -125,7 +125,7 @@ def _tasks() -> Iterator[tuple[str, ...]]:
             try:
                 files = len(list(package_folder(found.placeholder).rglob("*.yaml")))
             except Exception as error:
-                # Finding a package imports its parents, which are other people's code.
+                # Finding a package imports its parents, which are third-party code.
                 problem = f"{type(error).__name__}: {error}"
         state = problem or f"ok, {files} task files"
         known = problem is None and (native or connected)
@@ -149,7 +149,7 @@ def registered_here() -> Iterator[tuple[str, ...]]:
     )
     for kind, registered in kinds:
         for name, registration in registered.items():
-            # What else there is, is there already; a judge's factory is imported when it is used.
+            # Everything else is loaded already; a judge's factory is imported when it is used.
             state = _factory_problem(name) if kind == "judge" else None
             package = packages.get(registration.plugin, own)
             yield kind, name, package, "ultrarm-eval", state or "ok"
@@ -160,13 +160,13 @@ def _factory_problem(judge: str) -> str | None:
     factory = plugins.judges[judge].item
     try:
         if plugins.is_ours(judge) and isinstance(factory, str):
-            # Not imported: torch and transformers' classes took most of the command's time.
+            # Not imported: torch and transformers would take most of the command's time.
             _look_for(factory)
         else:
             plugins.judge(judge)
     except Exception as error:
         said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
-        # The row has the judge's name and package already.
+        # The row already shows the judge's name and package.
         return f"broken: {said.split('): ', 1)[-1]}"
     return None
 
@@ -204,7 +204,7 @@ def _load_problem(found: FoundEntryPoint) -> str | None:
     try:
         getattr(importlib.import_module(module), attribute)
     except Exception as error:
-        # Whatever another package's module does, the table has to show it.
+        # Whatever a third-party module raises, the table has to show it.
         return f"broken: {type(error).__name__}: {error}"
     return None
 

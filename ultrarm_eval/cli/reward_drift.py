@@ -9,7 +9,7 @@ from collections.abc import Sequence
 def largest_difference(first: Sequence[float], second: Sequence[float]) -> float:
     """The largest difference between rewards; infinite if one of them is not a number."""
     differences = [abs(a - b) for a, b in zip(first, second, strict=True)]
-    # What is no number is no agreement, wherever it stands.
+    # NaN never counts as agreement.
     return max(difference if math.isfinite(difference) else math.inf for difference in differences)
 
 

@@ -14,7 +14,7 @@ from ultrarm_eval.inspection.row_view import RowView
 from ultrarm_eval.sources.preference_data import PreferenceData
 from ultrarm_eval.terminal import aligned, printable, shortened
 
-# Characters of a name or value.
+# The most characters shown of a name or value.
 _MOST_OF_VALUE = 120
 _HOW_JUDGED = ("wrong", "tie", "right")
 
@@ -148,7 +148,7 @@ def _ratings(view: RowView) -> Iterator[str]:
     for number, completion in enumerate(view.completions):
         first, *others = [_number(completion.ratings.get(name)) for name in names]
         if completion.left_out and first != "-":
-            # A rating that is known to be wrong orders nothing.
+            # A rating known to be wrong is not used for pairs.
             first += f" ({completion.left_out})"
         cells = [str(number), _short(completion.model or "-"), first]
         cells += [_rank(completion.rank_by_rating), *others]

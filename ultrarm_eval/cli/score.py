@@ -26,15 +26,19 @@ from ultrarm_eval.sources.conversations import (
     UnusableRowError,
     read_pair,
 )
-from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local
+from ultrarm_eval.sources.preference_data import (
+    PreferenceData,
+    open_named_or_local,
+    require_named_or_local,
+)
 
 logger = logging.getLogger(__name__)
 
-# Printed as they come: what was scored is not lost when a later row cannot be.
+# Printed as they come, so that rewards are not lost when a later row fails.
 _ROWS_AT_ONCE = 256
-# Of pairs in memory.
+# The most bytes of pairs kept in memory.
 _MOST_BYTES = 2**29
-# Of a pair beside its texts: its place, turns and tuples.
+# Bytes of a pair in addition to its texts: its place, turns and tuples.
 _BYTES_OF_A_PAIR = 600
 _SIDES = ("chosen", "rejected")
 _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
@@ -64,6 +68,8 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     form = form_of(options.format, options.output, _FORMS, otherwise="text")
+    # Before the judge, whose checkpoint may be looked for on the hub for a while.
+    require_named_or_local(options.pairs, registry().sources())
     judge = chosen_judge(options)
     if options.output is None:
         _score(options.pairs, judge, form, sys.stdout)
@@ -102,7 +108,7 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
         ]
         found, failure = scoring.judgements(texts)
         for place, (index, *_) in enumerate(chunk):
-            # Of a chunk that fails, the pairs before the first without both of its rewards.
+            # If a chunk fails: the pairs before the first one that lacks a reward.
             if 2 * place not in found or 2 * place + 1 not in found:
                 break
             chosen, rejected = (unscored.seen(found[2 * place + side]) for side in (0, 1))
@@ -163,7 +169,7 @@ class _Pairs:
 
 
 def _bytes(pair: AnsweredPrompt) -> int:
-    # A character takes one, two or four.
+    # A character takes one, two or four bytes.
     texts = (*(turn["content"] for turn in pair.prompt), *pair.answers)
     return _BYTES_OF_A_PAIR + sum(map(sys.getsizeof, texts))
 
@@ -235,7 +241,7 @@ def _json_row(index: int, chosen: Judgement, rejected: Judgement) -> str:
         "reward_rejected": rejected.value,
         "difference": _difference(chosen.value, rejected.value),
     }
-    # Objectives, the rewards of steps, or what a judge wrote.
+    # Objectives, rewards of steps, or a written critique.
     for side, judgement in zip(_SIDES, (chosen, rejected), strict=True):
         row |= {f"{name}_{side}": value for name, value in judgement.told().items()}
     return json.dumps(row) + "\n"

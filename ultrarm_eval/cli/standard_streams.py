@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.terminal import escape_what_cannot_be_encoded
 
-# What the system says of an output that takes nothing more.
+# The system's errors for an output that accepts no more data.
 _NOT_WRITTEN = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF, errno.EPIPE}
 )
@@ -20,7 +20,7 @@ _NOT_WRITTEN = frozenset(
 
 def prepare_streams() -> None:
     """Prepares the streams so that any text can be written."""
-    # A file that the command opens would take a closed stream's number, and get its texts.
+    # A file that the command opens would get a closed stream's number, and receive its output.
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
             os.open(os.devnull, os.O_RDWR)
@@ -45,7 +45,7 @@ def require_output() -> None:
 if TYPE_CHECKING:
     _StreamHandler = logging.StreamHandler[TextIO]
 else:
-    # It takes no [TextIO] in Python 3.10.
+    # Not subscriptable in Python 3.10.
     _StreamHandler = logging.StreamHandler
 
 

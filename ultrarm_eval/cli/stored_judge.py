@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from ultrarm_eval.cli.judge_counts import judge_counts_in_words
 from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 from ultrarm_eval.errors import RewardError, ScoreStoreError, ScoringError, UnwritableTextError
@@ -21,7 +22,7 @@ from ultrarm_eval.runs.identity import mapping
 
 logger = logging.getLogger(__name__)
 
-# A judge that keeps no store of its own is asked for so many texts before they are stored.
+# For a judge without its own store: texts scored before they are stored.
 _STORED_AT_ONCE = 32
 
 
@@ -75,10 +76,8 @@ class StoredJudge:
 
     def report(self) -> None:
         """Logs the counts over all calls, and warns if all rewards were equal."""
-        counts = dict(self._counts or mapping(self.settings().get("counts")))
-        told = [f"{name} {count:,}" for name, count in counts.items() if count]
-        if told:
-            logger.info("Counted: %s.", ", ".join(told))
+        if said := judge_counts_in_words(self._counts or mapping(self.settings().get("counts"))):
+            logger.info("Scored: %s.", said)
         self._watched.report()
 
     def load(self) -> None:
@@ -141,7 +140,7 @@ class StoredJudge:
         return [known[key] for key in keys]
 
     def _kept(self, judgements: dict[bytes, Judgement]) -> dict[bytes, Judgement]:
-        # What a judge wrote has no place in the store, and its reward is not kept without it.
+        # The store has no field for a critique, and a reward is not stored without its critique.
         plain = {
             key: judgement.value
             for key, judgement in judgements.items()

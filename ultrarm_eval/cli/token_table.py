@@ -28,7 +28,7 @@ def token_table(found: TokenRewards) -> str:
         found: The rewards.
     """
     changes = _changes(found.rewards)
-    # A completion that changes next to nothing does not blow up what comes before it.
+    # If the completion changes almost nothing, the prompt's bars are not blown up.
     least = _largest(changes) / _MOST_CUT
     largest = max(_largest(changes[found.completion_start :]), least)
     rows = [("#", "token", "reward", "change")]
@@ -62,7 +62,7 @@ def _largest(changes: Sequence[float | None]) -> float:
 
 
 def _signed(change: float) -> str:
-    # Adding zero makes a negative zero a positive one.
+    # Adding zero turns negative zero into zero.
     return f"{round(change, _DIGITS) + 0.0:+.{_DIGITS}f}"
 
 

@@ -18,11 +18,11 @@ from ultrarm_eval.terminal import printable, shortened
 if TYPE_CHECKING:
     from ultrarm_eval.engine.token_rewards import TokenRewards
 
-# What the table is drawn with, and what stands for it in ASCII.
+# The table's drawing characters, and their ASCII replacements.
 _PLAIN = str.maketrans("█▌▐│◂▸⋯␣", "###|<>~_")
-# What is told beside the settings that rewards depend on.
+# Shown in addition to the settings that rewards depend on.
 _ALSO_TOLD = ("pretrained", "device", "weights_digest")
-# Cells of a quoted text: two lines of most terminals.
+# Width of a quoted text in cells: two lines of most terminals.
 _QUOTED = 160
 
 

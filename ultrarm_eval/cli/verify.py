@@ -14,11 +14,10 @@ from ultrarm_eval.cli.verify_engine import is_of_another_engine, verify_engine
 from ultrarm_eval.demo import DEMO_NAME
 from ultrarm_eval.errors import ConfigurationError
 
-#: The largest drift that passes, by dtype, where the user sets none. Rewards of a body in half
-#: precision move with the layout of a batch.
+#: The default threshold by dtype. In half precision rewards depend on the layout of a batch.
 THRESHOLDS = {"float32": 5e-5, "float16": 0.02, "bfloat16": 0.1}
 
-# What the exact rewards are computed with.
+# The dtype of the reference rewards.
 _EXACT: dict[str, Any] = {
     "dtype": "float32",
     "quantization": None,
@@ -71,7 +70,7 @@ def _run(options: argparse.Namespace) -> int:
     with texts_from(requests.places):
         batched = judge.score(requests.prompts, requests.completions)
     single = judge.score_one_at_a_time(requests.prompts, requests.completions)
-    # int8 looks for outliers in all rows of a batch, so its rewards move with the batch.
+    # int8 looks for outliers in all rows of a batch, so its rewards depend on the batch.
     usual = THRESHOLDS[dtype if quantization is None else "bfloat16"]
     allowed = usual if options.threshold is None else options.threshold
     lines = [
@@ -81,7 +80,7 @@ def _run(options: argparse.Namespace) -> int:
         f"batches against one text at a time: {said_of_drift(batched, single, requests.pairs)}",
     ]
     if dtype != "float32" or quantization is not None:
-        # One model at a time has to fit.
+        # Only one model at a time has to fit in memory.
         del judge
         gc.collect()
         torch.cuda.empty_cache()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
     from ultrarm_eval.judges.verified_texts import VerifiedTexts
 
-#: The largest drift of another engine that passes, by dtype, where the user sets none.
+#: The default threshold for another engine, by dtype.
 THRESHOLDS = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.1}
 
 
@@ -64,7 +64,7 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
         found += rewards
     settings = judge.settings()
     dtype, name = str(settings["dtype"]), str(settings["engine"])
-    # One model at a time has to fit.
+    # Only one model at a time has to fit in memory.
     del judge
     gc.collect()
     here = partial(by_torch(choice).make_batched, dtype=dtype)

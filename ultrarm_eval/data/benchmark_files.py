@@ -11,7 +11,7 @@ from ultrarm_eval.data.rows import Rows
 from ultrarm_eval.errors import DataError
 
 _FILES_NAMED = 10
-# Names of files that say nothing about what is in them.
+# File names that do not describe the content.
 _ABOUT = ("dataset_infos.json", "dataset_info.json")
 _NAMELESS = ("dataset", "data", "test", "train", "validation")
 _SHARD = re.compile(r"-\d{5}-of-\d{5}$")
@@ -56,7 +56,7 @@ def is_called(path: Path, names: Sequence[str]) -> bool:
     The folder counts if the file's own name is generic, as in LLMBar's Neighbor/dataset.json.
     """
     wanted = [name.lower() for name in names]
-    # The hub's own copies are called train-00000-of-00001.parquet.
+    # Files on the hub are called train-00000-of-00001.parquet.
     own = _SHARD.sub("", path.stem).lower()
     return own in wanted or (own in _NAMELESS and path.parent.name.lower() in wanted)
 

@@ -10,7 +10,15 @@ from dataclasses import dataclass, field
 from ultrarm_eval.data.rows import Location
 
 _NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>\w+)")
-#: Pairs of a prompt that do not count while others of it may: rules of the comparison, no faults.
+# What the counts of a line are of; a document is a prompt with its answers.
+_NOUNS = {
+    "rows": "row",
+    "documents": "prompt",
+    "prompts": "prompt",
+    "completions": "answer",
+    "pairs": "pair",
+}
+#: Pairs excluded by the rules of the comparison, which are not faults in the data.
 BY_RULE = frozenset({"pairs_left_out_equal_ratings", "pairs_left_out_below_min_gap"})
 _WORDS = {
     "rows_left_out_without_pairs": (
@@ -20,7 +28,7 @@ _WORDS = {
     "rows_left_out_without_completions": "no completion is text",
     "pairs_left_out_not_text": "the chosen or the rejected answer is not text",
     "completions_left_out_not_text": "the response is not text",
-    "completions_left_out_false_ten": "the overall score of 10 stands for 1 (false ten)",
+    "completions_left_out_false_ten": "a false overall score of 10, which stands for 1",
     "prompts_left_out_without_reference": "no such reference answer",
     "ends_with_answer": "the conversation ends with the assistant's turn",
     "prompt_not_text": "the prompt is neither text nor messages",
@@ -97,8 +105,19 @@ class DataCounts:
         return self.counts[what]
 
     def listed(self) -> str:
-        """The counts in one line."""
-        return ", ".join(f"{name}={number}" for name, number in self.counts.items())
+        """What is used, and what is excluded and why, in one line."""
+        used = [counted(self.counts[name], noun) for name, noun in _NOUNS.items() if self[name]]
+        excluded = [
+            f"{counted(number, _NOUNS[match['what']])} ({reason_in_words(name)})"
+            for name, number in self.counts.items()
+            if (match := _NAME.fullmatch(name)) is not None
+        ]
+        excluded += [
+            f"{number:,} {name.replace('_', ' ')}"
+            for name, number in self.counts.items()
+            if name.startswith(("rows_of_other_", "prompts_without_written_pair"))
+        ]
+        return ", ".join(used) + (f"; excluded: {', '.join(excluded)}" if excluded else "")
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""

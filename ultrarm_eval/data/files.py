@@ -15,7 +15,7 @@ from ultrarm_eval.io import read_json
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
 _MEND = "The file must contain a JSON list of rows, in UTF-8."
-# Of many files as many are named.
+# The most files named in a message.
 _NAMED = 8
 
 
@@ -51,7 +51,7 @@ def path_exists(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
-        # A name that is too long for the file system is none there.
+        # A name that is too long for the file system does not exist.
         return False
 
 
@@ -88,11 +88,11 @@ def saved_table(path: Path, split: str, choose: str) -> Any:
             f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that "
             f"was, or a {', '.join(SUFFIXES)} file{_files_in(path)}."
         ) from error
-    # A format such as numpy's, saved along, would make arrays of the lists.
+    # A saved format, such as numpy's, would turn lists into arrays.
     saved = saved.with_format(None)
     if isinstance(saved, datasets.Dataset):
         return saved
-    # As the hub's data sets are asked for several at once.
+    # As for the hub's data sets, several splits can be joined.
     wanted = split.split("+")
     if all(name in saved for name in wanted):
         return datasets.concatenate_datasets([saved[name] for name in wanted])
@@ -119,7 +119,7 @@ def _open_json(path: Path, origin: str | None) -> Rows:
     except DataError as error:
         cause = error.__cause__
         if isinstance(cause, json.JSONDecodeError) and cause.msg == "Extra data":
-            # Many .json files hold one object a line.
+            # Many .json files contain one object per line.
             return JsonLines(path, origin)
         raise
     if isinstance(rows, Mapping):

@@ -44,7 +44,7 @@ def load_hub(dataset: str, split: str, revision: str | None, **options: Any) -> 
     except Exception as error:
         if str(error).startswith("Unknown split"):
             raise DataError(f"{dataset}: {first_line(error)} Name one of them.") from error
-        # datasets and its clients raise many unrelated classes here.
+        # datasets and its clients raise many unrelated exception classes here.
         at = f" at revision {revision!r}" if revision else ""
         why = _cache_problem(error) or first_line(error)
         raise DataError(
@@ -72,7 +72,7 @@ def fetch_file(dataset: str, name: str, revision: str | None, *, mend: str) -> P
     try:
         return Path(hf_hub_download(dataset, name, repo_type="dataset", revision=revision))
     except Exception as error:
-        # The hub's client raises its own, requests', httpx' and OS errors.
+        # The hub's client raises its own errors and those of requests, httpx and the OS.
         raise DataError(
             f"{dataset}: {name} cannot be downloaded from the hub and is not cached "
             f"({_cache_problem(error) or first_line(error)}). {mend}"

@@ -26,7 +26,7 @@ INDEX = "shards.json"
 FORMAT = "ultrarm_eval.shards/1"
 _NAME = re.compile(r"part-(\d{5})-of-(\d{5})\.jsonl")
 _MOST = 99_999
-# A process may have few files open at once.
+# A process may have only few open files.
 _FILES_AT_ONCE = 200
 _MEND = "Write the shards again with ultrarm-eval shard."
 
@@ -210,7 +210,7 @@ def _write(rows: Rows, number: int, parts: range, folder: Path) -> None:
             for part in parts
         }
         for index, row in rows.read(wanted):
-            # Escapes keep what no encoding can write: halves of surrogate pairs.
+            # Escapes preserve lone surrogates, which no encoding can write.
             files[index % number].write(f"{json.dumps(_plain(row, rows.where(index)))}\n")
 
 

@@ -10,7 +10,7 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.messages import Message
 
-# With the place and the type of a row: what a plugin's source is written with.
+# Also the place and the type of a row, for plugins' sources.
 __all__ = ["DataCounts", "Location", "PromptRecord", "RatedCompletion", "Row", "read_name"]
 
 

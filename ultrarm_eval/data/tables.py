@@ -16,7 +16,7 @@ from typing import Any
 from ultrarm_eval.data.rows import ListedRows, Row, Rows
 from ultrarm_eval.errors import DataError, first_line
 
-# So many rows are decoded at once: texts of whole files need not lie in memory.
+# The number of rows decoded at once, so that a complete file need not be in memory.
 _ROWS_AT_ONCE = 256
 
 
@@ -47,7 +47,7 @@ class TableRows(Rows):
             try:
                 rows = self._read(chunk)
             except DataError:
-                # The rows before the one that cannot be read are read nevertheless.
+                # The rows before the one that cannot be read are still yielded.
                 for index in chunk:
                     yield from self._read([index])
                 raise
@@ -134,7 +134,7 @@ class ParquetRows(TableRows):
         except (pa.ArrowException, OSError, ValueError) as error:
             raise _unreadable(path, first_line(error)) from error
         sizes = (about.row_group(i).num_rows for i in range(about.num_row_groups))
-        # The number of the first row of each group, and that of the row behind the last.
+        # The number of the first row of each group, and the number of rows.
         self._starts: list[int] = list(accumulate(sizes, initial=0))
         self._columns = None if columns is None else list(columns)
         super().__init__(origin or str(path), schema.names if columns is None else columns)
@@ -142,7 +142,7 @@ class ParquetRows(TableRows):
         self._decode_json = _json_decoder(schema)
         self._batches: Iterator[Any] = iter(())
         self._group, self._first, self._batch = -1, 0, None
-        # By group: the first row that cannot be read, and why.
+        # By group, the first row that cannot be read, and why.
         self._damaged: dict[int, tuple[int, str]] = {}
 
     def __len__(self) -> int:
@@ -201,7 +201,7 @@ class ParquetRows(TableRows):
             return next(self._batches)
         except (pa.ArrowException, OSError, StopIteration) as error:
             why = str(error) or f"row group {group} has fewer rows than it says"
-            # What is behind is not reached, whichever row is asked for.
+            # Rows after it cannot be reached, whichever is requested.
             self._damaged[group] = (self._first, why)
             self._group = -1
             raise OSError(why) from error

@@ -11,7 +11,7 @@ from ultrarm_eval.data.rows import DataPart, Row, Rows, Shard
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ConfigurationError, DataError
 
-# About half a gigabyte; all of UltraFeedback has less.
+# About half a gigabyte; UltraFeedback is smaller.
 _MOST_CHARACTERS = 2**29
 
 
@@ -41,7 +41,7 @@ class Documents(Sequence[Document]):
         """
         self._rows, self._shard = rows, shard
         self.counts = DataCounts()
-        # By the number of the row, ascending; None for those that are made again.
+        # By row number, ascending; None for documents that are made again on demand.
         self._documents: dict[int, Document | None] = {}
         room = _MOST_CHARACTERS
         total = len(rows)

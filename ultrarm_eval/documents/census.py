@@ -24,7 +24,7 @@ def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]
     return digest.digest()
 
 
-#: A prompt of which no two completions are compared.
+#: The count of prompts without any pair.
 WITHOUT_PAIRS = "rows_left_out_without_pairs"
 
 

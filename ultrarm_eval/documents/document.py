@@ -20,12 +20,12 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_fraction
 from ultrarm_eval.messages import Message, well_formed
 
-#: What the JSON form of a document says it is: with ratings, with right and wrong completions, or a
-#: prompt that a model answers, with a reference beside it.
+#: The formats of a document's JSON form: with ratings, with right and wrong completions, or a
+#: prompt that a model answers, with a reference.
 RATED = "ultrarm_eval.document/2"
 LABELLED = "ultrarm_eval.choice/1"
 OPEN = "ultrarm_eval.prompt/1"
-#: The fields of each form, in their order.
+#: The fields of each format, in order.
 FIELDS: Mapping[str, tuple[str, ...]] = {
     form: tuple(fields.split())
     for form, fields in {
@@ -34,7 +34,7 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
         OPEN: "format row source prompt reference reference_model",
     }.items()
 }
-# Computed from the rest, or only for whoever reads a sample.
+# Computed from the rest, or only for readers of a sample.
 _NOT_NEEDED = frozenset(
     {"row", "id", "source", "lengths", "models", "labels", "reference", "reference_model"}
 )

@@ -111,7 +111,7 @@ class PromptSet:
         """Opens the run's prompts; the set's own data if the run names none."""
         sources: Sequence[PairSource] = registry().sources()
         if choice.data is not None:
-            # A file of prompts, with or without answers, is no preference data.
+            # A file of prompts, with or without answers, is not preference data.
             return open_named_or_local(choice.data, self.split, [*sources, OUTPUTS, PROMPTS])
         return open_hub(self.dataset, self.split, choice.data_revision, sources)
 
@@ -157,10 +157,10 @@ class AlpacaEvalPrompts(PromptSet):
     def _prompts(self, choice: PromptChoice, reference: str) -> PreferenceData:
         if choice.data is not None:
             return super()._prompts(choice, reference)
-        # The prompts are the same whoever answered them.
+        # The prompts are the same for every model's answers.
         named = self.reference if reference == NO_REFERENCE else reference
         path = _answers_file(named, choice)
-        # Every row with its own answer, also where two rows have one prompt.
+        # Every row with its own answer, even if two rows have the same prompt.
         read_answers(path)
         return PreferenceData(open_file(path), OUTPUTS)
 

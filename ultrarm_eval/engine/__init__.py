@@ -1,1 +1,1 @@
-"""From token ids to values: shared prefixes, packed rows, running the model, and the score store."""
+"""From token ids to values: shared prefixes, packed rows, running the model, score stores."""

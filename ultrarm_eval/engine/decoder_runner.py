@@ -146,8 +146,7 @@ class DecoderRunner:
 
     @contextmanager
     def _tree_attention(self) -> Iterator[None]:
-        """Makes the backbone use tree attention within the context; outside, the model is
-        unchanged.
+        """Makes the backbone use tree attention within the context.
 
         transformers makes masks by the implementation's name, and makes none for this one:
         otherwise it would see a packed row and make a mask of the row's length squared.

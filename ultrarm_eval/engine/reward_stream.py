@@ -129,7 +129,7 @@ class RewardStream:
                     raise _not_finite(index, self._completions[index], reward)
 
     def _store(self, store: ScoreStore, rewards: Mapping[bytes, Computed]) -> None:
-        """Stores rewards; if that fails, the run continues, and they are stored with the next batch."""
+        """Stores rewards; after a failure the run continues, and the next batch stores them."""
         failed_before = bool(self._not_stored)
         self._not_stored.update(rewards)
         try:

@@ -1,4 +1,4 @@
-"""A batch as a model computes it: one row without padding and its attention layout, or padded rows."""
+"""A batch as a model computes it: one row without padding, or padded rows."""
 
 from __future__ import annotations
 

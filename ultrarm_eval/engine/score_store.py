@@ -117,7 +117,7 @@ class ScoreStore:
             raise
 
     def _take_out_damaged(self) -> None:
-        """Counts this judge's damaged rows, also those under a wrong key, which are never requested."""
+        """Counts this judge's damaged rows, also those under a wrong key."""
         damaged: set[tuple[str, object]] = set()
         for table in _COLUMNS:
             keys = [row[0] for row in self._stored(table) if self._value(table, *row) is None]

@@ -152,8 +152,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def refuse_what_is_no_store(path: Path) -> None:
-    """Rejects files that are not clearly a score store, by their bytes, because SQLite may write
-    to a file.
+    """Rejects files that are not clearly a score store, as SQLite may write to a file.
 
     A file that does not exist yet, or is empty, can become one.
 

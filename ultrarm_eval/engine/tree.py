@@ -143,7 +143,7 @@ class _TreeBuilder:
         self._root: _Node
 
     def add(self, text: int, length: int, shared: int) -> bool:
-        """Adds a text that shares so many tokens with the previous one; False if it starts a tree."""
+        """Adds a text that shares tokens with the previous one; False if it starts a tree."""
         leaf = _Node(text, length, text)
         if not self._path:
             self._path = [leaf]

@@ -22,9 +22,9 @@ _CLASSES = {
     "assistant": ChatMessageAssistant,
     "tool": ChatMessageTool,
 }
-# The harness has four roles; a data set's own stands in the message's metadata.
+# inspect_ai has four roles; a data set's own role is kept in the message's metadata.
 _ROLE = "role"
-# What a model thought is no part of the conversation, as it is none of its completion.
+# Reasoning is not part of the conversation, as it is not part of the completion.
 _LEFT_OUT = frozenset({"reasoning"})
 
 

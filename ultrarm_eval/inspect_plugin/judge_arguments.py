@@ -48,7 +48,7 @@ def scoring_queue(
     try:
         return queue_of(shared_judge(checkpoint, judge_settings(kind, judge_args, settings)))
     except ConfigurationError as error:
-        # Whatever is no argument arrives here as a setting of the judge.
+        # Everything that is not an argument arrives here as a setting of the judge.
         for name in settings:
             if name not in known_settings() and get_close_matches(name, arguments, n=1):
                 raise unknown_choice(

@@ -10,9 +10,9 @@ from inspect_ai.scorer import Metric, SampleScore, Value, mean, metric, stderr
 
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate
 
-#: Keys of a sample's metadata: what its prompt is, and what it belongs to.
+#: Keys of a sample's metadata: its prompt, and its category.
 PROMPT, CATEGORY = "prompt_id", "category"
-#: The key of a score's metadata with the answer's length less the reference's, in characters.
+#: The key of a score's metadata with the answer's length minus the reference's, in characters.
 LENGTH_DIFFERENCE = "length_difference"
 
 

@@ -23,7 +23,7 @@ from ultrarm_eval.rules import ComparisonRules, checked_ties
 from ultrarm_eval.sources.answers import prompt_key
 
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# What the sample's own fields hold.
+# Contained in the sample's own fields.
 _TEXTS = ("prompt", "completions", "lengths")
 
 

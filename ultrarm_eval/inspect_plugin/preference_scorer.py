@@ -14,9 +14,9 @@ from ultrarm_eval.inspect_plugin.metrics import PROMPT, by_category, stderr_by_c
 from ultrarm_eval.inspect_plugin.preference_samples import as_document, letter
 from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_of
 
-# What the harness calls a figure, and its name among the metrics of a prompt.
+# The metric's name in inspect_ai, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
-# What is no setting of a judge: proposed where a name is misspelt.
+# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
 _ARGUMENTS = ("judge", "kind", "judge_args")
 
 

@@ -23,10 +23,10 @@ from ultrarm_eval.sources.preference_data import open_any
 
 logger = logging.getLogger(__name__)
 
-# The harness opens so many samples at once as a model may have calls open, where nobody says how
-# many; here no model is called, and a judge scores the more at once, the more are open.
+# By default inspect_ai opens as many samples at once as a model may have open calls. Here no model
+# is called, and more open samples mean larger batches for the judge.
 _OPEN_AT_ONCE = 512
-# What is no setting of a judge: proposed where a name is misspelt.
+# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
 _ARGUMENTS = (
     *("judge", "data", "split", "data_revision", "preference", "ties", "min_gap"),
     *("category", "source", "shard", "kind", "judge_args"),
@@ -85,7 +85,7 @@ def preference(
         RunRefusedError: The data, the judge or a setting cannot be used.
     """
     with prerequisite_errors():
-        # Before the data are read: a wrong name is the sooner said.
+        # Before the data is read, so that a wrong name is reported sooner.
         scoring_queue(judge, kind, judge_args, settings, _ARGUMENTS)
         named = as_text("data", data)
         if not named:
@@ -112,7 +112,7 @@ def preference(
     documents = comparison.documents
     for remark in documents.remarks():
         logger.warning("%s: %s", named, remark)
-    # Made here, its errors are the run's own before anything is scored.
+    # Made here, so that its errors are reported before anything is scored.
     judged = preference_scorer(judge, kind=kind, judge_args=judge_args, **settings)
     return Task(
         dataset=MemoryDataset(as_samples(documents, rules), name=named, location=named),

@@ -15,7 +15,7 @@ from ultrarm_eval.sources.references import is_file
 
 logger = logging.getLogger(__name__)
 
-#: The word for a sample's target.
+#: The name for a sample's target.
 TARGET = "target"
 _NAMED = 10
 

@@ -24,9 +24,9 @@ from ultrarm_eval.messages import well_formed
 from ultrarm_eval.metrics.win_rate import win_credit
 from ultrarm_eval.sources.answers import prompt_key
 
-#: What answers are judged beside: the sample's input, or all messages before the answer.
+#: The prompt of the answers: the sample's input, or all messages before the answer.
 INPUT, MESSAGES = "input", "messages"
-# What is no setting of a judge: proposed where a name is misspelt.
+# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
 _ARGUMENTS = ("judge", "reference", "prompt", "kind", "judge_args")
 
 
@@ -79,7 +79,7 @@ def reward(
         with located_errors(where):
             turns = as_prompt(state.input if prompt == INPUT else before_answer(state))
         other = None if references is None else references.of(state, target, turns, where)
-        # A reference that has its reward is not asked for again, in whatever epoch.
+        # A reference is scored only once, over all epochs.
         key = (prompt_key(turns), other or "")
         texts = answers if other is None or key in judged_references else [*answers, other]
         found = await queue.judgements(turns, texts, where)

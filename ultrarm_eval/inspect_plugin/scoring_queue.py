@@ -33,11 +33,11 @@ from ultrarm_eval.messages import Prompt
 
 logger = logging.getLogger(__name__)
 
-#: So many waiting texts are scored without waiting for more.
+#: This many waiting texts are scored without waiting for more.
 MOST_TEXTS = 1024
-#: How long nothing has to come until what is there is scored, in seconds.
+#: The seconds without new texts after which the waiting texts are scored.
 SILENCE_S = 0.1
-# Fewer rewards may be equal by chance.
+# Fewer rewards could be equal by chance.
 _FEW = 16
 
 
@@ -122,7 +122,7 @@ class ScoringQueue:
         schedule = _scheduler()
 
         def wake() -> None:
-            # The event loop may have ended meanwhile, with all that waited in it.
+            # The event loop may have ended meanwhile.
             with suppress(RuntimeError):
                 schedule(answered.set)
 
@@ -143,7 +143,7 @@ class ScoringQueue:
 
     def _start(self) -> None:
         with self._lock:
-            # A forked process has none of its parent's threads.
+            # A forked process does not have its parent's threads.
             if self._thread is None or not self._thread.is_alive():
                 name = f"ultrarm_eval judge {judge_name(self.judge)}"
                 self._thread = threading.Thread(target=self._work, name=name, daemon=True)
@@ -155,7 +155,7 @@ class ScoringQueue:
             try:
                 self._score(batch)
             except BaseException as error:
-                # Nobody may wait for a thread that has ended: not even SystemExit ends it.
+                # No sample may wait for a thread that has ended, so not even SystemExit ends it.
                 _fail(batch, error)
 
     def _drained(self, first: _Request) -> list[_Request]:
@@ -180,7 +180,7 @@ class ScoringQueue:
                 )
             except Exception as error:
                 request.fail(error)
-        # One that is refused is left out, and the others are asked for again.
+        # If a text is refused, the others are scored again without it.
         while asked := [r for r in batch if not (r.is_withdrawn or r.is_answered())]:
             started = time.perf_counter()
             self._ask(asked)
@@ -198,7 +198,7 @@ class ScoringQueue:
         try:
             for index, judgement in judgement_stream(self.judge, prompts, texts):
                 if "fingerprint" not in self._facts:
-                    # Its weights are loaded now.
+                    # Its weights are loaded by now.
                     self._facts["fingerprint"] = self.judge.fingerprint()
                 self._take(*places[index], judgement)
         except RewardError as error:
@@ -258,5 +258,5 @@ _queues_lock = threading.Lock()
 def queue_of(judge: Judge) -> ScoringQueue:
     """The queue of a judge, shared by all its users."""
     with _queues_lock:
-        # A queue keeps its judge, so that no other judge ever has its id.
+        # A queue keeps its judge alive, so that no other judge can get the same id.
         return _queues.setdefault(id(judge), ScoringQueue(judge))

@@ -1,5 +1,4 @@
-"""Converts a judge's checkpoint to transformers' own classifier, for engines that support no other
-class.
+"""Converts a judge's checkpoint to transformers' own classifier, for other engines.
 
 The weights are the same numbers under other names; a checkpoint for which that is impossible is
 rejected. The prompt template is recorded in config.json, where `judge=auto` finds it. A converted

@@ -80,8 +80,7 @@ def _text(judge: CheckpointJudge, prompt: Prompt, completion: str) -> ProbeText:
 def require_same_texts(
     source: CheckpointJudge, texts: Probes, converted: CheckpointJudge, *, reads_padding: bool
 ) -> None:
-    """Rejects a conversion whose token ids differ, or which transformers' class reads at another
-    token.
+    """Rejects a conversion with other token ids, or read elsewhere by transformers' class.
 
     Args:
         source: The judge of the source.

@@ -70,7 +70,7 @@ def answers_not_judged(
     options = judge_options(checkpoint, judge_args)
     said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
     return AnswersNotJudgedError(
-        f"{said} The model's answers were not judged but are saved in a file. Judge them with: "
+        f"{said} The model's answers are not judged; they are saved in a file. Judge them with: "
         f"{command} {options}"
     )
 
@@ -96,7 +96,7 @@ def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
     file_name = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
     lines = "".join(json.dumps(row, default=str) + "\n" for row in rows)
     try:
-        path = Path(file_name).resolve()
+        path = Path(file_name).absolute()
         write_whole(path, lines)
     except OSError:
         path = Path(tempfile.gettempdir()) / file_name

@@ -277,7 +277,7 @@ class LanguageModelHead(RewardHead):
         return {"judge": self.name, **self.settings()}
 
     def read_at(self, text: Tokens) -> tuple[int, ...]:
-        """See `RewardHead.read_at`; a likelihood depends on many tokens, and a critique is written."""
+        """See `RewardHead.read_at`; likelihoods and critiques depend on many tokens."""
         return ()
 
     def outputs_per_token(self) -> int:

@@ -1,5 +1,4 @@
-"""The judge for `AutoModelForSequenceClassification` with one label: most of RewardBench's
-leaderboard.
+"""The judge for `AutoModelForSequenceClassification` with one label.
 
 The reward is the logit. A decoder's logit is computed at the last token that is not its
 configuration's padding token, as in transformers; decoders of Llama-like families are run without

@@ -71,8 +71,7 @@ def _made(written: str) -> Judge:
 
 
 def _device_of_process() -> str | None:
-    """This process's own GPU if several processes were started, else the GPU with the most free
-    memory.
+    """This process's own GPU of several processes, else the one with the most free memory.
 
     None leaves the choice to the judge.
     """

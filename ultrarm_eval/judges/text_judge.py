@@ -147,8 +147,7 @@ class TextJudge:
         return len({encoded.tokens for encoded in texts}) <= 1
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
-        """Rejects texts that cannot be scored, before the weights are loaded and anything is
-        scored.
+        """Rejects texts that cannot be scored, before the weights are loaded.
 
         Args:
             prompts: Prompts.

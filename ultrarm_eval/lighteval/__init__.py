@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TASKS_TABLE", "judged_task"]
 
-#: The tasks of this package with the environment's settings, read whenever lighteval asks.
+#: This package's tasks with the environment's settings, read on each access.
 TASKS_TABLE: list[JudgedTaskConfig]
 
 

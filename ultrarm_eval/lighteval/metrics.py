@@ -20,7 +20,7 @@ from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_
 logger = logging.getLogger(__name__)
 
 _CONTROLLED = "win_rate_length_controlled"
-#: The metrics, and whether more is better. The length has no better; lighteval wants one named.
+#: The metrics, and whether higher is better. The length has no direction, but lighteval needs one.
 NAMES: Mapping[str, bool] = {
     "reward": True,
     "win_rate": True,
@@ -57,7 +57,7 @@ class JudgedMetric(SampleLevelComputation):  # type: ignore[misc, unused-ignore]
         """
         judged = self._answers.judged(docs, responses)
         for doc, one in zip(docs, judged, strict=True):
-            # Into the saved details, as text: whatever a judge says has one type there.
+            # For the saved details, as text, so that every judge's output has the same type.
             doc.specific = {**(doc.specific or {}), "judged": _written(one)}
         return [_value(self.name, one) for one in judged]
 

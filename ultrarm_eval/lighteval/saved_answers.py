@@ -11,16 +11,25 @@ lighteval 0.13.0 (its pull request 1345).
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from ultrarm_eval.errors import DataError, MissingPackageError
+
+if find_spec("lighteval") is None:
+    _missing = MissingPackageError("lighteval", "lighteval")
+    if __name__ == "__main__":
+        sys.exit(str(_missing))
+    raise _missing
 
 from lighteval.models.abstract_model import LightevalModel
 from lighteval.models.custom.custom_model import CustomModelConfig
 from lighteval.models.model_output import ModelResponse
 from lighteval.tasks.requests import Doc
 
-from ultrarm_eval.errors import DataError
 from ultrarm_eval.lighteval.task_prompts import document_of
 from ultrarm_eval.messages import as_plain_text
 from ultrarm_eval.sources.answers import prompt_key, read_references
@@ -109,7 +118,7 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
         at_row = None if document.row is None else self._by_row.get((document.row, prompt))
         if at_row is not None:
             return at_row
-        # In a file of answers several turns are written as their messages.
+        # In a file of answers several turns are written as messages.
         for key in (prompt, prompt_key(document.prompt)):
             if key in self._by_prompt:
                 answer = self._by_prompt[key]
@@ -174,6 +183,4 @@ def _rows(file: Path) -> Iterator[Mapping[str, Any]]:
 
 
 if __name__ == "__main__":
-    import sys
-
     sys.stdout.write(f"{Path(__file__).resolve()}\n")

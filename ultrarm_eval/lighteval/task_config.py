@@ -26,7 +26,7 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
     """
 
     judging: dict[str, Any] = field(default_factory=dict)
-    # Set behind the constructor, which is lighteval's.
+    # Set after the constructor, which is lighteval's.
     _answers: ClassVar[TaskJudging | None] = None
     _is_run: ClassVar[bool] = False
 

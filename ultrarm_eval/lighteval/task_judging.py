@@ -99,7 +99,7 @@ class TaskJudging:
         found = TASKS[self._task].read(settings.prompts, self._name)
         documents = found.documents[: settings.limit]
         counts = found.documents.counts.as_dict()
-        logger.info("%s: %s", self._name, ", ".join(f"{k}={n}" for k, n in counts.items()))
+        logger.info("%s: %s.", self._name, found.documents.counts.listed())
         for remark in found.documents.remarks():
             logger.warning("%s: %s", self._name, remark)
         warn_of_conversations(documents, self._name)
@@ -130,7 +130,7 @@ class TaskJudging:
         asked = [(doc.id, answer) for doc, answer in zip(docs, answers, strict=True)]
         if self._known is not None and self._known[0] == asked:
             return self._known[1]
-        # In the order of the data, which lighteval shuffles: batches are then what they are in any
+        # In the order of the data, which lighteval shuffles: batches are then the same as in any
         # other harness.
         order = sorted(range(len(docs)), key=lambda place: int(docs[place].id))
         documents = [document_of(docs[place]) for place in order]
@@ -154,7 +154,7 @@ class TaskJudging:
         try:
             found = judge_answers(self.judge, prompts, of_prompts, references)
         except Exception as error:
-            # Whatever it was: hours of writing are not to be lost with it.
+            # Whatever it was: hours of generation must not be lost.
             failure = answers_not_judged(
                 error,
                 prompts,

@@ -18,9 +18,9 @@ from ultrarm_eval.messages import as_plain_text
 
 logger = logging.getLogger(__name__)
 
-#: The split of the folder that has the prompts.
+#: The split of the folder that contains the prompts.
 SPLIT = "test"
-# Text alone, and in one column: columns of their own would be given types by what they hold.
+# A single text column: the types of separate columns would be inferred from their contents.
 _COLUMN = "document"
 
 
@@ -40,7 +40,7 @@ def folder_of(documents: Sequence[Document]) -> Path:
     path = folder / f"{SPLIT}.parquet"
     if not path.is_file():
         folder.mkdir(parents=True, exist_ok=True)
-        # Several processes may be here at once: the file appears whole.
+        # Several processes may write at once, so the file is written atomically.
         handle, unfinished = tempfile.mkstemp(dir=folder.parent, suffix=".unfinished")
         os.close(handle)
         pq.write_table(pa.table({_COLUMN: pa.array(written, pa.string())}), unfinished)

@@ -15,12 +15,12 @@ from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 
 #: The environment variable with the settings of this package's own tasks.
 VARIABLE = "ULTRARM_EVAL_METADATA"
-#: Where the tasks have their prompts from unless a run names others.
+#: The default sources of the tasks' prompts.
 TASKS: Mapping[str, PromptSet] = {
     "ultrafeedback_judge": PromptSet("openbmb/UltraFeedback", "train"),
     "alpaca_eval_ultrarm": AlpacaEvalPrompts("tatsu-lab/alpaca_eval", "eval"),
 }
-#: Judges that were trained on the prompts of a task.
+#: Judges trained on the prompts of a task.
 IN_SAMPLE: Mapping[str, tuple[str, ...]] = {"ultrafeedback_judge": (DEFAULT_CHECKPOINT,)}
 
 

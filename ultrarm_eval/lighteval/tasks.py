@@ -11,7 +11,7 @@ from ultrarm_eval.lighteval.task_settings import TASKS, checked_settings
 if TYPE_CHECKING:
     from ultrarm_eval.lighteval.task_config import JudgedTaskConfig
 
-# lighteval splits what it is given as tasks at these.
+# lighteval splits the names of tasks at these.
 _SPLIT_AT = ",|@:"
 
 
@@ -41,7 +41,7 @@ def judged_task(task: str, *, name: str | None = None, **settings: Any) -> Judge
     checked = checked_settings(settings)
     if find_spec("lighteval") is None:
         raise MissingPackageError("lighteval", "lighteval")
-    # lighteval is imported where a task is made, and not to look at settings.
+    # lighteval is imported only when a task is made, not to check settings.
     from ultrarm_eval.lighteval.task_config import task_config
 
     return task_config(called, task, checked)

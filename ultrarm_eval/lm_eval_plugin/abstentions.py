@@ -11,7 +11,7 @@ from typing import Any
 
 from lm_eval.api.metrics import mean, mean_stderr
 
-#: What stands for a figure that is not defined, as in the harness's own standard errors.
+#: The value of an undefined metric, as in the harness's own standard errors.
 NOT_AVAILABLE = "N/A"
 
 Aggregation = Callable[[Sequence[Any]], Any]

@@ -19,7 +19,7 @@ from ultrarm_eval.messages import Message, as_plain_text
 logger = logging.getLogger(__name__)
 
 _SYSTEM = "system"
-# Keys of a task's YAML that say how a document is written.
+# Keys of a task's YAML that format a document.
 _WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", "fewshot_config")
 
 
@@ -48,7 +48,7 @@ class OwnTask(HarnessTask, BridgedTask):
             )
         #: Folders of the user's own task files.
         self.task_folders = task_folders(given)
-        # A function of the YAML's that makes the data may ask for the model's arguments.
+        # A function in the YAML that makes the data may need the model's arguments.
         if "metadata" in given and given.get("custom_dataset") is None:
             given["metadata"] = own_metadata(given)
         try:
@@ -56,7 +56,7 @@ class OwnTask(HarnessTask, BridgedTask):
         except (ConfigurationError, DataError) as error:
             task = str(given.get("task"))
             data = (given.get("metadata") or {}).get("data")
-            # Where each task has its own data, a path does not say whose it is.
+            # If each task has its own data, a path alone does not identify the task.
             if not isinstance(data, Mapping) or str(error).startswith(task):
                 raise
             raise type(error)(f"{task}: {error}") from error
@@ -76,12 +76,10 @@ class OwnTask(HarnessTask, BridgedTask):
         Returns:
             The counts by name.
         """
-        counts = documents.counts.as_dict()
-        said = ", ".join(f"{name}={n}" for name, n in counts.items())
-        logger.info("%s: %s", self.config.task, said)
+        logger.info("%s: %s.", self.config.task, documents.counts.listed())
         for remark in documents.remarks():
             logger.warning("%s: %s", self.config.task, remark)
-        return counts
+        return documents.counts.as_dict()
 
     def before_requests(self, lm: Any, most: int | None) -> None:
         """See `BridgedTask`."""
@@ -114,7 +112,8 @@ class OwnTask(HarnessTask, BridgedTask):
         is_ordered = all(
             isinstance(one, int) and not isinstance(one, bool) for one in samples
         ) and list(samples) == sorted(set(samples))
-        # The harness numbers the documents in their own order, and an empty list means all to it.
+        # The harness numbers the documents in their original order, and treats an empty list as
+        # all.
         if not samples or not is_ordered or samples[0] < 0 or samples[-1] >= known:
             raise ConfigurationError(
                 f"{task}: --samples is {_shortened(list(samples))}. Give at least one whole "
@@ -146,7 +145,7 @@ class OwnTask(HarnessTask, BridgedTask):
 class ConversationTask(OwnTask):
     """The common base of preference tasks and judged tasks."""
 
-    #: Asked for examples, the run is refused: a conversation is scored, or answered, as it is.
+    #: A run with few-shot examples is refused: a conversation is scored, or answered, as it is.
     takes_shots = False
     #: The run's `--system_instruction`.
     system_instruction: str | None = None

@@ -76,7 +76,7 @@ def _open(
     split, files = str(config.test_split), list(given.get("files") or ())
     hub_subset = given.get("hub_subset")
     if options.data is None:
-        # The hub's data set may hold the parts of another benchmark as well.
+        # The hub's data set may also contain parts of another benchmark.
         load = {"name": config.dataset_name, **(given.get("load") or {})}
         revision = load.pop("revision", None)
         dataset = str(config.dataset_path)
@@ -87,8 +87,7 @@ def _open(
         return opened, None
     if hub_subset is not None and "subset" in opened[0]:
         return opened, hub_subset
-    # The run named this file for this part alone; one that is called like another part is a
-    # mistake.
+    # The run names this file only for this part; a file named after another part is a mistake.
     path, task = Path(opened.origin).expanduser(), str(config.task)
     neighbours = {f"{benchmark.name}_{part}" for part in (path.stem, path.parent.name)}
     if options.named_as == task and path.is_file() and not neighbours & tasks:

@@ -13,7 +13,7 @@ from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.metadata import JudgingOptions
 
 _JUDGING, _PICKING = "reward", "best_of_n"
-#: What the harness's filters write where they find no answer.
+#: What the harness's filters return if they find no answer.
 NO_ANSWER = "[invalid]"
 _METRIC = "exact_match"
 
@@ -62,7 +62,7 @@ def _chosen(settings: Mapping[str, Any], options: JudgingOptions) -> dict[str, A
     chosen = dict(settings)
     if options.judge is not None:
         chosen["judge"] = options.judge
-        # Those of the YAML are for the YAML's judge.
+        # The YAML's settings are for the YAML's judge.
         chosen.pop("judge_args", None)
     if options.judge_args:
         chosen["judge_args"] = dict(options.judge_args)

@@ -64,7 +64,8 @@ class BestOfNTask(OwnTask):
         metadata = own_metadata(given)
         self._options = read_options(metadata, str(given.get("task")), folders=task_folders(given))
         options = read_judging(metadata)
-        # The harness's defaults, which YAMLs rely on, are greedy and stop at a blank line.
+        # The harness's defaults, which YAMLs rely on, are greedy decoding and a stop at a blank
+        # line.
         given["generation_kwargs"] = {**_SAMPLED, **(given.get("generation_kwargs") or {})}
         given["repeats"] = options.n or int(given.get("repeats") or 1)
         listed = given.get("filter_list") or [{"name": "none", "filter": []}]
@@ -200,8 +201,8 @@ class BestOfNTask(OwnTask):
             for name, value in self.measured_answer(doc, str(answer)).items():
                 values.setdefault(name, []).append(_number(name, value, self.config.task))
         rewards = [answer.reward for answer in answers if answer.reward is not None]
-        # The best of fewer is no pick among all; then no way of picking is shown, so that they are
-        # compared on the same prompts.
+        # The best of fewer answers is not a pick among all; then no way of picking is reported, so
+        # that all are compared on the same prompts.
         is_scored = len(rewards) == len(answers)
         votes = [self._votes.of(str(answer)) for answer in answers]
         metrics: dict[str, Any] = {}

@@ -26,7 +26,7 @@ class ComparisonFigures:
             abstentions: Collects the standard errors of means over some of the documents.
         """
         self._metrics, self._abstentions = metrics, abstentions
-        # By metric, in how many of the documents it was not defined.
+        # By metric, the number of documents in which it was undefined.
         self._undefined: dict[str, int] = {}
 
     def aggregations(self, *, may_abstain: bool) -> dict[str, Aggregation]:

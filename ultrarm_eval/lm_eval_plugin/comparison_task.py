@@ -42,7 +42,7 @@ __all__ = ["ComparisonTask", "DemoTask", "PreferencePairsTask"]
 
 logger = logging.getLogger(__name__)
 
-#: What stands between prompt and answer for a language model without chat template.
+#: The separator between prompt and answer for a language model without a chat template.
 ANSWER_DELIMITER = "\n\n"
 
 
@@ -54,10 +54,10 @@ class ComparisonTask(ConversationTask):
     """
 
     is_pairwise = True
-    #: Set where a judge answers: its requests then hold the whole conversation, which the keys of a
-    #: response cache are made of, and not a text that two conversations could share.
+    #: Set if a judge answers: its requests then contain the complete conversation, from which the
+    #: keys of a response cache are made, instead of a text that two conversations could share.
     asks_judge = False
-    #: Whether that judge may have no score for a completion.
+    #: Whether that judge may abstain from scoring a completion.
     judge_may_abstain = False
     #: Whether `data` may name a data set of the hub, which has revisions.
     data_may_be_on_hub = False
@@ -150,7 +150,7 @@ class ComparisonTask(ConversationTask):
     ) -> list[Instance]:
         """One request for each completion that a metric needs."""
         document, conversation = document_of(doc), self.conversation(doc)
-        # Before 0.5 the metadata are the task's name, the document's number and the repeats.
+        # Before 0.5 the metadata is the task's name, the document's number and the repeats.
         whose = whose_request(self, doc, metadata[1] if doc_id is None else doc_id)
         context = as_context(conversation) if self.asks_judge else ctx
         return [
@@ -169,7 +169,7 @@ class ComparisonTask(ConversationTask):
         ]
 
     def _continuation(self, completion: str, *, chat: bool) -> str:
-        # A language model needs at least one token to score, also behind a chat template.
+        # A language model needs at least one token to score, also after a chat template.
         bare = self.asks_judge or (chat and completion)
         return completion if bare else ANSWER_DELIMITER + completion
 

@@ -9,7 +9,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.text_format.jinja_sandbox import column_environment
 
-#: Where a filter that names no prompt looks, in this order.
+#: The columns in which a filter without a prompt setting looks, in this order.
 USUAL_COLUMNS = ("prompt", "instruction", "question", "input")
 
 
@@ -73,7 +73,7 @@ def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
     try:
         rendered = column_environment().template(written)
     except Exception as error:
-        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
+        # Besides its own errors, jinja2 raises those of Python's parser on the code it generates.
         raise ConfigurationError(
             f"Filter setting {setting}={written!r} is not a valid Jinja template: {error}"
         ) from error
@@ -82,7 +82,7 @@ def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
         try:
             return rendered(dict(document))
         except Exception as error:
-            # A template is a program; besides jinja2's errors it raises Python's.
+            # A template is a program; besides jinja2's errors it can raise any of Python's.
             raise ConfigurationError(
                 f"Filter setting {setting}={written!r} fails ({error}). The document has the "
                 f"columns {', '.join(map(str, document))}."

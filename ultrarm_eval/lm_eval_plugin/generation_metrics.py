@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-# The harness fills its registry of metrics on this import, and only while it is empty.
+# The harness fills its registry of metrics on this import, only if it is empty.
 import lm_eval.api.metrics  # noqa: F401
 from lm_eval.api.registry import register_metric
 

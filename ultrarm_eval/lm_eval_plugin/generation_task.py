@@ -47,7 +47,7 @@ __all__ = ["JudgingTask", "AlpacaEvalTask", "BestOfNJudgingTask"]
 logger = logging.getLogger(__name__)
 
 _FILTER = "none"
-# Metrics of the answers alone, whatever the judge says.
+# Metrics of the answers that do not depend on the judge.
 _OF_ANSWERS = ("response_length", "truncated", "empty")
 
 
@@ -68,7 +68,7 @@ class JudgingTask(ConversationTask):
         self._equal = EqualAnswers()
         self._compares = True
         self._tokens: TokenCounter = token_counter(None)
-        # Its answers are judged as they are.
+        # Answers are judged unfiltered.
         given.pop("filter_list", None)
         super().__init__({**given, **self._generation(given, self._judging)})
         self._filters = [FilterEnsemble(name=_FILTER, filters=[])]
@@ -268,7 +268,7 @@ def _length_controlled(values: Sequence[tuple[float, int]]) -> float:
     return length_controlled_win_rate([w for w, _ in values], [d for _, d in values])
 
 
-#: Figures that are made of all prompts together; all others are means.
+#: Metrics computed over all prompts together; all others are means.
 POOLED: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "win_rate_length_controlled": _length_controlled
 }

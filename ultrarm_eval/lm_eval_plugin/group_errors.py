@@ -70,7 +70,7 @@ def _groups(task_dict: Any) -> Iterator[_Group]:
             tasks = {_key_of(task): task for task in group.get_all_tasks()}
             yield from _of_ours(name, tasks, group.aggregate_metric_list)
         return
-    # Before 0.4.12 a group is a key of nested mappings.
+    # Before 0.4.12 a group was a key of nested mappings.
     for group, below in task_dict.items():
         if isinstance(below, Mapping):
             yield from _groups(below)

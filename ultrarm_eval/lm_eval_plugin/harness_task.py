@@ -25,7 +25,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
     """A task whose answers are judged together and then measured document by document."""
 
     _scorers: list[Any]
-    #: Whether documents are measured by the metrics of the YAML; else by the class alone.
+    #: Whether documents are measured by the metrics of the YAML, or only by the class.
     reads_metric_list = False
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -36,7 +36,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
         """
         super().__init__(config=config)
         if tasks_have_scorers():
-            # Wrong data show when a task is loaded, and not only once its documents are asked for.
+            # Invalid data is reported when a task is loaded, not only once its documents are used.
             _ = self.dataset
             self._take_scorers()
 
@@ -67,7 +67,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
             for name in names:
                 self.judge_answers(name)
         elif self.OUTPUT_TYPE != "generate_until":
-            # One answer of one: what the harness says of its samples, and what it wrote before 0.5.
+            # A single answer is stored by itself, as the harness documents, and did before 0.5.
             for instance in self.instances:
                 instance.filtered_resps |= {
                     name: instance.filtered_resps[name][0] for name in names
@@ -95,7 +95,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
         found = super().process_results(doc, [answer])
         if found is None:
             target = self.doc_to_target(doc)
-            # Before 0.5, the harness made a target the kind of value that the answer is.
+            # Before 0.5 the harness casts a target to the type of the answer.
             target = target if isinstance(target, list | tuple) else str(target)
             found = self.scorers[0].score(target, [answer])
         return {k: v[0] if isinstance(v, list) else v for k, v in found.items()}

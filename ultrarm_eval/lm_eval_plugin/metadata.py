@@ -28,7 +28,7 @@ from ultrarm_eval.rules import ComparisonRules
 
 # By what people write for them and `difflib` does not find: it is too far by its letters.
 _MISTAKEN = {mistaken: key.name for key in KEYS.values() for mistaken in key.mistaken}
-# Arguments of models that arrive in the same place and look like ours.
+# Model arguments that arrive in the same place and look like ours.
 _OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
 _CLOSENESS = 0.75
 
@@ -112,7 +112,7 @@ def read_options(
     named_as = None
     if isinstance(data, Mapping):
         named_as, data = _data_of(task, data, known_names(folders))
-        # It is for the tasks whose data are on the hub.
+        # It is for the tasks whose data is on the hub.
         revision = revision if data is None or data_may_be_on_hub else None
     if data is not None and (not isinstance(data, str) or not data.strip()):
         where = "" if named_as is None else f" of {named_as!r}"
@@ -157,7 +157,7 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
     first = having[0]
     size = len(names.members.get(first, ()))
     for other in having[1:]:
-        # Neither is within the other.
+        # Neither contains the other.
         if len(names.members[other]) == size and given[other] != given[first] and first != task:
             raise ConfigurationError(
                 f"--metadata data: {task} is in both {first!r} and {other!r}, which name "

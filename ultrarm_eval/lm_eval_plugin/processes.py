@@ -32,7 +32,7 @@ class JudgeCounts:
         """Starts with nothing counted."""
         self.requests = {"texts": 0, "distinct_texts": 0}
         self._judge = judge
-        # Of each process, once they have met.
+        # The counts of each process, once they are gathered.
         self._known: list[tuple[dict[str, int], float]] = []
 
     def gather(self, accelerator: Any) -> None:
@@ -52,7 +52,7 @@ class JudgeCounts:
 
     def _own(self) -> tuple[dict[str, int], float]:
         settings = self._judge.settings()
-        # The judge is asked once for each text, and may find that some have the same tokens.
+        # The judge gets each text once, and may find that some have the same tokens.
         of_judge = {k: v for k, v in settings.get("counts", {}).items() if k != "texts"}
         return {**self.requests, **of_judge}, float(settings.get("scoring_seconds") or 0.0)
 
@@ -89,7 +89,7 @@ def join_processes(at_barrier: Callable[[], None]) -> Any | None:
             "accelerate launch; on CPUs set ACCELERATE_USE_CPU=true."
         )
     if not accelerator.is_main_process:
-        # Also the bars of downloads; those of the harness are its own matter.
+        # Includes progress bars of downloads, but not those of the harness.
         transformers.utils.logging.disable_progress_bar()
     return accelerator
 

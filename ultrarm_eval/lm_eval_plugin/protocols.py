@@ -78,6 +78,6 @@ def judge_of(lm: Any) -> BridgedJudge | None:
     Args:
         lm: The model, or the harness's response cache around it.
     """
-    # What the cache hands on cannot be seen by `isinstance` from Python 3.12 on.
+    # Since Python 3.12 `isinstance` does not see attributes that the cache forwards.
     candidates = (lm, getattr(lm, "lm", None))
     return next((one for one in candidates if isinstance(one, BridgedJudge)), None)

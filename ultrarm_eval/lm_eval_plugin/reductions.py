@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-# The harness fills its registry of reductions on this import, and only while it is empty.
+# The harness fills its registry of reductions on this import, only if it is empty.
 import lm_eval.api.metrics.reduce  # noqa: F401
 from lm_eval.api.registry import register_reduction
 

@@ -13,7 +13,8 @@ from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.lm_eval_plugin.document_json import document_of
 from ultrarm_eval.messages import Message, Prompt, as_messages
 
-#: Starts a context that is a whole conversation, so that it stays one in the harness's caches.
+#: Prefix of a context that is a complete conversation, so that it stays one in the harness's
+#: caches.
 _CONVERSATION = "ultrarm_eval.conversation/1 "
 
 

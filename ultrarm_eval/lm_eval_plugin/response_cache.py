@@ -47,7 +47,7 @@ def check_responses(cache: Any, fingerprint: str) -> None:
         return
     cache.__class__ = _checking(type(cache), fingerprint)
     cache.damaged = set()
-    # What a damaged value is must be known before it is unpickled.
+    # A damaged value must be detected before it is unpickled.
     cache.encode, cache.decode = sqlite3.Binary, _as_it_is
 
 
@@ -119,7 +119,7 @@ def _read(fingerprint: str, key: str, row: bytes) -> Reward | None:
     try:
         reward = _Reader(io.BytesIO(written)).load()
     except Exception:
-        # It is what some version of this module wrote; unpickling can raise anything.
+        # Some version of this module wrote it; unpickling can raise anything.
         return None
     if not isinstance(reward, Reward):
         return None
@@ -183,7 +183,7 @@ def _damaged(cache: Any, state: object) -> ResponseCacheError:
 def _held(cache: Any) -> str | None:
     """The fingerprint stored in a cache."""
     if not hasattr(cache, "tablename"):
-        # A mapping that somebody put in the place of the harness's cache lies in no file.
+        # A mapping used instead of the harness's cache has no file.
         return cache.get(_KEY)  # type: ignore[no-any-return]
     row = _values_of(cache, _KEY)
     if row is None:
@@ -191,7 +191,7 @@ def _held(cache: Any) -> str | None:
     try:
         held = pickle.loads(row[0])  # noqa: S301 - the harness's cache does so with all it holds
     except Exception as error:
-        # Unpickling what is damaged can raise anything.
+        # Unpickling damaged data can raise anything.
         raise _damaged(cache, f"the judge's fingerprint in it: {first_line(error)}") from error
     if not isinstance(held, str):
         raise _damaged(cache, f"the judge's fingerprint in it is of type {type(held).__name__}")

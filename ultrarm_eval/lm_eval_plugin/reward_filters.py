@@ -30,8 +30,8 @@ _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
     """Scores all responses of a task at once; the subclass decides what to return."""
 
-    #: Whether an answer may stay without a score, for what counts it: a metric of the harness would
-    #: make a number of it.
+    #: Whether an answer may have no score, because the task excludes and counts it; the harness's
+    #: metrics would turn it into a number.
     keeps_unscored = False
 
     def __init__(
@@ -132,7 +132,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
             found = judge_answers(self.judge, prompts, answers, references)
             self._require_scores([one for of_prompt in found for one in of_prompt])
         except Exception as error:
-            # Whatever it was: hours of writing are not to be lost with it.
+            # Whatever it was: hours of generation must not be lost.
             failure = answers_not_judged(
                 error, prompts, answers, references, self._checkpoint, self._judge_args
             )

@@ -12,6 +12,7 @@ from lm_eval.api.model import LM
 from tqdm import tqdm
 
 from ultrarm_eval._version import __version__
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# Keys of the results' configuration that are the harness's own.
+# Keys of the results' configuration that the harness sets.
 _OF_HARNESS = ("model", "model_args")
 
 
@@ -111,9 +112,9 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def _ask(self, judge: Judge, name: str, pretrained: str | None) -> None:
         self.judge = judge
-        # judge=auto is answered by another.
+        # judge=auto resolves to another judge.
         self.judge_name = str(getattr(judge, "name", name))
-        # A judge without weights goes by its name.
+        # A judge without weights is identified by its name.
         self.pretrained = name if pretrained is None else pretrained
         self._device = getattr(judge, "device", None)
         self._counts = JudgeCounts(judge)
@@ -153,14 +154,14 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         self._counts.requests["texts"] += len(requests)
         self._counts.requests["distinct_texts"] += len(texts)
         logger.info(
-            "%d requests of %s ask for %d distinct texts; each is scored once.",
-            len(requests),
+            "Scoring %s for %s: %s distinct.",
+            counted(len(requests), "text"),
             ", ".join(sorted({str(request.task_name) for request in requests})),
-            len(texts),
+            f"{len(texts):,}",
         )
         rewards: dict[int, Reward] = {}
         stream = self._judgements(texts, requests)
-        # Loading comes with the first reward; its lines stay out of the bar.
+        # Loading happens with the first reward; its log lines stay out of the progress bar.
         started = [*islice(stream, 1)]
         self._require_same_model()
         silent = disable_tqdm or self.rank != 0
@@ -220,7 +221,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def get_model_info(self) -> dict[str, Any]:
         """The judge's settings, for the ``config`` section of the results."""
         settings = dict(self.judge.settings())
-        # The harness writes the device that was asked for under "device".
+        # The harness records the requested device under "device".
         used = {"device_used": settings.pop("device", None)}
         settings.pop("counts", None)
         if "scoring_seconds" in settings:

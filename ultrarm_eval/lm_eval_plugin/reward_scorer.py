@@ -73,7 +73,7 @@ class RewardScorer(GenScorer):  # type: ignore[misc, unused-ignore]
             AnswersNotJudgedError: Judging failed; the answers are kept.
         """
         asked = [one for of_document in instances.values() for one in of_document]
-        # A process with fewer requests than another is given its last one again and again.
+        # In a process with fewer requests than another the harness repeats the last one.
         answers = [one.filtered_resps[self.name][: one.repeats] for one in asked]
         judged = self._judging.judged(answers, [one.doc for one in asked])
         for one, scored in zip(asked, judged, strict=True):

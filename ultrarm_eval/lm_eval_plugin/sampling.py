@@ -10,13 +10,13 @@ from ultrarm_eval.errors import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-#: Counts the tokens of an answer; None where the model does not tell.
+#: Counts the tokens of an answer; None if the model has no tokenizer.
 TokenCounter: TypeAlias = Callable[[str], int | None]
 
-#: What the harness's models call the most tokens of an answer; the last is its own name, which the
-#: tasks set, and the others take its place.
+#: Names of the limit on an answer's tokens in the harness's models; the last is its own name, which
+#: the tasks set, and the others override it.
 _LIMITS = ("max_tokens", "max_new_tokens", "max_completion_tokens", "max_gen_toks")
-# Tokens of the same text, encoded again, can be a few fewer than those that were written.
+# Re-encoding a text can give a few tokens fewer than were generated.
 _SHARE = 0.99
 
 
@@ -31,7 +31,7 @@ def token_counter(lm: Any) -> TokenCounter:
             ids = encode(answer)
         except (NotImplementedError, AttributeError, TypeError):
             return None
-        # Without a tokenizer, models behind an interface give back the text, or a list of it.
+        # API models without a tokenizer return the text, or a list of it.
         is_ids = isinstance(ids, list | tuple) and all(isinstance(i, int) for i in ids)
         return len(ids) if is_ids else None
 

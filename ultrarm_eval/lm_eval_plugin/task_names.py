@@ -92,7 +92,7 @@ def read_task_file(path: Path, depth: int = 0) -> dict[str, Any]:
     Functions and classes are represented by their names as text; nothing is imported.
     """
     try:
-        # A subclass of SafeLoader: it makes nothing but plain values, and a tag is read as text.
+        # A subclass of SafeLoader: it makes only plain values, and a tag is read as text.
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_PlainLoader)  # noqa: S506
     except (OSError, ValueError, yaml.YAMLError) as error:
         logger.debug("%s is skipped: %s", path, error)

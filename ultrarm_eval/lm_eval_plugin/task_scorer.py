@@ -33,7 +33,7 @@ class TaskScorer(GenScorer):  # type: ignore[misc, unused-ignore]
         for doc_id, of_document in instances.items():
             found = [one.filtered_resps[self.name] for one in of_document]
             measured = self.task.process_results(of_document[0].doc, found)
-            # A list would mean one value for each of several answers.
+            # A list would mean one value per answer.
             scores = {metric: [value] for metric, value in measured.items()}
             scored[doc_id] = ScoredDoc(doc_id, of_document[0].target, scores)
         return scored

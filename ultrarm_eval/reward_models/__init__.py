@@ -1,1 +1,1 @@
-"""Published kinds of reward models: for each how it is recognised, and how its reward is read."""
+"""Published types of reward models: how each is recognised, and how its reward is computed."""

@@ -40,8 +40,8 @@ class ArmoRM(GatedDecoder):
 
     known_as = "ArmoRM"
     reading = (
-        "the sum of its objectives at the last token (through its transform matrix), weighted by a "
-        "gate that is read where the prompt ends"
+        "the sum of its objectives at the last token (after its transform matrix), weighted by a "
+        "gate computed at the end of the prompt"
     )
     classes = frozenset({"LlamaForRewardModelWithGating"})
     families = frozenset({"llama"})
@@ -53,7 +53,7 @@ class ArmoRM(GatedDecoder):
 
 
 class ArmoRMJudge(HeadedJudge):
-    """Scores texts with ArmoRM; its objectives stand beside the rewards."""
+    """Scores texts with ArmoRM; results contain its objectives next to the rewards."""
 
     name = "armorm"
     architecture = ArmoRM()

@@ -1,4 +1,4 @@
-"""Athene-RM (Nexusflow/Athene-RM-8B, Athene-RM-70B): a linear layer at a token behind the text.
+"""Athene-RM (Nexusflow/Athene-RM-8B, Athene-RM-70B): a linear layer at a token after the text.
 
 The model card's class and pipeline put the tokenizer's CLS token behind the conversation and read
 its last occurrence; its id stands in that class. config.json names a class that exists nowhere,
@@ -19,7 +19,7 @@ class Athene(KnownHead):
     """Athene-RM's checkpoint."""
 
     known_as = "Athene-RM"
-    reading = f"a linear head at its CLS token ({_CLS_ID}), which is put behind the text"
+    reading = f"a linear head at the CLS token ({_CLS_ID}), which is appended to the text"
     classes = frozenset(
         {"CustomAutoModelForSequenceClassification", "AtheneForSequenceClassification"}
     )

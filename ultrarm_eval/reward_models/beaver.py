@@ -2,8 +2,8 @@
 
 From PKU-Alignment/safe-rlhf's score model, of which RewardBench has a copy in
 rewardbench/models/beaver.py: `score_head` at the last token; where config.json says do_normalize, a
-reward is (score - mean) / (sqrt(var) + 1e-8) and a cost is score / (sqrt(var) + 1e-8). What costs
-less is better, so the reward of a cost model is its cost negated, as in RewardBench.
+reward is (score - mean) / (sqrt(var) + 1e-8) and a cost is score / (sqrt(var) + 1e-8). A lower
+cost is better, so the reward of a cost model is its negated cost, as in RewardBench.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Beaver(HeadedDecoder):
     """The checkpoint of a Beaver reward or cost model."""
 
     known_as = "a Beaver reward or cost model of Safe-RLHF"
-    reading = "a linear head at the last token; a cost is negated"
+    reading = "a linear head at the last token; costs are negated"
     classes = frozenset({"LlamaForScore", "LlamaModelForScore"})
     families = frozenset({"llama"})
     head_fields = (
@@ -84,7 +84,7 @@ class Beaver(HeadedDecoder):
         """See `Architecture.read_config`."""
         config = super().read_config(survey)
         if _is_cost(survey):
-            logger.info("%s is a cost model: its costs are negated to be rewards.", survey.name)
+            logger.info("%s is a cost model: rewards are its negated costs.", survey.name)
         return config
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
@@ -94,9 +94,9 @@ class Beaver(HeadedDecoder):
         is_biased = any(said)
         if said and not is_biased and f"{_HEAD}.bias" in survey.keys:
             raise CheckpointError(
-                f"{survey.name}: config.json says that the head has no bias, and the weights have "
-                f"{_HEAD}.bias: they do not belong together. Correct bias (or score_bias) in a "
-                "copy of it, or leave the weight out."
+                f"{survey.name}: config.json states that the head has no bias, but the weights "
+                f"contain {_HEAD}.bias. Correct bias (or score_bias) in a copy of it, or remove "
+                "the weight."
             )
         if is_biased or f"{_HEAD}.bias" in survey.keys:
             parts.append("bias")
@@ -120,13 +120,13 @@ def _is_cost(survey: Survey) -> bool:
     name, kind = survey.name, survey.values.get("score_type")
     if kind not in (None, REWARD, COST):
         raise CheckpointError(
-            f"{name}: config.json: score_type is {quoted(kind)}; it is {REWARD} or {COST}."
+            f"{name}: config.json: score_type is {quoted(kind)}, but must be {REWARD} or {COST}."
         )
     if kind is None and COST in own_name(name).lower():
         raise CheckpointError(
-            f"{name}: by its name this is a cost model, and its config.json has no score_type, "
-            f'without which a score counts as a reward. Write "score_type": "{COST}" (or '
-            f'"{REWARD}") to a copy of it.'
+            f"{name}: its name suggests a cost model, but its config.json has no score_type, so "
+            f'scores would count as rewards. Write "score_type": "{COST}" (or "{REWARD}") to a '
+            "copy of it."
         )
     return kind == COST
 

@@ -1,4 +1,4 @@
-"""Reward models of several objectives that a gate on the prompt weighs: ArmoRM, QRM.
+"""Reward models with several objectives, weighted by a gate on the prompt: ArmoRM, QRM.
 
 At the last token a linear layer gives the objectives r, or quantiles of each, whose mean is r. At
 the token that ends the prompt, where the assistant's turn begins, a small perceptron gives weights
@@ -129,13 +129,14 @@ class GatedDecoder(HeadedDecoder):
         if count not in self.counts:
             known = " or ".join(map(str, sorted(self.counts)))
             raise CheckpointError(
-                f"{GATE}{last} weighs {count} objectives; {self.known_as} has {known}."
+                f"{GATE}{last} weights {count} objectives, but {self.known_as} has {known}."
             )
         quantiles = self.quantiles(config)
         if rows != count * quantiles:
             raise CheckpointError(
                 f"{_OBJECTIVES} has {rows} rows; {count} objectives of {quantiles} each need "
-                f"{count * quantiles}. Does config.json (num_quantiles) belong to these weights?"
+                f"{count * quantiles}. Check that config.json (num_quantiles) belongs to these "
+                "weights."
             )
         linear = {"weight": shapes["objectives.weight"]}
         temperature = getattr(config, "gating_temperature", None)
@@ -156,7 +157,7 @@ class GatedDecoder(HeadedDecoder):
         found = sum(len(shape) == 2 for shape in gate.values())
         if found != wanted:
             raise CheckpointError(
-                f"{GATE[:-1]} has {found} linear layers, and config.json (gating_n_hidden) "
+                f"{GATE[:-1]} has {found} linear layers, but config.json (gating_n_hidden) "
                 f"describes {wanted}: a layer is missing, or they do not belong together."
             )
         linear = sorted(int(key.split(".")[0]) for key, shape in gate.items() if len(shape) == 2)
@@ -166,8 +167,8 @@ class GatedDecoder(HeadedDecoder):
             if f"{place}.bias" not in gate and not is_normed:
                 raise CheckpointError(
                     f"{GATE}{place}.weight has neither a bias ({GATE}{place}.bias) nor a batch "
-                    f"norm behind it; in the gate of {self.known_as} each layer has one of them, "
-                    "so a weight is missing."
+                    f"norm after it; in the gate of {self.known_as} each layer has one of the "
+                    "two, so a weight is missing."
                 )
 
     def quantiles(self, config: Any) -> int:
@@ -181,9 +182,9 @@ class GatedDecoder(HeadedDecoder):
             CheckpointError: Always, as the gate is read where the prompt ends.
         """
         raise CheckpointError(
-            f"The reward of {self.known_as} is made of objectives at a text's last token and of a "
-            "gate that is read where the prompt ends; an engine that reads one token of a text "
-            "cannot give it. Use engine=torch."
+            f"The reward of {self.known_as} is computed from objectives at a text's last token "
+            "and a gate at the end of the prompt; engines that use only one token per text cannot "
+            "compute it. Use engine=torch."
         )
 
 

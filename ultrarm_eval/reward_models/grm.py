@@ -1,4 +1,4 @@
-"""GRM (Ray2333/GRM-llama3-8B-sftreg and its sisters): a value head beside a language model.
+"""GRM (Ray2333/GRM-llama3-8B-sftreg and its sisters): a value head on a language model.
 
 From YangRui2015/Generalizable-Reward-Model, rm_eval/grm_utils.py, and RewardBench's
 rewardbench/models/grm.py: `v_head.summary` is one linear layer, or layers with a ReLU behind each
@@ -22,7 +22,7 @@ class GRM(KnownHead):
     """The checkpoint of a GRM with a value head."""
 
     known_as = "GRM"
-    reading = "a value head of one or more layers at the last token"
+    reading = "a value head with one or more layers at the last token"
     classes = frozenset({_CLASS})
     head = "v_head.summary"
     head_fields = (_LAYER_TYPE,)

@@ -1,4 +1,4 @@
-"""Judges whose checkpoint is a decoder with a head that transformers has not."""
+"""Judges for decoders with a head that transformers does not have."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["HeadedJudge"]
 
 
 class HeadedJudge(CheckpointJudge):
-    """Scores texts with a decoder and a head of its own, read at the text's last token.
+    """Scores texts with a decoder and its own head, computed at the text's last token.
 
     A kind that reads elsewhere, or is given other texts, has another head.
     """

@@ -1,4 +1,4 @@
-"""InternLM2-Reward (1.8B, 7B, 20B): a linear head at a token that is put behind the text.
+"""InternLM2-Reward (1.8B, 7B, 20B): a linear head at a token that is appended to the text.
 
 The family is not one of transformers. Its body is Llama's under other names, with the projections
 of queries, keys and values in one weight: for each key and value head its queries, its key, its
@@ -64,7 +64,7 @@ class InternLM2Reward(KnownHead):
     """The checkpoint of an InternLM2-Reward."""
 
     known_as = "InternLM2-Reward"
-    reading = "a linear head at the reward token, which is put behind the text"
+    reading = "a linear head at the reward token, which is appended to the text"
     classes = frozenset({"InternLM2ForRewardModel", "InternLM2Config"})
     families = frozenset({"llama"})
     head = "v_head"
@@ -73,7 +73,9 @@ class InternLM2Reward(KnownHead):
         """See `Architecture.read_config`."""
         unread = why_unread(survey)
         if unread is not None:
-            raise CheckpointError(f"{survey.name}: this is {unread}. No judge here reads it.")
+            raise CheckpointError(
+                f"{survey.name}: this is {unread}. No judge of this package supports it."
+            )
         return super().read_config(survey)
 
     def body_values(self, survey: Survey) -> Mapping[str, Any]:
@@ -127,9 +129,9 @@ def _reward_token(survey: Survey) -> int:
     if isinstance(token, int) and isinstance(tokens, int) and 0 <= token < tokens:
         return token
     raise CheckpointError(
-        f"{survey.name}: config.json: {_REWARD_TOKEN} is {quoted(token)}; it is the id, below "
-        f"vocab_size ({quoted(tokens)}), of the token that the reward is read at. Take "
-        "config.json from its source again."
+        f"{survey.name}: config.json: {_REWARD_TOKEN} is {quoted(token)}; it must be the id, "
+        f"below vocab_size ({quoted(tokens)}), of the token at which the reward is computed. "
+        "Download config.json again."
     )
 
 
@@ -146,8 +148,8 @@ def _scaling(survey: Survey) -> dict[str, Any]:
     if kind == "linear" and isinstance(factor, int | float):
         return {"rope_scaling": {"rope_type": "linear", "factor": float(factor)}}
     raise CheckpointError(
-        f"{survey.name}: config.json: rope_scaling is {quoted(given)}; InternLM2 knows the types "
-        "dynamic and linear, with a factor."
+        f"{survey.name}: config.json: rope_scaling is {quoted(given)}; InternLM2 supports the "
+        "types dynamic and linear, with a factor."
     )
 
 

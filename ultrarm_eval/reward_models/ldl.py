@@ -69,9 +69,7 @@ class LDL(HeadedDecoder):
     """A checkpoint of LDL-Reward."""
 
     known_as = "LDL-Reward"
-    reading = (
-        "the sum of its objectives' expected ratings, each times its weight, at the last token"
-    )
+    reading = "the weighted sum of its objectives' expected ratings at the last token"
     # Its body is saved on its own, and so under the body's class.
     classes = frozenset({"LDLRewardModel27B", "Gemma2Model"})
     families = frozenset({"gemma2"})
@@ -119,7 +117,7 @@ class LDL(HeadedDecoder):
         if numbers != _RATINGS * count:
             first, second = self.further_files
             raise CheckpointError(
-                f"{first} gives {numbers} numbers and {second} weighs {count} objectives of "
+                f"{first} outputs {numbers} numbers but {second} weights {count} objectives with "
                 f"{_RATINGS} ratings each: they do not belong together."
             )
         # As in its own code: no softmax where config.json does not ask for one.
@@ -133,7 +131,7 @@ class LDL(HeadedDecoder):
 
 
 class LDLJudge(HeadedJudge):
-    """Scores texts with LDL-Reward; its objectives' expected ratings stand beside the rewards."""
+    """Scores texts with LDL-Reward; results contain its objectives' expected ratings."""
 
     name = "ldl"
     architecture = LDL()

@@ -1,4 +1,4 @@
-"""Reward models of OpenRLHF: a linear head at the EOS token that closes every text.
+"""Reward models of OpenRLHF: a linear head at the EOS token that ends every text.
 
 From OpenRLHF's openrlhf/models/model.py: a layer without bias, called what config.json says in
 `value_head_prefix` (`score` where it says nothing; `value_head` in checkpoints from before that),
@@ -61,7 +61,7 @@ class NormalizedHead(Linear32):
 class OpenRLHF(HeadedDecoder):
     """A checkpoint of OpenRLHF's `RewardModel`."""
 
-    known_as = "a reward model of OpenRLHF"
+    known_as = "an OpenRLHF reward model"
     reading = "a linear head at the EOS token that ends the text"
     classes = frozenset({"RewardModel"})
     # Buffers, which OpenRLHF fills from config.json.
@@ -78,7 +78,7 @@ class OpenRLHF(HeadedDecoder):
         """
         self._normalize = normalize
         if normalize:
-            self.reading = f"{self.reading}, normalized by config.json's mean and std"
+            self.reading = f"{self.reading}, normalized with config.json's mean and std"
 
     def arguments(self) -> dict[str, Any]:
         """See `Architecture.arguments`."""
@@ -123,8 +123,8 @@ def _head(survey: Survey) -> str:
     if len(there) > 1:
         raise CheckpointError(
             f"{survey.name}: the weights have two heads, {' and '.join(there)}, and config.json "
-            "does not say which is the reward's. Write its name to config.json as "
-            "value_head_prefix, and take the other out."
+            "does not name the reward head. Set value_head_prefix in config.json to its name, and "
+            "remove the other head."
         )
     return there[0] if there else _HEADS[0]
 
@@ -136,19 +136,19 @@ def _figures(name: str, values: Mapping[str, Any]) -> None:
     if lacking:
         raise ConfigurationError(
             f"normalize=True: the config.json of {name} has no {' and no '.join(lacking)} to "
-            "normalize rewards by. Leave normalize out: rewards are then as the head gives them."
+            "normalize rewards with. Remove normalize: rewards are then the head's outputs."
         )
     for key, value in found.items():
         number = float(value) if isinstance(value, int | float) else math.nan
         if not math.isfinite(number) or (key == "std" and number <= 0):
             raise CheckpointError(
-                f"{name}: config.json: {key} is {quoted(value)}; to normalize rewards by it takes "
-                f"a number{' above 0' if key == 'std' else ''}."
+                f"{name}: config.json: {key} is {quoted(value)}; normalizing rewards needs a "
+                f"number{' above 0' if key == 'std' else ''}."
             )
 
 
 class OpenRLHFJudge(HeadedJudge):
-    """Scores texts with a reward model of OpenRLHF."""
+    """Scores texts with an OpenRLHF reward model."""
 
     name = "openrlhf"
     settings_class = NormalizeSettings

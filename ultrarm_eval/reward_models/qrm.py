@@ -31,8 +31,8 @@ class QRM(GatedDecoder):
 
     known_as = "QRM"
     reading = (
-        "the sum of its objectives at the last token (each the mean of its quantiles), weighted by "
-        "a gate that is read where the prompt ends"
+        "the sum of its objectives at the last token (each the mean of its quantiles), weighted "
+        "by a gate computed at the end of the prompt"
     )
     classes = frozenset(
         {
@@ -61,7 +61,7 @@ class QRM(GatedDecoder):
 
 
 class QRMJudge(HeadedJudge):
-    """Scores texts with QRM; its objectives stand beside the rewards."""
+    """Scores texts with QRM; results contain its objectives next to the rewards."""
 
     name = "qrm"
     architecture = QRM()

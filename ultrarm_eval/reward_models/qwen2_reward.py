@@ -15,7 +15,7 @@ from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 class Qwen2Reward(KnownHead):
     """The checkpoint of one of Qwen's scalar reward models."""
 
-    known_as = "a scalar reward model of Qwen (Qwen2.5-Math-RM, WorldPM)"
+    known_as = "a scalar Qwen reward model (Qwen2.5-Math-RM, WorldPM)"
     reading = "two layers with a ReLU between them, at the last token"
     classes = frozenset({"Qwen2ForRewardModel", "Qwen2RMConfig"})
     families = frozenset({"qwen2"})

@@ -68,12 +68,12 @@ class TokenLogit(HeadedDecoder):
         """Takes the tokens.
 
         Args:
-            token: The token whose logit is read.
-            contrast: A second one, whose logit is taken off.
+            token: The token whose logit is the reward.
+            contrast: A second token, whose logit is subtracted.
         """
         self.token, self.contrast = token, contrast
-        less = "" if contrast is None else f" less that of the token {contrast}"
-        self.reading = f"the logit of the token {token}{less} where the text ends"
+        less = "" if contrast is None else f" minus that of the token {contrast}"
+        self.reading = f"the logit of the token {token}{less} at the end of the text"
 
     def arguments(self) -> dict[str, Any]:
         """See `Architecture.arguments`."""
@@ -157,9 +157,7 @@ class TokenLogitJudge(CheckpointJudge):
             ConfigurationError: The judge is asked about the whole answer.
         """
         if self.given.position == ANSWER:
-            raise no_token_rewards(
-                self.name, f"with position={ANSWER} it is asked about a whole answer"
-            )
+            raise no_token_rewards(self.name, f"with position={ANSWER} it scores a complete answer")
         return super().rewards_after_tokens(prompt, completion)
 
 
@@ -186,7 +184,7 @@ class _Asked(RewardHead):
 
     def why_not_served(self) -> str | None:
         """See `RewardHead.why_not_served`."""
-        return "its reward is made of logits of a language model"
+        return "its reward is computed from a language model's logits"
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
         """See `RewardHead.template`."""
@@ -246,7 +244,7 @@ def tokens_of(survey: Survey, token: str, contrast: str | None) -> tuple[int, in
     if found == other:
         raise ConfigurationError(
             f"token={token} and contrast={contrast} are the same token ({found}): every reward "
-            "would be 0. Name another one."
+            "would be 0. Use another token."
         )
     return found, other
 
@@ -260,8 +258,8 @@ def _token_id(survey: Survey, setting: str, named: str) -> int:
         number = int(named)
         if size and number >= size:
             raise ConfigurationError(
-                f"{setting}={named}: {survey.name} has {size} tokens, so an id is a whole number "
-                f"from 0 to {size - 1}. The token of this text is named in quotes: "
+                f"{setting}={named}: {survey.name} has {size} tokens, so an id must be an integer "
+                f"from 0 to {size - 1}. To name a token by this text, put it in quotes: "
                 f"{setting}=\"'{named}'\"."
             )
         return number
@@ -274,13 +272,13 @@ def _token_id(survey: Survey, setting: str, named: str) -> int:
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         pieces = tokenizer.convert_ids_to_tokens(ids[:_NAMED])
         raise ConfigurationError(
-            f"{setting}={named}: the tokenizer of {survey.name} makes {len(ids)} tokens of it "
-            f"({', '.join(map(repr, pieces))}), and a reward is the logit of one. Give the text of "
-            "one token, or its id."
+            f"{setting}={named}: the tokenizer of {survey.name} splits it into {len(ids)} tokens "
+            f"({', '.join(map(repr, pieces))}), but a reward is the logit of one token. Use the "
+            "text of one token, or its id."
         )
     if size and ids[0] >= size:
         raise CheckpointError(
-            f"{survey.name}: its tokenizer has the id {ids[0]} for {text!r}, and the model has "
+            f"{survey.name}: its tokenizer has the id {ids[0]} for {text!r}, but the model has "
             f"{size} tokens: they do not belong together."
         )
     return int(ids[0])

@@ -52,7 +52,7 @@ class URM(HeadedDecoder):
     """URM's checkpoint."""
 
     known_as = "URM"
-    reading = "the sum of its attributes' means, each times its weight, at the last token"
+    reading = "the weighted sum of its attributes' means at the last token"
     classes = frozenset({"LlamaForSequenceClassificationWithNormal_Weights"})
     families = frozenset({"llama"})
 
@@ -85,7 +85,7 @@ class URM(HeadedDecoder):
 
 
 class URMJudge(HeadedJudge):
-    """Scores texts with URM; its attributes' means stand beside the rewards."""
+    """Scores texts with URM; results contain its attributes' means next to the rewards."""
 
     name = "urm"
     architecture = URM()

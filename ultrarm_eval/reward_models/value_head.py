@@ -1,4 +1,4 @@
-"""`head=NAME`: a head of one's own behind a decoder, read at the last token.
+"""`head=NAME`: your own head on a decoder, computed at the last token.
 
 The head is a linear layer, or several with a ReLU between, as its weights are. The text is the chat
 template's.
@@ -46,10 +46,10 @@ class NamedHeadJudge(HeadedJudge):
         classifier = next((one for one in named if one.endswith(CLASS_ENDING)), None)
         if classifier is not None:
             logger.warning(
-                "head=%s reads the last token of a text. config.json of %s names the class %s; "
-                "transformers' classes of that ending read the last token that is no padding "
-                "token (id %s), and without head=, judge=%s looks for the judge that reads as the "
-                "class does.",
+                "head=%s uses the last token of a text, but config.json of %s names the class %s, "
+                "and such classes of transformers use the last token that is not padding (id %s). "
+                "Rewards may differ; without head=, judge=%s finds the judge that matches the "
+                "class.",
                 self.given.head,
                 checkpoint.name,
                 classifier,
@@ -58,8 +58,8 @@ class NamedHeadJudge(HeadedJudge):
             )
         if isinstance(getattr(checkpoint.network, REWARD_HEAD), nn.Sequential):
             logger.warning(
-                "head=%s of %s has several layers. What stands between them is taken to be a "
-                "ReLU: the weights do not say.",
+                "head=%s of %s has several layers. A ReLU is assumed between them, because the "
+                "weights do not state the activation: check that this is right.",
                 self.given.head,
                 checkpoint.name,
             )

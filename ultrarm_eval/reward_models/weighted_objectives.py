@@ -39,7 +39,7 @@ class WeightedSum(nn.Module):
 
 
 class WeightedReward(DecoderHead):
-    """The sum of objectives times weights; the objectives stand beside the rewards."""
+    """The sum of objectives times weights; results contain the objectives next to the rewards."""
 
     def __init__(self, checkpoint: Checkpoint, names: Sequence[str]) -> None:
         """Takes the checkpoint.

@@ -19,7 +19,7 @@ from ultrarm_eval.sources.answers import FORMS, read_answer
 from ultrarm_eval.sources.source import PairSource
 
 DATASET = "tatsu-lab/alpaca_eval"
-#: The hub's file by the name of the model whose answers it holds.
+#: The hub's file of each model's answers.
 PUBLISHED = {
     "text_davinci_003": "alpaca_eval.json",
     "gpt4_1106_preview": "alpaca_eval_gpt4_baseline.json",
@@ -66,7 +66,7 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord:
     )
 
 
-#: Not among the sources of preference data: it has no preferences.
+#: Not a source of preference data: it has no preferences.
 OUTPUTS = PairSource(
     name="alpaca_eval",
     describes="instruction, output (AlpacaEval's format); or prompt, completion",

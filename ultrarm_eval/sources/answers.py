@@ -15,10 +15,10 @@ from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_p
 
 __all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
 
-#: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
+#: The fields of a reference file's rows: AlpacaEval's, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))
 _ALLOWED = "A row has " + ", or ".join(f"{prompt!r} and {answer!r}" for prompt, answer in FORMS)
-# Where one field of a form is there, its partner is the one that is missing.
+# If one field of a format is present, the other one is reported as missing.
 _PARTNERS = {name: other for form in FORMS for name, other in (form, form[::-1])}
 _SHOWN_CHARACTERS = 60
 _BETWEEN_STEPS = "\n\n"
@@ -121,10 +121,19 @@ def _steps(row: Row) -> tuple[str, tuple[str, ...]]:
     return form[1], tuple(map(well_formed, given)) if is_list and given else ()
 
 
-def _open(path: Path) -> Rows:
+def require_file(path: Path) -> None:
+    """Refuses a path that is not a file.
+
+    Raises:
+        DataError: It is a folder, or does not exist.
+    """
     if not path.is_file():
-        problem = "this is a folder" if path.is_dir() else "there is no such file"
+        problem = "this is a folder" if path.is_dir() else "no such file"
         raise DataError(f"{path}: {problem}. Give a file of answers. {_ALLOWED}.")
+
+
+def _open(path: Path) -> Rows:
+    require_file(path)
     try:
         return open_file(path)
     except OSError as error:
@@ -148,7 +157,7 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
         raise DataError(f"{where}: {missing}. {_ALLOWED}; this row has: {fields}.")
     prompt_field, answer_field = form
     if form == FORMS[0] and not isinstance(row[prompt_field], str):
-        # Conversations, and answers to nothing, in the plain form alone.
+        # Conversations, and answers without a prompt, are allowed only in the plain format.
         raise wrong_type(where, prompt_field, row[prompt_field], "a text")
     if form == FORMS[0] and row.get("input"):
         raise DataError(

@@ -19,7 +19,7 @@ from ultrarm_eval.sources.source import DEFAULT_PREFERENCE, PairSource
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
 _PREFERRED, _NOT_PREFERRED = Fraction(1), Fraction(0)
-# Other names of a prompt: with one of them and no `prompt`, answers would be scored without it.
+# Other names for a prompt: with one of them and no `prompt`, the prompt would be ignored.
 _OTHER_PROMPT_COLUMNS = frozenset({"instruction", "question", "query", "input"})
 
 

@@ -88,7 +88,7 @@ def _joined(first: Messages, second: Messages, key: _Key) -> Messages | None:
     system = second[:behind] or first[:ahead]
     begun, then = first[ahead:], second[behind:]
     if not begun or not then:
-        # A system turn behind the turns that it should lead, unless it is repeated.
+        # A system turn after turns that it should precede, unless it is repeated.
         return None if begun and not ahead else system + (begun or then)
     overlap = _overlap(begun, then, key)
     if overlap:

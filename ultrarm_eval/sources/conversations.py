@@ -24,15 +24,16 @@ Messages: TypeAlias = tuple[Message, ...]
 #: Columns with the conversation's system turn, and with its earlier turns.
 SYSTEM_COLUMNS = ("system", "system_prompt", "system_message")
 HISTORY_COLUMN = "history"
-#: Columns with what a judge of texts does not see; answers that depend on it cannot be judged.
+#: Columns with content that a judge of texts cannot see; answers that depend on it cannot be
+#: judged.
 UNSEEN_COLUMNS = ("tools", "functions", "images", "image", "videos", "audios")
-#: Columns that are the prompt where there is no `prompt`: whole conversations.
+#: Columns with complete conversations, used as the prompt if there is no `prompt`.
 CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
-#: Reasons of rows whose fields can be read and say different things.
+#: Reasons for rows with readable but contradictory fields.
 CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations", "ends_with_answer"})
 ANSWERS_REPEAT_PROMPT = "rows_with_answers_that_repeat_the_prompt"
 BEHIND_AN_ANSWER = "rows_with_answers_behind_an_answer"
-#: What to say of rows that were read in the one way there is, and are perhaps not meant so.
+#: Remarks about rows that may not be meant the way they were read.
 ADVICE = {
     ANSWERS_REPEAT_PROMPT: (
         "both answers begin with the text of the prompt, which is then scored twice. If they "
@@ -43,7 +44,7 @@ ADVICE = {
         "after it. If that turn is the beginning of the answers, or one of them, move it there"
     ),
 }
-#: Reasons of rows whose answers depend on what a judge of texts does not see.
+#: Reasons for rows whose answers depend on content that a judge of texts cannot see.
 UNSEEN = frozenset({"with_tools", "with_media"})
 _NO_MESSAGES = "[]"
 _NOTHING = ("", _NO_MESSAGES, "{}", "null")
@@ -293,7 +294,7 @@ def _says_something(value: Any) -> bool:
     if isinstance(value, str):
         return value.strip() not in _NOTHING
     if isinstance(value, Mapping):
-        # A table gives every row all the fields that any of its rows has.
+        # In a table every row has all columns.
         return any(_says_something(each) for each in value.values())
     if isinstance(value, Sequence) and not isinstance(value, bytes):
         return any(_says_something(each) for each in value)

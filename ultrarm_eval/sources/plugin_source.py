@@ -68,7 +68,7 @@ def _read_row(
             record = source.read_row(row, where, counts)
         except KeyError as error:
             if error.args and error.args[0] not in row:
-                # Whoever asked says that the row has no such field.
+                # The caller reports the missing field.
                 raise
             raise _failure(who, where, error) from error
         except UltrarmEvalError:

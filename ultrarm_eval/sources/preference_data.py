@@ -144,10 +144,31 @@ def _named_or_local(
         return open_folder(path, split, choose=choose, origin=data), None
     if path_exists(path):
         return open_file(path, data), None
-    words = [repr(source.name) for source in sources if source.open_rows is not None]
-    raise DataError(
+    raise _missing(data, sources)
+
+
+def require_named_or_local(data: str, sources: Sequence[PairSource]) -> None:
+    """Refuses what `open_named_or_local` would not find, without opening it.
+
+    Args:
+        data: The name of a source, a file or a folder.
+        sources: The registered sources.
+
+    Raises:
+        DataError: The data does not exist.
+    """
+    if data not in _names(sources) and not path_exists(Path(data).expanduser()):
+        raise _missing(data, sources)
+
+
+def _names(sources: Sequence[PairSource]) -> list[str]:
+    return [source.name for source in sources if source.open_rows is not None]
+
+
+def _missing(data: str, sources: Sequence[PairSource]) -> DataError:
+    return DataError(
         f"data={data!r}: no such file or folder. Give a JSON, JSONL or Parquet file, a folder "
-        f"saved by datasets, or {' or '.join(words)}."
+        f"saved by datasets, or {' or '.join(map(repr, _names(sources)))}."
     )
 
 

@@ -13,7 +13,7 @@ from ultrarm_eval.sources.conversations import (
 )
 from ultrarm_eval.sources.source import PairSource
 
-#: The columns that a prompt may stand in; of several the first that says something.
+#: The possible columns of a prompt; the first that is not empty is used.
 PROMPT_COLUMNS = ("instruction", "prompt", *CONVERSATION_COLUMNS)
 _NEEDED = (
     "A row has 'prompt' or 'instruction' (text or a list of messages), or 'messages', ending "
@@ -62,7 +62,7 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | N
     )
 
 
-#: Not among the sources of preference data: it has no answers.
+#: Not a source of preference data: it has no answers.
 PROMPTS = PairSource(
     name="prompts",
     describes="prompt, instruction or messages (only prompts)",

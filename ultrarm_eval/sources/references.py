@@ -12,12 +12,12 @@ from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.answers import prompt_key, read_references
 from ultrarm_eval.sources.preference_data import PreferenceData
 
-#: References by rating; any other word is a model's name.
+#: References by rating; any other name is a model's.
 BEST, MEDIAN = "best", "median"
-#: What a user calls no reference: answers get their rewards alone.
+#: The name for no reference: answers only get rewards.
 NO_REFERENCE = "none"
 
-#: Gives a prompt's reference: the answer and who wrote it; None where there is none.
+#: Returns a prompt's reference: the answer and the model that wrote it; None if there is none.
 Reference: TypeAlias = Callable[[PromptRecord], tuple[str, str | None] | None]
 
 

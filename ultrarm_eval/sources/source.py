@@ -11,7 +11,7 @@ from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.rules import ComparisonRules
 
-#: What the rating of a schema with a single one is called.
+#: The name of the rating in a schema with a single rating.
 DEFAULT_PREFERENCE = "score"
 
 
@@ -83,6 +83,6 @@ class PairSource:
         for name, advice in self.advice.items():
             if count := counts[name]:
                 first = f" (first: {counts.first[name]})" if name in counts.first else ""
-                # Two counts may be about the same thing; the first named is the nearer one.
+                # Two counts may have the same remark; the first named is more specific.
                 remarks.setdefault(advice, f"{count} {name}{first}: {advice}.")
         return list(remarks.values())

@@ -24,10 +24,10 @@ from ultrarm_eval.sources.source import PairSource
 FINE_GRAINED, OVERALL = "fine_grained", "overall"
 ASPECTS = ("instruction_following", "honesty", "truthfulness", "helpfulness")
 NOT_APPLICABLE = "N/A"
-#: Allowed ratings of an aspect and overall scores.
+#: Allowed values of an aspect's rating and of overall scores.
 ASPECT_RANGE, OVERALL_RANGE = (1, 5), (1, 10)
 
-#: Why a completion is left out of overall preferences: OpenBMB/UltraFeedback issue 8.
+#: Why a completion is excluded from overall preferences: OpenBMB/UltraFeedback issue 8.
 FALSE_TEN = "false_ten"
 _ABOUT_FALSE_TENS = (
     "an overall score of 10 with aspect ratings of 2 or less on average is a known error of "
@@ -106,7 +106,7 @@ def _notes(completion: Mapping[str, Any]) -> dict[str, str]:
     for aspect in ASPECTS:
         annotation = annotations.get(aspect) if isinstance(annotations, Mapping) else None
         if isinstance(annotation, Mapping):
-            # Two aspects have a type with its own rationale beside the rating.
+            # Two aspects have a type with its own rationale in addition to the rating.
             reason, of_type = annotation.get("Rationale For Rating"), annotation.get("Rationale")
             notes[aspect] = of_type if reason is None else reason
             notes[f"{aspect}_type"] = None if reason is None else of_type
@@ -218,12 +218,12 @@ RAW = PairSource(
         ),
     },
 )
-#: The bundled demo data, by the word `demo`.
+#: The bundled demo data, by the name `demo`.
 DEMO = dataclasses.replace(
     RAW,
     name=DEMO_NAME,
     describes="the bundled synthetic data, in UltraFeedback's raw schema",
-    # Never chosen by columns: the schema belongs to `ultrafeedback`, the word to the demo.
+    # Never chosen by columns: the schema belongs to `ultrafeedback`, the name to the demo.
     recognises=lambda columns: False,
     open_rows=lambda: JsonLines(demo_data_path(), DEMO_NAME),
 )

@@ -1,4 +1,4 @@
-"""Encoding for judges that are asked about an answer, and read where theirs would begin."""
+"""Encoding for judges that are asked a question about an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encoding as OpenRLHF writes texts: closed by EOS, and without a BOS that the text does not have.
+"""Encoding as in OpenRLHF: texts end with EOS, and get no BOS that they do not contain.
 
 From OpenRLHF's openrlhf/datasets/reward_dataset.py: line ends are cut off the end of the text, a
 space and EOS follow where it does not end in EOS, the tokenizer adds no special tokens, and the
@@ -36,8 +36,8 @@ class ClosedTextEncoder(TextEncoder):
         self._closing = tokenizer.eos_token
         if self._closing is None or tokenizer.eos_token_id is None:
             raise CheckpointError(
-                f"{name}: its tokenizer names no EOS token, and the reward of this model is read "
-                "at the EOS behind the text. Name eos_token in its tokenizer_config.json."
+                f"{name}: its tokenizer names no EOS token, but the reward of this model is "
+                "computed at the EOS after the text. Set eos_token in its tokenizer_config.json."
             )
         super().__init__(tokenizer, template, adds_bos=False, **options)
 

@@ -1,7 +1,7 @@
 """Encoding for language models that predict a completion: token ids, and where it begins in them.
 
-Prompt and completion are never tokenised apart: what their ids have in common with those of the
-rendered prompt alone is the prompt's.
+Prompt and completion are never tokenized separately: the common prefix of their ids and those of
+only the rendered prompt belongs to the prompt.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ class CompletionEncoder(TextEncoder):
         before, is_written = self._before(template, messages)
         if not is_written:
             raise ConfigurationError(
-                f"template={template.name} does not write the completion as it is, so the "
-                "completion's tokens are not known. Use another template."
+                f"template={template.name} changes the completion, so the completion's tokens are "
+                "not known. Use another template."
             )
         return before
 
@@ -76,15 +76,15 @@ class CompletionEncoder(TextEncoder):
             ids = [self._eos, *ids]
         if start == 0 and self._eos is None:
             raise ScoringError(
-                f"Completion {number} has no prompt, and the tokenizer neither a BOS nor an EOS "
-                "token, so nothing predicts its first token. Give it a prompt."
+                f"Completion {number} has no prompt, and the tokenizer has neither a BOS nor an "
+                "EOS token, so nothing predicts its first token. Add a prompt."
             )
         start = max(start, 1)
         if start >= len(ids):
             if self._eos is None:
                 raise ScoringError(
-                    f"Completion {number} has no token of its own and the tokenizer no EOS token, "
-                    "so it has no likelihood. Leave the empty completion out."
+                    f"Completion {number} is empty and the tokenizer has no EOS token, so it has "
+                    "no likelihood. Remove the empty completion."
                 )
             # An empty completion is as likely as ending at once.
             ids = [*ids[:start], self._eos]

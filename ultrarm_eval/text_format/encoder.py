@@ -48,8 +48,8 @@ class WrittenText:
     Attributes:
         text: The text to tokenise.
         template: What wrote it.
-        spells: Whether prompt or completion spell a special token.
-        remarks: What is to be counted of it.
+        spells: Whether prompt or completion contain special-token text.
+        remarks: Its remarks for the counts.
     """
 
     text: str
@@ -63,13 +63,13 @@ class TextEncoder:
 
     Attributes:
         template: How prompt and completion become one text.
-        max_length: The most tokens of a text.
+        max_length: The maximum number of tokens per text.
         special_tokens: "text" or "parse".
-        system: What is done with system turns.
+        system: How system turns are handled.
         bos_id: The token that every text begins with; None if there is none.
-        closing_id: The token that closes texts; None if there is none.
-        unread_id: The token that is not read at the end of a text; None if all are.
-        final_id: The token that is put behind every text and read; None if there is none.
+        closing_id: The token that ends texts; None if there is none.
+        unread_id: The token that is skipped at the end of a text; None if there is none.
+        final_id: The token that is appended to every text and read; None if there is none.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class TextEncoder:
         Args:
             tokenizer: A fast Hugging Face tokenizer.
             template: How prompt and completion become one text.
-            max_length: The most tokens a text may have, BOS and EOS included.
+            max_length: The maximum number of tokens per text, including BOS and EOS.
             special_tokens: "text" or "parse", see the module's description.
             system: See `ultrarm_eval.text_format.system_turns`.
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
@@ -152,7 +152,8 @@ class TextEncoder:
         self._eos = tokenizer.eos_token_id if eos_id is None else eos_id
         if template.append_eos and self._eos is None:
             raise ConfigurationError(
-                f"template={template.name} appends an EOS token, and the tokenizer has none."
+                f"template={template.name} appends an EOS token, but the tokenizer has none. Use "
+                "another template."
             )
         # Private use characters and a secret: no text has them.
         self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
@@ -161,17 +162,19 @@ class TextEncoder:
         # A template that cannot be rendered, or ignores what it is given, is found now.
         check_template(template, self._rendered)
         if max_length < 2 + template.append_eos + len(self._final):
-            raise ConfigurationError(f"max_length={max_length} leaves no room for any text.")
+            raise ConfigurationError(
+                f"max_length={max_length} leaves no room for any text. Set a larger max_length."
+            )
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
-        """Refuses what cannot be written, before any time is spent on the rest.
+        """Rejects texts that cannot be rendered, before time is spent on the rest.
 
         Every sequence of roles is rendered once.
 
         Raises:
             ConfigurationError: A prompt is no text, message list or None.
             ScoringError: A completion is no string.
-            UnwritableTextError: The template refuses the turns of a prompt.
+            UnwritableTextError: The template rejects the turns of a prompt.
         """
         for number, prompt in enumerate(prompts):
             messages = self._messages(prompt)
@@ -180,8 +183,8 @@ class TextEncoder:
         for number, completion in enumerate(completions):
             if not isinstance(completion, str):
                 raise ScoringError(
-                    f"Completion {number} is of type {type(completion).__name__}; "
-                    "only a text can be scored."
+                    f"Completion {number} is of type {type(completion).__name__}, but must be a "
+                    "text."
                 )
 
     def encode(
@@ -330,7 +333,7 @@ class TextEncoder:
         return self._write(template_for(self.template, messages), messages, completion)[0]
 
     def _structural(self, tokenizer: Any) -> frozenset[str]:
-        """The special tokens that hold texts and turns together."""
+        """The special tokens that begin and end texts and turns."""
         named = getattr(tokenizer, "special_tokens_map", {}).values()
         found = {str(token) for token in named if not isinstance(token, list)}
         if self.template.writes_special_tokens:
@@ -357,12 +360,12 @@ class TextEncoder:
         """Refuses a text without tokens, or with one that the model does not have."""
         if not ids:
             raise ScoringError(
-                f"Text {number} is empty and the tokenizer has no BOS token, so there is no "
-                "position to read a reward at. Leave the empty completion out."
+                f"Text {number} is empty and the tokenizer has no BOS token, so there is no token "
+                "to compute a reward at. Remove the empty completion."
             )
         if self._vocabulary_size is not None and max(ids) >= self._vocabulary_size:
             raise ScoringError(
-                f"Text {number} has the token id {max(ids)}, and the model's vocabulary has "
+                f"Text {number} has the token id {max(ids)}, but the model's vocabulary has "
                 f"{self._vocabulary_size} entries: tokenizer and weights do not belong together."
             )
 
@@ -376,11 +379,11 @@ class TextEncoder:
         return ()
 
     def _most_tokens(self) -> int | None:
-        """How many tokens are kept; all if None."""
+        """The number of tokens to keep; all if None."""
         return self.max_length
 
     def _cut(self, ids: list[int], most: int) -> list[int]:
-        """So many of a text's last tokens, behind its BOS."""
+        """This many of a text's last tokens, after its BOS."""
         if len(ids) <= most:
             return ids
         prefix = self._opening(ids)
@@ -405,7 +408,7 @@ class TextEncoder:
 
 
 def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
-    """How many numbers two sequences begin with alike."""
+    """The length of the common prefix of two sequences."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 

@@ -40,9 +40,10 @@ class FirstPadEncoder(TextEncoder):
         if first.tokens == second.tokens:
             raise ConfigurationError(
                 f"template={self.template.name} writes the token {pad_id} before the completion, "
-                "and config.json names it as the padding token, before the first of which this "
-                "model is read: all completions of a prompt would have one reward. Correct "
-                "pad_token_id in a copy of the checkpoint, or name another template."
+                "but config.json names it as the padding token, and this model's reward is "
+                "computed before the first padding token: all completions of a prompt would get "
+                "the same reward. Correct pad_token_id in a copy of the checkpoint, or use "
+                "another template."
             )
 
     def _read_part(self, ids: list[int]) -> list[int]:

@@ -1,6 +1,7 @@
-"""Jinja templates whose work is limited: a template is a program, and programs can run for ever.
+"""Jinja templates with limited work: a template is a program, and programs can run forever.
 
-Jinja's sandbox limits what a template can reach and not what it can do: two nested loops over
+Jinja's sandbox limits what a template can access, but not how much it can do:
+ two nested loops over
 `range(99999)` are ten thousand million turns. Here every turn of a loop, every branch, call, filter
 and written piece costs steps of a budget, what grows a value by much is measured before it does,
 and what a template makes of one conversation may be neither longer than `_LONGEST` allows nor take
@@ -106,7 +107,7 @@ class _Dict:
 def _refuse_inner(name: object) -> None:
     if isinstance(name, str) and name.startswith("_"):
         raise jinja2.exceptions.SecurityError(
-            f"a namespace cannot hold {name!r}: names in it do not begin with an underscore"
+            f"a namespace cannot contain {name!r}: its names must not begin with an underscore"
         )
 
 

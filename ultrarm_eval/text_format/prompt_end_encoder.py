@@ -34,8 +34,8 @@ class PromptEndEncoder(TextEncoder):
         self._named = turn
         if tokenizer.decode(self._turn, skip_special_tokens=True) == turn:
             raise CheckpointError(
-                f"{name}: its tokenizer has no special tokens for {turn!r}, which part the prompt "
-                "from the completion: it does not belong to these weights."
+                f"{name}: its tokenizer has no special tokens for {turn!r}, which separate the "
+                "prompt from the completion: it does not belong to these weights."
             )
 
     def _reads(self, ids: Sequence[int], number: int) -> tuple[int, ...]:
@@ -44,7 +44,7 @@ class PromptEndEncoder(TextEncoder):
             if list(ids[start : start + len(turn)]) == turn:
                 return start, len(ids) - 1
         raise ScoringError(
-            f"Text {number} does not have {self._named!r}, where this model reads the prompt: the "
-            "template writes no such turn, or the text is longer than max_length="
-            f"{self.max_length}, and that was cut off. Leave template out, or set a larger one."
+            f"Text {number} does not contain {self._named!r}, where this model reads the prompt: "
+            f"the template writes no such turn, or truncation to max_length={self.max_length} "
+            "removed it. Remove template, or set a larger max_length."
         )

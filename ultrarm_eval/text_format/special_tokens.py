@@ -23,7 +23,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.text_format.template import Template
 
-#: A special token that contents spell is one, because the template looks for it there.
+#: Special-token text in contents is parsed, because the template looks for it there.
 READ_BY_TEMPLATE = "special_read_by_template"
 #: The template would have written another text if it had seen what contents spell.
 HIDDEN_FROM_TEMPLATE = "special_hidden_from_template"
@@ -35,7 +35,7 @@ _FEW = 4
 
 
 class SpecialLiterals:
-    """Finds, masks and unmasks the spelled-out special tokens of one tokenizer."""
+    """Finds, masks and unmasks special-token text for one tokenizer."""
 
     def __init__(self, tokens: Iterable[str]) -> None:
         self.tokens = tuple(sorted(set(tokens), key=len, reverse=True))
@@ -51,17 +51,17 @@ class SpecialLiterals:
         self._firsts = firsts if len(firsts) <= _FEW else None
 
     def occur_in(self, text: str) -> bool:
-        """Whether the text spells a special token."""
+        """Whether the text contains special-token text."""
         if self._firsts is not None and not any(first in text for first in self._firsts):
             return False
         return self._in_text.search(text) is not None
 
     def spelled_in(self, text: str) -> set[str]:
-        """The special tokens that the text spells."""
+        """The special tokens whose text occurs in the text."""
         return set(self._in_text.findall(text))
 
     def first_in(self, text: str) -> str | None:
-        """The first special token that the text spells."""
+        """The first special token whose text occurs in the text."""
         found = self._in_text.search(text)
         return None if found is None else found[0]
 
@@ -132,7 +132,7 @@ class ContentsAsText:
         """Renders contents that spell special tokens.
 
         Raises:
-            ConfigurationError: The template refuses them.
+            ConfigurationError: The template rejects them.
         """
         literals = self._literals
         plain = template.render(messages, completion)

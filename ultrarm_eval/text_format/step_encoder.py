@@ -1,4 +1,4 @@
-"""Encoding for networks that are read where each step of an answer ends."""
+"""Encoding for networks whose outputs at the end of each step are used."""
 
 from __future__ import annotations
 
@@ -106,11 +106,11 @@ class StepEncoder(TextEncoder):
             return self._form.split(completion)
         if not isinstance(completion, Sequence) or not all(isinstance(s, str) for s in completion):
             raise ScoringError(
-                f"Completion {number} is of type {type(completion).__name__}; it has to be a text, "
-                "or a list of texts, its steps."
+                f"Completion {number} is of type {type(completion).__name__}; it must be a text, "
+                "or a list of texts (its steps)."
             )
         if not completion:
-            raise ScoringError(f"Completion {number} is a list without steps. Leave it out.")
+            raise ScoringError(f"Completion {number} is an empty list of steps. Remove it.")
         return list(completion)
 
     def _conversation(
@@ -132,8 +132,9 @@ class StepEncoder(TextEncoder):
         if len(pieces) != steps + 1:
             raise UnwritableTextError(
                 number,
-                f"template={self.template.name} writes {len(pieces) - 1} of its {steps} step ends, "
-                "and the others would have no reward. Name a template that writes whole answers.",
+                f"template={self.template.name} writes only {len(pieces) - 1} of its {steps} step "
+                "ends, so the other steps would have no reward. Use a template that writes "
+                "complete answers.",
             )
         return pieces
 
@@ -154,8 +155,8 @@ class StepEncoder(TextEncoder):
             elif ids[-1:] != [form.tag_id]:
                 raise ScoringError(
                     f"{self._name}: step {index} of text {number} does not end with the token "
-                    f"{form.tag_id} ({form.tag!r}), where this model is read: its tokenizer joins "
-                    "it with what stands before it."
+                    f"{form.tag_id} ({form.tag!r}), where this model computes step rewards: its "
+                    "tokenizer joins it with the text before it."
                 )
             ends.append(len(ids) - 1 + form.offset)
         return ids, ends
@@ -165,8 +166,8 @@ class StepEncoder(TextEncoder):
         size = len(self._before_text)
         if ids[:size] != self._before_text:
             raise ScoringError(
-                f"{self._name}: text {number} cannot be tokenised step by step: its tokenizer "
-                "writes the beginning of a part in another way than the beginning of a line."
+                f"{self._name}: text {number} cannot be tokenized step by step: its tokenizer "
+                "encodes the beginning of a part differently than the beginning of a line."
             )
         return ids[size:]
 
@@ -181,8 +182,9 @@ class StepEncoder(TextEncoder):
         reads = [end - cut for end in ends if end > first]
         if not reads:
             raise ScoringError(
-                f"Text {number} has {len(ids)} tokens, and behind its last step end there are more "
-                f"than max_length={self.max_length}: no step is left to read. Set a larger one."
+                f"Text {number} has {len(ids)} tokens, of which more than "
+                f"max_length={self.max_length} follow its last step end, so no step remains. Set "
+                "a larger max_length."
             )
         lost = len(ends) - len(reads)
         kept += suffix
@@ -195,11 +197,11 @@ class StepEncoder(TextEncoder):
         )
 
     def _require_parting(self) -> None:
-        """Refuses a tokenizer to which a text in parts is another one."""
+        """Rejects a tokenizer that encodes parts of a text differently."""
         first, second = f"a {self._form.tag}", f"\nb {self._form.tag}"
         whole, *parts = self._tokens.encode([first + second, first, second])
         if parts[0] + parts[1][len(self._before_text) :] != whole or whole[-1] != self._form.tag_id:
             raise ConfigurationError(
-                f"{self._name}: its tokenizer joins what stands before and behind a newline, or "
-                f"has no token of its own for {self._form.tag!r}: steps cannot be told apart."
+                f"{self._name}: its tokenizer joins the text before and after a newline, or has "
+                f"no single token for {self._form.tag!r}: steps cannot be separated."
             )

@@ -19,10 +19,10 @@ _ESCAPES = {r"\n": "\n", r"\t": "\t"}
 
 
 def splitter(separator: str) -> Split:
-    """What splits an answer into the texts of its steps; their separators are in none of them.
+    """Makes the function that splits an answer into its steps, without the separators.
 
     Args:
-        separator: One of `SEPARATORS`, or a text of one's own, see `separator_text`.
+        separator: One of `SEPARATORS`, or another text, see `separator_text`.
     """
     if separator == _BLANK_LINE:
         return lambda answer: answer.split("\n\n")
@@ -43,5 +43,5 @@ def separator_text(separator: str) -> str:
 
 
 def without_blanks(pieces: list[str]) -> list[str]:
-    """Steps without blanks around them; empty ones are none, unless there is no other."""
+    """Stripped steps; empty ones are dropped, unless there is no other."""
     return [piece.strip() for piece in pieces if piece.strip()] or [""]

@@ -1,4 +1,4 @@
-"""What is done with a conversation's system turns, for templates that know none."""
+"""Handles a conversation's system turns, for templates that do not support them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.messages import Message
 from ultrarm_eval.settings import SYSTEM_TURNS
 
-#: `error`: they stay, and a template that refuses them is an error.
+#: `error`: they stay, and a template that rejects them is an error.
 KEEP, FOLD, DROP = SYSTEM_TURNS
 
 _SYSTEM, _USER = "system", "user"

@@ -1,4 +1,4 @@
-"""How a prompt and a completion become the one text a reward model reads.
+"""Prompt templates: how a prompt and a completion become the text that a reward model reads.
 
 The reward depends on the template, so it is a named setting and is recorded with every result.
 Sources: the model card of openbmb/UltraRM-13b (`ultrarm`, `ultrarm-one-newline`), RewardBench's
@@ -51,10 +51,10 @@ Converse = Callable[[Sequence[Message]], str]
 
 @dataclass(frozen=True)
 class Template:
-    """A way to write a conversation and its completion as one text.
+    """A prompt template: writes a conversation and its completion as one text.
 
     Attributes:
-        name: The name under which it is recorded.
+        name: Its name in results.
         render: Maps the messages before the completion, and the completion, to the text.
         append_eos: Whether the tokenizer's EOS follows the text.
         writes_special_tokens: Whether the template itself writes special tokens (such as
@@ -97,8 +97,8 @@ class _Labels:
                     turns.append(f"{self.assistant}: {message['content']}")
                 case role:
                     raise ConfigurationError(
-                        f"A message has the role {role!r}; this template knows system, user and "
-                        "assistant. Use template=chat or a Jinja file for other roles."
+                        f"A message has the role {role!r}; this template supports system, user "
+                        "and assistant. Use template=chat or a Jinja file for other roles."
                     )
         turns.append(f"{self.assistant}: {completion}")
         # RewardBench's templates close no empty turn.
@@ -118,7 +118,7 @@ class _Instruction:
                 return f"[INST] {instruction} {self.closing} {completion}"
             case roles:
                 raise ConfigurationError(
-                    f"A conversation has the turns {', '.join(roles)}; this template knows one "
+                    f"A conversation has the turns {', '.join(roles)}; this template supports one "
                     "user turn, with or without a system message before it. Use template=chat or "
                     "a Jinja file for others."
                 )
@@ -145,9 +145,9 @@ class _Turns:
         for message in messages:
             if message["role"] not in self.forms:
                 raise ConfigurationError(
-                    f"A message has the role {message['role']!r}; this template knows "
+                    f"A message has the role {message['role']!r}; this template supports "
                     f"{', '.join(self.forms)}. Use template=chat or a Jinja file for other roles; "
-                    "system=fold puts a system turn before the user's."
+                    "system=fold puts a system turn in front of the user's."
                 )
             turns.append(self.forms[message["role"]].replace("{}", message["content"]))
         last = self.forms["assistant"] if self.last is None else self.last
@@ -265,8 +265,8 @@ def asking_template(name: str, tokenizer: Any) -> Template:
         return Template(name, render_chat, writes_special_tokens=True, source=f"{source}\nasks")
     if name in registry().templates:
         raise ConfigurationError(
-            f"template={name} writes no question about an answer: with position=answer the "
-            f"template is {CHAT_TEMPLATE}, or a Jinja file whose text is the question."
+            f"template={name} writes no question about an answer. With position=answer, use "
+            f"template={CHAT_TEMPLATE}, or a Jinja file that writes the question."
         )
     question = get_template(name, tokenizer)
 
@@ -320,12 +320,13 @@ def of_plugin(template: object, plugin: str) -> Template:
     """
     if not isinstance(template, Template):
         raise PluginError(
-            f"{plugin}: a template is an ultrarm_eval.text_format.template.Template, and not of "
+            f"{plugin}: a template must be an ultrarm_eval.text_format.template.Template, not of "
             f"type {type(template).__name__}."
         )
     if template.name == CHAT_TEMPLATE:
         raise PluginError(
-            f"{plugin}: template={CHAT_TEMPLATE} is the tokenizer's own. Give it another name."
+            f"{plugin}: the name template={CHAT_TEMPLATE} is reserved for the tokenizer's chat "
+            "template. Use another name."
         )
     what, write = f"The template {template.name!r} ({plugin})", template.render
 
@@ -339,7 +340,7 @@ def of_plugin(template: object, plugin: str) -> Template:
             raise ConfigurationError(f"{what} failed: {first_line(error)}") from error
         if not isinstance(text, str):
             raise ConfigurationError(
-                f"{what} gave a value of type {type(text).__name__}, and it has to be a text."
+                f"{what} returned a value of type {type(text).__name__}, but must return a text."
             )
         return text
 
@@ -393,7 +394,7 @@ def _conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
         )
 
     if "strftime_now" in source:
-        logger.warning("%s can write today's date: rewards may depend on the day.", what)
+        logger.warning("%s can write today's date, so rewards may differ from day to day.", what)
     return source, _as_transformers(converse, tokenizer, asks=asks)
 
 
@@ -425,8 +426,8 @@ def _as_transformers(converse: Converse, tokenizer: Any, *, asks: bool) -> Conve
     if ours == converse_theirs(probe):
         return converse
     logger.warning(
-        "This version of transformers renders the tokenizer's chat template in a way of its own: "
-        "it is left to it, without a limit on the template's work."
+        "This version of transformers renders the tokenizer's chat template differently, so "
+        "transformers renders it, without a limit on the template's work."
     )
     return converse_theirs
 

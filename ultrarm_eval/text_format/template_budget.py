@@ -1,4 +1,4 @@
-"""What a template may do for one conversation, in steps, characters and seconds."""
+"""Limits of a template's work for one conversation, in steps, characters and seconds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _WIDE = {
 
 
 class TemplateLimitError(ConfigurationError):
-    """A template does more work than a template needs.
+    """A template exceeds its limits.
 
     Cause:
         A Jinja template loops in loops, writes very long texts, or takes too long for one
@@ -127,8 +127,8 @@ def too_much(what: str) -> TemplateLimitError:
         what: What it does.
     """
     return TemplateLimitError(
-        f"it does too much for one conversation: {what}. Look for loops in loops, for texts that "
-        "double, and for macros that call themselves."
+        f"it needs too much work for one conversation: {what}. Check it for nested loops, "
+        "repeatedly doubled texts, and recursive macros."
     )
 
 

@@ -1,6 +1,6 @@
-"""What a template does with a prompt and a completion, and which turns it can write.
+"""Checks what a template does with a prompt and a completion, and which turns it supports.
 
-Found before any text is scored, by texts that show it.
+Runs before any text is scored, on test texts.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ Write = Callable[[Sequence[Message], str], str]
 
 
 def check_template(template: Template, write: Write) -> None:
-    """Refuses a template for which the completion, or a part of it, makes no difference.
+    """Rejects a template whose output does not depend on the complete completion.
 
     Args:
         template: The template.
         write: Renders it as it is in use.
 
     Raises:
-        ConfigurationError: It writes two different completions alike, or cannot be rendered.
+        ConfigurationError: It renders two different completions identically, or cannot be rendered.
     """
     asked = as_messages(_PROMPT)
     text = write(asked, _COMPLETION)
@@ -59,13 +59,13 @@ def check_template(template: Template, write: Write) -> None:
         what = "" if len(same) == len(_PARTS) else f"the {' and the '.join(same)} of "
         raise ConfigurationError(
             f"template={template.name} does not write {what}the completion: completions that "
-            "differ there would all have the same reward. A template file writes it as "
-            "{{ completion }}, or as the last of messages."
+            "differ only there would all get the same reward. Write it as {{ completion }}, or as "
+            "the last of messages."
         )
     if not template.ignores_prompt and write(as_messages(_OTHER_PROMPT), _COMPLETION) == text:
         logger.warning(
-            "template=%s does not write the prompt: completions are scored as if they were answers "
-            "to nothing, as template=%s does by name.",
+            "template=%s does not write the prompt: completions are scored without their prompts, "
+            "as with template=%s.",
             template.name,
             RAW_TEMPLATE,
         )
@@ -103,7 +103,7 @@ class TurnCheck:
             number: The text that they belong to.
 
         Raises:
-            UnwritableTextError: The template refuses them, or a role spells a special token.
+            UnwritableTextError: The template rejects them, or a role contains special-token text.
         """
         roles = _roles(messages)
         if roles not in self._known:
@@ -119,8 +119,8 @@ class TurnCheck:
             if self._literals.occur_in(role):
                 raise UnwritableTextError(
                     number,
-                    f"its prompt has the role {role!r}, which spells a special token of the "
-                    "tokenizer. A role is a word such as 'user'.",
+                    f"its prompt has the role {role!r}, which contains a special token's text. "
+                    "Use a word such as 'user' as role.",
                 )
         turns, completion = probe_turns(roles)
         try:
@@ -135,8 +135,8 @@ class TurnCheck:
         if left_out and not self._warned:
             self._warned = True
             logger.warning(
-                "template=%s leaves out turns that prompts have: of %s it does not write %s. "
-                "Such texts are counted in the results.",
+                "template=%s drops turns of prompts, so rewards do not depend on them: of %s it "
+                "does not write %s. Results contain the count.",
                 self._name,
                 ", ".join(roles),
                 ", ".join(left_out),
@@ -144,7 +144,7 @@ class TurnCheck:
         return (TURNS_LEFT_OUT,) if left_out else ()
 
     def _way_out(self, turns: Sequence[Message], completion: str) -> str:
-        """What can be done about turns that a template refuses."""
+        """What to do about turns that a template rejects."""
         for system in (FOLD, DROP):
             other = without_system(tuple(turns), system)
             try:
@@ -152,13 +152,12 @@ class TurnCheck:
             except ConfigurationError:
                 continue
             return (
-                " Set system=fold, which writes the system turn in front of the user's, or "
-                "system=drop, which leaves it out and counts it."
+                " Set system=fold, which puts the system turn in front of the user's, or "
+                "system=drop, which removes and counts it."
             )
         return (
-            f" template={self._name} wants other turns: most that refuse some take user and "
-            "assistant in turn, the user first. Name another template, or join such turns in the "
-            "data."
+            f" template={self._name} needs other turns, usually alternating user and assistant, "
+            "beginning with user. Use another template, or join such turns in the data."
         )
 
 

@@ -1,4 +1,4 @@
-"""What stands at the end of a text, where a head behind a decoder is read.
+"""How texts end, where a decoder's head is read.
 
 A converted checkpoint says it in its config.json, so that its texts are those of the judge that it
 was converted from.
@@ -72,7 +72,7 @@ class TextEnd:
             is_right = isinstance(value, bool) if name == "closed_by_eos" else is_id
             if name not in known or not is_right:
                 raise CheckpointError(
-                    f"{where}: {name} is {value!r}; known are {', '.join(known)}: ids of tokens, "
-                    "and closed_by_eos true or false. Convert the checkpoint again."
+                    f"{where}: {name} is {value!r}; allowed are {', '.join(known)}: token ids, "
+                    "and true or false for closed_by_eos. Convert the checkpoint again."
                 )
         return cls(**stated)

@@ -1,4 +1,4 @@
-"""Prompt and completion as two texts, as an encoder's tokenizer writes and tells them apart."""
+"""Prompt and completion as an encoder's text pair."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def reads_token_types(tokenizer: Any, network: Any) -> bool:
         last = 0
     if any(alone) or both != [int(index >= last) for index in range(len(both))]:
         raise ConfigurationError(
-            f"The tokenizer gives one text the token types {alone}, and two texts {both}. Read are "
-            "0 for the first and 1 for the second text, as BERT has them, so no template here "
-            "serves this model."
+            f"The tokenizer gives one text the token types {alone}, and two texts {both}. Only 0 "
+            "for the first and 1 for the second text, as in BERT, are supported, so no template "
+            "supports this model."
         )
     return True
 
@@ -122,9 +122,9 @@ def _places(tokenizer: Any) -> tuple[list[int], int, int, int, int]:
     last = _find(ids, list(second), middle)
     if start < 0 or last <= middle:
         raise ConfigurationError(
-            f"template={PAIR_TEMPLATE} is for a tokenizer that writes two texts with a separator; "
+            f"template={PAIR_TEMPLATE} needs a tokenizer that writes two texts with a separator; "
             "this one has none. Use template=chat, or a Jinja file that writes prompt and "
-            "completion (raw writes the completion alone)."
+            "completion (raw writes only the completion)."
         )
     return ids, start, middle, last, last + len(second)
 

@@ -1,4 +1,4 @@
-"""Texts to ids: spelled-out special tokens as text, as sentencepiece does, or parsed."""
+"""Encodes texts to ids: special-token text stays text, as in sentencepiece, or is parsed."""
 
 from __future__ import annotations
 
@@ -83,8 +83,8 @@ class TextualTokenizer:
         for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False):
             if not self._control_ids.isdisjoint(encoding.ids):
                 raise ScoringError(
-                    "The tokenizer reads a special token that a text spells as a control token, "
-                    "whatever it is told. Use special_tokens=parse, and mind such texts."
+                    "The tokenizer always parses special-token text as a control token. Use "
+                    "special_tokens=parse, and check such texts."
                 )
             ids = [self._alias_ids.get(i, i) for i in encoding.ids]
             if self._adds_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:

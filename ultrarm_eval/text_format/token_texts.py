@@ -1,4 +1,4 @@
-"""Token ids as texts that a person can read, side by side the text that was tokenised."""
+"""Decodes token ids to readable texts; joined, they are the tokenized text."""
 
 from __future__ import annotations
 

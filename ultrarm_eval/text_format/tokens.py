@@ -1,4 +1,4 @@
-"""A text as a model reads it: its token ids, and what happened to it on the way there."""
+"""A text as a model reads it: its token ids, and remarks about its encoding."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Tokens:
 
     @property
     def identity(self) -> bytes:
-        """What a score store knows the text by."""
+        """The text's key in a score store."""
         # The place before the ids: the files of earlier versions have it there.
         places = [] if self.start is None else [self.start]
         if self.reads or self.reads_cut:

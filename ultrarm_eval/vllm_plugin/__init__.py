@@ -1,4 +1,4 @@
-"""What vLLM needs to serve reward models that it does not know by itself.
+"""Lets vLLM serve reward models that it does not support itself.
 
 vLLM calls `register` in each of its processes (entry point group `vllm.general_plugins`). Nothing
 of vLLM or torch is imported before that.
@@ -37,9 +37,9 @@ logger = logging.getLogger(__name__)
 
 
 def register() -> None:
-    """Tells vLLM about the reward models of this package; vLLM calls it in each of its processes.
+    """Registers the reward models of this package; vLLM calls it in each of its processes.
 
-    Where vLLM is not what this was written for, a warning is logged and vLLM stays as it was.
+    If this version of vLLM is not supported, a warning is logged and vLLM is unchanged.
     """
     try:
         from ultrarm_eval.vllm_plugin.registration import register_reward_models
@@ -48,8 +48,8 @@ def register() -> None:
     except Exception as error:
         # Whatever it is: whoever serves another model must not notice.
         logger.warning(
-            "ultrarm-eval: its reward models are not known to this vLLM, which is as it would be "
-            "without ultrarm-eval: %s: %s",
+            "ultrarm-eval could not register its reward models with this version of vLLM, which "
+            "works as without ultrarm-eval: %s: %s",
             type(error).__name__,
             error,
         )

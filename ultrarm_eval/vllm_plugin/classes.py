@@ -1,4 +1,4 @@
-"""The names by which vLLM knows the reward models of this package."""
+"""vLLM's names of the reward models of this package."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What vLLM is told about a checkpoint, beside where it is."""
+"""The hf_overrides that describe a checkpoint to vLLM."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
         is_part = checkpoint.weight_map is not None and isinstance(kind, SequenceClassification)
         if is_part:
             raise ConfigurationError(
-                f"{checkpoint.name} is a model of texts and images, of which texts are scored by "
-                "one part; vLLM would serve the whole. Use engine=torch."
+                f"{checkpoint.name} is a multimodal model whose text part scores texts, but vLLM "
+                "would serve the complete model. Use engine=torch."
             )
         return dict(_RAW)
     if not isinstance(checkpoint.network, DecoderRewardModel):
         raise ConfigurationError(
-            f"{checkpoint.name} is {kind.known_as}: no decoder with a head for rewards, which is "
-            "what vLLM can be told about. Use engine=torch."
+            f"{checkpoint.name} is {kind.known_as}, not a decoder with a reward head, which vLLM "
+            "needs. Use engine=torch."
         )
     path = checkpoint.fetch("config.json")
     if path is not None:

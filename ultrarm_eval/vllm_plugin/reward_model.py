@@ -1,4 +1,4 @@
-"""The model that vLLM runs: its own body, and behind it the head that our judge has.
+"""The model that vLLM runs: vLLM's body with our judge's head.
 
 Imported by vLLM, where a reward model is served.
 """
@@ -62,8 +62,8 @@ class RewardModel(nn.Module):
         model_class = _on_body(_body_of(checkpoint))
         if vllm_config.parallel_config.pipeline_parallel_size > 1 and not supports_pp(model_class):
             raise ConfigurationError(
-                f"{checkpoint.name}: vLLM cannot split a {checkpoint.config.model_type} model "
-                "over GPUs by its layers. Leave pipeline_parallel_size out."
+                f"{checkpoint.name}: vLLM does not support pipeline parallelism for "
+                f"{checkpoint.config.model_type} models. Remove pipeline_parallel_size."
             )
         if vllm_config.quant_config is not None:
             from vllm.model_executor.model_loader.utils import configure_quant_config
@@ -102,7 +102,7 @@ def _body_of(checkpoint: Checkpoint) -> str:
     name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(family)
     if name not in ModelRegistry.models:
         raise ConfigurationError(
-            f"{checkpoint.name}: vLLM has no body of the family {family} ({name})."
+            f"{checkpoint.name}: vLLM does not support the model family {family} ({name})."
         )
     return str(name)
 
@@ -117,7 +117,7 @@ def _on_body(name: str) -> Any:
     body = ModelRegistry.models[name].load_model_cls()
     if has_inner_state(body) or is_attention_free(body) or supports_multimodal(body):
         raise ConfigurationError(
-            f"vLLM's {name} is no plain decoder of texts; reward models are not served on it."
+            f"vLLM's {name} is not a plain text decoder, so it cannot serve reward models."
         )
     adapted: Any = as_seq_cls_model(body)
 
@@ -129,7 +129,8 @@ def _on_body(name: str) -> Any:
             super().__init__(vllm_config=vllm_config, prefix=prefix)
             if not isinstance(getattr(self, "reward_head", None), nn.Module):
                 raise ConfigurationError(
-                    "This version of vLLM makes poolers in another way than ultrarm-eval knows."
+                    "ultrarm-eval does not support the poolers of this version of vLLM. Install a "
+                    "supported version of vLLM."
                 )
             self._is_loaded, self._is_quantized = False, vllm_config.quant_config is not None
 
@@ -184,7 +185,7 @@ def _on_body(name: str) -> Any:
                 if own[name].shape != weight.shape:
                     raise CheckpointError(
                         f"{checkpoint.name}: the weight {name} of its head has the shape "
-                        f"{list(weight.shape)}, and {list(own[name].shape)} is needed."
+                        f"{list(weight.shape)}, but must have {list(own[name].shape)}."
                     )
                 own[name].data.copy_(weight)
             loaded |= {HEAD + name for name in found}
@@ -204,10 +205,11 @@ def _require_raw(pooler: Any) -> None:
     pooling = pooler.get_seq_pooling_type()
     if pooling != "LAST":
         raise ConfigurationError(
-            f"The pooling type is {pooling}, by --pooler-config or a file beside the weights; "
-            'rewards are read at a text\'s last token: {"pooling_type": "LAST"}.'
+            f"The pooling type is {pooling} (set by --pooler-config or a file next to the "
+            'weights), but rewards are computed at a text\'s last token. Use {"pooling_type": '
+            '"LAST"}.'
         )
     if pooler.logit_mean is not None or pooler.logit_sigma is not None:
         raise ConfigurationError(
-            "--pooler-config: logit_mean and logit_sigma would scale the rewards. Leave them out."
+            "--pooler-config: logit_mean and logit_sigma would scale the rewards. Remove them."
         )

@@ -34,12 +34,13 @@ def opened_checkpoint(model_config: Any) -> Checkpoint:
     checkpoint = open_surveyed(survey, kind)
     if checkpoint.adapter is not None:
         raise CheckpointError(
-            f"{checkpoint.adapter.name} is an adapter; vLLM serves a reward model whose weights "
-            "are merged."
+            f"{checkpoint.adapter.name} is an adapter, but vLLM serves only reward models with "
+            "merged weights. Merge it into its base first."
         )
     if not isinstance(checkpoint.network, DecoderRewardModel):
         raise CheckpointError(
-            f"{survey.name}: this is {kind.known_as}, no decoder with a head for rewards."
+            f"{survey.name}: this is {kind.known_as}, not a decoder with a reward head. Use "
+            "engine=torch."
         )
     kind.at_last_token(checkpoint.network.reward_head)
     require_family(checkpoint, model_config.hf_config.model_type)
@@ -59,9 +60,9 @@ def require_family(checkpoint: Checkpoint, model_type: str) -> None:
     family = checkpoint.config.model_type
     if model_type != family:
         raise CheckpointError(
-            f"{checkpoint.name}: its config.json describes a {model_type!r} model, which is read "
-            f"here as {family!r}; vLLM reads config.json itself and would not know that. Write it "
-            "out as a model of transformers first: ultrarm-eval convert."
+            f"{checkpoint.name}: its config.json describes a {model_type!r} model, which this "
+            f"package treats as {family!r}, but vLLM reads config.json itself. Convert it to a "
+            "model of transformers first: ultrarm-eval convert."
         )
 
 
@@ -69,20 +70,22 @@ def _named_kind(said: object) -> Architecture:
     """The kind that the configuration names; only such as judges are registered for."""
     if not isinstance(said, Mapping) or not isinstance(said.get(_JUDGE), str):
         raise ConfigurationError(
-            f'hf_overrides: {KIND} is an object such as {{"judge": "value-head", "head": '
+            f'hf_overrides: {KIND} must be an object such as {{"judge": "value-head", "head": '
             f'"v_head"}}, not {said!r}.'
         )
     name, arguments = said[_JUDGE], {key: said[key] for key in said if key != _JUDGE}
     kind = getattr(registry().judge(name), "architecture", None)
     if not isinstance(kind, Architecture):
-        raise ConfigurationError(f"hf_overrides: judge={name} reads no checkpoint of one kind.")
+        raise ConfigurationError(
+            f"hf_overrides: judge={name} does not load a single type of checkpoint."
+        )
     if not arguments:
         return kind
     try:
         return type(kind)(**arguments)
     except TypeError as error:
         raise ConfigurationError(
-            f"hf_overrides: {KIND}: judge={name} does not take {', '.join(arguments)}: {error}."
+            f"hf_overrides: {KIND}: judge={name} does not accept {', '.join(arguments)}: {error}."
         ) from error
 
 
@@ -90,11 +93,11 @@ def _recognised_kind(survey: Survey) -> Architecture:
     kinds = recognised(survey) or _called(survey)
     if len(kinds) == 1:
         return next(iter(kinds.values()))
-    found = f"several kinds: {', '.join(kinds)}" if kinds else "no kind of reward model known here"
+    found = f"several types: {', '.join(kinds)}" if kinds else "no supported type of reward model"
     raise CheckpointError(
-        f"{survey.name}: it is of {found}. Its config.json names {', '.join(survey.classes)}; say "
-        f'which it is: --hf-overrides \'{{"architectures": ["{REWARD_MODEL}"], "{KIND}": '
-        f'{{"judge": "NAME"}}}}\'.'
+        f"{survey.name}: it has {found}. Its config.json names {', '.join(survey.classes)}. Set "
+        f'the type: --hf-overrides \'{{"architectures": ["{REWARD_MODEL}"], "{KIND}": '
+        '{"judge": "NAME"}}\'.'
     )
 
 

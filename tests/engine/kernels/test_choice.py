@@ -56,10 +56,10 @@ def giving_nan():
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
-        (upper_left, "off on a small tree"),
+        (upper_left, "on a small test tree"),
         (missing, "it is not installed (ImportError: No module named 'flash_attn')"),
         (broken, "RuntimeError: FlashAttention only supports Ampere GPUs or newer."),
-        (giving_nan, "inf off on a small tree"),
+        (giving_nan, "on a small test tree is inf"),
     ],
 )
 def test_a_kernel_that_is_missing_broken_or_wrong_is_passed_over(
@@ -87,7 +87,7 @@ def test_half_precision_is_compared_with_float32(reward_model, monkeypatch):
     half = Place(reward_model.config, torch.device("cpu"), torch.bfloat16)
     assert why_not("sdpa", half) is None
     monkeypatch.setitem(ROW_KERNELS, "torch_varlen", upper_left)
-    assert "off on a small tree" in why_not("torch_varlen", half)
+    assert "on a small test tree" in why_not("torch_varlen", half)
 
 
 def test_flash_attn_is_an_import_error_where_it_is_not_installed():
@@ -142,17 +142,17 @@ def test_the_attention_that_was_used_is_recorded(checkpoint):
     ],
 )
 def test_an_attention_that_does_not_serve_the_batching_is_refused(batching, attention, allowed):
-    with pytest.raises(ConfigurationError, match=f"does not serve batching={batching}") as caught:
+    with pytest.raises(ConfigurationError, match=f"does not support batching={batching}") as caught:
         resolve_batching(batching, None, attention)
     assert allowed in str(caught.value)
 
 
 def test_a_model_that_falls_back_to_padding_needs_an_attention_that_pads():
     config = SimpleNamespace(rope_scaling={"rope_type": "dynamic"})
-    with pytest.raises(ConfigurationError, match="does not serve batching=padded"):
+    with pytest.raises(ConfigurationError, match="does not support batching=padded"):
         resolve_batching("auto", config, "torch_varlen")
 
 
 def test_eager_attention_pads_and_says_so(caplog):
     assert resolve_batching("auto", None, "eager") == ("padded", True)
-    assert "cannot take packed rows" in caplog.text
+    assert "does not support rows without padding" in caplog.text

@@ -109,7 +109,7 @@ def test_raw_values_are_known_outside_of_0_and_1_and_by_their_sigmoid():
         ((0.3,) * 12, None, "12 different texts"),
         ((math.nan, *VALUES[1:]), None, "gives nan"),
         (VALUES, VALUES[::-1], "another order"),
-        (VALUES, tuple(v + 2 for v in VALUES), "other values when it is asked again"),
+        (VALUES, tuple(v + 2 for v in VALUES), "different values for the same text"),
     ],
 )
 def test_values_that_are_no_rewards_are_refused(values, again, words):

@@ -46,7 +46,7 @@ WRONG = {
     "another model": OtherModel,
     "a BOS twice": lambda model: BosDoubled(),
     "no BOS": lambda model: BosLost(),
-    "cut on the left": lambda model: CutOnTheLeft(20),
+    "truncated on the left": lambda model: CutOnTheLeft(20),
     "other order, numbers left out": lambda model: Reordered("none"),
     "other order, numbers made anew": lambda model: Reordered("wrong"),
     "an item is missing": lambda model: Missing(),

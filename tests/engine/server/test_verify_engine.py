@@ -44,7 +44,7 @@ def test_a_server_that_is_right_passes(serve, verify, protocol):
     drift = float(re.search(r"one text at a time here: largest drift ([\d.e-]+), 0 pairs", said)[1])
     assert drift <= 1e-4
     assert "within the threshold of 0.0001" in said
-    assert "It looks like" not in said
+    assert "The likely cause is" not in said
 
 
 def test_a_server_of_texts_that_cannot_be_sent_what_spells_a_token_says_so(serve, verify):
@@ -61,8 +61,8 @@ def test_a_sigmoid_that_no_request_switches_off_is_named(serve, verify):
     server.misbehave(SigmoidOverAll())
     status, said = verify(server)
     assert status == 1
-    assert "It looks like a sigmoid over the rewards: " in said
-    assert said.count("It looks like") == 1
+    assert "The likely cause is a sigmoid over the rewards: " in said
+    assert said.count("The likely cause is") == 1
     assert "OVER the threshold of 0.0001" in said
 
 
@@ -72,8 +72,8 @@ def test_another_checkpoint_under_the_same_name_is_seen(serve, verify, other_ser
     server.misbehave(OtherModel(other_served))
     status, said = verify(server)
     assert status == 1
-    assert "It looks like no mistake that is known" in said
-    assert "is it the same checkpoint" in said
+    assert "No known mistake explains it" in said
+    assert "Check that both use the same checkpoint" in said
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_another_dtype_is_named(serve, verify, checkpoint, served):
     )
     status, said = verify(serve(model=rounded))
     assert status == 1
-    assert "It looks like another dtype, bfloat16: " in said
+    assert "The likely cause is another dtype, bfloat16: " in said
 
 
 @pytest.mark.slow

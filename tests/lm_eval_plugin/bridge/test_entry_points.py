@@ -48,9 +48,9 @@ def _declare(monkeypatch: pytest.MonkeyPatch, group: str, **values: str) -> None
         ("bridge_test_package.missing:Model", "no module 'bridge_test_package.missing'"),
         ("bridge_test_package.models.deeper:M", "no module 'bridge_test_package.models.deeper'"),
         ("no_such_package:Model", "no module 'no_such_package'"),
-        (":Model", "names no module"),
-        (".models:Model", "names no module"),
-        ("a-b:Model", "names no module"),
+        (":Model", "does not name a module"),
+        (".models:Model", "does not name a module"),
+        ("a-b:Model", "does not name a module"),
     ],
 )
 def test_model_is_judged_by_its_value(

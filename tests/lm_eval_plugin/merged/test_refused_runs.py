@@ -184,7 +184,7 @@ def test_samples_that_are_cut_off(parts, refusal, lines):
 
 def test_samples_of_another_part(parts, refusal):
     shutil.copyfile(samples_of(parts / "1"), samples_of(parts / "2"))
-    assert "is not of part 2 of 3" in refusal()
+    assert "is not in shard 2 of 3" in refusal()
 
 
 def test_results_and_samples_that_were_swapped(parts, refusal):
@@ -192,7 +192,7 @@ def test_results_and_samples_that_were_swapped(parts, refusal):
     content = one.read_bytes()
     one.write_bytes(two.read_bytes())
     two.write_bytes(content)
-    assert "is not of part" in refusal()
+    assert "is not in shard" in refusal()
 
 
 def test_a_reward_that_was_edited(parts, refusal):
@@ -202,7 +202,7 @@ def test_a_reward_that_was_edited(parts, refusal):
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     message = refusal()
     assert f"{path}, line 2: " in message
-    assert "its rewards make" in message
+    assert "its rewards give" in message
 
 
 def test_a_document_that_was_exchanged(parts, refusal):
@@ -210,7 +210,7 @@ def test_a_document_that_was_exchanged(parts, refusal):
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     lines[1]["doc_hash"] = lines[2]["doc_hash"]
     path.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
-    assert "of other documents than" in refusal()
+    assert "documents do not match the data_digest" in refusal()
 
 
 def test_a_run_that_is_no_part(parts, refusal, three):
@@ -228,7 +228,7 @@ def test_a_task_that_is_asked_for_and_not_there(parts, refusal):
 def test_a_folder_with_a_run_is_left_alone(parts, capsys):
     before = {path: path.read_bytes() for path in (parts / "1").rglob("*") if path.is_file()}
     assert main(["merge", str(parts), "-o", str(parts / "1")]) == 2
-    assert "there is a run already" in capsys.readouterr().err
+    assert "already contains a run" in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (parts / "1").rglob("*") if p.is_file()} == before
 
 

@@ -21,7 +21,7 @@ from tests.reward_models.config_entries.entry import (
 from tests.reward_models.config_entries.other_bodies import linear
 from tests.reward_models.config_entries.scalar_heads import internlm2_reward
 
-LANGUAGE_MODEL = f"{REFUSED}name judge=likelihood, dpo (with reference=DIR) or critique"
+LANGUAGE_MODEL = f"{REFUSED}Choose judge=likelihood, dpo (with reference=DIR) or critique"
 TWO_ANSWERS = f"{REFUSED}two answers"
 _LABELS = f"{REFUSED}labels"
 

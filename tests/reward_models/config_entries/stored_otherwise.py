@@ -115,7 +115,7 @@ def _quantised(
         hub_id=f"made-up/Skywork-Reward-Llama-3.1-8B-{kind}",
         config={**(SKYWORK_LLAMA.config or {}), "quantization_config": config},
         weights=weights,
-        expected=f"{REFUSED}its head is stored quantised" if head_too else CLASSIFIER,
+        expected=f"{REFUSED}its head is stored quantized" if head_too else CLASSIFIER,
     )
 
 
@@ -214,7 +214,7 @@ STORED_OTHERWISE: tuple[PublishedConfig, ...] = (
         "made-up/reward-lora-over-a-random-layer",
         _QWEN_INSTRUCT,
         {**_ON_QUERIES, **_lora("score", 1, HIDDEN)},
-        f"{REFUSED}LoRA sits on the head",
+        f"{REFUSED}it has LoRA on the head",
         target_modules=["q_proj", "score"],
     ),
     # A language model's adapter.

@@ -151,7 +151,7 @@ MUTATIONS: dict[str, Wrong] = {
     "one token early": wrong(_read, at=-2),
     "first token": wrong(_read, at=0),
     "normalised or not, against config.json": wrong(_read, toggled=True),
-    "the other sign": wrong(_read, negated=True),
+    "the signs of the head's weights are flipped": wrong(_read, negated=True),
     "bias left out": wrong(_read, bias=False),
     "no BOS": with_ids(_read, lambda ids: ids[1:]),
     "two BOS": with_ids(_read, lambda ids: [ids[0], *ids]),

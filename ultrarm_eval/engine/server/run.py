@@ -1,4 +1,4 @@
-"""The run of texts over the servers: requests are sent, retried, split, and their values yielded."""
+"""The run of texts over the servers: requests are sent, retried and split."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""Decodes token ids to a text that a server's tokenizer encodes to the same ids, or explains why
-not.
+"""Decodes token ids to a text that a server's tokenizer encodes to the same ids.
 
 A server that accepts texts adds its own BOS to each, and parses special-token text. A text is sent
 only if the tokenizer here, used like the server uses it, produces exactly its ids.

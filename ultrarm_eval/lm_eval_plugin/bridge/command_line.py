@@ -69,7 +69,7 @@ def connect_errors(_: ModuleType) -> None:
     The module that triggers this is imported only by the harness's command line: a program or
     notebook that calls the harness keeps its tracebacks.
     """
-    # The table has arrows, and metrics may have any name: a run must not end on one.
+    # The table contains arrows, and metrics may have any name: printing one must not end a run.
     escape_what_cannot_be_encoded(sys.stdout)
     before = sys.excepthook
     if getattr(before, _MARK, False):
@@ -80,7 +80,7 @@ def connect_errors(_: ModuleType) -> None:
     ) -> Any:
         if not isinstance(error, UltrarmEvalError) or wants_traceback():
             return before(kind, error, traceback)
-        # Closed (2>&-), it is None.
+        # stderr is None if it is closed (2>&-).
         if sys.stderr is not None:
             sys.stderr.write(_message(error))
             sys.stderr.flush()
@@ -114,8 +114,8 @@ def _wants_default_model(namespace: argparse.Namespace) -> bool:
     names = [name for item in names for name in str(item).split(",") if name]
     if not names:
         return False
-    # Names that plugins and --include_path do not have are built-in, so none of ours: this is known
-    # without the long look at the built-in tasks, which only patterns can also reach.
+    # Names that neither plugins nor --include_path have are built-in, so not ours. Only patterns
+    # require the slow scan of the built-in tasks.
     looks = (False, True) if any(_GLOB_CHARACTERS & set(name) for name in names) else (False,)
     include_path = getattr(namespace, "include_path", None)
     return all(_are_all_ours(names, include_path, with_built_in=look) for look in looks)
@@ -129,13 +129,13 @@ def _are_all_ours(names: list[str], include_path: str | None, *, with_built_in: 
     try:
         manager = TaskManager(include_path=include_path, include_defaults=with_built_in)
     except Exception as error:
-        # Other people's task files are read, and the harness says what is wrong with them.
+        # Third-party task files are read, and the harness reports what is wrong with them.
         logger.debug("Keeping lm-eval's default model: %s: %s", type(error).__name__, error)
         return False
     try:
         return are_all_pairwise(manager, names)
     except Exception as error:
-        # The harness has to go on without us; that a judge is left out for our fault is said.
+        # The harness must continue without us; that our bug prevents the default judge is logged.
         logger.warning(
             "Could not determine whether %s are tasks for a judge (%s: %s), so lm-eval's "
             "default model is used. To use a judge, give --model %s. Please report this.",

@@ -22,7 +22,7 @@ METRICS_GROUP = "lm_eval.metrics"
 AGGREGATIONS_GROUP = "lm_eval.aggregations"
 #: Of its pull request 4015.
 TASKS_GROUP = "lm_eval.tasks"
-# By analogy: lm-eval 0.5 has registries of them, and no name for their entry points.
+# By analogy: lm-eval 0.5 has registries for them, but no entry point groups.
 SCORERS_GROUP = "lm_eval.scorers"
 REDUCTIONS_GROUP = "lm_eval.reductions"
 
@@ -68,7 +68,7 @@ def find_entry_points(group: str) -> Iterator[FoundEntryPoint]:
         try:
             problem = _problem(entry_point, needs_object=group != TASKS_GROUP)
         except Exception as error:
-            # Other packages' import hooks are asked, and values can be anything.
+            # Import hooks of other packages are called, and values can be anything.
             problem = f"{type(error).__name__}: {error}"
         if problem is None and entry_point.name in taken:
             problem = f"{taken[entry_point.name]} already declares this name"
@@ -95,7 +95,7 @@ def _package(entry_point: importlib.metadata.EntryPoint) -> str:
     try:
         package = f"{distribution.name} {distribution.version}" if distribution else None
     except Exception:
-        # Half uninstalled packages have lost the file that says their name.
+        # Partly uninstalled packages have lost the file with their name.
         package = None
     return package or "unknown package"
 
@@ -134,7 +134,7 @@ def _find_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleS
         try:
             spec = find_spec(name, path, None) if find_spec is not None else None
         except KeyError:
-            # Folders without __init__.py ask for the path of their parent, which is not imported.
+            # Folders without __init__.py need the path of their parent, which is not imported.
             spec = _folder_spec(name, path)
         if spec is not None:
             found: importlib.machinery.ModuleSpec = spec

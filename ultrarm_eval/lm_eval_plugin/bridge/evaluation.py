@@ -108,7 +108,7 @@ def _evaluate(evaluate: Callable[..., Any]) -> Callable[..., Any]:
         if judge is not None:
             run_check.look_at_tasks(judge, tasks)
         elif isinstance(getattr(lm, "__dict__", {}).get("dbdict"), MutableMapping):
-            # The harness's cache around a language model; a judge looks at its own by itself.
+            # The harness's cache around a language model; a judge checks its own cache.
             from ultrarm_eval.lm_eval_plugin.response_cache import refuse_rewards
 
             refuse_rewards(lm.dbdict)

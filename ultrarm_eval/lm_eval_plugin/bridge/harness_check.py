@@ -12,9 +12,9 @@ import re
 from ultrarm_eval.lm_eval_plugin.bridge.entry_points import can_be_found
 
 OLDEST = (0, 4, 10)
-# The harness has them in every version, and nothing else of its name has them all.
+# Every version of the harness has these, and no other package of that name has all of them.
 _ITS_MODULES = ("lm_eval.api.registry", "lm_eval.api.task", "lm_eval.evaluator", "lm_eval.tasks")
-# They came with the oldest version that we know.
+# New in the oldest supported version.
 _MODULES_OF_OLDEST = ("lm_eval._cli", "lm_eval.config.evaluate_config")
 
 

@@ -28,7 +28,7 @@ from ultrarm_eval.lm_eval_plugin.harness_features import deferred_metric_class, 
 
 logger = logging.getLogger("lm_eval.ultrarm_eval")
 
-#: What the entry points of a group are, and the harness's registry for them.
+#: What the entry points of a group are in words, and the harness's registry for them.
 KINDS = {
     MODELS_GROUP: ("a model", "model_registry"),
     FILTERS_GROUP: ("a filter", "filter_registry"),
@@ -88,7 +88,7 @@ def has_registered(known: Any, found: FoundEntryPoint) -> bool:
         return held.value == found.value
     if isinstance(held, str):
         return str.__eq__(held, found.placeholder)
-    # A metric of lm-eval 0.5 has its function in it, and before it is made its factory has.
+    # A metric of lm-eval 0.5 contains its function; before it is created, its factory does.
     function, factory = getattr(held, "fn", held), getattr(held, "_factory", None)
     if factory is not None:
         return any(
@@ -160,7 +160,7 @@ def _target(registry: ModuleType, found: FoundEntryPoint) -> Any:
     """The object registered for an entry point, which is loaded on first use."""
     if found.group == METRICS_GROUP and deferred_metric_class(registry) is not None:
         return deferred_metric(registry, found, _is_named)
-    # The registry itself only looks for names at the top of a module.
+    # The registry only looks for names at the top level of a module.
     nested = "." in found.placeholder.partition(":")[2]
     return found.entry_point if nested else Placeholder(found.placeholder)
 

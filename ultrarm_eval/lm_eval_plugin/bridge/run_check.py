@@ -93,7 +93,7 @@ def _refuse_unlogged(
         return
     for name in tasks:
         chosen = list(samples.get(name) or ())
-        # What is no choice at all a task refuses; the first documents stand at their numbers.
+        # An invalid selection is refused by the task; the first documents are at their own numbers.
         if all(type(one) is int for one in chosen) and chosen != list(range(len(chosen))):
             raise ConfigurationError(
                 f"{name}: this lm-eval cannot log the samples of documents selected by "
@@ -186,10 +186,10 @@ def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
 
     names = [name for task in given for name in _names_in(task)]
     try:
-        # Ours come from plugins: the long look at the built-in tasks is not needed.
+        # Ours come from plugins: the slow scan of the built-in tasks is not needed.
         manager = manager or TaskManager(include_defaults=False)
     except Exception as error:
-        # Other people's task files are read; what is wrong with them the harness says.
+        # Third-party task files are read; the harness reports what is wrong with them.
         logger.debug(
             "Tasks are checked only once they are loaded: %s: %s", type(error).__name__, error
         )
@@ -197,7 +197,7 @@ def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
     try:
         return tasks_without_shots(manager, names)
     except Exception as error:
-        # A manager of another form; examples are refused once the tasks are loaded.
+        # An unknown type of manager; examples are refused once the tasks are loaded.
         logger.warning(
             "Could not determine before loading which tasks use no few-shot examples (%s: %s). "
             "Please report this.",

@@ -34,10 +34,10 @@ logger = logging.getLogger("lm_eval.ultrarm_eval")
 
 _MARK = "_ultrarm_eval_connected"
 _TASKS_PACKAGE = "ultrarm_eval.tasks"
-#: Modules beside our YAML files: the classes of tasks that compare completions, and of those in
-#: which a language model writes.
+#: Modules beside our YAML files: the task classes that compare completions, and those in which a
+#: language model generates.
 _PAIRWISE_MODULES, _JUDGING_MODULE = ("pairwise.", "suites."), "judging."
-#: The class of tasks of right and wrong answers, whose examples the harness puts in front.
+#: The class of tasks with right and wrong answers, which support few-shot examples.
 _WITH_SHOTS = "judging.BestOfNTask"
 
 
@@ -69,7 +69,7 @@ def plugin_task_folders() -> tuple[Path, ...]:
             try:
                 folders[package_folder(found.placeholder)] = None
             except Exception as error:
-                # Finding a package imports its parents, which are other people's code.
+                # Finding a package imports its parents, which are third-party code.
                 problem = f"{type(error).__name__}: {error}"
         if problem is not None:
             logger.warning("Tasks %r of %s are skipped: %s.", found.name, found.package, problem)
@@ -162,12 +162,12 @@ def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
 
         config = get_config(self, name)
         kind, path = config.get("class"), Path(str(self._get_yaml_path(name)))
-        # Anyone's own task file may name our class, too.
+        # A user's task file may name our class too.
         is_ours = isinstance(kind, type) and issubclass(kind, OwnTask)
         is_plugins = any(path.is_relative_to(folder) for folder in plugin_task_folders())
         if is_ours or (kind is not None and is_plugins):
             stated = config.get("metadata")
-            # The run's metadata know what of them is the model's, see `run_metadata`.
+            # The run's metadata record which keys are model arguments, see `run_metadata`.
             config["metadata"] = dict(stated if isinstance(stated, Mapping) else {}) | (
                 self.metadata or {}
             )
@@ -188,7 +188,7 @@ def _files(manager: Any, name: str, above: frozenset[str]) -> Iterator[Path | No
     if entry is None or name in above:
         yield None
         return
-    # 0.4.12 made the index's entries objects; before they were dicts with -1 for "no file".
+    # Entries of the index are objects since 0.4.12; before they were dicts with -1 for "no file".
     fields = entry if isinstance(entry, dict) else vars(entry)
     path = fields.get("yaml_path")
     if path in (None, -1):

@@ -24,7 +24,7 @@ from ultrarm_eval.runs.task_result import TaskResult
 _SLACK = 1e-9
 _COUNTS = "sample_count"
 
-#: Makes a group's number of those of its tasks and of their sizes.
+#: Computes a group's score from its tasks' scores and sizes.
 _Way = Callable[[Sequence[float], Sequence[int]], float]
 
 
@@ -44,7 +44,7 @@ def _of_mean(errors: Sequence[float], sizes: Sequence[int]) -> float:
     return error_of_plain_mean(errors)
 
 
-# The harness's own way where nothing is said comes first.
+# The harness's default comes first.
 _OF_VALUES: tuple[_Way, ...] = (_by_size, _by_task)
 _OF_ERRORS: Mapping[_Way, tuple[_Way, ...]] = {
     _by_size: (_pooled, _of_mean),
@@ -127,9 +127,9 @@ def _gives(way: _Way, run: Run, group: str, key: str) -> bool:
     tasks = [task for task in tasks if key in task.figures]
     values = [task.figures[key] for task in tasks]
     if not tasks or not all(isinstance(one, int | float) for one in (value, *values)):
-        # Says nothing of the way.
+        # Does not identify the method.
         return not isinstance(value, int | float)
-    # Older versions of the harness write sizes under `n-samples` alone.
+    # Older versions of the harness record sizes only under `n-samples`.
     sizes = [task.documents or 0 for task in tasks]
     if not all(sizes) or (way is _pooled and sum(sizes) <= len(sizes)):
         return False

@@ -28,7 +28,7 @@ from ultrarm_eval.runs.sample import suite_of
 from ultrarm_eval.runs.sample_values import computed_value
 from ultrarm_eval.runs.shards import TaskShards
 
-# Values that were written are read again exactly; other versions may add up in another order.
+# Written values are read back exactly; other versions may add in another order.
 _SLACK = 1e-9
 
 
@@ -117,7 +117,7 @@ class _Compared:
         asked = self._measurement.completions_asked(document)
         answers = [float(response[0]) for response in sample["filtered_resps"]]
         said = sample.get("judged") or ()
-        # A judge that may leave answers without a score says something of each of them.
+        # A judge that may abstain has a judgement for each completion.
         if len(said) != len(answers):
             said = [{"reward": reward} for reward in answers]
         return {

@@ -16,10 +16,10 @@ from ultrarm_eval.runs.judge_identity import written
 from ultrarm_eval.runs.run import Run
 from ultrarm_eval.runs.shards import MERGED_FROM, RunShards, part_of
 
-# Numbers that add up, wherever they stand.
+# Numbers that are added up, wherever they occur.
 _SECONDS = ("scoring_seconds", "total_evaluation_time_seconds")
 _FIRST, _LAST = ("date", "start_time"), ("end_time",)
-# Settings that say where was computed: all of them are told.
+# Settings that name the device: all values are kept.
 _DEVICES = ("device", "device_used", "device_requested")
 _COUNTS = "judge_counts"
 # By task or group.
@@ -109,7 +109,7 @@ def _of_names(key: str, runs: Sequence[Run], tasks: Mapping[str, MergedTask]) ->
         values = [of_run[name] for of_run in each if name in of_run]
         task = tasks.get(name)
         if key == "higher_is_better":
-            # A part has the metrics of its own categories.
+            # A shard only has the metrics of its own categories.
             found[name] = _first_of_each(values)
         elif task is None or key in ("versions", "n-shot"):
             found[name] = values[0]
@@ -133,7 +133,7 @@ def _config(values: Sequence[Any], texts: TextCounts, joining: _Joining) -> dict
             total.update({str(name): int(number) for name, number in one.items()})
         known = {"texts": texts.texts, "distinct_texts": texts.distinct}
         joined = {**total, **{name: n for name, n in known.items() if name in total}}
-        # In the place where it stood.
+        # At its original position.
         found = {
             name: joined if name == _COUNTS else found[name]
             for name in mapping(values[0])

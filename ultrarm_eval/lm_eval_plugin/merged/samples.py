@@ -22,7 +22,7 @@ from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.sources.answers import prompt_key
 
 _DAMAGED = "The file is damaged or truncated; run its shard again."
-# A process may have few files open at once; of more shards each is opened for every line.
+# A process may have only few open files; with more shards, each file is opened for every line.
 _FILES_AT_ONCE = 200
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 
@@ -79,7 +79,7 @@ class MergedSamples:
         found: list[_Place] = []
         for number, result in enumerate(shards.results):
             found += self._places(number, result)
-        # One run writes filter after filter, and of each the documents in the order of their rows.
+        # One run writes filter after filter, and for each the documents in the order of their rows.
         self._places_in_order = sorted(found, key=lambda place: (place.filter, place.row))
         first = self._places_in_order[0].filter
         self._documents = [p for p in self._places_in_order if p.filter == first]

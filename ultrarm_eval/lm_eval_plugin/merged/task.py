@@ -19,11 +19,11 @@ from ultrarm_eval.runs.sample_values import sample_value
 from ultrarm_eval.runs.shards import TaskShards
 
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
-#: What the harness calls the number of documents of a task, by its version.
+#: The harness's keys for the number of documents of a task, by version.
 SIZES = ("sample_len", "samples")
-# Counted by a part alone, where one run would have looked at the other parts as well.
+# Counted within a shard, although one run would have counted across shards.
 _REPEATING, _UNUSED = "rows_repeating_another", "references_without_a_prompt"
-# Numbers that the task's metadata hold beside the counts of the data.
+# Numbers in the task's metadata in addition to the counts of the data.
 _JUDGE = "judge_used"
 _ADDED = ("documents_with_own_system_turn", "answers_without_score")
 
@@ -134,7 +134,7 @@ def _figures(
         aggregation = aggregations[metric]
         figures[f"{metric},{name}"] = aggregation(of_metric)
         figures[f"{metric}_stderr,{name}"] = standard_error(aggregation, of_metric, iterations)
-        # As of one run: the harness does not know means over some documents.
+        # As in one run: the harness has no means over some of the documents.
         if metric in how.abstentions.standard_errors:
             figures[f"{metric}_stderr,{name}"] = how.abstentions.standard_errors.pop(metric)
     return figures
@@ -156,7 +156,7 @@ def _metadata(shards: TaskShards, samples: MergedSamples, how: Measured) -> dict
     found = {name: value for name, value in each[0].items() if name != "part"}
     found["shard"] = None
     if shards.part.data is not None:
-        # The file of a part is one of the whole data.
+        # The file of a shard is replaced by that of the complete data.
         found["data_used"] = found["data"] = shards.part.data
         if shards.part.revision is not None:
             found["data_revision"] = shards.part.revision

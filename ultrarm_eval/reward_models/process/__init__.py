@@ -1,1 +1,1 @@
-"""Process reward models: a reward a step, and one of them all."""
+"""Process reward models: a reward per step, and one per answer."""

@@ -47,8 +47,8 @@ _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
 class ProcessJudge(CheckpointJudge):
     """Scores answers by the rewards of their steps.
 
-    A completion is a text, whose steps `separator` parts, or a list of steps. The rewards of the
-    steps stand beside the reward in results, in order; None for a step that was cut off.
+    A completion is a text, which `separator` splits into steps, or a list of steps. Results
+    contain the step rewards in order next to the reward; None for a step that was cut off.
     """
 
     name = "process"
@@ -72,8 +72,8 @@ class ProcessJudge(CheckpointJudge):
     def reads(cls) -> str:
         """See `CheckpointJudge.reads`."""
         return (
-            "the minimum, the product, the last or the mean (`aggregate`) of the rewards of its "
-            f"steps; these are in the samples under `judged`, as `{STEP_REWARDS}`"
+            "the minimum, product, last or mean (`aggregate`) of its step rewards. The samples "
+            f"contain the step rewards under `judged`, as `{STEP_REWARDS}`"
         )
 
     def kind_of(self, survey: Survey) -> ProcessModel:
@@ -87,7 +87,7 @@ class ProcessJudge(CheckpointJudge):
         if known is not None and is_sure and known.layout != layout:
             raise ConfigurationError(
                 f"layout={layout}: config.json of {survey.name} names the class "
-                f"{', '.join(survey.classes)}, which is layout={known.layout}. Leave layout out."
+                f"{', '.join(survey.classes)}, which has layout={known.layout}. Remove layout."
             )
         return PROCESS_MODELS[layout]
 
@@ -96,7 +96,9 @@ class ProcessJudge(CheckpointJudge):
         return StepRewards(self.checkpoint, self.given)
 
     def _why_no_token_rewards(self) -> str:
-        return f"it has a reward where a step ends, and results hold these, under {STEP_REWARDS}"
+        return (
+            f"it computes rewards only at step ends, and results contain them under {STEP_REWARDS}"
+        )
 
 
 class StepRewards(DecoderHead):
@@ -119,8 +121,8 @@ class StepRewards(DecoderHead):
         self._aggregate = given.aggregate or model.aggregate
         self._separator = given.separator or model.separator
         logger.info(
-            "judge=process: %s is read as layout=%s; its steps end by separator=%s, and the reward "
-            "of an answer is the %s of its steps' rewards (aggregate=%s).",
+            "judge=process: %s has layout=%s; separator=%s splits answers into steps, and an "
+            "answer's reward is the %s of its step rewards (aggregate=%s).",
             checkpoint.name,
             model.layout,
             self._separator,

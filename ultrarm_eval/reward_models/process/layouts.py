@@ -1,4 +1,4 @@
-"""The layouts of process reward models that are read here, and which one a checkpoint has."""
+"""The supported layouts of process reward models, and the layout of a checkpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class AnyProcessModel(Architecture):
     """A checkpoint that has one of the layouts."""
 
     known_as = "a process reward model"
-    reading = "made of the rewards of its steps"
+    reading = "computed from its step rewards"
 
     def recognises(self, survey: Survey) -> bool:
         """See `Architecture.recognises`."""
@@ -75,8 +75,8 @@ def layout_of(survey: Survey) -> ProcessModel:
     if found is None:
         named = ", ".join(survey.classes) or "no class"
         raise OtherKindError(
-            f"{survey.name}: its config.json names {named}, and neither that nor its name says "
-            "which layout of process reward models it has. Where it has one of them, name it: "
+            f"{survey.name}: its config.json names {named}, and neither that nor its name "
+            "determines its layout of process reward models. If it has one of them, set "
             f"layout={'|'.join(PROCESS_MODELS)}."
         )
     return found

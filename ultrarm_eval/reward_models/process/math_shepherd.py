@@ -31,8 +31,8 @@ class MathShepherd(TwoTokenModel):
 
     known_as = "Math-Shepherd"
     reading = (
-        "made of its steps' rewards, each the probability of + against - at the "
-        f"{STEP_END} behind the step"
+        f"computed from its step rewards, each the probability of + versus - at the {STEP_END} "
+        "after the step"
     )
     language_models = frozenset({"MistralForCausalLM"})
     published_name = re.compile("math-shepherd")
@@ -43,9 +43,9 @@ class MathShepherd(TwoTokenModel):
         ids = list(tokenizer.encode(_SIGNS, add_special_tokens=False))
         if len(ids) != 2 or tokenizer.unk_token_id in ids:
             raise CheckpointError(
-                f"{name}: its tokenizer has no token of its own for each sign in {_SIGNS!r}, by "
-                "which this model is read: tokenizer and weights do not belong together, or layout "
-                "is another one."
+                f"{name}: its tokenizer has no single token for each sign in {_SIGNS!r}, which "
+                "step rewards need: tokenizer and weights do not belong together, or layout is "
+                "wrong."
             )
         return ids
 

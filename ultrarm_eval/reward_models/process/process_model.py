@@ -1,4 +1,4 @@
-"""What a layout of process reward models is: a checkpoint, and how steps are written and read."""
+"""Layouts of process reward models: how steps are written and scored."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ class ProcessModel(HeadedDecoder):
             return get_template(requested or CHAT_TEMPLATE, tokenizer)
         if requested not in (None, own.name):
             raise ConfigurationError(
-                f"template={requested} does not go with layout={self.layout}, whose steps are "
-                f"written in one way: template={own.name}. Leave it out."
+                f"template={requested} cannot be combined with layout={self.layout}, which needs "
+                f"template={own.name}. Remove template."
             )
         return own
 
@@ -82,8 +82,8 @@ class ProcessModel(HeadedDecoder):
             CheckpointError: Always, as each step has a reward.
         """
         raise CheckpointError(
-            f"{self.known_as} gives a reward at the end of each step; an engine that reads one "
-            "token of a text cannot give what is made of them. Use engine=torch."
+            f"{self.known_as} computes a reward at the end of each step; engines that use only "
+            "one token per text cannot compute it. Use engine=torch."
         )
 
 
@@ -101,8 +101,8 @@ def token_id(tokenizer: Any, text: str, name: str) -> int:
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         raise CheckpointError(
-            f"{name}: its tokenizer has no token of its own for {text!r}, by which this model is "
-            "read: tokenizer and weights do not belong together, or layout is another one."
+            f"{name}: its tokenizer has no single token for {text!r}, which step rewards need: "
+            "tokenizer and weights do not belong together, or layout is wrong."
         )
     return int(ids[0])
 
@@ -116,8 +116,8 @@ def question_of(messages: Sequence[Message], layout: str) -> str:
     roles = [message["role"] for message in messages]
     if roles not in ([], ["user"]):
         raise ConfigurationError(
-            f"its turns are {', '.join(roles)}, and layout={layout} is trained on one question of "
-            "a user. system=fold writes a system turn in front of it, system=drop leaves it out; "
-            "leave other turns out of the data."
+            f"its turns are {', '.join(roles)}, and layout={layout} is trained on a single user "
+            "question. system=fold puts a system turn in front of it, system=drop removes it; "
+            "remove other turns from the data."
         )
     return messages[0]["content"] if messages else ""

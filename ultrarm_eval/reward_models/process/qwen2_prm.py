@@ -38,8 +38,8 @@ class Qwen2PRM(ProcessModel):
 
     known_as = "Qwen2.5-Math-PRM"
     reading = (
-        "made of its steps' rewards, each the probability of the good class at the "
-        f"{STEP_END} behind the step"
+        "computed from its step rewards, each the probability of the good class at the "
+        f"{STEP_END} after the step"
     )
     # The second is its configuration's: of Qwen2's, and a dropout.
     classes = frozenset({"Qwen2ForProcessRewardModel", "Qwen2RMConfig"})

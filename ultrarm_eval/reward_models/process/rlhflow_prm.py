@@ -28,7 +28,8 @@ class RLHFlowPRM(TwoTokenModel):
 
     known_as = "RLHFlow's process reward model"
     reading = (
-        "made of its steps' rewards, each the probability of + against - as the answer to the step"
+        "computed from its step rewards, each the probability of + versus - as the reply to the "
+        "step"
     )
     language_models = frozenset({"LlamaForCausalLM"})
     published_name = re.compile(r"llama-?3(\.1)?-8b-prm-(mistral|deepseek)-data")

@@ -39,8 +39,8 @@ class SkyworkPRM(ProcessModel):
 
     known_as = "Skywork-o1-Open-PRM"
     reading = (
-        "made of its steps' rewards, each the sigmoid of the value head at the newline behind the "
-        "step"
+        "computed from its step rewards, each the sigmoid of the value head at the newline after "
+        "the step"
     )
     classes = frozenset({"Qwen2ForPrmModel"})
     families = frozenset({"qwen2"})
@@ -59,7 +59,8 @@ class SkyworkPRM(ProcessModel):
         bos = tokenizer.bos_token
         if bos is None:
             raise CheckpointError(
-                f"{name}: its tokenizer names no bos_token, with which this layout's texts begin."
+                f"{name}: its tokenizer names no bos_token, but texts of this layout begin with "
+                "it. Set bos_token in tokenizer_config.json."
             )
 
         def render(messages: Sequence[Message], completion: str) -> str:

@@ -287,7 +287,7 @@ class TestDtype:
         self, server, engine, texts, caplog, given, warns
     ):
         computed(engine(server(), dtype=given), texts[:2])
-        assert ("start the servers with --dtype float32" in caplog.text) == warns
+        assert ("Start the servers with --dtype float32" in caplog.text) == warns
 
 
 class TestKey:
@@ -407,10 +407,10 @@ class TestFaults:
         assert f"{a.url} is left out" in caplog.text
         assert "it applies a sigmoid" in caplog.text
         for _ in range(100):
-            if "no more work" in caplog.text:
+            if "no more requests" in caplog.text:
                 break
             time.sleep(0.02)
-        assert f"{a.url} is given no more work" in caplog.text
+        assert f"{a.url} gets no more requests" in caplog.text
 
     def test_a_shuffle_gives_no_reward(self, server, engine, texts, wanted):
         one = server()

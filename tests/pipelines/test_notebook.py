@@ -58,7 +58,7 @@ def test_the_example_runs_offline(execute, tmp_path):
     assert "acc_pairs" in texts(cell_with(notebook, "make_table"))
     assert "with its template" in texts(cell_with(notebook, "summary = "))
     compared = texts(cell_with(notebook, '"compare"'))
-    assert "What follows" in compared
+    assert "Findings" in compared
     assert "ultrafeedback_pairs" in compared
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "ultrafeedback_pairs" in page

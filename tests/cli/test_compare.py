@@ -54,7 +54,7 @@ def test_columns_are_aligned(compare, runs):
     lines = text[text.index("Differences\n") :].splitlines()[2:5]
     assert len(lines) == 3
     assert len({len(line) for line in lines}) == 1
-    assert lines[0].index("Part") == lines[1].index("all") == lines[2].index("source: flan")
+    assert lines[0].index("Subset") == lines[1].index("all") == lines[2].index("source: flan")
     assert lines[2].split()[:3] == ["pairs", "source:", "flan"]
 
 
@@ -69,7 +69,7 @@ def test_csv_has_a_row_for_each_difference(compare, runs):
     assert float(first["difference"]) == pytest.approx(1 / 3)
     assert float(first["p_value"]) == pytest.approx(2 / 2**10)
     assert float(first["adjusted_p"]) == pytest.approx(4 / 2**10)
-    assert first["conclusion"].startswith("org/other is better")
+    assert first["conclusion"].startswith("org/other is significantly better")
 
 
 def test_json_has_everything(compare, runs):

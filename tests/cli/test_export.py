@@ -176,7 +176,7 @@ def copied(folder, target, **changes):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"limit": 20}, "over a part of the data (--limit 20)"),
+        ({"limit": 20}, "only a subset of the data (--limit 20)"),
         ({"template": "pair"}, "makes two texts"),
         ({"template": "chat", "pretrained": "nobody/nothing"}, "cannot be loaded"),
     ],

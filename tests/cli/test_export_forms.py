@@ -244,7 +244,7 @@ def test_another_export_is_replaced_on_demand_alone(tmp_path, capsys, form):
         run = written_run(tmp_path / "other", content)
     assert main(["export", form, str(run), "-o", str(output)]) == 2
     said = capsys.readouterr().err
-    assert f"{first[-1]}: there is an export with another content" in said
+    assert f"{first[-1]}: there is already an export with other content" in said
     assert "--overwrite" in said
     assert [path.read_bytes() for path in first] == contents
     assert sorted(p for p in output.rglob("*") if p.is_file()) == sorted(first)
@@ -285,5 +285,5 @@ def test_a_smoke_run_does_not_hide_a_whole_one(tmp_path, capsys, caplog, form, p
         (folder / "results_2026-09-09T00-00-00.000001.json").write_text(json.dumps(later))
     paths = exported(capsys, form, tmp_path / "run", tmp_path / "o")
     assert any("0.75" in path.read_text() for path in paths)
-    assert f"results_{STAMP}.json counts" in caplog.text
+    assert f"results_{STAMP}.json is used" in caplog.text
     assert "over a part of its data" in refused(capsys, form, alone, tmp_path / "p")

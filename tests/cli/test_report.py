@@ -211,7 +211,7 @@ class TestTokens:
         write_run(tmp_path / "run", samples_of(rated_sample, judged()))
         found = as_json(capsys, tmp_path / "run", "--tokens", 1, "--pretrained", "demo")
         assert found["pairs"][0]["tokens"][0]["rewards"]
-        assert "the rewards of judge are not those of its run" in said.text
+        assert "the rewards of judge differ from those of its run" in said.text
 
     def test_the_same_checkpoint_gives_no_such_warning(self, capsys, said):
         as_json(capsys, DEMO_RUN, "--pairs", 2, "--tokens", 2)

@@ -120,7 +120,7 @@ def test_samples_that_were_cut_off_are_counted(run, capsys):
     assert task["counts"]["lines_damaged"] == 1
     remarks = " ".join(task["remarks"])
     assert "line 12: this is no readable JSON" in remarks
-    assert "of 12 documents and the samples of 11" in remarks
+    assert "cover 12 documents and the samples 11" in remarks
 
 
 def test_a_run_that_was_interrupted_is_reported_from_its_samples(run, capsys):

@@ -320,11 +320,11 @@ def test_who_made_the_run_is_told(tmp_path):
         (lambda r: r.update(evaluation_results=[]), "evaluation_results is missing"),
         (
             lambda r: r["model_info"]["additional_details"].update(layers=3),
-            "additional_details.layers is no text",
+            "additional_details.layers is not a text",
         ),
         (
             lambda r: r["evaluation_results"][0]["score_details"].update(score=float("nan")),
-            "score_details.score: nan is no finite number",
+            "score_details.score: nan is not a finite number",
         ),
         (
             lambda r: r["evaluation_results"][0]["metric_config"].pop("lower_is_better"),

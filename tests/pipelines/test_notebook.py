@@ -64,6 +64,7 @@ def test_the_example_runs_offline(execute, tmp_path):
     assert re.search(r"\|acc +\|↑ +\|([\d.]+)\|± +\|([\d.]+)\|", table).groups() == accuracy
     assert "with its template" in texts(cell_with(notebook, "summary = "))
     compared = texts(cell_with(notebook, '"compare"'))
+    assert "Findings" in compared
     assert "ultrafeedback_pairs" in compared
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "ultrafeedback_pairs" in page

@@ -89,7 +89,7 @@ class TestInterruptedRuns:
         first, second = task["remarks"]
         assert "1 line of the samples was skipped" in first
         assert f"{path}, line 3: this is no readable JSON" in first
-        assert "results are of 3 documents and the samples of 2" in second
+        assert "results cover 3 documents and the samples 2" in second
 
     def test_samples_that_end_in_a_character_are_said_to_be_incomplete(self, tmp_path, capsys):
         write_run(tmp_path, samples())

@@ -96,7 +96,9 @@ class TestRefusals:
     @pytest.mark.parametrize("field", ["filtered_resps", "doc"])
     def test_what_is_missing_is_named(self, field):
         sample = {**RATED, field: {"format": RATED["doc"]["format"]}}
-        with pytest.raises(DataError, match=r"samples.jsonl, line 3: this sample is not what"):
+        with pytest.raises(
+            DataError, match=r"samples.jsonl, line 3: this sample is not in its task's format"
+        ):
             read_sample(sample, {}, WHERE)
 
     def test_more_or_fewer_rewards_than_were_asked_for(self):
@@ -105,7 +107,7 @@ class TestRefusals:
                 sample["filtered_resps"][:-1],
                 [*sample["filtered_resps"], ["1", "False"]],
             ):
-                with pytest.raises(DataError, match="not what its task writes"):
+                with pytest.raises(DataError, match="not in its task's format"):
                     read_sample({**sample, "filtered_resps": rest}, RB2, WHERE)
 
     @pytest.mark.parametrize("reward", ["inf", "-inf", "1e101"])

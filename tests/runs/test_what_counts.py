@@ -29,7 +29,7 @@ def test_the_newest_run_of_a_task_counts_and_the_others_are_named(tmp_path):
     evaluation = read_evaluation(tmp_path)
     assert evaluation.tasks["pairs"].main_figure == Figure("acc", "none", 0.75, documents=4)
     assert evaluation.remarks == (
-        f"pairs: 2 runs with these settings; results_{LATE}.json counts.",
+        f"pairs: 2 runs with these settings; results_{LATE}.json is used.",
     )
 
 
@@ -43,7 +43,7 @@ def test_what_is_left_out_is_counted_and_said_once_for_all_its_tasks(tmp_path):
     evaluation = read_evaluation(tmp_path)
     assert evaluation.superseded == 3
     assert evaluation.remarks == (
-        f"pairs, more, all: 2 runs with these settings; results_{LATE}.json counts.",
+        f"pairs, more, all: 2 runs with these settings; results_{LATE}.json is used.",
     )
 
 

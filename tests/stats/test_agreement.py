@@ -82,9 +82,9 @@ def test_rank_correlation_is_scipys(pairs):
 
 @pytest.mark.parametrize("function", [cohens_kappa, rank_correlation])
 def test_what_cannot_agree_is_refused(function):
-    with pytest.raises(ScoringError, match="There is no"):
+    with pytest.raises(ScoringError, match="There are no items"):
         function([], [])
-    with pytest.raises(ScoringError, match="2 of one judge and 1 of the other"):
+    with pytest.raises(ScoringError, match="2 values of one judge and 1 of the other"):
         function([1, 2], [1])
     with pytest.raises(ScoringError, match="1 is (nan|NaN)"):
         function([1.0, 2.0], [1.0, math.nan])

@@ -235,7 +235,7 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
     if found.value:
         higher = "higher for" if named.higher_is_better is None else "in favour of"
         said += f" {higher} {winner}"
-    p_values = _p(adjusted_p)
+    p_values = f"adjusted {_p(adjusted_p)}" if tests > 1 else _p(adjusted_p)
     if is_for_correction:
         p_values = f"unadjusted {_p(found.p_value)}, adjusted {_p(adjusted_p)}"
     if interval is None:

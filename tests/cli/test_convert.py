@@ -86,7 +86,7 @@ def test_judge_and_settings_are_named_as_in_other_commands(shown, tmp_path):
     lines = shown(
         *(source, "--judge", "value-head", "--judge-args", "head=score", "-o", tmp_path / "a")
     )
-    assert dict(lines)["judge"].startswith("value-head before")
+    assert dict(lines)["judge"].startswith("was value-head")
     provenance = json.loads((tmp_path / "a" / "conversion.json").read_text())
     assert provenance["source"]["head"] == "score"
 

@@ -119,7 +119,7 @@ def test_samples_that_were_cut_off_are_counted(run, capsys):
     assert task["data"]["documents"] == 11
     assert task["counts"]["lines_damaged"] == 1
     remarks = " ".join(task["remarks"])
-    assert "line 12: this is no readable JSON" in remarks
+    assert "line 12: this is not valid JSON" in remarks
     assert "of 12 documents and the samples of 11" in remarks
 
 
@@ -151,7 +151,7 @@ def test_in_sample_data_are_marked(tmp_path, capsys):
     [
         (["nowhere"], "no such file or folder"),
         (["."], "no result of any task here"),
-        (["run", "-o", "r.pdf"], "the ending .pdf says no form"),
+        (["run", "-o", "r.pdf"], "unknown file extension .pdf"),
         (["run", "-o", "run"], None),
         (["run", "--against", "nowhere"], "no such file or folder"),
     ],

@@ -85,7 +85,7 @@ def test_a_plugin_that_fails_is_reported_and_harms_no_other(manager, caplog):
     manager.register(Fine(), name="fine")
     with caplog.at_level(logging.WARNING):
         assert set(PluginRegistry(manager).judges) == {*OURS, "fine"}
-    assert "Plugin 'broken' is left out" in caplog.text
+    assert "Plugin 'broken' is skipped" in caplog.text
     assert "out of order" in caplog.text
 
 
@@ -217,8 +217,8 @@ def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
     [
         ("text", "a pair source is an ultrarm_eval.PairSource, and not of type str"),
         (PairSource(3, "x", bool, gives(None)), "its name must be a string"),
-        (PairSource("mine", "x", None, gives(None)), "recognises has to be a function"),
-        (PairSource("mine", "x", bool, "read"), "read_row has to be a function"),
+        (PairSource("mine", "x", None, gives(None)), "recognises must be a function"),
+        (PairSource("mine", "x", bool, "read"), "read_row must be a function"),
         (PairSource("mine", "x", bool, gives(None), open_rows=[1]), "open_rows must be"),
         (PairSource("mine", "x", bool, gives(None), preferences=()), "preferences is empty"),
     ],

@@ -281,7 +281,9 @@ class TestDtypes:
         name = next(key for key in weights if "down_proj" in key)
         weights[name][0, 0] = 1e6
         save_file(weights, path)
-        with pytest.raises(CheckpointError, match=f"{name} contains numbers.*too large for.*float16"):
+        with pytest.raises(
+            CheckpointError, match=f"{name} contains numbers.*too large for.*float16"
+        ):
             converted(source, tmp_path / "converted", dtype="float16")
         assert sorted(one.name for one in tmp_path.iterdir()) == ["source"]
         converted(source, tmp_path / "converted", dtype="bfloat16")

@@ -112,7 +112,7 @@ def test_a_named_form_goes_before_the_ending(compare, runs, tmp_path):
 
 
 def test_an_ending_without_a_form_is_refused_before_anything_is_read(compare, tmp_path):
-    with pytest.raises(ConfigurationError, match="the ending .pdf says no form"):
+    with pytest.raises(ConfigurationError, match="unknown file extension .pdf"):
         compare("nowhere", "-o", tmp_path / "out.pdf")
 
 

@@ -88,7 +88,7 @@ def test_every_unreadable_row_is_named_and_the_rest_is_counted(tmp_path, capsys)
         [
             "bad.jsonl, line 1: this is not UTF-8",
             "bad.jsonl, line 3: field 'completions' is missing",
-            "bad.jsonl, line 5: this is no readable JSON",
+            "bad.jsonl, line 5: this is not valid JSON",
         ],
         strict=True,
     ):
@@ -119,7 +119,7 @@ def test_the_text_form_holds_what_the_json_form_does(tmp_path, capsys):
     assert main(["data", "inspect", str(path), "--preference", "overall"]) == 1
     out = capsys.readouterr().out
     for part in (
-        "usable by overall: 0 prompts, 0 pairs",
+        "usable with preference overall: 0 prompts, 0 pairs",
         "by source (overall)",
         "flan_v2_cot",
         "instruction_following",

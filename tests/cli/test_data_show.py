@@ -255,9 +255,7 @@ class TestJudge:
         said = shown(capsys, four, "--row", 0, "--pretrained", "demo", "--template", "raw")
         assert "judge: ultrarm, pretrained demo, template raw\n" in said
         assert re.search(r"reward +rank by reward\n", said)
-        assert re.search(
-            r"  0 over 1, by 3; the judge's margin [-+]\d+\.\d{4}, (right|wrong)\n", said
-        )
+        assert re.search(r"  0 over 1, by 3; margin [-+]\d+\.\d{4}, (right|wrong)\n", said)
 
     def test_a_judge_without_weights_is_named_by_its_name(self, four, capsys, third_party):
         third_party(LengthJudge)
@@ -299,7 +297,7 @@ class TestDisagree:
         assert (found["total"], found["more"], found["judge"]) == (2, 0, {"name": "org/judge"})
         said = shown(capsys, data, "--disagree", folder, "--limit", 1)
         assert "3 rows of this data are in the samples; on 2 of them the judge" in said
-        assert "0 over 1, by 4; the judge's margin -5.0000, wrong" in said
+        assert "0 over 1, by 4; margin -5.0000, wrong" in said
         assert (
             "1 of 2 rows that the judge orders otherwise than the ratings are shown, 1 more" in said
         )

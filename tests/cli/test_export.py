@@ -122,11 +122,11 @@ def test_what_is_missing_is_named(finished, tmp_path, capsys):
     refused(alone, "Run lm_eval with --log_samples")
     lines = samples.read_text().splitlines()
     (alone / samples.name).write_text("\n".join(lines[:-1]) + "\n" + lines[-1][:50])
-    refused(alone, f"line {len(lines)}: this is no readable JSON")
+    refused(alone, f"line {len(lines)}: this is not valid JSON")
     (alone / samples.name).write_text("\n".join(lines[:4]))
     refused(alone, "no row of the subset 'alpacaeval-hard'")
     (alone / results.name).write_text("{")
-    refused(alone, "no readable JSON")
+    refused(alone, "not valid JSON")
     (alone / results.name).write_text('{"results": {"hellaswag": {}}}')
     refused(alone, "no run of rewardbench_overall; tasks here: hellaswag")
 

@@ -146,7 +146,7 @@ def test_what_cannot_be_exported_is_named(finished, tmp_path, capsys, form):
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / f"results_{STAMP}.json").write_text("{")
-    says(broken, "no readable JSON")
+    says(broken, "not valid JSON")
     says(folder, "Unknown task 'ultrafeedback_pair'", "--task", "ultrafeedback_pair")
     says(folder, "give TASK=VALUE once", "--dataset", "a=", "--model", "org/judge")
     says(folder, "the address of a page", "--source-url", "javascript:x", "--model", "org/judge")

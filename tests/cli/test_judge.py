@@ -200,8 +200,8 @@ def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
     assert [row.get("win") for row in found][1:] == [None, 0.5]
     for options, message in (
         (["--reference-field", "nobody"], "no row has a reference in field 'nobody'"),
-        (["--reference-field", "theirs", "--reference", path], "Leave one of them out"),
-        (["--reference-field", "prompt"], "of type list; it has to be a text or null"),
+        (["--reference-field", "theirs", "--reference", path], "Use only one of them"),
+        (["--reference-field", "prompt"], "of type list; it must be a string or null"),
     ):
         assert main(["judge", path, "--pretrained", "demo", *options]) == 2
         assert message in capsys.readouterr().err

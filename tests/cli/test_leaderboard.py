@@ -95,8 +95,8 @@ def test_other_documents_are_no_competition(runs, tmp_path, capsys):
 def test_a_damaged_file_among_good_ones_is_said(runs, tmp_path, capsys):
     write_results(runs / "broken", '{"results":')
     said = board_of(capsys, runs, tmp_path / "board")
-    assert "no readable JSON" in said.err
-    assert "no readable JSON" in (tmp_path / "board" / "board.html").read_text(encoding="utf-8")
+    assert "not valid JSON" in said.err
+    assert "not valid JSON" in (tmp_path / "board" / "board.html").read_text(encoding="utf-8")
 
 
 def test_nothing_to_read_is_refused(tmp_path, capsys):

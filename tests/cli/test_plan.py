@@ -95,12 +95,12 @@ def test_padding_is_in_the_time_as_computed(planned):
     ("options", "message"),
     [
         (["--gpus", "8"], "--gpus 8: how long.*--tokens-per-second N"),
-        (["--gpus", "0", "--tokens-per-second", "5"], "--gpus 0: this is a whole number of"),
-        (["--gpus", "-3"], "--gpus -3: this is a whole number of at least 1"),
-        (["--tokens-per-second", "0"], "--tokens-per-second 0: this is a number above 0"),
-        (["--tokens-per-second", "-1"], "--tokens-per-second -1: this is a number above 0"),
-        (["--tokens-per-second", "nan"], "--tokens-per-second nan: this is a number above 0"),
-        (["--tokens-per-second", "inf"], "--tokens-per-second inf: this is a number above 0"),
+        (["--gpus", "0", "--tokens-per-second", "5"], "--gpus 0: give a whole number of"),
+        (["--gpus", "-3"], "--gpus -3: give a whole number of at least 1"),
+        (["--tokens-per-second", "0"], "--tokens-per-second 0: give a number above 0"),
+        (["--tokens-per-second", "-1"], "--tokens-per-second -1: give a number above 0"),
+        (["--tokens-per-second", "nan"], "--tokens-per-second nan: give a number above 0"),
+        (["--tokens-per-second", "inf"], "--tokens-per-second inf: give a number above 0"),
     ],
 )
 def test_a_rate_that_is_none_is_refused(options, message, refused):

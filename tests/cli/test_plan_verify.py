@@ -54,7 +54,7 @@ def test_batches_that_agree_with_single_texts_pass(data, checkpoint, batching, c
     assert main(command) == 0
     out = capsys.readouterr().out
     assert f"24 texts, 36 pairs, float32, batching={batching}" in out
-    assert "0 pairs ordered otherwise" in out
+    assert "0 pairs ranked differently" in out
 
 
 def test_a_drift_over_the_threshold_ends_with_status_1(data, checkpoint, monkeypatch, capsys):
@@ -67,14 +67,14 @@ def test_a_drift_over_the_threshold_ends_with_status_1(data, checkpoint, monkeyp
     monkeypatch.setattr(UltraRMJudge, "score", drifting)
     assert main(["verify", "--data", data, "--pretrained", str(checkpoint)]) == 1
     out = capsys.readouterr().out
-    assert "largest drift 0.25" in out
+    assert "largest difference 0.25" in out
     assert "OVER the threshold of 5e-05" in out
 
 
 def test_half_precision_is_compared_with_float32_too(data, checkpoint, capsys):
     main(["verify", "--data", data, "--pretrained", str(checkpoint), "--dtype", "bfloat16"])
     out = capsys.readouterr().out
-    assert "batches against float32: largest drift" in out
+    assert "batches against float32: largest difference" in out
     assert "threshold of 0.1" in out
 
 

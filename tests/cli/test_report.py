@@ -92,14 +92,14 @@ class TestOtherRuns:
         found = as_json(capsys, run)
         assert found["judges"][0]["tasks"][0]["main"]["value"] == 0.75
         (remark,) = found["judges"][0]["remarks"]
-        assert "results_2020-01-01T00-00-00.json: this is no readable JSON" in remark
+        assert "results_2020-01-01T00-00-00.json: this is not valid JSON" in remark
         assert remark in said.text
 
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            (b"", "no readable JSON"),
-            (b'{"results": ', "no readable JSON"),
+            (b"", "not valid JSON"),
+            (b'{"results": ', "not valid JSON"),
             (b"\xff\xfe", "this is not UTF-8 (byte 0)"),
             (b"[1, 2]", "no 'results' of lm_eval"),
             (b'{"results": 3}', "no 'results' of lm_eval"),
@@ -126,7 +126,7 @@ class TestOtherRuns:
 class TestTheFile:
     def test_the_format_counts_before_the_ending(self, run, tmp_path, capsys):
         path = tmp_path / "report.txt"
-        assert "the ending .txt says no form" in refused(capsys, run, "-o", path)
+        assert "unknown file extension .txt" in refused(capsys, run, "-o", path)
         assert main(["report", str(run), "-o", str(path), "--format", "md"]) == 0
         assert path.read_text(encoding="utf-8").startswith("# Report: judge")
         html = tmp_path / "REPORT.HTM"
@@ -137,13 +137,13 @@ class TestTheFile:
         folder = tmp_path / "folder.html"
         folder.mkdir()
         error = refused(capsys, run, "-o", folder)
-        assert f"{folder}: the output cannot be written there (Is a directory)" in error
+        assert f"{folder}: cannot write the output there (Is a directory)" in error
         assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.html", "run"]
 
     def test_a_file_in_the_place_of_its_folder(self, run, tmp_path, capsys):
         (tmp_path / "file").write_text("mine")
         error = refused(capsys, run, "-o", tmp_path / "file" / "report.html")
-        assert "cannot be written there" in error
+        assert "cannot write the output there" in error
         assert (tmp_path / "file").read_text() == "mine"
 
     @pytest.mark.skipif(os.geteuid() == 0, reason="nothing is forbidden to root")
@@ -205,7 +205,7 @@ class TestTokens:
         error = refused(
             capsys, run, "--against", tmp_path / "other", "--tokens", 1, "--pretrained", "demo"
         )
-        assert "results of 2 checkpoints here (judge, other)" in error
+        assert "results are of 2 checkpoints (judge, other)" in error
 
     def test_another_checkpoint_than_the_runs_is_noticed(self, tmp_path, capsys, said):
         write_run(tmp_path / "run", samples_of(rated_sample, judged()))

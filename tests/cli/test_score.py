@@ -97,7 +97,7 @@ def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, 
                 ],
                 "rejected": "b",
             },
-            r"line 1: field 'chosen' neither repeats the end of 'prompt' nor goes on from it",
+            r"line 1: field 'chosen' neither repeats the end of 'prompt' nor continues it",
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_rows_that_tasks_leave_out_are_left_out_and_counted(
     assert [row["reward_chosen"] for row in rows] == pytest.approx(
         [a for a, _ in expected], abs=1e-5
     )
-    assert f"2 pairs left out (pairs_left_out_{reason})" in printed.err
+    assert f"2 pairs excluded (pairs_left_out_{reason})" in printed.err
     assert "d.jsonl, line 2" in printed.err
 
 
@@ -145,7 +145,7 @@ def test_where_no_row_is_a_pair_the_reason_is_the_error(checkpoint, tmp_path, ca
     assert main(["score", str(path), "--pretrained", str(checkpoint)]) == 2
     error = capsys.readouterr().err
     assert (
-        "no pair is left to score. 3 pairs left out (pairs_left_out_contradictory_prompt)" in error
+        "no pair is left to score. 3 pairs excluded (pairs_left_out_contradictory_prompt)" in error
     )
     assert "d.jsonl, line 1" in error
 
@@ -213,7 +213,7 @@ class TestWhichJudge:
             ([], "No judge is named. Give a checkpoint (--pretrained DIR)"),
             (["--judge", "auto"], "No judge is named"),
             (["--judge", "ultra", "--pretrained", "demo"], "Unknown judge 'ultra'. Did you mean"),
-            (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "two kinds of"),
+            (["--kind", "eurus", "--judge", "ultrarm", "--pretrained", "demo"], "name two judges"),
             (["--pretrained", "demo", "--judge-args", "pretrained=other"], "two checkpoints"),
             (["--pretrained", "demo", "--judge-args", "template"], "write NAME=VALUE"),
             (

@@ -79,8 +79,8 @@ class TestClosed:
         finished = shell(f"{COMMAND} data inspect demo >&-")
         assert finished.returncode == 2
         assert finished.stderr == (
-            "ultrarm-eval data: the standard output is closed (>&-), so the results cannot be "
-            "written. Send it to a file or to /dev/null.\n"
+            "ultrarm-eval data: standard output is closed (>&-), so the results cannot be "
+            "written. Redirect it to a file or to /dev/null.\n"
         )
 
     def test_the_version_is_said_without_a_standard_output(self):
@@ -142,7 +142,7 @@ class TestStopped:
             ),
             (
                 {"score_store": "kept.db"},
-                "interrupted. What was scored is kept in kept.db; the same command goes on from "
+                "interrupted. Finished rewards are kept in kept.db; the same command resumes from "
                 "there.",
             ),
             ({"score_store": "new.db"}, "interrupted before anything was scored."),

@@ -28,7 +28,7 @@ def test_a_known_table():
         "── completion ──────────────────────────────────",
         "3  ⏎      1.5000  -0.5000  ██████████│",
         "4  😀     1.5000  +0.0000            │",
-        "█ is a change of 0.05; ◂ and ▸ stand for more than the bar has room for.",
+        "█ is a change of 0.05; ◂ and ▸ mark bars that are cut off.",
         "reward 1.500000",
     ]
 
@@ -63,7 +63,7 @@ def test_columns_stand_below_each_other():
         places.add(cells(before[: reward.end()]))
     assert len(places) == 1
     assert "a" * 23 + "…" in "\n".join(lines)
-    assert "⋯ is a part of the character that a later token completes." in lines[-2]
+    assert "⋯ is part of a character that a later token completes." in lines[-2]
 
 
 def test_tokens_without_a_reward():
@@ -80,5 +80,5 @@ def test_tokens_without_a_reward():
 
 def test_a_completion_without_a_token_is_marked_at_the_end():
     lines = table_of((0.5, 0.25), start=2)
-    assert lines[3].startswith("── completion: no token of its own ──")
+    assert lines[3].startswith("── completion (empty) ──")
     assert table_of((0.5, 0.25), start=0)[1].startswith("── completion ──")

@@ -82,7 +82,7 @@ def test_json_is_for_machines(shown, checkpoint):
 def test_several_completions_stand_one_after_the_other(shown):
     text = shown(*QUESTION, "--completion", "the answer", "--completion", "")
     assert text.index("completion 1 of 2: the answer") < text.index("completion 2 of 2: (empty)")
-    assert "── completion: no token of its own" in text
+    assert "── completion (empty)" in text
     assert text.count("\nreward ") == 2
 
 
@@ -95,7 +95,7 @@ def test_a_completion_may_stand_alone(shown):
 
 def test_a_cut_text_says_so(shown):
     text = shown(*QUESTION, "--completion", "the answer", "--max-length", "6")
-    assert "The text has more than max_length=6 tokens: its beginning was cut." in text
+    assert "The text has more than max_length=6 tokens; its beginning was truncated." in text
     assert json.loads(
         shown(*QUESTION, "--completion", "a b c d", "--max-length", "6", "--format", "json")
     )["completions"][0]["truncated"]

@@ -122,7 +122,7 @@ def test_damaged_results_leave_what_the_samples_say(tmp_path):
     path.write_text(path.read_text()[:40])
     comparison = compare_runs([run, write_run(tmp_path / "b", right([1, 1, 1]), **OTHER)])
     assert only_row(comparison).part.difference.value == pytest.approx(1 / 3)
-    assert any("no readable JSON" in said for said in comparison.cautions)
+    assert any("not valid JSON" in said for said in comparison.cautions)
 
 
 def test_results_of_older_versions(tmp_path):

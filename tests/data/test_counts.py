@@ -24,30 +24,30 @@ def remarks_on(path, **rules):
         ([PAIR], []),
         (
             [PAIR, {**PAIR, "rejected": "a"}, {**PAIR, "rejected": "a"}],
-            ["2 pairs left out (pairs_left_out_identical_answers): both answers are the same text; the first: {}, line 2: the chosen and the rejected answer are the same text."],
+            ["2 pairs excluded (pairs_left_out_identical_answers): the two answers are identical; first: {}, line 2: the chosen and the rejected answer are identical."],
         ),
         (
             [{**PAIR, "score_rejected": 8}, PAIR],
-            ["1 pair left out (pairs_left_out_equal_scores): both answers have the same score; the first: {}, line 1: 'score_chosen' is 8 and 'score_rejected' is 8; the score of the chosen answer has to be the higher one."],
+            ["1 pair excluded (pairs_left_out_equal_scores): both answers have the same score; first: {}, line 1: 'score_chosen' is 8 and 'score_rejected' is 8; the chosen answer must have the higher score."],
         ),
         (
             [PAIR, {**PAIR, "chosen": 7}],
-            ["1 pair left out (pairs_left_out_not_text): the chosen or the rejected answer is no text; the first: {}, line 2: field 'chosen' is 7; it has to be a text, a list of messages, or one message."],
+            ["1 pair excluded (pairs_left_out_not_text): the chosen or the rejected answer is not text; first: {}, line 2: field 'chosen' is 7; it must be text, a list of messages, or one message."],
         ),
         # Pairs of equal ratings beside others that count are the rule, and nothing to warn of.
         ([raw_row(answers=(("a", 5), ("b", 1), ("c", 1)))], []),
         (
             [raw_row(), raw_row("q", (("a", 3), ("b", 3)))],
             [
-                "1 row left out (rows_left_out_without_pairs): no pair counts, because ratings are "
-                "equal, missing or less than min_gap apart; the first: {}, line 2."
+                "1 row excluded (rows_left_out_without_pairs): no usable pair: ratings are "
+                "equal, missing or less than min_gap apart; first: {}, line 2."
             ],
         ),
         (
             [raw_row(instruction=None), raw_row()],
             [
-                "1 row left out (rows_left_out_prompt_not_text): the prompt is no text and no messages; "
-                "the first: {}, line 1: field 'instruction' is null."
+                "1 row excluded (rows_left_out_prompt_not_text): the prompt is neither text nor messages; "
+                "first: {}, line 1: field 'instruction' is null."
             ],
         ),
     ],
@@ -63,14 +63,14 @@ def test_something_that_has_an_advice_of_its_own_is_told_once(tmp_path):
     row["completions"][1]["overall_score"] = 9
     path = write_jsonl(tmp_path / "d.jsonl", [row])
     (remark,) = remarks_on(path, preference="overall")
-    assert re.match(rf"1 completions_left_out_false_ten \(the first: {path}, line 1\)", remark)
+    assert re.match(rf"1 completions_left_out_false_ten \(first: {path}, line 1\)", remark)
 
 
 def test_a_count_that_nobody_has_words_for_is_told_by_its_name():
     counts = DataCounts(where=Location("hub/id", 4))
     counts.add("rows_left_out_system_turn_twice", 1200)
     assert left_out_remarks(counts) == [
-        "1,200 rows left out (rows_left_out_system_turn_twice): system turn twice; the first: "
+        "1,200 rows excluded (rows_left_out_system_turn_twice): system turn twice; first: "
         "hub/id, row 4."
     ]
 

@@ -42,7 +42,7 @@ def test_columns_are_those_of_all_first_rows_that_can_be_read(tmp_path):
     rows = JsonLines(path)
     assert rows.column_names == ("a", "c")
     assert [row for _, row in rows.read([0, 2])] == [{"a": 1}, {"c": 1, "a": 2}]
-    with pytest.raises(DataError, match=r"d\.jsonl, line 2: this is no readable JSON"):
+    with pytest.raises(DataError, match=r"d\.jsonl, line 2: this is not valid JSON"):
         rows[1]
 
 

@@ -160,10 +160,10 @@ def test_all_defects_in_one_file_are_all_counted(tmp_path):
         (b'{"completions": []}', "line 2: field 'instruction' is missing"),
         (b'{"instruction": "x"}', "line 2: field 'completions' is missing"),
         (b'{"instruction": "\xc3\x28", "completions": []}', "line 2: this is not UTF-8"),
-        (b'{"instruction": "x", "complet', "line 2: this is no readable JSON"),
+        (b'{"instruction": "x", "complet', "line 2: this is not valid JSON"),
         (b"[]", "line 2: this is a JSON list"),
         (b'{"a":' * 100_000, "line 2: this JSON is nested too deeply"),
-        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is no readable JSON"),
+        (b'{"a": ' + b"1" * 5000 + b"}", "line 2: this is not valid JSON"),
         (b"null", "line 2: this is a JSON NoneType"),
     ],
 )
@@ -191,7 +191,7 @@ def pair_row(**fields):
     ("fields", "reason"),
     [
         ({"chosen": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "a"}]}, "'chosen' neither repeats the end of 'prompt' nor goes on"),
-        ({"chosen": 3}, "field 'chosen' is 3; it has to be a text"),
+        ({"chosen": 3}, "field 'chosen' is 3; it must be text"),
         ({"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a part of type 'image_url'"),
         ({"score_chosen": 10**400, "score_rejected": 1}, "'score_chosen' is 1000.*plain numbers"),
         ({"score_chosen": 1, "score_rejected": 1}, "must have the higher score"),
@@ -200,7 +200,7 @@ def pair_row(**fields):
 )  # fmt: skip
 def test_where_all_rows_fail_for_one_reason_the_error_is_that_reason(tmp_path, fields, reason):
     path = write_jsonl(tmp_path / "d.jsonl", [pair_row(**fields)] * 3)
-    with pytest.raises(DataError, match=f"All 3 rows are left out .*line 1: .*{reason}"):
+    with pytest.raises(DataError, match=f"All 3 rows are excluded .*line 1: .*{reason}"):
         PreferenceDocuments(opened(path))
 
 
@@ -260,7 +260,7 @@ class TestTables:
         path = tmp_path / "t.parquet"
         pq.write_table(pa.Table.from_pylist([raw_row("p", FOUR)]), path)
         path.write_bytes(path.read_bytes()[:-20])
-        with pytest.raises(DataError, match=r"t.parquet: this is no readable Parquet file"):
+        with pytest.raises(DataError, match=r"t.parquet: this Parquet file cannot be read"):
             opened(path)
 
     def test_no_rows_are_an_error(self, tmp_path):
@@ -273,7 +273,7 @@ class TestTables:
         path = tmp_path / "t.parquet"
         column = pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))
         pq.write_table(pa.table({"prompt": column}), path)
-        with pytest.raises(DataError, match="t.parquet: this is no readable Parquet file"):
+        with pytest.raises(DataError, match="t.parquet: this Parquet file cannot be read"):
             opened(path)
 
     def test_decimals_are_ratings(self, tmp_path):
@@ -304,7 +304,7 @@ class TestJson:
         ("text", "problem"),
         [
             ("[" * 100_000, "this JSON is nested too deeply"),
-            ("[" + "1" * 5000 + "]", "this is no readable JSON"),
+            ("[" + "1" * 5000 + "]", "this is not valid JSON"),
         ],
     )
     def test_what_python_refuses_to_read_is_an_error(self, tmp_path, text, problem):

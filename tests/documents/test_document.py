@@ -74,7 +74,7 @@ def test_a_sample_of_an_earlier_version_may_lack_what_is_only_for_its_reader(wri
     [
         ({**RATED, "format": "document/9"}, "has the format 'document/9'; known are"),
         ({**RATED, "ratings": ["1"]}, r"ratings \(overall\) are \['1'\]; it has 2 completions"),
-        ({**RATED, "ratings": ["1", 2]}, "has the rating 2; it has to be a fraction as text"),
+        ({**RATED, "ratings": ["1", 2]}, "has the rating 2; it must be a fraction as text"),
         ({**RATED, "aspects": []}, "aspects is not an object"),
         ({**RATED, "models": ["m"]}, "models is not a list of 2 names"),
         ({**RATED, "completions": "ab"}, "completions is not a list of texts"),

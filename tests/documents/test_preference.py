@@ -41,7 +41,7 @@ def test_documents_come_with_their_counts(path, caplog, monkeypatch):
     assert documents.counts["rows_left_out_without_pairs"] == 1
     # Handlers that a harness's run left behind hear it as well.
     (line,) = dict.fromkeys(caplog.messages)
-    assert line.startswith(f"{path}: 1 row left out")
+    assert line.startswith(f"{path}: 1 row excluded")
     assert line.endswith(f"{path}, line 2.")
 
 

@@ -60,7 +60,7 @@ def submit(folder, **variables):
 @pytest.mark.slow
 def test_three_jobs_give_the_results_of_one_run(tmp_path):
     logs = submit(tmp_path)
-    assert f"{TASK}: 3 parts of 200 rows, 200 documents" in logs["merge.log"]
+    assert f"{TASK}: 3 shards, 200 rows, 200 documents" in logs["merge.log"]
     (path,) = (tmp_path / "run" / "merged").rglob("results_*.json")
     merged = json.loads(path.read_text(encoding="utf-8"))
     (path,) = (ROOT / "results" / "demo" / "run").glob("results_*.json")

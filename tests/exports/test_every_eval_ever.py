@@ -191,7 +191,7 @@ def test_damaged_samples_are_refused(tmp_path):
     (path,) = run.glob("samples_*")
     path.write_text(path.read_text()[:-20])
     figures = exported_figures(read_evaluation(run))
-    with pytest.raises(DataError, match="line 2: this is no readable JSON"):
+    with pytest.raises(DataError, match="line 2: this is not valid JSON"):
         write_every_eval_ever(tmp_path / "out", "org/judge", figures, NOBODY, datasets={})
     assert list((tmp_path / "out").iterdir()) == []
 

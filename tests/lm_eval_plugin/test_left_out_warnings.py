@@ -42,7 +42,7 @@ def test_left_out_rows_are_a_warning_with_the_first_line(run, model_of, tmp_path
     good, bad, name = CASES[task]
     path = write_jsonl(tmp_path / "webgpt.jsonl", [good, bad, good, bad])
     run(model_of(lambda _, text: len(text)), [task], {"data": str(path)})
-    (line,) = [line for line in warned if "left out" in line]
+    (line,) = [line for line in warned if "excluded" in line]
     assert line.startswith(f"{task}: 2 ")
     assert f"({name})" in line
     assert re.search(rf"; first: {re.escape(str(path))}, line 2[.:]", line)
@@ -52,7 +52,7 @@ def test_left_out_rows_are_a_warning_with_the_first_line(run, model_of, tmp_path
 def test_nothing_is_warned_of_where_nothing_is_left_out(run, model_of, tmp_path, warned, task):
     path = write_jsonl(tmp_path / "webgpt.jsonl", [CASES[task][0]] * 2)
     run(model_of(lambda _, text: len(text)), [task], {"data": str(path)})
-    assert not [line for line in warned if "left out" in line]
+    assert not [line for line in warned if "excluded" in line]
 
 
 def test_prompts_without_a_reference_are_warned_of(run, writer, scripted, tmp_path, warned):
@@ -63,7 +63,7 @@ def test_prompts_without_a_reference_are_warned_of(run, writer, scripted, tmp_pa
         ["ultrafeedback_judge"],
         {"data": str(path), "reference": "model-1"},
     )
-    assert [line for line in warned if "left out" in line] == [
-        "ultrafeedback_judge: 1 prompt left out (prompts_left_out_without_reference): there is no "
-        f"such reference answer; first: {path}, line 2."
+    assert [line for line in warned if "excluded" in line] == [
+        "ultrafeedback_judge: 1 prompt excluded (prompts_left_out_without_reference): no such "
+        f"reference answer; first: {path}, line 2."
     ]

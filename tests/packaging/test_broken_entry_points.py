@@ -31,11 +31,11 @@ def test_others_are_loaded(outcome: Any) -> None:
 @pytest.mark.parametrize(
     "message",
     [
-        f"Model 'third-party-broken' of {PACKAGE} is left out: "
+        f"Model 'third-party-broken' of {PACKAGE} is skipped: "
         "there is no module 'tests_third_party.no_such_module'.",
-        f"Model 'hf' of {PACKAGE} is left out: the harness has a model of that name.",
-        f"Filter 'lowercase' of {PACKAGE} is left out: the harness has a filter of that name.",
-        f"Tasks 'third-party-tasks-broken' of {PACKAGE} are left out: "
+        f"Model 'hf' of {PACKAGE} is skipped: lm-eval already has a model of that name.",
+        f"Filter 'lowercase' of {PACKAGE} is skipped: lm-eval already has a filter of that name.",
+        f"Tasks 'third-party-tasks-broken' of {PACKAGE} are skipped: "
         "there is no module 'tests_third_party.no_such_tasks'.",
     ],
 )
@@ -53,7 +53,7 @@ def test_our_table_shows_all_of_them(environment: Any) -> None:
 
     assert listed.returncode == 0, listed.stderr
     rows = {" ".join(line.split()[:2]): line for line in listed.stdout.splitlines() if line}
-    assert "left out: there is no module" in rows["model third-party-broken"]
+    assert "skipped: there is no module" in rows["model third-party-broken"]
     assert "a built-in model has this name" in rows["model hf"]
     assert "through ultrarm-eval" in rows["model third-party"]
     assert "a built-in filter has this name" in rows["filter lowercase"]
@@ -62,7 +62,7 @@ def test_our_table_shows_all_of_them(environment: Any) -> None:
     assert "through ultrarm-eval" in rows["aggregation third-party-aggregation"]
     assert "there is no module" in rows["tasks third-party-tasks-broken"]
     assert PACKAGE in rows["judge length"]
-    assert "Plugin 'third-party-raising' of tests-third-party is left out" in listed.stderr
+    assert "Plugin 'third-party-raising' of tests-third-party is skipped" in listed.stderr
     # What a plugin registered before it failed is left out with it.
-    assert "Plugin 'third-party-halfway' is left out" in listed.stderr
+    assert "Plugin 'third-party-halfway' is skipped" in listed.stderr
     assert "judge halfway" not in rows

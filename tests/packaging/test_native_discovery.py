@@ -301,7 +301,7 @@ def test_a_harness_that_loads_models_alone_has_our_filters_and_metrics_too(
     assert value["metrics"][2][1] == others
     assert value["aggregation"] == "largest"
     assert set(DISCOVERED) <= set(value["loaded"])
-    said = [line.split(" of ")[0] for line in found.stderr.splitlines() if "is left out" in line]
+    said = [line.split(" of ")[0] for line in found.stderr.splitlines() if "is skipped" in line]
     assert said == ([] if generations else ["Filter 'lowercase'"])
 
 

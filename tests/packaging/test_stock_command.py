@@ -42,6 +42,6 @@ def test_third_party_judge_and_pair_source_serve_the_module_command(
     # The longer answer is the better one in two of the three pairs.
     assert results["results"]["ultrafeedback_pairs"]["acc,none"] == pytest.approx(2 / 3)
     assert results["config"]["judge"] == "length"
-    assert "Plugin 'third-party-raising' of tests-third-party is left out: RuntimeError" in (
+    assert "Plugin 'third-party-raising' of tests-third-party is skipped: RuntimeError" in (
         finished.stderr
     )

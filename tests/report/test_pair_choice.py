@@ -113,7 +113,7 @@ class TestTexts:
         found = observed_pairs(tmp_path, [1.0, 2.0])
         path = found.result.samples_path
         path.write_text("x" + path.read_text())
-        with pytest.raises(DataError, match=r"byte \d+: this is no readable JSON"):
+        with pytest.raises(DataError, match=r"byte \d+: this is not valid JSON"):
             read_texts(found, 1)
         path.unlink()
         with pytest.raises(DataError, match="The samples of pairs are no longer there"):

@@ -82,11 +82,11 @@ def test_a_number_that_no_float_holds_is_no_figure(tmp_path):
 def test_a_number_of_too_many_digits_is_a_damaged_file(tmp_path):
     digits = "1" * 5000
     path = write_results(tmp_path, '{"results": {"x": {"acc,none": ' + digits + "}}}")
-    with pytest.raises(DataError, match="no readable JSON"):
+    with pytest.raises(DataError, match="not valid JSON"):
         read_run(path)
     (tmp_path / "samples.jsonl").write_text('{"acc": ' + digits + "}\n")
     (line,) = json_lines(tmp_path / "samples.jsonl")
-    with pytest.raises(DataError, match="no readable JSON"):
+    with pytest.raises(DataError, match="not valid JSON"):
         line.parsed()
 
 

@@ -176,4 +176,4 @@ def test_what_is_left_out_is_named_whatever_its_folder_is_called(tmp_path, open_
     page = open_page(path)
     note = page.get_by_text("Skipped: ").inner_text()
     assert "<img src=x onerror=alert(1)>/results_2026-01-01T00-00-00.json" in note
-    assert "this is no readable JSON" in note
+    assert "this is not valid JSON" in note

@@ -136,10 +136,10 @@ def test_a_damaged_parquet_file_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"chosen": "a", "rejected": "b"}\n{"chosen": "a', "line 2: this is no readable JSON"),
+        (b'{"chosen": "a", "rejected": "b"}\n{"chosen": "a', "line 2: this is not valid JSON"),
         (b'{"chosen": "a", "rejected": "b"}\n\n{"chosen": "\xff"}\n', "line 3: this is not UTF-8"),
         (b'["a"]\n', "line 1: this is a JSON list"),
-        (b'{"chosen": 1' + b"0" * 5000 + b"}", "line 1: this is no readable JSON"),
+        (b'{"chosen": 1' + b"0" * 5000 + b"}", "line 1: this is not valid JSON"),
     ],
 )
 def test_a_damaged_line_is_named(tmp_path, content, message):

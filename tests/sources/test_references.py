@@ -198,7 +198,7 @@ class TestReferenceFilesThatAreRefused:
     @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
-            ("r.jsonl", '{"prompt": "a", "comp', "line 1: this is no readable JSON"),
+            ("r.jsonl", '{"prompt": "a", "comp', "line 1: this is not valid JSON"),
             ("r.jsonl", '\n["a"]\n', "line 2: this is a JSON list"),
             ("r.json", '[{"prompt": "a"},\n', "this is not valid JSON .*line 2"),
             ("r.json", "", "this is not valid JSON .*line 1"),

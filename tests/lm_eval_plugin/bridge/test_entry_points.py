@@ -118,9 +118,9 @@ def test_task_folders_are_found_once_and_broken_ones_named(
     folders = find()
 
     assert said == [
-        "Tasks 'module' of unknown package are left out: "
+        "Tasks 'module' of unknown package are skipped: "
         "ImportError: 'bridge_test_package.models' is no importable package.",
-        "Tasks 'missing' of unknown package are left out: "
+        "Tasks 'missing' of unknown package are skipped: "
         "there is no module 'bridge_test_package.missing'.",
     ]
     assert folders == (package / "tasks",)

@@ -62,7 +62,7 @@ def test_files_of_parts(tmp_path, rows, capsys, monkeypatch):
         write_run(tmp_path / "parts", ["ultrafeedback_pairs"], {"data": str(part)})
     merge(tmp_path / "parts", "-o", tmp_path / "merged")
     require_as_of_one(tmp_path / "merged", tmp_path / "one")
-    assert "4 parts of 60 rows, 59 documents" in capsys.readouterr().out
+    assert "4 shards, 60 rows, 59 documents" in capsys.readouterr().out
     # More shards than a process may have files open at once.
     monkeypatch.setattr(samples, "_FILES_AT_ONCE", 3)
     merge(tmp_path / "parts", "-o", tmp_path / "again")

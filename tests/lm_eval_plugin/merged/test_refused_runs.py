@@ -241,7 +241,7 @@ def test_what_differs_without_a_reward_depending_on_it_is_told(parts, capsys):
     edit(parts / "2", change)
     assert main(["merge", *(str(parts / k) for k in "123"), "-o", str(parts / "m")]) == 0
     told = capsys.readouterr().out
-    assert 'differing: config.device_used: null, "cuda:1"' in told or "cuda:1" in told
+    assert 'differs between runs: config.device_used: null, "cuda:1"' in told or "cuda:1" in told
     merged = results_in(parts / "m")
     assert float(merged["total_evaluation_time_seconds"]) > 1000.5
     assert merged["merged_from"]["differing"]["config.batch_size"] == [None, 8]

@@ -95,7 +95,11 @@ def test_every_setting_says_of_what_kind_it_is(settings_class):
         (CheckpointSettings, {"batching": "none"}, "Unknown batching 'none'"),
         (CheckpointSettings, {"quantization": "int4"}, "Unknown quantization 'int4'"),
         (CheckpointSettings, {"parity": "rewardbench2"}, "Unknown parity 'rewardbench2'"),
-        (CheckpointSettings, {"parallelize": "yes"}, "parallelize must be True or False, not 'yes'"),
+        (
+            CheckpointSettings,
+            {"parallelize": "yes"},
+            "parallelize must be True or False, not 'yes'",
+        ),
         (CheckpointSettings, {"torch_compile": 1}, "torch_compile must be True or False, not 1"),
         (CheckpointSettings, {"max_batch_tokens": 0}, "integer of at least 1, not 0"),
         (CheckpointSettings, {"max_batch_size": True}, "integer of at least 1, not True"),

@@ -134,12 +134,14 @@ def test_a_broken_adapter_config(adapter, raw):
 
 def test_an_adapters_weights_alone(adapter):
     (adapter / "adapter_config.json").unlink()
-    assert "its adapter_config.json is missing" in refusal(adapter, judge="ultrarm")
+    assert "its adapter_config.json, which contains their scaling, is missing" in refusal(
+        adapter, judge="ultrarm"
+    )
 
 
 def test_an_adapters_settings_alone(adapter):
     (adapter / "adapter_model.safetensors").unlink()
-    assert "no weights of an adapter; looked for adapter_model.safetensors" in refusal(adapter)
+    assert "no adapter weights; looked for adapter_model.safetensors" in refusal(adapter)
 
 
 def test_a_full_save_that_was_not_merged_names_the_trained_head(write_model):

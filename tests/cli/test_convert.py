@@ -102,7 +102,9 @@ def test_a_conversion_is_replaced_with_overwrite_alone(shown, refused, checkpoin
 
 def test_what_cannot_be_converted_is_said(refused, checkpoint, tmp_path):
     folder = tmp_path / "a"
-    assert "setting belongs to a run" in refused(checkpoint, "-o", folder, "--judge-args", "max_length=64")
+    assert "setting belongs to a run" in refused(
+        checkpoint, "-o", folder, "--judge-args", "max_length=64"
+    )
     assert "--max-shard-size 3 pages" in refused(
         checkpoint, "-o", folder, "--max-shard-size", "3 pages"
     )

@@ -41,7 +41,10 @@ def test_answers_that_differ_in_what_is_cut_tie_and_it_is_said(
         first, second, other = judge.score(["q"] * 3, [*THOUGHTS, "Iron."])
     assert first == second != other
     assert judge.settings()["counts"]["cut_by_template"] == 2
-    assert "In 2 of 3 texts the answer is does not contain the complete answer in the text" in caplog.text
+    assert (
+        "In 2 of 3 texts the answer is does not contain the complete answer in the text"
+        in caplog.text
+    )
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         judge.score(["q"] * 2, THOUGHTS)
@@ -100,5 +103,7 @@ def test_one_that_is_endless_for_some_conversations_alone_ends_as_well(judge_of)
     judge = judge_of(
         f"{{% if 'now' in messages[0].content %}}{loops}{{% endif %}}{WITHOUT_REASONING}"
     )
-    with pytest.raises(UnwritableTextError, match="Completion 1: .*too much work for one conversation"):
+    with pytest.raises(
+        UnwritableTextError, match="Completion 1: .*too much work for one conversation"
+    ):
         judge.score(["q", "now"], ["a", "b"])

@@ -54,7 +54,12 @@ def named_by(judge):
         # What transformers writes where nobody did.
         ("plain", None, 20, None),
         ("plain", 9000, None, (4096, "its number of positions, which is below the named length")),
-        ("Skywork-Reward-V2-Tiny", 3000, None, (4096, "its number of positions, which is below the named length")),
+        (
+            "Skywork-Reward-V2-Tiny",
+            3000,
+            None,
+            (4096, "its number of positions, which is below the named length"),
+        ),
         ("Skywork-Reward-Llama-3.1-8B", None, None, None),
     ],
 )
@@ -92,7 +97,9 @@ def test_it_is_said_where_texts_are_cut_shorter(write, caplog):
     folder = write(tokenizer=3000)
     judge = judge_of(folder, max_length=64)
     judge.score([LONG], ["the answer"])
-    said = [record.getMessage() for record in caplog.records if "truncated on the left" in record.msg]
+    said = [
+        record.getMessage() for record in caplog.records if "truncated on the left" in record.msg
+    ]
     assert len(said) == 1
     assert "The checkpoint recommends 3,000 tokens (model_max_length of its tokenizer)" in said[0]
     assert "max_length=3000 reads them so" in said[0]

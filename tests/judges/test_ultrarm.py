@@ -231,9 +231,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     other = UltraRMJudge(str(checkpoint))
     other.network.runner = judge.network.loaded()
     monkeypatch.setattr(torch_engine, "_score_batch", failing)
-    said = (
-        r"cannot be computed \(RuntimeError: could not create a primitive\).*can mean that memory ran out"
-    )
+    said = r"cannot be computed \(RuntimeError: could not create a primitive\).*can mean that memory ran out"
     with pytest.raises(DeviceError, match=f"Completion [0-4], which starts .*{said}"):
         other.score(PROMPTS, COMPLETIONS)
     assert tried[0] == 5

@@ -244,8 +244,9 @@ class TestSystemTurns:
         with caplog.at_level(logging.WARNING):
             found = encoded(encoder, [SYSTEM, USER], "a")
         assert found.remarks == ("turns_left_out",)
-        assert "leaves out turns that prompts have: of system, user it does not write system" in (
-            caplog.text
+        assert (
+            "drops turns of prompts, so rewards do not depend on them: of system, user it does not write system"
+            in (caplog.text)
         )
         assert encoded(encoder, "q", "a").remarks == ()
 

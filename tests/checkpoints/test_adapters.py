@@ -22,7 +22,7 @@ def test_it_is_read(adapter):
 def test_a_base_that_cannot_be_had_is_named_with_the_way_out(adapter, judge):
     change(adapter, base_model_name_or_path="someone/base-7b")
     says = refusal(adapter, judge=judge)
-    assert "trained on 'someone/base-7b', which cannot be had" in says
+    assert "trained on 'someone/base-7b', which cannot be found" in says
     assert f"pretrained=BASE,peft={adapter}" in says
 
 

@@ -185,7 +185,7 @@ def test_a_separator_of_ones_own(judge_of):
         ({"separator": ""}, "is empty"),
         ({"aggregate": "sum"}, "min"),
         ({"layout": "qwen"}, "qwen2-prm"),
-        ({"layout": "skywork-prm"}, "which is layout=qwen2-prm. Leave layout out"),
+        ({"layout": "skywork-prm"}, "which has layout=qwen2-prm. Remove layout"),
         ({"parity": "rewardbench"}, "no official runs of process reward models"),
     ],
 )

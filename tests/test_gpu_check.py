@@ -284,6 +284,6 @@ def test_without_a_card_every_step_says_so(tmp_path: Path) -> None:
     )
     assert status == 1
     step = found["steps"]["environment"]
-    assert "does not exist; CUDA devices here: none" in step["reason"]
+    assert "does not exist. CUDA devices here: none" in step["reason"]
     # What was found before stays.
     assert step["figures"]["versions"]["torch"]

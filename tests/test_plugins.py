@@ -275,7 +275,7 @@ def test_a_benchmark_that_makes_no_document_of_a_row_is_named_with_the_row(
     [
         (raises(KeyError("sum")), "failed: KeyError: 'sum'"),
         (raises(ConfigurationError("No tools here.")), "No tools here"),
-        (lambda *_: None, "gave a value of type NoneType"),
+        (lambda *_: None, "returned a value of type NoneType"),
     ],
 )
 def test_a_template_that_writes_no_text_is_named(manager, render, message):
@@ -289,7 +289,7 @@ def test_a_template_that_writes_no_text_is_named(manager, render, message):
 def test_the_tokenizers_template_is_nobody_elses(manager, caplog):
     register_one(manager, "register_templates", Template("chat", gives("x")))
     assert "chat" not in PluginRegistry(manager).templates
-    assert "template=chat is the tokenizer's own" in caplog.text
+    assert "template=chat is reserved" in caplog.text
 
 
 def test_a_template_of_another_package_is_used_by_its_name(manager, monkeypatch):

@@ -30,7 +30,7 @@ def lora(module, outputs, inputs):
         (lora("model.layers.0.self_attn.k_proj", 16, 8), "does not fit the base"),
         (lora("model.norm", 32, 32), "does not fit the base"),
         (lora("lm_head", 400, 32), "'lm_head.weight', which this model"),
-        (lora("score", 1, 32), "is the whole weight of score, and there is LoRA on it as well"),
+        (lora("score", 1, 32), "is the complete weight of score, and there is also LoRA on it"),
         ({f"{PREFIX}model.norm.bias": torch.ones(32)}, "has no weight of that name"),
         ({f"{PREFIX}model.norm.weight": torch.ones(16)}, "does not fit the base"),
         ({f"{PREFIX}score.bias": torch.ones(1)}, "score.bias"),
@@ -45,7 +45,7 @@ def lora(module, outputs, inputs):
         ),
         (
             {Q_PROJ.format(0, "B").replace("weight", "bias"): torch.ones(32)},
-            "q_proj.bias', and the base",
+            "q_proj.bias', but the base",
         ),
     ],
 )
@@ -72,7 +72,7 @@ def test_magnitudes_that_are_missing(adapter):
 def test_a_merge_that_gives_no_numbers(adapter):
     change_weights(adapter, **{Q_PROJ.format(0, "B"): torch.full((32, 2), 3e38)})
     judge = judge_of(adapter)
-    with pytest.raises(Exception, match="q_proj.weight' holds numbers that are not finite"):
+    with pytest.raises(Exception, match="q_proj.weight' contains NaN or infinity"):
         judge.load()
 
 
@@ -82,7 +82,7 @@ def test_a_quantised_base_is_refused_with_the_way_out(adapter):
     config["quantization_config"] = {"quant_method": "bitsandbytes", "load_in_4bit": True}
     path.write_text(json.dumps(config))
     says = refusal(adapter)
-    assert "stored quantised" in says
+    assert "stored quantized" in says
     assert "full precision: pretrained=BASE,peft=" in says
 
 
@@ -110,7 +110,7 @@ def test_trained_rows_need_their_places(adapter):
     change(adapter, trainable_token_indices=[1, 2, 3])
     assert "for 3 trained rows" in refusal(adapter)
     change(adapter, trainable_token_indices={"embed_tokens": [1, 400]})
-    assert "the row 400, and there are 400" in refusal(adapter)
+    assert "row 400 of 400" in refusal(adapter)
     change(adapter, trainable_token_indices={"embed_tokens": [1, 2]})
     weight = judge_of(adapter).load().model.embed_tokens.weight
     assert weight[1:3].eq(1).all()
@@ -119,7 +119,7 @@ def test_trained_rows_need_their_places(adapter):
 
 def test_layers_that_an_adapter_leaves_out_on_purpose(adapter):
     change_weights(adapter, **{Q_PROJ.format(1, "A"): None, Q_PROJ.format(1, "B"): None})
-    assert "[Ss]ome of its weights are missing" in refusal(adapter)
+    assert "Some of its weights are missing" in refusal(adapter)
     change(adapter, layers_to_transform=[0])
     judge_of(adapter)
     change(adapter, layers_to_transform=None, target_modules=r".*layers\.0\..*q_proj")

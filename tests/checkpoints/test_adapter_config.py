@@ -82,7 +82,7 @@ def test_other_beginnings_leave_the_base_as_it_is(adapter, start):
 
 def test_a_beginning_that_is_not_known(adapter):
     change(adapter, init_lora_weights="newest")
-    assert "'newest', and what that does to the base is not known" in refusal(adapter)
+    assert "'newest', and its effect on the base is unknown" in refusal(adapter)
 
 
 @pytest.mark.parametrize("value", [True, {"a": 1}, [1]])
@@ -102,7 +102,7 @@ def test_a_number_that_is_not_known_is_said(adapter, caplog):
     change(adapter, newest_size=16)
     with caplog.at_level(logging.WARNING):
         judge_of(adapter)
-    assert "newest_size 16, which is not known here and is not read" in caplog.text
+    assert "ignoring the unknown field of adapter_config.json: newest_size 16" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -129,5 +129,7 @@ def test_a_number_that_is_not_known_is_said(adapter, caplog):
     ],
 )
 def test_values_that_a_field_cannot_have(field, value):
-    with pytest.raises(CheckpointError, match=f"here: adapter_config.json: {field} is .*; it is "):
+    with pytest.raises(
+        CheckpointError, match=f"here: adapter_config.json: {field} is .*, but must be "
+    ):
         read(**{field: value})

@@ -52,11 +52,11 @@ def test_a_damaged_file(adapter):
         ({"score.weight": torch.ones(1, 32)}, "'score.weight' does not begin with"),
         (
             {"base_model.model.model.norm.ia3_l": torch.ones(32)},
-            "ia3_l' is of no kind that is read here",
+            "ia3_l' is of an unsupported type",
         ),
         (
             {Q_PROJ.format(0, "A").replace("weight", "bias"): torch.ones(2)},
-            "lora_A.bias' is of no kind that is read here",
+            "lora_A.bias' is of an unsupported type",
         ),
         (
             {"base_model.model.model.norm.original_module.weight": torch.ones(32)},
@@ -70,10 +70,10 @@ def test_a_damaged_file(adapter):
             {Q_PROJ.format(0, "A").replace("lora_A", "lora_A.default"): torch.ones(2, 32)},
             "are the same weight",
         ),
-        ({SCORE: torch.full((1, 32), float("nan"))}, "'base_model.model.score.weight' holds numbers"),
-        ({Q_PROJ.format(1, "B"): torch.full((32, 2), float("inf"))}, "not finite"),
+        ({SCORE: torch.full((1, 32), float("nan"))}, "'base_model.model.score.weight' contains NaN"),
+        ({Q_PROJ.format(1, "B"): torch.full((32, 2), float("inf"))}, "contains NaN or infinity"),
         ({SCORE: torch.ones(1, 32, dtype=torch.int8)}, "stored as I8"),
-        ({Q_PROJ.format(0, "A"): torch.ones(0)}, "[0]: nothing is in it, as where DeepSpeed"),
+        ({Q_PROJ.format(0, "A"): torch.ones(0)}, "[0]: it is empty, as if DeepSpeed"),
         ({Q_PROJ.format(0, "B"): None}, "LoRA needs two factors"),
         ({Q_PROJ.format(1, "A"): None, Q_PROJ.format(1, "B"): None}, "layers.1.self_attn.q_proj"),
     ],
@@ -86,4 +86,4 @@ def test_tensors_that_would_be_left_out_or_are_no_numbers(adapter, changes, says
 
 def test_a_file_without_weights(adapter):
     save_file({}, adapter / FILE)
-    assert "adapter_model.safetensors has no weights" in refusal(adapter)
+    assert "adapter_model.safetensors contains no weights" in refusal(adapter)

@@ -22,7 +22,7 @@ def test_it_is_read(adapter):
 def test_a_base_that_cannot_be_had_is_named_with_the_way_out(adapter, judge):
     change(adapter, base_model_name_or_path="someone/base-7b")
     says = refusal(adapter, judge=judge)
-    assert "trained on 'someone/base-7b', which cannot be had" in says
+    assert "trained on 'someone/base-7b', which cannot be found" in says
     assert f"pretrained=BASE,peft={adapter}" in says
 
 
@@ -134,12 +134,14 @@ def test_a_broken_adapter_config(adapter, raw):
 
 def test_an_adapters_weights_alone(adapter):
     (adapter / "adapter_config.json").unlink()
-    assert "its adapter_config.json is missing" in refusal(adapter, judge="ultrarm")
+    assert "its adapter_config.json, which contains their scaling, is missing" in refusal(
+        adapter, judge="ultrarm"
+    )
 
 
 def test_an_adapters_settings_alone(adapter):
     (adapter / "adapter_model.safetensors").unlink()
-    assert "no weights of an adapter; looked for adapter_model.safetensors" in refusal(adapter)
+    assert "no adapter weights; looked for adapter_model.safetensors" in refusal(adapter)
 
 
 def test_a_full_save_that_was_not_merged_names_the_trained_head(write_model):

@@ -371,7 +371,7 @@ def test_what_is_no_linear_scalar_at_one_token_is_refused_by_name(kind, tmp_path
 def test_quantised_weights_are_refused(tmp_path):
     source = openrlhf.build(tmp_path / "source")
     set_values(source, quantization_config={"quant_method": "bitsandbytes", "load_in_8bit": True})
-    with pytest.raises(CheckpointError, match=r"stored quantised \(bitsandbytes\)"):
+    with pytest.raises(CheckpointError, match=r"stored quantized \(bitsandbytes\)"):
         converted(source, tmp_path / "converted")
 
 
@@ -379,8 +379,8 @@ def test_quantised_weights_are_refused(tmp_path):
     ("settings", "message"),
     [
         ({"normalize": True}, "normalize=True.*no mean"),
-        ({"max_length": 100}, "max_length=100: this is a setting of a run"),
-        ({"engine": "vllm"}, "engine=vllm: this is a setting of a run"),
+        ({"max_length": 100}, "max_length=100: this setting belongs to a run"),
+        ({"engine": "vllm"}, "engine=vllm: this setting belongs to a run"),
         ({"template": "nothing"}, "template.*nothing"),
     ],
 )
@@ -397,7 +397,7 @@ def test_a_damaged_record_is_refused(ultrarm, tmp_path):
         ({**record, "template": 3}, "contain the judge and template"),
         ([], "contain the judge and template"),
         ({**record, "text_end": {"final_id": -1}}, "final_id is -1"),
-        ({**record, "text_end": {"ends": 1}}, "known are final_id, closed_by_eos"),
+        ({**record, "text_end": {"ends": 1}}, "allowed are final_id, closed_by_eos"),
         ({**record, "template": "unheard-of"}, "unheard-of"),
     ):
         set_values(folder, ultrarm_eval=changed)
@@ -456,6 +456,6 @@ class TestFolder:
     ):
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 1000))
-        with pytest.raises(ConfigurationError, match=r"take 0\.0 GiB.*0\.0 GiB free"):
+        with pytest.raises(ConfigurationError, match=r"need 0\.0 GiB.*0\.0 GiB free"):
             converted(checkpoint, tmp_path / "a" / "converted")
         assert list(tmp_path.iterdir()) == []

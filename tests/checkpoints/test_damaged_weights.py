@@ -118,5 +118,5 @@ def test_a_file_of_the_hubs_cache_is_compared_with_its_name(checkpoint, tmp_path
     assert len(judge.fingerprint()) == 64
     config = (snapshot / "config.json").resolve()
     config.write_text(config.read_text() + "\n")
-    with pytest.raises(CheckpointError, match=r"config\.json is not what was downloaded"):
+    with pytest.raises(CheckpointError, match=r"config\.json differs from the file on the hub"):
         load_judge(str(snapshot), device="cpu").fingerprint()

@@ -73,6 +73,7 @@ def test_a_checkpoint_without_the_head_is_refused_and_not_filled_at_random(rewar
     del weights["regression_head.weight"]
     save_file(weights, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(
-        CheckpointError, match=r"would be random: 1, among them 'regression_head.weight'"
+        CheckpointError,
+        match=r"1 weights are missing and would be random, such as 'regression_head.weight'",
     ):
         LlamaRewardModel.from_pretrained(tmp_path)

@@ -10,7 +10,7 @@ no_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has 
 @no_gpu
 @pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:7"])
 def test_a_cuda_device_that_does_not_exist_is_an_error(device):
-    with pytest.raises(DeviceError, match=f"'{device}' does not exist; CUDA devices here: none"):
+    with pytest.raises(DeviceError, match=f"'{device}' does not exist. CUDA devices here: none"):
         resolve_device(device)
 
 
@@ -40,7 +40,7 @@ def ten_gib(monkeypatch):
     ],
 )
 def test_too_little_memory_names_need_supply_and_only_what_helps(ten_gib, needed, dtype, advice):
-    message = rf"need {needed}\.0 GiB and cpu has 10\.0 GiB free\. {advice}\."
+    message = rf"need {needed}\.0 GiB, but cpu has only 10\.0 GiB free\. {advice}\."
     with pytest.raises(DeviceError, match=message):
         check_memory(needed * 2**30, torch.device("cpu"), parallelize=False, dtype=dtype)
 

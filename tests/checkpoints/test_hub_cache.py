@@ -50,4 +50,4 @@ def test_a_cached_checkpoint_is_used_and_its_commit_recorded(cache, checkpoint, 
 
 def test_a_revision_that_is_not_cached_is_an_error(cache):
     done = run(cache, "revision='v2'")
-    assert "org/rm at revision 'v2': neither a folder here, nor cached" in done.stderr
+    assert "org/rm at revision 'v2': this is not a local folder, is not cached" in done.stderr

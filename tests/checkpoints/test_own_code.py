@@ -48,7 +48,7 @@ def test_a_class_that_is_not_transformers_own_is_refused(write_model, judge):
     own = json.loads((folder / "config.json").read_text())["architectures"][0]
     for name in (f"Own{own}", own.replace("Llama", "Mistral")):
         with_values(folder, architectures=[name])
-        with pytest.raises(CheckpointError, match=rf"class {name}\b.*{own}|reward model and no"):
+        with pytest.raises(CheckpointError, match=rf"class {name}\b.*{own}|reward model, not a"):
             judge_of(folder, judge)
 
 

@@ -127,7 +127,9 @@ def test_files_that_transformers_makes_nothing_of_are_named(write_model):
     folder = make(write_model, "qwen2")
     config = json.loads((folder / "config.json").read_text())
     (folder / "vocab.json").unlink()
-    with pytest.raises(CheckpointError, match="there is no tokenizer; looked for tokenizer.json"):
+    with pytest.raises(
+        CheckpointError, match="there are no tokenizer files; looked for tokenizer.json"
+    ):
         load_judge(str(folder), judge="sequence-classification", device="cpu")
     (folder / "vocab.json").write_text("{")
     with pytest.raises(CheckpointError, match=r"cannot be loaded from vocab\.json alone"):

@@ -119,7 +119,7 @@ def test_samples_that_were_cut_off_are_counted(run, capsys):
     assert task["data"]["documents"] == 11
     assert task["counts"]["lines_damaged"] == 1
     remarks = " ".join(task["remarks"])
-    assert "line 12: this is no readable JSON" in remarks
+    assert "line 12: this is not valid JSON" in remarks
     assert "cover 12 documents and the samples 11" in remarks
 
 

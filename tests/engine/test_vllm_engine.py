@@ -96,7 +96,7 @@ def test_a_batch_size_that_lm_eval_passes_of_itself_is_none(ultrarm, given):
 def test_more_gpus_than_there_are_are_refused(ultrarm, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     both = CheckpointSettings(engine="vllm", tensor_parallel_size=2, pipeline_parallel_size=2)
-    with pytest.raises(DeviceError, match="are for 4 GPUs, and there are 2 here.*engine=server"):
+    with pytest.raises(DeviceError, match="need 4 GPUs, but there are 2 here.*engine=server"):
         require_possible(both, ultrarm)
     require_possible(CheckpointSettings(engine="vllm", tensor_parallel_size=2), ultrarm)
 
@@ -148,7 +148,7 @@ def test_stored_quantised_weights_are_refused(write_classifier):
     quantised = {"quant_method": "fp8", "modules_to_not_convert": ["score"]}
     folder = str(write_classifier(quantization_config=quantised))
     checkpoint = open_checkpoint(folder, None, SequenceClassification())
-    with pytest.raises(ConfigurationError, match="stored quantised.*ultrarm-eval convert"):
+    with pytest.raises(ConfigurationError, match="stored quantized.*ultrarm-eval convert"):
         vllm_model(served(checkpoint, "sequence-classification"))
 
 

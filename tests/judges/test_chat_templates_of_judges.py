@@ -42,7 +42,7 @@ def test_answers_that_differ_in_what_is_cut_tie_and_it_is_said(
     assert first == second != other
     assert judge.settings()["counts"]["cut_by_template"] == 2
     assert (
-        "In 2 of 3 texts the answer is does not contain the complete answer in the text"
+        "In 2 of 3 texts, the text that the judge scores does not contain the complete answer"
         in caplog.text
     )
     caplog.clear()

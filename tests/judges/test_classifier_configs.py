@@ -125,7 +125,7 @@ class TestPadding:
         folder = write("gemma3", pad_token_id=EOS)
         with caplog.at_level(logging.INFO):
             rewards = judge_of(folder).score(PROMPTS, COMPLETIONS)
-        assert "the padding token 2 for the whole model and 0 for texts" in caplog.text
+        assert "the padding token 2 for the complete model and 0 for texts" in caplog.text
         assert rewards == pytest.approx(stock_rewards(folder, PAIRS), abs=1e-5)
 
 

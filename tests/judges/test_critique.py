@@ -140,11 +140,11 @@ def test_a_prompt_of_ones_own(model, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"samples": 0}, "whole number of at least 1"),
+        ({"samples": 0}, "integer of at least 1"),
         ({"samples": 2, "temperature": 0}, "above 0 for several samples"),
         ({"temperature": "hot"}, "at least 0"),
         ({"max_new_tokens": 4096}, "leaves no room for a prompt"),
-        ({"seed": -1}, "whole number of at least 0"),
+        ({"seed": -1}, "integer of at least 0"),
     ],
 )
 def test_settings_that_are_not_allowed(model, settings, message):

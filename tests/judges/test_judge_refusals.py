@@ -90,7 +90,7 @@ class TestRefusals:
         index = json.loads(path.read_text())
         index["metadata"]["total_size"] = 4 * 2**50
         path.write_text(json.dumps(index))
-        with pytest.raises(DeviceError, match=r"need 2097152\.0 GiB and cpu has .* GiB free"):
+        with pytest.raises(DeviceError, match=r"need 2097152\.0 GiB, but cpu has only .* GiB free"):
             UltraRMJudge(str(copy), dtype="bfloat16")
 
     def test_a_folder_without_tokenizer(self, copy):
@@ -110,7 +110,7 @@ class TestRefusals:
 
     def test_more_length_than_the_model_has_positions(self, checkpoint):
         with pytest.raises(
-            ConfigurationError, match="has 256 positions, so it is a whole number from 1 to 256"
+            ConfigurationError, match="has 256 positions. Use an integer from 1 to 256"
         ):
             UltraRMJudge(str(checkpoint), max_length=257)
 
@@ -123,10 +123,10 @@ class TestRefusals:
             ("dtype", "float8", "Choose one of: auto, bfloat16, float16, float32"),
             ("template", "ultra", "Choose one of: .*ultrarm"),
             ("special_tokens", "no", "Choose one of: parse, text"),
-            ("batch_size", 0, "whole number of at least 1"),
-            ("batch_size", "many", "whole number of at least 1"),
-            ("max_length", -5, "whole number from 1 to 256"),
-            ("max_batch_tokens", 1.5, "whole number of at least 1"),
+            ("batch_size", 0, "integer of at least 1"),
+            ("batch_size", "many", "integer of at least 1"),
+            ("max_length", -5, "integer from 1 to 256"),
+            ("max_batch_tokens", 1.5, "integer of at least 1"),
             ("parallelize", "yes", "True or False"),
         ],
     )

@@ -102,7 +102,7 @@ def test_it_is_said_where_texts_are_cut_shorter(write, caplog):
     ]
     assert len(said) == 1
     assert "The checkpoint recommends 3,000 tokens (model_max_length of its tokenizer)" in said[0]
-    assert "max_length=3000 reads them so" in said[0]
+    assert "max_length=3000 uses that length" in said[0]
     caplog.clear()
     judge_of(folder, max_length=3000).score([LONG], ["the answer"])
     assert "truncated on the left" not in caplog.text

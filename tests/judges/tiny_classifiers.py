@@ -182,7 +182,7 @@ _REFUSED_AS_SEQUENCE_TO_SEQUENCE = (
 #: Families that are refused, and what is said of them.
 REFUSED = {
     **dict.fromkeys(_REFUSED_AS_SEQUENCE_TO_SEQUENCE, "this is an encoder-decoder model"),
-    **dict.fromkeys(("modernvbert", "ultravbert"), "takes gemma3, qwen3_5, of which it reads"),
+    **dict.fromkeys(("modernvbert", "ultravbert"), "supports the text part of gemma3, qwen3_5"),
     "canine": "it reads characters",
     "layoutlmv2": "it reads images of pages",
     "reformer": "its rewards are not deterministic",

@@ -388,7 +388,9 @@ def test_a_judge_that_does_not_fit_beside_the_model_says_so_before_it_writes(
 
     shared_judges._made.cache_clear()
     monkeypatch.setattr(device, "_free_everywhere", lambda *_, parallelize: 1024)
-    with pytest.raises(DeviceError, match=r"weights need 0.0 GiB and cpu has 0.0 GiB free. Use"):
+    with pytest.raises(
+        DeviceError, match=r"weights need 0.0 GiB, but cpu has only 0.0 GiB free. Use"
+    ):
         run(writer, ["own"], include_path=own_task())
     assert writer.calls == 0
 

@@ -98,4 +98,7 @@ def test_rewards_that_are_all_the_same_are_said(run, write_model, tmp_path, capl
     assert results["results"]["preference_pairs"]["tie_rate,none"] == 1.0
     assert results["config"]["judge_counts"]["cut_by_template"] == 6
     assert "All rewards of this run are" in caplog.text
-    assert "In 6 of 6 texts the answer is not wholly in the text" in caplog.text
+    assert (
+        "In 6 of 6 texts, the text that the judge scores does not contain the complete answer"
+        in caplog.text
+    )

@@ -87,5 +87,7 @@ def test_a_system_turn_is_refused_with_the_way_out(tmp_path):
 
 def test_a_bias_that_the_configuration_denies_is_refused(tmp_path):
     folder = changed(beaver.build(tmp_path / "checkpoint", bias=True), bias=False, score_bias=False)
-    with pytest.raises(CheckpointError, match="has no bias, and the weights have score_head.bias"):
+    with pytest.raises(
+        CheckpointError, match="has no bias, but the weights contain score_head.bias"
+    ):
         judge_of(folder)

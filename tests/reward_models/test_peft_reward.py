@@ -158,7 +158,7 @@ def test_a_head_that_is_nowhere_is_refused_before_weights_are_loaded(tmp_path, v
     folder = peft_reward.build(tmp_path / "adapter", variant=variant)
     says = {
         "no_head": "neither this adapter nor its base.*'score.weight'.*random.*modules_to_save",
-        "lora_on_head": "LoRA sits on the head 'score'.*random.*modules_to_save",
+        "lora_on_head": "LoRA on the head 'score'.*random.*modules_to_save",
     }[variant]
     for judge in ("auto", "sequence-classification"):
         with pytest.raises(CheckpointError, match=says):

@@ -185,7 +185,7 @@ def test_a_separator_of_ones_own(judge_of):
         ({"separator": ""}, "is empty"),
         ({"aggregate": "sum"}, "min"),
         ({"layout": "qwen"}, "qwen2-prm"),
-        ({"layout": "skywork-prm"}, "which is layout=qwen2-prm. Leave layout out"),
+        ({"layout": "skywork-prm"}, "which has layout=qwen2-prm. Remove layout"),
         ({"parity": "rewardbench"}, "no official runs of process reward models"),
     ],
 )
@@ -326,7 +326,7 @@ def test_answers_of_one_step_are_counted_and_said(built, caplog):
 
 def test_a_template_is_refused_where_the_layout_has_its_own(built, judge_of):
     for layout in ("skywork-prm", "math-shepherd"):
-        with pytest.raises(ConfigurationError, match=f"template={layout}. Leave it out"):
+        with pytest.raises(ConfigurationError, match=f"template={layout}. Remove template"):
             judge_of(layout, template="raw")
         assert judge_of(layout, template=layout).fingerprint() == judge_of(layout).fingerprint()
 

@@ -88,7 +88,7 @@ class TestSettings:
     @pytest.mark.parametrize(
         ("token", "said"),
         [
-            ("blue sky over", "makes .* tokens of it"),
+            ("blue sky over", "splits it into .* tokens"),
             ("999999999", r"an id must be an integer from 0 to .*token=\"'999999999'\""),
             (True, "not True"),
             ("", "not ''"),

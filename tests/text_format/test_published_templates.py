@@ -39,7 +39,9 @@ def test_every_turn_is_written_in_its_form(name, text):
 @pytest.mark.parametrize("name", ["beaver", "starling"])
 def test_a_role_that_has_no_form_is_refused(name):
     turns = [{"role": "system", "content": "Be brief."}, *TURNS]
-    with pytest.raises(ConfigurationError, match="role 'system'; this template knows user, assist"):
+    with pytest.raises(
+        ConfigurationError, match="role 'system'; this template supports user, assist"
+    ):
         get_template(name).render(turns, "The Rhine.")
 
 

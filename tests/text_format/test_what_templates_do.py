@@ -189,7 +189,7 @@ class TestRoles:
         tokenizer = chatml_tokenizer()
         tokenizer.add_special_tokens({"additional_special_tokens": ["TURN"]})
         encoder = TextEncoder(tokenizer, get_template("chat", tokenizer), max_length=99)
-        with pytest.raises(UnwritableTextError, match="Completion 1: .*'xTURN', which spells"):
+        with pytest.raises(UnwritableTextError, match="Completion 1: .*'xTURN', which contains"):
             encoder.check(["q", [{"role": "xTURN", "content": "q"}]], ["a", "a"])
 
     @pytest.mark.parametrize("role", ["user", "tool", "response_1", "system 2", "Frage"])
@@ -244,8 +244,9 @@ class TestSystemTurns:
         with caplog.at_level(logging.WARNING):
             found = encoded(encoder, [SYSTEM, USER], "a")
         assert found.remarks == ("turns_left_out",)
-        assert "leaves out turns that prompts have: of system, user it does not write system" in (
-            caplog.text
+        assert (
+            "drops turns of prompts, so rewards do not depend on them: of system, user it does not write system"
+            in (caplog.text)
         )
         assert encoded(encoder, "q", "a").remarks == ()
 

@@ -91,7 +91,7 @@ def test_settings_of_a_kind_are_told(tmp_path):
         ({"head": "v_head"}, "must be an object such as"),
         ({"judge": "ultrarn"}, "ultrarm"),
         ({"judge": "critic", "x": 1}, "critic"),
-        ({"judge": "value-head", "name": "v_head"}, "does not take name"),
+        ({"judge": "value-head", "name": "v_head"}, "does not accept name"),
     ],
 )
 def test_a_kind_that_is_said_wrong_is_refused(checkpoint, said, message):
@@ -106,7 +106,9 @@ def test_what_vllm_cannot_serve_is_refused(tmp_path):
     with pytest.raises(CheckpointError, match="where the prompt ends"):
         as_told(folder, {KIND: {"judge": "armorm"}})
     other = internlm2_reward.build(tmp_path / "internlm2")
-    with pytest.raises(CheckpointError, match="'internlm2' model, which is read here as 'llama'"):
+    with pytest.raises(
+        CheckpointError, match="'internlm2' model, which this package treats as 'llama'"
+    ):
         overrides_for(opened(other), "internlm2-reward")
 
 

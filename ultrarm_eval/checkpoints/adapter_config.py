@@ -208,7 +208,7 @@ class _Fields:
 
     def _wrong(self, field: str, value: object, allowed: str) -> CheckpointError:
         return CheckpointError(
-            f"{self._name}: {ADAPTER_CONFIG}: {field} is {quoted(value)}; allowed is {allowed}."
+            f"{self._name}: {ADAPTER_CONFIG}: {field} is {quoted(value)}, but must be {allowed}."
         )
 
 

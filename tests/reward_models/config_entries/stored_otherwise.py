@@ -214,7 +214,7 @@ STORED_OTHERWISE: tuple[PublishedConfig, ...] = (
         "made-up/reward-lora-over-a-random-layer",
         _QWEN_INSTRUCT,
         {**_ON_QUERIES, **_lora("score", 1, HIDDEN)},
-        f"{REFUSED}it has LoRA on the head",
+        f"{REFUSED}LoRA on the head",
         target_modules=["q_proj", "score"],
     ),
     # A language model's adapter.

@@ -262,7 +262,7 @@ class TestStart:
     def test_sees_a_cut_by_the_count_of_tokens(self, server, engine):
         one = server()
         one._numbered, own = lambda n, v, t: own(n, v, [ids[:-1] for ids in t]), one._numbered
-        assert "cuts" in self.refused(engine, one)
+        assert "truncates" in self.refused(engine, one)
 
     def test_says_of_each_server_why_none_answers(self, engine):
         urls = ("http://127.0.0.1:9", "http://127.0.0.1:11")
@@ -274,7 +274,7 @@ class TestStart:
     ):
         made = engine(server(), "http://127.0.0.1:9")
         assert computed(made, texts) == wanted
-        assert "http://127.0.0.1:9 is left out" in caplog.text
+        assert "Server http://127.0.0.1:9 failed and will be retried" in caplog.text
 
     def test_takes_values_that_round_in_another_way(self, server, engine, texts):
         one = server(score=lambda ids: value_of(ids) + random.uniform(-1, 1) * 1e-5)
@@ -404,7 +404,7 @@ class TestFaults:
         made.prepare()
         a.raw = False
         assert computed(made, texts) == wanted
-        assert f"{a.url} is left out" in caplog.text
+        assert f"Server {a.url} failed and will be retried" in caplog.text
         assert "it applies a sigmoid" in caplog.text
         for _ in range(100):
             if "no more requests" in caplog.text:
@@ -478,7 +478,7 @@ class TestFaults:
         checked, bad = len(one.requests), [list(text) for text in texts]
         one.change = lambda sent, v: said(400, "never") if any(t in bad for t in sent) else v
         with pytest.raises(
-            ScoringError, match="8 texts in a row were refused, and none computed at all"
+            ScoringError, match="8 texts in a row were rejected, and none was computed at all"
         ):
             computed(made, texts)
         assert len(one.requests) - checked < 40
@@ -527,7 +527,7 @@ class TestFaults:
         bad = list(texts[13])
         one.change = lambda sent, v: said(status, "blocked") if bad in sent else v
         found, error = computed_until_error(made.compute(texts), TextRefusedError)
-        assert str(error).startswith(f"Text 13: {one.url} refuses it, and takes others: ")
+        assert str(error).startswith(f"Text 13: {one.url} rejects it, and accepts others: ")
         assert f"answered {status}: blocked" in str(error)
         del wanted[13]
         assert found == wanted
@@ -585,7 +585,7 @@ class TestFaults:
         odd = type(spelled).of([*spelled, *letters])
         batches = engine(server(), protocol="tei").compute([*texts[:2], odd])
         found, error = computed_until_error(batches, TextRefusedError)
-        assert str(error).startswith("Text 2: the servers take texts and no token ids")
+        assert str(error).startswith("Text 2: the servers accept only texts, not token ids")
         assert found == {i: pytest.approx(value_of(list(texts[i])), abs=1e-5) for i in (0, 1)}
 
 

@@ -9,7 +9,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
-.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs docs-serve dist clean
+.PHONY: help demo test lint types unit slow campaign demo-judge demo-report export-examples docs docs-serve docs-tables dist clean
 
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
@@ -17,6 +17,7 @@ help:
 	@echo "make slow   the tests that take more than ten seconds each"
 	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
 	@echo "make docs   the documentation's site, into build/docs"
+	@echo "make docs-tables   write the tables of docs/ that are made from the code"
 	@echo "make demo-report   the same run with its report, into results/demo"
 	@echo "make dist   build the wheel and the sdist into dist/, and check them with twine"
 
@@ -83,6 +84,10 @@ docs: $(VENV)/installed-docs
 # The same at http://127.0.0.1:8000, built again whenever a page changes.
 docs-serve: $(VENV)/installed-docs
 	$(MKDOCS) serve
+
+# The tables of README.md and docs/, and docs/cli.md, from the code; a test checks them.
+docs-tables: $(VENV)/installed-dev
+	$(OFFLINE) $(BIN)/python scripts/make_docs_tables.py
 
 # Older files go first: an older version beside the new one would be checked, and uploaded.
 DIST ?= dist

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,7 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judge_settings import CritiqueSettings, LikelihoodSettings, PreferenceSettings
 from ultrarm_eval.known_settings import SETTINGS_CLASSES, identifying, known_settings
 from ultrarm_eval.setting import settings_in
-from ultrarm_eval.settings import CheckpointSettings, make_settings, settings_table
-
-README = Path(__file__).parent.parent / "README.md"
-
-
-def test_the_readmes_table_is_made_of_the_declarations():
-    assert settings_table() in README.read_text(encoding="utf-8").replace("\r\n", "\n")
+from ultrarm_eval.settings import CheckpointSettings, make_settings
 
 
 def test_torch_is_not_needed():

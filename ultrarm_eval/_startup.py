@@ -1,11 +1,11 @@
-"""Waits for the harness's modules to be imported, and then has the bridge connect to them.
+"""Connects the bridge to lm-eval's modules when they are imported.
 
-Released lm-eval discovers no entry points, so an installed package has to make itself found.
-The installed .pth file does nothing at interpreter start but put one small finder in front of
-`sys.meta_path`; when that is asked for `lm_eval`, it imports this module and calls `install`. An
-interpreter that never imports lm_eval thus opens no file of this package, whatever state it is in.
+Released versions of lm-eval do not discover entry points, so an installed package has to register
+itself. At interpreter start the installed .pth file only puts one small finder in front of
+`sys.meta_path`; when `lm_eval` is imported, that finder imports this module and calls `install`. An
+interpreter that never imports lm_eval opens no file of this package.
 
-A .pth file holds code in single lines only; laid out, its line is a finder that never finds:
+A .pth file contains code in single lines only. Formatted, its line is a finder that never finds:
 
     class UltrarmEvalBridge:
         def find_spec(name, path=None, target=None):
@@ -26,7 +26,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-#: Set to 0, off, no or false to leave the harness alone. The .pth file reads it, too.
+#: Set to 0, off, no or false to disable the bridge. The .pth file reads it, too.
 SWITCH = "ULTRARM_EVAL_BRIDGE"
 WATCHED = frozenset(
     {
@@ -43,12 +43,12 @@ WATCHED = frozenset(
     }
 )
 
-# Problems of the harness that were said already: it is imported in parts.
+# Problems of the harness that were logged already: it is imported in parts.
 _said: set[str] = set()
 
 
 class _NotifyingLoader(Loader):
-    """Runs a module through its own loader, then tells the bridge."""
+    """Runs a module through its own loader, then notifies the bridge."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -69,7 +69,7 @@ class _NotifyingLoader(Loader):
 
 
 class HarnessFinder:
-    """A meta path finder that only ever answers for the harness's modules in `WATCHED`."""
+    """A meta path finder that only handles the harness's modules in `WATCHED`."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -90,12 +90,12 @@ class HarnessFinder:
 
 
 def is_switched_off() -> bool:
-    """Whether the user wants the harness left alone."""
+    """Whether the user switched the bridge off."""
     return os.environ.get(SWITCH, "").strip().lower() in {"0", "off", "no", "false"}
 
 
 def install() -> None:
-    """Starts to wait for the harness, once, unless the user switched it off."""
+    """Installs the finder once, unless the user switched it off."""
     if is_switched_off() or any(isinstance(finder, HarnessFinder) for finder in sys.meta_path):
         return
     sys.meta_path.insert(0, HarnessFinder())
@@ -107,7 +107,7 @@ def _tell_bridge(module: ModuleType) -> None:
 
         on_import(module)
     except Exception as error:
-        # The harness has to go on without us; a half uninstalled package ends up here, too.
+        # The harness has to continue without us; a partly uninstalled package ends up here, too.
         _say_left_out(module, error)
 
 
@@ -120,8 +120,8 @@ def _say_left_out(module: ModuleType, error: Exception) -> None:
     logger = logging.getLogger("lm_eval")
     if problem is None:
         logger.warning(
-            "ultrarm-eval could not connect to %s and is left out: %s: %s. Reinstall ultrarm-eval, "
-            "or set %s=0.",
+            "ultrarm-eval could not connect to %s and is disabled: %s: %s. Reinstall "
+            "ultrarm-eval, or set %s=0.",
             module.__name__,
             type(error).__name__,
             error,
@@ -129,4 +129,4 @@ def _say_left_out(module: ModuleType, error: Exception) -> None:
         )
     elif problem not in _said:
         _said.add(problem)
-        logger.warning("ultrarm-eval is left out: %s", problem)
+        logger.warning("ultrarm-eval is disabled: %s", problem)

@@ -1,4 +1,4 @@
-"""What comes along: judges, pair sources, benchmarks and templates, registered as anyone's are."""
+"""The built-in judges, pair sources, benchmarks and templates, registered through our hooks."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _REWARD_MODELS = {
 
 @hookimpl
 def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
-    """Registers the judges that come along."""
+    """Registers the built-in judges."""
     # As paths, so that listing the judges does not import torch.
     register(DEFAULT_JUDGE, "ultrarm_eval.judges.ultrarm:UltraRMJudge")
     register(AUTO_JUDGE, "ultrarm_eval.judges.auto:auto_judge")

@@ -11,6 +11,27 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+__all__ = [
+    "UltrarmEvalError",
+    "ConfigurationError",
+    "MissingPackageError",
+    "CheckpointError",
+    "OtherKindError",
+    "OwnCodeError",
+    "DeviceError",
+    "TextDoesNotFitError",
+    "DataError",
+    "ScoringError",
+    "TextRefusedError",
+    "RewardError",
+    "UnwritableTextError",
+    "AnswersNotJudgedError",
+    "ResponseCacheError",
+    "CacheMismatchError",
+    "ScoreStoreError",
+    "PluginError",
+]
+
 #: Set to 1, on, yes or true, it brings the tracebacks back that commands leave out.
 TRACEBACK_SWITCH = "ULTRARM_EVAL_TRACEBACK"
 
@@ -20,146 +41,279 @@ class UltrarmEvalError(Exception):
 
 
 class ConfigurationError(UltrarmEvalError):
-    """A setting, option or metadata key has a value that is not allowed."""
+    """A setting, option or metadata key has a value that is not allowed.
+
+    Cause:
+        A name is misspelt, a value is out of range, two options contradict each other, or a setting
+        does not belong to this judge or engine.
+
+    Fix:
+        Correct the value that the message names; it lists the allowed values and the closest name.
+    """
 
 
 class MissingPackageError(ConfigurationError, ModuleNotFoundError):
-    """A package of an extra is not installed."""
+    """A package of an extra is not installed.
+
+    Cause:
+        A plugin for another harness is used, and inspect_ai or lighteval is not installed.
+
+    Fix:
+        Run the `pip install` command in the message.
+    """
 
     def __init__(self, package: str, extra: str) -> None:
-        """Takes the package, and the extra of this one that has it."""
+        """Takes the package, and this package's extra that installs it."""
         super().__init__(f'{package} is not installed: pip install "ultrarm-eval[{extra}]".')
 
 
 class CheckpointError(UltrarmEvalError):
-    """A checkpoint is missing, unreachable, or is not the model it is said to be."""
+    """A checkpoint is missing, unreachable, or is not the model it is said to be.
+
+    Cause:
+        The folder or hub id does not exist, the hub cannot be reached, a file is missing or
+        damaged, or weights are missing, doubled or would be ignored.
+
+    Fix:
+        Check the path and the revision; `ultrarm-eval inspect-checkpoint DIR` shows what was found
+        and what is missing.
+    """
 
 
 class OtherKindError(CheckpointError):
-    """A checkpoint is of another kind than the judge takes."""
+    """A checkpoint is of another type than the judge supports.
+
+    Cause:
+        `judge=NAME` names a judge for another type of reward model.
+
+    Fix:
+        Remove `judge`, so that the checkpoint decides (`judge=auto`); `ultrarm-eval
+        inspect-checkpoint DIR` shows which judge supports it.
+    """
 
 
 class OwnCodeError(CheckpointError):
-    """A checkpoint names code of its own, which is never executed, where it would compute."""
+    """A checkpoint needs code of its own, which is never executed.
+
+    Cause:
+        config.json names code that comes with the checkpoint (`auto_map`), and the registered judge
+        could compute other rewards than that code.
+
+    Fix:
+        If the code computes the same, remove the entry from `auto_map` in a copy of the checkpoint.
+        Otherwise write a plugin with a judge.
+    """
 
 
 class DeviceError(UltrarmEvalError):
-    """The device asked for does not exist or cannot hold the weights."""
+    """The device does not exist or cannot hold the weights.
+
+    Cause:
+        `device` names a GPU that this machine does not have, or the free memory is smaller than the
+        weights and the smallest batch.
+
+    Fix:
+        Name another device, free memory, or use `dtype=bfloat16`, `quantization=int8` or
+        `parallelize=True`.
+    """
 
 
 class TextDoesNotFitError(DeviceError):
-    """A single text is too much for the device's memory.
+    """A single text needs more memory than the device has.
 
     Attributes:
         text: Which of the texts that were scored together.
+
+    Cause:
+        One text, or one prompt with its completions, does not fit even as a batch of its own.
+
+    Fix:
+        Set a smaller `max_length` or `dtype=bfloat16`, or spread the model with `parallelize=True`.
     """
 
     def __init__(self, message: str, text: int) -> None:
-        """Says which text it is."""
+        """Names the text."""
         super().__init__(message)
         self.text = text
 
 
 class DataError(UltrarmEvalError):
-    """Preference data cannot be read, or says nothing that could be scored."""
+    """Preference data cannot be read, or contain nothing that could be scored.
+
+    Cause:
+        The file or data set does not exist, its columns have no known schema, a row is malformed,
+        or no pair remains.
+
+    Fix:
+        Correct the row or column in the message; `ultrarm-eval data inspect DATA` lists what is
+        used and what is excluded, with the reasons.
+    """
 
 
 class ScoringError(UltrarmEvalError):
-    """A text could not be scored, or its reward is no finite number."""
+    """A text could not be scored, or its reward is not a finite number.
+
+    Cause:
+        The judge gave NaN or infinity, the tokenizer and the weights do not belong together, or a
+        server returned no reward.
+
+    Fix:
+        Look at the text in the message with `ultrarm-eval tokens`; for NaN use another `dtype`,
+        such as `float32`.
+    """
 
 
 class TextRefusedError(ScoringError):
-    """What computes refuses a single text.
+    """The engine rejects a single text.
 
     Attributes:
         text: Which of the texts that were computed together.
         reason: Why, without its number.
+
+    Cause:
+        vLLM or a server rejects the text, for example because it is longer than allowed.
+
+    Fix:
+        Raise the server's limit, or lower `max_length`.
     """
 
     def __init__(self, reason: str, text: int) -> None:
-        """Says which text it is."""
+        """Names the text."""
         super().__init__(f"Text {text}: {reason}")
         self.reason, self.text = reason, text
 
 
 class RewardError(ScoringError):
-    """A judge gave one completion no reward that could be used.
+    """A judge gave a completion no usable reward.
 
     Attributes:
         completion: Which of the completions that were scored together.
         problem: What is wrong with its reward, for who knows better where it stands.
         judgements: The `Judgement`s of others of them that are known, by their index.
+
+    Cause:
+        A reward is NaN or infinite, or a judge of a plugin returned another type, or nothing
+        although it may not abstain.
+
+    Fix:
+        For NaN use `dtype=float32` or look for damaged weights. A judge of a plugin gives one
+        finite number for each completion, or a `Judgement` with the value None if it may abstain.
     """
 
     def __init__(self, message: str, completion: int, problem: str) -> None:
-        """Says which completion it is."""
+        """Names the completion."""
         super().__init__(message)
         self.completion, self.problem = completion, problem
         self.judgements: Mapping[int, Any] = {}
 
 
 class UnwritableTextError(ScoringError):
-    """A template cannot write a text, or must not: found before any text is scored.
+    """A template cannot write a text; found before any text is scored.
 
     Attributes:
         text: Which of the texts that were given together.
         reason: What is wrong with it, without its number.
+
+    Cause:
+        The template does not support a role or the order of the turns, leaves a turn out, or a role
+        spells a special token of the tokenizer.
+
+    Fix:
+        Name another `template`, or set `system=fold` or `system=drop` for system turns.
     """
 
     def __init__(self, text: int, reason: str, what: str | None = None) -> None:
-        """Says which text it is.
+        """Names the text.
 
         Args:
             text: Which of the texts that were given together.
             reason: What is wrong with it.
-            what: What the text is called in the message; by its number if None.
+            what: The name of the text in the message; its number if None.
         """
         super().__init__(f"{what or f'Completion {text}'}: {reason}")
         self.text, self.reason = text, reason
 
     def __reduce__(self) -> tuple[type[UnwritableTextError], tuple[int, str, str]]:
-        """Pickles: processes hand errors on."""
+        """Pickles, so that processes can pass errors on."""
         what = str(self).removesuffix(f": {self.reason}")
         return type(self), (self.text, self.reason, what)
 
     def of(self, what: object) -> UnwritableTextError:
-        """The same, of what the user calls it: a file and a line, a document of a task."""
+        """The same error with the user's name for the text, such as a file and a line."""
         return UnwritableTextError(self.text, self.reason, str(what))
 
 
 class AnswersNotJudgedError(ScoringError):
-    """A judge failed on what a model wrote; it is kept in a file.
+    """A judge failed on what a model wrote; the answers are kept in a file.
 
     Attributes:
         kept: The first of the documents whose answers are kept.
+
+    Cause:
+        Scoring failed after the model had written its answers.
+
+    Fix:
+        Remove the cause, and run the `ultrarm-eval judge` command in the message on the file with
+        the answers.
     """
 
     kept: object = None
 
 
 class ResponseCacheError(UltrarmEvalError):
-    """A response cache is damaged."""
+    """A response cache is damaged.
+
+    Cause:
+        The file of `--use_cache` cannot be read, or an entry is not a reward.
+
+    Fix:
+        Delete the file that the message names, or name another with `--use_cache`.
+    """
 
 
 class CacheMismatchError(ResponseCacheError):
-    """A response cache holds rewards of another judge."""
+    """A response cache contains rewards of another judge.
+
+    Cause:
+        `--use_cache` names a file that was written with another checkpoint, template or setting.
+
+    Fix:
+        Use another file for each judge, or delete this one.
+    """
 
 
 class ScoreStoreError(UltrarmEvalError):
-    """A score store cannot be opened, read or written, or is no score store."""
+    """A score store cannot be opened, read or written, or is not a score store.
+
+    Cause:
+        The folder does not exist or is not writable, the file is another database, or another
+        process locks it.
+
+    Fix:
+        Name a new file on a local disk in `score_store`; join stores with `ultrarm-eval
+        merge-stores`.
+    """
 
 
 class PluginError(UltrarmEvalError):
-    """A plugin registers something that cannot be registered."""
+    """A plugin registers something that cannot be registered.
+
+    Cause:
+        A name is registered twice, an object has the wrong type, a factory cannot be imported, or a
+        benchmark of a plugin fails.
+
+    Fix:
+        Correct the plugin that the message names, or uninstall its package.
+    """
 
 
 def wants_traceback() -> bool:
-    """Whether the user wants to see where an error of ours was raised."""
+    """Whether the user wants tracebacks of our errors."""
     return os.environ.get(TRACEBACK_SWITCH, "").strip().lower() in {"1", "on", "yes", "true"}
 
 
 def first_line(error: BaseException) -> str:
-    """What another library's exception says first, with its class: for use in a message."""
+    """The first line of another library's exception, with its class, for use in a message."""
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
@@ -172,12 +326,12 @@ def unknown_choice(
     otherwise: str = "",
     where: str = "",
 ) -> ConfigurationError:
-    """Builds the error for a name that is none of the allowed ones.
+    """Builds the error for a name that is not allowed.
 
     Args:
-        what: What the name stands for, in the words of the user ("template").
+        what: What the name is, in the user's words ("template").
         value: What was given.
-        allowed: The names there are.
+        allowed: The allowed names.
         otherwise: What can be given instead of a name ("or a file").
         where: What the names belong to, if they depend on it.
     """

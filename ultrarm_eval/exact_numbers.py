@@ -1,4 +1,4 @@
-"""Numbers as data write them: in JSON, in a table, or as text."""
+"""Exact numbers from JSON, tables or text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def exact_number(given: object) -> Fraction | None:
         given: A number, or its decimal spelling.
 
     Returns:
-        The number; None if it is none, not finite, a truth value, or not below 10**100 in size.
+        The number; None if it is not a number, not finite, a boolean, or not below 10**100 in size.
     """
     if isinstance(given, bool):
         return None
@@ -37,10 +37,10 @@ def exact_number(given: object) -> Fraction | None:
 
 
 def exact_fraction(spelled: str) -> Fraction | None:
-    """A fraction as `str` writes it, "13/3" or "4", back from a file.
+    """Parses a fraction as written by `str`, "13/3" or "4".
 
     Returns:
-        The fraction; None for any other text, and where it is not below 10**100 in size.
+        The fraction; None for any other text, or if it is not below 10**100 in size.
     """
     parts = spelled.split("/") if len(spelled) <= 4 * _LARGEST_POWER else []
     if len(parts) not in (1, 2) or not all(re.fullmatch("-?[0-9]+", part) for part in parts):

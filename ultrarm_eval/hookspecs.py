@@ -1,4 +1,4 @@
-"""What a plugin can add. What comes along, comes through the same hooks."""
+"""The hooks of plugins. Built-in items are registered through the same hooks."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PROJECT_NAME = "ultrarm_eval"
 
 hookspec = pluggy.HookspecMarker(PROJECT_NAME)
+#: Marks a function of a plugin as the implementation of a hook, such as `register_judges`.
 hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 
 
@@ -23,16 +24,16 @@ hookimpl = pluggy.HookimplMarker(PROJECT_NAME)
 def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None:
     """Adds judges.
 
-    A judge without weights is any `ultrarm_eval.judges.base.Judge`. A kind of reward model is a
+    A judge without weights is any `ultrarm_eval.judges.base.Judge`. A type of reward model is a
     class like those of `ultrarm_eval.reward_models`, with a `name`, an `architecture` and a
-    `make_head`: an `ultrarm_eval.checkpoints.architecture.Architecture` in its class attribute
-    `architecture` is all that ``judge=auto``, ``inspect-checkpoint`` and the advice of refusals ask
-    for. ``judge=auto`` takes the one judge whose architecture recognises a checkpoint; those that
-    say of themselves that they are general stand back, and several are refused by name. For a
-    decoder of transformers with a head of its own the bases are
+    `make_head`. Only an `ultrarm_eval.checkpoints.architecture.Architecture` in its class attribute
+    `architecture` is needed for ``judge=auto``, ``inspect-checkpoint`` and the hints in error
+    messages. ``judge=auto`` uses the judge whose architecture recognises a checkpoint; general
+    architectures have lower priority, and several matches are refused by name. For a transformers
+    decoder with its own head the base classes are
     `ultrarm_eval.checkpoints.headed_decoder.HeadedDecoder` (which weights, what module) and
     `ultrarm_eval.reward_models.headed_judge.HeadedJudge`; two_scores.py in the example plugin is a
-    whole kind.
+    complete type.
 
     Args:
         register: Call it with a name (``judge=NAME``) and a factory, or the factory's path
@@ -44,7 +45,7 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
 
 @hookspec
 def register_pair_sources(register: Callable[[PairSource], None]) -> None:
-    """Adds forms of preference data: a schema to recognise, or a data set to load by name.
+    """Adds sources of preference data: a schema to recognize, or a data set to load by name.
 
     Args:
         register: Call it with each `ultrarm_eval.sources.source.PairSource`.
@@ -53,7 +54,7 @@ def register_pair_sources(register: Callable[[PairSource], None]) -> None:
 
 @hookspec
 def register_benchmarks(register: Callable[[Benchmark], None]) -> None:
-    """Adds benchmarks of right and wrong completions, for task files that name them.
+    """Adds benchmarks of right and wrong completions, for use in task files.
 
     Args:
         register: Call it with each `ultrarm_eval.benchmarks.benchmark.Benchmark`. A task file
@@ -64,9 +65,9 @@ def register_benchmarks(register: Callable[[Benchmark], None]) -> None:
 
 @hookspec
 def register_templates(register: Callable[[Template], None]) -> None:
-    """Adds ways to write a conversation as one text (``template=NAME``).
+    """Adds prompt templates (``template=NAME``).
 
     Args:
-        register: Call it with each `ultrarm_eval.text_format.template.Template`. Rewards are kept
-            apart by its `source`: change that where it writes something else than before.
+        register: Call it with each `ultrarm_eval.text_format.template.Template`. Stored rewards are
+            keyed by its `source`: change that if it produces different text than before.
     """

@@ -1,4 +1,4 @@
-"""JSON and JSON Lines read with the place in every error, and files written whole or not at all."""
+"""Reads JSON and JSON Lines with the place in every error, and writes files atomically."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from ultrarm_eval.errors import DataError, UltrarmEvalError
 
-# No file of a harness, of a hub or of data has more than ten; each takes several of Python's
-# frames of whoever walks through the values.
+# No file of a harness, of a hub or of data has more than ten; each takes several of Python's frames
+# of whoever walks through the values.
 _MOST_LEVELS = 100
 
 
@@ -25,8 +25,8 @@ class JsonLine:
     Attributes:
         path: The file.
         number: The line's number, from 1.
-        start: Where it begins in the file, in bytes.
-        text: The line as it stands there.
+        start: Its offset in the file, in bytes.
+        text: The line as it is.
     """
 
     path: Path
@@ -38,22 +38,22 @@ class JsonLine:
         """The line's object.
 
         Args:
-            mend: What to do about a damaged line, a sentence for the message.
+            mend: How to fix a damaged line, a sentence for the message.
 
         Raises:
-            DataError: It is no JSON object.
+            DataError: It is not a JSON object.
         """
         where = f"{self.path}, line {self.number}"
         value = parse_json(self.text, where, mend=mend)
         if not isinstance(value, dict):
             raise DataError(
-                f"{where}: this is a JSON {type(value).__name__}; each line is an object."
+                f"{where}: this is a JSON {type(value).__name__}; each line must be an object."
             )
         return value
 
 
 def json_lines(path: Path) -> Iterator[JsonLine]:
-    """Yields the lines of a JSON Lines file that are not empty, without parsing them.
+    """Yields the non-empty lines of a JSON Lines file, without parsing them.
 
     Raises:
         OSError: The file cannot be read.
@@ -67,20 +67,20 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
 
 
 def read_json(path: Path, *, mend: str = "", error: type[UltrarmEvalError] = DataError) -> Any:
-    """Reads a file of one JSON value.
+    """Reads a file with one JSON value.
 
     Args:
         path: The file.
-        mend: What to do about a damaged file, a sentence for the message.
-        error: What is raised.
+        mend: How to fix a damaged file, a sentence for the message.
+        error: The error class to raise.
 
     Raises:
-        DataError: It cannot be read, or is no JSON; or `error`.
+        DataError: It cannot be read, or is not JSON; or `error`.
     """
     try:
         content = path.read_bytes()
     except OSError as problem:
-        raise error(f"{path}: the file cannot be read ({problem.strerror}).") from problem
+        raise error(f"{path}: cannot read the file ({problem.strerror}).") from problem
     return parse_json(content, path, mend=mend, error=error)
 
 
@@ -91,13 +91,13 @@ def parse_json(
 
     Args:
         text: The value; bytes are UTF-8, with or without a byte order mark.
-        where: Where it stands, for messages.
-        mend: What to do about it, a sentence for the message.
+        where: Its place, for messages.
+        mend: How to fix it, a sentence for the message.
         error: What is raised.
 
     Raises:
-        DataError: It is no UTF-8, no JSON, has a number of thousands of digits, or brackets within
-            more than a hundred brackets; or `error`.
+        DataError: It is not UTF-8 or not JSON, has a number with thousands of digits, or is nested
+            more than a hundred levels deep; or `error`.
     """
     try:
         value = json.loads(text if isinstance(text, str) else text.decode("utf-8-sig"))
@@ -106,7 +106,7 @@ def parse_json(
         raise error(_sentences(where, said, mend)) from problem
     except ValueError as problem:
         # Besides malformed JSON, Python refuses numbers of thousands of digits.
-        raise error(_sentences(where, f"this is no readable JSON ({problem})", mend)) from problem
+        raise error(_sentences(where, f"this is not valid JSON ({problem})", mend)) from problem
     except RecursionError as problem:
         raise error(_sentences(where, "this JSON is nested too deeply", mend)) from problem
     # Few texts have as many brackets as could lie too deep.
@@ -117,12 +117,12 @@ def parse_json(
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Gives a path to write to; the file takes its place once everything is on the disk.
+    """Yields a temporary path to write to; the file is moved into place once it is complete.
 
     A device or a pipe is written to directly, and never replaced.
 
     Raises:
-        OSError: The file cannot be written; what was there before is left as it is.
+        OSError: The file cannot be written; an existing file is left unchanged.
     """
     if path.exists() and not path.is_file():
         # Whoever opens a folder is refused.
@@ -140,10 +140,10 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file, whole or not at all; texts as UTF-8.
+    """Writes a file atomically; texts as UTF-8.
 
     Raises:
-        OSError: It cannot be written; what was there before is left as it is.
+        OSError: It cannot be written; an existing file is left unchanged.
     """
     data = content.encode("utf-8") if isinstance(content, str) else content
     with whole_file(path) as unfinished:
@@ -161,7 +161,7 @@ def _brackets(text: bytes | str) -> int:
 
 
 def _is_too_deep(value: Any) -> bool:
-    """Whether values lie so deep in each other that work on them would overflow the stack."""
+    """Whether values are nested so deeply that processing them would overflow the stack."""
     level = [value]
     for _ in range(_MOST_LEVELS):
         level = [

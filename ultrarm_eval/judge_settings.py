@@ -1,4 +1,4 @@
-"""Settings of single judges, beside those of every judge that reads a checkpoint."""
+"""Settings of single judges, in addition to those of all judges that load a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def _token(name: str, value: object) -> str | None:
     text = str(value)
     if isinstance(value, bool | float) or not text:
         raise ConfigurationError(
-            f"{name} is the id of a token or its text, not {value!r}; the text of one that looks "
-            f"like a number stands in quotes: {name}=\"'1'\"."
+            f"{name} must be a token's id or its text, not {value!r}. Put a text that looks like "
+            f"a number in quotes: {name}=\"'1'\"."
         )
     return text
 
@@ -36,13 +36,13 @@ def _token(name: str, value: object) -> str | None:
 def _beta(name: str, value: object) -> float:
     number = as_number(value)
     if not 0 < number < math.inf:
-        raise ConfigurationError(f"{name} is a number above 0, not {value!r}.")
+        raise ConfigurationError(f"{name} must be a number above 0, not {value!r}.")
     return number
 
 
 def _seed(name: str, value: object) -> int:
     if not str(value).isdecimal():
-        raise ConfigurationError(f"{name} is a whole number of at least 0, not {value!r}.")
+        raise ConfigurationError(f"{name} must be an integer of at least 0, not {value!r}.")
     return int(str(value))
 
 
@@ -53,7 +53,7 @@ def _separator(name: str, value: object) -> str | None:
     meant = difflib.get_close_matches(text.lower().replace("_", "-"), SEPARATORS, 1, 0.75)
     if not text.removeprefix(TEXT_SEPARATOR):
         raise ConfigurationError(
-            f"{name}={text!r} is empty: it is one of {', '.join(SEPARATORS)}, or a text."
+            f"{name}={text!r} is empty. Use one of {', '.join(SEPARATORS)}, or a text."
         )
     if meant and not text.startswith(TEXT_SEPARATOR):
         raise ConfigurationError(
@@ -69,8 +69,8 @@ def _temperature(given: object, samples: int) -> float:
     heat = as_number(given)
     if not 0 <= heat < math.inf or (heat == 0 and samples > 1):
         raise ConfigurationError(
-            f"temperature={given!r} is not allowed with samples={samples}: it is a number of at "
-            "least 0, and above 0 for several samples, which would be all the same."
+            f"temperature={given!r} is not allowed with samples={samples}. It must be a number of "
+            "at least 0, and above 0 for several samples, because greedy samples are identical."
         )
     return heat
 
@@ -83,7 +83,7 @@ class LikelihoodSettings(CheckpointSettings):
         str,
         "mean",
         check=one_of(*REDUCTIONS),
-        help="mean or sum over the completion's tokens",
+        help="mean: average log-likelihood per token of the completion; sum: total log-likelihood",
         choices=REDUCTIONS,
         identifies=True,
     )
@@ -96,24 +96,25 @@ class PreferenceSettings(CheckpointSettings):
     reference: str | None = declared(
         str,
         check=as_text,
-        help="the model that the training began with: folder or hub id",
+        help="reference model (the model that DPO training started from): a folder or a hub id; "
+        "required",
         identifies=True,
         is_brief=True,
         metavar="DIR",
     )
     reference_revision: str | None = declared(
-        str, check=as_text, help="hub revision of the reference", identifies=True
+        str, check=as_text, help="hub revision of the reference model", identifies=True
     )
     beta: float = declared(
-        float, 1.0, check=_beta, help="the factor of the difference", identifies=True
+        float, 1.0, check=_beta, help="factor of the difference of log-likelihoods", identifies=True
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.reference is None:
             raise ConfigurationError(
-                "judge=dpo compares with the model that the training began with: name it by the "
-                "judge's setting reference=DIR (ultrarm-eval: --judge-args reference=DIR)."
+                "judge=dpo needs the reference model, the model that DPO training started from. "
+                "Set reference=DIR (in ultrarm-eval: --judge-args reference=DIR)."
             )
 
 
@@ -125,20 +126,20 @@ class CritiqueSettings(CheckpointSettings):
         int,
         1,
         check=lambda name, value: as_count(name, value) or 1,
-        help="critiques of each answer; the mean of their readable scores is the reward",
+        help="number of critiques per answer; the reward is the mean of their readable scores",
         identifies=True,
     )
     temperature: float | None = declared(
         float,
-        help="0, the likeliest tokens, for one sample and 1 for several if not given",
+        help="sampling temperature; default 0 (greedy) for one sample, 1 for several",
         identifies=True,
     )
-    seed: int = declared(int, 0, check=_seed, help="of the samples", identifies=True)
+    seed: int = declared(int, 0, check=_seed, help="random seed of the sampling", identifies=True)
     max_new_tokens: int = declared(
         int,
         512,
         check=lambda name, value: as_count(name, value) or 512,
-        help="most tokens of a critique",
+        help="maximum number of tokens per critique",
         identifies=True,
     )
 
@@ -155,7 +156,7 @@ class ProcessSettings(CheckpointSettings):
         str,
         AUTO,
         check=one_of(AUTO, *LAYOUTS),
-        help="how steps are written and read; auto asks the checkpoint",
+        help="how the model reads steps; auto detects it from the checkpoint",
         choices=(AUTO, *LAYOUTS),
         identifies=True,
         is_brief=True,
@@ -163,7 +164,8 @@ class ProcessSettings(CheckpointSettings):
     aggregate: str | None = declared(
         str,
         check=one_of(*AGGREGATES),
-        help="what an answer's reward is of its steps' rewards; the layout's own if not given",
+        help="how step rewards are combined into the answer's reward; default: what the layout's "
+        "model card uses",
         choices=AGGREGATES,
         identifies=True,
         is_brief=True,
@@ -171,8 +173,8 @@ class ProcessSettings(CheckpointSettings):
     separator: str | None = declared(
         str,
         check=lambda name, value: _separator(name, value),
-        help="what steps end by: blank-line, line, step ('Step 1:' begins one), or a text of one's "
-        r"own (\n is a newline); the layout's own if not given",
+        help="what separates steps: blank-line, line, step (a step begins with 'Step 1:'), or your "
+        r"own text (\n is a newline); default: the layout's own separator",
         identifies=True,
     )
 
@@ -180,8 +182,8 @@ class ProcessSettings(CheckpointSettings):
         super().__post_init__()
         if self.parity is not None:
             raise ConfigurationError(
-                f"judge=process has no parity={self.parity}: RewardBench's official runs have no "
-                "process reward models. Leave parity out."
+                f"judge=process does not support parity={self.parity}: RewardBench has no "
+                "official runs of process reward models. Remove parity."
             )
 
 
@@ -193,15 +195,16 @@ class TokenLogitSettings(CheckpointSettings):
         str,
         "0",
         check=_token,
-        help="the token whose logit is the reward: its id, or its text, in quotes if that is a "
-        "number",
+        help="token whose logit is the reward: its id, or its text (in quotes if it looks like a "
+        "number)",
         identifies=True,
         is_brief=True,
     )
     contrast: str | None = declared(
         str,
         check=_token,
-        help="a second token, whose logit is taken off: the reward is the log odds of the two",
+        help="second token whose logit is subtracted, so that the reward is the log odds of the "
+        "two tokens; default: none",
         identifies=True,
         is_brief=True,
     )
@@ -209,8 +212,9 @@ class TokenLogitSettings(CheckpointSettings):
         str,
         END,
         check=one_of(*POSITIONS),
-        help="end: the conversation's last token; answer: where an answer would begin, behind the "
-        "conversation (template=chat) or behind a question about it (template=FILE.jinja)",
+        help="end: the logit at the conversation's last token; answer: the logit where an answer "
+        "would begin, after the conversation (template=chat) or after a question about it "
+        "(template=FILE.jinja)",
         choices=POSITIONS,
         identifies=True,
         is_brief=True,
@@ -220,8 +224,9 @@ class TokenLogitSettings(CheckpointSettings):
         super().__post_init__()
         if self.position == ANSWER and self.parity is not None:
             raise ConfigurationError(
-                f"parity={self.parity} does not go with position={ANSWER}: RewardBench's official "
-                "runs read the end of the conversation. Leave one of them out."
+                f"parity={self.parity} cannot be combined with position={ANSWER}: RewardBench's "
+                "official runs use the logit at the end of the conversation. Remove one of the "
+                "two."
             )
 
 
@@ -233,7 +238,7 @@ class NormalizeSettings(CheckpointSettings):
         bool,
         False,
         check=as_flag,
-        help="rewards are (r - mean) / std, by config.json's mean and std",
+        help="True: rewards are (r - mean) / std, with mean and std from config.json",
         identifies=True,
     )
 
@@ -245,8 +250,9 @@ class NamedHeadSettings(CheckpointSettings):
     head: str | None = declared(
         str,
         check=as_text,
-        help="its weight, v_head.weight, or how the names of its weights begin, v_head; "
-        "FILE:NAME where it is in a file of its own, value_head.bin:v_head.summary",
+        help="name of the head's weight (v_head.weight) or the prefix of its weights' names "
+        "(v_head); FILE:NAME if the head is in a separate file (value_head.bin:v_head.summary); "
+        "required",
         identifies=True,
         is_brief=True,
     )
@@ -255,7 +261,7 @@ class NamedHeadSettings(CheckpointSettings):
         super().__post_init__()
         if not (self.head or "").strip("."):
             raise ConfigurationError(
-                "judge=value-head reads the head that you name: head=v_head.weight, or how the "
-                "names of its weights begin, head=v_head. ultrarm-eval inspect-checkpoint shows "
-                "what a checkpoint has."
+                "judge=value-head needs the name of the head: its weight (head=v_head.weight) or "
+                "the prefix of its weights' names (head=v_head). ultrarm-eval inspect-checkpoint "
+                "shows the weights of a checkpoint."
             )

@@ -1,4 +1,4 @@
-"""Everything that judges of this package can be given or report, and what rewards depend on."""
+"""All settings that judges of this package accept or report, and those that rewards depend on."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ SETTINGS_CLASSES = (
     TokenLogitSettings,
 )
 
-# What judges of this package report beside the settings that they were given: before all of these,
-# behind `peft_revision`, behind `max_length`, and behind all.
+# What judges of this package report in addition to their settings: before all settings, after
+# `peft_revision`, after `max_length`, and after all settings.
 _NAME = Setting("judge", str, identifies=True, label="judge", is_brief=True, is_given=False)
 _OF_ADAPTERS = (
-    Setting("base", str, identifies=True, label="base of the adapter", is_given=False),
+    Setting("base", str, identifies=True, label="base model of the adapter", is_given=False),
     Setting("base_revision", str, identifies=True, label="base_revision", is_given=False),
 )
 _OF_TEXTS = (
@@ -39,17 +39,17 @@ _OF_TEXTS = (
     Setting("appends_eos", bool, identifies=True, label="appends_eos", is_given=False),
 )
 _OF_COMPUTING = (
-    Setting("engine_version", str, label="engine's version", is_given=False),
-    Setting("recommended_max_length", dict, label="max_length by the checkpoint", is_given=False),
+    Setting("engine_version", str, label="version of the engine", is_given=False),
+    Setting("recommended_max_length", dict, label="recommended max_length", is_given=False),
     Setting("parameters", int, label="parameters", is_given=False),
     Setting("weights_digest", str, label="weights (SHA-256 or commit)", is_given=False),
     Setting("counts", dict, label="counts", is_given=False),
-    Setting("scoring_seconds", float, label="seconds of the model", is_given=False),
+    Setting("scoring_seconds", float, label="seconds of model computation", is_given=False),
 )
 
 
 def known_settings() -> dict[str, Setting]:
-    """Everything that judges of this package can be given or report, by name."""
+    """All settings that judges of this package accept or report, by name."""
     listed, of_engines = [_NAME], settings_in(EngineSettings)
     for setting in settings_in(CheckpointSettings).values():
         if setting.name in of_engines:
@@ -65,9 +65,9 @@ def known_settings() -> dict[str, Setting]:
 
 
 def identifying(*, given: bool = False) -> list[str]:
-    """Names of what rewards of judges of this package depend on, in the order of labels.
+    """Names of the settings that rewards of this package's judges depend on, in label order.
 
     Args:
-        given: Only of those that a user can give.
+        given: Only those that a user can set.
     """
     return [s.name for s in known_settings().values() if s.identifies and (s.is_given or not given)]

@@ -1,4 +1,4 @@
-"""Prompts as chat messages: what a judge is told before the completion it scores."""
+"""Prompts as chat messages: the conversation before the completion that a judge scores."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias, TypedDict
 
 from ultrarm_eval.errors import ConfigurationError, DataError
+
+__all__ = ["Message", "Prompt", "as_messages"]
 
 
 class Message(TypedDict):
@@ -50,7 +52,7 @@ _KNOWN_ROLE = re.compile(
 
 
 def as_messages(prompt: Prompt) -> tuple[Message, ...]:
-    """Turns any form of prompt into messages.
+    """Converts any form of prompt to messages.
 
     Args:
         prompt: A text (one user turn), a list of messages, one message, or None. A message is
@@ -61,8 +63,8 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
         The messages; empty for None.
 
     Raises:
-        ConfigurationError: A message is no mapping, its role is not known or no word, its content
-            is no text, or it calls a tool.
+        ConfigurationError: A message is not a mapping, its role is unknown or not a word, its
+            content is not text, or it calls a tool.
     """
     if prompt is None:
         return ()
@@ -72,7 +74,7 @@ def as_messages(prompt: Prompt) -> tuple[Message, ...]:
         prompt = [prompt]
     if not isinstance(prompt, Sequence) or isinstance(prompt, bytes):
         raise ConfigurationError(
-            f"A prompt is of type {type(prompt).__name__}; it has to be a text, a list of "
+            f"A prompt is of type {type(prompt).__name__}; it must be a string, a list of "
             "{'role', 'content'}, or None."
         )
     return tuple(_as_message(position, message) for position, message in enumerate(prompt))
@@ -82,14 +84,14 @@ def _as_message(position: int, message: object) -> Message:
     where = f"Message {position} of a prompt"
     if not isinstance(message, Mapping):
         raise ConfigurationError(
-            f"{where} is of type {type(message).__name__}; "
-            "a prompt is a text, a list of {'role', 'content'}, or None."
+            f"{where} is of type {type(message).__name__}; a prompt must be a string, a list of "
+            "{'role', 'content'}, or None."
         )
     for name in _CALLS:
         if message.get(name):
             raise ConfigurationError(
-                f"{where} has {name!r}, which a judge of texts does not read. Write the call into "
-                "'content' as the model wrote it, or leave the conversation out."
+                f"{where} has {name!r}, which a judge of texts cannot read. Write the call into "
+                "'content' as the model wrote it, or exclude the conversation."
             )
     role, content = message.get("role"), message.get("content")
     # A table gives every message all the fields that any of its messages has.
@@ -99,14 +101,14 @@ def _as_message(position: int, message: object) -> Message:
         content = "".join(_text_of(part, where) for part in content)
     if not isinstance(role, str) or not isinstance(content, str):
         raise ConfigurationError(
-            f"{where} needs 'role' and 'content' (or 'from' and 'value') as text; "
-            f"it has role={role!r} and content of type {type(content).__name__}."
+            f"{where} needs 'role' and 'content' (or 'from' and 'value') as strings; it has "
+            f"role={role!r} and content of type {type(content).__name__}."
         )
     if _ROLE.fullmatch(role) is None:
         raise ConfigurationError(
-            f"{where} has the role {role[:60]!r}. A role is a word of at most 64 letters, digits "
-            "and the characters '_', '-', '.' and space, such as 'user': templates write it where "
-            "control tokens stand."
+            f"{where} has the role {role[:60]!r}. A role must be a word such as 'user', with at "
+            "most 64 letters, digits, '_', '-', '.' or spaces, because templates write it "
+            "between control tokens."
         )
     return Message(role=role, content=content)
 
@@ -115,7 +117,7 @@ def _role_of(speaker: object, where: str) -> str:
     role = ROLES_OF_SPEAKERS.get(speaker.strip().lower()) if isinstance(speaker, str) else None
     if role is None:
         raise ConfigurationError(
-            f"{where} is from {speaker!r:.40}; turns with 'from' and 'value' are from "
+            f"{where} has from={speaker!r:.40}; turns with 'from' and 'value' allow "
             f"{', '.join(ROLES_OF_SPEAKERS)}. Write other roles as 'role' and 'content'."
         )
     return role
@@ -131,15 +133,15 @@ def _text_of(part: object, where: str) -> str:
         if kind in _TEXT_PARTS and isinstance(text, str):
             return text
     raise ConfigurationError(
-        f"{where} has a part of type {kind!r:.40} in its content, which a judge of texts does not "
-        "read; a content is a text, or parts of {'type': 'text', 'text': ...}."
+        f"{where} has a part of type {kind!r:.40} in its content, which a judge of texts cannot "
+        "read. A content must be a string, or parts of {'type': 'text', 'text': ...}."
     )
 
 
 def well_formed(text: str) -> str:
-    """A text in which halves of surrogate pairs, which no encoding can write, are replaced.
+    """A text in which lone surrogates, which no encoding can write, are replaced.
 
-    JSON can spell them, and published data have them.
+    JSON can represent them, and published data contains them.
     """
     if text.isascii():
         return text
@@ -151,9 +153,9 @@ def well_formed(text: str) -> str:
 
 
 def as_plain_text(messages: Sequence[Message]) -> str:
-    """A conversation as text for a language model without chat template.
+    """A conversation as text for a language model without a chat template.
 
-    A single user turn stands for itself; several turns are labelled by role.
+    A single user turn is used as it is; several turns are labelled by role.
     """
     if len(messages) == 1 and messages[0]["role"] == "user":
         return messages[0]["content"]
@@ -161,18 +163,18 @@ def as_plain_text(messages: Sequence[Message]) -> str:
 
 
 def read_messages_as_text(text: str) -> Any:
-    """The messages that a text spells: a table's column of JSON, or another program's print.
+    """The messages that a text contains: JSON in a table's column, or another program's print.
 
-    Scored as prose they would give rewards that look like any other.
+    Scored as plain text they would give plausible but wrong rewards.
 
     Args:
-        text: Any text; prose may begin with a bracket as well.
+        text: Any text; plain text may begin with a bracket too.
 
     Returns:
         The list, or the one message, as JSON values; None for any other text.
 
     Raises:
-        DataError: The text is nothing but messages, and they are not written as JSON.
+        DataError: The text consists only of messages, but they are not valid JSON.
     """
     stripped = text.strip()
     if not stripped.startswith(("[", "{", "array(", *_QUOTED)):
@@ -189,8 +191,8 @@ def read_messages_as_text(text: str) -> Any:
             and not _PROSE_BEHIND.search(stripped)
         ):
             raise DataError(
-                "it holds messages as text that is no JSON, such as Python's print of a list. "
-                "Save the messages themselves, or as JSON"
+                "it contains messages as text that is not JSON, such as Python's print of a "
+                "list. Save the messages as a list, or as JSON"
             ) from None
         return None
     return value if end == len(stripped) and is_messages(value) else None

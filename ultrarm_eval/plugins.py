@@ -1,4 +1,4 @@
-"""Finding plugins, and what they registered."""
+"""Finds plugins, and collects what they register."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Registration(Generic[T]):
 
     Attributes:
         item: What was registered.
-        plugin: The name of the plugin that did it.
+        plugin: The name of the plugin that registered it.
     """
 
     item: T
@@ -63,7 +63,7 @@ class PluginRegistry:
 
     @cached_property
     def benchmarks(self) -> Mapping[str, Registration[Benchmark]]:
-        """The benchmarks, by the names that task files have for them."""
+        """The benchmarks, by their names in task files."""
         return _collect_named(self._manager, "register_benchmarks", "benchmark", _checked_benchmark)
 
     @cached_property
@@ -75,7 +75,7 @@ class PluginRegistry:
         """Finds a benchmark by name.
 
         Raises:
-            ConfigurationError: None has that name.
+            ConfigurationError: No benchmark has that name.
         """
         if name not in self.benchmarks:
             raise unknown_choice("suite", name, self.benchmarks)
@@ -98,7 +98,7 @@ class PluginRegistry:
         return f"Judge {name!r} ({described_plugin(self.judges[name].plugin)})"
 
     def is_ours(self, judge: str) -> bool:
-        """Whether a judge came along, and not from another package."""
+        """Whether a judge is built in."""
         return self.judges[judge].plugin == OWN_PLUGIN
 
     def _imported(self, name: str, path: str) -> JudgeFactory:
@@ -115,26 +115,26 @@ class PluginRegistry:
             ) from error
         if not callable(loaded):
             raise PluginError(
-                f"{self.described_judge(name)}: {path!r} is of type {type(loaded).__name__}, and a "
-                "factory is called to make the judge."
+                f"{self.described_judge(name)}: {path!r} is a {type(loaded).__name__}; a factory "
+                "must be callable."
             )
         return loaded
 
     def sources(self) -> list[PairSource]:
-        """All pair sources, third parties' first: they may know a schema more exactly."""
+        """All pair sources, third-party ones first, since they may match a schema more exactly."""
         return [registration.item for registration in reversed(list(self.pair_sources.values()))]
 
 
 @cache
 def registry() -> PluginRegistry:
-    """The process's plugins: ours, and those of installed packages."""
+    """The plugins of this process: ours, and those of installed packages."""
     return PluginRegistry(make_plugin_manager())
 
 
 def make_plugin_manager(*, load_entry_points: bool = True) -> pluggy.PluginManager:
-    """A fresh plugin manager with our own plugin and those of installed packages.
+    """A new plugin manager with our own plugin and those of installed packages.
 
-    A package whose plugin does not load is reported by name and left out.
+    A package whose plugin does not load is reported by name and skipped.
 
     Args:
         load_entry_points: Whether to load installed packages' plugins.
@@ -162,7 +162,7 @@ def _load(manager: pluggy.PluginManager, entry_point: importlib.metadata.EntryPo
     package = entry_point.dist.name if entry_point.dist else "unknown package"
     if manager.has_plugin(entry_point.name):
         logger.warning(
-            "Plugin %r of %s is left out: a plugin of that name is loaded already.",
+            "Plugin %r of %s is skipped: a plugin with that name is already loaded.",
             entry_point.name,
             package,
         )
@@ -176,7 +176,7 @@ def _load(manager: pluggy.PluginManager, entry_point: importlib.metadata.EntryPo
         if manager.has_plugin(entry_point.name):
             manager.unregister(name=entry_point.name)
         logger.warning(
-            "Plugin %r of %s is left out: %s: %s",
+            "Plugin %r of %s is skipped: %s: %s",
             entry_point.name,
             package,
             type(error).__name__,
@@ -190,10 +190,12 @@ def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[Jud
     def collect(plugin: str) -> object:
         def register(name: str, factory: JudgeFactory | str) -> None:
             if not isinstance(name, str) or not name:
-                raise PluginError(f"Plugin {plugin!r}: a judge's name is a text, not {name!r}.")
+                raise PluginError(
+                    f"Plugin {plugin!r}: a judge's name must be a string, not {name!r}."
+                )
             if not callable(factory) and not _is_path(factory):
                 raise PluginError(
-                    f"Plugin {plugin!r}: judge {name!r} needs a factory, or its path "
+                    f"Plugin {plugin!r}: judge {name!r} needs a factory or its path "
                     f"'module:object', not {factory!r}."
                 )
             _add(found, "judge", name, factory, plugin)
@@ -232,14 +234,13 @@ def _checked_template(template: object, plugin: str) -> Template:
 def _collect_named(
     manager: pluggy.PluginManager, hook: str, kind: str, checked: Callable[[object, str], Named]
 ) -> dict[str, Registration[Named]]:
-    """What plugins register that has a name of its own.
+    """Collects the named items that plugins register.
 
     Args:
         manager: The plugins.
         hook: The hook's name.
         kind: What it registers, for messages.
-        checked: Checks what another package registered, and gives it back with errors that name
-            the plugin.
+        checked: Checks a third-party item, and returns it with errors that name the plugin.
     """
     found: dict[str, Registration[Named]] = {}
 
@@ -259,7 +260,8 @@ def _add(found: dict[str, Registration[T]], kind: str, name: str, item: T, plugi
     if name in found:
         raise PluginError(
             f"Plugin {plugin!r} registers the {kind} {name!r}, which plugin "
-            f"{found[name].plugin!r} has registered already."
+            f"{found[name].plugin!r} has already registered. Rename it, or uninstall one of the "
+            "packages."
         )
     found[name] = Registration(item, plugin)
 
@@ -270,7 +272,7 @@ def _call_each(
     found: dict[str, Registration[T]],
     collect: Callable[[str], object],
 ) -> None:
-    """Calls a hook plugin by plugin, so that a failure has a name and harms no other."""
+    """Calls a hook plugin by plugin, so that a failure is attributed to one plugin only."""
     plugins = manager.list_name_plugin()
     for name, plugin in plugins:
         others = [other for _, other in plugins if other is not plugin]
@@ -284,5 +286,5 @@ def _call_each(
             found.clear()
             found.update(before)
             logger.warning(
-                "Plugin %r is left out: %s fails: %s: %s", name, hook, type(error).__name__, error
+                "Plugin %r is skipped: %s fails: %s: %s", name, hook, type(error).__name__, error
             )

@@ -8,6 +8,8 @@ from fractions import Fraction
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.exact_numbers import exact_number
 
+__all__ = ["ComparisonRules"]
+
 #: What a pair with equal rewards is worth. `wrong` is RewardBench's rule (chosen > rejected).
 TIE_CREDITS = {"half": 0.5, "wrong": 0.0}
 

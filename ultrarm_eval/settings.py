@@ -1,7 +1,7 @@
-"""Settings of every judge that reads a checkpoint, each declared once.
+"""Settings shared by all judges that load a checkpoint, each declared once.
 
-Those that say which engine computes are in `engine_settings`, those of single judges in
-`judge_settings`; what a declaration is, in `setting`.
+Engine settings are in `engine_settings`, settings of a single judge in `judge_settings`; `setting`
+defines what a declaration is.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ QUANTIZATIONS = ("int8", "fp8")
 REWARDBENCH = "rewardbench"
 REDUCTIONS = ("mean", "sum")
 AGGREGATES = ("min", "product", "last", "mean")
-#: Separators of steps that have names, and what stands before one's own that is like a name.
+#: Named step separators, and the prefix for a custom separator that resembles one of the names.
 SEPARATORS = ("blank-line", "line", "step")
 TEXT_SEPARATOR = "text:"
 #: Where a token's logit is read: at the end of the conversation, or where an answer would begin.
 END, ANSWER = POSITIONS = ("end", "answer")
-#: How process reward models are laid out: first those that are all of a language model.
+#: Layouts of process reward models; the first ones are complete language models.
 LANGUAGE_MODEL_LAYOUTS = ("math-shepherd", "rlhflow-prm")
 LAYOUTS = ("qwen2-prm", "skywork-prm", *LANGUAGE_MODEL_LAYOUTS)
 
@@ -44,7 +44,7 @@ def _dtype(name: str, value: object) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointSettings(EngineSettings):
-    """Settings of every judge that reads a checkpoint.
+    """Settings shared by all judges that load a checkpoint.
 
     Raises:
         ConfigurationError: A value is not allowed, whatever the checkpoint is.
@@ -53,24 +53,25 @@ class CheckpointSettings(EngineSettings):
     pretrained: str | None = declared(
         str,
         check=as_text,
-        help="checkpoint: folder, hub id, or 'demo'; not for judges without weights",
-        values="`openbmb/UltraRM-13b`, a folder, a hub id, `demo`",
+        help="checkpoint: a folder, a hub id or 'demo'; omit it for judges without weights",
+        values="`openbmb/UltraRM-13b`; a folder, a hub id, or `demo` (the small judge that comes "
+        "with the package)",
         metavar="DIR",
     )
     revision: str | None = declared(
         str,
         check=as_text,
-        help="hub revision of the checkpoint",
-        values="hub branch, tag or commit",
+        help="hub revision of the checkpoint: branch, tag or commit",
+        values="the hub's default branch; a branch, tag or commit",
         identifies=True,
         is_brief=True,
     )
     peft: str | None = declared(
         str,
         check=as_text,
-        help="PEFT adapter (LoRA) on the checkpoint: folder or hub id",
-        values="an adapter that PEFT saved (LoRA, DoRA), a folder or a hub id: merged into "
-        "`pretrained` before scoring; `pretrained=ADAPTER` alone finds its base in "
+        help="PEFT adapter (LoRA, DoRA) for the checkpoint: a folder or a hub id",
+        values="none; the folder or hub id of an adapter saved by PEFT (LoRA, DoRA). It is merged "
+        "into `pretrained` before scoring. With only `pretrained=ADAPTER`, the base is read from "
         "adapter_config.json",
         identifies=True,
         is_brief=True,
@@ -79,17 +80,19 @@ class CheckpointSettings(EngineSettings):
     peft_revision: str | None = declared(
         str,
         check=as_text,
-        help="hub revision of the adapter",
+        help="hub revision of the adapter: branch, tag or commit",
         identifies=True,
     )
     template: str | None = declared(
         str,
         check=as_text,
-        help="how prompt and completion become one text",
-        values="`ultrarm` (the model card's), `ultrarm-one-newline` (its examples'), `rewardbench` "
-        "(with EOS), `raw` (the completion alone), `mistral` and `eurus-card` (Eurus-RM's), `chat` "
-        "(the tokenizer's), a Jinja file; one that writes two different answers alike, or does too "
-        "much for one conversation (loops in loops), is refused",
+        help="prompt template: a name or a Jinja file",
+        values="the judge's own template; `ultrarm` (from UltraRM's model card), "
+        "`ultrarm-one-newline` (from the card's examples), `rewardbench` (RewardBench's, ends "
+        "with EOS), `raw` (only the completion), `mistral` and `eurus-card` (Eurus-RM), `chat` "
+        "(the tokenizer's chat template), or the path of a Jinja file. A template is rejected if "
+        "it renders two different answers identically or needs too much computation for one "
+        "conversation (nested loops)",
         identifies=True,
         is_brief=True,
     )
@@ -97,9 +100,9 @@ class CheckpointSettings(EngineSettings):
         str,
         AUTO,
         check=_dtype,
-        help="auto, float32, bfloat16 or float16",
-        values="`auto` (as the config says; float32 if it says nothing), `float32`, `bfloat16`, "
-        "`float16`; final norm and head are always float32",
+        help="precision of the weights: auto (from config.json), float32, bfloat16 or float16",
+        values="`auto` (the precision named in config.json, else float32), `float32`, `bfloat16`, "
+        "`float16`. The final norm and the head always compute in float32",
         choices=(AUTO, *DTYPES),
         identifies=True,
         is_brief=True,
@@ -107,9 +110,12 @@ class CheckpointSettings(EngineSettings):
     special_tokens: str | None = declared(
         str,
         check=one_of(*SPECIAL_TOKENS),
-        values="`text`: a `</s>` in an answer is text; `parse`: it becomes the control token, as "
-        "in the published tutorial. Other added tokens (`<think>`, `<tool_call>`) are tokens in "
-        "both, as models write them, and texts that spell them are counted (`spelled_added`)",
+        help="special-token text in prompts and answers: plain text (text) or control tokens "
+        "(parse)",
+        values="`text`: special-token text such as `</s>` in a prompt or an answer stays plain "
+        "text; `parse`: it becomes the control token, as in the published tutorial. Other added "
+        "tokens (`<think>`, `<tool_call>`) become tokens with both values, as models write them; "
+        "texts that contain them are counted (`spelled_added`)",
         choices=SPECIAL_TOKENS,
         identifies=True,
         label="special tokens in texts",
@@ -117,46 +123,56 @@ class CheckpointSettings(EngineSettings):
     system: str | None = declared(
         str,
         check=one_of(*SYSTEM_TURNS),
-        help="a system turn: as it is, put before the user's turn, or left out",
-        values="`error`: a template that refuses a system turn stops the run before anything is "
-        "scored; `fold`: its text goes in front of the user's turn; `drop`: left out; both counted",
+        help="what to do if the template rejects a system turn: stop (error), prepend its text to "
+        "the user's turn (fold), or remove it (drop)",
+        values="`error`: a template that rejects a system turn stops the run before anything is "
+        "scored; `fold`: the text of the system turn is put in front of the user's turn; `drop`: "
+        "the system turn is removed. `fold` and `drop` are counted",
         choices=SYSTEM_TURNS,
         identifies=True,
         label="system turns",
     )
     max_length: int | None = declared(
         int,
-        help="most tokens of a text",
-        values="2048 or the model's positions, whichever is less; longer texts are cut on the "
-        "left, counted and reported",
+        help="maximum number of tokens per text; longer texts are truncated on the left",
+        values="the smaller of 2048 and the model's number of positions; the maximum number of "
+        "tokens per text. Longer texts are truncated on the left, counted and reported",
         identifies=True,
         is_brief=True,
     )
     batch_size: int | str | None = declared(
         str,
-        help="most texts at once, or auto",
-        values="texts and tokens computed at once; `auto`, and 1, which lm-eval passes when you "
-        "name none, leave only the token budget, which is found from the device's free memory "
-        "(on a CPU 2,048, and 16,384 for a prompt with its answers); where memory "
-        "runs out it is halved and the run goes on",
+        help="maximum number of texts per batch, or auto (limited by memory)",
+        values="`auto`; the maximum number of texts and of tokens per batch. `batch_size=auto`, "
+        "and 1, which lm-eval passes by default, leave only the token budget. Its default is "
+        "computed from the device's free memory (on a CPU 2,048 tokens, and 16,384 for a prompt "
+        "with its answers). If memory runs out, the budget is halved and the run continues",
     )
-    max_batch_tokens: int | None = declared(int, check=as_count)
-    max_batch_size: int | str | None = declared(str, check=as_count)
+    max_batch_tokens: int | None = declared(
+        int, check=as_count, help="maximum number of tokens per batch"
+    )
+    max_batch_size: int | str | None = declared(
+        str, check=as_count, help="maximum number of texts per batch, also with batch_size=auto"
+    )
     batching: str = declared(
         str,
         AUTO,
         check=one_of(AUTO, *BATCHINGS),
-        values="`auto`; `shared`: what texts have in common at their start (a prompt and its "
-        "completions) is computed once, without padding; `packed`: without padding; `padded`",
+        help="how texts are batched: shared, packed or padded",
+        values="`auto`: `shared`, or `padded` for models that need padding; `shared`: a prefix "
+        "that texts share (a prompt with several completions) is computed once, without padding; "
+        "`packed`: without padding; `padded`: texts are padded to equal length",
         choices=(AUTO, *BATCHINGS),
         engines=(TORCH,),
     )
     attn_implementation: str = declared(
         str,
         AUTO,
-        values="`auto`: the fastest that is there and gives the right answer on a small tree; "
-        "`flash_attention_2` (the package flash-attn), `torch_varlen` (torch 2.10 and newer, on a "
-        "GPU), `flex_attention`, `sdpa`; `eager` with padding",
+        help="attention implementation; auto: the fastest that works here",
+        values="`auto`: the fastest implementation that is installed and passes a small "
+        "correctness check on this device; `flash_attention_2` (needs the package flash-attn), "
+        "`torch_varlen` (needs torch 2.10 or newer and a GPU), `flex_attention`, `sdpa`; `eager` "
+        "(only with padding)",
         choices=(AUTO, *ATTENTIONS),
         engines=(TORCH,),
     )
@@ -164,15 +180,18 @@ class CheckpointSettings(EngineSettings):
         bool,
         False,
         check=as_flag,
-        values="`False`, `True`: compile norms and MLPs; rewards move in the last bits",
+        help="compile norms and MLPs with torch.compile",
+        values="`False`; `True`: compile norms and MLPs with torch.compile. Rewards change in the "
+        "last bits",
         engines=(TORCH,),
     )
     quantization: str | None = declared(
         str,
         check=one_of(*QUANTIZATIONS),
-        values='none; `int8` (bitsandbytes, `pip install "ultrarm-eval[int8]"`), `fp8` (a GPU of '
-        "compute capability 8.9; transformers 5 takes its kernels from the package kernels); other "
-        "rewards, see `ultrarm-eval verify`",
+        help="quantize the weights: int8 or fp8; changes rewards",
+        values='none; `int8` (bitsandbytes: `pip install "ultrarm-eval[int8]"`), `fp8` (needs a '
+        "GPU of compute capability 8.9 or higher; transformers 5 also needs the package kernels). "
+        "Quantization changes rewards: measure by how much with `ultrarm-eval verify`",
         choices=QUANTIZATIONS,
         identifies=True,
         is_brief=True,
@@ -181,34 +200,40 @@ class CheckpointSettings(EngineSettings):
     parity: str | None = declared(
         str,
         check=one_of(REWARDBENCH),
-        values="none; `rewardbench`: texts as in RewardBench's official runs (template, EOS, "
-        "special tokens, 2,048 tokens cut on the left)",
+        help="format texts as RewardBench's official runs do: rewardbench",
+        values="none; `rewardbench`: format texts as RewardBench's official runs do (template, "
+        "EOS, special tokens, truncation on the left to 2,048 tokens)",
         choices=(REWARDBENCH,),
         identifies=True,
         is_brief=True,
     )
     score_store: str | None = declared(
         str,
-        help="keeps every reward there as it comes: a run that is started again goes on",
-        values="a file (SQLite) that keeps every reward; what it holds when a run begins is not "
-        "computed again, with the same weights and settings. Every row has a checksum: a damaged "
-        "one is computed anew and counted (`store_rows_damaged`)",
+        help="SQLite file that keeps every reward as it is computed, so that an interrupted run "
+        "can resume",
+        values="none; an SQLite file that keeps every reward as it is computed. Rewards it "
+        "already contains for the same weights and settings are not recomputed, so an interrupted "
+        "run resumes. Each row has a checksum: a damaged row is recomputed and counted "
+        "(`store_rows_damaged`)",
         metavar="FILE",
     )
     parallelize: bool = declared(
         bool,
         False,
         check=as_flag,
-        values="`False`, `True`: spread over all devices",
+        help="distribute the weights over all GPUs and the CPU",
+        values="`False`; `True`: distribute the weights over all GPUs and the CPU",
         engines=(TORCH,),
     )
     device: str | None = declared(
-        str, help="cpu, cuda, cuda:N (default: first GPU, else CPU)", engines=(TORCH,)
+        str,
+        help="cpu, mps, cuda or cuda:N (default: the first GPU, else the CPU)",
+        engines=(TORCH,),
     )
 
     @property
     def max_texts(self) -> int | None:
-        """The most texts of a batch; None for `auto` and for lm-eval's default of 1."""
+        """The maximum number of texts per batch; None for `auto` and for lm-eval's default of 1."""
         size = self.batch_size
         limit = None if size is None or str(size).startswith(AUTO) else as_count("batch_size", size)
         limits = (None if limit == 1 else limit, self.max_batch_size)
@@ -216,7 +241,7 @@ class CheckpointSettings(EngineSettings):
 
 
 def make_settings(settings_class: type[S], given: Mapping[str, Any], judge: str) -> S:
-    """The settings of a judge.
+    """Makes the settings of a judge.
 
     Args:
         settings_class: The judge's settings class.
@@ -231,7 +256,7 @@ def make_settings(settings_class: type[S], given: Mapping[str, Any], judge: str)
 
 
 def require_known(given: Iterable[str], allowed: Iterable[str], judge: str) -> None:
-    """Refuses settings that a judge does not have.
+    """Rejects settings that a judge does not have.
 
     Args:
         given: Names that the user set.
@@ -239,7 +264,7 @@ def require_known(given: Iterable[str], allowed: Iterable[str], judge: str) -> N
         judge: The judge, for messages.
 
     Raises:
-        ConfigurationError: There is such a one; the message names the closest.
+        ConfigurationError: There is such a setting; the message suggests the closest name.
     """
     names = set(allowed)
     for name in given:
@@ -248,7 +273,7 @@ def require_known(given: Iterable[str], allowed: Iterable[str], judge: str) -> N
 
 
 def settings_table() -> str:
-    """The README's table of settings, as Markdown; settings of one sentence share a row."""
+    """The table of settings as Markdown; settings that are explained together share a row."""
     rows = ["| setting | values (default first) |", "|---|---|"]
     of_engines = settings_in(EngineSettings)
     for setting in settings_in(CheckpointSettings).values():
@@ -259,7 +284,7 @@ def settings_table() -> str:
 
 
 def engine_settings_table() -> str:
-    """The README's table of the settings of engines, as Markdown."""
+    """The table of engine settings as Markdown."""
     rows = ["| setting | engine | values (default first) |", "|---|---|---|"]
     for setting in settings_in(EngineSettings).values():
         default = "" if setting.default in (None, False, AUTO) else f"`{setting.default}`: "

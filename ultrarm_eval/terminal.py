@@ -1,7 +1,7 @@
-"""What a terminal can show: texts from data spelled out, cut to cells, set in columns, encoded.
+"""Text for terminals: escaped, truncated to a width, aligned in columns, and encoded.
 
-Nothing in a text may move, hide or reorder what stands beside it, and no letter is lost where the
-terminal's encoding lacks it.
+No text may move, hide or reorder what is beside it, and no letter is lost if the terminal's
+encoding lacks it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HANDLER = "ultrarm_eval.escaped"
 
 
 def printable(text: str, *, show_spaces: bool = False) -> str:
-    r"""A text on one line, every character of it visible.
+    r"""A text on one line, with every character visible.
 
     A newline is ⏎, a tab ⇥; control and format characters are escaped (`\x1b`, `\u202e`).
 
@@ -40,7 +40,7 @@ def printable(text: str, *, show_spaces: bool = False) -> str:
 
 
 def shortened(text: str, cells: int) -> str:
-    """A printable text in at most so many cells of a terminal, cut with an ellipsis."""
+    """A printable text in at most this many terminal cells, truncated with an ellipsis."""
     if width(text) <= cells:
         return text
     taken = accumulate(map(_cells, text))
@@ -48,7 +48,7 @@ def shortened(text: str, cells: int) -> str:
 
 
 def fitted(text: str, cells: int) -> str:
-    """A printable text in exactly so many cells of a terminal, cut or filled."""
+    """A printable text in exactly this many terminal cells, truncated or padded."""
     text = shortened(text, cells)
     ordered = any(unicodedata.bidirectional(one) in _RIGHT_TO_LEFT for one in text)
     # Numbers behind letters that run to the left would be drawn before them.
@@ -57,16 +57,16 @@ def fitted(text: str, cells: int) -> str:
 
 
 def width(text: str) -> int:
-    """Cells of a terminal that a printable text takes: two for wide characters, none for marks."""
+    """The width of a printable text in terminal cells: two for wide characters, zero for marks."""
     return sum(_cells(character) for character in text)
 
 
 def aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
-    """A table of printable texts, its cells one below the other.
+    """A table of printable texts with aligned columns.
 
     Args:
-        rows: The lines, the headers among them; all of one length.
-        texts: The columns that are set to the left.
+        rows: The rows, including the header; all of the same length.
+        texts: The left-aligned columns.
     """
     lines = list(rows)
     rooms = [max(map(width, column)) for column in zip(*lines, strict=True)]
@@ -80,10 +80,10 @@ def aligned(rows: Iterable[Sequence[str]], texts: Sequence[int] = (0,)) -> str:
 
 
 def escape_what_cannot_be_encoded(stream: Any) -> None:
-    r"""Has a text stream write `\u00e4` where it would fail on a character.
+    r"""Makes a text stream write `\u00e4` for characters that it cannot encode.
 
-    The escapes are those of JSON, so that JSON written this way reads as the same text. A stream
-    whose user chose another way (`PYTHONIOENCODING=ascii:replace`) keeps it.
+    The escapes are JSON's, so that JSON written this way reads back as the same text. A stream with
+    another error handler (`PYTHONIOENCODING=ascii:replace`) keeps it.
     """
     reconfigure = getattr(stream, "reconfigure", None)
     if reconfigure is not None and getattr(stream, "errors", None) == "strict":

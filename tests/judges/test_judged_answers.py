@@ -41,3 +41,9 @@ def test_a_judge_that_may_not_abstain_is_not_believed_to():
 def test_rewards_that_are_all_equal_are_warned_of(caplog):
     judge_answers(Lengths(), ["p"], [["a", "b"]], ["c"])
     assert "All rewards of this run are 1.0" in caplog.text
+
+
+def test_answers_without_references():
+    found = judge_answers(Lengths(), ["p", "q"], [["a", "bb"], ["four"]])
+    assert [[one.value for one in each.answers] for each in found] == [[1.0, 2.0], [4.0]]
+    assert [each.reference for each in found] == [None, None]

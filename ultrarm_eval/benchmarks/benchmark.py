@@ -19,6 +19,8 @@ from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.documents.document import LABELLED, Document
 from ultrarm_eval.errors import DataError, PluginError, UltrarmEvalError, first_line
 
+__all__ = ["Benchmark", "Credit", "Evidence"]
+
 #: The credit of an item: from its document, its completions' rewards, and what a tie is worth.
 Credit: TypeAlias = Callable[[Document, Sequence[float], float], float]
 #: What figures over several items need of one: from its document, its rewards and its credit.

@@ -15,6 +15,18 @@ from typing import Any, TypeAlias
 from ultrarm_eval.documents.document import Document
 from ultrarm_eval.errors import ScoringError
 
+__all__ = [
+    "Figure",
+    "WeightedMean",
+    "best_of_k_credit",
+    "first_over_second",
+    "mean_of",
+    "mean_of_figures",
+    "pair_credit",
+    "value_of",
+    "weighted_subsets",
+]
+
 
 @dataclass(frozen=True)
 class WeightedMean:

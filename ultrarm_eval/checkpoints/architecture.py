@@ -11,6 +11,8 @@ from torch import nn
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 
+__all__ = ["Architecture"]
+
 
 class Architecture(ABC):
     """Knows a kind of checkpoint before its weights are loaded.

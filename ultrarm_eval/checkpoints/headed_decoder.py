@@ -19,6 +19,8 @@ from ultrarm_eval.checkpoints.weight_map import WeightMap, WeightSource, renamed
 from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
+__all__ = ["HeadedDecoder", "Shapes"]
+
 #: Shapes of a head's weights, by their names in it.
 Shapes = Mapping[str, tuple[int, ...]]
 _BODY = "model."

@@ -12,6 +12,16 @@ from torch import nn
 
 from ultrarm_eval.errors import CheckpointError
 
+__all__ = [
+    "Linear32",
+    "LinearPart",
+    "RunningNorm",
+    "head_of_shapes",
+    "linear_part",
+    "part_shapes",
+    "perceptron",
+]
+
 _LAYER = re.compile(r"(?:(.+)\.)?(weight|bias|running_mean|running_var)")
 
 

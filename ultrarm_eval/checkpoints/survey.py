@@ -31,6 +31,8 @@ from ultrarm_eval.checkpoints.weights import (
 )
 from ultrarm_eval.errors import CheckpointError
 
+__all__ = ["Survey"]
+
 
 class Survey:
     """A checkpoint's small files; with an adapter, those of its base, as the adapter makes them.

@@ -20,6 +20,8 @@ from ultrarm_eval.checkpoints.own_code import is_own_tokenizer, refuse_own_token
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
+__all__ = ["LoadedTokenizer"]
+
 #: Files that transformers makes a tokenizer of; one of them has to be there.
 VOCABULARY_FILES = (
     "tokenizer.json",

@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import torch
 
+__all__ = ["WeightMap", "WeightSource", "renamed", "renamed_keys", "under_other_prefix"]
+
 T = TypeVar("T")
 
 

@@ -1,4 +1,4 @@
-"""`ultrarm-eval compare`: whether runs differ."""
+"""`ultrarm-eval compare`: tests whether runs differ."""
 
 from __future__ import annotations
 
@@ -23,26 +23,33 @@ _DIMENSIONS = ("source", "category", "aspect")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Compares every two runs on every task that both have: documents are matched by their "
-        "content, differences have intervals and paired tests over prompts, corrected by "
-        "Holm's method, and the agreement of the judges is shown. The runs need "
-        "lm_eval --output_path --log_samples. A folder may hold several runs."
+        "Tests whether runs differ. Compares every pair of runs on each task that both contain. "
+        "Documents are matched by content; differences come with confidence intervals and paired "
+        "tests clustered by prompt, with Holm correction. Also shows how often the judges agree. "
+        "The runs need lm_eval --output_path --log_samples."
     )
     command.add_argument(
-        "results", metavar="RESULTS", nargs="+", help="results_*.json, or a folder that holds some"
+        "results",
+        metavar="RESULTS",
+        nargs="+",
+        help="results_*.json, or a folder with one or more runs",
     )
-    command.add_argument("-o", "--output", metavar="FILE", help="write there, not to the terminal")
     command.add_argument(
-        "--format", choices=list(_FORMS), help="by the file's ending; text if there is none"
+        "-o", "--output", metavar="FILE", help="write to FILE instead of the terminal"
+    )
+    command.add_argument(
+        "--format",
+        choices=list(_FORMS),
+        help="output format (default: from FILE's extension, else text)",
     )
     command.add_argument(
         "--by",
         action="append",
         default=[],
         choices=_DIMENSIONS,
-        help="also compare on the parts of each task; may be repeated",
+        help="also compare within each source, category or aspect of a task; repeatable",
     )
     command.set_defaults(run=_run)
 

@@ -1,4 +1,4 @@
-"""`ultrarm-eval convert`: a checkpoint as the classifier that transformers and engines know."""
+"""`ultrarm-eval convert`: a checkpoint as transformers' sequence classification class."""
 
 from __future__ import annotations
 
@@ -36,30 +36,32 @@ TEI = frozenset(
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Writes a checkpoint whose reward is one linear scalar at the last token as transformers' "
-        "own class for sequence classification: for engines that know no other class. Weights are "
-        "read and written one by one; the folder appears when it is whole."
+        "Converts a reward model to transformers' sequence classification class, for engines that "
+        "support no other class. The reward must be one linear scalar at the last token. Weights "
+        "are read and written one tensor at a time; the folder appears once it is complete."
     )
     add_judge_options(command, _OPTIONS, is_first=True)
     command.add_argument(
-        "-o", "--output", required=True, type=Path, metavar="DIR", help="a new folder"
+        "-o", "--output", required=True, type=Path, metavar="DIR", help="new folder to write to"
     )
     command.add_argument(
         "--dtype",
         choices=DTYPES,
-        help="dtype of the body's weights (default: each as it is stored); final norm and head are "
-        "never rounded",
+        help=(
+            "dtype of the body's weights (default: as stored); the final norm and the head are "
+            "never rounded"
+        ),
     )
     command.add_argument(
         "--max-shard-size",
         default="5GB",
         metavar="SIZE",
-        help="most bytes of a file of weights, such as 500MB or 2GiB (default: %(default)s)",
+        help="largest size of a weight file, such as 500MB or 2GiB (default: %(default)s)",
     )
     command.add_argument(
-        "--overwrite", action="store_true", help="replace a finished conversion, and nothing else"
+        "--overwrite", action="store_true", help="replace an earlier conversion in that folder"
     )
     command.set_defaults(run=_run)
 
@@ -68,7 +70,10 @@ def _run(options: argparse.Namespace) -> int:
     most = byte_count(options.max_shard_size)
     choice = chosen_judge(options)
     if choice.pretrained is None:
-        raise ConfigurationError(f"judge={choice.kind} has no checkpoint that could be converted.")
+        raise ConfigurationError(
+            f"judge={choice.kind} has no checkpoint to convert. Name a judge that has one, or "
+            "leave --judge out."
+        )
     from ultrarm_eval.judges.conversion import convert
 
     found = convert(
@@ -85,19 +90,19 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def byte_count(size: str) -> int:
-    """A number of bytes that is written with a unit.
+    """Parses a number of bytes written with a unit.
 
     Args:
         size: Such as `500MB` or `2GiB`.
 
     Raises:
-        ConfigurationError: It is none, or none above 0.
+        ConfigurationError: It is not a number of bytes above 0.
     """
     match = _BYTES.fullmatch(size.strip())
     count = 0 if match is None else int(float(match[1]) * _UNITS[match[2].lower()])
     if count < 1:
         raise ConfigurationError(
-            f"--max-shard-size {size}: this is a number of bytes above 0, such as 500MB or 2GiB."
+            f"--max-shard-size {size}: give a number of bytes above 0, such as 500MB or 2GiB."
         )
     return count
 
@@ -108,10 +113,13 @@ def _as_text(found: Converted) -> str:
     lines = [
         ("written", f"{found.folder} ({found.class_name})"),
         ("weights", f"{weights.size / 1024**2:,.1f} MiB in {len(weights.files)} files: {dtypes}"),
-        ("their digest", weights.digest),
-        ("judge", f"{found.judge} before; judge=auto reads the folder with the same texts"),
-        ("template", f"{found.template}, also where none is named: config.json says so"),
-        ("padding", f"{found.pad_token or 'no token'}: the class reads the last token before it"),
+        ("SHA-256", weights.digest),
+        ("judge", f"was {found.judge}; judge=auto loads the new folder with the same template"),
+        ("template", f"{found.template} (recorded in config.json, so it is the default)"),
+        (
+            "padding",
+            f"{found.pad_token or 'no token'}: the reward is read at the last token before it",
+        ),
         *(("note", remark) for remark in found.remarks),
         *_commands(found),
     ]
@@ -119,7 +127,7 @@ def _as_text(found: Converted) -> str:
 
 
 def _commands(found: Converted) -> list[tuple[str, str]]:
-    """How engines are started with it, and how its rewards are had from them."""
+    """How to start engines with it, and how to get its rewards from them."""
     folder, length = shlex.quote(str(found.folder)), found.max_length
     evaluate = f"lm_eval --model reward-model --model_args pretrained={folder},engine=server"
     lines = [
@@ -137,18 +145,18 @@ def _commands(found: Converted) -> list[tuple[str, str]]:
             )
         )
     else:
-        lines.append(("sglang", f"computes no {found.class_name}"))
+        lines.append(("sglang", f"does not support {found.class_name}"))
     if found.family == "qwen2":
         lines.append(
             (
                 "",
-                "its Qwen2 head has a bias that no checkpoint fills: all rewards may be off by one "
-                "number; ultrarm-eval verify --engine server shows it",
+                "its Qwen2 head has a bias that no checkpoint sets, so all rewards may be shifted "
+                "by a constant; check with ultrarm-eval verify --engine server",
             )
         )
     if found.family in TEI:
         lines.append(("tei", f"text-embeddings-router --model-id {folder} --port 8080"))
     else:
-        lines.append(("tei", f"computes classifiers of encoders alone, and no {found.class_name}"))
+        lines.append(("tei", f"supports only classifiers of encoders, not {found.class_name}"))
     lines.append(("rewards", f"{evaluate},base_url=http://127.0.0.1:8000 --tasks rewardbench2"))
     return lines

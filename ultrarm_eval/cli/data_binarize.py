@@ -1,4 +1,4 @@
-"""`ultrarm-eval data binarize`: chosen and rejected answers out of rated completions."""
+"""`ultrarm-eval data binarize`: chosen and rejected answers from rated completions."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from ultrarm_eval.inspection.binarization import BinarizedRows, write_rows
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Writes pairs in the schema of HuggingFaceH4/ultrafeedback_binarized (prompt, "
-        "prompt_id, chosen, rejected, score_chosen, score_rejected), and where each is from."
+        "Turns rated completions into pairs. Writes the schema of "
+        "HuggingFaceH4/ultrafeedback_binarized (prompt, prompt_id, chosen, rejected, score_chosen, "
+        "score_rejected), and where each pair comes from."
     )
     add_data_options(command)
     command.add_argument(
@@ -27,18 +28,20 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         default="all",
         metavar="CHOICE",
         help=(
-            "all (default), best_vs_random (a top-rated answer and one rated lower) or "
-            "best_vs_worst; one pair a prompt is drawn where several fit"
+            "all (default), best_vs_random (a top-rated answer and a random one rated lower) or "
+            "best_vs_worst; the last two draw one pair per prompt"
         ),
     )
-    command.add_argument("--seed", type=int, default=0, help="of the draw (default: %(default)s)")
+    command.add_argument(
+        "--seed", type=int, default=0, help="random seed for drawing pairs (default: %(default)s)"
+    )
     command.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     rules, output = rules_of(options), options.output
     if _is_same_file(output, Path(options.data).expanduser()):
-        raise DataError(f"{output}: this is the file that is read; write to another one.")
+        raise DataError(f"{output}: this is the input file. Write to another file.")
     rows = BinarizedRows(open_data(options), rules, pairs=options.pairs, seed=options.seed)
     about = {
         "version": ultrarm_eval.__version__,

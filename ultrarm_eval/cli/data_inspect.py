@@ -1,4 +1,4 @@
-"""`ultrarm-eval data inspect`: what preference data hold, and what is wrong with them."""
+"""`ultrarm-eval data inspect`: what preference data contains, and what is wrong with it."""
 
 from __future__ import annotations
 
@@ -39,13 +39,19 @@ _BY_MODEL = {
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Reads every row and shows what is in the data, what is usable and what is wrong, by "
-        "source, preference and model. Exit status 1 if a run on the data would be refused."
+        "Summarizes preference data. Reads every row and shows what the data contains, how much of "
+        "it is usable and what is wrong, by source, preference and model. The exit status is 1 if "
+        "a run would refuse the data."
     )
     add_data_options(command)
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     command.set_defaults(run=_run)
 
 
@@ -65,14 +71,14 @@ def _text(found: Mapping[str, Any]) -> str:
     usable, preference = found["usable"], found["preference"]
     gap = f", at least {found['min_gap']:g} apart" if found["min_gap"] else ""
     parts = [
-        f"{found['data']}: {counted(found['rows'], 'row')} of the schema {found['schema']!r}",
-        f"usable by {preference}{gap}: {counted(usable['documents'], 'prompt')}, "
+        f"{found['data']}: {counted(found['rows'], 'row')}, schema {found['schema']!r}",
+        f"usable with preference {preference}{gap}: {counted(usable['documents'], 'prompt')}, "
         f"{counted(usable['pairs'], 'pair')}",
         _table(f"by source ({preference})", _BY_SOURCE, found["by_source"]),
         _table("by preference", _BY_PREFERENCE, found["by_preference"]),
     ]
     if found["columns_not_read"]:
-        parts[0] += f"\ncolumns that are not read: {', '.join(found['columns_not_read'])}"
+        parts[0] += f"\nunused columns: {', '.join(found['columns_not_read'])}"
     if found["by_model"]:
         parts.append(_table(f"by model ({preference})", _BY_MODEL, found["by_model"]))
     if found["odd"]:
@@ -80,7 +86,7 @@ def _text(found: Mapping[str, Any]) -> str:
             (name, f"{odd['count']:,}", odd["first"], _shares(odd))
             for name, odd in found["odd"].items()
         ]
-        header = ("left out or odd", "count", "first at", "of which")
+        header = ("excluded or unusual", "count", "first at", "of which")
         parts.append(aligned([header, *rows], texts=(0, 2, 3)))
     for advice in dict.fromkeys(found["advice"].values()):
         names = [name for name, text in found["advice"].items() if text == advice]
@@ -90,18 +96,18 @@ def _text(found: Mapping[str, Any]) -> str:
         more = found["unreadable_rows"] - len(found["errors"])
         rest = f"\n  and {more:,} more" if more else ""
         parts.append(
-            f"{found['unreadable_rows']:,} rows cannot be read; a run stops at the first:\n"
-            f"{shown}{rest}"
+            f"{found['unreadable_rows']:,} rows cannot be read; a run would stop at the "
+            f"first:\n{shown}{rest}"
         )
     if not usable["documents"]:
-        parts.append("No pair is left to compare: a run on these data is refused.")
+        parts.append("No pair is left to compare: a run would refuse this data.")
     notes = "'longest wins': the share of the pairs whose better answer is the longer one, in "
     parts.append(f"{notes}characters; equal lengths count one half.")
     return "\n\n".join(parts) + "\n"
 
 
 def _shares(odd: Mapping[str, Any]) -> str:
-    """By aspect where there are aspects, and by source where there are several."""
+    """By aspect if there are aspects, and by source if there are several."""
     shares = [odd.get("by_aspect", {})]
     if set(odd["by_source"]) != {UNNAMED}:
         shares.append(odd["by_source"])

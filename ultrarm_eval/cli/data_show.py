@@ -1,4 +1,4 @@
-"""`ultrarm-eval data show`: rows of preference data as a person reads them, and as JSON."""
+"""`ultrarm-eval data show`: rows of preference data in readable form, or as JSON."""
 
 from __future__ import annotations
 
@@ -31,29 +31,38 @@ _SETTINGS = tuple(name for name in SCORING if name != "revision")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Shows rows: the prompt, its answers with model, ratings, critique and rationales, the "
-        "pairs that count, and why others do not, by the rules of the tasks. With a judge its "
-        "rewards and ranks stand beside the ratings."
+        "Shows rows of preference data: the prompt, the answers with model, ratings, critiques and "
+        "rationales, which pairs count, and why the others do not. With a judge, its rewards and "
+        "ranks are shown beside the ratings."
     )
     add_data_options(command)
     chosen = command.add_mutually_exclusive_group()
-    chosen.add_argument("--row", type=int, metavar="N", help="one row by its number, from 0")
-    chosen.add_argument("--source", metavar="S", help="the first rows of a source")
+    chosen.add_argument("--row", type=int, metavar="N", help="row number, counted from 0")
+    chosen.add_argument("--source", metavar="S", help="first rows of source S")
     chosen.add_argument(
         "--disagree",
         metavar="DIR",
         help=(
-            "the rows that a run's judge orders most wrongly, from the samples that lm_eval wrote "
-            "there (--output_path, --log_samples)"
+            "rows on which a run's judge disagrees most with the ratings, from the samples in DIR "
+            "(lm_eval --output_path DIR --log_samples)"
         ),
     )
     command.add_argument(
-        "--limit", type=int, default=3, metavar="N", help="the most rows (default: %(default)s)"
+        "--limit",
+        type=int,
+        default=3,
+        metavar="N",
+        help="show at most N rows (default: %(default)s)",
     )
-    command.add_argument("--full", action="store_true", help="cut no text")
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument("--full", action="store_true", help="show texts in full")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     add_judge_options(command, _SETTINGS)
     command.set_defaults(run=_run)
 
@@ -61,19 +70,19 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> int:
     rules, load_judge = rules_of(options), _judge_loader(options)
     if options.limit < 1:
-        raise ConfigurationError(f"--limit {options.limit}: give a number of rows, at least 1.")
+        raise ConfigurationError(f"--limit {options.limit}: give a number of rows of at least 1.")
     data = open_data(options)
     if options.disagree is None:
         shown = _chosen(data, rules, options, load_judge)
     elif load_judge is not None:
         raise ConfigurationError(
-            "--disagree shows the rewards that its samples hold. Leave the judge out, or show the "
-            "rows again with --row and --judge."
+            "--disagree shows the rewards recorded in the run's samples, so it takes no judge. "
+            "Leave the judge out, or show the rows with --row and --judge."
         )
     elif rules != ComparisonRules():
         raise ConfigurationError(
-            "--disagree goes by the preference and the least gap of its run. Leave --preference "
-            "and --min-gap out."
+            "--disagree uses the preference and smallest gap of its run. Leave --preference and "
+            "--min-gap out."
         )
     else:
         shown = _disagreeing(data, options.disagree, options.limit)
@@ -86,14 +95,14 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _judge_loader(options: argparse.Namespace) -> Callable[[], Judge] | None:
-    """Loads the judge that the options name; None if they name none."""
+    """Returns a loader of the judge that the options name; None if they name none."""
     choice = judge_if_any(options)
     if choice is None:
         given = [name for name in _SETTINGS if getattr(options, name) is not None]
         if given or options.judge_args:
             named = ", ".join(f"--{name.replace('_', '-')}" for name in given) or "--judge-args"
             raise ConfigurationError(
-                f"{named}: this is for a judge; name one with --pretrained or --judge."
+                f"{named}: this option needs a judge. Name one with --pretrained or --judge."
             )
         return None
 
@@ -117,12 +126,12 @@ def _chosen(
         chosen, kind = numbered_row(data, options.row), "rows"
     elif options.source is not None:
         chosen = rows_of_source(data, options.source, options.limit)
-        kind = f"rows of the source {options.source!r}"
+        kind = f"rows of source {options.source!r}"
     else:
         chosen, kind = first_rows(data, options.limit), "rows"
     if chosen.unreadable:
         remarks.append(
-            f"{chosen.unreadable:,} rows cannot be read; ultrarm-eval data inspect names them."
+            f"{chosen.unreadable:,} rows cannot be read; ultrarm-eval data inspect lists them."
         )
     views = [view_row(data, index, rules) for index in chosen.rows]
     judge = None
@@ -135,21 +144,21 @@ def _chosen(
 
 
 def _disagreeing(data: PreferenceData, results: str, limit: int) -> ShownRows:
-    """The rows that the judge of some results orders most wrongly, with its rewards."""
+    """The rows on which the judge of a run disagrees most with the ratings, with its rewards."""
     from ultrarm_eval.inspection.disagreement import find_disagreements
 
     found = find_disagreements(data, results)
     worst = found.found[:limit]
     views = [view_row(data, one.row, one.rules).with_rewards(one.rewards) for one in worst]
     remarks = [
-        f"{found.documents:,} rows of these data are in the samples; the judge orders "
-        f"{len(found.found):,} of them otherwise than the ratings, the largest wrong margin first."
+        f"{found.documents:,} rows of this data are in the samples; on {len(found.found):,} of "
+        "them the judge ranks a pair differently than the ratings, most confident first."
     ]
     if found.unmatched:
-        remarks.append(f"{found.unmatched:,} sampled documents are no rows of these data.")
+        remarks.append(f"{found.unmatched:,} sampled documents are not in this data.")
     if found.damaged:
-        remarks.append(f"{found.damaged:,} lines of samples are damaged and left out.")
-    kind = "rows that the judge orders otherwise than the ratings"
+        remarks.append(f"{found.damaged:,} damaged sample lines are skipped.")
+    kind = "rows that the judge ranks differently than the ratings"
     return ShownRows(data, views, len(found.found), kind, {"name": found.judge}, remarks)
 
 

@@ -1,4 +1,4 @@
-"""`ultrarm-eval export`: results in the forms that leaderboards take."""
+"""`ultrarm-eval export`: results in the formats that leaderboards accept."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ logger = logging.getLogger(__name__)
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
-    command.description = "Writes the results of a run in another form."
+    """Declares the command's arguments."""
+    command.description = "Exports the results of a run to the format of a leaderboard."
     forms = command.add_subparsers(dest="form", required=True, metavar="FORM")
     for name, help_text, add_form in (
-        ("eval-results", "Hugging Face's .eval_results/*.yaml", _add_eval_results),
-        ("model-index", "the model-index of a model's card", _add_model_index),
-        ("every-eval-ever", "records of the Every Eval Ever database", _add_every_eval_ever),
-        ("rewardbench", "the two files of RewardBench's leaderboard", _add_rewardbench),
+        ("eval-results", "Hugging Face .eval_results/*.yaml", _add_eval_results),
+        ("model-index", "model-index metadata of a model card", _add_model_index),
+        ("every-eval-ever", "Every Eval Ever records", _add_every_eval_ever),
+        ("rewardbench", "RewardBench leaderboard files", _add_rewardbench),
     ):
         form = forms.add_parser(name, help=help_text)
         form.add_argument(
-            "results", metavar="RESULTS", help="results_*.json, or a folder that holds it"
+            "results", metavar="RESULTS", help="results_*.json, or the folder that contains it"
         )
         form.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
-        form.add_argument("--model", metavar="ORG/NAME", help="what the model is called there")
+        form.add_argument("--model", metavar="ORG/NAME", help="name of the model in the export")
         form.add_argument(
             "--overwrite",
             "--force",
             action="store_true",
-            help="replace an export with another content that is there already",
+            help="replace an existing export with different content",
         )
         add_form(form)
         form.set_defaults(run=_run)
@@ -50,9 +50,9 @@ def _run(options: argparse.Namespace) -> int:
 
 def _add_eval_results(form: argparse.ArgumentParser) -> None:
     form.description = (
-        "Writes MODEL/.eval_results/DATASET.yaml below DIR, for the model's repository on the "
-        "hub: its page shows them, and so does the board of a benchmark whose eval.yaml has "
-        "the task. Needs huggingface_hub 1.4 or newer."
+        "Writes DIR/MODEL/.eval_results/DATASET.yaml for the model's repository on the hub. The "
+        "model's page shows the results, and so does the leaderboard of a benchmark whose "
+        "eval.yaml lists the task. Needs huggingface_hub 1.4 or newer."
     )
     _add_figures(form)
     _add_source(form)
@@ -61,7 +61,7 @@ def _add_eval_results(form: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="[TASK=]ID",
-        help="what the benchmark's eval.yaml calls a task (default: its own name)",
+        help="name of a task in the benchmark's eval.yaml (default: the task's own name)",
     )
     form.set_defaults(write=_write_eval_results)
 
@@ -81,8 +81,8 @@ def _write_eval_results(options: argparse.Namespace) -> list[Path]:
 
 def _add_model_index(form: argparse.ArgumentParser) -> None:
     form.description = (
-        "Writes MODEL/model-index.yaml below DIR: metadata for the top of the model's "
-        "README.md, to paste, or to merge into it by huggingface_hub.metadata_update."
+        "Writes DIR/MODEL/model-index.yaml: metadata for the top of the model's README.md. Paste "
+        "it there, or merge it with huggingface_hub.metadata_update."
     )
     _add_figures(form)
     _add_source(form)
@@ -105,21 +105,28 @@ def _write_model_index(options: argparse.Namespace) -> list[Path]:
 
 def _add_every_eval_ever(form: argparse.ArgumentParser) -> None:
     form.description = (
-        "Writes data/TASK/ORG/NAME/UUID.json below DIR, and UUID_samples.jsonl beside it where "
-        "the run has samples, in version 0.3.0 of the schema. Where the package "
-        "every-eval-ever is installed, it checks them first."
+        "Writes DIR/data/TASK/ORG/NAME/UUID.json in schema version 0.3.0, with UUID_samples.jsonl "
+        "beside it if the run has samples. The records are validated first if the package "
+        "every-eval-ever is installed."
     )
     _add_figures(form)
-    form.add_argument("--source-url", metavar="URL", help="page of who made the run")
-    form.add_argument("--organization", default="unknown", metavar="NAME", help="who made the run")
+    form.add_argument(
+        "--source-url", metavar="URL", help="web page of the organization that made the run"
+    )
+    form.add_argument(
+        "--organization",
+        default="unknown",
+        metavar="NAME",
+        help="organization that made the run (default: %(default)s)",
+    )
     form.add_argument(
         "--relationship",
         choices=RELATIONSHIPS,
         default="other",
-        help="what they are to the model's developer (default: %(default)s)",
+        help="relation of that organization to the model's developer (default: %(default)s)",
     )
     form.add_argument(
-        "--no-samples", dest="samples", action="store_false", help="leave the samples out"
+        "--no-samples", dest="samples", action="store_false", help="do not write samples"
     )
     form.set_defaults(write=_write_every_eval_ever)
 
@@ -140,8 +147,8 @@ def _write_every_eval_ever(options: argparse.Namespace) -> list[Path]:
 
 def _add_rewardbench(form: argparse.ArgumentParser) -> None:
     form.description = (
-        "Writes the two files of RewardBench's leaderboard, the accuracies of the subsets and "
-        "the rewards of every row, from a run of rewardbench_overall with --log_samples."
+        "Writes the two files of RewardBench's leaderboard: the accuracy of each subset and the "
+        "rewards of every row. Needs a run of rewardbench_overall with --log_samples."
     )
     form.set_defaults(write=_write_rewardbench)
 
@@ -160,35 +167,35 @@ def _add_figures(form: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="TASK",
-        help="a task or group to export, several times for several (default: all)",
+        help="task or group to export; repeatable (default: all)",
     )
     form.add_argument(
         "--metrics",
         choices=METRICS,
         default=METRICS[0],
-        help="the main metric of each task, which is acc, or every metric (default: %(default)s)",
+        help="export the main metric of each task (acc), or all metrics (default: %(default)s)",
     )
     form.add_argument(
         "--dataset",
         action="append",
         default=[],
         metavar="[TASK=]ORG/NAME",
-        help="the hub's name of a task's data, where the run read a file; repeat it for several",
+        help="hub id of a task's data, if the run read a local file; repeatable",
     )
     form.add_argument(
         "--allow-partial",
         action="store_true",
-        help="export figures over a part of the data (--limit, a shard), with a remark",
+        help="also export results of a partial run (--limit, a shard), marked as such",
     )
 
 
 def _add_source(form: argparse.ArgumentParser) -> None:
-    form.add_argument("--source-url", metavar="URL", help="where the results can be looked up")
-    form.add_argument("--source-name", metavar="NAME", help="what that link is called")
+    form.add_argument("--source-url", metavar="URL", help="link to the published results")
+    form.add_argument("--source-name", metavar="NAME", help="name of that link")
 
 
 def _read(options: argparse.Namespace) -> tuple[str, list[ExportedFigure]]:
-    """What the model is called, and the figures of the run that are exported."""
+    """The model's name, and the results of the run that are exported."""
     evaluation = read_evaluation(options.results)
     for remark in evaluation.remarks:
         logger.warning("%s", remark)
@@ -212,13 +219,13 @@ def _of_tasks(
 def _datasets(
     options: argparse.Namespace, figures: Sequence[ExportedFigure]
 ) -> dict[str | None, str]:
-    """The data sets that the user names, where one name may stand for several tasks."""
+    """The data sets that the user names; one name may be used for several tasks."""
     named = _of_tasks(options.dataset, figures, "--dataset")
     tasks = list(dict.fromkeys(figure.task for figure in figures if figure.task not in named))
     if None in named and len(tasks) > 1:
         logger.warning(
-            "--dataset %s is taken for the data of %d tasks (%s); name those of one with "
-            "--dataset TASK=ORG/NAME.",
+            "--dataset %s is used as the data set of %d tasks (%s). Use --dataset TASK=ORG/NAME "
+            "for only one.",
             named[None],
             len(tasks),
             ", ".join(tasks),

@@ -1,4 +1,4 @@
-"""`ultrarm-eval inspect-checkpoint`: what a checkpoint is, and how its reward is read."""
+"""`ultrarm-eval inspect-checkpoint`: what a checkpoint is, and how its reward is computed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,19 @@ _SETTINGS = (*(name for name in SHOWING if name != "device"), "quantization")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Says what a checkpoint is, which judge takes it, how its reward is read, and what is "
-        "missing, without loading the weights. The exit status is 1 where no judge takes it."
+        "Shows what a checkpoint is, which judge supports it, how the reward is computed, and what "
+        "is missing, without loading the weights. The exit status is 1 if no judge supports the "
+        "checkpoint."
     )
     add_judge_options(command, _SETTINGS, is_first=True)
-    command.add_argument("--format", choices=["text", "json"], default="text")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
     command.set_defaults(run=_run)
 
 
@@ -40,13 +46,13 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    classes = ", ".join(found["classes"]) or "no class named"
+    classes = ", ".join(found["classes"]) or "no class given"
     lines = {
         "checkpoint": found["checkpoint"],
-        "family": f"{found['family'] or 'none named'} ({classes})",
+        "family": f"{found['family'] or 'unknown'} ({classes})",
     }
     if found.get("adapter"):
-        lines["adapter"] = f"{found['adapter']} (LoRA), on the base {found['base']}"
+        lines["adapter"] = f"{found['adapter']} (LoRA) on {found['base']}"
     if found.get("quantized"):
         lines["stored"] = f"quantised, {found['quantized']}"
     if "refused" in found:
@@ -59,20 +65,20 @@ def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         "head": "; ".join(f"{name} {shape}" for name, shape in found["head"].items()) or "none",
         "size": f"{found['parameters']:,} parameters, {found['layers']} layers of "
         f"{found['hidden_size']:,}",
-        "memory": f"stored as {found['dtype']}; weights take "
+        "memory": f"stored as {found['dtype']}; weights need "
         + ", ".join(f"{_size(size)} in {dtype}" for dtype, size in found["weight_bytes"].items()),
         "template": found["template"]
-        + ("" if found["has_chat_template"] else "; its tokenizer has no chat template"),
+        + ("" if found["has_chat_template"] else "; the tokenizer has no chat template"),
         "example": printable(found["text"]),
         **({"read at": " and ".join(found["read_at"])} if found["read_at"] else {}),
         "BOS": found["bos"] or "none",
-        "padding": (found["padding"] or "no token in config.json")
+        "padding": (found["padding"] or "no pad token in config.json")
         + (
-            f"; the reward is read before any {found['unread_padding']} that ends a text"
+            f"; the reward is read before any {found['unread_padding']} at the end of a text"
             if found["unread_padding"]
             else ""
         ),
-        "max_length": f"{found['max_length']:,} of {_positions(found['positions'])}",
+        "max_length": f"{found['max_length']:,} tokens ({_positions(found['positions'])})",
     }
     own = {name: value for name, value in found["settings"].items() if value is not None}
     if own:
@@ -86,7 +92,7 @@ def _size(count: int) -> str:
 
 
 def _positions(positions: int | None) -> str:
-    return "any number of positions" if positions is None else f"{positions:,} positions"
+    return "no position limit" if positions is None else f"{positions:,} positions"
 
 
 def _command(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

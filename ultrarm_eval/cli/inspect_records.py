@@ -1,8 +1,8 @@
 """Rewards as records that inspect_ai's scorer `precomputed_scores` reads.
 
-A record has the sample's `id`, a `value`, and, where there is one, the `epoch`, the `answer`, an
-`explanation` and `metadata` (inspect_ai 0.3.285, `scorer/_precomputed.py`). A value that is not a
-number is what the harness takes for unscored; it is written `NaN`, as Python's JSON has it.
+A record has the sample's `id`, a `value`, and, if known, the `epoch`, the `answer`, an
+`explanation` and `metadata` (inspect_ai 0.3.285, `scorer/_precomputed.py`). inspect_ai treats a
+value that is not a number as unscored; it is written `NaN`, as Python's JSON does.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ BOTH = "both"
 VALUES = ("reward", "win_rate", BOTH)
 ID, EPOCH = "id", "epoch"
 _NEEDED = (
-    "A record for inspect_ai needs the id of the sample that the answer is of, a text or a whole "
-    "number in the field 'id', and its epoch, from 1, in 'epoch' where a sample has several answers"
+    "A record for inspect_ai needs the id of its sample (text or a whole number in the field "
+    "'id'), and the epoch (from 1, in the field 'epoch') if a sample has several answers"
 )
 
 
 class InspectRecords:
-    """Makes records of answers and what a judge said of them."""
+    """Makes records from answers and their judgements."""
 
     def __init__(self, answers: Sequence[Answer], value: str, *, compared: bool) -> None:
-        """Looks at the answers, before any is scored.
+        """Checks the answers before any is scored.
 
         Args:
-            answers: The answers; their rows have the samples' ids.
+            answers: The answers; their rows contain the samples' ids.
             value: One of `VALUES`.
             compared: Whether there are references.
 
         Raises:
-            ConfigurationError: There is no win over nothing.
-            DataError: An answer has no id, or two are of one sample and epoch.
+            ConfigurationError: Wins are requested and there are no references.
+            DataError: An answer has no id, or two answers have the same sample and epoch.
         """
         if value != VALUES[0] and not compared:
             raise ConfigurationError(
-                f"--value {value}: a win is one over a reference. Name references with --reference "
-                "or --reference-field."
+                f"--value {value}: a win rate needs references. Name them with --reference or "
+                "--reference-field."
             )
         self._value = value
         first: dict[tuple[str, int | None], Location] = {}
@@ -54,8 +54,8 @@ class InspectRecords:
             if known is not answer.where:
                 epoch = "" if key[1] is None else f" in epoch {key[1]}"
                 raise DataError(
-                    f"{answer.where}: the sample {key[0]!r} has an answer{epoch} in {known.place} "
-                    f"already. {_NEEDED}."
+                    f"{answer.where}: sample {key[0]!r} already has an answer{epoch} in "
+                    f"{known.place}. {_NEEDED}."
                 )
 
     def record(self, answer: Answer, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,8 +63,7 @@ class InspectRecords:
 
         Args:
             answer: The answer.
-            row: What the judge said of it: `reward`, `win` and what stands beside, as `judge -o`
-                writes it.
+            row: Its judgement: `reward`, `win` and the other fields, as `judge -o` writes them.
         """
         epoch = _epoch(answer)
         value: Any = {
@@ -88,15 +87,15 @@ class InspectRecords:
 
 
 def require_json_lines(output: str | None) -> None:
-    """Refuses a file that the harness would not read as JSON Lines.
+    """Refuses a file that inspect_ai would not read as JSON Lines.
 
     Raises:
-        ConfigurationError: None is named, or it has another ending.
+        ConfigurationError: No file is named, or it has another extension.
     """
     if output is None or Path(output).suffix.lower() != ".jsonl":
         raise ConfigurationError(
-            f"--format inspect writes records for precomputed_scores into the file of -o, which "
-            f"inspect_ai reads as JSON Lines by its ending .jsonl; it is {output!r}."
+            "--format inspect writes records for inspect_ai's precomputed_scores to the file given "
+            f"by -o, whose name must end in .jsonl; -o is {output!r}."
         )
 
 

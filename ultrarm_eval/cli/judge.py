@@ -1,4 +1,4 @@
-"""`ultrarm-eval judge`: rewards of answers that were written elsewhere, and wins over others."""
+"""`ultrarm-eval judge`: rewards of existing answers, and wins over reference answers."""
 
 from __future__ import annotations
 
@@ -25,33 +25,44 @@ _ROWS_AT_ONCE = 256
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Gives every answer of a file its reward and shows the mean over prompts; with "
-        "--reference also how often an answer beats the reference of its prompt, ties one "
-        "half, as it is and with the length controlled for. Rows have 'instruction' and "
-        "'output' (AlpacaEval's outputs), or 'prompt' and 'completion'; an answer may be a list of "
-        "its steps, for judge=process."
+        "Judges the answers in a file and shows the mean reward over prompts. With --reference, "
+        "also shows the win rate over the reference answers (a tie counts one half) and the "
+        "length-controlled win rate. Rows have 'instruction' and 'output' (AlpacaEval's format), "
+        "or 'prompt' and 'completion'. For judge=process an answer may be a list of steps."
     )
-    command.add_argument("answers", metavar="ANSWERS", help="JSON, JSONL or Parquet file")
-    add_judge_options(command, SCORING)
-    command.add_argument("--reference", metavar="FILE", help="one reference answer for a prompt")
     command.add_argument(
-        "--reference-field", metavar="NAME", help="field of ANSWERS' rows that holds references"
+        "answers", metavar="ANSWERS", help="JSON, JSONL or Parquet file of answers"
+    )
+    add_judge_options(command, SCORING)
+    command.add_argument(
+        "--reference", metavar="FILE", help="file with one reference answer per prompt"
+    )
+    command.add_argument(
+        "--reference-field",
+        metavar="NAME",
+        help="field of ANSWERS that contains the reference answers",
     )
     command.add_argument(
         "--format",
         choices=["text", "json", "inspect"],
         default="text",
-        help="of the figures; inspect: FILE has records for inspect_ai's precomputed_scores",
+        help=(
+            "format of the summary; inspect: FILE contains records for inspect_ai's "
+            "precomputed_scores"
+        ),
     )
     command.add_argument(
         "--value",
         choices=VALUES,
-        help="with --format inspect: what a record's value is (default: reward)",
+        help="value of each record, with --format inspect (default: reward)",
     )
     command.add_argument(
-        "-o", "--output", metavar="FILE", help="each answer's reward, as JSONL, as it comes"
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="write the reward of each answer to FILE, as JSON Lines",
     )
     command.set_defaults(run=_run)
 
@@ -61,7 +72,7 @@ def _run(options: argparse.Namespace) -> int:
     if for_inspect:
         require_json_lines(options.output)
     elif options.value is not None:
-        raise ConfigurationError("--value is what records of --format inspect hold. Leave it out.")
+        raise ConfigurationError("--value is only for --format inspect. Leave it out.")
     figures = judge_answers(
         options.answers,
         chosen_judge(options),
@@ -90,21 +101,21 @@ def judge_answers(
     Args:
         answers: A file of answers; see `ultrarm_eval.sources.answers`.
         judge: The judge.
-        reference: A file of reference answers, one for a prompt.
-        reference_field: The field of the answers' rows that holds their references instead.
-        samples: A file for each answer's reward, as a JSON line; written as they come.
-        inspect_value: Writes records for inspect_ai instead, with this for their value; see
+        reference: A file of reference answers, one per prompt.
+        reference_field: The field of the answers' rows that contains the references instead.
+        samples: A file that receives each answer's reward as a JSON line, as it comes.
+        inspect_value: Writes records for inspect_ai instead, with this as their value; see
             `ultrarm_eval.cli.inspect_records`.
 
     Returns:
-        The figures by name. Every prompt counts once: with the mean of its answers.
+        The metrics by name. Every prompt counts once, with the mean of its answers.
 
     Raises:
         UltrarmEvalError: A file, the judge or a setting cannot be used.
     """
     if reference is not None and reference_field is not None:
         raise ConfigurationError(
-            "--reference and --reference-field both name references. Leave one of them out."
+            "--reference and --reference-field both name references. Use only one of them."
         )
     given = read_answers(Path(answers))
     references = _references(answers, given, reference, reference_field)
@@ -134,10 +145,10 @@ def judge_answers(
 def _judged(
     scoring: StoredJudge, given: Sequence[tuple[Answer, str | None]]
 ) -> Iterator[list[dict[str, Any]]]:
-    """Rows of the answers, some at a time.
+    """Yields the rows of the answers in chunks.
 
     Raises:
-        ScoringError: A reward is no finite number; the rows before it came.
+        ScoringError: A reward is not a finite number; the rows before it have been yielded.
     """
     # A prompt's reference is asked for once, whatever number of answers is compared with it.
     of_references: dict[tuple[str, str], Judgement] = {}
@@ -172,7 +183,7 @@ def _judged(
 def _references(
     answers: str, given: Sequence[Answer], file: str | None, field: str | None
 ) -> list[str | None]:
-    """The reference of each answer, where it has one."""
+    """The reference of each answer, if it has one."""
     if file is None and field is None:
         return [None] * len(given)
     if file is not None:
@@ -180,8 +191,8 @@ def _references(
         found = [known.get(answer.key) for answer in given]
         if not any(text is not None for text in found):
             raise DataError(
-                f"{file}: it has none of the {len({a.key for a in given}):,} prompts of "
-                f"{answers}. Prompts have to be the same to the letter."
+                f"{file}: it contains none of the {len({a.key for a in given}):,} prompts of "
+                f"{answers}. Prompts must match exactly."
             )
         return found
     own = [answer.row.get(str(field)) for answer in given]
@@ -189,15 +200,18 @@ def _references(
         if text is not None and not isinstance(text, str):
             raise DataError(
                 f"{answer.where}: field {field!r} (--reference-field) is of type "
-                f"{type(text).__name__}; it has to be a text or null."
+                f"{type(text).__name__}; it must be a string or null."
             )
     if not any(text is not None for text in own):
-        raise DataError(f"{answers}: no row has a reference in the field {field!r}.")
+        raise DataError(
+            f"{answers}: no row has a reference in field {field!r}. Name another field with "
+            "--reference-field."
+        )
     return own
 
 
 def _as_text(figures: Mapping[str, Any]) -> str:
-    """The figures, one a line."""
+    """The metrics, one per line."""
     width = max(map(len, figures))
     return "".join(f"{name.ljust(width)}  {_said(value)}\n" for name, value in figures.items())
 
@@ -256,7 +270,7 @@ def _figures(
 def _by_prompt(
     field: str, given: Sequence[Answer], rows: Sequence[Mapping[str, Any]]
 ) -> list[float]:
-    """The mean of a prompt's answers, for each prompt that has the field."""
+    """The mean over a prompt's answers, for each prompt that has the field."""
     values: dict[str, list[float]] = {}
     for answer, row in zip(given, rows, strict=True):
         if field in row:
@@ -267,7 +281,7 @@ def _by_prompt(
 def _scored(values: list[float], what: str) -> list[float]:
     if not values:
         raise ScoringError(
-            f"No {what} got a readable score, and none is guessed. Use more samples "
+            f"No {what} got a readable score, so there is nothing to average. Use more samples "
             "(--judge-args samples=4), another template, or a model that was trained to write "
             "critiques."
         )

@@ -1,10 +1,9 @@
-"""Which judge a command uses, and its settings: the same options in every command.
+"""The options for a command's judge and its settings: the same in every command.
 
-`--judge NAME` is a registered judge, `--pretrained DIR` its checkpoint, and every other option one
-setting of it; these are the words of lm_eval's `--model_args` and of `load_judge`, too. Where no
-judge is named, the checkpoint says which one takes it. Until the next release the older spellings
-are read as well, with a warning: `--kind NAME` for `--judge NAME`, and `--judge DIR` for
-`--pretrained DIR`.
+`--judge NAME` is a registered judge, `--pretrained DIR` its checkpoint, and every other option is
+one of its settings, with the same names as in lm_eval's `--model_args` and in `load_judge`. If no
+judge is named, the checkpoint decides. Until the next release older spellings are accepted with a
+warning: `--kind NAME` for `--judge NAME`, and `--judge DIR` for `--pretrained DIR`.
 """
 
 from __future__ import annotations
@@ -54,12 +53,12 @@ BATCHING = (
 
 @dataclass(frozen=True)
 class JudgeChoice:
-    """The judge that a command line names.
+    """The judge given on a command line.
 
     Attributes:
         kind: The name it is registered under.
-        pretrained: Its checkpoint; None for a judge without one.
-        settings: Its further settings, those that are given.
+        pretrained: Its checkpoint; None for a judge without weights.
+        settings: The other settings that are given.
     """
 
     kind: str
@@ -70,10 +69,10 @@ class JudgeChoice:
         """Makes the judge without loading its weights.
 
         Args:
-            **other: Settings that replace the given ones.
+            **other: Settings that override the given ones.
 
         Raises:
-            UltrarmEvalError: There is no such judge, or a setting cannot be used.
+            UltrarmEvalError: The judge does not exist, or a setting cannot be used.
         """
         from ultrarm_eval.judges.loading import make_judge
 
@@ -84,7 +83,7 @@ class JudgeChoice:
         """Makes a judge whose batches can be looked into, without loading its weights.
 
         Raises:
-            ConfigurationError: It runs no checkpoint.
+            ConfigurationError: It does not run a checkpoint.
             UltrarmEvalError: As `make`.
         """
         from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
@@ -93,8 +92,8 @@ class JudgeChoice:
         judge = as_registered(self.make(**other))
         if not isinstance(judge, CheckpointJudge):
             raise ConfigurationError(
-                f"judge={self.kind} runs no checkpoint of its own, so there are no batches to look "
-                "into."
+                f"judge={self.kind} does not run a checkpoint, so it has no batches to look into. "
+                "Name another judge with --judge."
             )
         return judge
 
@@ -106,18 +105,18 @@ def add_judge_options(
     needs_checkpoint: bool = False,
     is_first: bool = False,
 ) -> None:
-    """Adds `--judge`, `--pretrained`, `--judge-args`, and an option for each of some settings.
+    """Adds `--judge`, `--pretrained`, `--judge-args`, and an option for each given setting.
 
     Args:
         command: The command.
         settings: The settings' names.
-        needs_checkpoint: Whether `--pretrained` has to be given.
-        is_first: Whether the checkpoint is the command's argument and not an option.
+        needs_checkpoint: Whether `--pretrained` is required.
+        is_first: Whether the checkpoint is a positional argument instead of an option.
     """
     command.add_argument(
         "--judge",
         metavar="NAME",
-        help="registered judge (default: auto, what the checkpoint says it is)",
+        help="registered judge (default: auto, chosen by the checkpoint)",
     )
     about = "folder, hub id, or 'demo'"
     if is_first:
@@ -127,15 +126,15 @@ def add_judge_options(
             "--pretrained",
             required=needs_checkpoint,
             metavar="DIR",
-            help=f"checkpoint: {about}; not for judges without weights",
+            help=f"checkpoint: {about} (not for judges without weights)",
         )
-    command.add_argument("--kind", metavar="NAME", help="older spelling of --judge")
+    command.add_argument("--kind", metavar="NAME", help="deprecated spelling of --judge")
     command.add_argument(
         "--judge-args",
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="a further setting of the judge, such as reference=DIR of dpo; repeatable",
+        help="another setting of the judge, such as reference=DIR for judge dpo; repeatable",
     )
     known = known_settings()
     for name in settings:
@@ -172,15 +171,15 @@ def judge_if_any(options: argparse.Namespace) -> JudgeChoice | None:
     """The judge that the options name; None if they name none.
 
     Raises:
-        ConfigurationError: They name two, or a setting twice, or leave it to a checkpoint that they
-            do not name.
+        ConfigurationError: They name two judges, or a setting twice, or neither a judge nor a
+            checkpoint.
     """
     given = {name: getattr(options, name) for name in options.judge_settings}
     named = _named(options.judge_args)
     settings = _joined({n: v for n, v in given.items() if v is not None}, named)
     pretrained = _one("checkpoints", options.pretrained, settings.pop("pretrained", None))
     judge, pretrained = _today(options, pretrained)
-    kind = _one("kinds of judge", judge, options.kind, settings.pop("judge", None))
+    kind = _one("judges", judge, options.kind, settings.pop("judge", None))
     if kind in (None, AUTO_JUDGE):
         if pretrained is None and kind is None:
             return None
@@ -198,16 +197,16 @@ def judge_if_any(options: argparse.Namespace) -> JudgeChoice | None:
 
 def _unnamed() -> ConfigurationError:
     return ConfigurationError(
-        "No judge is named: give its checkpoint, --pretrained DIR, or the name of a judge that "
-        "needs none, --judge NAME (ultrarm-eval plugins lists them)."
+        "No judge is named. Give a checkpoint (--pretrained DIR), or the name of a judge that "
+        "needs none (--judge NAME; ultrarm-eval plugins lists them)."
     )
 
 
 def _today(options: argparse.Namespace, pretrained: Any) -> tuple[str | None, Any]:
-    """`--judge` and `--pretrained` as they are written today; a warning names older spellings.
+    """`--judge` and `--pretrained` in today's spelling; older spellings are reported in a warning.
 
     Raises:
-        ConfigurationError: `--judge` is no judge, and `--pretrained` names another checkpoint.
+        ConfigurationError: `--judge` is not a judge, and `--pretrained` names another checkpoint.
     """
     from ultrarm_eval.judges.loading import judge_names
 
@@ -222,17 +221,17 @@ def _today(options: argparse.Namespace, pretrained: Any) -> tuple[str | None, An
     if options.kind is not None:
         older.append(f"--kind {options.kind} (write --judge {options.kind})")
     if older:
-        logger.warning("Older spelling, which the next release refuses: %s.", " and ".join(older))
+        logger.warning("Deprecated spelling, removed in the next release: %s.", " and ".join(older))
     return judge, pretrained
 
 
 def _one(what: str, *given: Any) -> Any:
-    """What is given, once or several times alike; None if it is not."""
+    """The given value, even if it is given several times alike; None if there is none."""
     distinct = list(dict.fromkeys(one for one in given if one is not None))
     if len(distinct) > 1:
         raise ConfigurationError(
-            f"The options name two {what}: {' and '.join(map(str, distinct))}. Leave one of them "
-            "out."
+            f"The options name two {what}: {' and '.join(map(str, distinct))}. Use only one of "
+            "them."
         )
     return distinct[0] if distinct else None
 
@@ -242,7 +241,7 @@ def _joined(settings: dict[str, Any], named: dict[str, Any]) -> dict[str, Any]:
         if str(settings[name]) != str(named[name]):
             raise ConfigurationError(
                 f"{known_settings()[name].option} {settings[name]} and --judge-args "
-                f"{name}={named[name]} are two values of one setting. Leave one of them out."
+                f"{name}={named[name]} set the same setting. Use only one of them."
             )
     return {**settings, **named}
 
@@ -253,7 +252,8 @@ def _named(given: list[str]) -> dict[str, Any]:
         name, sign, value = written.partition("=")
         if not sign or not name.strip():
             raise ConfigurationError(
-                f"--judge-args {written}: write NAME=VALUE, and repeat the option for more."
+                f"--judge-args {written}: write NAME=VALUE, and repeat the option for more "
+                "settings."
             )
         if name.strip() in named:
             raise ConfigurationError(f"--judge-args {written}: {name.strip()} is given twice.")
@@ -262,7 +262,7 @@ def _named(given: list[str]) -> dict[str, Any]:
 
 
 def _value(written: str) -> Any:
-    """A number, true, false or null as in JSON; else the text."""
+    """A number, true, false or null as in JSON; otherwise the text itself."""
     try:
         return json.loads(written)
     except (ValueError, RecursionError):

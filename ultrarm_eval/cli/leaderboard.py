@@ -1,4 +1,4 @@
-"""`ultrarm-eval leaderboard`: a static board over many runs."""
+"""`ultrarm-eval leaderboard`: a static leaderboard of many runs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,30 @@ _FILES = ("board.html", "board.csv", "board.json")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Writes board.html, board.csv and board.json over all runs of a folder: a row for "
-        "each model or judge with its settings, a column for each group and task, with "
-        "intervals and the ranks that they leave open. Figures over a part of the data, over "
-        "other documents, or in-sample are marked and not ranked."
+        "Builds a leaderboard of all runs in a folder: board.html, board.csv and board.json. There "
+        "is one row per model or judge with its settings and one column per group and task, with "
+        "confidence intervals and the range of possible ranks. Scores on a subset of the data, on "
+        "different documents, or in-sample are marked and not ranked."
     )
     command.add_argument(
-        "results", metavar="RESULTS_DIR", help="folder that holds results_*.json at any depth"
+        "results", metavar="RESULTS_DIR", help="folder with results_*.json at any depth"
     )
     command.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="folder to write to"
     )
     command.add_argument(
-        "--title", default="Leaderboard", help="the page's title (default: %(default)s)"
+        "--title", default="Leaderboard", help="title of the page (default: %(default)s)"
     )
     command.add_argument(
         "--published",
         type=Path,
         metavar="FOLDER",
-        help="show published figures below the board, from files like those of results/published",
+        help=(
+            "also show published scores below the leaderboard, from files like those in "
+            "results/published"
+        ),
     )
     command.set_defaults(run=_run)
 
@@ -50,7 +53,7 @@ def _run(options: argparse.Namespace) -> int:
 
     folder: Path = options.output.expanduser()
     if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"-o {options.output}: this is a file; give a folder to write to.")
+        raise ConfigurationError(f"-o {options.output}: this is a file. Give a folder to write to.")
     for name in _FILES:
         require_replaceable(folder / name)
     published = read_published(options.published) if options.published is not None else []
@@ -58,11 +61,11 @@ def _run(options: argparse.Namespace) -> int:
     evaluations = read_evaluations(root)
     board = make_board(evaluations, root, published)
     for text in board.left_out:
-        logger.warning("Left out: %s", text)
+        logger.warning("Excluded: %s", text)
     if superseded := sum(evaluation.superseded for evaluation in evaluations):
         logger.warning(
-            "%d results are left out, as others of the same model, task and settings count; what "
-            "is said of each row names them.",
+            "%d results are excluded because others with the same model, task and settings are "
+            "used; the notes of each row list them.",
             superseded,
         )
     texts = as_page(board, title=options.title), as_csv(board), as_json(board)

@@ -1,14 +1,13 @@
-"""The command line `ultrarm-eval`: its commands, and how each of them ends.
+"""The command line `ultrarm-eval`: its commands and their exit statuses.
 
-A command is a module of this package with its name. `add_arguments` declares what it takes and
-sets the function that runs it. Only the module of the command that is asked for is imported: help
-and usage errors come without torch.
+A command is a module of this package with its name. `add_arguments` declares its arguments and sets
+the function that runs it. Only the module of the requested command is imported: help and usage
+errors do not import torch.
 
 The parser is argparse. Libraries that make options from signatures (typer, cyclopts, jsonargparse)
-would save little, as a judge's options are made from the declarations of its settings
-(`ultrarm_eval.settings`) in any case; they word usage errors in another way, take longer to show a
-help text, and would be one more dependency: the oldest huggingface_hub that is supported brings no
-typer.
+would save little, as a judge's options are made from its declared settings
+(`ultrarm_eval.settings`) in any case; they are slower to show a help text, and would be one more
+dependency: the oldest supported huggingface_hub does not install typer.
 """
 
 from __future__ import annotations
@@ -32,23 +31,41 @@ from ultrarm_eval.cli.standard_streams import (
 )
 from ultrarm_eval.errors import UltrarmEvalError, wants_traceback
 
+_PROGRAM = "ultrarm-eval"
 _COMMANDS = {
-    "score": "score pairs and print the difference in rewards",
-    "judge": "judge answers that were written elsewhere",
-    "inspect-checkpoint": "say what a checkpoint is, and how its reward is read",
-    "convert": "write a checkpoint as engines without plugins read it",
-    "plan": "show what a run would compute",
-    "verify": "compare batches with one text at a time",
-    "data": "look into preference data, or turn ratings into pairs",
+    "score": "score chosen/rejected pairs and print the margins",
+    "judge": "judge existing answers; win rate over references",
+    "inspect-checkpoint": "show what a checkpoint is and how its reward is computed",
+    "convert": "convert a checkpoint to a sequence classification model",
+    "plan": "estimate tokens, batches and time of a run",
+    "verify": "check batched rewards against one text at a time",
+    "data": "inspect preference data, or turn ratings into pairs",
     "tokens": "show the reward after each token of an answer",
-    "report": "one page that shows how a judge behaves",
-    "compare": "say whether the differences between runs are more than chance",
-    "leaderboard": "a static board over many runs",
-    "export": "write results in the form that a leaderboard takes",
-    "shard": "data in parts, for a run that is split over machines",
-    "merge": "the results of all parts as those of one run",
-    "merge-stores": "several score stores as one",
-    "plugins": "show what is registered, and who found it",
+    "report": "write a report on a judge's run",
+    "compare": "test whether runs differ significantly",
+    "leaderboard": "build a static leaderboard of many runs",
+    "export": "export results to the format of a leaderboard",
+    "shard": "split data into shards for several machines",
+    "merge": "merge the results of all shards into one run",
+    "merge-stores": "merge several score stores into one",
+    "plugins": "list registered judges, tasks, templates and plugins",
+}
+
+#: The commands by what one does with them, as `--help` and the documentation list them.
+COMMAND_GROUPS = {
+    "Before a run": ("inspect-checkpoint", "data", "plan", "verify", "convert"),
+    "Score answers": ("score", "judge", "tokens"),
+    "Read results": ("report", "compare", "leaderboard", "export"),
+    "Split a run over machines": ("shard", "merge", "merge-stores"),
+    "Installation": ("plugins",),
+}
+
+#: What each exit status means.
+EXIT_STATUSES = {
+    0: "the command did what it was asked",
+    1: "a check did not pass (inspect-checkpoint, data inspect, verify)",
+    2: "the command line, a file, a checkpoint or the data cannot be used; stderr says why",
+    130: "interrupted",
 }
 
 # What a shell makes of SIGINT.
@@ -62,13 +79,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: The command line without the program's name; the process's own if None.
 
     Returns:
-        The exit status: 0, 1 if what was checked did not pass, 2 for input that cannot be used, or
-        130 if it was interrupted.
+        The exit status: 0 for success, 1 if a check did not pass, 2 for unusable input, or 130 if
+        interrupted.
     """
     prepare_streams()
     given = sys.argv[1:] if arguments is None else list(arguments)
     options = _parser(given).parse_args(given)
-    name = f"ultrarm-eval {options.command}"
+    name = f"{_PROGRAM} {options.command}"
     log_to_stderr()
     try:
         require_output()
@@ -100,25 +117,40 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     """The parser of a command line.
 
     Args:
-        given: The command line: only commands that it names know their arguments.
+        given: The command line; arguments are added only to the commands it names.
     """
     parser = argparse.ArgumentParser(
-        prog="ultrarm-eval", description="Reward models as judges, beside lm-evaluation-harness."
+        prog=_PROGRAM,
+        usage=f"{_PROGRAM} [-h] [--version] COMMAND ...",
+        description="Reward models as judges for lm-evaluation-harness.",
+        epilog=_overview(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument(
-        "--version", action=_Version, nargs=0, help="show program's version number and exit"
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    # The epilog lists them in groups, which argparse has for options only.
+    commands = parser.add_subparsers(
+        prog=_PROGRAM, dest="command", required=True, metavar="COMMAND", help=argparse.SUPPRESS
     )
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, help_text in _COMMANDS.items():
-        command = commands.add_parser(name, help=help_text)
+    for name in _COMMANDS:
+        command = commands.add_parser(name)
         if name in given:
             module = name.replace("-", "_")
             importlib.import_module(f"ultrarm_eval.cli.{module}").add_arguments(command)
     return parser
 
 
+def _overview() -> str:
+    """The commands in their groups, how to go on from there, and the exit statuses."""
+    width = max(map(len, _COMMANDS)) + 2
+    lines = []
+    for title, names in COMMAND_GROUPS.items():
+        lines += [f"{title}:", *(f"  {name:{width}}{_COMMANDS[name]}" for name in names), ""]
+    lines += [f"{_PROGRAM} COMMAND --help shows the options of a command.", "", "Exit status:"]
+    return "\n".join([*lines, *(f"  {code:<5}{what}" for code, what in EXIT_STATUSES.items())])
+
+
 class _Version(argparse.Action):
-    """Says the version, which is looked up in the package's metadata only then."""
+    """Prints the version, which is looked up in the package's metadata only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
         # As argparse's own action: where the standard output is closed it is None.
@@ -128,16 +160,16 @@ class _Version(argparse.Action):
 
 
 def _interrupted(options: argparse.Namespace) -> str:
-    """What became of the work of a command that was stopped."""
+    """What was kept of an interrupted command's work."""
     if not hasattr(options, "score_store"):
         return "interrupted."
     if options.score_store is None:
-        return "interrupted. Rewards are kept, and not computed again, with --score-store FILE."
+        return "interrupted. Use --score-store FILE to keep rewards and resume."
     if not Path(options.score_store).expanduser().is_file():
         return "interrupted before anything was scored."
     return (
-        f"interrupted. What was scored is kept in {options.score_store}; the same command goes on "
-        "from there."
+        f"interrupted. Finished rewards are kept in {options.score_store}; the same command "
+        "resumes from there."
     )
 
 

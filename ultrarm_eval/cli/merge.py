@@ -1,4 +1,4 @@
-"""`ultrarm-eval merge`: the results of all parts as those of one run."""
+"""`ultrarm-eval merge`: the results of all shards as those of one run."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ _SHOWN = 12
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Joins the results and samples of runs over the parts of data (--metadata "
-        '\'{"shard": "3/16"}\', or files of ultrarm-eval shard) into what one run over all of it '
-        "writes. Figures are computed from the samples of all parts. Refused are parts that are "
-        "missing, there twice or overlap, and runs of different judges, settings or data."
+        "Merges the runs of all shards into one run. The shards come from --metadata "
+        '\'{"shard": "3/16"}\', or from files of ultrarm-eval shard. Metrics are recomputed '
+        "from the samples of all shards. Missing, duplicate or overlapping shards are refused, "
+        "and so are runs with different judges, settings or data."
     )
     command.add_argument(
-        "results", nargs="+", metavar="RESULTS", help="folders or results files of the runs"
+        "results", nargs="+", metavar="RESULTS", help="folders or results_*.json files of the runs"
     )
     command.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="folder to write to"
     )
     command.add_argument(
-        "--tasks", metavar="NAMES", help="the tasks to join, by commas (default: all)"
+        "--tasks", metavar="NAMES", help="tasks to merge, separated by commas (default: all)"
     )
     command.add_argument(
         "--latest",
         action="store_true",
-        help="of several results of one part the newest counts, and no error",
+        help="if a shard has several results, use the newest instead of refusing them",
     )
     command.set_defaults(run=_run)
 
@@ -56,8 +56,8 @@ def _run(options: argparse.Namespace) -> int:
         merged = write_merged(shards, options.output.expanduser())
     except OSError as error:
         raise ConfigurationError(
-            f"-o {options.output}: the results cannot be written there ({error.strerror}). Give a "
-            "folder that you may write to."
+            f"-o {options.output}: cannot write the results there ({error.strerror}). Give a "
+            "folder that you can write to."
         ) from error
     sys.stdout.write("\n".join(_told(shards, merged)) + "\n")
     return 0
@@ -76,20 +76,20 @@ def _told(shards: RunShards, merged: WrittenRun) -> Iterator[str]:
         beside = f" ± {error:.4f}" if isinstance(error, float) else ""
         part = task.shards.part
         yield (
-            f"  {task.shards.task}: {part.of} parts of {part.rows:,} rows, {task.documents:,} "
+            f"  {task.shards.task}: {part.of} shards, {part.rows:,} rows, {task.documents:,} "
             f"documents, {main} {shown}{beside}"
         )
     if len(merged.tasks) > _SHOWN:
-        yield f"  and {len(merged.tasks) - _SHOWN} tasks more"
+        yield f"  and {len(merged.tasks) - _SHOWN} more tasks"
     counts = results["config"].get("judge_counts")
     if counts:
         yield f"  counts: {', '.join(f'{name}={number}' for name, number in counts.items())}"
     seconds = [one["scoring_seconds"] for one in results["merged_from"]["runs"]]
     if all(isinstance(one, int | float) for one in seconds):
-        longest = f"{max(seconds):,.1f} s in the longest"
-        yield f"  scored in {math.fsum(seconds):,.1f} s over all runs, {longest}"
+        longest = f"{max(seconds):,.1f} s"
+        yield f"  scoring time: {math.fsum(seconds):,.1f} s in total, longest run {longest}"
     for said in differing_in_words(merged.run.differing)[:_SHOWN]:
-        yield f"  differing: {said}"
+        yield f"  differs between runs: {said}"
     yield from shards.remarks[:_SHOWN]
     if len(shards.remarks) > _SHOWN:
-        yield f"and {len(shards.remarks) - _SHOWN} remarks more"
+        yield f"and {len(shards.remarks) - _SHOWN} more remarks"

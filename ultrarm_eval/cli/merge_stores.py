@@ -1,4 +1,4 @@
-"""`ultrarm-eval merge-stores`: several score stores as one."""
+"""`ultrarm-eval merge-stores`: several score stores merged into one."""
 
 from __future__ import annotations
 
@@ -10,32 +10,34 @@ from ultrarm_eval.errors import ConfigurationError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Joins score stores, such as one of each job, in one that a later run reads. Damaged rows "
-        "are left out and counted; nothing is written where two stores have different rewards for "
-        "one text."
+        "Merges score stores, such as one per job, into one that a later run reads. Damaged rows "
+        "are skipped and counted. Nothing is written if two stores have different rewards for the "
+        "same text."
     )
-    command.add_argument("stores", nargs="+", metavar="STORE", help="files of score_store")
+    command.add_argument("stores", nargs="+", metavar="STORE", help="score store files")
     command.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="FILE",
-        help="the store to write to; what it holds is kept",
+        help="store to write to; rewards already in it are kept",
     )
     command.add_argument(
         "--rounding",
         type=float,
         default=0.0,
         metavar="X",
-        help="rewards of one text that differ by at most X are the same, and the first counts "
-        "(default: %(default)s)",
+        help=(
+            "treat rewards of a text that differ by at most X as equal and keep the first "
+            "(default: %(default)s)"
+        ),
     )
     command.add_argument(
         "--several-judges",
         action="store_true",
-        help="join rewards of different judges in one file",
+        help="allow rewards of different judges in one file",
     )
     command.set_defaults(run=_run)
 
@@ -52,8 +54,8 @@ def _run(options: argparse.Namespace) -> int:
         several_judges=options.several_judges,
     )
     for one in joined:
-        rounded = f", {one.rounded:,} there with another rounding" if one.rounded else ""
-        damaged = f", {one.damaged:,} damaged and left out" if one.damaged else ""
+        rounded = f", {one.rounded:,} differ only by rounding" if one.rounded else ""
+        damaged = f", {one.damaged:,} damaged and skipped" if one.damaged else ""
         sys.stdout.write(f"{one.path}: {one.rows:,} rows, {one.added:,} new{rounded}{damaged}\n")
     sys.stdout.write(f"{options.output}: {sum(one.added for one in joined):,} rows added\n")
     return 0

@@ -1,4 +1,4 @@
-"""What a command writes: in which form, to which file, whole or row by row."""
+"""A command's output: its format, its file, written as a whole or row by row."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ _TABLE = "\nDifferences\nDifferences of shares are in percentage points."
 def form_of(
     named: str | None, output: str | None, endings: Mapping[str, Sequence[str]], *, otherwise: str
 ) -> str:
-    """The form that is meant: the one that is named, or that of the file's ending.
+    """The output format: the named one, or that of the file's extension.
 
     Args:
-        named: The form the user named.
-        output: The file that is written.
-        endings: The endings of each form.
-        otherwise: The form where nothing says which.
+        named: The format the user named.
+        output: The output file.
+        endings: The file extensions of each format.
+        otherwise: The default format.
 
     Raises:
-        ConfigurationError: The ending is of none of the forms.
+        ConfigurationError: No format has that extension.
     """
     if named is not None:
         return named
@@ -42,17 +42,17 @@ def form_of(
         if ending in own:
             return form
     raise ConfigurationError(
-        f"{output}: the ending {ending} says no form. Name one with --format "
-        f"{'|'.join(endings)}, or end the file in one of "
+        f"{output}: unknown file extension {ending}. Choose a format with --format "
+        f"{'|'.join(endings)}, or use one of the extensions "
         f"{', '.join(e for own in endings.values() for e in own)}."
     )
 
 
 def require_replaceable(path: Path) -> None:
-    """Refuses a file that is there and is none that this package wrote: results, samples, notes.
+    """Refuses to replace an existing file that this package did not write.
 
     Raises:
-        ConfigurationError: It is none, or cannot be read.
+        ConfigurationError: This package did not write it, or it cannot be read.
     """
     if not path.is_file():
         return
@@ -60,13 +60,13 @@ def require_replaceable(path: Path) -> None:
         content = path.read_bytes().decode("utf-8", errors="replace").strip()
     except OSError as error:
         raise ConfigurationError(
-            f"{path}: what is there cannot be read ({error.strerror}), and would be replaced. Name "
-            "another file with -o."
+            f"{path}: this file exists, cannot be read ({error.strerror}), and would be replaced. "
+            "Name another file with -o."
         ) from error
     if content and not _is_ours(content):
         raise ConfigurationError(
-            f"{path}: there is a file already that is no report, comparison or board of "
-            "ultrarm-eval, and it is left as it is. Name another file with -o, or remove this one "
+            f"{path}: this file exists and is not a report, comparison or leaderboard of "
+            "ultrarm-eval, so it is not replaced. Name another file with -o, or remove this one "
             "first."
         )
 
@@ -84,7 +84,7 @@ def _is_ours(content: str) -> bool:
 
 
 def write_output(path: Path, text: str) -> Path:
-    """Writes a file, whole or not at all; its folder is made where it is missing.
+    """Writes a file, completely or not at all, and creates its folder if needed.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -99,8 +99,8 @@ def write_output(path: Path, text: str) -> Path:
 
 def _not_written(path: Path, error: OSError) -> ConfigurationError:
     return ConfigurationError(
-        f"{path}: the output cannot be written there ({error.strerror}). Name a file in a folder "
-        "that you may write to with -o."
+        f"{path}: cannot write the output there ({error.strerror}). With -o, name a file in a "
+        "folder that you can write to."
     )
 
 
@@ -110,7 +110,7 @@ def write_to_terminal(text: str) -> None:
 
 
 def write_result(text: str, output: str | None) -> None:
-    """Writes a text to a file, whose name is then printed, or else to the terminal.
+    """Writes a text to a file and prints its name, or writes to the terminal.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -122,22 +122,22 @@ def write_result(text: str, output: str | None) -> None:
 
 
 class RowOutput:
-    """Opened before anything is computed; what was in the file stays until the first row comes."""
+    """A file opened before anything is computed; its old content stays until the first row."""
 
     def __init__(self, path: Path, inputs: Sequence[str]) -> None:
-        """Opens the file; its folder is made where it is missing.
+        """Opens the file and creates its folder if needed.
 
         Args:
             path: The file.
-            inputs: Files that are read, and so not written.
+            inputs: Input files, which must not be overwritten.
 
         Raises:
-            ConfigurationError: It cannot be written, or is read.
+            ConfigurationError: It cannot be written, or is an input.
         """
         for given in inputs:
             if path.exists() and Path(given).exists() and path.samefile(given):
                 raise ConfigurationError(
-                    f"{path}: this file is read; name another one for the rewards."
+                    f"{path}: this is an input file. Name another file for the rewards."
                 )
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -168,5 +168,5 @@ class RowOutput:
         self._file.write(rows)
 
     def flush(self) -> None:
-        """Hands what was written on, so that it survives this process."""
+        """Flushes what was written, so that it survives this process."""
         self._file.flush()

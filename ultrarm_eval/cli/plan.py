@@ -1,4 +1,4 @@
-"""`ultrarm-eval plan`: what a run would compute, before it does."""
+"""`ultrarm-eval plan`: what a run would compute, without running it."""
 
 from __future__ import annotations
 
@@ -26,34 +26,31 @@ _PROBE_ROWS = 2048
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Shows texts, tokens, batches and an estimated time for scoring a data set, without "
-        "loading the weights. With --gpus and --tokens-per-second: the cost at a rate that you "
-        "state."
+        "Estimates texts, tokens, batches and time for scoring a data set, without loading the "
+        "weights. With --gpus and --tokens-per-second, computes the cost at the rate you give."
     )
     command.add_argument("data", metavar="DATA", help=f"file, folder, hub id, or '{DEMO_NAME}'")
     add_judge_options(command, BATCHING, needs_checkpoint=True)
     add_data_revision(command)
-    command.add_argument(
-        "--gpus", type=int, metavar="N", help="GPUs that compute at once (default: 1)"
-    )
+    command.add_argument("--gpus", type=int, metavar="N", help="number of GPUs (default: 1)")
     command.add_argument(
         "--tokens-per-second",
         type=float,
         metavar="N",
-        help="tokens that each GPU computes in a second, measured elsewhere; nothing is timed here",
+        help="tokens that each GPU computes per second, as you measured it; nothing is timed here",
     )
     command.set_defaults(run=_run)
 
 
 @dataclass(frozen=True)
 class StatedRate:
-    """How fast a run is taken to be, as the user states it.
+    """The speed of a run, as stated by the user.
 
     Attributes:
-        gpus: GPUs that compute at once.
-        tokens_per_second: Tokens that each computes in a second.
+        gpus: Number of GPUs.
+        tokens_per_second: Tokens that each GPU computes per second.
     """
 
     gpus: int
@@ -61,37 +58,37 @@ class StatedRate:
 
     @classmethod
     def of(cls, gpus: int | None, tokens_per_second: float | None) -> StatedRate | None:
-        """What the options state; None if they state nothing.
+        """The rate given by the options; None if they give none.
 
         Args:
-            gpus: GPUs; 1 if None.
-            tokens_per_second: Tokens a second on each.
+            gpus: Number of GPUs; 1 if None.
+            tokens_per_second: Tokens per second on each GPU.
 
         Raises:
-            ConfigurationError: They state GPUs without a rate, or a number that is none.
+            ConfigurationError: They give GPUs without a rate, or a number that is not valid.
         """
         if gpus is not None and gpus < 1:
-            raise ConfigurationError(f"--gpus {gpus}: this is a whole number of at least 1.")
+            raise ConfigurationError(f"--gpus {gpus}: give a whole number of at least 1.")
         if tokens_per_second is None:
             if gpus is None:
                 return None
             raise ConfigurationError(
-                f"--gpus {gpus}: how long that many take depends on how fast one is. Name the "
-                "tokens that one computes in a second, --tokens-per-second N, as you measured it: "
-                "a shorter run's computed tokens by its seconds."
+                f"--gpus {gpus}: the time depends on how fast one GPU is. Give the tokens it "
+                "computes per second with --tokens-per-second N, measured in a shorter run "
+                "(computed tokens divided by seconds)."
             )
         if not 0 < tokens_per_second < math.inf:
             raise ConfigurationError(
-                f"--tokens-per-second {tokens_per_second:g}: this is a number above 0."
+                f"--tokens-per-second {tokens_per_second:g}: give a number above 0."
             )
         return cls(1 if gpus is None else gpus, tokens_per_second)
 
     def seconds(self, tokens: int) -> float:
-        """How long the GPUs compute so many tokens, all of them busy until the end."""
+        """How long the GPUs need for a number of tokens, if all of them are busy until the end."""
         return tokens / (self.tokens_per_second * self.gpus)
 
     def cost(self, tokens: int) -> str:
-        """The time and the GPU-hours of so many tokens."""
+        """The time and the GPU-hours for a number of tokens."""
         seconds = self.seconds(tokens)
         hours = seconds / _HOUR
         return f"{seconds:,.1f} s = {hours:,.4g} h, {hours * self.gpus:,.4g} GPU-hours"
@@ -109,14 +106,14 @@ def _run(options: argparse.Namespace) -> int:
     is_torch = judge.network.engine.name == TORCH
     lines = {
         "texts": f"{len(requests.completions):,}",
-        "distinct texts": f"{plan.texts:,} ({truncated:,} cut to {judge.max_length} tokens)",
+        "distinct texts": f"{plan.texts:,} ({truncated:,} truncated to {judge.max_length} tokens)",
         **_named(judge),
-        "tokens of the distinct texts": f"{plan.text_tokens:,}",
-        "with shared prefixes once": f"{plan.distinct_tokens:,}",
+        "tokens of distinct texts": f"{plan.text_tokens:,}",
+        "shared prefixes counted once": f"{plan.distinct_tokens:,}",
     }
     if is_torch:
         lines |= {
-            "computed, padding included": f"{computed:,} ({computed / plan.distinct_tokens:.3f} x)",
+            "computed with padding": f"{computed:,} ({computed / plan.distinct_tokens:.3f} x)",
             "batching": str(judge.settings()["batching"]),
             "batches": f"{len(plan.batches):,}",
         }
@@ -128,39 +125,45 @@ def _run(options: argparse.Namespace) -> int:
 def _times(
     judge: CheckpointJudge, plan: Plan, stated: StatedRate | None, *, is_torch: bool
 ) -> dict[str, str]:
-    """How long a run takes, by what is known of the rate."""
+    """The estimated time of a run, from the stated or measured rate."""
     if stated is not None:
         gpus = "1 GPU" if stated.gpus == 1 else f"each of {stated.gpus:,} GPUs"
-        computed = {"time as computed": stated.cost(plan.computed_tokens)} if is_torch else {}
+        computed = {"time with padding": stated.cost(plan.computed_tokens)} if is_torch else {}
         return {
-            "stated rate": f"{stated.tokens_per_second:,.10g} tokens/s on {gpus}: your figure, not "
-            "measured here; loading, idle GPUs and reading of data not included",
-            "time by text": stated.cost(plan.text_tokens),
-            "time with shared prefixes once": stated.cost(plan.distinct_tokens),
+            "stated rate": (
+                f"{stated.tokens_per_second:,.10g} tokens/s on {gpus} (as you stated, not "
+                "measured; excludes loading, idle GPUs and reading data)"
+            ),
+            "time by distinct texts": stated.cost(plan.text_tokens),
+            "time with shared prefixes": stated.cost(plan.distinct_tokens),
             **computed,
         }
     if not is_torch:
         engine = judge.network.engine.name
         return {
-            "estimated time": f"none: engine={engine} is not timed here. State its rate: "
-            "--tokens-per-second N, and --gpus N"
+            "estimated time": (
+                f"none: engine={engine} is not timed here. Give its rate with "
+                "--tokens-per-second N and --gpus N"
+            )
         }
     rate = _products_per_second(judge)
     seconds = 2 * judge.layer_parameters() * plan.computed_tokens / rate
     return {
-        "estimated time": f"{seconds:,.1f} s at {rate / 1e9:,.0f} GFLOP/s, this device's rate of "
-        "matrix products measured now; attention and the rest not included",
+        "estimated time": (
+            f"{seconds:,.1f} s at {rate / 1e9:,.0f} GFLOP/s (measured now with matrix products on "
+            "this device; excludes attention and other work)"
+        ),
     }
 
 
 def _named(judge: CheckpointJudge) -> dict[str, str]:
-    """The length that the checkpoint names, if it names one."""
+    """The maximum length given by the checkpoint, if there is one."""
     said = judge.recommended_length
-    return {} if said is None else {"length by the checkpoint": str(said)}
+    return {} if said is None else {"length from the checkpoint": str(said)}
 
 
 def _products_per_second(judge: CheckpointJudge) -> float:
-    """Floating-point operations a second in matrix products of the model's shape and dtype."""
+    """Floating-point operations per second in matrix products of the model's shape and dtype."""
     import torch
 
     def finish() -> None:

@@ -1,6 +1,6 @@
-"""What is registered with the harness and here: a row of `ultrarm-eval plugins` for each.
+"""What is registered with lm-eval and here: one row of `ultrarm-eval plugins` each.
 
-A row is its kind, its name, its package, who found it, and its state.
+A row is its type, its name, its package, what found it, and its state.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _NEEDED = ("torch", "transformers")
 
 
 def registered_in_harness() -> list[tuple[str, ...]]:
-    """What the harness has of installed packages.
+    """What lm-eval has registered from installed packages.
 
     Raises:
-        ConfigurationError: What is called lm_eval here is not the harness, or does not import.
+        ConfigurationError: The installed lm_eval is not the harness, or cannot be imported.
     """
     problem = harness_problem()
     if problem is not None:
@@ -69,17 +69,17 @@ def _import(name: str) -> None:
     except Exception as error:
         # Whatever it needs and does not find, or runs into.
         raise ConfigurationError(
-            f"The harness does not import: {name}: {first_line(error)}. Install it anew: "
-            "pip install --force-reinstall lm-eval."
+            f"lm-eval cannot be imported: {name}: {first_line(error)}. Reinstall it: pip install "
+            "--force-reinstall lm-eval."
         ) from error
 
 
 def harness_version() -> str:
-    """The installed version of the harness."""
+    """The installed version of lm-eval."""
     try:
         return importlib.metadata.version("lm_eval")
     except importlib.metadata.PackageNotFoundError:
-        return "of a folder that is not installed"
+        return "(not installed, imported from a folder)"
 
 
 def _registered(group: str) -> Iterator[tuple[str, ...]]:
@@ -98,12 +98,12 @@ def _registered(group: str) -> Iterator[tuple[str, ...]]:
             found.name,
             found.package,
             _finder(native=native, known=known and not built_in),
-            f"a built-in {kind} has this name" if built_in else _state(found, _load_problem(found)),
+            f"name taken by a built-in {kind}" if built_in else _state(found, _load_problem(found)),
         )
 
 
 def _is_of(found: FoundEntryPoint, known: Any) -> bool:
-    """Whether what the harness has under a name comes from where the entry point leads."""
+    """Whether what lm-eval has under a name comes from the entry point's target."""
     try:
         registered = known.get(found.name)
     except Exception:
@@ -133,7 +133,7 @@ def _tasks() -> Iterator[tuple[str, ...]]:
 
 
 def registered_here() -> Iterator[tuple[str, ...]]:
-    """Judges, pair sources, benchmarks and templates, of this package and of others."""
+    """Judges, pair sources, benchmarks and templates, of this package and third-party ones."""
     packages = {
         entry_point.name: f"{entry_point.dist.name} {entry_point.dist.version}"
         for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP)
@@ -178,7 +178,7 @@ def _look_for(path: str) -> None:
         path: The factory, `module:object`.
 
     Raises:
-        ImportError: Its module, a library or the factory in it is not there.
+        ImportError: Its module, a library or the factory is missing.
         SyntaxError: The module is damaged.
     """
     module, _, name = path.partition(":")
@@ -211,5 +211,5 @@ def _load_problem(found: FoundEntryPoint) -> str | None:
 
 def _state(found: FoundEntryPoint, load_problem: str | None) -> str:
     if found.problem is not None:
-        return f"left out: {found.problem}"
+        return f"skipped: {found.problem}"
     return load_problem or "ok"

@@ -1,4 +1,4 @@
-"""`ultrarm-eval plugins`: what is registered, from which package, and who found it."""
+"""`ultrarm-eval plugins`: what is registered, from which package, and what found it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _HEADER = ("kind", "name", "package", "found by", "state")
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Shows models and tasks that installed packages add to lm-eval, whether the harness "
-        "found them by itself or through ultrarm-eval; and judges, pair sources, benchmarks and "
-        "templates."
+        "Lists registered plugins: judges, pair sources, benchmarks and templates, and the models, "
+        "filters, metrics and tasks that installed packages add to lm-eval. For the latter, shows "
+        "whether lm-eval finds them by itself or through ultrarm-eval."
     )
     command.set_defaults(run=_run)
 

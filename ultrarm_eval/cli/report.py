@@ -1,4 +1,4 @@
-"""`ultrarm-eval report`: how a judge behaves, as a page."""
+"""`ultrarm-eval report`: a page that shows how a judge behaves."""
 
 from __future__ import annotations
 
@@ -23,44 +23,49 @@ _FORMS = {"html": (".html", ".htm"), "md": (".md", ".markdown"), "json": (".json
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Reports on what lm_eval --output_path --log_samples wrote: accuracy by task, source, "
-        "aspect, category, prompt length and rating gap, margins, calibration, length, ranks, "
-        "and the pairs worth reading. A folder may hold several runs and several judges."
+        "Writes a report on the runs of lm_eval --output_path --log_samples: accuracy by task, "
+        "source, aspect, category, prompt length and rating gap; margins, calibration, length bias "
+        "and ranks; and the pairs worth reading. A folder may contain several runs and several "
+        "judges."
     )
     command.add_argument(
-        "results", metavar="RESULTS", help="results_*.json, or a folder that holds some"
+        "results", metavar="RESULTS", help="results_*.json, or a folder with one or more runs"
     )
-    command.add_argument("-o", "--output", metavar="FILE", help="the file to write")
     command.add_argument(
-        "--format", choices=list(_FORMS), help="by the file's ending; html if there is none"
+        "-o", "--output", metavar="FILE", help="file to write (default: the terminal)"
+    )
+    command.add_argument(
+        "--format",
+        choices=list(_FORMS),
+        help="output format (default: from FILE's extension, else html)",
     )
     command.add_argument(
         "--against",
         action="append",
         default=[],
         metavar="RESULTS",
-        help="results of another judge, for the pairs on which they disagree; may be repeated",
+        help="results of another judge; shows the pairs on which the judges disagree; repeatable",
     )
     command.add_argument(
         "--pairs",
         type=int,
         default=40,
         metavar="N",
-        help="pairs of each task and reason that are shown with their texts (default: %(default)s)",
+        help="pairs shown with their texts for each task and reason (default: %(default)s)",
     )
     command.add_argument(
         "--tokens",
         type=int,
         default=0,
         metavar="N",
-        help="load the judge and show the reward after each token of the first N pairs",
+        help="load the judge and show the reward after each token for the first N pairs",
     )
     command.add_argument(
         "--pretrained",
         metavar="DIR",
-        help="where the judge's checkpoint lies, for --tokens (default: where the run had it)",
+        help="the judge's checkpoint, for --tokens (default: the path used in the run)",
     )
     command.add_argument("--device", help="device for --tokens: cpu, cuda, cuda:N")
     command.set_defaults(run=_run)
@@ -78,7 +83,8 @@ def _run(options: argparse.Namespace) -> int:
     form = form_of(options.format, options.output, _FORMS, otherwise="html")
     if options.tokens and form == "md":
         raise ConfigurationError(
-            "--tokens: Markdown has no pairs and so no tokens. Write HTML or JSON, or leave it out."
+            "--tokens: a Markdown report shows no pairs and so no tokens. Write HTML or JSON, or "
+            "leave --tokens out."
         )
     if form == "html" and options.output is None:
         options.output = "report.html"
@@ -119,8 +125,8 @@ def _judges(
     models = sorted({evaluation.model for evaluation in evaluations})
     if pretrained is not None and len(models) > 1:
         raise ConfigurationError(
-            f"--pretrained {pretrained}: there are results of {len(models)} checkpoints here "
-            f"({', '.join(models)}), and it can be that of one alone. Report on one of them, or "
+            f"--pretrained {pretrained}: the results are of {len(models)} checkpoints "
+            f"({', '.join(models)}), and this option names only one. Report on one of them, or "
             "leave --pretrained or --tokens out."
         )
     return {one.label: judge_of(one, pretrained=pretrained, device=device) for one in evaluations}

@@ -1,4 +1,4 @@
-"""What `plan` and `verify` ask a judge: the completions of a data set that a run would score."""
+"""The completions of a data set that a run would score, for `plan` and `verify`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Requests:
         prompts: The prompt of each completion.
         completions: The completions.
         pairs: Numbers of the chosen and the rejected completion of each pair.
-        places: The row that each completion is from, for messages.
+        places: The row of each completion, for messages.
     """
 
     prompts: Sequence[Prompt]
@@ -33,7 +33,9 @@ class Requests:
 
 def add_data_revision(command: argparse.ArgumentParser) -> None:
     """Adds `--split` and `--data-revision`; `--revision` is the checkpoint's."""
-    command.add_argument("--split", help="of a hub data set, or of a folder with several")
+    command.add_argument(
+        "--split", help="split of a hub data set, or of a folder with several (default: train)"
+    )
     command.add_argument("--data-revision", help="hub revision of the data")
 
 
@@ -44,9 +46,9 @@ def read_requests(
 
     Args:
         data: A file, a folder, the word of a source or a hub id.
-        split: The split to take where there are several.
+        split: The split to use if there are several.
         revision: The hub revision.
-        prompts: A sample of so many prompts, always the same one; all if None.
+        prompts: The size of a fixed random sample of prompts; all prompts if None.
 
     Raises:
         DataError: The data cannot be used.

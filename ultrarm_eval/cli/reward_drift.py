@@ -1,4 +1,4 @@
-"""How far rewards are from others of the same texts."""
+"""How far two lists of rewards of the same texts differ."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def largest_difference(first: Sequence[float], second: Sequence[float]) -> float:
-    """The largest difference between rewards; infinite where one is no number."""
+    """The largest difference between rewards; infinite if one of them is not a number."""
     differences = [abs(a - b) for a, b in zip(first, second, strict=True)]
     # What is no number is no agreement, wherever it stands.
     return max(difference if math.isfinite(difference) else math.inf for difference in differences)
@@ -16,11 +16,11 @@ def largest_difference(first: Sequence[float], second: Sequence[float]) -> float
 def said_of_drift(
     first: Sequence[float], second: Sequence[float], pairs: Sequence[tuple[int, int]]
 ) -> str:
-    """The largest difference, and how many pairs are ordered otherwise, in a line.
+    """The largest difference, and how many pairs are ranked differently, in one line.
 
     Args:
         first: Rewards.
-        second: Others of the same texts.
+        second: Other rewards of the same texts.
         pairs: Numbers of the chosen and the rejected text of each pair.
     """
     flipped = sum(
@@ -28,7 +28,7 @@ def said_of_drift(
         for chosen, rejected in pairs
     )
     drift = largest_difference(first, second)
-    return f"largest drift {drift:.3g}, {flipped:,} pairs ordered otherwise"
+    return f"largest difference {drift:.3g}, {flipped:,} pairs ranked differently"
 
 
 def _sign(value: float) -> int:

@@ -1,4 +1,4 @@
-"""Rows of preference data as a person reads them on a terminal."""
+"""Rows of preference data in readable form, for a terminal."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class ShownRows:
     Attributes:
         data: The data.
         views: The rows.
-        total: How many there are of the kind that was asked for.
-        kind: What kind that is.
-        judge: What the rewards are from; None without rewards.
-        remarks: What has to be said beside.
+        total: The number of rows that match the request.
+        kind: What these rows are, in words.
+        judge: The judge of the rewards; None without rewards.
+        remarks: Further remarks.
     """
 
     data: PreferenceData
@@ -50,10 +50,10 @@ def rows_as_text(shown: ShownRows, most: int | None) -> str:
 
     Args:
         shown: The rows.
-        most: The most characters of a text; None for all.
+        most: The most characters shown of a text; None for all.
     """
     data = shown.data
-    head = f"{data.origin}: {len(data.rows):,} rows of the schema {data.source.name!r}"
+    head = f"{data.origin}: {len(data.rows):,} rows, schema {data.source.name!r}"
     lines = [printable(head), printable(f"columns: {', '.join(shown.columns) or 'none'}")]
     if shown.judge is not None:
         named = {name: shown.judge.get(name) for name in ("pretrained", "revision", "template")}
@@ -64,19 +64,19 @@ def rows_as_text(shown: ShownRows, most: int | None) -> str:
         lines += ["", *_row_as_text(view, most)]
     more = shown.total - len(shown.views)
     if more > 0:
-        some = f"{len(shown.views):,} of {shown.total:,} {shown.kind} are shown"
-        rest = f"{more:,} more are not; --limit N shows more of them, --row N another one"
-        lines += ["", printable(f"{some}, {rest}.")]
+        some = f"Showing {len(shown.views):,} of {shown.total:,} {shown.kind}"
+        rest = "use --limit N for more, or --row N for one row"
+        lines += ["", printable(f"{some}; {rest}.")]
     return "\n".join(lines) + "\n"
 
 
 def judged(margin: float) -> str:
-    """Whether a judge orders a pair as the ratings do."""
+    """Whether a judge ranks a pair as the ratings do."""
     return _HOW_JUDGED[1 + (margin > 0) - (margin < 0)]
 
 
 def as_number(value: Fraction | None) -> float | str | None:
-    """A rating as JSON has it; one beyond all floats is a text."""
+    """A rating for JSON; one that no float can represent becomes a text."""
     if value is None:
         return None
     try:
@@ -86,7 +86,7 @@ def as_number(value: Fraction | None) -> float | str | None:
 
 
 def plain(value: Any) -> Any:
-    """A value of a row as JSON has it: NaN and the like, bytes and times become texts."""
+    """A row's value for JSON: NaN, infinities, bytes and times become texts."""
     if isinstance(value, Mapping):
         return {str(name): plain(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
@@ -102,10 +102,10 @@ def _row_as_text(view: RowView, most: int | None) -> Iterator[str]:
     source = f", source {view.source}" if view.source is not None else ""
     yield printable(f"=== row {where.row}{line}{source}")
     if view.error is not None:
-        yield printable(f"CANNOT BE READ: {view.error} A task stops here.")
+        yield printable(f"CANNOT BE READ: {view.error} A task would stop here.")
     for name in view.left_out:
         why = f": {view.why[name]}" if name in view.why else ""
-        yield printable(f"LEFT OUT: {reason_in_words(name)} ({name}){why}")
+        yield printable(f"EXCLUDED: {reason_in_words(name)} ({name}){why}")
     for message in view.prompt:
         yield from _block(f"prompt, {message['role']}", message["content"], most)
     if view.completions and not view.prompt:
@@ -119,14 +119,14 @@ def _row_as_text(view: RowView, most: int | None) -> Iterator[str]:
     if view.completions:
         yield from ["", *_ratings(view), "", *_pairs(view)]
     if view.fields:
-        yield from ["", "fields of the row", *_fields(view.fields, most)]
+        yield from ["", "other fields of the row", *_fields(view.fields, most)]
     told = [f"{name} {n:,}" for name, n in view.counts.items()]
     if told:
-        yield from ["", printable(f"counted: {', '.join(told)}")]
+        yield from ["", printable(f"counts: {', '.join(told)}")]
 
 
 def _block(title: str, text: str, most: int | None) -> Iterator[str]:
-    """A text below its title, a bar before each line, so that no text passes for one of ours."""
+    """A text below its title, with a bar before each line, so that no text looks like ours."""
     yield printable(f"{title}:")
     cut = text if most is None else text[:most]
     if not text:
@@ -135,7 +135,7 @@ def _block(title: str, text: str, most: int | None) -> Iterator[str]:
         yield f"  | {printable(line)}"
     if len(cut) < len(text):
         left = len(text) - len(cut)
-        yield f"  ({left:,} of {len(text):,} characters are cut here; --full shows them)"
+        yield f"  ({left:,} of {len(text):,} characters not shown; --full shows them)"
 
 
 def _ratings(view: RowView) -> Iterator[str]:
@@ -161,16 +161,16 @@ def _ratings(view: RowView) -> Iterator[str]:
 
 def _pairs(view: RowView) -> Iterator[str]:
     possible = len(view.pairs) + len(view.no_pairs)
-    yield f"{len(view.pairs)} of {possible} pairs count ({printable(view.preference)})"
+    yield f"{len(view.pairs)} of {possible} pairs count (preference {printable(view.preference)})"
     for pair in view.pairs:
         margin = view.margin(pair)
-        verdict = "" if margin is None else f"; the judge's margin {margin:+.4f}, {judged(margin)}"
+        verdict = "" if margin is None else f"; margin {margin:+.4f}, {judged(margin)}"
         same = "; identical answers, a tie for any judge" if pair.identical else ""
         gap = _number(pair.gap)
         yield f"  {pair.chosen} over {pair.rejected}, by {gap}{verdict}{same}"
     for one in view.no_pairs:
         first, second = one.completions
-        yield printable(f"  {first} and {second} do not: {reason_in_words(one.reason)}")
+        yield printable(f"  {first} and {second} do not count: {reason_in_words(one.reason)}")
 
 
 def _fields(fields: Mapping[str, Any], most: int | None) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""`ultrarm-eval score`: the published tutorial's job, for a file of pairs."""
+"""`ultrarm-eval score`: rewards of a file of pairs, as in UltraRM's tutorial."""
 
 from __future__ import annotations
 
@@ -41,18 +41,23 @@ _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Scores each {chosen, rejected[, prompt]} of a file and prints both rewards and their "
-        "difference. Rows without a prompt are scored as bare texts (template raw)."
+        "Scores pairs and prints the reward of chosen, the reward of rejected and their "
+        "difference. Each row of PAIRS has 'chosen', 'rejected' and, if there is one, 'prompt'. "
+        "Without a prompt the texts are scored as they are (template raw)."
     )
-    command.add_argument("pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file, or folder")
+    command.add_argument(
+        "pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file of pairs, or a folder"
+    )
     add_judge_options(command, SCORING)
     command.add_argument(
-        "--format", choices=list(_FORMS), help="by the file's ending; text if there is none"
+        "--format",
+        choices=list(_FORMS),
+        help="output format (default: from FILE's extension, else text)",
     )
     command.add_argument(
-        "-o", "--output", metavar="FILE", help="write there as rewards come, not to the terminal"
+        "-o", "--output", metavar="FILE", help="write to FILE instead of the terminal, row by row"
     )
     command.set_defaults(run=_run)
 
@@ -72,13 +77,13 @@ def _run(options: argparse.Namespace) -> int:
 def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput) -> None:
     """Scores the pairs of a file, in order, and writes them as text or JSON lines.
 
-    An answer that the judge has no score for has none in the output, and is counted in the log;
-    so is a row that tasks leave out because its columns contradict each other, or because its
-    answers depend on what a judge of texts does not see.
+    An answer without a readable score has no reward in the output and is counted in the log. Rows
+    that tasks exclude, because their columns contradict each other or because the answers depend on
+    something that a judge of texts cannot see, are skipped and counted.
 
     Raises:
-        UltrarmEvalError: The data, the judge or a setting cannot be used, or a reward is no finite
-            number; the pairs before it are written.
+        UltrarmEvalError: The data, the judge or a setting cannot be used, or a reward is not a
+            finite number; the pairs before it have been written.
     """
     scoring = StoredJudge(judge)
     pairs = _Pairs(open_named_or_local(data, "test", registry().sources()))
@@ -110,17 +115,17 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
 
 
 class _Pairs:
-    """The pairs that rows hold, read as tasks read them.
+    """The pairs of the rows, read as tasks read them.
 
-    Every row is read before the weights are: a bad last line must not show after hours. The pairs
-    stay in memory up to half a gigabyte; those behind are read again.
+    Every row is read before the weights are loaded, so that a bad last line does not show up after
+    hours. Pairs stay in memory up to half a gigabyte; the rest is read again.
     """
 
     def __init__(self, opened: PreferenceData) -> None:
-        """Reads all rows, and warns of those that tasks leave out.
+        """Reads all rows, and warns about those that tasks exclude.
 
         Raises:
-            DataError: A row is no pair, or none is left.
+            DataError: A row is not a pair, or none is left.
         """
         self._opened = opened
         self._left_out = set[int]()
@@ -148,7 +153,7 @@ class _Pairs:
             logger.warning("%s", remark)
 
     def __iter__(self) -> Iterator[tuple[int, Location, AnsweredPrompt]]:
-        """Yields each row that is a pair, with its number and place."""
+        """Yields each pair with its row number and place."""
         yield from self._kept
         rows = self._opened.rows
         for index, row in rows.read(range(self._first_not_kept, len(rows))):
@@ -164,23 +169,23 @@ def _bytes(pair: AnsweredPrompt) -> int:
 
 
 class _Unscored:
-    """Counts answers that a judge has no score for."""
+    """Counts answers without a readable score."""
 
     def __init__(self) -> None:
         self._answers = self._without = 0
 
     def seen(self, judgement: Judgement) -> Judgement:
-        """Counts a judgement, and hands it on."""
+        """Counts a judgement, and returns it."""
         self._answers += 1
         self._without += judgement.unscored
         return judgement
 
     def report(self) -> None:
-        """Says how many there were."""
+        """Logs how many there were."""
         if self._without:
             logger.warning(
-                "%d of %d answers got no readable score from the judge, and none is guessed: their "
-                "pairs have no difference.",
+                "%d of %d answers got no readable score from the judge; their pairs have no "
+                "difference.",
                 self._without,
                 self._answers,
             )
@@ -190,15 +195,15 @@ def _read(where: Location, row: Row) -> AnsweredPrompt:
     """The pair of a row, as tasks read it.
 
     Raises:
-        UnusableRowError: The row can be read, and is one that tasks leave out.
-        DataError: It is no pair.
+        UnusableRowError: The row can be read, but tasks exclude it.
+        DataError: It is not a pair.
     """
     for field in _SIDES:
         if field not in row:
             raise DataError(
                 f"{where}: field {field!r} is missing. Each row needs 'chosen' and 'rejected', and "
-                "may have 'prompt'. Prompts with several rated completions are scored with "
-                "lm_eval --tasks ultrafeedback_pairs."
+                "may have 'prompt'. For prompts with several rated completions use lm_eval --tasks "
+                "ultrafeedback_pairs."
             )
     try:
         return read_pair(row)

@@ -1,4 +1,4 @@
-"""`ultrarm-eval shard`: data in parts, for a run that is split over machines."""
+"""`ultrarm-eval shard`: splits data into shards for a run on several machines."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from ultrarm_eval.errors import ConfigurationError
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Writes data in parts: part 3 of 16 has every sixteenth row from the third on. A job reads "
-        'its part by --metadata \'{"data": "DIR/part-00003-of-00016.jsonl"}\', and ultrarm-eval '
-        "merge joins the results of all parts. Where every job can read the whole data, no files "
-        'are needed: --metadata \'{"shard": "3/16"}\' does the same.'
+        "Splits data into shards, so that several machines can share a run. Shard 3 of 16 contains "
+        "every sixteenth row, starting with the third. A job reads its shard with "
+        '--metadata \'{"data": "DIR/part-00003-of-00016.jsonl"}\', and ultrarm-eval merge merges '
+        "the results. If every job can read the complete data, no files are needed: "
+        '--metadata \'{"shard": "3/16"}\' does the same.'
     )
     add_data_place(command)
     command.add_argument(
-        "-n", "--number", required=True, type=int, metavar="N", help="how many parts"
+        "-n", "--number", required=True, type=int, metavar="N", help="number of shards"
     )
     command.add_argument(
         "-o", "--output", required=True, type=Path, metavar="DIR", help="folder to write to"
@@ -41,15 +42,15 @@ def _run(options: argparse.Namespace) -> int:
         )
     except OSError as error:
         raise ConfigurationError(
-            f"-o {options.output}: the parts cannot be written there ({error.strerror}). Give a "
-            "folder that you may write to."
+            f"-o {options.output}: cannot write the shards there ({error.strerror}). Give a folder "
+            "that you can write to."
         ) from error
     names, parts = list(index.files), len(index.files)
     sizes = sorted({len(range(part, index.rows, parts)) for part in range(parts)})
     each = " or ".join(f"{size:,}" for size in sizes)
     sys.stdout.write(
-        f"{folder}: {names[0]} to {names[-1]}, of {index.rows:,} rows {each} in each"
-        f"{' (there already, and the same)' if was_there else ''}\n"
-        f"SHA-256 of all rows: {index.digest} ({INDEX}; keep it beside the parts)\n"
+        f"{folder}: {names[0]} to {names[-1]}, {index.rows:,} rows in total, {each} in each "
+        f"shard{' (already written, unchanged)' if was_there else ''}\nSHA-256 of all rows: "
+        f"{index.digest} (in {INDEX}; keep it beside the shards)\n"
     )
     return 0

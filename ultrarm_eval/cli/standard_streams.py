@@ -1,4 +1,4 @@
-"""A command's standard streams: closed, full, broken, or of an encoding without all letters."""
+"""A command's standard streams: closed, full, broken, or with a limited encoding."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NOT_WRITTEN = frozenset(
 
 
 def prepare_streams() -> None:
-    """Makes the streams such that no text is too much for them."""
+    """Prepares the streams so that any text can be written."""
     # A file that the command opens would take a closed stream's number, and get its texts.
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is None:
@@ -37,7 +37,7 @@ def require_output() -> None:
     """
     if sys.stdout is None:
         raise ConfigurationError(
-            "the standard output is closed (>&-), so the results cannot be written. Send it to a "
+            "standard output is closed (>&-), so the results cannot be written. Redirect it to a "
             "file or to /dev/null."
         )
 
@@ -50,7 +50,7 @@ else:
 
 
 class _StderrHandler(_StreamHandler):
-    """Writes to what is the standard error at the time."""
+    """Writes to the current standard error."""
 
     @property
     def stream(self) -> TextIO:  # type: ignore[override]
@@ -62,7 +62,7 @@ class _StderrHandler(_StreamHandler):
 
 
 def log_to_stderr() -> None:
-    """Has this package's log go to the standard error, unless its user has it go elsewhere."""
+    """Sends this package's log to the standard error, unless the user has configured logging."""
     handler = _StderrHandler()
     handler.setFormatter(logging.Formatter("%(levelname)s %(message)s"))
     for name in ("ultrarm_eval", "lm_eval.ultrarm_eval"):
@@ -74,14 +74,14 @@ def log_to_stderr() -> None:
 
 
 def say(text: str) -> None:
-    """Writes a line to the standard error, if that takes it."""
+    """Writes a line to the standard error, if possible."""
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(f"{text}\n")
         sys.stderr.flush()
 
 
 def discard_output() -> None:
-    """Has what is left in the standard output's buffer go nowhere: it would fail again at exit."""
+    """Discards the rest of the standard output's buffer, which would fail again at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -91,7 +91,7 @@ def discard_output() -> None:
 
 
 def spelled(error: OSError) -> str:
-    """What the system refused, in words: the output, or a file by its name."""
+    """What failed, in words: writing the output, or a file by its name."""
     if error.filename is not None:
         return f"{error.filename}: {error.strerror or error}"
     if error.errno in _NOT_WRITTEN:

@@ -1,4 +1,4 @@
-"""The judge of `ultrarm-eval score` and `judge`: rewards, out of a store where there is one."""
+"""The judge of `ultrarm-eval score` and `judge`: rewards, from a score store if there is one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _STORED_AT_ONCE = 32
 
 
 class AskedText(NamedTuple):
-    """A completion of which a judge is asked.
+    """A completion to be judged.
 
     Attributes:
-        prompt: What it answers.
-        completion: The answer; a tuple of its steps for judges that score these.
-        where: Where it is from, for messages.
+        prompt: The prompt.
+        completion: The answer; a tuple of steps for judges that score steps.
+        where: Where it comes from, for messages.
     """
 
     prompt: Prompt
@@ -40,10 +40,10 @@ class AskedText(NamedTuple):
 
 
 class StoredJudge:
-    """A judge, and the file that keeps its rewards.
+    """A judge, and the file that stores its rewards.
 
-    A judge that has the setting `score_store` keeps its own; for any other the rewards are kept
-    here, by prompt and completion.
+    A judge that has the setting `score_store` stores its rewards itself; for any other they are
+    stored here, by prompt and completion.
 
     Attributes:
         judge: The judge.
@@ -74,7 +74,7 @@ class StoredJudge:
         check_texts(self.judge, texts)
 
     def report(self) -> None:
-        """Says what was counted over all calls, and warns if all rewards were equal."""
+        """Logs the counts over all calls, and warns if all rewards were equal."""
         counts = dict(self._counts or mapping(self.settings().get("counts")))
         told = [f"{name} {count:,}" for name, count in counts.items() if count]
         if told:
@@ -82,7 +82,7 @@ class StoredJudge:
         self._watched.report()
 
     def load(self) -> None:
-        """Loads the weights, unless all that is asked for may be in the store."""
+        """Loads the weights, unless all requested texts may be in the store."""
         if not self._has_store or self._store is not None:
             load_weights(self.judge)
 
@@ -93,10 +93,10 @@ class StoredJudge:
     def judgements(
         self, texts: Sequence[AskedText]
     ) -> tuple[dict[int, Judgement], ScoringError | None]:
-        """What the judge says of texts.
+        """The judgements of texts.
 
         Returns:
-            The judgements by the texts' numbers; and, where a reward is no finite number, the error
+            The judgements by the texts' numbers; and, if a reward is not a finite number, the error
             that names its place, to be raised once the others are written.
 
         Raises:
@@ -153,7 +153,7 @@ class StoredJudge:
             if self._store is not None:
                 self._store.add(plain)
         except ScoreStoreError as error:
-            logger.warning("%s The run goes on without it.", error)
+            logger.warning("%s The run continues without it.", error)
         return judgements
 
 
@@ -162,5 +162,5 @@ def _columns(texts: Sequence[AskedText]) -> tuple[list[Prompt], list[Any]]:
 
 
 def _key(text: AskedText) -> bytes:
-    """What a judge is asked, as bytes that stand for nothing else."""
+    """A unique key of the prompt and completion, as bytes."""
     return json.dumps([as_messages(text.prompt), text.completion]).encode()

@@ -1,4 +1,4 @@
-"""Rewards after tokens as a table that a person reads: number, token, reward, change, bar."""
+"""The reward after each token as a readable table: number, token, reward, change, bar."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BEYOND = ("◂", "▸")
 
 
 def token_table(found: TokenRewards) -> str:
-    """The table, one line a token; a line says where the completion starts, the last the reward.
+    """The table: one line per token, a rule where the completion starts, and the reward.
 
-    A bar shows how much the token moved the reward: to the left of the axis down, to the right up.
-    The completion's largest change has room; larger ones before it are cut.
+    A bar shows how much the token changed the reward: left of the axis down, right of it up. The
+    bars are scaled to the completion's largest change; larger ones before it are cut off.
 
     Args:
         found: The rewards.
@@ -44,7 +44,7 @@ def token_table(found: TokenRewards) -> str:
         for line, change in zip(lines, changes, strict=True)
     ]
     is_empty = found.completion_start == len(lines)
-    words = "completion: no token of its own" if is_empty else "completion"
+    words = "completion (empty)" if is_empty else "completion"
     rule = f"── {words} ".ljust(axis + 2 * _HALF + 1, "─")
     lines.insert(found.completion_start, rule)
     lines = [head, *lines, *_legend(found, changes, largest), f"reward {found.reward:.6f}"]
@@ -52,7 +52,7 @@ def token_table(found: TokenRewards) -> str:
 
 
 def _changes(rewards: Sequence[float | None]) -> list[float | None]:
-    """What each token changed; None where there is no reward before it."""
+    """The change caused by each token; None if there is no reward before it."""
     pairs = pairwise(rewards)
     return [None, *(None if a is None or b is None else b - a for a, b in pairs)]
 
@@ -67,7 +67,7 @@ def _signed(change: float) -> str:
 
 
 def _halves(change: float | None, largest: float) -> int:
-    """The bar's length in half blocks, without regard to the room there is."""
+    """The bar's length in half blocks, before it is cut off."""
     return round(2 * _HALF * abs(change) / largest) if change and largest else 0
 
 
@@ -88,7 +88,7 @@ def _legend(found: TokenRewards, changes: Sequence[float | None], largest: float
     if largest:
         said.append(f"{_FULL} is a change of {largest / _HALF:.2g}")
     if any(_halves(change, largest) > 2 * _HALF for change in changes):
-        said.append(f"{_BEYOND[0]} and {_BEYOND[1]} stand for more than the bar has room for")
+        said.append(f"{_BEYOND[0]} and {_BEYOND[1]} mark bars that are cut off")
     if "" in found.tokens:
-        said.append(f"{_PART} is a part of the character that a later token completes")
+        said.append(f"{_PART} is part of a character that a later token completes")
     return [f"{'; '.join(said)}."] if said else []

@@ -27,23 +27,34 @@ _QUOTED = 160
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Shows what the reward would be if the text ended after each of its tokens, and how much "
-        "each token changed it. Likelihood and dpo have rewards from the completion's first token "
-        "on: the sum or mean so far."
+        "Shows the reward after each token of an answer: what it would be if the text ended there, "
+        "and how much the token changed it. For judges likelihood and dpo it is the sum or mean so "
+        "far, from the first token of the completion on."
     )
     add_judge_options(command, SHOWING, needs_checkpoint=True)
-    command.add_argument("--prompt", metavar="TEXT", help="left out: the completion stands alone")
+    command.add_argument(
+        "--prompt",
+        metavar="TEXT",
+        help="the prompt (default: none, the completion is scored by itself)",
+    )
     command.add_argument(
         "--completion",
         action="append",
         required=True,
         metavar="TEXT",
-        help="repeat it to see several completions, one after the other",
+        help="a completion; repeatable",
     )
-    command.add_argument("--format", choices=["text", "json"], default="text")
-    command.add_argument("-o", "--output", metavar="FILE", help="write there, not to the terminal")
+    command.add_argument(
+        "--format",
+        choices=["text", "json"],
+        default="text",
+        help="text for a terminal, json for scripts (default: %(default)s)",
+    )
+    command.add_argument(
+        "-o", "--output", metavar="FILE", help="write to FILE instead of the terminal"
+    )
     command.set_defaults(run=_run)
 
 
@@ -66,7 +77,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _told(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """A judge's settings without those that say how rewards are computed; nothing is counted."""
+    """A judge's settings, without those on how rewards are computed and without counts."""
     known = known_settings()
     return {
         name: value
@@ -111,8 +122,8 @@ def _as_text(
         lines += ["", f"completion{which}: {_quoted(text)}"]
         if rewards.truncated:
             lines.append(
-                f"The text has more than max_length={settings.get('max_length')} tokens: its "
-                "beginning was cut."
+                f"The text has more than max_length={settings.get('max_length')} tokens; its "
+                "beginning was truncated."
             )
         lines.append(token_table(rewards).rstrip("\n"))
     return "\n".join(lines) + "\n"
@@ -130,7 +141,7 @@ def _require_folder(output: Path) -> None:
 
 
 def _drawn_plainly(text: str) -> str:
-    """A table drawn in ASCII where the terminal has no other characters."""
+    """The table, drawn in ASCII if the terminal's encoding has no other characters."""
     try:
         "".join(map(chr, _PLAIN)).encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

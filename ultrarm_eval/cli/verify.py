@@ -1,4 +1,4 @@
-"""`ultrarm-eval verify`: do batches, or another engine, give what one text at a time gives?"""
+"""`ultrarm-eval verify`: checks batches, or another engine, against one text at a time."""
 
 from __future__ import annotations
 
@@ -28,19 +28,27 @@ _EXACT: dict[str, Any] = {
 
 
 def add_arguments(command: argparse.ArgumentParser) -> None:
-    """Declares what the command takes."""
+    """Declares the command's arguments."""
     command.description = (
-        "Scores a sample in batches, or by the engine that is named, and one text at a time by "
-        "torch here, and shows the largest drift, how many pairs are ordered otherwise, and what "
-        "the drift of another engine looks like. Exit status 1 over the threshold."
+        "Checks batched rewards, or those of another engine, against scoring one text at a time "
+        "with torch. Shows the largest difference and how many pairs are ranked differently. The "
+        "exit status is 1 if the difference is above the threshold."
     )
     command.add_argument(
-        "--data", default=DEMO_NAME, help="file, folder or hub id (default: %(default)s)"
+        "--data",
+        default=DEMO_NAME,
+        help="preference data: file, folder or hub id (default: %(default)s)",
     )
     add_judge_options(command, BATCHING, needs_checkpoint=True)
     add_data_revision(command)
-    command.add_argument("--n", type=int, default=64, help="prompts (default: %(default)s)")
-    command.add_argument("--threshold", type=float, help="largest drift that passes")
+    command.add_argument(
+        "--n", type=int, default=64, help="number of prompts in the sample (default: %(default)s)"
+    )
+    command.add_argument(
+        "--threshold",
+        type=float,
+        help="largest difference that passes (default: depends on the dtype)",
+    )
     command.set_defaults(run=_run)
 
 
@@ -50,12 +58,10 @@ def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.judges.judgements import texts_from
 
     if options.n < 1:
-        raise ConfigurationError(f"n={options.n}: at least one prompt is needed.")
+        raise ConfigurationError(f"--n {options.n}: give a number of prompts of at least 1.")
     choice = chosen_judge(options)
     if choice.settings.get("score_store") is not None:
-        raise ConfigurationError(
-            "score_store: rewards out of a store verify nothing of what computes now. Leave it out."
-        )
+        raise ConfigurationError("score_store: stored rewards would verify nothing. Leave it out.")
     requests = read_requests(options.data, options.split, options.data_revision, prompts=options.n)
     if is_of_another_engine(choice):
         return verify_engine(options, choice, requests)

@@ -1,4 +1,4 @@
-"""`ultrarm-eval verify --engine`: does another engine give what torch gives here?"""
+"""`ultrarm-eval verify --engine`: checks another engine's rewards against torch."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ THRESHOLDS = {"float32": 1e-4, "float16": 0.02, "bfloat16": 0.1}
 
 
 def is_of_another_engine(choice: JudgeChoice) -> bool:
-    """Whether the options name another engine than torch."""
+    """Whether the options name an engine other than torch."""
     return choice.settings.get("engine", TORCH) not in (TORCH, "auto")
 
 
 def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Requests) -> int:
-    """Compares an engine with one text at a time by torch here, and says what it saw.
+    """Compares an engine with one text at a time by torch, and prints the result.
 
     Args:
         options: The command's options.
@@ -39,7 +39,7 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
         requests: The texts of the data.
 
     Returns:
-        1 over the threshold, else 0.
+        1 if the difference is above the threshold, else 0.
 
     Raises:
         UltrarmEvalError: The engine refuses the judge, or a text of the data.
@@ -58,7 +58,7 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
         except RewardError as error:
             lines.append(f"texts {added.kind} are refused: {error.problem}")
             continue
-        lines.append(f"{len(added):,} texts {added.kind} among them")
+        lines.append(f"including {len(added):,} texts {added.kind}")
         prompts += added.prompts
         completions += added.completions
         found += rewards
@@ -76,7 +76,8 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
         f"{len(found):,} texts, {len(requests.pairs):,} pairs, {dtype}, engine={name} "
         f"({settings.get('server_software') or settings['engine_version']})",
         *lines,
-        f"{name} against one text at a time here: {said_of_drift(found, expected, requests.pairs)}",
+        f"{name} vs. one text at a time with torch: "
+        f"{said_of_drift(found, expected, requests.pairs)}",
     ]
     if not passed:
         make = partial(_made, here)
@@ -86,8 +87,8 @@ def verify_engine(options: argparse.Namespace, choice: JudgeChoice, requests: Re
         gc.collect()
         full = here(dtype="float32").score_one_at_a_time(prompts, completions)
         lines += [
-            f"{name} against float32 here: {said_of_drift(found, full, requests.pairs)}",
-            f"{dtype} here against that: {said_of_drift(expected, full, requests.pairs)}",
+            f"{name} vs. float32 with torch: {said_of_drift(found, full, requests.pairs)}",
+            f"{dtype} with torch vs. float32: {said_of_drift(expected, full, requests.pairs)}",
         ]
     lines.append(f"{'within' if passed else 'OVER'} the threshold of {allowed:g}")
     sys.stdout.write("".join(f"{line}\n" for line in lines))

@@ -1,1 +1,1 @@
-"""Rows of data, out of files, tables and the hub: reading them, and counting what is left out."""
+"""Reads rows of data from files, tables and the hub, and counts what is excluded."""

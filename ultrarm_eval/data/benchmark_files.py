@@ -1,4 +1,4 @@
-"""Opening a benchmark's rows: a file, a saved folder, or a folder with a file for each part."""
+"""Opens a benchmark's rows: a file, a saved folder, or a folder with a file for each part."""
 
 from __future__ import annotations
 
@@ -22,37 +22,38 @@ def open_rows(data: str, split: str, names: Sequence[str], *, is_part: bool) -> 
 
     Args:
         data: The path.
-        split: The split to take where a saved folder has several.
-        names: What the file may be called, without its ending, or its folder, in any case.
-        is_part: Whether other parts are in other files, so that no file of another name will do.
+        split: The split to use if a saved folder has several.
+        names: Allowed names of the file (without extension) or of its folder, in any case.
+        is_part: Whether other parts are in other files, so that a file with another name is
+            refused.
 
     Raises:
-        DataError: There is no such data.
+        DataError: The data does not exist.
     """
     path = Path(data).expanduser()
     if not path_exists(path):
         raise DataError(
-            f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
-            "or a folder."
+            f"data={data!r}: no such file or folder. Give a JSON, JSONL or Parquet file, or a "
+            "folder."
         )
     if path.is_dir():
         if _is_saved(path):
             saved = saved_splits(path)
             wanted = [name for name in saved if is_part and name.lower() in names]
             wanted = wanted or [name for name in split.split("+") if name in saved]
-            choose = "Save the one to use by itself."
+            choose = "Save the split you need by itself."
             return open_folder(path, "+".join(wanted) or split, choose=choose, origin=data)
         path = _part(path, names, is_part=is_part)
     rows = open_file(path)
     if not len(rows):
-        raise DataError(f"{path}: there are no rows.")
+        raise DataError(f"{path}: the file has no rows.")
     return rows
 
 
 def is_called(path: Path, names: Sequence[str]) -> bool:
-    """Whether a file has one of these names, in any case, or lies in a folder that has.
+    """Whether a file, or its folder, has one of these names, in any case.
 
-    The folder counts where the file's own name says nothing, as in LLMBar's Neighbor/dataset.json.
+    The folder counts if the file's own name is generic, as in LLMBar's Neighbor/dataset.json.
     """
     wanted = [name.lower() for name in names]
     # The hub's own copies are called train-00000-of-00001.parquet.
@@ -61,12 +62,12 @@ def is_called(path: Path, names: Sequence[str]) -> bool:
 
 
 def _is_saved(folder: Path) -> bool:
-    """Whether `datasets` has saved a folder."""
+    """Whether a folder was saved by `datasets`."""
     return any((folder / name).is_file() for name in ("dataset_info.json", "dataset_dict.json"))
 
 
 def _part(folder: Path, names: Sequence[str], *, is_part: bool) -> Path:
-    """The file of a part in a folder with one for each, or with a folder for each."""
+    """The file of a part, in a folder with a file or a folder for each part."""
     files = sorted(
         p
         for p in folder.rglob("*")
@@ -80,6 +81,6 @@ def _part(folder: Path, names: Sequence[str], *, is_part: bool) -> Path:
     present = ", ".join(str(p.relative_to(folder)) for p in files[:_FILES_NAMED]) or "none"
     problem = "there is no file" if not found else f"there are {len(found)} files"
     raise DataError(
-        f"{folder}: {problem} called {' or '.join(names)} ({', '.join(SUFFIXES)}). Its files: "
-        f"{present}."
+        f"{folder}: {problem} named {' or '.join(names)} ({', '.join(SUFFIXES)}). Its files: "
+        f"{present}. Give the file itself."
     )

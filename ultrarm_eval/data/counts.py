@@ -1,4 +1,4 @@
-"""What was used of data and what was left out: counts, and the reasons in words."""
+"""Counts of what is used of the data and what is excluded, and the reasons in words."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reaso
 BY_RULE = frozenset({"pairs_left_out_equal_ratings", "pairs_left_out_below_min_gap"})
 _WORDS = {
     "rows_left_out_without_pairs": (
-        "no pair counts, because ratings are equal, missing or less than min_gap apart"
+        "no usable pair: ratings are equal, missing or less than min_gap apart"
     ),
-    "rows_left_out_completions_no_list": "'completions' is no list",
-    "rows_left_out_without_completions": "no completion is a text",
-    "pairs_left_out_not_text": "the chosen or the rejected answer is no text",
-    "completions_left_out_not_text": "the response is no text",
-    "completions_left_out_false_ten": "the overall score of 10 means 1 (a false ten)",
-    "prompts_left_out_without_reference": "there is no such reference answer",
+    "rows_left_out_completions_no_list": "'completions' is not a list",
+    "rows_left_out_without_completions": "no completion is text",
+    "pairs_left_out_not_text": "the chosen or the rejected answer is not text",
+    "completions_left_out_not_text": "the response is not text",
+    "completions_left_out_false_ten": "the overall score of 10 stands for 1 (false ten)",
+    "prompts_left_out_without_reference": "no such reference answer",
     "ends_with_answer": "the conversation ends with the assistant's turn",
-    "prompt_not_text": "the prompt is no text and no messages",
+    "prompt_not_text": "the prompt is neither text nor messages",
     "contradictory_prompt": "the prompt contradicts the rest of the conversation",
-    "system_not_text": "the system turn is no text and no system message",
-    "history_not_text": "the earlier turns are no messages and no pairs of user and assistant",
-    "with_tools": "the model was shown tools, which a judge of texts does not read",
-    "with_media": "the model was shown images or the like, which a judge of texts does not read",
-    "score_no_number": "a score is missing or no number",
+    "system_not_text": "the system turn is neither text nor a system message",
+    "history_not_text": "the earlier turns are neither messages nor user-assistant pairs",
+    "with_tools": "the model had tools, which a judge of texts cannot see",
+    "with_media": "the model had images or other media, which a judge of texts cannot see",
+    "score_no_number": "a score is missing or not a number",
     "equal_scores": "both answers have the same score",
     "equal_ratings": "equal ratings",
     "below_min_gap": "ratings less than min_gap apart",
-    "identical_answers": "both answers are the same text",
+    "identical_answers": "the two answers are identical",
     "chosen_scored_lower": "the chosen answer has the lower score",
     "different_conversations": "chosen and rejected continue different conversations",
 }
@@ -41,13 +41,13 @@ _WORDS = {
 
 @dataclass
 class DataCounts:
-    """What was used, and what was left out and why. Nothing disappears without standing here.
+    """Counts what is used, and what is excluded and why. Nothing is dropped without a count.
 
     Attributes:
-        counts: How often each thing was counted.
-        parts: How often by part, for things that have one, such as an aspect.
+        counts: The count of each thing.
+        parts: The counts by part, for things that have parts, such as aspects.
         first: Where each was counted first.
-        why: What was wrong there, for things that have several causes.
+        why: What was wrong there, for things with several possible causes.
         where: The row that is being read.
     """
 
@@ -60,7 +60,7 @@ class DataCounts:
     def add(
         self, what: str, number: int = 1, *, part: str | None = None, why: str | None = None
     ) -> None:
-        """Counts something, what part of it if it has parts, and why if that can be several."""
+        """Counts something, with its part and its cause if there can be several."""
         if not number:
             return
         self.counts[what] += number
@@ -72,14 +72,14 @@ class DataCounts:
             self.why.setdefault(what, why)
 
     def merge(self, other: DataCounts) -> None:
-        """Adds everything another one counted."""
+        """Adds the counts of another one."""
         self.counts.update(other.counts)
         self.parts.update(other.parts)
         self.first = {**other.first, **self.first}
         self.why = {**other.why, **self.why}
 
     def only_reason(self) -> str | None:
-        """Why no row is used, where all of them are left out for the same reason; None otherwise.
+        """Why no row is used, if all rows are excluded for the same reason; None otherwise.
 
         A sentence with the first row's place.
         """
@@ -91,13 +91,13 @@ class DataCounts:
             return None
         number = self.counts["rows"]
         rows = "The only row is" if number == 1 else f"All {number:,} rows are"
-        return f"{rows} left out for one reason. {self.first[name].place}: {self.why[name]}."
+        return f"{rows} excluded for the same reason. {self.first[name].place}: {self.why[name]}."
 
     def __getitem__(self, what: str) -> int:
         return self.counts[what]
 
     def listed(self) -> str:
-        """The counts in a line."""
+        """The counts in one line."""
         return ", ".join(f"{name}={number}" for name, number in self.counts.items())
 
     def as_dict(self) -> dict[str, int]:
@@ -106,40 +106,40 @@ class DataCounts:
 
 
 def counted(number: int, what: str) -> str:
-    """So many of something: "1 row", "1,200 rows"."""
+    """A number with its noun: "1 row", "1,200 rows"."""
     return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def is_left_out(name: str) -> bool:
-    """Whether a count is of something that was left out."""
+    """Whether a count is of something that was excluded."""
     return _NAME.fullmatch(name) is not None
 
 
 def reason_in_words(name: str) -> str:
-    """Why something was left out, by the name of its count or by the reason at its end."""
+    """Why something was excluded, by the name of its count or the reason at the name's end."""
     match = _NAME.fullmatch(name)
     reason = match["reason"] if match else name
     return _WORDS.get(name) or _WORDS.get(reason) or reason.replace("_", " ")
 
 
 def left_out_remarks(counts: DataCounts, told: Collection[str] = ()) -> list[str]:
-    """What has to be said about rows, pairs and completions that were left out.
+    """Remarks about excluded rows, pairs and completions.
 
-    A pair that does not count beside others of its prompt, by the rules of the comparison, is
-    nothing to warn of; a prompt without any pair is.
+    A pair that the rules of the comparison exclude is not worth a warning; a prompt without any
+    pair is.
 
     Args:
         counts: What was counted.
-        told: Names of counts that something else is said about.
+        told: Names of counts that have another remark.
     """
     remarks = []
     for name, count in counts.as_dict().items():
         match = _NAME.fullmatch(name)
         if match is None or name in BY_RULE or name in told:
             continue
-        first = f"; the first: {counts.first[name]}" if name in counts.first else ""
+        first = f"; first: {counts.first[name]}" if name in counts.first else ""
         why = f": {counts.why[name].rstrip('.')}" if name in counts.why else ""
         amount = counted(count, match["what"][:-1])
-        said = f"{amount} left out ({name}): {reason_in_words(name)}"
+        said = f"{amount} excluded ({name}): {reason_in_words(name)}"
         remarks.append(f"{said}{first}{why}.")
     return remarks

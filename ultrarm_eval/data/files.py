@@ -1,4 +1,4 @@
-"""Rows out of files: JSON, JSON Lines, Parquet, and folders saved by `datasets`."""
+"""Rows of files: JSON, JSON Lines, Parquet, and folders saved by `datasets`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import read_json
 
 SUFFIXES = (".json", ".jsonl", ".parquet")
-_MEND = "It has to hold a list of rows as JSON, in UTF-8."
+_MEND = "The file must contain a JSON list of rows, in UTF-8."
 # Of many files as many are named.
 _NAMED = 8
 
 
 def open_file(path: Path, origin: str | None = None) -> Rows:
-    """Opens a file by its suffix.
+    """Opens a file by its extension.
 
-    One that `ultrarm-eval shard` wrote knows the numbers that its rows have in the whole data. Of
-    JSON Lines the places of the lines lie in memory, of Parquet a few hundred rows, of JSON
+    A file written by `ultrarm-eval shard` keeps the row numbers of the complete data. For JSON
+    Lines the offsets of the lines are in memory, for Parquet a few hundred rows, for JSON
     everything.
 
     Args:
         path: The file.
-        origin: What the user calls it, for messages; its path if None.
+        origin: The user's name for it, for messages; its path if None.
 
     Raises:
-        DataError: It is of another kind, or cannot be read.
+        DataError: It has another type, or cannot be read.
     """
     match path.suffix.lower():
         case ".jsonl":
@@ -42,12 +42,12 @@ def open_file(path: Path, origin: str | None = None) -> Rows:
             return ParquetRows(path, origin)
         case suffix:
             raise DataError(
-                f"{path}: files of type {suffix!r} are not read; use {', '.join(SUFFIXES)}."
+                f"{path}: file type {suffix!r} is not supported. Use {', '.join(SUFFIXES)}."
             )
 
 
 def path_exists(path: Path) -> bool:
-    """Whether there is a file or folder of that name."""
+    """Whether a file or folder of that name exists."""
     try:
         return path.exists()
     except OSError:
@@ -60,33 +60,33 @@ def open_folder(path: Path, split: str, *, choose: str, origin: str | None = Non
 
     Args:
         path: The folder.
-        split: The split to take where there are several; several at once are joined by `+`.
-        choose: How the user names another split, for the message.
-        origin: What the user calls it; its path if None.
+        split: The split to use if there are several; join several with `+`.
+        choose: How to choose another split, for the message.
+        origin: The user's name for it; its path if None.
 
     Raises:
-        DataError: It is no such folder, or has several splits and not this one.
+        DataError: It is not such a folder, or has several splits but not this one.
     """
     return DatasetRows(saved_table(path, split, choose), origin or str(path))
 
 
 def saved_splits(folder: Path) -> tuple[str, ...]:
-    """The splits of a folder that `datasets` has saved; none for a single table."""
+    """The splits of a folder saved by `datasets`; empty for a single table."""
     index = folder / "dataset_dict.json"
     about = read_json(index) if index.is_file() else None
     return tuple(about.get("splits") or ()) if isinstance(about, Mapping) else ()
 
 
 def saved_table(path: Path, split: str, choose: str) -> Any:
-    """The table of `datasets` that a folder holds; see `open_folder`."""
+    """The `datasets` table in a folder; see `open_folder`."""
     import datasets
 
     try:
         saved = datasets.load_from_disk(str(path))
     except (FileNotFoundError, ValueError, OSError) as error:
         raise DataError(
-            f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that was, "
-            f"or a file of type {', '.join(SUFFIXES)}{_files_in(path)}."
+            f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that "
+            f"was, or a {', '.join(SUFFIXES)} file{_files_in(path)}."
         ) from error
     # A format such as numpy's, saved along, would make arrays of the lists.
     saved = saved.with_format(None)
@@ -99,12 +99,12 @@ def saved_table(path: Path, split: str, choose: str) -> Any:
     if len(saved) == 1:
         return next(iter(saved.values()))
     raise DataError(
-        f"{path}: there is no split {split!r}, and several others: {', '.join(saved)}. {choose}"
+        f"{path}: there is no split {split!r}. Its splits: {', '.join(saved)}. {choose}"
     )
 
 
 def _files_in(folder: Path) -> str:
-    """The files of a folder that can be read one at a time, for a message."""
+    """The readable files of a folder, for a message."""
     try:
         names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
     except OSError:
@@ -125,8 +125,10 @@ def _open_json(path: Path, origin: str | None) -> Rows:
     if isinstance(rows, Mapping):
         rows = [rows]
     if not isinstance(rows, list):
-        raise DataError(f"{path}: this is a JSON {type(rows).__name__}; a list of rows is needed.")
+        raise DataError(f"{path}: this is a JSON {type(rows).__name__}, not a list. {_MEND}")
     for index, row in enumerate(rows):
         if not isinstance(row, Mapping):
-            raise DataError(f"{path}, row {index}: this is no JSON object.")
+            raise DataError(
+                f"{path}, row {index}: this is not a JSON object. Each row must be an object."
+            )
     return ListedRows(rows, str(path) if origin is None else origin)

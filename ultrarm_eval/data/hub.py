@@ -1,4 +1,4 @@
-"""Data of the hub, and its cache."""
+"""Data from the hub, and its cache."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NOT_WRITABLE = frozenset(
 
 
 def load_hub(dataset: str, split: str, revision: str | None, **options: Any) -> Rows:
-    """Loads a split of a data set of the hub.
+    """Loads a split of a data set from the hub.
 
     Args:
         dataset: The data set's id.
@@ -48,8 +48,8 @@ def load_hub(dataset: str, split: str, revision: str | None, **options: Any) -> 
         at = f" at revision {revision!r}" if revision else ""
         why = _cache_problem(error) or first_line(error)
         raise DataError(
-            f"The data set {dataset}{at} cannot be had from the hub and is not cached "
-            f"({why}). Give the path of a local copy instead (in lm_eval: "
+            f"The data set {dataset}{at} cannot be downloaded from the hub and is not "
+            f"cached ({why}). Give the path of a local copy instead (in lm_eval: "
             f'--metadata \'{{"data": "PATH"}}\'). {OFFLINE_HELP}'
         ) from error
     return DatasetRows(table, dataset)
@@ -62,7 +62,7 @@ def fetch_file(dataset: str, name: str, revision: str | None, *, mend: str) -> P
         dataset: The data set's id.
         name: The file's name there.
         revision: The hub revision.
-        mend: What to do where it cannot be had, a sentence for the message.
+        mend: What to do if it is not available, a sentence for the message.
 
     Raises:
         DataError: The hub cannot be reached, and the file is not cached.
@@ -74,19 +74,19 @@ def fetch_file(dataset: str, name: str, revision: str | None, *, mend: str) -> P
     except Exception as error:
         # The hub's client raises its own, requests', httpx' and OS errors.
         raise DataError(
-            f"{dataset}: {name} cannot be had from the hub and is not cached "
+            f"{dataset}: {name} cannot be downloaded from the hub and is not cached "
             f"({_cache_problem(error) or first_line(error)}). {mend}"
         ) from error
 
 
 def _cache_problem(error: BaseException) -> str | None:
-    """What to say where the cache is what fails.
+    """The message for a failure of the cache.
 
     Args:
         error: What `datasets` or `huggingface_hub` raised.
 
     Returns:
-        What failed and the way out; None for any other failure.
+        What failed and how to fix it; None for any other failure.
     """
     cause: BaseException | None = error
     while cause is not None:
@@ -95,7 +95,7 @@ def _cache_problem(error: BaseException) -> str | None:
             where = f"HF_HOME={named!r}" if named else "~/.cache/huggingface"
             return (
                 f"the hub's cache ({where}) cannot be written: {first_line(cause)}. Set HF_HOME "
-                "to a folder with room that can be written"
+                "to a writable folder with enough space"
             )
         cause = cause.__cause__ or cause.__context__
     return None

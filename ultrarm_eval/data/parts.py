@@ -1,7 +1,7 @@
-"""Data in parts, one file each: for runs that are split over machines without the whole data.
+"""Data split into shard files, for runs on several machines that lack the complete data.
 
-A folder of parts has an index, `shards.json`, that says what the parts are of. A part is read like
-any file of rows, but its rows keep the numbers that they have in the whole data.
+A folder of shards has an index, `shards.json`, that describes the complete data. A shard is read
+like any file of rows, but its rows keep their numbers in the complete data.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _NAME = re.compile(r"part-(\d{5})-of-(\d{5})\.jsonl")
 _MOST = 99_999
 # A process may have few files open at once.
 _FILES_AT_ONCE = 200
-_MEND = "Write the parts again with ultrarm-eval shard."
+_MEND = "Write the shards again with ultrarm-eval shard."
 
 
 @dataclass(frozen=True)
 class PartsIndex:
-    """What a folder of parts holds.
+    """The contents of a folder of shards.
 
     Attributes:
-        data: What the parts were made of, as the user named it.
+        data: The complete data, as the user named it.
         revision: Its hub revision.
         split: Its split.
-        rows: How many rows it has.
-        digest: Of all of them, see `Rows.digest`.
-        files: SHA-256 of each part's file, by its name, in their order.
+        rows: Its number of rows.
+        digest: The SHA-256 of all rows, see `Rows.digest`.
+        files: The SHA-256 of each shard's file, by its name, in order.
     """
 
     data: str
@@ -52,54 +52,54 @@ class PartsIndex:
     files: Mapping[str, str]
 
     def part(self, number: int) -> DataPart:
-        """What a part is of."""
+        """A shard's place in the complete data."""
         return DataPart(number, len(self.files), self.rows, self.digest, self.data, self.revision)
 
     def as_json(self) -> dict[str, Any]:
-        """The index as its file holds it."""
+        """The index as written to its file."""
         about = {name: value for name, value in vars(self).items() if name != "files"}
         return {"format": FORMAT, **about, "files": dict(self.files)}
 
 
 class PartRows(JsonLines):
-    """The rows of one part, by the numbers that they have in the whole data."""
+    """The rows of one shard, with their numbers in the complete data."""
 
     part: DataPart
 
     def __init__(self, path: Path, origin: str | None, part: DataPart) -> None:
-        """Opens a part.
+        """Opens a shard.
 
         Args:
             path: The file.
             origin: What the user calls it; its path if None.
-            part: What it is of.
+            part: Its place in the complete data.
         """
         super().__init__(path, origin)
         self.part = part
 
     def where(self, index: int) -> Location:
-        """Where a row stands: its line in the file, its number in the whole data."""
+        """The place of a row: its line in the file, its number in the complete data."""
         row = self.part.number - 1 + index * self.part.of
         return Location(self.origin, row, super().where(index).line)
 
 
 def part_name(number: int, of: int) -> str:
-    """What the file of a part is called."""
+    """The name of a shard's file."""
     return f"part-{number:05d}-of-{of:05d}.jsonl"
 
 
 def open_part(path: Path, origin: str | None = None) -> PartRows | None:
-    """Opens a file as the part that the index beside it says it is.
+    """Opens a file as a shard, according to the index beside it.
 
     Args:
         path: The file.
-        origin: What the user calls it.
+        origin: The user's name for it.
 
     Returns:
-        Its rows; None for a file that is no part.
+        Its rows; None for a file that is not a shard.
 
     Raises:
-        DataError: It is not as it was written, or the index is damaged.
+        DataError: It has changed since it was written, or the index is damaged.
     """
     named = _NAME.fullmatch(path.name)
     index = path.with_name(INDEX)
@@ -110,14 +110,14 @@ def open_part(path: Path, origin: str | None = None) -> PartRows | None:
         return None
     if _digest_of(path) != read.files[path.name]:
         raise DataError(
-            f"{path}: this part is not as it was written ({index}): it was cut off or edited. "
+            f"{path}: this shard does not match its hash in {index}: it was truncated or edited. "
             f"{_MEND}"
         )
     return PartRows(path, origin, read.part(int(named[1])))
 
 
 def read_index(path: Path) -> PartsIndex | None:
-    """Reads an index; None for a file of others.
+    """Reads an index; None for a third-party file.
 
     Raises:
         DataError: It is damaged.
@@ -129,7 +129,7 @@ def read_index(path: Path) -> PartsIndex | None:
     if not isinstance(files, Mapping) or list(files) != [
         part_name(number, len(files)) for number in range(1, len(files) + 1)
     ]:
-        raise DataError(f"{path}: this index is damaged: its files are no parts. {_MEND}")
+        raise DataError(f"{path}: this index is damaged: its files are not shards. {_MEND}")
     try:
         return PartsIndex(
             str(content["data"]),
@@ -148,32 +148,32 @@ def read_index(path: Path) -> PartsIndex | None:
 def write_parts(
     rows: Rows, number: int, folder: Path, *, revision: str | None = None, split: str | None = None
 ) -> tuple[PartsIndex, bool]:
-    """Writes data in parts.
+    """Splits data into shards and writes them.
 
     Args:
         rows: The data.
-        number: How many parts.
-        folder: The folder, which is new or empty, or holds these parts already.
+        number: The number of shards.
+        folder: The folder: new, empty, or already containing these shards.
         revision: The hub revision of the data.
-        split: Their split.
+        split: The split of the data.
 
     Returns:
-        The index, and whether the folder held these parts already.
+        The index, and whether the folder already contained these shards.
 
     Raises:
-        ConfigurationError: There are more parts than rows, or something else is in the folder.
-        DataError: A row cannot be read, or has a value that JSON has no form for.
+        ConfigurationError: There are more shards than rows, or something else is in the folder.
+        DataError: A row cannot be read, or has a value that JSON cannot represent.
         OSError: The folder cannot be written.
     """
     if rows.part is not None:
         raise ConfigurationError(
-            f"{rows.origin}: this is part {rows.part.number} of {rows.part.of} of "
-            f"{rows.part.data} already. Shard the whole data."
+            f"{rows.origin}: this is already shard {rows.part.number} of {rows.part.of} of "
+            f"{rows.part.data}. Split the complete data instead."
         )
     total = len(rows)
     if not 1 <= number <= min(total, _MOST):
         raise ConfigurationError(
-            f"-n {number}: {rows.origin} has {total:,} rows; give a number of parts from 1 to "
+            f"-n {number}: {rows.origin} has {total:,} rows. Give a number of shards from 1 to "
             f"{min(total, _MOST):,}."
         )
     present = _present(folder)
@@ -200,7 +200,7 @@ def write_parts(
 
 
 def _write(rows: Rows, number: int, parts: range, folder: Path) -> None:
-    """Writes some of the parts in one go through the data."""
+    """Writes some of the shards in one pass over the data."""
     wanted = range(len(rows)) if len(parts) == number else _numbers(len(rows), number, parts)
     with ExitStack() as opened:
         files = {
@@ -232,17 +232,17 @@ def _value(value: Any, column: str, where: Location) -> Any:
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
     raise DataError(
-        f"{where}: the column {column!r} has a value of type {type(value).__name__}, which JSON "
-        "Lines have no form for. Leave the column out of the data, or split the run without files "
-        "by the task's metadata shard."
+        f"{where}: column {column!r} has a value of type {type(value).__name__}, which JSON "
+        "Lines cannot represent. Remove the column from the data, or split the run without "
+        "files, with the metadata key shard."
     )
 
 
 def _present(folder: Path) -> PartsIndex | None:
-    """The index of what is in a folder; None where nothing is.
+    """The index of a folder; None if the folder is empty.
 
     Raises:
-        ConfigurationError: There is something else.
+        ConfigurationError: The folder contains something else.
     """
     if not folder.exists():
         return None
@@ -254,8 +254,7 @@ def _present(folder: Path) -> PartsIndex | None:
         if read is not None:
             return read
     raise ConfigurationError(
-        f"-o {folder}: this is a file, or a folder that holds something else. Give a new or an "
-        "empty folder."
+        f"-o {folder}: this is a file, or a folder with other content. Give a new or empty folder."
     )
 
 
@@ -266,18 +265,18 @@ def _require_same(present: PartsIndex, about: PartsIndex, number: int, folder: P
         if getattr(present, name) != getattr(about, name)
     ]
     if len(present.files) != number:
-        differing.append(f"parts: {len(present.files)} there, {number} now")
+        differing.append(f"shards: {len(present.files)} there, {number} now")
     differing += [
         f"{name} is missing or was changed"
         for name, digest in present.files.items()
         if not (folder / name).is_file() or _digest_of(folder / name) != digest
     ]
     extra = sorted(p.name for p in folder.iterdir() if _NAME.fullmatch(p.name))
-    differing += [f"{name} is none of them" for name in extra if name not in present.files]
+    differing += [f"{name} is not in its index" for name in extra if name not in present.files]
     if differing:
         raise ConfigurationError(
-            f"-o {folder}: there are other parts already ({'; '.join(differing[:3])}). Give a new "
-            "folder, or remove this one first."
+            f"-o {folder}: the folder already contains different shards "
+            f"({'; '.join(differing[:3])}). Give a new folder, or remove this one first."
         )
 
 

@@ -1,4 +1,4 @@
-"""One prompt with its rated completions: what every schema is turned into."""
+"""One prompt with its rated completions: the common form of all schemas."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ __all__ = ["DataCounts", "Location", "PromptRecord", "RatedCompletion", "Row", "
 
 @dataclass(frozen=True)
 class RatedCompletion:
-    """A completion and how good it was rated.
+    """A completion and its ratings.
 
     Attributes:
         text: The completion.
-        ratings: Its exact ratings by the name of the preference they express; higher is better;
-            a name is missing where there is no rating.
-        model: Who wrote it, if the data say so.
-        unusable_for: Preferences under which the completion has to be left out, and why: its
-            rating is known to be wrong.
+        ratings: Its exact ratings by the name of the preference; higher is better; a name without a
+            rating is missing.
+        model: The model that wrote it, if known.
+        unusable_for: Preferences for which the completion is excluded because its rating is known
+            to be wrong, and why.
     """
 
     text: str
@@ -39,8 +39,8 @@ class PromptRecord:
 
     Attributes:
         prompt: The conversation before the completions.
-        completions: The completions that are texts, in the data's order.
-        source: The collection the prompt is from, if the data say so.
+        completions: The completions that are text, in the data's order.
+        source: The collection of the prompt, if known.
     """
 
     prompt: tuple[Message, ...]
@@ -48,12 +48,12 @@ class PromptRecord:
     source: str | None = None
 
     def usable_by(self, preference: str) -> tuple[RatedCompletion, ...]:
-        """The completions that can be compared by a preference at all."""
+        """The completions that can be compared by a preference."""
         return tuple(c for c in self.completions if preference not in c.unusable_for)
 
 
 def read_name(value: object, otherwise: str, counts: DataCounts) -> str | None:
-    """A name as text; None where there is none, counted where it is something else."""
+    """A name as text; None if there is none; anything else is counted."""
     if value is not None and not isinstance(value, str):
         counts.add(otherwise)
         return None

@@ -1,4 +1,4 @@
-"""Rows of data: one way to read them, whatever file, table or list they are from."""
+"""Rows of data: one interface for files, tables and lists."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from ultrarm_eval.io import JsonLine, json_lines
 
 _ROWS_READ_FOR_COLUMNS = 100
 _MEND_LINE = (
-    "Each line has to hold one complete JSON object, in UTF-8; a file whose last line is cut off "
-    "was not fully written."
+    "Each line must be one complete JSON object, in UTF-8; if the last line is cut off, the "
+    "file was not fully written."
 )
 _SHARD = re.compile(r"\s*(\d{1,9})\s*/\s*(\d{1,9})\s*")
 
@@ -27,16 +27,16 @@ Row: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class DataPart:
-    """Which part of which data some rows are: what joins the results of all parts again.
+    """A shard's place in the complete data, by which results of all shards are merged.
 
     Attributes:
-        number: Which part, from 1: every `of`-th row from this one on.
-        of: How many parts there are.
-        rows: How many rows the whole data have.
-        digest: Of all these rows, see `Rows.digest`.
-        data: What a file that holds the part alone was made of; None where the part was read from
-            the whole data.
-        revision: The hub revision of it.
+        number: The shard's number, from 1: every `of`-th row, starting with this one.
+        of: The number of shards.
+        rows: The number of rows of the complete data.
+        digest: The SHA-256 of all these rows, see `Rows.digest`.
+        data: The complete data from which the shard's file was made; None if the shard was read
+            from the complete data.
+        revision: Its hub revision.
     """
 
     number: int
@@ -47,19 +47,19 @@ class DataPart:
     revision: str | None = None
 
     def facts(self) -> dict[str, Any]:
-        """What results say of it: `shard` in short, and `part`, by which parts are joined."""
+        """Its entries in the results: `shard` in short, and `part`, which is used for merging."""
         known = {name: value for name, value in vars(self).items() if value is not None}
         return {"shard": f"{self.number}/{self.of}", "part": known}
 
 
 @dataclass(frozen=True)
 class Location:
-    """Where a row stands, for messages about it.
+    """The place of a row, for messages.
 
     Attributes:
         origin: The file, folder or hub id.
         row: The row's number, from 0.
-        line: The line in the file, from 1, where rows are lines.
+        line: The line in the file, from 1, if rows are lines.
     """
 
     origin: str
@@ -76,18 +76,18 @@ class Location:
 
 
 def wrong_type(where: Location, field: str, value: object, needed: str) -> DataError:
-    """What to say of a field of the wrong type; `needed` is what it has to be, with its article."""
+    """The error for a field of the wrong type; `needed` is the right type, with its article."""
     return DataError(
-        f"{where}: field {field!r} is of type {type(value).__name__}; it has to be {needed}."
+        f"{where}: field {field!r} is of type {type(value).__name__}; it must be {needed}."
     )
 
 
 class Rows(Sequence[Row]):
-    """Rows that are read when they are asked for.
+    """Rows that are read on demand.
 
     Attributes:
-        origin: The word, path or hub id they are from, as the user named it.
-        part: Which part of other data they are; None where they are whole.
+        origin: Their name, path or hub id, as given by the user.
+        part: Their place in the complete data, if they are a shard; None otherwise.
     """
 
     origin: str
@@ -96,7 +96,7 @@ class Rows(Sequence[Row]):
     @property
     @abstractmethod
     def column_names(self) -> Sequence[str]:
-        """The columns; those of the first hundred rows where only the rows name them.
+        """The columns; those of the first hundred rows if there is no schema.
 
         Raises:
             DataError: None of these rows can be read.
@@ -104,23 +104,23 @@ class Rows(Sequence[Row]):
 
     @abstractmethod
     def at(self, indices: Iterable[int]) -> Iterator[Row]:
-        """Yields the rows with these numbers, ascending, in one go through the data.
+        """Yields the rows with these numbers, ascending, in one pass over the data.
 
         Raises:
-            DataError: One of them cannot be read; those before it are yielded first.
+            DataError: A row cannot be read; those before it are yielded first.
         """
 
     def read(self, indices: Iterable[int]) -> Iterator[tuple[int, Row]]:
-        """As `at`, each row with its number."""
+        """Like `at`, with the number of each row."""
         numbers, asked = itertools.tee(indices)
         return zip(numbers, self.at(asked), strict=True)
 
     def where(self, index: int) -> Location:
-        """Where a row stands."""
+        """The place of a row."""
         return Location(self.origin, index)
 
     def digest(self) -> str:
-        """SHA-256 of all rows in their order: equal for the same data on every machine.
+        """The SHA-256 of all rows in order: equal for the same data on every machine.
 
         Raises:
             DataError: A row cannot be read.
@@ -132,7 +132,7 @@ class Rows(Sequence[Row]):
         return digest.hexdigest()
 
     def select_columns(self, names: Sequence[str]) -> Rows:
-        """The rows with some of their columns, where the others need not be read."""
+        """The rows with only some columns, if the others need not be read."""
         return self
 
     @overload
@@ -154,7 +154,7 @@ class Rows(Sequence[Row]):
 
 
 class ListedRows(Rows):
-    """Rows that lie in memory."""
+    """Rows in memory."""
 
     def __init__(self, rows: Sequence[Row], origin: str) -> None:
         """Takes the rows, and their name for messages."""
@@ -177,9 +177,9 @@ class ListedRows(Rows):
 class JsonLines(Rows):
     """The rows of a JSON Lines file.
 
-    Only the places of its lines lie in memory, and for a while the rows that were parsed to learn
-    the columns: each of them until it is asked for. Unlike a table, a file takes fields that are a
-    number here and a text there, as published data has.
+    Only the offsets of its lines are in memory, and the rows parsed to find the columns, each until
+    it is read. Unlike a table, a file may have a field that is a number in one row and text in
+    another, as published data has.
     """
 
     def __init__(self, path: Path, origin: str | None = None) -> None:
@@ -206,7 +206,7 @@ class JsonLines(Rows):
 
     @property
     def column_names(self) -> Sequence[str]:
-        """The columns of the first rows; rows that cannot be read are passed over."""
+        """The columns of the first rows; rows that cannot be read are skipped."""
         if self._columns is None:
             first = range(min(len(self), _ROWS_READ_FOR_COLUMNS))
             problems = [problem for i in first if (problem := self._problem(i)) is not None]
@@ -217,7 +217,7 @@ class JsonLines(Rows):
         return self._columns
 
     def _problem(self, index: int) -> DataError | None:
-        """Parses a row; what is wrong with it, for whoever asks for it to meet it again."""
+        """Parses a row and returns its error, if any, which reading the row raises again."""
         try:
             self._parsed[index] = self[index]
         except DataError as error:
@@ -225,11 +225,11 @@ class JsonLines(Rows):
         return None
 
     def where(self, index: int) -> Location:
-        """Where a row stands, with its line."""
+        """The place of a row, with its line."""
         return Location(self.origin, index, self._lines[index][1])
 
     def digest(self) -> str:
-        """See `Rows.digest`: of the lines as they stand there, which need no parsing."""
+        """See `Rows.digest`: of the lines as they are, without parsing."""
         digest = hashlib.sha256()
         for line in json_lines(self._path):
             text = line.text.strip()
@@ -250,13 +250,13 @@ class JsonLines(Rows):
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several parts of a data set, for runs that are split over machines.
+    """One of several shards of a data set, for runs split over machines.
 
-    Every n-th row, so that parts of sorted data are alike.
+    It contains every n-th row, so that shards of sorted data are similar.
 
     Attributes:
-        number: Which part, from 1.
-        of: How many there are.
+        number: The shard's number, from 1.
+        of: The number of shards.
     """
 
     number: int
@@ -266,21 +266,21 @@ class Shard:
         return f"{self.number}/{self.of}"
 
     def rows(self, total: int) -> range:
-        """The rows of this part, of so many in all."""
+        """The rows of this shard, given the total number of rows."""
         return range(self.number - 1, total, self.of)
 
 
 def read_shard(value: object) -> Shard:
-    """Reads "3/16", the third of sixteen parts.
+    """Reads "3/16", the third of sixteen shards.
 
     Raises:
-        ConfigurationError: It is nothing of the kind.
+        ConfigurationError: It does not have this form.
     """
     match = _SHARD.fullmatch(value) if isinstance(value, str) else None
     shard = Shard(int(match[1]), int(match[2])) if match else None
     if shard is None or not 1 <= shard.number <= shard.of:
         raise ConfigurationError(
-            f"shard={value!r}: give the part and the number of parts as text, from '1/16' to "
-            "'16/16' for sixteen."
+            f"shard={value!r}: give the shard's number and the number of shards as a string, for "
+            "example '1/16' to '16/16' for sixteen shards."
         )
     return shard

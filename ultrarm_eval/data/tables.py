@@ -1,7 +1,7 @@
-"""Tables as sequences of rows: what `datasets` has opened, and Parquet files.
+"""Tables as sequences of rows: those opened by `datasets`, and Parquet files.
 
-A table holds any bytes where it says text. Whichever way its rows are asked for, one that cannot be
-decoded is an error of ours that names the row and its fields.
+A table may have invalid bytes in a text column. However its rows are read, one that cannot be
+decoded raises our error with the row and its fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ROWS_AT_ONCE = 256
 
 
 class TableRows(Rows):
-    """The rows of a table, decoded when they are asked for."""
+    """The rows of a table, decoded on demand."""
 
     def __init__(self, origin: str, columns: Sequence[str]) -> None:
         """Takes the table's name, for messages, and its columns."""
@@ -29,15 +29,15 @@ class TableRows(Rows):
 
     @property
     def column_names(self) -> Sequence[str]:
-        """The columns, in their order."""
+        """The columns, in order."""
         return self._names
 
     @abstractmethod
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
-        """Rows by their numbers, ascending; some columns of them if not all.
+        """Rows by their numbers, ascending; only the given columns, or all.
 
         Raises:
-            UnicodeDecodeError: A text of one of them is not UTF-8.
+            UnicodeDecodeError: A text in one of them is not UTF-8.
         """
 
     def at(self, indices: Iterable[int]) -> Iterator[Row]:
@@ -61,11 +61,11 @@ class TableRows(Rows):
         except UnicodeDecodeError as error:
             raise DataError(
                 f"{self.origin}, row {indices[0]}: {self._undecodable(indices)} not UTF-8 (byte "
-                f"{error.start}). Write the table again with texts in UTF-8."
+                f"{error.start}). Write the table again with UTF-8 texts."
             ) from error
         except (pa.ArrowException, OSError) as error:
             raise DataError(
-                f"{self.origin}, row {indices[0]}: the table cannot be read from there on: "
+                f"{self.origin}, row {indices[0]}: the table cannot be read from this row on: "
                 f"{first_line(error)}"
             ) from error
 
@@ -83,7 +83,7 @@ class TableRows(Rows):
 
 
 class DatasetRows(TableRows):
-    """The rows of a table that `datasets` has opened."""
+    """The rows of a table opened by `datasets`."""
 
     def __init__(self, table: Any, origin: str) -> None:
         """Takes the table, and its name for messages."""
@@ -106,24 +106,23 @@ class DatasetRows(TableRows):
 
 
 class ParquetRows(TableRows):
-    """The rows of a Parquet file, read from it without a copy in anyone's cache.
+    """The rows of a Parquet file, read directly, without a copy in a cache.
 
-    Rows that are read in their order need memory for a few hundred of them. Going back reads the
-    row's group, a part of the file, again.
+    Reading in order needs memory for a few hundred rows. Going back reads the row group again.
     """
 
     def __init__(
         self, path: Path, origin: str | None = None, columns: Sequence[str] | None = None
     ) -> None:
-        """Reads the file's own description.
+        """Reads the file's metadata.
 
         Args:
             path: The file.
             origin: What the user calls it; its path if None.
-            columns: The columns that are read; all if None.
+            columns: The columns to read; all if None.
 
         Raises:
-            DataError: It is no Parquet file, or has columns that have no form as rows.
+            DataError: It is not a Parquet file, or has columns that rows cannot represent.
         """
         import pyarrow as pa
 
@@ -167,7 +166,7 @@ class ParquetRows(TableRows):
         return rows if self._decode_json is None else [self._decode_json(row) for row in rows]
 
     def _parts(self, indices: Sequence[int]) -> Iterator[tuple[Any, list[int]]]:
-        """The batches that hold rows, each with the rows' numbers in it."""
+        """Yields the batches that contain rows, with the rows' numbers in the batch."""
         batch, numbers = None, list[int]()
         for index in indices:
             holding = self._batch_of(index)
@@ -180,7 +179,7 @@ class ParquetRows(TableRows):
             yield batch, numbers
 
     def _batch_of(self, index: int) -> Any:
-        """The batch that holds a row; the last one is kept, for the next row mostly is in it."""
+        """The batch of a row; the last batch is kept, since the next row is mostly in it."""
         group = bisect_right(self._starts, index) - 1
         damaged, why = self._damaged.get(group, (index + 1, ""))
         if index >= damaged:
@@ -214,7 +213,7 @@ class ParquetRows(TableRows):
 
 
 def as_rows(rows: Sequence[Row], origin: str) -> Rows:
-    """A list, or a table that `datasets` has opened, as rows of ours."""
+    """A list, or a table opened by `datasets`, as our rows."""
     if isinstance(rows, Rows):
         return rows
     is_table = hasattr(rows, "select_columns")
@@ -226,16 +225,14 @@ def _check_columns(path: Path, schema: Any) -> None:
 
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
-        raise _unreadable(path, f"the columns {', '.join(map(repr, repeated))} occur twice")
+        raise _unreadable(path, f"duplicate columns {', '.join(map(repr, repeated))}")
     for field in schema:
         if pa.types.is_map(field.type) or pa.types.is_union(field.type):
-            raise _unreadable(
-                path, f"the column {field.name!r} is of type {field.type}; rows have no such values"
-            )
+            raise _unreadable(path, f"column {field.name!r} has the unsupported type {field.type}")
 
 
 def _json_decoder(schema: Any) -> Callable[[Row], Row] | None:
-    """What reads the values of a schema that `datasets` has written as JSON texts, if it has."""
+    """A decoder for values that `datasets` has written as JSON texts; None if there are none."""
     about = (schema.metadata or {}).get(b"huggingface", b"")
     if b'"_type": "Json"' not in about:
         return None
@@ -246,4 +243,4 @@ def _json_decoder(schema: Any) -> Callable[[Row], Row] | None:
 
 
 def _unreadable(path: Path, why: str) -> DataError:
-    return DataError(f"{path}: this is no readable Parquet file: {why}")
+    return DataError(f"{path}: this Parquet file cannot be read: {why}")

@@ -1,1 +1,1 @@
-"""Documents: what is scored, made of the rows of preference data."""
+"""Documents: prompts with completions to score, made from rows of preference data."""

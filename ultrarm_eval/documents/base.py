@@ -1,4 +1,4 @@
-"""Some of a data set's rows as documents."""
+"""The documents of a data set's rows."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ _MOST_CHARACTERS = 2**29
 
 
 class Documents(Sequence[Document]):
-    """Documents that are made of rows.
+    """Documents made from rows.
 
-    All rows are read at once, to count what they hold; each is parsed that one time. The documents
-    stay in memory up to half a billion characters of texts. Those behind are made of their rows
-    again whenever they are asked for.
+    All rows are read once at the start, to count their contents. Documents stay in memory up to
+    half a billion characters of text; the rest are made from their rows again on demand.
 
     Attributes:
-        counts: What is used, and what is left out and why.
-        form: The form in which a harness carries the documents.
-        part: Which part of the data they are; None where the data are whole.
+        counts: What is used, and what is excluded and why.
+        form: The JSON form in which a harness carries the documents.
+        part: Their place in the complete data, if they are a shard; None otherwise.
     """
 
     form: str
@@ -35,7 +34,7 @@ class Documents(Sequence[Document]):
 
         Args:
             rows: The data.
-            shard: Reads a part of the rows alone.
+            shard: Reads only this shard of the rows.
 
         Raises:
             DataError: A row is malformed, or no document is left.
@@ -49,7 +48,7 @@ class Documents(Sequence[Document]):
         self.part = part_read(rows, shard)
         indices = shard.rows(total) if shard else range(total)
         if not indices:
-            part = f" in this part of {total}. Make fewer shards" if shard else ""
+            part = f" in this shard of {total}. Use fewer shards" if shard else ""
             raise DataError(f"{self._origin}: there are no rows{part}.")
         for index, row in rows.read(indices):
             self.counts.where = rows.where(index)
@@ -65,7 +64,7 @@ class Documents(Sequence[Document]):
 
     @abstractmethod
     def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
-        """The document of a row; None where it is left out and counted.
+        """The document of a row; None if it is excluded and counted.
 
         Raises:
             DataError: The row is malformed.
@@ -73,7 +72,7 @@ class Documents(Sequence[Document]):
 
     @abstractmethod
     def _without_documents(self) -> DataError:
-        """What to say where no document is left."""
+        """The error for data without any usable document."""
 
     def __len__(self) -> int:
         return len(self._indices)
@@ -96,39 +95,42 @@ class Documents(Sequence[Document]):
     def _made_again(self, index: int) -> Document:
         document = self._document(index, self._rows[index], DataCounts())
         if document is None:
-            raise DataError(f"{self._rows.where(index)}: the data changed while they were read.")
+            raise DataError(
+                f"{self._rows.where(index)}: the data changed while it was read. Run again "
+                "without changing it."
+            )
         return document
 
     def part_facts(self) -> dict[str, Any]:
-        """What results say of the part; see `DataPart.facts`."""
+        """The shard's entries in the results; see `DataPart.facts`."""
         return {"shard": None} if self.part is None else self.part.facts()
 
     def remarks(self) -> list[str]:
-        """What has to be said about the data, beyond the counts: above all what is left out."""
+        """Remarks about the data, mainly about what is excluded."""
         return left_out_remarks(self.counts)
 
     @property
     def _origin(self) -> str:
-        """The data, and which part of them, for messages."""
+        """The data, and the shard of it, for messages."""
         return f"{self._rows.origin}, shard {self._shard}" if self._shard else self._rows.origin
 
 
 def part_read(rows: Rows, shard: Shard | None) -> DataPart | None:
-    """Which part of which data is read; None for whole data.
+    """The shard that is read; None for complete data.
 
     Args:
         rows: The data.
-        shard: The part of them that a run asks for.
+        shard: The shard that a run requests.
 
     Raises:
-        ConfigurationError: A part of a part is asked for.
+        ConfigurationError: A shard of a shard is requested.
     """
     if shard is None:
         return rows.part
     if rows.part is not None:
         raise ConfigurationError(
-            f"shard={str(shard)!r}: {rows.origin} is part {rows.part.number} of {rows.part.of} "
-            "already. Leave shard out, or name the whole data."
+            f"shard={str(shard)!r}: {rows.origin} is already shard {rows.part.number} of "
+            f"{rows.part.of}. Leave shard out, or name the complete data."
         )
     return DataPart(shard.number, shard.of, len(rows), rows.digest())
 

@@ -1,4 +1,4 @@
-"""Counting what the prompts of a data set hold: pairs, ratings, and what is odd about them."""
+"""Counts the contents of a data set's prompts: pairs, ratings, and irregularities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ultrarm_eval.rules import ComparisonRules
 
 
 def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]) -> bytes:
-    """Equal for the same conversation with the same answers in the same order."""
+    """A hash that is equal for the same conversation with the same answers in the same order."""
     digest = hashlib.blake2b(digest_size=16)
     for text in (*(str(text) for m in prompt for text in (m["role"], m["content"])), *completions):
         encoded = text.encode("utf-8")
@@ -29,21 +29,21 @@ WITHOUT_PAIRS = "rows_left_out_without_pairs"
 
 
 class Census:
-    """Counts prompt after prompt, and knows the prompts that it has counted."""
+    """Counts prompts one by one, and remembers them to find duplicates."""
 
     def __init__(self, rules: ComparisonRules, preference: str, aspects: Sequence[str]) -> None:
         """Starts counting.
 
         Args:
             rules: How completions are compared.
-            preference: The rating that orders the pairs.
-            aspects: Ratings that get an accuracy of their own.
+            preference: The rating that decides which answer is chosen.
+            aspects: Ratings that get their own accuracy.
         """
         self._rules, self._preference, self._aspects = rules, preference, aspects
         self._seen: set[bytes] = set()
 
     def count(self, record: PromptRecord, counts: DataCounts) -> bool:
-        """Counts what a prompt holds, and says whether it has a pair."""
+        """Counts a prompt's contents, and returns whether it has a pair."""
         for completion in record.completions:
             reason = completion.unusable_for.get(self._preference)
             if reason is not None:

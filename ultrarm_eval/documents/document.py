@@ -1,8 +1,8 @@
-"""The document: a prompt with completions, and what the data say about them.
+"""The document: a prompt with completions, and their ratings or labels.
 
-In code a document is a `Document`. A harness carries plain JSON values around and writes them into
-its samples, so they hold everything that is needed to score a document and to compute its metrics
-again; `Document.to_json` and `Document.from_json` are the only way between the two.
+In code a document is a `Document`. A harness passes plain JSON values around and writes them into
+its samples, so they contain everything needed to score a document and to recompute its metrics;
+only `Document.to_json` and `Document.from_json` convert between the two.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.exact_numbers import exact_fraction
 from ultrarm_eval.messages import Message, well_formed
 
-#: What the JSON form of a document says it is: with ratings, with right and wrong completions, or
-#: a prompt that a model answers, with a reference beside it.
+#: What the JSON form of a document says it is: with ratings, with right and wrong completions, or a
+#: prompt that a model answers, with a reference beside it.
 RATED = "ultrarm_eval.document/2"
 LABELLED = "ultrarm_eval.choice/1"
 OPEN = "ultrarm_eval.prompt/1"
@@ -47,26 +47,26 @@ Ratings = tuple[Fraction | None, ...]
 class Document:
     """A prompt with its completions.
 
-    Data rate completions (`ratings`), or say which are right (`correct`); a prompt that a model
-    answers has no completions, and maybe a `reference`.
+    Completions have ratings (`ratings`), or some of them are right (`correct`); a prompt that a
+    model answers has no completions, but may have a `reference`.
 
     Attributes:
         prompt: The conversation before the completions.
-        completions: The texts that are compared.
-        row: The number of the row it is from.
-        preference: The name of the rating that orders the pairs.
-        ratings: Exact ratings of each completion by their name; None where there is none.
-        aspects: Names of ratings that get an accuracy of their own.
-        correct: How many completions are right: the first ones, at least 1 and fewer than all.
-        models: Who wrote each completion, as far as the data say so.
-        source: The collection the prompt is from.
-        id: Its name in a benchmark's data.
-        subset: The part of a benchmark it belongs to.
-        category: What it belongs to by the column that a run names.
-        labels: What else its score depends on.
-        reference: What answers are compared with.
-        reference_model: Who wrote the reference.
-        where: The file and the row, for messages; it is not written.
+        completions: The texts to compare.
+        row: The number of its row.
+        preference: The name of the rating that decides which answer is chosen.
+        ratings: Exact ratings of each completion by name; None if there is none.
+        aspects: Names of ratings that get their own accuracy.
+        correct: The number of right completions, which come first: at least 1 and fewer than all.
+        models: The model that wrote each completion, if known.
+        source: The collection of the prompt.
+        id: Its id in a benchmark's data.
+        subset: Its subset of a benchmark.
+        category: Its value in the column that a run names as category.
+        labels: Other values that its score depends on.
+        reference: The answer that others are compared with.
+        reference_model: The model that wrote the reference.
+        where: The file and the row, for messages; not written.
     """
 
     prompt: tuple[Message, ...]
@@ -96,14 +96,14 @@ class Document:
         where: Location | None = None,
         row: int | None = None,
     ) -> Document:
-        """A document of a row of preference data.
+        """Makes a document from a row of preference data.
 
         Args:
-            record: The prompt with its completions; what cannot be compared is left out of them.
+            record: The prompt with its completions; those that cannot be compared are dropped.
             preference: The rating that orders the pairs.
             aspects: Ratings that get an accuracy of their own.
             where: Where the row stands.
-            row: The row's number, where nothing else is known of its place.
+            row: The row's number, if nothing else is known about its place.
         """
         usable = record.usable_by(preference)
         return cls(
@@ -129,20 +129,20 @@ class Document:
         wrong: Sequence[str],
         *,
         where: Location,
-        id: str | None = None,  # noqa: A002 - the data's word
+        id: str | None = None,  # noqa: A002 - the data's name for it
         subset: str = "",
         labels: Mapping[str, Any] | None = None,
     ) -> Document:
-        """A document of a benchmark's row; halves of surrogate pairs in its texts are replaced.
+        """Makes a document from a benchmark's row; lone surrogates in its texts are replaced.
 
         Args:
             prompt: The conversation before the completions.
-            right: The completions that are right.
-            wrong: Those that are wrong.
+            right: The right completions.
+            wrong: The wrong completions.
             where: Where the row stands.
-            id: Its name in the data; the row's number where it has none.
+            id: Its id in the data; the row's number if it has none.
             subset: The part of the benchmark it belongs to.
-            labels: What else its score depends on.
+            labels: Other values that its score depends on.
         """
         turns = [{name: well_formed(str(text)) for name, text in turn.items()} for turn in prompt]
         return cls(
@@ -158,7 +158,7 @@ class Document:
 
     @functools.cached_property
     def main_ratings(self) -> Ratings:
-        """The ratings that order the pairs; right completions have 1 and wrong ones 0."""
+        """The ratings that define the pairs; right completions have 1 and wrong ones 0."""
         if self.correct is not None:
             wrong = len(self.completions) - self.correct
             return (Fraction(1),) * self.correct + (Fraction(0),) * wrong
@@ -175,7 +175,7 @@ class Document:
         return tuple(map(len, self.completions))
 
     def without_ratings_of(self, completions: Collection[int]) -> Document:
-        """The same, but some completions have no ratings, so that no pair is made of them."""
+        """A copy in which some completions have no ratings, so that they are in no pair."""
         rest = {
             name: tuple(None if i in completions else one for i, one in enumerate(ratings))
             for name, ratings in self.ratings.items()
@@ -183,7 +183,7 @@ class Document:
         return dataclasses.replace(self, ratings=rest)
 
     def to_json(self) -> dict[str, Any]:
-        """The document as plain JSON values, as samples hold it."""
+        """The document as plain JSON values, as in samples."""
         values: dict[str, Any] = {
             "row": self.row,
             "prompt": [dict(message) for message in self.prompt],
@@ -215,7 +215,7 @@ class Document:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Document:
-        """Reads what `to_json` gave, also in samples of earlier versions.
+        """Reads the output of `to_json`, also from samples of earlier versions.
 
         Raises:
             DataError: It is something else.
@@ -223,7 +223,9 @@ class Document:
         form = str(value.get("format"))
         if form not in FIELDS:
             known = ", ".join(FIELDS)
-            raise DataError(f"A document has the format {_shown(form)}; known are {known}.")
+            raise DataError(
+                f"A document has the unknown format {_shown(form)}; known formats are {known}."
+            )
         missing = [n for n in FIELDS[form] if n not in value and n not in _NOT_NEEDED]
         if missing:
             raise DataError(f"A document lacks {', '.join(map(repr, missing))}.")
@@ -240,7 +242,7 @@ class Document:
         if form == LABELLED:
             labels = value.get("labels", {})
             if not isinstance(labels, Mapping):
-                raise DataError(f"labels is no object: {_shown(labels)}.")
+                raise DataError(f"labels is not an object: {_shown(labels)}.")
             read |= {
                 "correct": _right_ones(value["correct"], len(completions)),
                 "id": _name(value, "id"),
@@ -250,7 +252,7 @@ class Document:
             return cls(**read)
         preference, aspects = str(value["preference"]), value["aspects"]
         if not isinstance(aspects, Mapping):
-            raise DataError(f"aspects is no object: {_shown(aspects)}.")
+            raise DataError(f"aspects is not an object: {_shown(aspects)}.")
         ratings = {**aspects, preference: value["ratings"]}
         read |= {
             "preference": preference,
@@ -262,7 +264,7 @@ class Document:
         return cls(**read)
 
     def __getitem__(self, name: str) -> Any:
-        """A field of the JSON form, as documents were plain dictionaries before."""
+        """A field of the JSON form, for code from when documents were plain dictionaries."""
         return self.to_json()[name]
 
 
@@ -278,7 +280,7 @@ def _spelled(ratings: Ratings) -> list[str | None]:
 def _fractions(ratings: object, total: int, name: str) -> Ratings:
     if not isinstance(ratings, Sequence) or isinstance(ratings, str) or len(ratings) != total:
         raise DataError(
-            f"A document's ratings ({name}) are {_shown(ratings)}; it has {total} completions."
+            f"A document's ratings ({name}) are {_shown(ratings)}, but it has {total} completions."
         )
     return tuple(None if rating is None else _parsed(rating) for rating in ratings)
 
@@ -287,7 +289,7 @@ def _parsed(rating: object) -> Fraction:
     found = _fraction(rating) if isinstance(rating, str) else None
     if found is None:
         raise DataError(
-            f"A document has the rating {rating!r:.40}; it has to be a fraction as text, such as "
+            f"A document has the rating {rating!r:.40}; it must be a fraction as text, such as "
             "'13/3', or null."
         )
     return found
@@ -300,13 +302,13 @@ def _turns(value: object) -> tuple[Message, ...]:
     if not isinstance(value, list) or not all(
         isinstance(turn, Mapping) and isinstance(turn.get("content"), str) for turn in value
     ):
-        raise DataError(f"the prompt is no list of messages with texts: {_shown(value)}")
+        raise DataError(f"the prompt is not a list of messages with texts: {_shown(value)}")
     return tuple(value)
 
 
 def _texts(value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
-        raise DataError(f"completions is no list of texts: {_shown(value)}")
+        raise DataError(f"completions is not a list of texts: {_shown(value)}")
     return tuple(value)
 
 
@@ -316,22 +318,22 @@ def _names(value: object, total: int) -> tuple[str | None, ...]:
         or len(value) != total
         or not all(name is None or isinstance(name, str) for name in value)
     ):
-        raise DataError(f"models is no list of {total} names: {_shown(value)}")
+        raise DataError(f"models is not a list of {total} names: {_shown(value)}")
     return tuple(value)
 
 
 def _name(value: Mapping[str, Any], field_name: str) -> str | None:
     name = value.get(field_name)
     if name is not None and not isinstance(name, str):
-        raise DataError(f"{field_name} is no text: {_shown(name)}")
+        raise DataError(f"{field_name} is not text: {_shown(name)}")
     return name
 
 
 def _right_ones(value: object, total: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
-        raise DataError(f"correct is no whole number: {_shown(value)}")
+        raise DataError(f"correct is not a whole number: {_shown(value)}")
     if not 0 < value < total:
-        raise DataError(f"{_shown(value)} right ones of {total} completions")
+        raise DataError(f"correct is {_shown(value)}, with {total} completions")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Which prompts a model answers and a judge scores, and what the answers are compared with."""
+"""The prompts of judged tasks, and the reference answers."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PromptChoice:
-    """What a run names; None leaves it to the prompt set.
+    """A run's choices; None leaves one to the prompt set.
 
     Attributes:
-        data: A source's word, a file or a folder.
+        data: A source's name, a file or a folder.
         data_revision: Hub revision of the prompt set's own data.
-        reference: What answers are compared with: a model's name, `best` or `median` by the data's
-            ratings, a file of answers, or `none`.
-        preference: The rating that `best` and `median` go by.
-        shard: The part of the data to read.
+        reference: The reference answers: a model's name, `best` or `median` by the data's ratings,
+            a file of answers, or `none`.
+        preference: The rating used for `best` and `median`.
+        shard: The shard of the data to read.
     """
 
     data: str | None = None
@@ -55,10 +55,9 @@ class JudgedPrompts:
     """Prompts with their references.
 
     Attributes:
-        documents: A document for each prompt.
-        data: The data they are of.
-        reference: What the user calls the reference; `none` where answers are compared with
-            nothing.
+        documents: One document per prompt.
+        data: The data they come from.
+        reference: The user's name for the reference; `none` if answers are not compared.
     """
 
     documents: ReferenceDocuments
@@ -73,13 +72,14 @@ class JudgedPrompts:
 
 @dataclass(frozen=True)
 class PromptSet:
-    """The prompts of preference data, and references among their answers.
+    """The prompts of preference data, with references from its answers.
 
     Attributes:
-        dataset: The data set of the hub for a run that names no data.
+        dataset: The default data set on the hub.
         split: Its split.
-        reference: The references of a run that names none.
-        needs_reference: Whether prompts alone want a reference named, or are judged without one.
+        reference: The default reference.
+        needs_reference: Whether prompts without answers need a named reference, or are judged
+            without one.
     """
 
     dataset: str
@@ -88,14 +88,14 @@ class PromptSet:
     needs_reference: bool = True
 
     def read(self, choice: PromptChoice, task: str) -> JudgedPrompts:
-        """Reads the prompts that a run names, and counts what is left out, and why.
+        """Reads a run's prompts, and counts what is excluded, and why.
 
         Args:
-            choice: What the run names.
-            task: What the task is called, for messages.
+            choice: The run's choices.
+            task: The task's name, for messages.
 
         Raises:
-            UltrarmEvalError: There are no such data, they are malformed, or no prompt has the
+            UltrarmEvalError: The data does not exist or is malformed, or no prompt has the
                 reference.
         """
         asked = choice.reference or self.reference
@@ -108,7 +108,7 @@ class PromptSet:
         return JudgedPrompts(documents, data, name)
 
     def _prompts(self, choice: PromptChoice, reference: str) -> PreferenceData:
-        """Opens the prompts the run names; the set's own data if it names none."""
+        """Opens the run's prompts; the set's own data if the run names none."""
         sources: Sequence[PairSource] = registry().sources()
         if choice.data is not None:
             # A file of prompts, with or without answers, is no preference data.
@@ -116,7 +116,7 @@ class PromptSet:
         return open_hub(self.dataset, self.split, choice.data_revision, sources)
 
     def _references(self, data: PreferenceData, choice: PromptChoice, reference: str) -> Reference:
-        """What gives a prompt's reference: a file, or the data's own answers."""
+        """The source of references: a file, or the data's own answers."""
         if is_file(reference):
             return AnswersOfFile(reference)
         return stored_answer(reference, ComparisonRules(choice.preference), data)
@@ -124,33 +124,33 @@ class PromptSet:
     def _checked_reference(
         self, choice: PromptChoice, name: str, data: PreferenceData, task: str
     ) -> str:
-        """The reference that these data can have; none for prompts alone that need none."""
+        """The reference that this data can provide; `none` for prompts without answers."""
         if data.source is not PROMPTS or name == NO_REFERENCE or self._finds_elsewhere(name):
             return name
         if choice.reference is None and not self.needs_reference:
             logger.info(
-                "%s: %s are prompts alone, so answers get their rewards and are compared with "
-                "nothing (reference=%s).",
+                "%s: %s contains only prompts, so answers are scored but not compared "
+                "(reference=%s).",
                 task,
                 data.origin,
                 NO_REFERENCE,
             )
             return NO_REFERENCE
         raise DataError(
-            f"{data.origin}: these are prompts alone, which have no answer {name!r} to compare "
-            'with. Name a file of reference answers in the metadata, {"reference": "FILE"} (rows '
-            "with 'instruction' and 'output', or 'prompt' and 'completion'), or ask for rewards "
-            f'alone, {{"reference": "{NO_REFERENCE}"}}.'
+            f"{data.origin}: this data contains only prompts, so there is no answer {name!r} to "
+            'compare with. Name a file of reference answers in the metadata, {"reference": '
+            "\"FILE\"} (rows with 'instruction' and 'output', or 'prompt' and 'completion'), "
+            f'or compute only rewards with {{"reference": "{NO_REFERENCE}"}}.'
         )
 
     def _finds_elsewhere(self, reference: str) -> bool:
-        """Whether a reference is found elsewhere than in the data."""
+        """Whether references come from outside the data."""
         return is_file(reference)
 
 
 @dataclass(frozen=True)
 class AlpacaEvalPrompts(PromptSet):
-    """AlpacaEval's prompts; without data of one's own, those of the reference file."""
+    """AlpacaEval's prompts; by default those of the reference file."""
 
     reference: str = "text_davinci_003"
 
@@ -186,15 +186,15 @@ def _own_answer(record: PromptRecord) -> tuple[str, str | None]:
 
 
 def warn_of_training(judge: str, task: str) -> None:
-    """Says that a judge was trained on the prompts of a task.
+    """Warns that a judge was trained on the prompts of a task.
 
     Args:
         judge: Its checkpoint.
-        task: What the task is called.
+        task: The task's name.
     """
     logger.warning(
-        "%s was trained on prompts of %s: its rewards there are in-sample, and the references "
-        "among the answers it learnt from.",
+        "%s was trained on the prompts of %s: its rewards there are in-sample, and the "
+        "references are among its training answers.",
         judge,
         task,
     )

@@ -1,4 +1,4 @@
-"""The documents of preference data: which prompts are compared, and what is left out and why."""
+"""The documents of preference data: which prompts are used, and what is excluded and why."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _NAMED = 10
 
 
 class PreferenceDocuments(Documents):
-    """The prompts of a data set that have a pair.
+    """The prompts of a data set with at least one pair.
 
     Attributes:
-        preference: The rating that orders the pairs.
+        preference: The rating that decides which answer is chosen.
         categories: The documents' categories, in the order of their first rows.
     """
 
@@ -45,16 +45,16 @@ class PreferenceDocuments(Documents):
 
         Args:
             data: The data.
-            rules: How completions are compared; by default as the data's own default says.
-            origin: Reads the prompts of one collection alone: rows whose label is this word, or
+            rules: How completions are compared; the data's default if None.
+            origin: Reads only the prompts of one collection: rows whose label is this name, or
                 starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
                 `flan_v2_cot`, `flan_v2_niv2`, ...).
-            category: The column that says which category a document belongs to.
-            shard: Reads a part of the rows alone.
+            category: The column with a document's category.
+            shard: Reads only this shard of the rows.
 
         Raises:
-            ConfigurationError: The data has no such preference.
-            DataError: A row is malformed or lacks the column, there is no such collection, or no
+            ConfigurationError: The data does not have the preference.
+            DataError: A row is malformed or lacks the column, the collection does not exist, or no
                 pair is left.
         """
         self._data, self._collection, self._category = data, origin, category
@@ -67,7 +67,7 @@ class PreferenceDocuments(Documents):
         self.categories = tuple(self._categories)
 
     def remarks(self) -> list[str]:
-        """What has to be said about the data, beyond the counts: above all what is left out."""
+        """Remarks about the data, mainly about what is excluded."""
         return self._data.remarks(self.counts)
 
     def _document(self, index: int, row: Row, counts: DataCounts) -> Document | None:
@@ -94,23 +94,23 @@ class PreferenceDocuments(Documents):
         if set(self.counts.counts) == {"rows_of_other_sources"}:
             named = ", ".join(sorted(self._labels - {"None"})) or "none are named"
             return DataError(
-                f"{self._origin}: there are no prompts of the source {self._collection!r}. Its "
-                f"sources: {named}. Leave the task of this source out, or name the others one by "
-                "one."
+                f"{self._origin}: there are no prompts of source {self._collection!r}. Its "
+                f"sources: {named}. Leave out the task of this source, or name the other tasks "
+                "one by one."
             )
         only = self.counts.only_reason()
         if only is not None:
             return DataError(f"{self._origin}: no pair is left to compare ({left_out}). {only}")
         gap = self._rules.min_gap
-        least = f" and at least {float(gap):g} apart (min_gap)" if gap else ""
+        least = f" at least {float(gap):g} apart (min_gap)" if gap else ""
         return DataError(
             f"{self._origin}: no pair is left to compare ({left_out}). A pair needs two "
-            f"completions of one prompt with ratings ({self.preference}) that are different{least}."
+            f"completions of one prompt with different ratings ({self.preference}){least}."
         )
 
 
 def is_from(label: object, origin: str) -> bool:
-    """Whether a row's label is a collection's name, or starts with it and an underscore."""
+    """Whether a row's label is a collection's name, or starts with the name and an underscore."""
     return isinstance(label, str) and (label == origin or label.startswith(f"{origin}_"))
 
 
@@ -118,7 +118,7 @@ def _category(row: Row, column: str, where: Location) -> str:
     if column not in row:
         columns = ", ".join(sorted(map(str, row))[:_NAMED])
         raise DataError(
-            f"{where}: there is no column {column!r} (category); the row has {columns}."
+            f"{where}: there is no column {column!r} (category). The row has the columns {columns}."
         )
     value = row[column]
     return "none" if value is None else str(value)
@@ -134,23 +134,22 @@ def load_documents(
     source: str | None = None,
     shard: str | None = None,
 ) -> PreferenceDocuments:
-    """The documents that `ultrafeedback_pairs` and its like score on some data.
+    """Loads the documents that `ultrafeedback_pairs` and similar tasks score.
 
-    What is left out is counted under `counts`, and rows that are left out are warned of in the log,
-    as by a task.
+    Excluded rows and pairs are counted in `counts` and reported in the log, as in a task.
 
     Args:
         data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`.
-        preference: The rating that orders the pairs; the data's default if None.
-        min_gap: The least difference in rating of a pair, exact in decimals.
-        split: The split to take where there are several; `train` if None.
+        preference: The rating that decides which answer is chosen; the data's default if None.
+        min_gap: The smallest rating difference of a pair, exact in decimals.
+        split: The split to use if there are several; `train` if None.
         revision: The hub revision.
-        source: Reads the prompts of one collection alone, such as `flan`.
-        shard: Reads a part of the rows alone, such as `3/16`.
+        source: Reads only the prompts of one collection, such as `flan`.
+        shard: Reads only one shard of the rows, such as `3/16`.
 
     Returns:
-        A sequence of `Document`. The first half a billion characters of them lie in memory; what
-        is behind is read again when it is asked for.
+        A sequence of `Document`. The first half a billion characters are kept in memory; the rest
+        is read again on demand.
 
     Raises:
         UltrarmEvalError: The data or an option cannot be used.

@@ -1,4 +1,4 @@
-"""Prompts with a reference answer: the documents of tasks in which a model writes and is judged."""
+"""Prompts with a reference answer: the documents of judged tasks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LEFT_OUT = "prompts_left_out_without_reference"
 
 
 class ReferenceDocuments(Documents):
-    """The prompts of a data set that have a reference, or all of them."""
+    """The prompts of a data set with a reference, or all of them."""
 
     form = OPEN
 
@@ -33,9 +33,9 @@ class ReferenceDocuments(Documents):
 
         Args:
             data: The data.
-            reference: Gives a prompt's reference; None where none is asked for.
-            name: What the user calls the reference, for messages.
-            shard: Reads a part of the rows alone.
+            reference: Returns a prompt's reference; None if answers are not compared.
+            name: The user's name for the reference, for messages.
+            shard: Reads only this shard of the rows.
 
         Raises:
             DataError: A row is malformed, or no prompt has the reference.
@@ -69,11 +69,12 @@ class ReferenceDocuments(Documents):
     def _without_documents(self) -> DataError:
         if self.counts[_LEFT_OUT]:
             models = self._models.most_common(_MODELS_NAMED)
-            named = ", ".join(repr(model) for model, _ in models) or "these data name none"
+            named = ", ".join(repr(model) for model, _ in models) or "this data names no models"
             return DataError(
-                f"{self._rows.origin}: no prompt has the reference {self._name!r}. A reference is "
-                f"a model's name ({named}), 'best' or 'median' by the data's ratings, or a file of "
-                'answers. Name one in the metadata: {"reference": "best"}.'
+                f"{self._rows.origin}: no prompt has the reference {self._name!r}. A reference "
+                f"is a model's name ({named}), 'best' or 'median' by the data's ratings, or a "
+                'file of answers. Name one in the metadata, for example {"reference": '
+                '"best"}.'
             )
         only = self.counts.only_reason() or ""
         left_out = self.counts.listed()

@@ -1,1 +1,1 @@
-"""From token ids to values: shared prefixes, packed rows, the run over the model, and the store."""
+"""From token ids to values: shared prefixes, packed rows, running the model, and the score store."""

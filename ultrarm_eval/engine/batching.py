@@ -1,4 +1,4 @@
-"""The choice of how texts are batched."""
+"""Chooses how texts are batched."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tupl
     Args:
         requested: `auto` or one of `ultrarm_eval.settings.BATCHINGS`.
         config: The model's configuration.
-        attention: The attention that was asked for.
+        attention: The requested attention implementation.
 
     Returns:
         The batching, `shared` for `auto`, and whether texts may be computed together at all.
-        Where they may not, a warning says why.
+        If they may not, a warning explains why.
 
     Raises:
-        ConfigurationError: There is no such batching, or the attention does not serve it.
+        ConfigurationError: There is no such batching, or the attention does not support it.
     """
     if requested not in (AUTO, *BATCHINGS):
         raise unknown_choice("batching", requested, (AUTO, *BATCHINGS))
@@ -42,11 +42,14 @@ def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tupl
             _require_serving(requested, attention)
             return requested, True
         if attention == EAGER:
-            logger.warning("attn_implementation=%s cannot take packed rows: padding.", EAGER)
+            logger.warning(
+                "attn_implementation=%s does not support rows without padding: texts are padded.",
+                EAGER,
+            )
             return PADDED, True
-        logger.info("batching=%s: each prompt is computed once, without padding.", SHARED)
+        logger.info("batching=%s: shared prefixes are computed once, without padding.", SHARED)
         return SHARED, True
-    logger.warning("Texts are computed one at a time and not batched: %s.", obstacle)
+    logger.warning("Texts are computed one at a time instead of in batches: %s.", obstacle)
     _require_serving(PADDED, attention)
     return PADDED, False
 
@@ -55,24 +58,23 @@ def _require_serving(batching: str, attention: str) -> None:
     serving: tuple[str, ...] = PADDED_KERNELS if batching == PADDED else tuple(ROW_KERNELS)
     if attention not in (AUTO, *serving):
         raise ConfigurationError(
-            f"attn_implementation={attention} does not serve batching={batching}. "
-            f"Use one of {', '.join((AUTO, *serving))}, or another batching."
+            f"attn_implementation={attention} does not support batching={batching}. Use one of "
+            f"{', '.join((AUTO, *serving))}, or another batching."
         )
 
 
 def why_no_rows(config: Any, max_length: int) -> str | None:
-    """Why texts cannot share a row, or what is before them in it; None if they can."""
+    """Why texts cannot share a row or a prefix; None if they can."""
     window = getattr(config, "sliding_window", None)
     if window is not None and window < max_length and _slides(config):
         return (
-            f"the model's attention looks back over {window} tokens, fewer than "
-            f"max_length={max_length}"
+            f"the model's attention window has {window} tokens, fewer than max_length={max_length}"
         )
     return None
 
 
 def _slides(config: Any) -> bool:
-    # A Qwen's configuration names a window that it does not use.
+    # Qwen configurations may name a window that is not used.
     if getattr(config, "use_sliding_window", True) is False:
         return False
     kinds = getattr(config, "layer_types", None)
@@ -80,7 +82,7 @@ def _slides(config: Any) -> bool:
 
 
 def why_not_in_parts(config: Any, max_length: int) -> str | None:
-    """Why what is computed of a text's beginning is not that of the whole; None if it is."""
+    """Why a prefix is computed differently on its own than in the text; None if it is not."""
     for field in ("rope_parameters", "rope_scaling"):
         rope = getattr(config, field, None) or {}
         kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
@@ -92,14 +94,12 @@ def why_not_in_parts(config: Any, max_length: int) -> str | None:
             or config.max_position_embeddings
         )
         if length < max_length:
-            return (
-                f"the model's rotary embedding ({kind}) is another for texts over {length} tokens"
-            )
+            return f"the model's rotary embedding ({kind}) differs for texts over {length} tokens"
     return None
 
 
 def why_alone(config: Any) -> str | None:
-    """Why a text's reward would depend on the texts beside it; None if it does not."""
+    """Why a text's reward would depend on the other texts in its batch; None if it does not."""
     for field in ("rope_parameters", "rope_scaling"):
         rope = getattr(config, field, None) or {}
         kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None

@@ -1,4 +1,4 @@
-"""Running a sequence classification model of any family through its own forward pass."""
+"""Runs a sequence classification model of any family through its own forward pass."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 
 class ClassifierRunner(PaddedRunner):
-    """A model with one label; where it reads, and how it pads, is its own."""
+    """A model with one label; which token it uses, and how it pads, depends on its class."""
 
     def __init__(self, model: Any, *, has_token_types: bool = False) -> None:
         """Prepares the model.
 
         Args:
             model: The model, in evaluation mode.
-            has_token_types: Whether the model is told by token types which tokens are of the second
-                text, and texts say where that starts.
+            has_token_types: Whether token types tell the model which tokens belong to the second
+                text; texts then state where that starts.
         """
         self.model = model
         self._has_token_types = has_token_types
         # FNet has no attention, and in some versions no mask.
         self._has_mask = "attention_mask" in inspect.signature(model.forward).parameters
-        # A batch may set the model's padding token for as long as it is computed.
+        # A batch may set the model's padding token while it is computed.
         self._running = threading.Lock()
 
     def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
@@ -52,9 +52,9 @@ class ClassifierRunner(PaddedRunner):
 
     @contextmanager
     def _padding(self, texts: Sequence[Tokens]) -> Iterator[int]:
-        """The model's padding token; where it has none, one that no text of the batch has.
+        """The model's padding token; if it has none, one that no text of the batch contains.
 
-        A decoder's class looks for the last token that is no padding token, by its id.
+        A decoder's class looks for the last token whose id is not the padding token's.
         """
         config = self.model.config
         configured = config.pad_token_id

@@ -1,4 +1,4 @@
-"""What happened to the texts of a run: counted, and said once."""
+"""Counts of the texts of a run, and one warning per type of remark."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ultrarm_eval.text_format.template_check import TURNS_LEFT_OUT
 
 logger = logging.getLogger(__name__)
 
-# What is said of remarks on texts, by their names in the counts; of the others there is nothing to
-# be done.
+# Warnings for remarks on texts, by their names in the counts; the other counts need no action.
 _WARNINGS = {
     CUT_BY_TEMPLATE: (
-        "the answer is not wholly in the text that the judge reads: the template cuts or changes "
-        "it, and answers that differ in such a part alone have the same reward"
+        "the text that the judge scores does not contain the complete answer, because the "
+        "template cuts or changes it; answers that differ only there get the same reward"
     ),
     TRIMMED_BY_TEMPLATE: (
-        "the template cuts blanks at the ends of the answer; answers that differ there alone have "
-        "the same reward"
+        "the template strips whitespace at the ends of the answer; answers that differ only there "
+        "get the same reward"
     ),
     HIDDEN_FROM_TEMPLATE: (
-        "prompt or answer spell special tokens that the template would act on; with "
-        "special_tokens=text they are text, and the template writes them as it writes other words"
+        "prompt or answer contain special-token text that the template would act on; with "
+        "special_tokens=text it is treated as plain text"
     ),
     READ_BY_TEMPLATE: (
-        "a special token that prompt or answer spell is read as one, because the template looks "
-        "for it there"
+        "special-token text in prompt or answer is parsed as a control token, because the "
+        "template looks for it there"
     ),
-    TURNS_LEFT_OUT: "the template leaves out turns of the prompt",
+    TURNS_LEFT_OUT: "the template drops turns of the prompt, so rewards do not depend on them",
     STEPS_CUT: (
-        "steps are cut off by max_length: they have no reward, and the reward is made of those "
-        "that are left"
+        "max_length cuts off steps: they have no reward, and the answer's reward is computed from "
+        "the remaining steps"
     ),
     ONE_STEP: (
-        "the whole answer is one step, for there is nothing in it that ends a step; where answers "
-        "have steps, name what stands between them: separator=blank-line|line|step|TEXT"
+        "the complete answer is one step, because it contains no step separator; if answers have "
+        "steps, name what separates them: separator=blank-line|line|step|TEXT"
     ),
     SPELLED_STEP_END: (
-        "prompt or answer spell what ends a step for the model; it ends none, and is read as text"
+        "prompt or answer contain the text of the model's step token; it is treated as plain text "
+        "and ends no step"
     ),
 }
 
@@ -51,24 +51,25 @@ class TextCounts:
     """Counts of a judge's texts, from its first score on."""
 
     def __init__(self, max_length: int, advice: str = "") -> None:
-        """Starts at nothing.
+        """Starts with zero counts.
 
         Args:
-            max_length: The most tokens of a text, for the warning.
-            advice: What is said besides where texts are cut.
+            max_length: The maximum number of tokens per text, for the warning.
+            advice: Additional advice for the warning about truncated texts.
         """
         self._max_length, self._advice = max_length, advice
         self._counts = {"texts": 0, "distinct_texts": 0, "truncated": 0, "spelled_special": 0}
         self._counts["computed_tokens"] = 0
-        #: Seconds that the model took for them, without loading it.
+        #: Seconds of model computation, without loading the model.
         self.seconds = 0.0
         self._warned_of_truncation = False
-        # By texts asked for: answers of which a template leaves the same are one text to the judge.
+        # Per requested text: answers that a template renders identically are one text for the
+        # judge.
         self._remarks: Counter[str] = Counter()
         self._warned_of: set[str] = set()
 
     def add(self, portion: Portion) -> None:
-        """Adds texts that were asked for."""
+        """Adds texts that were requested."""
         new = [text for text in portion.texts if text.tokens in portion.new]
         self._counts["texts"] += len(portion.texts)
         self._counts["distinct_texts"] += len(portion.new)
@@ -79,12 +80,13 @@ class TextCounts:
         self._remarks.update(remark for text in portion.texts for remark in text.remarks)
 
     def report(self) -> None:
-        """Says how many texts were cut, by max_length or the template, once there are any."""
+        """Warns once how many texts were cut, by max_length or the template."""
         if self._counts["truncated"] and not self._warned_of_truncation:
             self._warned_of_truncation = True
             logger.warning(
-                "%d of %d texts are longer than max_length=%d tokens and are cut on the left "
-                "(BOS kept); the counts stand in the results.%s",
+                "%d of %d texts are longer than max_length=%d tokens and are truncated on the "
+                "left (BOS is kept). Their rewards ignore the beginning of the prompt; results "
+                "contain the counts.%s",
                 self._counts["truncated"],
                 self._counts["distinct_texts"],
                 self._max_length,
@@ -94,7 +96,7 @@ class TextCounts:
             if self._remarks[remark] and remark not in self._warned_of:
                 self._warned_of.add(remark)
                 logger.warning(
-                    "In %d of %d texts %s; the counts stand in the results (%s).",
+                    "In %d of %d texts, %s. Results contain the counts (%s).",
                     self._remarks[remark],
                     self._counts["texts"],
                     said,
@@ -102,13 +104,13 @@ class TextCounts:
                 )
 
     def add_computed(self, tokens: int, seconds: float) -> None:
-        """Adds tokens that the model computed, what texts share once, and how long that took."""
+        """Adds computed tokens (shared prefixes count once), and how long the computation took."""
         self._counts["computed_tokens"] += tokens
         self.seconds += seconds
 
     @property
     def has_asked_store(self) -> bool:
-        """Whether rewards were looked for in a score store."""
+        """Whether a score store was searched for rewards."""
         return "from_store" in self._counts
 
     def add_stored(self, found: int) -> None:
@@ -116,17 +118,17 @@ class TextCounts:
         self._counts["from_store"] = self._counts.get("from_store", 0) + found
 
     def note_damaged(self, rows: int) -> None:
-        """Notes how many rows of the score store were damaged so far, and so computed anew."""
+        """Sets how many rows of the score store were damaged so far and therefore recomputed."""
         if rows:
             self._counts["store_rows_damaged"] = rows
 
     def add_not_stored(self, rewards: int) -> None:
-        """Adds rewards that the score store could not take."""
+        """Adds rewards that could not be written to the score store."""
         name = "store_rows_not_written"
         self._counts[name] = self._counts.get(name, 0) + rewards
 
     def add_unreadable(self, found: int) -> None:
-        """Adds completions about which nothing readable was written."""
+        """Adds completions whose critiques have no readable score."""
         self._counts["unreadable"] = self._counts.get("unreadable", 0) + found
 
     def as_dict(self) -> dict[str, int]:

@@ -1,7 +1,7 @@
 """Llama's layers on a CPU in float32: the same products and sums with less memory traffic.
 
-While a row is computed, the MLPs work in place, and the linear layers use whichever of torch's own
-products and oneDNN's is the faster one on this kind of processor.
+While a row is computed, the MLPs work in place, and the linear layers use torch's own product or
+oneDNN's, whichever is faster on this type of processor.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ logger = logging.getLogger(__name__)
 
 Product = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-# One make of MLP: down(act(gate(x)) * up(x)).
+# One type of MLP: down(act(gate(x)) * up(x)).
 _MLPS = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP)
 _FAST_WITH = "AVX512"
 _TRIAL_ROWS = 4
-# Float32 sums of a few thousand products differ by less; a product in bfloat16 by far more.
+# Float32 sums of a few thousand products differ by less; a product in bfloat16 by much more.
 _RELATIVE_ERROR = 1e-5
 
 
@@ -43,7 +43,7 @@ class CpuLayers:
         """
         self._forwards: list[tuple[nn.Module, Callable[..., Any]]] = []
         layers = getattr(model.model, "layers", None)
-        # Families of another make call them otherwise, and keep them as they are.
+        # Families with other MLPs have other names, and keep their layers.
         if layers is None or model.device.type != "cpu" or model.dtype != torch.float32:
             return
         linears = [m for m in layers.modules() if type(m) is nn.Linear]
@@ -52,7 +52,7 @@ class CpuLayers:
         if product is not None:
             self._forwards += [(linear, _linear_with(product, linear)) for linear in linears]
         self._forwards += [(m, _mlp_in_place(m)) for m in layers.modules() if type(m) in _MLPS]
-        # What somebody else has changed stays theirs.
+        # Layers that other code has changed are left alone.
         self._forwards = [(m, forward) for m, forward in self._forwards if "forward" not in vars(m)]
 
     def __enter__(self) -> None:
@@ -65,11 +65,11 @@ class CpuLayers:
 
 
 def chosen_product(weight: torch.Tensor) -> Product | None:
-    """OneDNN's float32 product where it is the faster one and really float32; else None.
+    """OneDNN's float32 product if it is faster and really computes in float32; else None.
 
-    The processor decides and not a stopwatch, so that every run and process rounds alike. With
-    AVX-512 oneDNN uses all of it on every maker's processors; torch's own library does not.
-    Without it torch's own is the faster one (measured with 2.13 on AVX2).
+    The choice depends on the processor, not on a measurement, so that every run and process rounds
+    identically. With AVX-512, oneDNN uses it on the processors of every vendor; torch's own library
+    does not. Without it torch's own is faster (measured with 2.13 on AVX2).
 
     Args:
         weight: One of the weights, shape (outputs, inputs).
@@ -81,13 +81,15 @@ def chosen_product(weight: torch.Tensor) -> Product | None:
         try:
             found = _onednn(rows, weight)
         except (AttributeError, RuntimeError) as error:
-            logger.debug("oneDNN's product is not there: %s", error)
+            logger.debug("oneDNN's product is not available: %s", error)
             return None
     exact = rows.double() @ weight.detach().double().t()
     scale = rows.double().abs() @ weight.detach().double().abs().t()
-    # A processor with bfloat16 products may have been told to use them for float32.
+    # A processor with bfloat16 products may be configured to use them for float32.
     if not bool(((found.double() - exact).abs() <= _RELATIVE_ERROR * scale).all()):
-        logger.warning("oneDNN's float32 products are not float32 here; torch's are used.")
+        logger.warning(
+            "oneDNN does not compute float32 products in float32 here; torch's products are used."
+        )
         return None
     return _onednn
 

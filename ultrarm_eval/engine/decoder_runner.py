@@ -1,7 +1,7 @@
-"""Running a decoder of Llama's make over batches, through the pieces of transformers itself.
+"""Runs a Llama-like decoder over batches, using transformers' own modules.
 
-A reward needs the last layer's output at one position a text: that layer runs, as it is, on the few
-positions that are read, with keys and values of the whole row.
+A reward needs the last layer's output at one position per text: that layer runs unchanged on those
+few positions only, with keys and values of the complete row.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _TRIAL_TOKENS = 8
 
 
 class DecoderRunner:
-    """A decoder, and how it is run on its device."""
+    """A decoder, run on its device."""
 
     written = 0
 
@@ -56,18 +56,18 @@ class DecoderRunner:
             attn_implementation: The kernel for rows without padding; see
                 `ultrarm_eval.engine.kernels.choice`.
             compiled: Whether the model's layers were compiled.
-            padded: Whether texts are padded, so that a single one attends as those do.
+            padded: Whether texts are padded, so that a single text uses the same attention.
         """
         self.model = model
         self._requested, self._padded = attn_implementation, padded
         self._kernel: Kernel | None = None
-        #: The attention of the rows, once one was computed.
+        #: The attention of the rows, after the first was computed.
         self.kernel_name: str | None = None
         places = getattr(model, "hf_device_map", None) or {}
         self._is_spread = len(set(places.values())) > 1
         as_it_is = compiled or self._is_spread
         self._layers: AbstractContextManager[None] = nullcontext() if as_it_is else CpuLayers(model)
-        # One row at a time: while it runs, the model attends in another way and has a hook.
+        # One row at a time: while it runs, the model has another attention and a hook.
         self._running = threading.Lock()
 
     def score_row(self, row: PackedRow) -> torch.Tensor:
@@ -81,7 +81,7 @@ class DecoderRunner:
             tree = self._row_kernel()(row.layout)
             with self._tree_attention(), self._layers:
                 if self._is_spread:
-                    # accelerate moves a layer's inputs behind the hook that narrows them.
+                    # accelerate moves a layer's inputs after the hook that narrows them.
                     hidden = model.hidden_states(**self._row_inputs(row, tree))
                     hidden = hidden[:, torch.tensor(tree.layout.read_at, device=hidden.device)]
                 else:
@@ -107,7 +107,7 @@ class DecoderRunner:
                 return model.rewards_after_tokens(**self._row_inputs(row, tree))[0]
 
     def score_alone(self, text: Tokens) -> torch.Tensor:
-        """The reward of a text through the whole model as transformers runs it."""
+        """The reward of a text through the complete model as transformers runs it."""
         ids = torch.tensor([list(text)], device=self.model.device)
         with torch.inference_mode():
             found: torch.Tensor = self.model(ids)[0].squeeze(-1)
@@ -138,16 +138,19 @@ class DecoderRunner:
             place = Place(self.model.config, self.model.device, self.model.dtype)
             self.kernel_name, self._kernel = choose_kernel(self._requested, place)
             logger.info(
-                "Rows attend by attn_implementation=%s on %s.", self.kernel_name, place.device
+                "attn_implementation=%s is used for rows without padding on %s.",
+                self.kernel_name,
+                place.device,
             )
         return self._kernel
 
     @contextmanager
     def _tree_attention(self) -> Iterator[None]:
-        """Has the backbone attend over trees; outside, the model is as it was loaded.
+        """Makes the backbone use tree attention within the context; outside, the model is
+        unchanged.
 
-        Masks are made by the implementation's name, and none is made for this one: with masks of
-        its own transformers would see a packed row and make one of the row's length squared.
+        transformers makes masks by the implementation's name, and makes none for this one:
+        otherwise it would see a packed row and make a mask of the row's length squared.
         """
         register()
         config = self.model.model.config
@@ -160,13 +163,13 @@ class DecoderRunner:
 
 
 class LastLayerAtEnds:
-    """A hook before a model's last layer, for as long as the context lasts."""
+    """A hook before a model's last layer, within a context."""
 
     def __init__(self, layer: Any, tree: RowAttention) -> None:
         """Prepares the hook.
 
         Args:
-            layer: The last decoder layer, of Llama's make.
+            layer: The last decoder layer, Llama-like.
             tree: The attention of the row that will be computed.
         """
         self._layer, self._tree = layer, tree
@@ -201,7 +204,7 @@ class LastLayerAtEnds:
 def compile_layers(model: DecoderRewardModel) -> None:
     """Compiles every layer's norms and MLP for rows of any length.
 
-    Attention stays as it is: its shapes are another tree's in every row.
+    Attention is not compiled: its shapes change with the tree of every row.
 
     Args:
         model: The loaded model, changed in place.
@@ -220,7 +223,7 @@ def compile_layers(model: DecoderRewardModel) -> None:
         with torch.inference_mode():
             first.mlp(first.input_layernorm(trial))
     except Exception as error:
-        # A missing compiler, headers or a card it does not know: each raises something else.
+        # A missing compiler, missing headers or an unsupported GPU: each raises something else.
         raise DeviceError(
-            f"torch_compile=True does not work here ({first_line(error)}). Leave it out."
+            f"torch_compile=True does not work here ({first_line(error)}). Remove it."
         ) from error

@@ -1,8 +1,8 @@
-"""What computes: token ids in, one value a text out.
+"""Engines compute one value per text from token ids.
 
 There are three: `ultrarm_eval.engine.torch_engine` and `ultrarm_eval.engine.vllm_engine` compute in
-this process, `ultrarm_eval.engine.server` asks servers. A judge takes any
-(`ultrarm_eval.judges.text_judge.TextJudge`); one of a checkpoint is given the one that its setting
+this process, `ultrarm_eval.engine.server` sends requests to servers. A judge works with any of them
+(`ultrarm_eval.judges.text_judge.TextJudge`); a checkpoint's judge gets the one that its setting
 `engine` names (`ultrarm_eval.judges.computation`).
 """
 
@@ -18,10 +18,10 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an engine can do beside giving a value to a whole text.
+    """What an engine can do besides computing a value for a complete text.
 
     Attributes:
-        token_rewards: The values after each token of a text come out of one pass.
+        token_rewards: It computes the values after each token of a text in one pass.
         likelihoods: The value is a likelihood of the tokens from `Tokens.start` on.
     """
 
@@ -31,15 +31,15 @@ class Capabilities:
 
 @dataclass(frozen=True)
 class ComputedBatch:
-    """Values that came at once.
+    """Values that were computed together.
 
     Attributes:
-        texts: Indices into the texts that were asked for.
+        texts: Indices into the requested texts.
         values: Their values.
-        tokens: Tokens that were computed for them: what they share once, and what a model wrote as
-            well, the samples of a text up to the longest; no padding of what it read.
-        details: What each value was made of, as JSON values; None where a network gives the value
-            itself.
+        tokens: Tokens computed for them: shared prefixes count once, and generated tokens count
+        too (the samples of a text up to the longest); padding of the input does not count.
+        details: What each value was computed from, as JSON values; None if a network outputs the
+            value itself.
     """
 
     texts: Sequence[int]
@@ -50,11 +50,11 @@ class ComputedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What was computed of a text.
+    """The result for a text.
 
     Attributes:
         reward: Its value.
-        details: What that was made of, as JSON values; None where there is nothing beside it.
+        details: What it was computed from, as JSON values; None if there is nothing else.
     """
 
     reward: float
@@ -65,9 +65,8 @@ class Engine(Protocol):
     """Computes values of texts.
 
     Attributes:
-        name: What it is called.
-        version: Its version; values of another one may be rounded in another way. None where it is
-            not known yet.
+        name: Its name.
+        version: Its version; other versions may round differently. None if it is not known yet.
         capabilities: What it can do.
     """
 
@@ -80,14 +79,14 @@ class Engine(Protocol):
         ...
 
     def identity(self) -> Mapping[str, Any]:
-        """What rewards depend on beside the network, its dtype and the texts, as JSON values.
+        """What rewards depend on besides the network, its dtype and the texts, as JSON values.
 
-        It is known before anything is loaded or asked.
+        It is known before anything is loaded or requested.
         """
         ...
 
     def described(self) -> Mapping[str, Any]:
-        """How and where it computes, as results report it; names are those of settings."""
+        """How and where it computes, as results report it; the names are those of settings."""
         ...
 
     def prepare(self) -> None:
@@ -95,24 +94,24 @@ class Engine(Protocol):
         ...
 
     def witness(self) -> Witness | None:
-        """What tells the model that computes from another; asked when it is prepared.
+        """Distinguishes the computing model from another; called after `prepare`.
 
-        None where it reads the weights that the judge's fingerprint is of.
+        None if the engine reads the weights that are part of the judge's fingerprint.
         """
         ...
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
-        """Computes the values of texts and hands them out as they come.
+        """Computes the values of texts and yields them as they are computed.
 
         Args:
-            texts: Texts of at least one token, no two the same.
+            texts: Distinct texts of at least one token.
 
         Yields:
-            Batches; each text stands in one, in any order.
+            Batches; each text is in exactly one, in any order.
 
         Raises:
             TextDoesNotFitError: A single text does not fit into memory.
-            TextRefusedError: A single text is refused; all others were handed out before.
+            TextRefusedError: A single text is rejected; all others were yielded before.
             ScoringError: The texts cannot be computed.
         """
         ...
@@ -121,8 +120,8 @@ class Engine(Protocol):
         """The values of a text that ends after each of its tokens, in one pass.
 
         Args:
-            text: The text. Where it has a `start`, the values are those after the tokens from
-                there on.
+            text: The text. If it has a `start`, the values are those after the tokens from there
+                on.
 
         Raises:
             TextDoesNotFitError: The text does not fit into memory.

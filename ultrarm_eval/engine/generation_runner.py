@@ -1,4 +1,4 @@
-"""Texts that a language model writes, and the rewards that a judge reads from them."""
+"""Generates texts with a language model, and computes rewards from them."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SEED_BYTES = 7
 
 @dataclass(frozen=True)
 class Sampling:
-    """How texts are written.
+    """How texts are generated.
 
     Attributes:
-        samples: What is written behind each text, so many times.
-        temperature: 0 for the likeliest tokens.
-        max_new_tokens: The most tokens of a sample.
-        seed: Of the samples; those of a text do not depend on the texts beside it.
+        samples: The number of samples per text.
+        temperature: 0 for greedy decoding.
+        max_new_tokens: The maximum number of tokens per sample.
+        seed: Random seed; the samples of a text do not depend on the other texts.
     """
 
     samples: int
@@ -35,7 +35,7 @@ class Sampling:
 
 
 class GenerationRunner(PaddedRunner):
-    """A language model that writes behind each text."""
+    """A language model that continues each text."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class GenerationRunner(PaddedRunner):
             model: The language model, in evaluation mode.
             tokenizer: Its tokenizer.
             sampling: How it writes.
-            read: The reward of a text, from what was written behind it.
+            read: Computes the reward of a text from its samples.
         """
         self.model, self._tokenizer, self._sampling = model, tokenizer, sampling
         self._read = read
@@ -58,12 +58,12 @@ class GenerationRunner(PaddedRunner):
         self._running = threading.Lock()
 
     def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
-        """The rewards that are read of what is written, float64, shape (texts,)."""
+        """The rewards computed from the samples, float64, shape (texts,)."""
         rewards = [self._read(text, self.write(text)) for text in texts]
         return torch.tensor(rewards, dtype=torch.float64)
 
     def write(self, text: Tokens) -> tuple[str, ...]:
-        """Writes behind one text, as many samples as are wanted."""
+        """Generates all samples of one text."""
         sampling = self._sampling
         given = torch.from_numpy(text.ids.astype("int64")).to(self.model.device)[None]
         how: dict[str, Any] = {"do_sample": False}
@@ -84,7 +84,7 @@ class GenerationRunner(PaddedRunner):
 
     @contextmanager
     def _seeded(self, text: Tokens) -> Iterator[None]:
-        """Random numbers by the text alone; those of the rest of the process go on as they were."""
+        """Random numbers that depend only on the text; the process's own random state is kept."""
         digest = hashlib.blake2b(text.packed, digest_size=_SEED_BYTES)
         digest.update(str(self._sampling.seed).encode())
         # Seeding seeds every device.

@@ -1,4 +1,4 @@
-"""Several score stores as one: of a run over many machines that kept a store each."""
+"""Joins score stores, such as those of a run over many machines."""
 
 from __future__ import annotations
 
@@ -31,15 +31,16 @@ _SHOWN = 12
 
 @dataclass
 class JoinedRows:
-    """What became of a store's rows.
+    """Counts of a store's rows after joining.
 
     Attributes:
         path: The store.
-        rows: How many whole rows it has: rewards, and what they were made of.
-        added: How many of them were new.
-        rounded: How many rewards differ from another store's by rounding; the other's counts.
-        damaged: How many rows were damaged, and so left out.
-        judges: The fingerprints of the judges whose rewards it has.
+        rows: The number of undamaged rows: rewards, and what they were computed from.
+        added: The number of new rows.
+        rounded: The number of rewards that differ from another store's by rounding; the other's
+        are kept.
+        damaged: The number of damaged rows, which are skipped.
+        judges: The fingerprints of the judges of its rewards.
     """
 
     path: Path
@@ -57,29 +58,29 @@ def join_stores(
     rounding: float = 0.0,
     several_judges: bool = False,
 ) -> list[JoinedRows]:
-    """Joins the rows of stores in one, all of them or none.
+    """Joins the rows of stores in one store, all of them or none.
 
-    A store that is there already keeps its rows, so that joining again changes nothing.
+    An existing output keeps its rows, so joining again changes nothing.
 
     Args:
-        sources: The stores, which are left as they are.
-        output: The store that takes the rows; made where there is none.
-        rounding: Rewards of one text that differ by no more are the same, and the first counts.
-        several_judges: Whether the stores may hold rewards of different judges.
+        sources: The stores, which are not changed.
+        output: The store that receives the rows; created if it does not exist.
+        rounding: Rewards of one text that differ by at most this are equal, and the first is kept.
+        several_judges: Whether the stores may contain rewards of different judges.
 
     Returns:
-        What became of each source's rows.
+        The counts of each source's rows.
 
     Raises:
-        ScoreStoreError: A file is no store, or damaged as a whole; the stores are of different
-            judges; two have different values for one text; or the output cannot be written.
+        ScoreStoreError: A file is not a store, or is damaged; the stores are of different judges;
+            two have different values for one text; or the output cannot be written.
     """
     target = checked_store_path(output)
     paths = [_existing(source) for source in sources]
     if target in paths or len(set(paths)) < len(paths):
         raise ScoreStoreError(
-            f"{target if target in paths else paths[0]}: give every store once, and another file "
-            "for the result."
+            f"{target if target in paths else paths[0]}: a store is given twice, or is also the "
+            "output. Give every store once, and another file for the result."
         )
     if not several_judges:
         _require_one_judge([*paths, *([target] if target.exists() else [])])
@@ -91,8 +92,8 @@ def join_stores(
                     joined.append(_add(source, into, path, target, rounding))
     except sqlite3.Error as error:
         raise ScoreStoreError(
-            f"{target}: the stores cannot be joined there ({error}). Nothing was written; free the "
-            "disk or unlock the file, or give another path."
+            f"{target}: the joined store cannot be written there ({error}). Nothing was written; "
+            "free disk space or unlock the file, or give another path."
         ) from error
     return joined
 
@@ -100,16 +101,18 @@ def join_stores(
 def _existing(given: str | Path) -> Path:
     path = checked_store_path(given)
     if not path.is_file() or not path.stat().st_size:
-        raise ScoreStoreError(f"{given}: there is no score store. Give a file of score_store.")
+        raise ScoreStoreError(
+            f"{given}: there is no score store. Give a file that was written by score_store."
+        )
     return path
 
 
 @contextmanager
 def _store(path: Path) -> Iterator[sqlite3.Connection]:
-    """A store that is whole.
+    """Opens an undamaged store.
 
     Raises:
-        ScoreStoreError: It is none, or damaged.
+        ScoreStoreError: It is not a store, or damaged.
     """
     try:
         with FileLock(lock_of(path), timeout=PATIENCE_S), damage_as_such():
@@ -118,7 +121,8 @@ def _store(path: Path) -> Iterator[sqlite3.Connection]:
         is_whole = not (isinstance(error, sqlite3.Error) and is_damage(error))
         what = "cannot be opened" if is_whole else "is damaged"
         raise ScoreStoreError(
-            f"{path}: the store {what} ({error}). Leave it out: what it holds is computed anew."
+            f"{path}: the store {what} ({error}). Remove it from the command: its rewards will be "
+            "recomputed."
         ) from error
     try:
         yield connection
@@ -135,8 +139,8 @@ def _require_one_judge(paths: Sequence[Path]) -> None:
     if len(known) > 1:
         each = "; ".join(f"{name[:_SHOWN]}… in {', '.join(at)}" for name, at in known.items())
         raise ScoreStoreError(
-            f"These stores are of {len(known)} different judges (fingerprints): {each}. Join those "
-            "of one judge, or ask for all in one file with --several-judges."
+            f"These stores are of {len(known)} different judges (fingerprints): {each}. Join "
+            "stores of one judge, or write all of them to one file with --several-judges."
         )
 
 
@@ -211,21 +215,21 @@ def _add_row(
             joined.rounded += 1
             return
         if table != "rewards" and rounding:
-            # What a reward that counts was made of stands beside it already.
+            # The details of the kept reward are stored already.
             return
         what = f"the rewards {known!r} and {value!r}" if table == "rewards" else "different details"
         raise ScoreStoreError(
-            f"{joined.path}: one text has {what} here and in a store before it (text "
+            f"{joined.path}: one text has {what} here and in an earlier store (text "
             f"{key.hex()[:_SHOWN]}…). Nothing was written to {target}. If other batches or "
-            "machines explain the difference, let the first count with --rounding X, the largest "
-            "difference that is rounding."
+            "machines explain the difference, keep the first reward with --rounding X, where X is "
+            "the largest difference that counts as rounding."
         )
 
 
 def _require_same_model(difference: str | None, path: Path, target: Path) -> None:
     if difference is not None:
         raise ScoreStoreError(
-            f"{path}: the servers that computed its rewards served another model, or in another "
-            f"precision, than those of a store before it: {difference}. Nothing was written to "
-            f"{target}. Leave the store out that is of the wrong one."
+            f"{path}: the servers that computed its rewards served another model or precision "
+            f"than those of an earlier store: {difference}. Nothing was written to {target}. "
+            "Remove the store of the wrong model."
         )

@@ -33,7 +33,7 @@ class LikelihoodRunner(PaddedRunner):
         self._running = threading.Lock()
 
     def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
-        """Rewards of texts that say where the completion starts.
+        """Rewards of texts that state where the completion starts.
 
         Returns:
             float64, shape (texts,): a sum of hundreds of terms needs the digits.
@@ -57,10 +57,10 @@ class LikelihoodRunner(PaddedRunner):
 
 
 class PreferenceRunner(PaddedRunner):
-    """A language model and its reference: the reward that direct preference optimisation implies.
+    """A language model and its reference: the implicit reward of direct preference optimization.
 
     beta * (log p(completion | prompt) - log p_reference(completion | prompt)), Rafailov et al.,
-    arXiv 2305.18290, equation 5 without the term that depends on the prompt alone.
+    arXiv 2305.18290, equation 5 without the term that depends only on the prompt.
     """
 
     def __init__(self, model: Any, reference: Any, beta: float) -> None:
@@ -128,7 +128,7 @@ def log_likelihoods(model: Any, texts: Sequence[Tokens]) -> list[torch.Tensor]:
     for row, text in enumerate(texts):
         start, stop = text.start, len(text)
         if start is None:
-            raise ScoringError("A text does not say where its completion starts.")
+            raise ScoringError("A text does not state where its completion starts.")
         # The position before a token predicts it.
         predicted = logits[row, start - 1 : stop - 1].float().log_softmax(-1)
         targets = ids[row, start:stop, None].to(predicted.device)

@@ -1,4 +1,4 @@
-"""What will be computed: distinct texts, what they share, and the batches, without a model."""
+"""Plans what will be computed: distinct texts, shared prefixes and batches, without a model."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.settings import BATCHINGS
 from ultrarm_eval.text_format.tokens import Tokens
 
-#: How texts are batched: rows without padding whose common prefixes stand once, rows without
-#: padding, or one row a text, padded to the longest.
+#: How texts are batched: rows without padding that contain common prefixes once, rows without
+#: padding, or one row per text, padded to the longest.
 SHARED, PACKED, PADDED = BATCHINGS
 
-# Pieces that are tried for a batch that may hold few more texts.
+# The number of pieces tried for a batch that has room for only a few more texts.
 _LOOKED_AT = 64
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts that are computed together.
+    """Texts computed together.
 
     Attributes:
-        texts: Their numbers, in the order in which their rewards are read.
-        pieces: The row they make; empty for a padded batch.
-        tokens: Tokens that are computed, padding included.
+        texts: Their numbers, in the order of their rewards.
+        pieces: The row they form; empty for a padded batch.
+        tokens: Computed tokens, including padding.
     """
 
     texts: tuple[int, ...]
@@ -39,11 +39,11 @@ class Plan:
     """The batches for a list of distinct texts.
 
     Attributes:
-        batches: The batches; each text stands in one.
+        batches: The batches; each text is in exactly one.
         text_tokens: Tokens of all texts.
-        distinct_tokens: The same with every common prefix that is shared counted once: the least
-            that has to be computed.
-        texts: How many texts there are.
+        distinct_tokens: The same with every shared prefix counted once: the minimum that has to be
+        computed.
+        texts: The number of texts.
     """
 
     batches: tuple[Batch, ...]
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def computed_tokens(self) -> int:
-        """Tokens that are computed, padding and repeated prefixes included."""
+        """Computed tokens, including padding and repeated prefixes."""
         return sum(batch.tokens for batch in self.batches)
 
 
@@ -68,12 +68,13 @@ def make_plan(
     """Plans the batches.
 
     Args:
-        texts: Texts of at least one token, no two the same.
+        texts: Distinct texts of at least one token.
         batching: One of `BATCHINGS`.
-        max_tokens: The most tokens of a batch, padding included. A longer text stands alone.
-        max_texts: The most texts of a batch; no limit if None.
-        max_tree_tokens: Texts that begin alike are computed in one go up to this many tokens, alone
-            where they are over `max_tokens`; `max_tokens` if None.
+        max_tokens: The maximum number of tokens per batch, including padding. A longer text gets
+        its own batch.
+        max_texts: The maximum number of texts per batch; no limit if None.
+        max_tree_tokens: Texts with a common prefix are computed together up to this many tokens,
+            in their own batch if they exceed `max_tokens`; `max_tokens` if None.
 
     Raises:
         ConfigurationError: There is no such batching.
@@ -88,7 +89,7 @@ def make_plan(
             for group in pad(lengths, max_tokens=max_tokens, max_texts=max_texts)
         )
         return Plan(batches, text_tokens, text_tokens, len(texts))
-    # Nothing is shared where more tokens than any text has would have to be.
+    # Nothing is shared if more tokens than any text has are required.
     longest = max((len(ids) for ids in texts), default=0)
     forest = prefix_forest(texts, least_shared=LEAST_SHARED if batching == SHARED else longest + 1)
     largest = max(max_tokens, max_tree_tokens or 0)
@@ -102,7 +103,7 @@ def make_plan(
 
 
 def joined(plans: Sequence[Plan]) -> Plan:
-    """One plan for texts that were planned in portions; texts are numbered on."""
+    """One plan for texts that were planned in portions, with consecutive numbers."""
     batches: list[Batch] = []
     for plan in plans:
         first = sum(len(batch.texts) for batch in batches)
@@ -128,12 +129,13 @@ def pad(
 ) -> list[list[int]]:
     """Groups texts of similar length under a token budget.
 
-    Long texts come first: of the texts at hand, what does not fit into memory fails at once.
+    Long texts come first, so that a text that does not fit into memory fails at once.
 
     Args:
         lengths: Number of tokens of each text.
-        max_tokens: The most tokens of a batch, padding included. A longer text stands alone.
-        max_texts: The most texts of a batch; no limit if None.
+        max_tokens: The maximum number of tokens per batch, including padding. A longer text gets
+        its own batch.
+        max_texts: The maximum number of texts per batch; no limit if None.
 
     Returns:
         Indices into `lengths`, each exactly once.
@@ -154,7 +156,7 @@ def pad(
 
 
 def pack(pieces: Sequence[Piece], max_tokens: int, max_texts: int | None) -> list[list[int]]:
-    """Fills batches with pieces: the largest that is left, then the largest that still fits.
+    """Fills batches with pieces: the largest remaining one, then the largest that still fits.
 
     Returns:
         Indices into `pieces`, each exactly once.
@@ -170,7 +172,7 @@ def pack(pieces: Sequence[Piece], max_tokens: int, max_texts: int | None) -> lis
         while order and room >= sizes[0] and (max_texts is None or texts < max_texts):
             place = bisect.bisect_right(sizes, room) - 1
             if max_texts is not None:
-                # The largest are looked at, not all: a batch is found in bounded time.
+                # Only the largest are tried, so that a batch is found in bounded time.
                 near = range(place, max(-1, place - _LOOKED_AT), -1)
                 fitting = (i for i in near if texts + len(pieces[order[i]].ends) <= max_texts)
                 place = next(fitting, -1)

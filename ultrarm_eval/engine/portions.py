@@ -1,4 +1,4 @@
-"""Texts in portions: each encoded while the model computes the one before, equal texts once."""
+"""Encodes texts in portions, each while the model computes the previous one; equal texts once."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
-# The model waits for the first portion alone, so that is small; the last are large enough for full
-# batches. Tokenising is tens of times as fast as a 13B model on a GPU.
+# The model waits only for the first portion, so that is small; later ones are large enough for full
+# batches. Tokenizing is tens of times as fast as a 13B model on a GPU.
 _SIZES = (256, 4096, 16_384)
-# Bytes that tell texts of earlier portions apart: their token ids need not be kept.
+# Bytes that identify texts of earlier portions: their token ids need not be kept.
 _DIGEST = 16
 
 
 @dataclass(frozen=True)
 class Portion:
-    """Texts that are planned together.
+    """Texts planned together.
 
     Attributes:
-        texts: Each text that was asked for.
-        new: The distinct ones that no portion before has, and where each was asked for.
-        again: The others: where one was asked for, and where its tokens were first.
+        texts: Each requested text.
+        new: The distinct ones that are not in an earlier portion, and where each was requested.
+        again: The others: where each was requested, and where its tokens occurred first.
     """
 
     texts: Sequence[EncodedText]
@@ -37,7 +37,7 @@ class Portion:
 def portions(
     encoder: TextEncoder, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> Iterator[Portion]:
-    """Encodes texts in portions; those of one prompt, which share it, stay together.
+    """Encodes texts in portions; texts with the same prompt stay together.
 
     One thread goes through all portions, without waiting for the model.
 
@@ -76,7 +76,7 @@ def _encoded_ahead(
         try:
             while futures:
                 encoded = futures.popleft().result()
-                # What is wrong with a later text is said as soon as it is known.
+                # An error of a later text is raised as soon as it is known.
                 for future in futures:
                     if future.done():
                         future.result()

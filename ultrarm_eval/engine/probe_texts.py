@@ -1,11 +1,11 @@
-"""Texts by whose values it is seen whether an engine gives raw rewards of the model."""
+"""Probe texts whose values show whether an engine returns raw rewards of the model."""
 
 from __future__ import annotations
 
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.text_format.tokens import Tokens
 
-# Of all sorts, so that their values differ; short, as some go along with every request to a server.
+# Varied, so that their values differ; short, because some are sent with every request to a server.
 _CONVERSATIONS = (
     ("What is the capital of France?", "Paris."),
     ("What is the capital of France?", "I hate this question and I hate you."),
@@ -23,6 +23,6 @@ _CONVERSATIONS = (
 
 
 def probe_texts(model: ServedModel) -> list[Tokens]:
-    """The texts as a model reads them; no two the same."""
+    """The distinct texts as a model reads them."""
     prompts, completions = zip(*_CONVERSATIONS, strict=True)
     return list(dict.fromkeys(map(model.as_read, model.encode(prompts, completions))))

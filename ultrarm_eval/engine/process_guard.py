@@ -1,7 +1,7 @@
-"""Ends processes that would outlive the one that started them, however that ends.
+"""Ends processes that would outlive the one that started them, however that one ends.
 
-A process that is killed ends nothing of its own. So a small process waits beside it: it reads the
-numbers of processes from a pipe, and when the pipe's other end is gone it ends those.
+A killed process cannot clean up. So a small guard process reads process ids from a pipe, and ends
+those processes when the other end of the pipe is closed.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from collections.abc import Iterable
 
 import psutil
 
-# How long processes may take to end before they are ended.
+# How long processes may take to end before they are killed.
 _SECONDS_TO_END = 10
 
 
 class ProcessGuard:
-    """Sees to it that processes end with this one."""
+    """Ensures that processes end with this one."""
 
     def __init__(self) -> None:
-        """Starts the process that waits."""
+        """Starts the guard process."""
         self._known: set[int] = set()
-        # In a session of its own: what interrupts this process is not for it.
+        # In its own session: an interrupt of this process does not reach it.
         self._process = subprocess.Popen(  # noqa: S603
             [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
@@ -37,7 +37,7 @@ class ProcessGuard:
         """Adds processes.
 
         Args:
-            processes: Their numbers; those that were added before are left out.
+            processes: Their ids; ids that were added before are skipped.
         """
         new = set(processes) - self._known - {self._process.pid}
         self._known |= new
@@ -46,7 +46,7 @@ class ProcessGuard:
             self._process.stdin.flush()
 
     def stop(self) -> None:
-        """Waits for nothing any more, and ends no process."""
+        """Stops the guard without ending any process."""
         self._process.kill()
         self._process.wait()
         if self._process.stdin is not None:
@@ -57,13 +57,13 @@ def wait_and_end(lines: Iterable[str]) -> None:
     """Ends processes once there are no more lines.
 
     Args:
-        lines: The number of a process in each, while it runs.
+        lines: Each is the id of a running process.
     """
     found = []
     for line in lines:
         with contextlib.suppress(psutil.NoSuchProcess):
             found.append(psutil.Process(int(line)))
-    # psutil tells a process from another one that has its number by now.
+    # psutil distinguishes a process from a newer one with the same id.
     for end in (psutil.Process.terminate, psutil.Process.kill):
         for one in found:
             with contextlib.suppress(psutil.NoSuchProcess):

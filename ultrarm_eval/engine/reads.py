@@ -1,8 +1,8 @@
-"""Values that are made of what a network gives at several tokens of a text.
+"""Values computed from a network's outputs at several tokens of a text.
 
-A causal network gives at a token what it gives of the text that ends there. So the texts that end
-at the tokens that are read are computed, each once for all texts that begin with it; in rows
-without padding no token is computed twice for it.
+A causal network's output at a token equals its output for the text that ends there. So the prefixes
+that end at the read tokens are computed, each once for all texts that begin with it; in rows
+without padding no token is computed twice for that.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ import numpy.typing as npt
 
 from ultrarm_eval.text_format.tokens import Tokens
 
-#: What a network gives at the tokens that are read, float64, shape (tokens read, width).
+__all__ = ["Compose", "Outputs", "Reads"]
+
+#: A network's outputs at the read tokens, float64, shape (tokens read, width).
 Outputs: TypeAlias = npt.NDArray[np.float64]
-#: Makes of it the value of a text, and what that was made of, as JSON values.
+#: Computes the value of a text from them, and its details as JSON values.
 Compose: TypeAlias = Callable[[Outputs], tuple[float, Any]]
 
 
 class Reads:
-    """The ends that texts are read at, and the texts that are complete.
+    """The prefixes at whose ends texts are read, and which texts are complete.
 
     Attributes:
-        ends: Distinct texts, whose ends are read.
-        text_of: For each of them a text that is read there, by its index.
+        ends: Distinct prefixes, whose ends are read.
+        text_of: For each of them the index of a text that is read there.
     """
 
     def __init__(self, texts: Sequence[Tokens]) -> None:
@@ -51,14 +53,14 @@ class Reads:
         self._found: dict[int, npt.NDArray[np.float64]] = {}
 
     def add(self, ends: Sequence[int], outputs: Outputs) -> list[tuple[int, Outputs]]:
-        """Takes what a network gives at ends.
+        """Adds a network's outputs at ends.
 
         Args:
             ends: Indices into `ends`.
-            outputs: What it gives there.
+            outputs: The outputs.
 
         Returns:
-            The texts that are complete with it, by their indices, and all that is read of them.
+            The indices of the texts that are now complete, and all their outputs.
         """
         whole = []
         for end, output in zip(ends, outputs, strict=True):
@@ -71,5 +73,5 @@ class Reads:
 
 
 def as_outputs(found: Sequence[npt.NDArray[np.float64]]) -> Outputs:
-    """What is read at several tokens as one array, shape (tokens, width)."""
+    """The outputs at several tokens as one array, shape (tokens, width)."""
     return np.stack([np.atleast_1d(one) for one in found])

@@ -1,4 +1,4 @@
-"""From prompts and completions to rewards: every distinct text once, or out of the store."""
+"""From prompts and completions to rewards: every distinct text once, or from the score store."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _QUOTED = 80
 
 @dataclass(frozen=True)
 class Scoring:
-    """What a judge makes rewards with.
+    """The components of a judge.
 
     Attributes:
         encoder: Makes token ids.
-        engine: Computes.
-        counts: Where it is counted what happened to the texts.
-        store: The score store, if there is one; opened when it is first needed.
-        keeps_unreadable: Whether a reward that is not a number is handed out and not an error.
-        stored: Finds what a store holds, with all that belongs to it; the rewards if None.
-        judged: What is handed out of a text and its reward; the reward if None.
+        engine: Computes values.
+        counts: Counts of the texts.
+        store: The score store, if there is one; opened on first use.
+        keeps_unreadable: Whether a NaN reward is yielded instead of raising an error.
+        stored: Finds stored rewards with all that belongs to them; only the rewards if None.
+        judged: Makes what is yielded for a text and its reward; the reward if None.
     """
 
     encoder: TextEncoder
@@ -56,27 +56,27 @@ class Scoring:
 
 
 class RewardStream:
-    """The rewards of one call, as they come."""
+    """The rewards of one call, as they are computed."""
 
     def __init__(
         self, scoring: Scoring, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> None:
-        """Takes what is to be scored.
+        """Takes the texts to score.
 
         Args:
-            scoring: What rewards are made with.
+            scoring: The components of the judge.
             prompts: Prompts.
             completions: Completions, one for each prompt.
         """
         self._scoring, self._counts = scoring, scoring.counts
         self._prompts, self._completions = prompts, completions
-        # What was handed out of a text, by where it was first asked for.
+        # What was yielded for a text, by where it was first requested.
         self._found: dict[int, Any] = {}
-        # That the store could not take yet.
+        # Rewards that could not be stored yet.
         self._not_stored: dict[bytes, Computed] = {}
 
     def __iter__(self) -> Iterator[tuple[int, Any]]:
-        """Yields (index, what is handed out of it).
+        """Yields (index, result).
 
         Raises:
             RewardError: A reward is not finite; the finite ones of its batch came before.
@@ -98,10 +98,10 @@ class RewardStream:
             yield from self._compute(missing)
 
     def _compute(self, places: Mapping[Tokens, list[int]]) -> Iterator[tuple[int, Any]]:
-        """Computes texts and hands their rewards out.
+        """Computes texts and yields their rewards.
 
         Args:
-            places: The texts, and where each was asked for.
+            places: The texts, and where each was requested.
         """
         store = self._scoring.store()
         self._scoring.engine.prepare()
@@ -129,21 +129,21 @@ class RewardStream:
                     raise _not_finite(index, self._completions[index], reward)
 
     def _store(self, store: ScoreStore, rewards: Mapping[bytes, Computed]) -> None:
-        """Stores rewards; where that fails the run goes on, and the next batch takes them along."""
+        """Stores rewards; if that fails, the run continues, and they are stored with the next batch."""
         failed_before = bool(self._not_stored)
         self._not_stored.update(rewards)
         try:
             details = {i: json.dumps(c.details) for i, c in self._not_stored.items() if c.details}
-            # First: a reward is taken from the store only with all that belongs to it.
+            # Details first: a reward is used from the store only with all that belongs to it.
             if details:
                 store.add_details(details)
             store.add({identity: one.reward for identity, one in self._not_stored.items()})
         except ScoreStoreError as error:
             if not failed_before:
-                logger.warning("%s The run goes on without it, and tries again.", error)
+                logger.warning("%s The run continues without storing rewards, and retries.", error)
             return
         if failed_before:
-            logger.info("score_store=%s can be written again; nothing is missing.", store.path)
+            logger.info("score_store=%s can be written again; no rewards are missing.", store.path)
         self._not_stored.clear()
 
     def _store_the_rest(self) -> None:
@@ -154,8 +154,8 @@ class RewardStream:
         if self._not_stored:
             self._counts.add_not_stored(len(self._not_stored))
             logger.warning(
-                "score_store=%s: %d rewards of this run could not be stored; a later run computes "
-                "them anew.",
+                "score_store=%s: %d rewards of this run could not be stored; a later run will "
+                "recompute them.",
                 store.path,
                 len(self._not_stored),
             )
@@ -163,7 +163,7 @@ class RewardStream:
     def _timed(
         self, texts: Sequence[Tokens], places: Mapping[Tokens, list[int]]
     ) -> Iterator[ComputedBatch]:
-        """The batches; what each took is counted, without what is done with its rewards."""
+        """The batches; counts the time of each, without the handling of its rewards."""
         batches = self._scoring.engine.compute(texts)
         while True:
             started = time.perf_counter()
@@ -196,7 +196,7 @@ class RewardStream:
             yield index, found
 
     def _stored(self, texts: Iterable[Tokens]) -> dict[Tokens, Computed]:
-        """The rewards that the score store holds, if there is one."""
+        """The rewards in the score store, if there is one."""
         store = self._scoring.store()
         if store is None:
             return {}
@@ -206,7 +206,7 @@ class RewardStream:
             found = {identity: Computed(reward) for identity, reward in rewards.items()}
         else:
             found = self._scoring.stored(store, list(by_identity))
-        # A judge is asked many times; how many there were in all is in the counts.
+        # A judge is called many times; the counts contain the totals.
         if not self._counts.has_asked_store:
             logger.info(FOUND_IN_STORE, store.path, len(found), len(by_identity))
         self._counts.add_stored(len(found))
@@ -215,16 +215,16 @@ class RewardStream:
 
 
 def _quoted(completion: str | Sequence[str]) -> str:
-    # A judge of steps is given them as a list, too.
+    # A judge of steps may get them as a list, too.
     text = completion if isinstance(completion, str) else "\n".join(completion)
     return repr(text if len(text) <= _QUOTED else text[:_QUOTED] + "...")
 
 
 def _not_finite(index: int, completion: str | Sequence[str], reward: float) -> RewardError:
     problem = (
-        f"is {reward}; it starts {_quoted(completion)}. "
-        "Weights or activations overflowed: use dtype=bfloat16 or float32 rather than float16, "
-        "and check that the checkpoint is undamaged."
+        f"is {reward}; it starts {_quoted(completion)}. Weights or activations overflowed: use "
+        "dtype=bfloat16 or float32 instead of float16, and check that the checkpoint is not "
+        "damaged."
     )
     return RewardError(
         f"The reward of completion {index} {problem}", index, f"Its reward {problem}"

@@ -1,4 +1,4 @@
-"""A batch as a model computes it: one row without padding and who may see whom, or padded rows."""
+"""A batch as a model computes it: one row without padding and its attention layout, or padded rows."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from ultrarm_eval.text_format.tokens import TokenIds, Tokens
 Span = tuple[int, int]
 
 
-# Positions that are read together: see `TreeLayout.read_at`.
+# Multiple of the number of read positions: see `TreeLayout.read_at`.
 _READ_TOGETHER = 8
 
 
 @dataclass(frozen=True)
 class TreeLayout:
-    """Who sees whom in a row.
+    """Which tokens see which in a row.
 
-    A segment's tokens see the segments before it on its path and, causally, their own; never a
-    neighbour.
+    A segment's tokens see the segments before it on its path and, causally, their own segment;
+    never a sibling.
 
     Attributes:
-        spans: The row's slice of each segment, side by side from 0 on.
+        spans: The row's slice of each segment, consecutive from 0.
         contexts: For each segment the slices before it on its path.
         read_at: Where the rewards are read, ascending: each is the last position of a segment. The
-            last one is repeated until there are a multiple of eight, because the products of
-            fewer rows round otherwise and a reward would depend on the texts beside it.
+            last one is repeated up to a multiple of eight, because matrix products of fewer rows
+            round differently and a reward would depend on the other texts in the row.
     """
 
     spans: Sequence[Span]
@@ -46,14 +46,14 @@ class TreeLayout:
 
 @dataclass(frozen=True)
 class PackedRow:
-    """What the model computes at once.
+    """What the model computes in one pass.
 
     Attributes:
         ids: Token ids, shape (tokens,).
-        positions: Position of each token in its own text, shape (tokens,): they go on from the
-            shared prefix and start at 0 with the next tree.
-        layout: Who sees whom, and where rewards are read.
-        texts: Whose rewards they are, in the order in which they are read.
+        positions: Position of each token in its own text, shape (tokens,): they continue after the
+        shared prefix and start at 0 with the next tree.
+        layout: Which tokens see which, and where rewards are read.
+        texts: The texts of the rewards, in the order of the rewards.
     """
 
     ids: TokenIds
@@ -63,7 +63,7 @@ class PackedRow:
 
 
 def make_row(pieces: Sequence[Piece], texts: Sequence[Tokens]) -> PackedRow:
-    """Lays pieces of trees one behind the other.
+    """Concatenates pieces of trees to a row.
 
     Args:
         pieces: The pieces, at least one.
@@ -104,7 +104,7 @@ def single_text(text: Tokens) -> PackedRow:
 def padded_right(
     texts: Sequence[Tokens], padding_id: int, device: torch.device
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and the mask of what is no padding, each of shape (texts, longest), int64."""
+    """Token ids and the mask of non-padding tokens, each of shape (texts, longest), int64."""
     shape = (len(texts), max(len(text) for text in texts))
     ids = np.full(shape, padding_id, dtype=np.int64)
     mask = np.zeros(shape, dtype=np.int64)
@@ -115,7 +115,7 @@ def padded_right(
 
 
 def _joined(context: tuple[Span, ...], span: Span) -> tuple[Span, ...]:
-    """A context with one more span; what lies side by side in the row stays one span."""
+    """A context with one more span; adjacent spans are merged."""
     if context and context[-1][1] == span[0]:
         return (*context[:-1], (context[-1][0], span[1]))
     return (*context, span)

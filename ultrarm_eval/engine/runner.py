@@ -1,4 +1,4 @@
-"""What runs a model over batches."""
+"""Runners run a model over batches."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 
 class Runner(Protocol):
-    """A loaded model, and how it is run on its device.
+    """A loaded model, run on its device.
 
-    Where the model gives several numbers of a text, what is said of shapes here has one more
-    dimension.
+    If the model outputs several numbers per text, the shapes below have one more dimension.
 
     Attributes:
-        written: Tokens that it wrote so far, beside reading texts.
+        written: Tokens generated so far.
     """
 
     written: int
@@ -34,7 +33,7 @@ class Runner(Protocol):
         ...
 
     def score_padded(self, texts: Sequence[Tokens]) -> torch.Tensor:
-        """Rewards of texts, each a row of its own, float32, shape (texts,)."""
+        """Rewards of texts, each in its own row, float32, shape (texts,)."""
         ...
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
@@ -42,24 +41,24 @@ class Runner(Protocol):
         ...
 
     def score_alone(self, text: Tokens) -> torch.Tensor:
-        """The reward of a text in a forward pass of its own, the plain way, shape ()."""
+        """The reward of a text in its own forward pass, shape (); the reference for faster ways."""
         ...
 
 
 class PaddedRunner:
-    """The part of a runner whose model takes padded batches alone."""
+    """Base of runners whose models support only padded batches."""
 
     written = 0
 
     def score_row(self, row: PackedRow) -> torch.Tensor:
-        """Refused: this model would attend from one text to another.
+        """Not supported: this model would attend from one text to another.
 
         Raises:
             ScoringError: Always.
         """
         raise ScoringError(
-            f"A row of {len(row.texts)} texts was given to a model that takes padded batches "
-            "alone: use batching=padded."
+            f"A row of {len(row.texts)} texts was given to a model that supports only padded "
+            "batches. Use batching=padded."
         )
 
     def score_alone(self, text: Tokens) -> torch.Tensor:
@@ -71,12 +70,12 @@ class PaddedRunner:
         raise NotImplementedError
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
-        """Refused: this model gives one reward to a text.
+        """Not supported: this model computes one reward per text.
 
         Raises:
             ScoringError: Always.
         """
         raise ScoringError(
-            f"A text of {len(text)} tokens was given to a model that does not compute the reward "
-            "after each of them in one pass: score its prefixes."
+            f"A text of {len(text)} tokens was given to a model that cannot compute the reward "
+            "after each token in one pass. Score its prefixes."
         )

@@ -1,9 +1,9 @@
-"""Rewards on disk: what was scored before a run began is not scored again.
+"""Keeps rewards on disk, so that texts are not scored again.
 
-A SQLite file with a row for each judge and each text it has scored. A judge is known by its
+An SQLite file with a row for each judge and each text it has scored. A judge is identified by its
 fingerprint (weights, template, dtype, special_tokens, max_length), a text by the SHA-256 of its
-token ids, so a reward of another judge is never found. Every row has a checksum over all three and
-its value: a damaged one is no reward, but one that is computed anew.
+token ids, so a reward of another judge is never used. Every row has a checksum over these and its
+value: the reward of a damaged row is recomputed.
 """
 
 from __future__ import annotations
@@ -40,25 +40,25 @@ __all__ = ["ScoreStore", "checked_store_path"]
 
 logger = logging.getLogger(__name__)
 
-#: What is said of the first texts that are looked for: the store, how many it has, of how many.
-FOUND_IN_STORE = "score_store=%s: %d of %d texts were scored before."
+#: Logged for the first texts: the store, how many it contains, of how many.
+FOUND_IN_STORE = "score_store=%s: %d of %d texts are already scored."
 
-# A file that could not be written is not waited for again and again.
+# After a failed write, later writes wait only briefly.
 _LITTLE_PATIENCE_S = 1.0
-# Older SQLite takes at most 999 parameters.
+# Older versions of SQLite support at most 999 parameters.
 _KEYS_AT_ONCE = 500
 _CHECKSUM_BYTES = 16
 
 
 class ScoreStore:
-    """The rewards of one judge in a file that other judges and processes may use as well.
+    """The rewards of one judge in a file that other judges and processes may share.
 
     Attributes:
         path: The file.
     """
 
     def __init__(self, path: Path, fingerprint: str, settings: Mapping[str, Any]) -> None:
-        """Opens or makes the file.
+        """Opens or creates the file.
 
         Args:
             path: The file.
@@ -66,7 +66,7 @@ class ScoreStore:
             settings: The judge's settings, for people who look into the file.
 
         Raises:
-            ScoreStoreError: The file cannot be opened, or is no score store.
+            ScoreStoreError: The file cannot be opened, or is not a score store.
         """
         self.path = path
         self._damaged: set[tuple[str, object]] = set()
@@ -75,14 +75,14 @@ class ScoreStore:
 
     @property
     def damaged(self) -> int:
-        """How many rows were found damaged, and so taken for not there."""
+        """The number of damaged rows, which are treated as missing."""
         return len(self._damaged)
 
     def _open(self, damage: sqlite3.Error | None = None) -> None:
-        """Opens the file; a damaged one is set aside, and a new one is made.
+        """Opens the file; a damaged one is moved aside, and a new one is created.
 
         Args:
-            damage: What was found wrong with it while it was open.
+            damage: The damage found while it was open.
         """
         path = self.path
         try:
@@ -101,7 +101,7 @@ class ScoreStore:
         except (OSError, sqlite3.Error, Timeout) as error:
             raise ScoreStoreError(
                 f"score_store={path}: the file cannot be opened ({error}). Give a path in an "
-                "existing folder that can be written to."
+                "existing writable folder."
             ) from error
 
     def _connect(self) -> None:
@@ -117,12 +117,12 @@ class ScoreStore:
             raise
 
     def _take_out_damaged(self) -> None:
-        """Counts this judge's damaged rows, also those under a wrong key, which nobody asks for."""
+        """Counts this judge's damaged rows, also those under a wrong key, which are never requested."""
         damaged: set[tuple[str, object]] = set()
         for table in _COLUMNS:
             keys = [row[0] for row in self._stored(table) if self._value(table, *row) is None]
             damaged.update((table, key) for key in keys)
-            # On a disk that takes nothing they stay, and are no rewards there either.
+            # If the disk is not writable they stay, and are not used as rewards either.
             if keys:
                 with suppress(sqlite3.OperationalError), transaction(self._connection):
                     self._delete_damaged(table, {key for key in keys if isinstance(key, bytes)})
@@ -135,7 +135,7 @@ class ScoreStore:
 
     def _delete_damaged(self, table: str, keys: Iterable[bytes]) -> None:
         for key in keys:
-            # Another process may have written it anew.
+            # Another process may have rewritten it.
             row = self._stored(table, " AND text = ?", key).fetchone()
             if row is not None and self._value(table, *row) is None:
                 self._connection.execute(
@@ -148,21 +148,21 @@ class ScoreStore:
         return checked_value(self._fingerprint, table, key, stored, checksum)
 
     def _count_damaged(self, rows: set[tuple[str, object]]) -> None:
-        # What could not be taken out is found damaged again.
+        # Rows that could not be deleted are found damaged again.
         rows -= self._damaged
         self._damaged |= rows
         if rows:
             logger.warning(
-                "score_store=%s: %d rows are damaged; what they held is computed anew.",
+                "score_store=%s: %d rows are damaged; their rewards are recomputed.",
                 self.path,
                 len(rows),
             )
 
     def find(self, texts: Sequence[bytes]) -> dict[bytes, float]:
-        """The rewards that are stored, by text.
+        """The stored rewards, by text.
 
         Args:
-            texts: What each text is known by; see `Tokens.identity`.
+            texts: The identity of each text; see `Tokens.identity`.
 
         Raises:
             ScoreStoreError: The file cannot be read.
@@ -170,18 +170,18 @@ class ScoreStore:
         return self._find("rewards", texts)
 
     def add(self, rewards: Mapping[bytes, float]) -> None:
-        """Stores finite rewards by text; they survive the process from then on.
+        """Stores finite rewards by text, durably.
 
         Raises:
             ScoreStoreError: They cannot be written, or one is not finite.
         """
         if not all(map(math.isfinite, rewards.values())):
-            raise ScoreStoreError(f"score_store={self.path}: a reward is a finite number.")
+            raise ScoreStoreError(f"score_store={self.path}: a reward must be a finite number.")
         # SQLite has no negative zero.
         self._insert("rewards", {ids: float(reward) + 0.0 for ids, reward in rewards.items()})
 
     def add_details(self, details: Mapping[bytes, str]) -> None:
-        """Stores by text what rewards were made of, such as what a judge wrote.
+        """Stores the details of rewards by text, such as a judge's critiques.
 
         Raises:
             ScoreStoreError: It cannot be written.
@@ -189,7 +189,7 @@ class ScoreStore:
         self._insert("critiques", details)
 
     def find_details(self, texts: Sequence[bytes]) -> dict[bytes, str]:
-        """What the rewards of texts were made of, where it is stored.
+        """The stored details of the rewards of texts.
 
         Raises:
             ScoreStoreError: The file cannot be read.
@@ -222,12 +222,12 @@ class ScoreStore:
                 return []
             raise ScoreStoreError(
                 f"score_store={self.path}: rewards cannot be read ({error}). Give another path, "
-                "or remove the file to begin anew."
+                "or delete the file to start again."
             ) from error
 
     def _insert(self, table: str, values: Mapping[bytes, float] | Mapping[bytes, str]) -> None:
         if not self._is_in_place():
-            # Another process found the file damaged and set it aside.
+            # Another process found the file damaged and moved it aside.
             self.close()
             self._open()
         try:
@@ -241,8 +241,8 @@ class ScoreStore:
             except sqlite3.Error as failure:
                 self._wait_at_most(_LITTLE_PATIENCE_S)
                 raise ScoreStoreError(
-                    f"score_store={self.path}: rewards cannot be written ({failure}). What was "
-                    "stored before is kept; free the disk or unlock the file and start again."
+                    f"score_store={self.path}: rewards cannot be written ({failure}). Stored "
+                    "rewards are kept; free disk space or unlock the file, and start again."
                 ) from failure
         self._wait_at_most(PATIENCE_S)
 
@@ -258,12 +258,12 @@ class ScoreStore:
             )
 
     def _begin_anew(self, damage: sqlite3.Error) -> None:
-        """Goes on with a new file; what the damaged one held is computed anew."""
+        """Continues with a new file; the rewards of the damaged one are recomputed."""
         self.close()
         self._open(damage)
 
     def _wait_at_most(self, seconds: float) -> None:
-        """How long a locked file is waited for from now on."""
+        """Sets how long to wait for a locked file."""
         self._connection.execute(f"PRAGMA busy_timeout = {int(seconds * 1000)}")
 
     def _is_in_place(self) -> bool:
@@ -282,7 +282,7 @@ class ScoreStore:
             "SELECT id FROM judges WHERE fingerprint = ?", (fingerprint,)
         ).fetchone()
         if row is None or not isinstance(row[0], int):
-            raise sqlite3.DatabaseError("the table judges does not hold what was written to it")
+            raise sqlite3.DatabaseError("the table judges does not contain what was written to it")
         return row[0]
 
 
@@ -298,7 +298,7 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-# The column of each table, and what makes a value of what stands in it.
+# The value column of each table, and the conversion of its stored values.
 _COLUMNS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "rewards": ("reward", _finite),
     "critiques": ("critique", _text),
@@ -317,9 +317,9 @@ def checked_value(
     Args:
         fingerprint: The judge's.
         table: The table.
-        key: What the text is known by in it.
-        stored: What stands there for the value.
-        checksum: What stands there for its checksum.
+        key: The text's identity in it.
+        stored: The stored value.
+        checksum: The stored checksum.
     """
     value = _COLUMNS[table][1](stored)
     if value is None or not isinstance(key, bytes):
@@ -328,7 +328,7 @@ def checked_value(
 
 
 def _checksum(fingerprint: str, table: str, key: bytes, value: object) -> bytes:
-    """Of a row: of whom it is, what it is about, and its value."""
+    """The checksum of a row: over its judge, its table, its text and its value."""
     if isinstance(value, float):
         written = struct.pack(">d", value)
     else:

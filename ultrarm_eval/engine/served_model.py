@@ -1,4 +1,4 @@
-"""What an engine outside torch's needs to know of the network that it computes with."""
+"""What engines other than torch need to know about a network."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A checkpoint whose reward is one number that a decoder gives at one token of a text.
+    """A checkpoint whose reward is one number that a decoder outputs at one token of a text.
 
     Attributes:
         judge: The judge, for messages.
-        checkpoint: The checkpoint; its weights are not loaded by us.
-        dtype: The dtype that it is said to compute in: float32, bfloat16 or float16.
-        max_length: The most tokens of a text.
+        checkpoint: The checkpoint; this package does not load its weights.
+        dtype: The dtype of the computation: float32, bfloat16 or float16.
+        max_length: The maximum number of tokens per text.
         tokenizer: Transformers' tokenizer of the checkpoint.
-        as_read: A text up to the token at which the reward is read, which is its last: what
-            follows that token plays no part in a decoder.
-        encode: The texts of prompts and completions, for texts of the engine's own (probes).
+        as_read: Cuts a text after the token at which the reward is computed: a decoder ignores
+        what follows.
+        encode: Encodes prompts and completions, for the engine's own texts (probes).
     """
 
     judge: str

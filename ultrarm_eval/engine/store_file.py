@@ -1,4 +1,4 @@
-"""The file of a score store: whether a file is one, a connection to it, and setting it aside."""
+"""The file of a score store: recognising it, connecting to it, and moving a damaged one aside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 #: Long enough for another process to write a batch on a slow disk.
 PATIENCE_S = 120.0
-# SQLite's own field for the kind of a file: "URMS".
+# SQLite's own field for the type of a file: "URMS".
 _APPLICATION_ID = 0x55524D53
 # 1 had no checksums.
 _VERSION, _WITHOUT_CHECKSUMS = 2, 1
@@ -35,22 +35,22 @@ _ID_PLACE, _PAGE_PLACE, _LEAF = 68, 100, 0x0D
 _HEAD_BYTES = 4096
 # A header with so many of its first bytes as they should be was one.
 _MAGIC_LEFT = 12
-# Files that SQLite keeps beside a database. Without it they are all that is left of one.
+# Files that SQLite keeps next to a database. If it is gone, they are all that is left of it.
 _JOURNALS = ("-wal", "-journal")
 _BESIDE = (*_JOURNALS, "-shm")
 
 
 def checked_store_path(given: object) -> Path:
-    """A path where a score store can be.
+    """Checks the path of a score store.
 
     Raises:
-        ScoreStoreError: It is none, is a folder or a device, or is in no folder; or what is there
-            is no score store.
+        ScoreStoreError: It is not a path, is a folder or a device, or its folder does not exist;
+            or the file is not a score store.
     """
     path = Path(str(given)).expanduser()
     try:
         impossible = path.is_dir() or not path.parent.is_dir()
-        # A link stays where it is when what it leads to is set aside.
+        # A link stays when its target is moved aside.
         path = path.resolve()
         # One that leads to itself is an error before Python 3.13, and stays a link from there on.
         impossible = impossible or path.is_symlink()
@@ -70,22 +70,22 @@ def checked_store_path(given: object) -> Path:
 
 
 def opened(path: Path) -> sqlite3.Connection:
-    """A connection to a store that is whole; the file is made where there is none.
+    """A connection to an undamaged store; the file is created if it does not exist.
 
     Args:
         path: The file; its lock is held.
 
     Raises:
-        ScoreStoreError: The file is no score store, or is one of a version that is not known.
-        sqlite3.DatabaseError: It is a score store, and damaged.
+        ScoreStoreError: The file is not a score store, or has an unknown version.
+        sqlite3.DatabaseError: It is a damaged score store.
         sqlite3.OperationalError: It cannot be opened.
         OSError: It cannot be read or made.
     """
     refuse_what_is_no_store(path)
     if not path.exists() or not path.stat().st_size:
         if any(_leftovers(path)):
-            # With its lock beside them, they are of a store of ours that was moved or removed.
-            set_aside(path, "the file itself is gone")
+            # With its lock next to them, they belong to a score store that was moved or deleted.
+            set_aside(path, "the main file is missing")
         _make(path)
     connection = _connected(path)
     try:
@@ -94,7 +94,7 @@ def opened(path: Path) -> sqlite3.Connection:
         with transaction(connection):
             # Another process may be doing the same.
             _bring_up_to_date(connection, path)
-        # A writer does not make readers wait, and a killed process leaves whole batches.
+        # Writers do not block readers, and a killed process leaves only complete batches.
         connection.execute("PRAGMA journal_mode = WAL")
     except BaseException:
         connection.close()
@@ -108,19 +108,20 @@ def is_damage(error: sqlite3.Error) -> bool:
 
 
 def set_aside(path: Path, why: object) -> None:
-    """Moves a damaged store to a name of its own, with what SQLite keeps beside it, and says so.
+    """Moves a damaged store aside, with the files that SQLite keeps next to it, and warns.
 
     Raises:
         OSError: It cannot be moved.
     """
     aside = _unused(path)
-    # The store last: without it nobody would know whose the others are.
+    # The store last: without it the other files could not be recognised.
     for suffix in (*_BESIDE, ""):
         beside = Path(f"{path}{suffix}")
         if beside.exists():
             beside.rename(f"{aside}{suffix}")
     logger.warning(
-        "score_store=%s is damaged (%s): it was moved to %s, and a new one is begun.",
+        "score_store=%s is damaged (%s). It was moved to %s, and a new store is started: its "
+        "rewards are recomputed.",
         path,
         " ".join(str(why).split()),
         aside,
@@ -129,7 +130,7 @@ def set_aside(path: Path, why: object) -> None:
 
 @contextmanager
 def damage_as_such() -> Iterator[None]:
-    """Has SQLite's message about a damaged name, which cannot be decoded, mean damage."""
+    """Treats SQLite's message about a name that cannot be decoded as damage."""
     try:
         yield
     except UnicodeDecodeError as error:
@@ -138,7 +139,7 @@ def damage_as_such() -> Iterator[None]:
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of it or nothing."""
+    """A transaction: all of it or nothing."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -151,9 +152,10 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def refuse_what_is_no_store(path: Path) -> None:
-    """Refuses what is not clearly a score store, by its bytes alone: SQLite may write to a file.
+    """Rejects files that are not clearly a score store, by their bytes, because SQLite may write
+    to a file.
 
-    A file that is not there yet, or is empty, can become one.
+    A file that does not exist yet, or is empty, can become one.
 
     Raises:
         ScoreStoreError: It is not.
@@ -162,8 +164,8 @@ def refuse_what_is_no_store(path: Path) -> None:
     _refuse_used_lock(path)
     if path.exists() and not path.is_file():
         raise ScoreStoreError(
-            f"score_store={path}: this is no file (a folder, a device or a pipe). Give the path "
-            "of a file."
+            f"score_store={path}: this is not a file (but a folder, a device or a pipe). Give the "
+            "path of a file."
         )
     head = b""
     if path.exists():
@@ -172,15 +174,15 @@ def refuse_what_is_no_store(path: Path) -> None:
     if not head:
         _refuse_leftovers(path)
     elif not _is_store(head) and not _is_empty_database(head):
-        what = "a database of another program" if head.startswith(_MAGIC) else "no score store"
+        what = "a database of another program" if head.startswith(_MAGIC) else "not a score store"
         raise ScoreStoreError(
-            f"score_store={path}: this is {what}, and it is left as it is. Give another path: a "
-            "new file, or one that score_store made."
+            f"score_store={path}: this is {what}, and was not changed. Give another path: a new "
+            "file, or one that was written by score_store."
         )
 
 
 def _is_store(head: bytes) -> bool:
-    """Whether a file with these first bytes is a score store, if a damaged one."""
+    """Whether a file with these first bytes is a score store, possibly a damaged one."""
     if head[_ID_PLACE : _ID_PLACE + 4] != _APPLICATION_ID.to_bytes(4, "big"):
         return False
     left = sum(ours == theirs for ours, theirs in zip(_MAGIC, head, strict=False))
@@ -188,7 +190,7 @@ def _is_store(head: bytes) -> bool:
 
 
 def _is_empty_database(head: bytes) -> bool:
-    """Whether it is a database whose first page lists no table: those may stand in its journal."""
+    """Whether it is a database whose first page lists no table: its journal may contain them."""
     entries = head[_PAGE_PLACE + 3 : _PAGE_PLACE + 5]
     no_id = not any(head[_ID_PLACE : _ID_PLACE + 4])
     is_leaf = head[_PAGE_PLACE : _PAGE_PLACE + 1] == bytes([_LEAF])
@@ -196,14 +198,14 @@ def _is_empty_database(head: bytes) -> bool:
 
 
 def _refuse_leftovers(path: Path) -> None:
-    """Refuses to begin a file beside the journal of a database that was never ours."""
+    """Refuses to create a file next to the journal of another program's database."""
     if lock_of(path).exists():
         return
     for journal in _leftovers(path):
         raise ScoreStoreError(
-            f"score_store={path}: beside it lies {journal.name}, the journal of a database that is "
-            "gone, which SQLite would delete. Put the database back, or move the journal away, or "
-            "give another path."
+            f"score_store={path}: next to it is {journal.name}, the journal of a missing "
+            "database, which SQLite would delete. Restore the database, move the journal, or give "
+            "another path."
         )
 
 
@@ -213,22 +215,22 @@ def _leftovers(path: Path) -> Iterator[Path]:
 
 
 def lock_of(path: Path) -> Path:
-    """The file that a process holds locked while it opens a store."""
+    """The file that a process locks while it opens a store."""
     return Path(f"{path}.lock")
 
 
 def _refuse_used_lock(path: Path) -> None:
-    """Refuses where the file that processes lock is somebody's data: it could be emptied."""
+    """Refuses to use a lock file that contains data: it could be emptied."""
     lock = lock_of(path)
     if lock.exists() and (not lock.is_file() or lock.stat().st_size):
         raise ScoreStoreError(
-            f"score_store={path}: its lock would be {lock}, and that holds something else. Give "
-            "another path."
+            f"score_store={path}: its lock file would be {lock}, which contains something else. "
+            "Give another path."
         )
 
 
 def _make(path: Path) -> None:
-    """Makes a new store, whole or not at all: whose a file is has to be seen in it at once."""
+    """Creates a new store atomically, so that it is always recognisable as a score store."""
     new = path.with_name(f"{path.name}.new-{os.getpid()}")
     new.unlink(missing_ok=True)
     connection = _connected(new)
@@ -243,7 +245,7 @@ def _make(path: Path) -> None:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    # Transactions are begun by hand: sqlite3's own do not hold the first PRAGMA and CREATE.
+    # Transactions are begun manually: sqlite3's own do not include the first PRAGMA and CREATE.
     connection = sqlite3.connect(
         path, timeout=PATIENCE_S, isolation_level=None, check_same_thread=False
     )
@@ -270,8 +272,8 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
             connection.execute(_SCHEMA[table])
         connection.execute(f"PRAGMA user_version = {_VERSION}")
         logger.warning(
-            "score_store=%s was written before its rows had checksums: its %d rewards and "
-            "critiques cannot be checked and are computed anew. They stay in the file, in the "
+            "score_store=%s was written by an earlier version without checksums: its %d rewards "
+            "and critiques cannot be verified and are recomputed. They stay in the file, in the "
             "tables rewards_without_checksum and critiques_without_checksum.",
             path,
             unchecked,
@@ -279,7 +281,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     tables = _tables(connection)
     for name, statement in _SCHEMA.items():
         if tables.get(name) != statement:
-            raise sqlite3.DatabaseError(f"the table {name} is not as it was made")
+            raise sqlite3.DatabaseError(f"the table {name} was changed")
 
 
 def _tables(connection: sqlite3.Connection) -> dict[str, str]:
@@ -297,8 +299,8 @@ def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
         )
     if kind == _APPLICATION_ID and version not in (_VERSION, _WITHOUT_CHECKSUMS):
         raise ScoreStoreError(
-            f"score_store={path}: its version is {version}, and {_VERSION} is needed. Give "
-            "another path."
+            f"score_store={path}: its version is {version}, but this version of ultrarm-eval "
+            f"needs {_VERSION}. Give another path."
         )
 
 

@@ -1,4 +1,4 @@
-"""How many tokens are computed at once, by the memory that is free."""
+"""The token budget of a batch, from the free memory."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ultrarm_eval.checkpoints.device import free_bytes
 
 logger = logging.getLogger(__name__)
 
-# On a CPU larger rows fall out of its caches.
+# On a CPU larger rows do not fit into its caches.
 _CPU_TOKENS = 2048
-#: That costs less there than to compute a prompt once more, so a prompt with all its answers may be
-#: this large.
+#: That costs less there than to recompute a prompt, so a prompt with all its answers may be this
+#: large.
 CPU_TREE_TOKENS = 16_384
-# A 13B model's products are at their full speed long before; a larger row only costs memory.
+# A 13B model reaches full speed with much smaller rows; a larger row only costs memory.
 _GPU_TOKENS = 32_768
 _LEAST_TOKENS = 256
-# The rest is for what is not counted here, fragments among it.
+# The rest is for what is not counted here, such as fragmentation.
 _SHARE_OF_FREE = 0.5
-# Tensors of a layer that are alive together, as widths of the model and of its MLP: residual,
-# norm, queries, keys, values, their rotated copies and the output, and keys and values gathered
-# twice (`varlen.MOST_GATHERED`); gate, up, product.
+# Tensors of a layer that are live at the same time, in hidden sizes of the model and of its MLP:
+# residual, norm, queries, keys, values, their rotated copies and the output, and keys and values
+# gathered twice (`varlen.MOST_GATHERED`); gate, up, product.
 _WIDTHS, _MLP_WIDTHS = 14, 3
-# Where a configuration does not say how wide the MLP is.
+# If a configuration does not state the size of the MLP.
 _MLP_SHARE = 4
 # Outputs in float32 and their logarithms.
 _OUTPUT_COPIES = 2
@@ -34,11 +34,11 @@ _OUTPUT_COPIES = 2
 
 @dataclass(frozen=True)
 class TokenBudget:
-    """Tokens that are computed at once.
+    """Limits of the tokens computed at once.
 
     Attributes:
-        batch: Batches are filled to this many.
-        tree: A prompt and its answers may have this many before they are cut, at least `batch`.
+        batch: Batches are filled up to this number.
+        tree: A prompt with its answers may have this many before it is split, at least `batch`.
     """
 
     batch: int
@@ -53,14 +53,14 @@ def token_budget(
     bytes_to_load: int = 0,
     outputs: int = 0,
 ) -> TokenBudget:
-    """The token budget of batches whose user set none.
+    """The default token budget of a batch.
 
     Args:
         config: The model's configuration.
         dtype: The body's dtype.
-        device: Where it computes.
-        bytes_to_load: Weights that are still to be loaded there.
-        outputs: Numbers that the model gives for a token, a language model's vocabulary.
+        device: The device.
+        bytes_to_load: The size of weights that are not loaded yet.
+        outputs: The number of outputs per token, such as the size of a language model's vocabulary.
 
     Returns:
         Numbers of tokens, at least 256.
@@ -71,10 +71,10 @@ def token_budget(
     fits = max(_LEAST_TOKENS, int(free * _SHARE_OF_FREE) // bytes_per_token(config, dtype, outputs))
     budget = TokenBudget(min(batch, fits), min(tree, fits))
     logger.info(
-        "At most %d tokens a batch%s: %.1f GiB are free on %s. max_batch_tokens sets another "
-        "budget.",
+        "Batches have at most %d tokens%s, for %.1f GiB of free memory on %s. Change it with "
+        "max_batch_tokens.",
         budget.batch,
-        f" (a prompt and its answers: {budget.tree})" if budget.tree > budget.batch else "",
+        f" (a prompt with its answers: {budget.tree})" if budget.tree > budget.batch else "",
         max(free, 0) / 1024**3,
         device,
     )
@@ -82,10 +82,10 @@ def token_budget(
 
 
 def bytes_per_token(config: Any, dtype: torch.dtype, outputs: int = 0) -> int:
-    """Memory of a token while a layer computes it, and of its outputs."""
+    """Memory per token of a layer's computation, and of the outputs."""
     width = int(config.hidden_size)
     inner = int(getattr(config, "intermediate_size", None) or _MLP_SHARE * width)
     in_dtype = _WIDTHS * width + _MLP_WIDTHS * inner
-    # The norms work in float32, twice the width at a time.
+    # The norms compute in float32, twice the hidden size at a time.
     in_float32 = 2 * width + _OUTPUT_COPIES * outputs
     return (in_dtype + outputs) * dtype.itemsize + in_float32 * torch.float32.itemsize

@@ -1,4 +1,4 @@
-"""Running a causal language model of any family for the logit of one token, or of two."""
+"""Runs a causal language model of any family for the logit of one token, or of two."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _PADDING_ID = 0
 
 
 class TokenLogitRunner(PaddedRunner):
-    """A language model, and the tokens whose logits at a text's last token are its reward."""
+    """A language model; the reward is the logit of one or two tokens at a text's last token."""
 
     def __init__(self, model: Any, token: int, contrast: int | None) -> None:
         """Prepares the model.
 
         Args:
             model: The language model, in evaluation mode.
-            token: The token whose logit is read.
-            contrast: A second one, whose logit is taken off.
+            token: The token whose logit is the reward.
+            contrast: A second token, whose logit is subtracted.
         """
         self.model = model
         self._token, self._contrast = token, contrast

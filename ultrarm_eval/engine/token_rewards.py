@@ -1,4 +1,4 @@
-"""A text's tokens and the reward after each, and the texts that end there."""
+"""A text's tokens and the reward after each."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 @dataclass(frozen=True)
 class TokenRewards:
-    """What the reward of a text would be if it ended after each of its tokens.
+    """The rewards of a text if it ended after each of its tokens.
 
     Attributes:
-        tokens: Readable text of each token; together they are the text that was read, as far as
-            the tokenizer allows. Control tokens stand by their names (`<s>`), sentencepiece's
-            leading space is kept. A character whose bytes lie in several tokens stands at the
-            last of them, and the others are empty; bytes of no whole character are `<0xE2>`.
+        tokens: Readable text of each token; together they are the scored text, as far as the
+        tokenizer allows. Control tokens have their names (`<s>`), and sentencepiece's leading space
+        is kept. A character whose bytes are in several tokens is shown at the last of them, and the
+        others are empty; bytes of an incomplete character are `<0xE2>`.
         ids: The token ids.
-        rewards: The reward after each token; None where there is none, as before a completion
-            that is scored by its likelihood.
-        completion_start: Index of the first token that the completion has a part in; what the
-            template writes behind the completion counts with it. The number of tokens where the
-            completion has none.
-        truncated: Whether tokens were cut off on the left.
+        rewards: The reward after each token; None if there is none, such as before a completion
+        that is scored by its likelihood.
+        completion_start: Index of the completion's first token; what the template writes after the
+        completion belongs to it. The number of tokens if the completion has none.
+        truncated: Whether the text was truncated on the left.
     """
 
     tokens: tuple[str, ...]
@@ -33,7 +32,7 @@ class TokenRewards:
     truncated: bool
 
     def __post_init__(self) -> None:
-        """Refuses what does not fit together.
+        """Rejects inconsistent fields.
 
         Raises:
             ScoringError: The fields are not those of one text, or the last token has no reward.
@@ -42,28 +41,28 @@ class TokenRewards:
         if len(counts) > 1 or not self.rewards or self.rewards[-1] is None:
             raise ScoringError(
                 f"{len(self.tokens)} tokens, {len(self.ids)} ids and {len(self.rewards)} rewards: "
-                "a text has at least one token, each with its id and its reward, which may be None "
-                "before the last."
+                "a text needs at least one token, each with an id and a reward; only the last "
+                "reward must not be None."
             )
         if not 0 <= self.completion_start <= len(self.ids):
             raise ScoringError(
-                f"completion_start={self.completion_start} lies outside of a text of "
+                f"completion_start={self.completion_start} is outside of a text of "
                 f"{len(self.ids)} tokens."
             )
 
     @property
     def reward(self) -> float:
-        """The reward of the whole text."""
+        """The reward of the complete text."""
         last = self.rewards[-1]
         return float("nan") if last is None else last
 
 
 def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
-    """Where the reward of a text is read that ends after each of the tokens.
+    """The position at which the reward is computed, for texts that end after each of the tokens.
 
     Args:
         text: The text.
-        unread_id: A token that is not read at the end of a text: the one before it is.
+        unread_id: A token that is skipped at the end of a text: the one before it is used.
     """
     positions: list[int] = []
     for position, token in enumerate(text):
@@ -73,12 +72,12 @@ def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
 
 
 def prefixes(text: Tokens, *, closing_id: int | None, unread_id: int | None) -> list[Tokens]:
-    """The texts that end after each of the tokens, as a model is given them.
+    """The texts that end after each of the tokens, as a model gets them.
 
     Args:
         text: The text.
-        closing_id: A token that closes texts: where it closes this one, it closes all.
-        unread_id: A token that is not read at the end of a text.
+        closing_id: An end token: if this text ends with it, all do.
+        unread_id: A token that is skipped at the end of a text.
     """
     ids = list(text)
     is_closed = len(ids) > 1 and ids[-1] == closing_id

@@ -1,4 +1,4 @@
-"""The engine in this process: a loaded model, run batch by batch under a budget of tokens."""
+"""The engine in this process: a loaded model, run batch by batch under a token budget."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-# What plain RuntimeErrors say on CUDA, ROCm, MPS and XPU, in cuBLAS, cuDNN and cuSOLVER, in torch's
-# allocator on the CPU (in every system's words), and in C++.
+# Messages of plain RuntimeErrors on CUDA, ROCm, MPS and XPU, in cuBLAS, cuDNN and cuSOLVER, in
+# torch's allocator on the CPU (on every system), and in C++.
 _OUT_OF_MEMORY = (
     "out of memory",
     "alloc_failed",
@@ -33,9 +33,9 @@ _OUT_OF_MEMORY = (
     "bad_alloc",
     "bad allocation",
 )
-# What is said for want of memory and for other reasons alike: oneDNN has one message for every
-# status of a primitive ("could not create a primitive", "... a memory object"), and cuBLAS and
-# cuDNN fail to begin where nothing is left for their workspaces.
+# Messages that may mean a lack of memory or something else: oneDNN has one message for every status
+# of a primitive ("could not create a primitive", "... a memory object"), and cuBLAS and cuDNN fail
+# to initialise if no memory is left for their workspaces.
 _PERHAPS_OUT_OF_MEMORY = (
     "could not create a primitive",
     "could not create a descriptor",
@@ -46,7 +46,7 @@ _PERHAPS_OUT_OF_MEMORY = (
     "cudnn_status_not_initialized",
     "cudnn_status_internal_error",
 )
-# What a network raises that was built from a configuration with a wrong value.
+# What a network raises if its configuration has a wrong value.
 _NOT_COMPUTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -55,10 +55,10 @@ class BatchLimits:
     """How much is computed at once.
 
     Attributes:
-        max_tokens: Token budget of a batch, padding included; halved when memory runs out.
-        max_texts: The most texts of a batch; no limit if None.
-        max_tree_tokens: The most tokens of a prompt and its answers that are computed in one go,
-            in a batch of their own where that is over the budget; the budget if None.
+        max_tokens: Token budget of a batch, including padding; halved when memory runs out.
+        max_texts: The maximum number of texts per batch; no limit if None.
+        max_tree_tokens: The maximum number of tokens of a prompt with its answers that are
+            computed together, in their own batch if that exceeds the budget; the budget if None.
     """
 
     max_tokens: int
@@ -67,7 +67,7 @@ class BatchLimits:
 
 
 class TorchEngine:
-    """Computes texts with a model of this process.
+    """Computes texts with a model in this process.
 
     Attributes:
         capabilities: What it can do.
@@ -84,15 +84,15 @@ class TorchEngine:
         capabilities: Capabilities | None = None,
         compose: Compose | None = None,
     ) -> None:
-        """Prepares the engine; the model is loaded by `prepare`, or when it is first needed.
+        """Prepares the engine; the model is loaded by `prepare`, or on first use.
 
         Args:
-            runner: The model; asked for again and again, and loaded the first time.
+            runner: Returns the model, which is loaded by the first call.
             limits: Batch size; `max_tokens` shrinks when the device's memory runs out.
             batching: See `ultrarm_eval.engine.plan`.
-            capabilities: What the model can do; values of whole texts alone if None.
-            compose: Makes the value of a text of what the model gives at `Tokens.reads`; None
-                where the model gives the value itself, at the last token.
+            capabilities: What the model can do; only values of complete texts if None.
+            compose: Computes the value of a text from the model's outputs at `Tokens.reads`; None
+                if the model outputs the value itself, at the last token.
         """
         self._compose = compose
         self._runner, self._limits, self._batching = runner, limits, batching
@@ -114,11 +114,11 @@ class TorchEngine:
         """The batches for texts; the model need not be loaded.
 
         Args:
-            texts: Texts of at least one token, no two the same.
+            texts: Distinct texts of at least one token.
         """
         if self._compose is None:
             return self._plan(texts)
-        # What is computed are the beginnings of texts that end where these are read.
+        # The prefixes that end at the read tokens are computed.
         of_ends = self._plan(Reads(texts).ends)
         return replace(of_ends, texts=len(texts), text_tokens=sum(map(len, texts)))
 
@@ -148,7 +148,7 @@ class TorchEngine:
             waiting_tokens = 0
 
     def compute_alone(self, text: Tokens) -> float:
-        """The value of a text in a forward pass of its own, as every faster way is measured by."""
+        """The value of a text in its own forward pass, the reference for every faster way."""
         runner = self._runner()
         if self._compose is None:
             return float(runner.score_alone(text))
@@ -168,11 +168,11 @@ class TorchEngine:
     def _outputs(
         self, texts: Sequence[Tokens], numbers: Sequence[int] | None = None
     ) -> Iterator[tuple[list[int], Outputs, int]]:
-        """What the model gives at the ends of texts, batch by batch, and the tokens computed.
+        """The model's outputs at the ends of texts, batch by batch, and the computed tokens.
 
         Args:
-            texts: Texts of at least one token, no two the same.
-            numbers: What an error calls them; their indices if None.
+            texts: Distinct texts of at least one token.
+            numbers: Their numbers in error messages; their indices if None.
         """
         runner = self._runner()
         waiting = list(range(len(texts)))
@@ -184,12 +184,12 @@ class TorchEngine:
                 written = runner.written
                 outputs, reason = _try_batch(runner, remaining, batch)
                 if outputs is None:
-                    # Outside the handler: the error would hold on to all that the batch allocated.
+                    # Outside the handler: the error would keep all memory of the batch allocated.
                     called = indices if numbers is None else [numbers[i] for i in indices]
                     _shrink(self._limits(), batch, called, reason)
                     break
                 done.update(indices)
-                # Padding is no token of a text.
+                # Padding does not count as a text's tokens.
                 read = batch.tokens if batch.pieces else sum(len(texts[i]) for i in indices)
                 yield indices, outputs, read + runner.written - written
             waiting = [index for index in waiting if index not in done]
@@ -215,7 +215,7 @@ def _score_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> Outpu
 
 
 def _try_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> tuple[Outputs | None, str]:
-    """The rewards; None, and what was said, where the device's memory may have run out."""
+    """The rewards; or None and the error, if the device's memory may have run out."""
     try:
         return _score_batch(runner, texts, batch), ""
     except (RuntimeError, MemoryError) as error:
@@ -228,8 +228,8 @@ def _try_batch(runner: Runner, texts: Sequence[Tokens], batch: Batch) -> tuple[O
 
 def _not_computed(error: Exception) -> ScoringError:
     return ScoringError(
-        f"The model cannot compute a text ({first_line(error)}): a value in its config.json is "
-        "none that this version of transformers computes with."
+        f"The model cannot compute a text ({first_line(error)}): this version of transformers "
+        "does not support a value in its config.json. Correct the value, or use another version."
     )
 
 
@@ -246,15 +246,15 @@ def _may_be_out_of_memory(error: Exception) -> bool:
 
 
 def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], said: str) -> None:
-    # A failure that no smaller batch cures ends here, whatever its cause is.
+    # A failure that no smaller batch fixes ends here, whatever its cause is.
     if len(batch.texts) == 1:
         raise TextDoesNotFitError(said, indices[0])
     limits.max_tree_tokens = max(1, batch.tokens // 2)
     limits.max_tokens = min(limits.max_tokens, limits.max_tree_tokens)
     torch.cuda.empty_cache()
     logger.warning(
-        "Out of memory on a batch of %d texts (%s); going on with at most %d tokens a batch. "
-        "Set max_batch_tokens=%d to start there.",
+        "Out of memory on a batch of %d texts (%s); continuing with at most %d tokens per batch. "
+        "Set max_batch_tokens=%d to start with that.",
         len(batch.texts),
         said,
         limits.max_tree_tokens,
@@ -264,7 +264,7 @@ def _shrink(limits: BatchLimits, batch: Batch, indices: Sequence[int], said: str
 
 def _too_long(tokens: int, error: Exception) -> str:
     ways_out = (
-        "Set a smaller max_length, a smaller dtype (bfloat16), or spread the model with "
+        "Set a smaller max_length or a smaller dtype (bfloat16), or distribute the model with "
         "parallelize=True."
     )
     if _is_out_of_memory(error):
@@ -272,7 +272,7 @@ def _too_long(tokens: int, error: Exception) -> str:
             f"Out of memory on a single text of {tokens} tokens ({first_line(error)}). {ways_out}"
         )
     return (
-        f"A single text of {tokens} tokens cannot be computed ({first_line(error)}). This is said "
-        f"where memory runs out, and for other failures. If memory is short: {ways_out} Else "
-        "another dtype, or another device, may go."
+        f"A single text of {tokens} tokens cannot be computed ({first_line(error)}). This error "
+        f"can mean that memory ran out. In that case: {ways_out} Otherwise try another dtype or "
+        "device."
     )

@@ -1,9 +1,9 @@
-"""Texts that begin alike, as trees whose shared tokens stand once.
+"""Texts with common prefixes, as trees that contain shared tokens once.
 
-A tree's segments are stretches of tokens; a segment follows its parent, and a text is the path from
+A tree's segments are ranges of tokens; a segment follows its parent, and a text is the path from
 a root to the segment it ends in. The longest common prefix is taken of token ids, never of
-characters: a tokenizer may join characters across the point where two texts part. What is larger
-than a batch may be is cut into pieces.
+characters: a tokenizer may join characters across the point where two texts diverge. Trees that
+are larger than a batch are cut into pieces.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ LEAST_SHARED = 16
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of tokens that is computed once.
+    """A range of tokens that is computed once.
 
     Attributes:
         text: A text whose tokens these are.
         start: Position of the first token in that text.
-        stop: Position behind the last one.
+        stop: Position after the last one.
         parent: The segment before it, by its index in the tree; -1 at the root.
-        ends: The text that ends with the last token; -1 if none does.
+        ends: The text that ends with the last token; -1 if there is none.
     """
 
     text: int
@@ -49,12 +49,12 @@ Tree = tuple[Segment, ...]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A part of a tree that is computed in one go: closed under taking parents.
+    """A part of a tree that is computed in one pass: closed under taking parents.
 
     Attributes:
         segments: The segments, parents first; `parent` counts within the piece.
         tokens: Their tokens.
-        ends: The texts that are read in it.
+        ends: The texts that end in it.
     """
 
     segments: Tree
@@ -66,11 +66,11 @@ def prefix_forest(texts: Sequence[Tokens], *, least_shared: int = LEAST_SHARED) 
     """Groups distinct texts by their common prefixes.
 
     Args:
-        texts: Texts of at least one token, no two the same.
-        least_shared: The fewest tokens that are worth a segment of their own.
+        texts: Distinct texts of at least one token.
+        least_shared: The minimum number of tokens of a separate segment.
 
     Returns:
-        Trees; each text ends in exactly one segment of one of them. A parent stands before its
+        Trees; each text ends in exactly one segment of one of them. Parents precede their
         children.
     """
     ids = [text.ids for text in texts]
@@ -91,9 +91,9 @@ def prefix_forest(texts: Sequence[Tokens], *, least_shared: int = LEAST_SHARED) 
 
 
 def cut(tree: Tree, max_tokens: int, max_texts: int | None) -> list[Piece]:
-    """Cuts a tree into pieces under the budgets; what is shared is repeated in each.
+    """Cuts a tree into pieces under the budgets; shared prefixes are repeated in each.
 
-    A single text may be longer than the budget: it stands alone.
+    A single text that is longer than the budget gets its own piece.
     """
     tokens = sum(segment.length for segment in tree)
     texts = sum(segment.ends >= 0 for segment in tree)
@@ -103,7 +103,7 @@ def cut(tree: Tree, max_tokens: int, max_texts: int | None) -> list[Piece]:
     chosen: list[int] = []
     held: set[int] = set()
     size = 0
-    # Parents stand before children and children in order, so neighbours share the most.
+    # Parents precede children and children are sorted, so neighbours share the most.
     for index, segment in enumerate(tree):
         if segment.ends < 0:
             continue
@@ -143,7 +143,7 @@ class _TreeBuilder:
         self._root: _Node
 
     def add(self, text: int, length: int, shared: int) -> bool:
-        """Adds a text that shares so many tokens with the one before; False if it starts a tree."""
+        """Adds a text that shares so many tokens with the previous one; False if it starts a tree."""
         leaf = _Node(text, length, text)
         if not self._path:
             self._path = [leaf]
@@ -196,11 +196,11 @@ def _path(tree: Tree, index: int) -> list[int]:
 
 
 def _piece(tree: Tree, chosen: Sequence[int]) -> Piece:
-    """The piece with the chosen texts; where none of them part, there is one segment."""
+    """The piece with the chosen texts; segments without forks are merged."""
     held = sorted({i for index in chosen for i in _path(tree, index)})
     ends = set(chosen)
     children = Counter(tree[index].parent for index in held)
-    # A parent that one segment alone goes on from becomes the beginning of that segment.
+    # A parent with a single child becomes the beginning of that child.
     merged = {i for i in held if i not in ends and children[i] == 1}
     place: dict[int, int] = {}
     segments: list[Segment] = []

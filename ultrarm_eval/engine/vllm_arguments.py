@@ -1,4 +1,4 @@
-"""What vLLM is started with: our settings under its names, checked before anything is loaded."""
+"""The arguments of vLLM: our settings under its names, checked before anything is loaded."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ultrarm_eval.engine_settings import SERVER, TORCH, VLLM
 from ultrarm_eval.errors import ConfigurationError, DeviceError
 from ultrarm_eval.settings import CheckpointSettings
 
-# Our settings that are vLLM's own, by the same names; what is not given is left to it.
+# Settings passed to vLLM under the same names; vLLM's defaults apply if they are not given.
 _PASSED = (
     "tensor_parallel_size",
     "pipeline_parallel_size",
@@ -24,7 +24,7 @@ _PASSED = (
 
 
 def require_possible(given: CheckpointSettings, model: ServedModel) -> None:
-    """Refuses settings that vLLM in one process does not take.
+    """Rejects settings that vLLM in one process does not support.
 
     Args:
         given: The settings.
@@ -32,7 +32,7 @@ def require_possible(given: CheckpointSettings, model: ServedModel) -> None:
 
     Raises:
         ConfigurationError: There is such a setting.
-        DeviceError: There are fewer GPUs than are asked for.
+        DeviceError: There are fewer GPUs than requested.
     """
     servers = f"engine={SERVER},base_url=http://HOST:PORT"
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
@@ -44,9 +44,9 @@ def require_possible(given: CheckpointSettings, model: ServedModel) -> None:
     if (given.data_parallel_size or 1) > 1:
         name = model.checkpoint.name
         raise ConfigurationError(
-            f"data_parallel_size={given.data_parallel_size}: vLLM computes one copy of a model in "
-            f"one process. Start them all behind one address, `vllm serve {name} "
-            f"--data-parallel-size {given.data_parallel_size}`, or several servers, and use "
+            f"data_parallel_size={given.data_parallel_size}: vLLM runs one replica of a model per "
+            f"process. Serve all replicas at one address with `vllm serve {name} "
+            f"--data-parallel-size {given.data_parallel_size}`, or start several servers, and use "
             f"{servers}."
         )
     _require_no_batches(given)
@@ -54,9 +54,10 @@ def require_possible(given: CheckpointSettings, model: ServedModel) -> None:
     gpus = torch.cuda.device_count()
     if gpus and across * along > gpus:
         raise DeviceError(
-            f"tensor_parallel_size={across} and pipeline_parallel_size={along} are for "
-            f"{across * along} GPUs, and there {'is' if gpus == 1 else 'are'} {gpus} here. Use "
-            f"fewer, or start vLLM over several machines (`vllm serve` with Ray) and use {servers}."
+            f"tensor_parallel_size={across} and pipeline_parallel_size={along} need "
+            f"{across * along} GPUs, but there {'is' if gpus == 1 else 'are'} {gpus} here. Use "
+            "smaller sizes, or start vLLM over several machines (`vllm serve` with Ray) and use "
+            f"{servers}."
         )
     config = model.checkpoint.config
     for setting, size, parts, what in (
@@ -68,12 +69,12 @@ def require_possible(given: CheckpointSettings, model: ServedModel) -> None:
         if not splits:
             raise ConfigurationError(
                 f"{setting}={size}: {model.checkpoint.name} has {there} {what}, which cannot be "
-                "split so."
+                "split evenly. Use a divisor."
             )
 
 
 def _require_no_batches(given: CheckpointSettings) -> None:
-    # lm-eval's own batch_size=1 is none that was given, and auto leaves it to the engine.
+    # lm-eval's default batch_size=1 was not given by the user, and auto leaves it to the engine.
     of_texts = {"batch_size": given.batch_size, "max_batch_size": given.max_batch_size}
     texts = {n: v for n, v in of_texts.items() if v is not None and str(v) == str(given.max_texts)}
     tokens = {"max_batch_tokens": given.max_batch_tokens}
@@ -81,15 +82,15 @@ def _require_no_batches(given: CheckpointSettings) -> None:
         for name, value in batches.items():
             if value is not None:
                 raise ConfigurationError(
-                    f"{name}={value} is for engine={TORCH}; engine={VLLM} makes its own batches. "
-                    f"Leave it out, or set {instead}={value}."
+                    f"{name}={value} is a setting of engine={TORCH}; engine={VLLM} makes its own "
+                    f"batches. Remove it, or set {instead}={value}."
                 )
 
 
 def engine_arguments(
     model: ServedModel, given: CheckpointSettings, as_served: VllmModel
 ) -> dict[str, Any]:
-    """What `vllm.LLM` is given; all that rewards depend on is named, and none left to it.
+    """The arguments of `vllm.LLM`; all that rewards depend on are set explicitly.
 
     Args:
         model: The checkpoint.

@@ -1,4 +1,4 @@
-"""The engine in this process by vLLM: texts go in as token ids, rewards stream out as they come."""
+"""The engine that runs vLLM in this process: token ids go in, rewards are streamed."""
 
 from __future__ import annotations
 
@@ -24,20 +24,19 @@ from ultrarm_eval.setting import settings_in
 from ultrarm_eval.settings import CheckpointSettings
 from ultrarm_eval.text_format.tokens import Tokens
 
-# Requests that vLLM holds for each text that it computes at once: while it computes some, the next
-# are there. It does the same itself.
+# Requests queued in vLLM per text that it computes at once, so that it never waits.
 _HELD_FOR_ONE = 2
-# How near two rewards are that one activation, or none, made of the same number.
+# The maximum difference of two rewards computed from the same number with the same activation.
 _SAME = 1e-4
 
 
 class VllmEngine:
-    """Computes texts by vLLM, in processes that belong to this one.
+    """Computes texts with vLLM, in processes that belong to this one.
 
-    It is started by the first text, and stopped when it is dropped, or when this process ends.
+    It is started by the first text, and stopped when it is deleted, or when this process ends.
 
     Attributes:
-        capabilities: Values of whole texts alone.
+        capabilities: Only values of complete texts.
     """
 
     name = VLLM
@@ -51,10 +50,10 @@ class VllmEngine:
             given: The settings.
 
         Raises:
-            ConfigurationError: vLLM is not installed, does not read this checkpoint as we do, or
-                does not take a setting.
-            DeviceError: There are fewer GPUs than were asked for, or too little memory beside a
-                model that is there already.
+            ConfigurationError: vLLM is not installed, does not support this checkpoint, or does
+            not support a setting.
+            DeviceError: There are fewer GPUs than requested, or too little memory next to a loaded
+                model.
         """
         require_installed()
         self._model, self._given = model, given
@@ -65,7 +64,7 @@ class VllmEngine:
         self._close: weakref.finalize[..., Any] | None = None
         self._starting = threading.Lock()
         self._numbers = count()
-        # Rewards of texts that another call of `compute` asked for.
+        # Rewards of texts that another call of `compute` requested.
         self._arrived: dict[str, Any] = {}
 
     @property
@@ -86,13 +85,13 @@ class VllmEngine:
         return {**device, **given}
 
     def prepare(self) -> None:
-        """Starts vLLM, once, and sees to it that its rewards are raw.
+        """Starts vLLM, once, and verifies that its rewards are raw.
 
         Raises:
             CheckpointError: Weights are damaged, or lack the head.
             ConfigurationError: vLLM does not start with it.
             DeviceError: There is too little memory.
-            ScoringError: What it gives are no raw rewards.
+            ScoringError: Its rewards are not raw.
         """
         with self._starting:
             if self._process is None:
@@ -110,7 +109,7 @@ class VllmEngine:
             process.stop()
             raise
         self._process = process
-        # Also where it is dropped while this process goes on: workers hold a GPU's memory.
+        # Also if it is deleted while this process continues: workers use GPU memory.
         self._close = weakref.finalize(self, process.stop)
 
     def close(self) -> None:
@@ -125,14 +124,14 @@ class VllmEngine:
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
         """See `ultrarm_eval.engine.engine.Engine.compute`; rewards are float32 values.
 
-        Those of one prompt are asked for one after the other, so that what they have in common is
-        in vLLM's prefix cache; what was in there is not counted as computed.
+        Texts of one prompt are requested one after the other, so that their common prefix is in
+        vLLM's prefix cache; cached tokens do not count as computed.
         """
         self.prepare()
         process = self._process
         if process is None:
             raise ScoringError("vLLM was stopped.")
-        # What is behind the token that is read plays no part: texts can become the same.
+        # Tokens after the one whose output is used do not matter: texts can become equal.
         places: dict[Tokens, list[int]] = {}
         for index, text in enumerate(texts):
             places.setdefault(self._model.as_read(text), []).append(index)
@@ -149,7 +148,7 @@ class VllmEngine:
                         asked[number] = text
                     elif refused is None:
                         refused = why, places[text][0]
-                # All that are left may have been refused.
+                # All remaining texts may have been rejected.
                 if asked and (batch := self._next_batch(process, asked, places)) is not None:
                     yield batch
         finally:
@@ -159,15 +158,18 @@ class VllmEngine:
 
     def compute_after_tokens(self, text: Tokens) -> NoReturn:
         """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`; a reward a text alone."""
-        raise ScoringError("vLLM gives the reward of a whole text, and none after each token.")
+        raise ScoringError(
+            "vLLM computes the reward of a complete text, not one after each "
+            "token. Use engine=torch."
+        )
 
     def _next_batch(
         self, process: VllmProcess, asked: dict[str, Tokens], places: dict[Tokens, list[int]]
     ) -> ComputedBatch | None:
-        """What came by a step of vLLM, of those that were asked for; they are taken out there."""
+        """Results of a step of vLLM for the requested texts; they are removed from the queue."""
         if not self._arrived.keys() & asked.keys():
             self._arrived.update((one.number, one) for one in process.step())
-        # Also those that another call's step brought.
+        # Also results of another call's step.
         came = [self._arrived.pop(number) for number in list(asked) if number in self._arrived]
         indices: list[int] = []
         values: list[float] = []
@@ -180,19 +182,19 @@ class VllmEngine:
         )
 
     def _require_raw(self, process: VllmProcess) -> None:
-        """Sees to it that rewards come out as the head gives them, and not through a sigmoid.
+        """Verifies that rewards are the head's raw outputs, without a sigmoid.
 
-        A value outside 0 to 1 is not a sigmoid's. Where there is none, the activation that vLLM
-        applies when it is asked to has to make another number of it; of a head of regression,
-        which has no activation, vLLM's own configuration has to say that it is one.
+        A value outside 0 to 1 did not pass through a sigmoid. If there is none, vLLM's activation
+        on request has to change the values; for a regression head, which has no activation, vLLM's
+        own configuration has to say that it is one.
         """
         texts = [list(text) for text in probe_texts(self._model)]
         raw = process.rewards(texts, activated=False)
         if any(map(math.isnan, raw)):
             raise ScoringError(
-                f"{self._model.checkpoint.name}: vLLM's reward of a probe is no number. Weights or "
-                "activations overflowed: use dtype=bfloat16 or float32 rather than float16, and "
-                "check that the checkpoint is undamaged."
+                f"{self._model.checkpoint.name}: vLLM's reward of a probe text is not a number. "
+                "Weights or activations overflowed: use dtype=bfloat16 or float32 instead of "
+                "float16, and check that the checkpoint is not damaged."
             )
         if any(not 0 <= value <= 1 for value in raw) or process.is_regression:
             return
@@ -200,7 +202,7 @@ class VllmEngine:
         if any(abs(one - other) > _SAME for one, other in zip(raw, activated, strict=True)):
             return
         raise ConfigurationError(
-            f"{self._model.checkpoint.name}: vLLM {self.version} gives {len(raw)} probes rewards "
-            f"between {min(raw):.3g} and {max(raw):.3g} whether it is asked for raw ones or not, "
-            f"so that they may have gone through a sigmoid. Use engine={TORCH}."
+            f"{self._model.checkpoint.name}: vLLM {self.version} returns rewards between "
+            f"{min(raw):.3g} and {max(raw):.3g} for {len(raw)} probe texts, whether raw rewards "
+            f"are requested or not, so a sigmoid may have been applied. Use engine={TORCH}."
         )

@@ -1,4 +1,4 @@
-"""How much memory vLLM takes for itself, beside what is there already."""
+"""Checks the memory that vLLM reserves next to what is in use already."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from ultrarm_eval.settings import CheckpointSettings
 logger = logging.getLogger(__name__)
 
 _GIB = 1024**3
-# What is left free of a GPU where a share is proposed: CUDA's own memory, and what moves.
+# GPU memory left free in a proposed value: CUDA's own memory, and fluctuations.
 _MARGIN = 0.03
-# Below this a process holds no model, but what CUDA takes of itself.
+# Below this a process has no model on the GPU, only CUDA's own memory.
 _NO_MODEL = _GIB // 4
 # vLLM's variable for the memory of its caches on CPUs, in GiB.
 _CPU_CACHE = "VLLM_CPU_KVCACHE_SPACE"
@@ -30,10 +30,10 @@ class GpuMemory:
     """The memory of a GPU, in bytes.
 
     Attributes:
-        number: Which of those that this process sees.
+        number: Its number among those that this process sees.
         total: All of it.
-        free: What no process holds.
-        own: What models of this process hold.
+        free: Memory that no process uses.
+        own: Memory that models of this process use.
     """
 
     number: int
@@ -43,16 +43,16 @@ class GpuMemory:
 
 
 def warn_beside_evaluated_model(model: ServedModel, given: CheckpointSettings) -> None:
-    """Says while nothing is computed yet how vLLM goes beside a model of this process.
+    """Checks early whether vLLM fits next to a model of this process.
 
-    A judge is made before the model under evaluation writes its answers, and started after.
+    A judge is made before the model under evaluation writes its answers, and started after that.
 
     Args:
         model: The checkpoint.
         given: The settings.
 
     Raises:
-        DeviceError: The share that was asked for is not free.
+        DeviceError: The requested fraction is not free.
     """
     if not _uses_gpus():
         return
@@ -66,20 +66,20 @@ def warn_beside_evaluated_model(model: ServedModel, given: CheckpointSettings) -
 
 
 def require_room(model: ServedModel, given: CheckpointSettings) -> None:
-    """Says what vLLM is about to take, and refuses what is not there.
+    """Logs the memory that vLLM will reserve, and fails if it is not free.
 
     Args:
         model: The checkpoint.
         given: The settings.
 
     Raises:
-        DeviceError: There is less memory than it takes, or than the weights need.
+        DeviceError: There is less memory than it reserves, or than the weights need.
     """
     if torch.cuda.device_count() == 0:
         _say_of_cpu(given)
         return
     if _uses_gpus():
-        # What torch keeps for this process is not free for another.
+        # Memory cached by torch in this process is not free for another.
         torch.cuda.empty_cache()
     share = given.gpu_memory_utilization
     if share is None:
@@ -92,63 +92,63 @@ def require_room(model: ServedModel, given: CheckpointSettings) -> None:
 
 
 def said_of_share(share: float, memory: list[GpuMemory]) -> str:
-    """How much of each GPU vLLM takes, in a line."""
+    """The memory of each GPU that vLLM reserves, in a line."""
     each = ", ".join(
         f"cuda:{one.number} {share * one.total / _GIB:.1f} of {one.total / _GIB:.1f} GiB "
         f"({one.free / _GIB:.1f} free)"
         for one in memory
     )
-    return f"vLLM takes gpu_memory_utilization={share:g} of each GPU for itself: {each}."
+    return f"vLLM reserves gpu_memory_utilization={share:g} of each GPU: {each}."
 
 
 def said_beside(memory: list[GpuMemory], share: float | None) -> str:
-    """What is to be done where a model of this process is on a GPU that vLLM takes."""
+    """Advice if a model of this process is on a GPU that vLLM uses."""
     held = ", ".join(f"{one.own / _GIB:.1f} GiB of cuda:{one.number}" for one in memory if one.own)
     to_set = "" if share is not None else f"Set gpu_memory_utilization={_proposed(memory):g}: "
     return (
-        f"A model of this process holds {held}, where vLLM starts once it has written its answers. "
-        f"{to_set or 'It has to stay so: '}the share of the GPU that vLLM takes has to be free "
-        f"then. Or start a server on another GPU, and use engine={SERVER}."
+        f"A model of this process uses {held}, and vLLM will start on the same GPU after that "
+        f"model has written its answers. {to_set or ''}The fraction of GPU memory that vLLM "
+        f"reserves must be free then. Or start a server on another GPU, and use engine={SERVER}."
     )
 
 
 def require_share(share: float, memory: list[GpuMemory], weights: int) -> None:
-    """Refuses a share of GPUs that is not free, or that the weights do not fit into.
+    """Fails if a fraction of the GPUs is not free, or the weights do not fit into it.
 
     Args:
-        share: Of each GPU, from 0 to 1.
-        memory: Of each GPU.
+        share: The fraction of each GPU, from 0 to 1.
+        memory: The memory of each GPU.
         weights: Bytes of the weights on each.
 
     Raises:
-        DeviceError: It is not.
+        DeviceError: The memory is not sufficient.
     """
     for one in memory:
         where = f"cuda:{one.number} ({one.total / _GIB:.1f} GiB)"
         proposed = _proposed([one])
         if weights > proposed * one.total:
             raise DeviceError(
-                f"The weights need {weights / _GIB:.1f} GiB of {where}, and "
+                f"The weights need {weights / _GIB:.1f} GiB of {where}, but only "
                 f"{one.free / _GIB:.1f} GiB are free. Split them over more GPUs "
-                f"(tensor_parallel_size), use dtype=bfloat16, or start a server on other GPUs and "
+                "(tensor_parallel_size), use dtype=bfloat16, or start a server on other GPUs and "
                 f"use engine={SERVER}."
             )
         if share * one.total > one.free:
             raise DeviceError(
                 f"gpu_memory_utilization={share:g} is {share * one.total / _GIB:.1f} GiB of "
-                f"{where}, and {one.free / _GIB:.1f} GiB are free. Set "
+                f"{where}, but only {one.free / _GIB:.1f} GiB are free. Set "
                 f"gpu_memory_utilization={proposed:g}."
             )
         if weights > share * one.total:
             raise DeviceError(
-                f"The weights need {weights / _GIB:.1f} GiB, and gpu_memory_utilization={share:g} "
-                f"is {share * one.total / _GIB:.1f} GiB of {where}. Set a larger one, up to "
-                f"{proposed:g}."
+                f"The weights need {weights / _GIB:.1f} GiB, but gpu_memory_utilization={share:g} "
+                f"is only {share * one.total / _GIB:.1f} GiB of {where}. Set a larger value, up "
+                f"to {proposed:g}."
             )
 
 
 def _proposed(memory: list[GpuMemory]) -> float:
-    """The share of every GPU that is free, with a margin, in hundredths."""
+    """The free fraction of every GPU, with a margin, rounded to hundredths."""
     shares = [one.free / one.total - _MARGIN for one in memory]
     return max(0, math.floor(min(shares) * 100)) / 100
 
@@ -160,7 +160,7 @@ def _weights(model: ServedModel, given: CheckpointSettings) -> int:
 
 
 def _memory(given: CheckpointSettings) -> list[GpuMemory]:
-    """Of the GPUs that vLLM takes: the first ones that this process sees."""
+    """The memory of the GPUs that vLLM uses: the first ones that this process sees."""
     parts = (given.tensor_parallel_size or 1) * (given.pipeline_parallel_size or 1)
     found = []
     for number in range(parts):
@@ -170,7 +170,7 @@ def _memory(given: CheckpointSettings) -> list[GpuMemory]:
 
 
 def _uses_gpus() -> bool:
-    """Whether this process has used a GPU; asking for its memory would begin to."""
+    """Whether this process has used a GPU; querying its memory would initialise it."""
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 
@@ -180,12 +180,12 @@ def _say_of_cpu(given: CheckpointSettings) -> None:
     total = psutil.virtual_memory().total
     cache = os.environ.get(_CPU_CACHE)
     if cache:
-        logger.info("vLLM computes on the CPU; its cache takes %s GiB (%s).", cache, _CPU_CACHE)
+        logger.info("vLLM computes on the CPU; its cache uses %s GiB (%s).", cache, _CPU_CACHE)
         return
     share = given.gpu_memory_utilization
     logger.info(
-        "vLLM computes on the CPU, and takes %s of the memory of %.1f GiB for itself. Set %s=GiB "
-        "in the environment for less.",
+        "vLLM computes on the CPU and reserves %s of %.1f GiB of memory. Set the environment "
+        "variable %s=GiB to reserve less.",
         "most" if share is None else f"gpu_memory_utilization={share:g}",
         total / _GIB,
         _CPU_CACHE,

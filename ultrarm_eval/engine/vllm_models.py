@@ -1,4 +1,4 @@
-"""Which checkpoints vLLM reads as we do, and under which of its classes."""
+"""Finds the checkpoints that vLLM computes like torch, and vLLM's classes for them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from ultrarm_eval.vllm_plugin.overrides import overrides_for
 
 logger = logging.getLogger(__name__)
 
-#: Families of classifiers whose rewards by vLLM were compared with torch's.
+#: Families of classifiers whose vLLM rewards were compared with torch's.
 COMPARED = ("llama", "qwen2")
-# Kinds that are laid out as transformers' own classifiers, which vLLM knows.
+# Types with the layout of transformers' own classifiers, which vLLM supports.
 _NATIVE = (SequenceClassification, ConvertedDecoder)
-# Fields of config.json by which vLLM makes a classifier's head of a language model's.
+# Fields of config.json that make vLLM derive a classifier's head from a language model's.
 _MADE_OF_LANGUAGE_HEAD = ("classifier_from_token", "method")
 
 
 @dataclass(frozen=True)
 class VllmModel:
-    """How vLLM is told to read a checkpoint.
+    """How vLLM reads a checkpoint.
 
     Attributes:
-        overrides: What stands in the place of fields of config.json, its class among them.
-        convert: How vLLM makes a classifier of its class for language models; None for a class
-            of our plugin.
+        overrides: Values that replace fields of config.json, including its class.
+        convert: How vLLM converts its language model class to a classifier; None for a class of
+            our plugin.
     """
 
     overrides: dict[str, Any]
@@ -48,7 +48,7 @@ def vllm_model(model: ServedModel) -> VllmModel:
         model: The checkpoint.
 
     Raises:
-        ConfigurationError: It does not read it as we do.
+        ConfigurationError: It does not compute the same rewards.
     """
     checkpoint = model.checkpoint
     why = _why_not(checkpoint)
@@ -64,7 +64,7 @@ def vllm_model(model: ServedModel) -> VllmModel:
 
 
 def _why_not(checkpoint: Checkpoint) -> str | None:
-    """Why vLLM would read a checkpoint otherwise than we do, as a sentence; None if it does not."""
+    """Why vLLM would compute a checkpoint differently, as a sentence; None if it does not."""
     if checkpoint.adapter is not None:
         return (
             f"the adapter {checkpoint.adapter.name} is merged into the weights when torch loads "
@@ -72,18 +72,18 @@ def _why_not(checkpoint: Checkpoint) -> str | None:
         )
     if checkpoint.is_quantized:
         return (
-            "its weights are stored quantised, which vLLM multiplies by kernels of its own, and "
-            "the head as well."
+            "its weights are stored quantized, and vLLM uses its own kernels for them, including "
+            "the head."
         )
     if not isinstance(checkpoint.architecture, _NATIVE):
         return None
     if checkpoint.weight_map is not None and not isinstance(
         checkpoint.architecture, ConvertedDecoder
     ):
-        return "its files have its weights under other names than the class of vLLM."
+        return "its files name the weights differently than vLLM's class."
     made = [one for one in _MADE_OF_LANGUAGE_HEAD if getattr(checkpoint.config, one, None)]
     if made:
-        return f"its config.json has {made[0]!r}, by which vLLM makes another head."
+        return f"its config.json has {made[0]!r}, which makes vLLM use another head."
     return None
 
 
@@ -92,13 +92,13 @@ def _of_classifier(checkpoint: Checkpoint) -> VllmModel:
     family = checkpoint.config.model_type
     if family not in COMPARED:
         logger.warning(
-            "%s: rewards of %s models by vLLM were not compared with torch's when this version was "
-            "released. `ultrarm-eval verify --pretrained %s --engine vllm` does it.",
+            "%s: vLLM's rewards of %s models were not compared with torch's for this release. "
+            "Compare them with `ultrarm-eval verify --pretrained %s --engine vllm`.",
             checkpoint.name,
             family,
             checkpoint.name,
         )
-    # A configuration may leave both out; the names of weights say what it is then.
+    # A configuration may have neither; the names of the weights decide then.
     return VllmModel({"architectures": [_class_of(family)], "num_labels": 1}, "classify")
 
 

@@ -1,4 +1,4 @@
-"""vLLM, started: requests in, rewards out, and its processes ended when it is stopped."""
+"""A running vLLM: requests in, rewards out; its processes end when it is stopped."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from ultrarm_eval.errors import ConfigurationError, ScoringError, first_line
 logger = logging.getLogger(__name__)
 
 _CLASSIFY = "classify"
-# How long its processes may take to end, before they are ended.
+# How long its processes may take to end before they are killed.
 _SECONDS_TO_END = 10
-# How often it is looked whether there are new ones, or one has ended.
+# How often new and ended processes are checked for.
 _SECONDS_TO_LOOK = 0.5
-# What vLLM is told by its environment, where the user says nothing else. Its processes start anew:
-# a copy of this one would share the locks of threads that it does not have (encoding texts is one).
-# Its own lines go where those of logs go, as what is written to the standard output is results.
+# Defaults of vLLM's environment variables. Its processes are spawned: a forked copy would have
+# locks of threads that it does not have (such as the one that encodes texts). Its log goes to the
+# standard error, because the standard output is for results.
 _ENVIRONMENT = {
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
@@ -43,12 +43,12 @@ _ENVIRONMENT = {
 
 @dataclass(frozen=True)
 class Reward:
-    """What came of a request.
+    """The result of a request.
 
     Attributes:
-        number: The request's.
-        reward: The number that the head gave.
-        tokens: Tokens that were computed for it; the others were in the prefix cache.
+        number: The request's number.
+        reward: The head's output.
+        tokens: Tokens computed for it; the others were in the prefix cache.
     """
 
     number: str
@@ -60,9 +60,9 @@ class VllmProcess:
     """vLLM with one model.
 
     Attributes:
-        texts_at_once: The most texts that it computes at once.
-        is_regression: Whether its head is one of regression, to which it applies no activation.
-        device: What it computes on.
+        texts_at_once: The maximum number of texts that it computes at once.
+        is_regression: Whether it has a regression head, to which it applies no activation.
+        device: Its device.
     """
 
     def __init__(self, model: ServedModel, arguments: dict[str, Any]) -> None:
@@ -70,18 +70,18 @@ class VllmProcess:
 
         Args:
             model: The checkpoint.
-            arguments: What `vllm.LLM` is given, without its tokenizer and its pooler.
+            arguments: The arguments of `vllm.LLM`, without its tokenizer and its pooler.
 
         Raises:
             ConfigurationError: It does not start.
         """
         self._name = model.checkpoint.name
-        # It reads no text, and does not go without a tokenizer: it is given the one that we have.
+        # It gets token ids but does not start without a tokenizer: it gets ours.
         self._folder = tempfile.TemporaryDirectory(prefix="ultrarm-eval-vllm-")
         self._guard = ProcessGuard()
         try:
             model.tokenizer.save_pretrained(self._folder.name)
-            # Without this file the folder is taken for a broken model.
+            # Without this file the folder is treated as a broken model.
             model.checkpoint.config.save_pretrained(self._folder.name)
             with _environment():
                 self._engine = self._started({**arguments, "tokenizer": self._folder.name})
@@ -98,15 +98,15 @@ class VllmProcess:
         self._probes = count()
 
     def ask(self, number: str, ids: list[int], *, activated: bool = False) -> str | None:
-        """Asks for the reward of a text.
+        """Requests the reward of a text.
 
         Args:
-            number: What the request is called.
+            number: The number of the request.
             ids: The token ids.
-            activated: Whether the activation is applied that is vLLM's default.
+            activated: Whether vLLM's default activation is applied.
 
         Returns:
-            Why it is refused; None if it is not.
+            Why it is rejected; None if it is not.
 
         Raises:
             ScoringError: vLLM fails.
@@ -119,16 +119,16 @@ class VllmProcess:
         try:
             self._engine.add_request(number, tokens_input(ids), how)
         except (ValueError, VLLMValidationError) as error:
-            return f"vLLM refuses its {len(ids)} tokens: {_said(error)}"
+            return f"vLLM rejects its {len(ids)} tokens: {_said(error)}"
         except Exception as error:
             raise self._failed(error) from error
         return None
 
     def step(self) -> list[Reward]:
-        """Computes for a while, and gives what is done.
+        """Computes one step, and returns finished results.
 
         Raises:
-            ScoringError: vLLM fails, or gives something else than a number.
+            ScoringError: vLLM fails, or returns something other than a number.
         """
         try:
             outputs = self._engine.step()
@@ -144,22 +144,22 @@ class VllmProcess:
             activated: See `ask`.
 
         Raises:
-            ScoringError: One is refused, or vLLM fails.
+            ScoringError: A text is rejected, or vLLM fails.
         """
         numbers = [f"probe-{next(self._probes)}" for _ in texts]
         found: dict[str, float] = {}
         for number, ids in zip(numbers, texts, strict=True):
             why = self.ask(number, ids, activated=activated)
             if why is not None:
-                raise ScoringError(f"{self._name}: a probe has no reward. {why}")
+                raise ScoringError(f"{self._name}: a probe text has no reward. {why}")
         while len(found) < len(numbers):
             found.update((one.number, one.reward) for one in self.step())
         return [found[number] for number in numbers]
 
     def forget(self, numbers: list[str]) -> None:
-        """Takes requests back that nobody waits for any more."""
+        """Cancels requests that are no longer needed."""
         if numbers:
-            # Of a process that failed nothing is computed.
+            # A failed process computes nothing.
             with contextlib.suppress(Exception):
                 self._engine.abort_request(numbers)
 
@@ -171,10 +171,10 @@ class VllmProcess:
         self._folder.cleanup()
 
     def _started(self, arguments: dict[str, Any]) -> Any:
-        """The engine of vLLM, its processes guarded from when they begin.
+        """Starts vLLM's engine, with its processes guarded from the beginning.
 
-        It starts in a thread: vLLM keeps an exception of its start, with its frames, and whoever
-        waited for it there would be kept with them, as the judge that is to be dropped.
+        It starts in a thread: vLLM keeps an exception of its start with its frames, which would
+        keep the judge alive.
         """
         this = psutil.Process()
         before = {one.pid for one in this.children(recursive=True)}
@@ -183,7 +183,7 @@ class VllmProcess:
             while True:
                 done, _ = wait([engine], timeout=_SECONDS_TO_LOOK)
                 now = {one.pid for one in this.children(recursive=True)}
-                # This one cleans up by itself, and is not vLLM's alone.
+                # This one cleans up by itself, and does not belong only to vLLM.
                 tracker = getattr(resource_tracker._resource_tracker, "_pid", None)
                 self._guard.add(now - before - {tracker})
                 if done:
@@ -194,7 +194,7 @@ class VllmProcess:
         if getattr(output, "error", None) is not None or values.numel() != 1:
             found = getattr(output, "error", None) or f"{values.numel()} numbers"
             raise ScoringError(
-                f"{self._name}: vLLM gives {found} in the place of a text's reward. Use "
+                f"{self._name}: vLLM returns {found} instead of a text's reward. Use "
                 f"engine={TORCH}."
             )
         computed = len(output.prompt_token_ids) - int(output.num_cached_tokens or 0)
@@ -202,9 +202,9 @@ class VllmProcess:
 
     def _failed(self, error: Exception) -> ScoringError:
         return ScoringError(
-            f"vLLM stopped computing with {self._name}: {_said(error)}. Its own lines above say "
-            "why; if memory ran out, set a smaller gpu_memory_utilization, max_num_seqs or "
-            "max_num_batched_tokens. What is in the score store need not be computed again."
+            f"vLLM stopped computing with {self._name}: {_said(error)}. See its log above; if "
+            "memory ran out, set a smaller gpu_memory_utilization, max_num_seqs or "
+            "max_num_batched_tokens. Rewards in a score store are kept."
         )
 
 
@@ -215,8 +215,8 @@ def _started(name: str, arguments: dict[str, Any]) -> Any:
 
     if not (version() or "").startswith(f"{TESTED}."):
         logger.warning(
-            "vLLM %s is installed; this version of ultrarm-eval is tested with %s. "
-            "`ultrarm-eval verify --engine vllm` compares its rewards with torch's.",
+            "vLLM %s is installed, but this version of ultrarm-eval is tested with %s. Compare "
+            "its rewards with torch's: `ultrarm-eval verify --engine vllm`.",
             version(),
             TESTED,
         )
@@ -225,25 +225,25 @@ def _started(name: str, arguments: dict[str, Any]) -> Any:
         return LLM(**arguments, pooler_config=pooler).llm_engine
     except Exception as error:
         raise ConfigurationError(
-            f"vLLM {version()} does not start with {name}: {_said(error)}. Its own lines "
-            "above say more. Where memory runs out set gpu_memory_utilization or max_length; a "
-            "script of one's own has to start everything under `if __name__ == '__main__':`, "
-            f"as vLLM's processes import it; or use engine={TORCH}."
+            f"vLLM {version()} does not start with {name}: {_said(error)}. See its log above. If "
+            "memory ran out, set gpu_memory_utilization or max_length. Your own script has to run "
+            "everything under `if __name__ == '__main__':`, because vLLM's processes import it. "
+            f"Or use engine={TORCH}."
         ) from error
 
 
 def _watch(client: Any) -> None:
-    """Has whoever waits for a process of vLLM told that it ended; vLLM lets them wait for ever.
+    """Wakes up callers that wait for a vLLM process that has ended.
 
-    It notices by itself (`engine_dead`), but what its client in one thread waits for is a queue,
-    in which nothing comes any more.
+    vLLM notices the end itself (`engine_dead`), but its client waits in a thread for a queue that
+    no longer gets items.
 
     Args:
-        client: What speaks to vLLM's processes.
+        client: vLLM's client of its processes.
     """
     answers, resources = getattr(client, "outputs_queue", None), getattr(client, "resources", None)
     if answers is None or resources is None:
-        # Without processes of its own there is none that ends.
+        # Without own processes, none can end.
         return
 
     def tell() -> None:
@@ -256,7 +256,7 @@ def _watch(client: Any) -> None:
 
 @contextlib.contextmanager
 def _environment() -> Iterator[None]:
-    """Sets what the user did not set, for as long as vLLM starts."""
+    """Sets environment variables that the user did not set, while vLLM starts."""
     ours = {name: value for name, value in _ENVIRONMENT.items() if name not in os.environ}
     os.environ.update(ours)
     try:
@@ -274,7 +274,7 @@ def _device(gpus: int) -> str:
 
 
 def _said(error: Exception) -> str:
-    """What an error says, in a line; a validator's has its own list."""
+    """An error's message in one line; a validation error has a list of messages."""
     listed = getattr(error, "errors", None)
     if callable(listed):
         with contextlib.suppress(Exception):

@@ -1,4 +1,4 @@
-"""Old name of `ultrarm_eval.lm_eval_plugin.best_of_n_task`."""
+"""Deprecated name of `ultrarm_eval.lm_eval_plugin.best_of_n_task`."""
 
 from ultrarm_eval.lm_eval_plugin.best_of_n_task import BestOfNTask
 

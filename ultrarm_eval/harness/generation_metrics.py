@@ -1,4 +1,4 @@
-"""Old name of `ultrarm_eval.lm_eval_plugin.generation_metrics`."""
+"""Deprecated name of `ultrarm_eval.lm_eval_plugin.generation_metrics`."""
 
 from ultrarm_eval.lm_eval_plugin.generation_metrics import process_results, reward, win_rate
 

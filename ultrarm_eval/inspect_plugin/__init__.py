@@ -1,7 +1,8 @@
-"""The edge to inspect_ai: the scorers `reward` and `preference`, and the task `preference`.
+"""The interface to inspect_ai: the scorers `reward` and `preference`, and the task `preference`.
 
-Named by the entry point `ultrarm_eval` of the group `inspect_ai`, which the harness imports when a
-name begins with `ultrarm_eval/`. Nothing heavy is imported before a scorer or a task is made.
+The entry point `ultrarm_eval` of the group `inspect_ai` names this package; inspect_ai imports it
+for names that begin with `ultrarm_eval/`. Nothing heavy is imported before a scorer or a task is
+made.
 """
 
 from importlib.util import find_spec

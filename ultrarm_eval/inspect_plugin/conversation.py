@@ -1,4 +1,4 @@
-"""Conversations between the harness's messages and a judge's prompts."""
+"""Converts between inspect_ai's messages and a judge's prompts."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _LEFT_OUT = frozenset({"reasoning"})
 
 
 def as_prompt(conversation: str | Sequence[ChatMessage]) -> tuple[Message, ...]:
-    """The turns of a sample's input, or of messages, as a judge reads them.
+    """The turns of a sample's input, or of messages, as a judge's prompt.
 
     Raises:
-        ConfigurationError: A turn calls a tool, or has an image or something else than text.
+        ConfigurationError: A turn calls a tool, or has an image or other content that is not text.
     """
     if isinstance(conversation, str):
         return (Message(role="user", content=well_formed(conversation)),)
@@ -40,7 +40,7 @@ def as_prompt(conversation: str | Sequence[ChatMessage]) -> tuple[Message, ...]:
 
 
 def as_input(messages: Sequence[Message]) -> str | list[ChatMessage]:
-    """A prompt as the input of a sample; `as_prompt` gives the same turns again."""
+    """A prompt as the input of a sample; `as_prompt` returns the same turns."""
     if len(messages) == 1 and messages[0]["role"] == "user":
         return messages[0]["content"]
     return [_as_chat_message(message) for message in messages]
@@ -60,8 +60,8 @@ def _text(number: int, turn: ChatMessage) -> str:
         for part in turn.content:
             if part.type != "text" and part.type not in _LEFT_OUT:
                 raise ConfigurationError(
-                    f"Message {number} of the conversation has a part of type {part.type!r}, which "
-                    "a judge of texts does not read. Leave such samples out."
+                    f"Message {number} of the conversation has a part of type {part.type!r}, "
+                    "which a judge of texts cannot read. Exclude such samples."
                 )
     return str(turn.text)
 

@@ -1,4 +1,4 @@
-"""Refusals before a run, as inspect_ai shows them: the message alone, without a traceback."""
+"""Errors before a run, which inspect_ai shows as a message without a traceback."""
 
 from __future__ import annotations
 
@@ -12,20 +12,28 @@ from ultrarm_eval.errors import ScoringError, UltrarmEvalError, wants_traceback
 
 
 class RunRefusedError(UltrarmEvalError, PrerequisiteError):  # type: ignore[misc, unused-ignore]
-    """A scorer or a task cannot be made of its arguments, or of the data that they name."""
+    """A scorer or a task cannot be made from its arguments or data.
+
+    Cause:
+        inspect_ai was given arguments of a scorer or task (`-S`, `-T`) that are not allowed, or
+        data that cannot be read.
+
+    Fix:
+        Correct the argument or the data that the message names.
+    """
 
     def __init__(self, message: str) -> None:
-        """Takes the message; the harness reads square brackets in it as markup."""
+        """Takes the message; inspect_ai interprets square brackets in it as markup."""
         UltrarmEvalError.__init__(self, message)
         self.message = escape(message)
 
 
 @contextmanager
 def prerequisite_errors() -> Iterator[None]:
-    """Hands an error of ours on as one that the harness shows as its message.
+    """Converts our errors to one that inspect_ai shows as a message.
 
     Raises:
-        RunRefusedError: There was such an error.
+        RunRefusedError: One of our errors was raised.
     """
     try:
         yield
@@ -37,10 +45,10 @@ def prerequisite_errors() -> Iterator[None]:
 
 @contextmanager
 def located_errors(where: str) -> Iterator[None]:
-    """Says of an error of ours in which sample it was found.
+    """Adds the sample to our errors.
 
     Raises:
-        ScoringError: There was such an error.
+        ScoringError: One of our errors was raised.
     """
     try:
         yield

@@ -1,7 +1,7 @@
-"""A judge by the arguments of a scorer or a task, as `-S` and `-T` write them.
+"""The judge from the arguments of a scorer or a task, as given with `-S` and `-T`.
 
-The harness reads every value as YAML and splits texts at commas. A value gets the type that the
-option of `ultrarm-eval` would give it.
+inspect_ai reads every value as YAML and splits texts at commas. A value gets the type that the
+option of `ultrarm-eval` has.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ def scoring_queue(
     settings: Mapping[str, Any],
     arguments: Sequence[str],
 ) -> ScoringQueue:
-    """The queue of the judge that arguments name; its weights are not loaded yet.
+    """The queue of the judge that the arguments name; its weights are not loaded yet.
 
     Args:
         judge: A checkpoint: a folder, a hub id, or `demo`; or the name of a judge without weights.
-        kind: The name the judge is registered under; None for what the checkpoint says it is.
+        kind: The judge's registered name; None to let the checkpoint decide.
         judge_args: Settings whose names are also arguments of the scorer, as a mapping.
         settings: All other settings, by name.
-        arguments: The names that the scorer or task itself takes, for a misspelt one.
+        arguments: The names of the scorer's or task's own arguments, to suggest corrections.
 
     Raises:
         UltrarmEvalError: The judge or a setting cannot be used.
@@ -42,8 +42,8 @@ def scoring_queue(
     checkpoint = as_text("judge", judge)
     if not checkpoint:
         raise ConfigurationError(
-            "No judge is named: give its checkpoint, judge=DIR (a folder, a hub id or demo), or "
-            "the name of a judge that needs none."
+            "No judge is named. Give judge=DIR (a checkpoint: folder, hub id or demo), or the "
+            "name of a judge without weights."
         )
     try:
         return queue_of(shared_judge(checkpoint, judge_settings(kind, judge_args, settings)))
@@ -58,19 +58,19 @@ def scoring_queue(
 
 
 def judge_settings(kind: object, judge_args: object, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings of a judge as `shared_judge` takes them.
+    """Settings of a judge, for `shared_judge`.
 
     Args:
         kind: The judge's registered name, or None.
         judge_args: Further settings, a mapping or None.
-        settings: Settings by name; those that are None are not given.
+        settings: Settings by name; None means not given.
 
     Raises:
-        ConfigurationError: A setting is given twice, or has a value of a type that it cannot have.
+        ConfigurationError: A setting is given twice, or has a value of the wrong type.
     """
     if judge_args is not None and not isinstance(judge_args, Mapping):
         raise ConfigurationError(
-            f"judge_args={judge_args!r}: give the judge's settings by name, as in "
+            f"judge_args={judge_args!r}: give the judge's settings by name, for example "
             "judge_args='{reference: DIR}'."
         )
     given: dict[str, Any] = {"judge": kind, **settings}
@@ -78,17 +78,17 @@ def judge_settings(kind: object, judge_args: object, settings: Mapping[str, Any]
         if given.get(name) is not None:
             said = "kind" if name == "judge" else name
             raise ConfigurationError(
-                f"{said} and judge_args give {name} two values. Leave one of them out."
+                f"{said} and judge_args both set {name}. Use only one of them."
             )
         given[str(name)] = value
     return {name: _typed(name, value) for name, value in given.items() if value is not None}
 
 
 def as_text(name: str, value: object) -> str | None:
-    """A text that YAML may have read as something else; None if it is not given.
+    """A string that YAML may have read as another type; None if it is not given.
 
     Raises:
-        ConfigurationError: It was a word that YAML reads as true or false, or a mapping.
+        ConfigurationError: YAML read it as true, false or a mapping.
     """
     if value is None or isinstance(value, str):
         return value
@@ -97,8 +97,8 @@ def as_text(name: str, value: object) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     raise ConfigurationError(
-        f"{name}={value!r} is no text. YAML reads yes, no, on, off, true and false as true or "
-        f"""false, and {{...}} as a mapping: quote the text, as in '{name}="no"'."""
+        f"{name}={value!r} is not a string. YAML reads yes, no, on, off, true and false as "
+        f"""booleans, and {{...}} as a mapping: quote the string, for example '{name}="no"'."""
     )
 
 
@@ -110,5 +110,5 @@ def _typed(name: str, value: Any) -> Any:
         try:
             return setting.kind(value)
         except ValueError:
-            raise ConfigurationError(f"{name}={value!r} is no number.") from None
+            raise ConfigurationError(f"{name}={value!r} is not a number. Give a number.") from None
     return value

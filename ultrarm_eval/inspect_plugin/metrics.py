@@ -1,4 +1,4 @@
-"""Metrics of samples that the harness has not: by category, and with the length controlled for."""
+"""Metrics that inspect_ai lacks: by category, and length-controlled."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LENGTH_DIFFERENCE = "length_difference"
 
 @metric(scores="unreduced")  # type: ignore[untyped-decorator, unused-ignore]
 def length_controlled() -> Metric:
-    """The win rate if answers were as long as their references; see `length_controlled_win_rate`.
+    """The length-controlled win rate; see `length_controlled_win_rate`.
 
     A sample counts once, with the means of its epochs.
     """
@@ -40,7 +40,7 @@ def length_controlled() -> Metric:
 
 @metric  # type: ignore[untyped-decorator, unused-ignore]
 def by_category() -> Metric:
-    """The mean of each category that samples name in their metadata; nothing where none does."""
+    """The mean of each category in the samples' metadata; empty if there are none."""
 
     def grouped(scores: list[SampleScore]) -> Value:
         return _by_category(scores, mean())
@@ -52,7 +52,7 @@ def by_category() -> Metric:
 def stderr_by_category() -> Metric:
     """The standard error of each category's mean, clustered by prompt.
 
-    It is not a number for a category of one prompt, which says nothing about others.
+    It is NaN for a category with a single prompt.
     """
     clustered = stderr(cluster=PROMPT)
 

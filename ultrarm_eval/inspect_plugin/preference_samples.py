@@ -1,7 +1,7 @@
-"""Documents of preference data as the harness's samples, and back.
+"""Converts documents of preference data to inspect_ai's samples, and back.
 
-A sample is a prompt with all its completions as choices, so that a log holds what is needed to
-judge it again and with whom. Ratings and rules stand in its metadata.
+A sample is a prompt with all its completions as choices, so that a log contains everything needed
+to judge it again with another judge. Ratings and rules are in its metadata.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _TEXTS = ("prompt", "completions", "lengths")
 
 
 def letter(choice: int) -> str:
-    """What a choice is called; from the 27th on, its number."""
+    """The letter of a choice; its number from the 27th on."""
     return _LETTERS[choice] if choice < len(_LETTERS) else str(choice + 1)
 
 
@@ -61,19 +61,19 @@ def as_samples(documents: Iterable[Document], rules: ComparisonRules) -> list[Sa
 
 
 def as_document(state: TaskState) -> tuple[Document, ComparisonRules]:
-    """The document that a sample was made of, and the rules.
+    """The document and the rules of a sample.
 
     Raises:
-        DataError: It was made of something else.
+        DataError: It was not made by this module.
     """
     metadata: dict[str, Any] = dict(state.metadata)
     gap = metadata.get("min_gap")
     min_gap = exact_fraction(gap) if isinstance(gap, str) else None
     if metadata.get("format") != RATED or min_gap is None:
         raise DataError(
-            "this sample has no ratings of its choices in its metadata: the scorer preference "
-            "judges samples of the task ultrarm_eval/preference. For what a model wrote there is "
-            "the scorer ultrarm_eval/reward."
+            "this sample has no ratings of its choices in its metadata. The scorer preference "
+            "is for samples of the task ultrarm_eval/preference; for answers of a model use the "
+            "scorer ultrarm_eval/reward."
         )
     document = Document.from_json(
         {

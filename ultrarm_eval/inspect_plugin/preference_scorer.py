@@ -1,4 +1,4 @@
-"""The scorer `preference`: how a judge orders the answers of a prompt that data rate."""
+"""The scorer `preference`: how a judge ranks the rated answers of a prompt."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def preference_scorer(
     judge_args: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Scorer:
-    """The share of a prompt's pairs that a judge orders rightly, their margin, and ties.
+    """The share of a prompt's pairs that a judge ranks correctly, their margin, and ties.
 
-    It reads samples of the task `preference`, also out of a log that another judge made. A prompt
-    of which too few answers have a score is unscored.
+    It reads samples of the task `preference`, also from a log of another judge. A prompt with too
+    few scored answers is unscored.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
-        kind: The judge's registered name; what the checkpoint says it is if None.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; required.
+        kind: The judge's registered name; None to let the checkpoint decide.
         judge_args: Settings of the judge whose names are also arguments here.
         **settings: All other settings of the judge.
 
@@ -68,7 +68,7 @@ def preference_scorer(
         with located_errors(where):
             measured = measurement.measure(document, rewards)
         if measured is None:
-            said = "The judge has a score for too few of the answers: no pair is left."
+            said = "The judge scored too few of the answers: no pair is left."
             return Score.unscored(
                 reason="grader_failed",
                 explanation="\n\n".join(text for text in (said, written) if text),

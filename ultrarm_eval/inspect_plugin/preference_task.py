@@ -1,4 +1,4 @@
-"""The task `preference`: a judge orders the answers of preference data, and no model writes."""
+"""The task `preference`: a judge ranks the answers of preference data; no model generates."""
 
 from __future__ import annotations
 
@@ -59,25 +59,25 @@ def preference(
     judge_args: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Task:
-    """How often a judge orders the answers of preference data as the data do.
+    """How often a judge ranks the answers of preference data as the data does.
 
     A sample is a prompt with all its answers, so that `acc` is the mean over prompts of the share
-    of pairs that are ordered rightly. What is used of the data and what is left out, and why, is in
-    the task's metadata.
+    of correctly ranked pairs. The task's metadata records what is used of the data and what is
+    excluded, and why.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
-        data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`; it
-            has to be given.
-        split: The split to take where there are several; `train` if None.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; required.
+        data: A file (JSON, JSONL, Parquet), a folder saved by `datasets`, a hub id, or `demo`;
+            required.
+        split: The split to use if there are several; `train` if None.
         data_revision: The hub revision of the data.
-        preference: The rating that orders the pairs; the data's default if None.
-        ties: What equal rewards are worth: `half`, or `wrong` for nothing.
-        min_gap: The least difference in rating of a pair, exact in decimals.
-        category: The column whose values get figures of their own.
-        source: Reads the prompts of one collection alone, such as `flan`.
-        shard: Reads a part of the rows alone, such as `3/16`.
-        kind: The judge's registered name; what the checkpoint says it is if None.
+        preference: The rating that decides which answer is chosen; the data's default if None.
+        ties: How equal rewards count: `half`, or `wrong` for zero.
+        min_gap: The smallest rating difference of a pair, exact in decimals.
+        category: The column whose values each get their own metrics.
+        source: Reads only the prompts of one collection, such as `flan`.
+        shard: Reads only one shard of the rows, such as `3/16`.
+        kind: The judge's registered name; None to let the checkpoint decide.
         judge_args: Settings of the judge whose names are also arguments here.
         **settings: All other settings of the judge.
 
@@ -90,7 +90,7 @@ def preference(
         named = as_text("data", data)
         if not named:
             raise ConfigurationError(
-                "No data are named: give data=PATH (a file, a folder, a hub data set, or demo)."
+                "No data is named. Give data=PATH (a file, a folder, a hub data set, or demo)."
             )
         opened = open_any(
             named,

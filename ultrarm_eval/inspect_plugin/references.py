@@ -1,4 +1,4 @@
-"""The answers that a model's are compared with: the target, a field of the metadata, or a file."""
+"""Reference answers: the target, a field of the metadata, or a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class References:
         """Reads a file, if one is named.
 
         Args:
-            named: `target`, a key of the samples' metadata, or a file of answers, one for a prompt
+            named: `target`, a key of the samples' metadata, or a file of answers, one per prompt
                 (see `ultrarm_eval.sources.answers`).
 
         Raises:
@@ -42,7 +42,7 @@ class References:
     def of(
         self, state: TaskState, target: Target, prompt: tuple[Message, ...], where: str
     ) -> str | None:
-        """The reference of a sample; None, with one warning, where it has none.
+        """The reference of a sample; None, with one warning, if it has none.
 
         Args:
             state: The sample.
@@ -52,14 +52,14 @@ class References:
 
         Raises:
             ConfigurationError: The sample has no such key, or several targets.
-            DataError: What stands there is no text.
+            DataError: The value is not text.
         """
         found = self._found(state, target, prompt, where)
         if found is None and not self._has_warned:
             self._has_warned = True
             logger.warning(
-                "%s has no reference (%s), and no win rate; such samples are counted as unscored. "
-                "Prompts of a file have to be the same to the letter.",
+                "%s has no reference (%s) and so no win rate; such samples count as unscored. "
+                "Prompts in a reference file must match exactly.",
                 where,
                 self._named,
             )
@@ -71,8 +71,8 @@ class References:
         if self._named == TARGET:
             if len(target) > 1:
                 raise ConfigurationError(
-                    f"{where} has {len(target)} targets, and a reference is one answer. Name a key "
-                    "of the metadata, or a file, with reference."
+                    f"{where} has {len(target)} targets, but a reference is one answer. Use "
+                    "reference to name a key of the metadata or a file."
                 )
             return target.text or None
         if self._answers is not None:
@@ -80,13 +80,13 @@ class References:
         if self._named not in state.metadata:
             keys = ", ".join(sorted(map(str, state.metadata))[:_NAMED]) or "none"
             raise ConfigurationError(
-                f"{where}: reference={self._named!r} is no file, and no key of the sample's "
-                f"metadata. Keys: {keys}. Or name the target: reference={TARGET}."
+                f"{where}: reference={self._named!r} is neither a file nor a key of the sample's "
+                f"metadata. Keys: {keys}. Or use the target: reference={TARGET}."
             )
         value = state.metadata[self._named]
         if value is not None and not isinstance(value, str):
             raise DataError(
-                f"{where}: {self._named!r} of the metadata (reference) is of type "
-                f"{type(value).__name__}; it has to be a text or null."
+                f"{where}: {self._named!r} in the metadata (reference) is of type "
+                f"{type(value).__name__}; it must be a string or null."
             )
         return value

@@ -1,4 +1,4 @@
-"""The scorer `reward`: what a model wrote gets its reward, and its win over a reference."""
+"""The scorer `reward`: the reward of a model's answer, and its win rate over a reference."""
 
 from __future__ import annotations
 
@@ -45,18 +45,18 @@ def reward(
     judge_args: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Scorer:
-    """The reward of what a model wrote; with a reference, how often it is better than that.
+    """The reward of a model's answer; with a reference, also the win rate over it.
 
-    Of several choices of an output the mean counts, of epochs what the reducer makes of them. A
-    sample without output is unscored, and so is one that the judge has no score for.
+    Several choices of an output are averaged; epochs are combined by the reducer. A sample without
+    output, or one on which the judge abstains, is unscored.
 
     Args:
-        judge: The judge's checkpoint: a folder, a hub id, or `demo`; it has to be given.
-        reference: What answers are compared with: `target`, a key of the samples' metadata, or a
-            file with one answer for a prompt.
-        prompt: What the answer is judged beside: the sample's `input`, as the data have it, or
-            `messages`, all that came before the answer, with what solvers added.
-        kind: The judge's registered name; what the checkpoint says it is if None.
+        judge: The judge's checkpoint: a folder, a hub id, or `demo`; required.
+        reference: The reference answers: `target`, a key of the samples' metadata, or a file with
+            one answer per prompt.
+        prompt: The prompt of the answer: the sample's `input`, as in the data, or `messages`,
+            everything before the answer, including what solvers added.
+        kind: The judge's registered name; None to let the checkpoint decide.
         judge_args: Settings of the judge whose names are also arguments here.
         **settings: All other settings of the judge.
 
@@ -94,13 +94,13 @@ def reward(
 
 @dataclass(frozen=True)
 class JudgedOutput:
-    """A model's answers to a prompt, and what a judge says of them and of their reference.
+    """A model's answers to a prompt, with the judgements of them and of their reference.
 
     Attributes:
         answers: The answers, at least one.
-        judgements: What the judge says of each.
-        reference: What they are compared with; None where there is none.
-        reference_judgement: What the judge says of it.
+        judgements: The judgement of each.
+        reference: The reference answer; None if there is none.
+        reference_judgement: Its judgement.
     """
 
     answers: Sequence[str]
@@ -112,10 +112,10 @@ class JudgedOutput:
         """The score of the sample.
 
         Args:
-            compared: Whether answers are compared; a sample without reference, or whose reference
-                got no reward, has a win rate that is not a number then, which is left out of its
-                figures and counted.
-            beside: What else its metadata say.
+            compared: Whether answers are compared; a sample without a reference, or whose reference
+                got no reward, then has a NaN win rate, which is excluded from its metrics and
+                counted.
+            beside: Further entries of its metadata.
         """
         names = ["answer"]
         if len(self.answers) > 1:
@@ -131,7 +131,7 @@ class JudgedOutput:
             if one.value is not None
         ]
         if not scored:
-            about["explanation"] = about["explanation"] or "The judge has no score for the answer."
+            about["explanation"] = about["explanation"] or "The judge gave the answer no score."
             return Score.unscored(reason="grader_failed", metadata=metadata, **about)
         value = {"reward": fmean(reward for _, reward in scored)}
         if compared:

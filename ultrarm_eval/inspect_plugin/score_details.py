@@ -1,4 +1,4 @@
-"""What a score says beside its value: what the judge wrote, and what it gave each text."""
+"""The details of a score: the judge's critique, and the reward of each text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from ultrarm_eval.judges.base import Judgement
 
 
 def explanation_of(judgements: Mapping[str, Judgement]) -> str | None:
-    """What a judge wrote about texts; None for one that writes nothing.
+    """The critiques of texts; None for a judge that writes none.
 
     Args:
-        judgements: What it said of each text, by what the text is called; one text alone is not
-            called anything.
+        judgements: The judgement of each text, by the text's name; a single text has no heading.
     """
     written = {
         name: "\n\n".join(one.explanation) for name, one in judgements.items() if one.explanation
@@ -24,11 +23,11 @@ def explanation_of(judgements: Mapping[str, Judgement]) -> str | None:
 
 
 def metadata_of(judgements: Mapping[str, Judgement]) -> dict[str, Any]:
-    """The reward of each text, and beside it what the judge gave: objectives, rewards of steps.
+    """The reward of each text, and further values: objectives, rewards of steps.
 
     Returns:
-        JSON values: under `rewards` the rewards, None where there is none; under `judged` the rest,
-        if there is any.
+        JSON values: under `rewards` the rewards, None if there is none; under `judged` the rest, if
+        there is any.
     """
     beside = {name: dict(one.extra) for name, one in judgements.items() if one.extra}
     rewards = {name: one.value for name, one in judgements.items()}

@@ -1,8 +1,8 @@
-"""The queue of a judge: what concurrent samples ask of it meets here and is scored in batches.
+"""The queue of a judge, which collects the texts of concurrent samples and scores them in batches.
 
-A sample waits in its event loop, asyncio's or trio's; the judge computes in one thread of its own.
-The queue drains when it is full, or when nothing has come for a moment: a harness that has so many
-samples open at once and no more would otherwise wait for ever.
+A sample waits in its event loop (asyncio or trio); the judge computes in its own thread. The queue
+is scored when it is full, or when nothing has arrived for a moment: otherwise a harness with a
+limited number of open samples would wait forever.
 """
 
 from __future__ import annotations
@@ -43,16 +43,16 @@ _FEW = 16
 
 @dataclass
 class _Request:
-    """A prompt's texts, and who waits for what is said of them.
+    """A prompt's texts, and the sample that waits for their judgements.
 
     Attributes:
         prompt: The prompt.
         texts: The texts.
-        where: Whose they are, for messages.
-        wake: Has the waiter's event loop look again; called from the judge's thread.
-        judgements: Those that are there, by the texts' numbers.
-        failure: Why there are none.
-        is_withdrawn: Whether nobody waits any more.
+        where: Their sample, for messages.
+        wake: Wakes the sample's event loop; called from the judge's thread.
+        judgements: The available judgements, by the texts' numbers.
+        failure: The error, if scoring failed.
+        is_withdrawn: Whether the sample no longer waits.
     """
 
     prompt: Prompt
@@ -67,7 +67,7 @@ class _Request:
         return self.failure is not None or len(self.judgements) == len(self.texts)
 
     def fail(self, error: BaseException) -> None:
-        """Ends it with an error of its own: one that several raise would gather their traces."""
+        """Ends it with its own error: a shared error would collect the traces of all samples."""
         if self.is_answered():
             return
         said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
@@ -78,25 +78,25 @@ class _Request:
 
 
 class ScoringQueue:
-    """What is asked of one judge.
+    """The queue of one judge.
 
     Its thread ends with the process and does not keep it alive.
 
     Attributes:
         judge: The judge.
-        calls: How often the judge was asked.
-        texts: Of how many texts.
+        calls: The number of calls of the judge.
+        texts: The number of texts scored.
     """
 
     def __init__(
         self, judge: Judge, *, most_texts: int = MOST_TEXTS, silence_s: float = SILENCE_S
     ) -> None:
-        """Takes the judge, which nobody else may ask meanwhile.
+        """Takes the judge, which must not be used by others meanwhile.
 
         Args:
             judge: The judge; its weights are loaded with the first text.
-            most_texts: So many waiting texts are scored without waiting for more.
-            silence_s: How long nothing has to come until what is there is scored, in seconds.
+            most_texts: This many waiting texts are scored without waiting for more.
+            silence_s: The seconds without new texts after which the waiting texts are scored.
         """
         self.judge = judge
         self.calls = self.texts = 0
@@ -108,12 +108,12 @@ class ScoringQueue:
         self._equal, self._seen = EqualRewards(), 0
 
     async def judgements(self, prompt: Prompt, texts: Sequence[str], where: str) -> list[Judgement]:
-        """What the judge says of a prompt's texts.
+        """The judgements of a prompt's texts.
 
         Args:
-            prompt: What they answer.
+            prompt: The prompt.
             texts: The texts, at least one.
-            where: Whose they are, for messages.
+            where: Their sample, for messages.
 
         Raises:
             ScoringError: The judge fails, or refuses one of the texts.
@@ -138,7 +138,7 @@ class ScoringQueue:
         return [request.judgements[index] for index in range(len(request.texts))]
 
     def facts(self) -> dict[str, Any]:
-        """Which judge it is: its name, and its fingerprint once something was scored."""
+        """The judge's name, and its fingerprint once something was scored."""
         return dict(self._facts)
 
     def _start(self) -> None:
@@ -159,7 +159,7 @@ class ScoringQueue:
                 _fail(batch, error)
 
     def _drained(self, first: _Request) -> list[_Request]:
-        """What has come, until there is enough of it or nothing comes for a moment."""
+        """The requests that have arrived, until there are enough or none arrives for a moment."""
         batch, texts = [first], len(first.texts)
         while texts < self._most_texts:
             try:
@@ -186,12 +186,10 @@ class ScoringQueue:
             self._ask(asked)
             took = time.perf_counter() - started
             texts = sum(len(request.texts) for request in asked)
-            logger.info(
-                "The judge took %.1f s for %d texts of %d samples.", took, texts, len(asked)
-            )
+            logger.info("Judged %d texts of %d samples in %.1f s.", took, texts, len(asked))
 
     def _ask(self, asked: Sequence[_Request]) -> None:
-        """Asks the judge; whatever it says, at least one request is answered afterwards."""
+        """Calls the judge; whatever happens, at least one request is completed afterwards."""
         places = [(request, i) for request in asked for i in range(len(request.texts))]
         prompts = [request.prompt for request, _ in places]
         texts = [request.texts[i] for request, i in places]
@@ -219,7 +217,9 @@ class ScoringQueue:
             return
         if judgement.value is not None and not math.isfinite(judgement.value):
             request.fail(
-                ScoringError(f"the judge gave the reward {judgement.value}; it has to be finite.")
+                ScoringError(
+                    f"the judge gave the reward {judgement.value}; a reward must be finite."
+                )
             )
             return
         request.judgements[index] = judgement
@@ -228,7 +228,7 @@ class ScoringQueue:
             request.wake()
 
     def _watch(self, request: _Request, index: int, judgement: Judgement) -> None:
-        """Warns once where all rewards so far are equal."""
+        """Warns once if all rewards so far are equal."""
         self._equal.add((repr(request.prompt), request.texts[index]), judgement.value)
         self._seen += 1
         if self._seen == _FEW:
@@ -241,7 +241,7 @@ def _fail(requests: Sequence[_Request], error: BaseException) -> None:
 
 
 def _scheduler() -> Callable[[Callable[[], None]], Any]:
-    """What has the running event loop call something, from any thread and without waiting."""
+    """A function that makes the running event loop call something, from any thread."""
     try:
         return asyncio.get_running_loop().call_soon_threadsafe
     except RuntimeError:
@@ -256,7 +256,7 @@ _queues_lock = threading.Lock()
 
 
 def queue_of(judge: Judge) -> ScoringQueue:
-    """The queue of a judge, the same one for everybody who shares it."""
+    """The queue of a judge, shared by all its users."""
     with _queues_lock:
         # A queue keeps its judge, so that no other judge ever has its id.
         return _queues.setdefault(id(judge), ScoringQueue(judge))

@@ -1,10 +1,10 @@
-"""Judges: what gives a completion its reward."""
+"""Judges: they assign a reward to a completion."""
 
 from __future__ import annotations
 
-#: The checkpoint of a judge whose user named none.
+#: The checkpoint used if the user names none.
 DEFAULT_CHECKPOINT = "openbmb/UltraRM-13b"
-#: The judge of a run whose user named none.
+#: The judge used if the user names none.
 DEFAULT_JUDGE = "ultrarm"
-#: The judge that looks at the checkpoint to find which one takes it.
+#: The judge that inspects the checkpoint to find the judge that supports it.
 AUTO_JUDGE = "auto"

@@ -1,4 +1,4 @@
-"""`judge=auto`: the judge that takes a checkpoint, and a line that says how it reads rewards."""
+"""`judge=auto`: finds the judge for a checkpoint, and logs how it computes rewards."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 def auto_judge(
     pretrained: str = DEFAULT_CHECKPOINT, *, revision: str | None = None, **settings: Any
 ) -> Judge:
-    """Makes the judge that takes a checkpoint.
+    """Makes the judge that supports a checkpoint.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.
@@ -35,12 +35,12 @@ def auto_judge(
         **settings: Settings of the judge that is found.
 
     Raises:
-        CheckpointError: No judge takes it, or it cannot be reached.
+        CheckpointError: No judge supports it, or it cannot be reached.
         ConfigurationError: A setting that the judge does not have.
     """
     judge = judge_for(pretrained, revision, settings)
     made = make_judge(judge, {"pretrained": pretrained, "revision": revision, **settings})
-    # A judge that takes several kinds knows by its checkpoint which one this is.
+    # A judge that supports several types finds the type from the checkpoint.
     told_by = getattr(made, "checkpoint", made)
     architecture: Architecture | None = getattr(told_by, "architecture", None)
     if architecture is not None:
@@ -56,9 +56,9 @@ def auto_judge(
 
 
 def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]) -> str:
-    """The name of the judge for a checkpoint, given what the user set.
+    """The name of the judge for a checkpoint, from the user's settings.
 
-    The checkpoint is not opened: the judge does so when it is made.
+    The checkpoint is not opened here: the judge opens it when it is made.
 
     Raises:
         CheckpointError: No judge recognises it, or it cannot be reached.
@@ -68,7 +68,7 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
 
 
 def recognise(pretrained: str, revision: str | None = None, **adapter: str | None) -> str:
-    """The name of the judge that takes a checkpoint; it is opened to see that it does.
+    """The name of the judge that supports a checkpoint; the checkpoint is opened to verify it.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.
@@ -76,7 +76,7 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
         **adapter: `peft` and `peft_revision`, see `ultrarm_eval.checkpoints.survey`.
 
     Raises:
-        CheckpointError: None does, or the checkpoint cannot be reached.
+        CheckpointError: No judge supports it, or the checkpoint cannot be reached.
     """
     survey = survey_of(pretrained, revision, **adapter)
     judge, kind = _one_recognised(survey)
@@ -85,23 +85,23 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
 
 
 def _one_recognised(survey: Survey) -> tuple[str, Architecture]:
-    """The one judge that recognises a checkpoint, and its kind."""
+    """The only judge that recognises a checkpoint, and the checkpoint's type."""
     kinds = {} if why_unread(survey) else recognised(survey)
     if not kinds:
         raise CheckpointError(unrecognised(survey))
     if len(kinds) > 1:
         raise CheckpointError(
-            f"{survey.name}: several judges recognise this checkpoint: {', '.join(kinds)}. Name "
-            "one by judge=NAME."
+            f"{survey.name}: several judges recognise this checkpoint: {', '.join(kinds)}. Choose "
+            "one with judge=NAME."
         )
     ((judge, kind),) = kinds.items()
     return judge, kind
 
 
 def auto_if_readable(pretrained: str, revision: str | None) -> str:
-    """`auto` where the checkpoint's config.json can be read, else the default judge.
+    """`auto` if the checkpoint's config.json can be read, else the default judge.
 
-    The default judge says best what is wrong with a checkpoint that cannot be reached.
+    The default judge gives the best error for a checkpoint that cannot be reached.
     """
     try:
         survey_of(pretrained, revision)

@@ -1,4 +1,4 @@
-"""What a judge is: anything that gives a completion a scalar reward, and what it says of it."""
+"""Judges, which assign a scalar reward to a completion, and their judgements."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from ultrarm_eval.messages import Prompt
 if TYPE_CHECKING:
     from ultrarm_eval.engine.token_rewards import TokenRewards
 
+__all__ = ["Judge", "StreamingJudge", "TokenJudge", "Judgement", "JudgeFactory"]
 
 _NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a judge says of a completion.
+    """A judge's result for a completion.
 
     Attributes:
-        value: The reward, a finite number; None where the judge looked and gave none. It is
-            counted then, and never guessed.
-        explanation: What it wrote about the completion; empty for a judge that writes nothing.
-        extra: JSON values that it gives beside, such as the score in each of these texts.
+        value: The reward, a finite number; None if the judge abstained. Abstentions are counted,
+        and no reward is substituted.
+        explanation: What the judge wrote about the completion; empty for a judge that writes
+        nothing.
+        extra: Additional JSON values, such as the score in each of these texts.
     """
 
     value: float | None
@@ -34,16 +36,16 @@ class Judgement:
 
     @property
     def unscored(self) -> bool:
-        """Whether the judge gave no reward."""
+        """Whether the judge abstained."""
         return self.value is None
 
     @property
     def reward(self) -> float:
-        """The reward; not a number where there is none."""
+        """The reward; NaN if there is none."""
         return math.nan if self.value is None else self.value
 
     def told(self) -> dict[str, Any]:
-        """What was written and what stands beside the reward, as results hold it."""
+        """The explanation and additional values, as results store them."""
         written = {"critiques": list(self.explanation)} if self.explanation else {}
         return {**written, **self.extra}
 
@@ -52,11 +54,11 @@ class Judgement:
 class Judge(Protocol):
     """Scores completions; a higher reward is better.
 
-    A judge may give `Judgement`s in the place of numbers; one that may leave a completion without
-    a reward has an attribute `may_abstain`, true; one that is given steps, a sequence of texts, for
-    a completion has `takes_steps`, true. Beside its settings it may say which of them its rewards
-    depend on and which describe how they are computed, by methods `identifies()` and `describes()`
-    that return mappings; without them the parameters of its factory identify it.
+    A judge may return `Judgement`s instead of numbers. A judge that may abstain has an attribute
+    `may_abstain` that is true; a judge that scores steps (a sequence of texts as completion) has an
+    attribute `takes_steps` that is true. The optional methods `identifies()` and `describes()`
+    return mappings: the settings that rewards depend on, and those that describe how they are
+    computed. Without them the parameters of its factory identify a judge.
     """
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
@@ -67,22 +69,22 @@ class Judge(Protocol):
             completions: The completions.
 
         Returns:
-            One finite reward each, in order.
+            One finite reward per completion, in order.
         """
         ...
 
     def settings(self) -> Mapping[str, Any]:
-        """What the rewards depend on, and what happened to the texts, as JSON values."""
+        """The settings that rewards depend on, and counts of the texts, as JSON values."""
         ...
 
     def fingerprint(self) -> str:
-        """Identifies the rewards: equal only where every reward would be equal."""
+        """Identifies the rewards: equal only if every reward would be equal."""
         ...
 
 
 @runtime_checkable
 class StreamingJudge(Judge, Protocol):
-    """A judge that hands its rewards out as they come, so that a crash loses little."""
+    """A judge that yields rewards as they are computed, so that a crash loses few of them."""
 
     def score_stream(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
@@ -93,10 +95,10 @@ class StreamingJudge(Judge, Protocol):
 
 @runtime_checkable
 class TokenJudge(Judge, Protocol):
-    """A judge that can say what the reward is after each token of a text."""
+    """A judge that can compute the reward after each token of a text."""
 
     def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
-        """What the reward would be if the text ended after each of its tokens.
+        """The rewards if the text ended after each of its tokens.
 
         Args:
             prompt: A text, a message list, or None.
@@ -113,11 +115,12 @@ JudgeFactory: TypeAlias = Callable[..., Judge]
 
 
 def as_judgement(given: Any) -> Judgement | None:
-    """What a judge gave for a completion; None if it is neither a number nor a judgement.
+    """Converts a judge's result to a judgement; None if it is neither a number nor a judgement.
 
     Args:
-        given: A `Judgement`, or a number of any library, also in an array of one; one with an
-            attribute `critique` is of a judge that was written before there was `Judgement`.
+        given: A `Judgement`, or a number of any library, also in an array with one element. A
+            number with an attribute `critique` comes from a judge written before `Judgement`
+            existed.
     """
     if isinstance(given, Judgement):
         return given
@@ -145,19 +148,20 @@ def _is_tensor_of_one(given: Any) -> bool:
 
 
 def judge_name(judge: Judge) -> str:
-    """What a judge is called in reports: by its own name, or its class."""
+    """A judge's name in reports: its own name, or its class."""
     return str(getattr(judge, "name", type(getattr(judge, "judge", judge)).__name__))
 
 
 def statement(judge: Judge) -> dict[str, Any]:
-    """What results hold of a judge beside its settings and its fingerprint.
+    """What results store about a judge in addition to its settings and its fingerprint.
 
     Args:
         judge: A judge, as `make_judge` gives it.
 
     Returns:
-        Under `judge_identifies` what its rewards depend on, under `judge_describes` the rest, and
-        under `judge_parameters` the names of settings of another package's judge.
+        Under `judge_identifies` the settings that its rewards depend on, under `judge_describes`
+        the other settings, and under `judge_parameters` the names of settings of another package's
+        judge.
     """
     said: dict[str, Any] = {"judge_parameters": list(getattr(judge, "parameters", ()))}
     for method in ("identifies", "describes"):
@@ -168,5 +172,5 @@ def statement(judge: Judge) -> dict[str, Any]:
 
 
 def may_abstain(judge: Any) -> bool:
-    """Whether a judge may give an answer no score at all."""
+    """Whether a judge may abstain from scoring an answer."""
     return bool(getattr(judge, "may_abstain", False))

@@ -1,4 +1,4 @@
-"""A judge that reads a checkpoint: what it is made of is found out, and every setting checked."""
+"""Judges that load a checkpoint: inspects the checkpoint and checks every setting."""
 
 from __future__ import annotations
 
@@ -44,27 +44,28 @@ logger = logging.getLogger(__name__)
 class CheckpointJudge(TextJudge):
     """Scores texts with a checkpoint's network.
 
-    Everything that can be wrong with the settings is found when the judge is made; the weights
-    are loaded at the first score, or by `load`. A kind of judge says which checkpoints it takes
-    and how it reads a reward.
+    All settings are checked when the judge is made; the weights are loaded at the first call of
+    `score`, or by `load`. A subclass defines which checkpoints it supports and how it computes a
+    reward.
 
     Attributes:
-        name: The name it is registered under.
+        name: Its registered name.
         settings_class: Its settings; see `ultrarm_eval.settings`.
-        architecture: The kind of checkpoint it takes.
-        chosen_by: The setting that makes `judge=auto` choose this judge, whatever the checkpoint.
-        default_template: The template of a run whose user named none.
-        default_checkpoint: The checkpoint of a run whose user named none.
-        gives_token_rewards: Whether it says what the reward is after each token.
-        checks_memory: Whether weights that do not fit into memory are refused at once; not for a
-            judge that is only looked at.
-        given: The settings that it was given.
+        architecture: The type of checkpoint it supports.
+        chosen_by: The setting that makes `judge=auto` choose this judge for any checkpoint.
+        default_template: The template used if the user names none.
+        default_checkpoint: The checkpoint used if the user names none.
+        gives_token_rewards: Whether it can compute the reward after each token.
+        checks_memory: Whether weights that do not fit into memory are rejected at once; false for
+        a judge that is only inspected.
+        given: The settings given by the user.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
-        network: Where and how its values are computed.
-        device: The device really used.
+        network: Computes its values.
+        device: The device in use.
         dtype: The dtype of the model's body.
-        recommended_length: How long a text the checkpoint names itself; None if it says nothing.
+        recommended_length: The text length that the checkpoint recommends; None if it recommends
+            none.
     """
 
     name: ClassVar[str]
@@ -81,7 +82,7 @@ class CheckpointJudge(TextJudge):
 
         Args:
             pretrained: A folder or a hub id, the judge's own default if None; also `demo`, the
-                tiny judge that comes along.
+            small judge that comes with the package.
             **settings: See `ultrarm_eval.settings`.
 
         Raises:
@@ -93,7 +94,7 @@ class CheckpointJudge(TextJudge):
         )
         if given.pretrained is None:
             raise ConfigurationError(
-                "This judge has no default checkpoint: name a folder or a hub id, pretrained=DIR."
+                "This judge has no default checkpoint. Set pretrained=DIR to a folder or a hub id."
             )
         self.given = given
         survey = survey_of(
@@ -119,20 +120,20 @@ class CheckpointJudge(TextJudge):
 
     @abstractmethod
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
-        """How a reward is read from the checkpoint.
+        """Makes the head that computes the reward from the checkpoint.
 
         Args:
             loaded: The checkpoint's tokenizer.
         """
 
     def kind_of(self, survey: Survey) -> Architecture:
-        """The kind of a checkpoint, where a judge takes several, or settings are a part of it.
+        """The type of a checkpoint, if a judge supports several types or settings determine it.
 
         Args:
             survey: Its small files.
 
         Raises:
-            CheckpointError: It is none of them.
+            CheckpointError: The checkpoint has none of the types.
         """
         return self.architecture
 
@@ -142,19 +143,19 @@ class CheckpointJudge(TextJudge):
 
     @classmethod
     def takes(cls) -> str:
-        """Which checkpoints it takes, in a line of Markdown."""
+        """Which checkpoints it supports, in a line of Markdown."""
         named = cls.default_checkpoint
         link = "" if named is None else f" ([{named}](https://huggingface.co/{named}))"
         return f"{cls.architecture.known_as}{link}"
 
     @classmethod
     def reads(cls) -> str:
-        """How a reward is read, in a line."""
+        """How the reward is computed, in a line."""
         return cls.architecture.reading
 
     @property
     def device(self) -> torch.device:
-        """The device of this process that is really used; the CPU where none of it is."""
+        """The device of this process that is in use; the CPU if rewards are computed elsewhere."""
         network = self.network
         return network.device if isinstance(network, LocalNetwork) else torch.device("cpu")
 
@@ -165,11 +166,11 @@ class CheckpointJudge(TextJudge):
 
     @property
     def hidden_size(self) -> int:
-        """The width of the model."""
+        """The hidden size of the model."""
         return int(self.checkpoint.config.hidden_size)
 
     def layer_parameters(self) -> int:
-        """Parameters that every token is multiplied with: all but the embedding."""
+        """Parameters that every token is multiplied with: all except the embedding."""
         return self.checkpoint.layer_parameters()
 
     def load(self) -> Any:
@@ -177,10 +178,10 @@ class CheckpointJudge(TextJudge):
         return self.network.load()
 
     def plan(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> tuple[Plan, int]:
-        """What scoring these completions would compute, without loading the weights.
+        """Plans the scoring of completions without loading the weights.
 
         Returns:
-            The plan for the distinct texts, and how many of those are cut to `max_length`.
+            The plan for the distinct texts, and how many of those are truncated to `max_length`.
         """
         plans, cut = [], 0
         for portion in portions(self._encoder, prompts, completions):
@@ -191,9 +192,9 @@ class CheckpointJudge(TextJudge):
     def score_one_at_a_time(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> list[float]:
-        """Scores each completion in a forward pass of its own, through the whole model.
+        """Scores each completion in its own forward pass through the complete model.
 
-        The plain way that every faster one is measured against.
+        This is the reference implementation that faster ones are compared with.
         """
         return [
             self.network.compute_alone(encoded.tokens)
@@ -201,7 +202,7 @@ class CheckpointJudge(TextJudge):
         ]
 
     def settings(self) -> dict[str, Any]:
-        """The settings the rewards depend on, and what happened to the texts."""
+        """The settings that rewards depend on, and counts of the texts."""
         given, checkpoint, said = self.given, self.checkpoint, self.recommended_length
         engine = self.network.engine
         return {
@@ -227,10 +228,10 @@ class CheckpointJudge(TextJudge):
         }
 
     def identifies(self) -> dict[str, Any]:
-        """What the rewards depend on beside the weights, as results report it."""
+        """What the rewards depend on in addition to the weights, as results report it."""
         reported = self.settings()
         if not self.network.engine.identity():
-            # Rewards were always torch's: those of earlier versions do not say so.
+            # Earlier versions always computed with torch, and did not record it.
             del reported["engine"]
         return {name: reported[name] for name in identifying() if reported.get(name) is not None}
 
@@ -245,20 +246,20 @@ class CheckpointJudge(TextJudge):
         return self._fingerprint.digest()
 
     def known_fingerprint(self) -> str | None:
-        """The same, unless it would take reading many gigabytes for a report alone."""
+        """The same, unless that would read many gigabytes only for a report."""
         if type(self).fingerprint is not CheckpointJudge.fingerprint:
             return self.fingerprint()
         return self._fingerprint.known_digest()
 
     def opened_store(self) -> ScoreStore | None:
-        """The score store, if there is one; opened the first time."""
+        """The score store, if there is one; opened on first use."""
         if self._store_path is not None and self._store is None:
             parts = self._fingerprint.parts()
             self._store = ScoreStore(self._store_path, self.fingerprint(), parts)
         return self._store
 
     def _computation(self, head: RewardHead, encoder: TextEncoder, tokenizer: Any) -> Computation:
-        """What computes, by the engine that the settings name."""
+        """Makes the computation of the engine that the settings name."""
         given, checkpoints = self.given, [self.checkpoint, *self.others.values()]
         if given.computed_by != TORCH:
             return ServedComputation(self.name, given, self.checkpoint, head, encoder, tokenizer)
@@ -279,7 +280,7 @@ class CheckpointJudge(TextJudge):
     def _templates(
         self, head: RewardHead, tokenizer: Any
     ) -> tuple[dict[str, Any] | None, Template, Template]:
-        """What `parity` stands for, if it is set; the template that is named, and as it is used."""
+        """The settings that `parity` stands for; the named template, and the template in use."""
         given, parity, requested = self.given, None, self.given.template
         has_chat_template = bool(tokenizer.chat_template)
         if given.parity is not None:
@@ -301,7 +302,7 @@ class CheckpointJudge(TextJudge):
         if self._parity is not None:
             special_tokens = self._parity["special_tokens"]
             max_length = min(self._parity["max_length"], positions or self._parity["max_length"])
-        what = f"{checkpoint.name}: its tokenizer or its template cannot be used"
+        what = f"{checkpoint.name}: its tokenizer or its chat template cannot be used"
         with as_checkpoint_error(what):
             return head.encoder(
                 loaded,
@@ -315,12 +316,12 @@ class CheckpointJudge(TextJudge):
             )
 
     def _identity(self) -> dict[str, Any]:
-        """The settings that rewards depend on, beside the weights."""
+        """The settings that rewards depend on, in addition to the weights."""
         quantization = self.given.quantization
-        # A template's own EOS is in its name; one that parity adds is not.
+        # The name of a template implies its own EOS, but not one that parity adds.
         adds_eos = self._template.append_eos and not self._named.append_eos
         return {
-            # A file's name says nothing: its source does.
+            # The name of a file does not identify a template: its source does.
             "template": self._template.source or self._template.name,
             "dtype": str(self.dtype),
             "special_tokens": self._encoder.special_tokens,
@@ -333,7 +334,7 @@ class CheckpointJudge(TextJudge):
         }
 
     def _origins(self) -> dict[str, str | None]:
-        """Revisions; of an adapter what it is put on, or what is put on the checkpoint."""
+        """Revisions; for an adapter its base, or for a checkpoint the adapter merged into it."""
         checkpoint, adapter = self.checkpoint, self.checkpoint.adapter
         revision = checkpoint.commit or checkpoint.revision
         if adapter is None:
@@ -345,7 +346,7 @@ class CheckpointJudge(TextJudge):
         return {"revision": revision, "peft": adapter.name, "peft_revision": of_adapter}
 
     def _system(self) -> dict[str, str]:
-        """What is done with system turns, where it is not what always was."""
+        """How system turns are handled, if not in the default way."""
         system = self._encoder.system
         return {} if system == KEEP else {"system": system}
 
@@ -354,7 +355,7 @@ def _say_adapter(checkpoint: Checkpoint) -> None:
     if checkpoint.adapter is None or checkpoint.adapted is None:
         return
     logger.info(
-        "The adapter %s is merged into %s: %d weights. The padding token has the id %s.",
+        "Merging the adapter %s into %s (%d weights). The padding token has the id %s.",
         checkpoint.adapter.name,
         checkpoint.name,
         len(checkpoint.adapted.changed),

@@ -1,4 +1,4 @@
-"""Where and how the values of a checkpoint's texts are computed: by torch, by vLLM, on servers."""
+"""Computation of a checkpoint's values: with torch, with vLLM, or on servers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 
 class Computation(ABC):
-    """Where and how values are computed.
+    """Computes values of texts.
 
     Attributes:
-        engine: What computes them.
+        engine: The engine.
         dtype: The dtype of the model's body.
     """
 
@@ -26,15 +26,15 @@ class Computation(ABC):
 
     @abstractmethod
     def load(self) -> Any:
-        """Loads the weights, or connects, once; gives the model where it is one of torch."""
+        """Loads the weights, or connects, once; returns the model if it is a torch model."""
 
     @abstractmethod
     def plan(self, texts: Sequence[Tokens]) -> Plan:
-        """What computing texts would take, without the weights."""
+        """Plans the computation of texts without the weights."""
 
     @abstractmethod
     def compute_alone(self, text: Tokens) -> float:
-        """The value of a text that is computed alone."""
+        """The value of a text that is computed on its own."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""A judge's checkpoint as transformers' own classifier, for engines that know no other class.
+"""Converts a judge's checkpoint to transformers' own classifier, for engines that support no other
+class.
 
-Weights are the same numbers under other names, and what cannot be so is refused. How texts are
-written is recorded in config.json, and `judge=auto` reads it: a converted folder is opened before
-it is put in its place, and has to give the same ids as the source.
+The weights are the same numbers under other names; a checkpoint for which that is impossible is
+rejected. The prompt template is recorded in config.json, where `judge=auto` finds it. A converted
+folder is opened before it replaces an existing one, and has to produce the same token ids as the
+source.
 """
 
 from __future__ import annotations
@@ -44,14 +46,14 @@ from ultrarm_eval.text_format.text_end import TextEnd
 
 logger = logging.getLogger(__name__)
 
-#: The settings of a judge that say what is converted; all others are of a run.
+#: The settings of a judge that determine what is converted; all others belong to a run.
 SETTINGS = ("revision", "peft", "peft_revision", "template", "head")
 _GIB = 1024**3
 
 
 @dataclass(frozen=True)
 class Converted:
-    """A checkpoint that was converted.
+    """A converted checkpoint.
 
     Attributes:
         folder: Where it is.
@@ -59,13 +61,13 @@ class Converted:
         class_name: transformers' class.
         family: transformers' name of its family.
         template: The template that a judge of it uses.
-        weights: What was written.
-        dtypes: How many weights are in each dtype.
-        dtype: What config.json says of the dtype.
-        rounded: How many weights have fewer bits than before.
+        weights: The written weights.
+        dtypes: The number of weights per dtype.
+        dtype: The dtype that config.json names.
+        rounded: The number of weights that have fewer bits than before.
         pad_token: The padding token and its id; None if there is none.
-        max_length: The most tokens of a text.
-        remarks: What is to be known of it, in sentences.
+        max_length: The maximum number of tokens per text.
+        remarks: Remarks on the conversion, in sentences.
     """
 
     folder: Path
@@ -94,21 +96,20 @@ def convert(
 ) -> Converted:
     """Writes a checkpoint as a sequence classification model of transformers.
 
-    Memory: the largest weight two or three times, and one file of the weights where they are
-    pickles of before torch 1.6.
+    Memory:
+     two or three times the largest weight, plus one weight file for pickles older than torch 1.6.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.
-        folder: Where it goes: a new folder, an empty one, or with `overwrite` a finished
-            conversion.
-        judge: The judge that reads it; the one that takes it if `auto`.
-        dtype: What its weights are written in; as they are stored if None.
-        max_shard_bytes: The most bytes of a file of weights.
+        folder: The target: a new folder, an empty one, or with `overwrite` a finished conversion.
+        judge: The judge of the checkpoint; `auto` finds the one that supports it.
+        dtype: The dtype of the written weights; the stored dtype if None.
+        max_shard_bytes: The maximum size of a weight file in bytes.
         overwrite: Whether a finished conversion is replaced.
         settings: Settings of the judge, of `SETTINGS`.
 
     Raises:
-        CheckpointError: The reward is not one linear scalar at one token, or a weight is damaged.
+        CheckpointError: The reward is not a linear scalar at one token, or a weight is damaged.
         ConfigurationError: A setting or the folder cannot be used, or there is too little room.
     """
     given = _checked(settings or {})
@@ -125,8 +126,8 @@ def convert(
     if record is None and "template" in given:
         raise ConfigurationError(
             f"template={given['template']}: {pretrained} is a sequence classification model "
-            "already, and is converted as it is: its judge reads its texts as before. Leave "
-            "template out, and name it to the judge."
+            "already and is converted unchanged, so no template is recorded. Remove template, and "
+            "set it when you score texts."
         )
     texts = ids_of_probes(made)
     used = {token for one in texts.values() for token in one.ids}
@@ -134,8 +135,8 @@ def convert(
     if record is not None:
         pad_id = chosen_padding(made.tokenizer, checkpoint.config, used, made.encoder.bos_id)
     logger.info(
-        "Converting %s (judge=%s) to %s: %.2f GiB of weights, of which %.2f GiB are in memory at "
-        "a time, and again while they change their dtype.",
+        "Converting %s (judge=%s) to %s: %.2f GiB of weights. Up to %.2f GiB are in memory at a "
+        "time, and twice that during a change of dtype.",
         pretrained,
         name,
         standard.class_name,
@@ -173,31 +174,31 @@ def convert(
 
 
 def _checked(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that say what is converted.
+    """The settings that determine what is converted.
 
     Raises:
-        ConfigurationError: One is of a run.
+        ConfigurationError: One of the settings belongs to a run.
     """
     given = {name: value for name, value in settings.items() if value is not None}
     if given.get("normalize") is False:
         del given["normalize"]
     if given.get("normalize"):
         raise ConfigurationError(
-            "normalize=True: the class for sequence classification has no mean and no deviation. "
-            "Leave it out: rewards are then as the head gives them, and (r - mean) / std of them "
-            "are the normalized ones."
+            "normalize=True: the sequence classification class has no mean and standard "
+            "deviation. Remove it: rewards are then the head's outputs r, and (r - mean) / std "
+            "are the normalized rewards."
         )
     for name in given:
         if name not in SETTINGS:
             raise ConfigurationError(
-                f"{name}={given[name]}: this is a setting of a run, and nothing of it is kept in a "
-                f"converted checkpoint; {', '.join(SETTINGS)} are. Name it when texts are scored."
+                f"{name}={given[name]}: this setting belongs to a run and cannot be stored in a "
+                f"converted checkpoint; {', '.join(SETTINGS)} can. Set it when you score texts."
             )
     template = given.get("template")
     if template is not None and Path(str(template)).is_file():
         raise ConfigurationError(
-            f"template={template}: the name of a template is kept in a converted checkpoint, and "
-            "no file. Leave it out, and name the file when texts are scored."
+            f"template={template}: a converted checkpoint records a template's name, not a file. "
+            "Remove template, and name the file when you score texts."
         )
     return given
 
@@ -213,28 +214,28 @@ def _survey(pretrained: str, judge: CheckpointJudge) -> Survey:
 def _classifier(
     name: str, judge: CheckpointJudge, survey: Survey
 ) -> tuple[StandardClassifier, TextEnd | None]:
-    """The checkpoint as a classifier, and what its texts end in; None if it is one already."""
+    """The checkpoint as a classifier, and how its texts end; None if it is one already."""
     head, checkpoint = judge.head, judge.checkpoint
     end = head.text_end(judge.tokenizer)
     why = head.why_not_served()
     is_one = isinstance(checkpoint.architecture, SequenceClassification)
     if end is None and not is_one:
         raise CheckpointError(
-            f"{checkpoint.name}: judge={name}: a sequence classification model gives one linear "
-            f"layer's output at one token, and of {checkpoint.architecture.known_as} "
-            f"{why or 'the reward is not read so'}. Use engine={TORCH}."
+            f"{checkpoint.name}: judge={name}: a sequence classification model outputs one linear "
+            f"layer at one token, and for {checkpoint.architecture.known_as} "
+            f"{why or 'the reward is computed differently'}. Use engine={TORCH}."
         )
     try:
         return standard_classifier(checkpoint, survey), end
     except CheckpointError as error:
         if checkpoint.is_quantized:
             raise
-        plugin = "" if why or is_one else f"engine={VLLM}, by this package's plugin of vLLM, or "
+        plugin = "" if why or is_one else f"engine={VLLM} (this package's vLLM plugin) or "
         raise CheckpointError(f"{error} (judge={name}.) Use {plugin}engine={TORCH}.") from error
 
 
 def _origin(name: str, judge: CheckpointJudge) -> tuple[str, str]:
-    """The judge and the template that are recorded; those of the first conversion of several."""
+    """The judge and the template to record; those of the first conversion if there were several."""
     head, template = judge.head, str(judge.settings()["template"])
     return (head.record.judge if isinstance(head, ConvertedReward) else name), template
 
@@ -247,7 +248,7 @@ def _provenance(
     weights: WrittenWeights,
     conversion: Conversion,
 ) -> dict[str, Any]:
-    """Where a converted checkpoint is from, for `conversion.json`."""
+    """The source of a converted checkpoint, for `conversion.json`."""
     settings = judge.settings()
     origins = ("revision", "base", "base_revision", "peft", "peft_revision", "head")
     source = str(demo_judge_path()) if pretrained == DEMO_NAME else pretrained

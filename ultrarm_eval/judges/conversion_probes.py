@@ -1,4 +1,4 @@
-"""Texts by which it is seen that a converted checkpoint is given what its source is given."""
+"""Probe texts that verify that a converted checkpoint gets the same token ids as its source."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _MOST_SPECIAL = 8
 
 @dataclass(frozen=True)
 class ProbeText:
-    """A text as a judge gives it to its network.
+    """A text as a judge passes it to its network.
 
     Attributes:
-        ids: Its tokens; empty where the judge refuses it.
-        read_at: The places at which it is read.
+        ids: Its tokens; empty if the judge rejects it.
+        read_at: The positions at which the network's output is used.
     """
 
     ids: tuple[int, ...]
@@ -49,7 +49,7 @@ Probes = Mapping[tuple[int, str], ProbeText]
 
 
 def ids_of_probes(judge: CheckpointJudge) -> Probes:
-    """The probes as a judge gives them to its network, by the number of the prompt and completion.
+    """The probes as a judge passes them to its network, by the number of the prompt and completion.
 
     Args:
         judge: The judge; its weights are not loaded.
@@ -62,7 +62,7 @@ def ids_of_probes(judge: CheckpointJudge) -> Probes:
 
 
 def _special(judge: CheckpointJudge) -> Sequence[str]:
-    """Answers that spell special tokens of the judge's tokenizer."""
+    """Answers that contain special-token text of the judge's tokenizer."""
     added = judge.tokenizer.backend_tokenizer.get_added_tokens_decoder().values()
     spelled = sorted(token.content for token in added if token.special)
     return [f"a {token} b {token}" for token in spelled[:_MOST_SPECIAL]]
@@ -72,7 +72,7 @@ def _text(judge: CheckpointJudge, prompt: Prompt, completion: str) -> ProbeText:
     try:
         tokens = judge.encoded(prompt, completion)
     except UltrarmEvalError:
-        # A template that takes no system turn, or a text without any token.
+        # A template that rejects system turns, or a text without any token.
         return ProbeText((), ())
     return ProbeText(tuple(tokens), judge.read_at(tokens))
 
@@ -80,39 +80,42 @@ def _text(judge: CheckpointJudge, prompt: Prompt, completion: str) -> ProbeText:
 def require_same_texts(
     source: CheckpointJudge, texts: Probes, converted: CheckpointJudge, *, reads_padding: bool
 ) -> None:
-    """Refuses a conversion whose texts are others, or are read elsewhere by transformers' class.
+    """Rejects a conversion whose token ids differ, or which transformers' class reads at another
+    token.
 
     Args:
         source: The judge of the source.
-        texts: The probes as it reads them.
+        texts: The probes as the source reads them.
         converted: The judge of the converted checkpoint.
-        reads_padding: Whether the source itself is read as transformers' class reads.
+        reads_padding: Whether the source itself is read like transformers' class.
 
     Raises:
-        CheckpointError: It is so.
+        CheckpointError: The conversion is rejected.
     """
     template = converted.settings()["template"]
     found = ids_of_probes(converted)
     differing = [key for key in texts if texts[key] != found.get(key)]
     if template != source.settings()["template"] or differing:
-        what = f"of {len(texts)} probes {len(differing)} have other ids"
+        what = f"{len(differing)} of {len(texts)} probes have different token ids"
         raise CheckpointError(
-            f"{source.checkpoint.name}: the converted checkpoint is not given the same texts: "
-            f"{what}, and its template is {template}. It is not kept. If the judge or its tokenizer"
-            " is of another package, it cannot be converted; else please report this."
+            f"{source.checkpoint.name}: the converted checkpoint does not get the same texts as "
+            f"its source: {what}, and its template is {template}. It was deleted. A judge or "
+            "tokenizer of another package may not support conversion; otherwise please report "
+            "this."
         )
     pad = converted.checkpoint.config.pad_token_id
     for text in () if reads_padding else found.values():
         if text.ids and text.read_at != (_stock_place(text.ids, pad),):
             raise CheckpointError(
                 f"{source.checkpoint.name}: no padding token was found with which transformers' "
-                f"class reads a text where this judge does ({pad}). It is not converted."
+                f"class uses the same token as this judge ({pad}), so the checkpoint cannot be "
+                "converted. Use it without conversion."
             )
 
 
 def _stock_place(ids: Sequence[int], pad: int | None) -> int:
-    """Where transformers' class reads a text that stands alone: the last token that is no padding.
+    """Where transformers' class reads a single text: at the last token that is not padding.
 
-    The first where all are.
+    At the first token if all are padding.
     """
     return max((place for place, token in enumerate(ids) if token != pad), default=0)

@@ -1,4 +1,4 @@
-"""What is to be known of a conversion: what was rounded, negated, and can pad."""
+"""Remarks on a conversion: rounded weights, negated costs, padding."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def remarks(
     pad_id: int | None,
     record: ConversionRecord | None,
 ) -> tuple[str, ...]:
-    """What is to be known of a conversion, in sentences.
+    """Remarks on a conversion, in sentences.
 
     Args:
         judge: The judge of the source.
-        conversion: What was written.
+        conversion: The written weights.
         pad_id: The padding token that config.json names; None if there is none.
-        record: What config.json says of the conversion; None for a checkpoint that was of
+        record: The record of the conversion in config.json; None for a checkpoint that had
             transformers' class already.
     """
     found = []
@@ -32,36 +32,38 @@ def remarks(
             "--dtype float32 keeps every bit"
         )
     if conversion.standard.sign < 0:
-        found.append("costs were negated: the head's numbers have the other sign")
+        found.append("costs were negated: the signs of the head's weights are flipped")
     if record is None:
         found.append(
             "it was a sequence classification model already: configuration, padding token and "
-            "texts are as they were"
+            "texts are unchanged"
         )
         return tuple(found)
     before = judge.checkpoint.config.pad_token_id
     if before is None and pad_id is not None:
-        found.append("the padding token was named here: transformers' class needs one for batches")
+        found.append("a padding token was added: transformers' class needs one for batches")
     elif pad_id != before:
         found.append(
-            f"the padding token was {named_token(tokenizer, before)}, which texts can have: "
-            "transformers' class would read those too early"
+            f"the padding token was {named_token(tokenizer, before)} and was replaced, because "
+            "texts can contain it: transformers' class would use the token before it"
         )
     if pad_id is None:
         found.append(
-            "no token can pad: with transformers' class, give one text at a time (engines do so)"
+            "there is no usable padding token: with transformers' class, pass one text at a time "
+            "(engines do)"
         )
     elif pad_id == judge.encoder.bos_id:
         found.append(
-            "no other token than BOS can pad; with transformers before 4.50 give one text at a time"
+            "only BOS can be the padding token; with transformers before 4.50, pass one text at a "
+            "time"
         )
     return tuple(found)
 
 
 def named_token(tokenizer: Any, token: int | None) -> str:
-    """A token as messages name it, with its id."""
+    """A token with its id, for messages."""
     if token is None:
         return "none"
-    # Configurations name ids that no vocabulary has, -1 above all.
+    # Some configurations name ids that are not in the vocabulary, most often -1.
     name = tokenizer.convert_ids_to_tokens(token) if 0 <= token < len(tokenizer) else None
     return f"{name or 'no token'} ({token})"

@@ -1,4 +1,4 @@
-"""The judge that writes a critique and takes its overall score for the reward: UltraCM.
+"""The judge that writes a critique and uses its overall score as the reward: UltraCM.
 
 `openbmb/UltraCM-13b` was trained to write a score of 1 to 10 and feedback on an answer. The prompt
 is a Jinja file that a user can replace.
@@ -41,16 +41,16 @@ _PROMPT = Path(__file__).with_name("critique_prompt.jinja")
 LOWEST, HIGHEST = 1.0, 10.0
 
 _NUMBER = r"\[?\s*(\d+(?:\.\d+)?)(?!\d)(?:\s*/\s*(\d+))?"
-# The prompt may end where the score begins; what comes after the line is a critique of its own.
+# The prompt may end where the score begins; text after that line is another critique.
 _AT_START = re.compile(rf"\s*\**{_NUMBER}[\]*.]*[ \t]*(?=\n|$)")
 _BEGINS = re.compile(rf"\s*{_NUMBER}")
 _NAMED = re.compile(rf"overall\s+score\W{{0,4}}?\s*{_NUMBER}", re.IGNORECASE)
-# "[1-10]" is the format, repeated, and no score.
+# "[1-10]" repeats the requested format and is not a score.
 _RANGE = re.compile(r"[ \t]*(?:-|–|to\b)[ \t]*\d")  # noqa: RUF001
 
 
 class CritiqueJudge(CheckpointJudge):
-    """Scores completions by the overall score of critiques that a language model writes."""
+    """Scores completions by the overall scores in critiques that a language model writes."""
 
     name = "critique"
     may_abstain = True
@@ -64,14 +64,14 @@ class CritiqueJudge(CheckpointJudge):
     @classmethod
     def takes(cls) -> str:
         """See `CheckpointJudge.takes`."""
-        return f"{super().takes()} that writes critiques; `template=FILE.jinja` is its prompt"
+        return f"{super().takes()} that writes critiques; its prompt is `template=FILE.jinja`"
 
     @classmethod
     def reads(cls) -> str:
         """See `CheckpointJudge.reads`."""
         return (
-            "the mean of the readable overall scores of 1 to 10 that it writes; answers without "
-            "one are left out and counted, and critiques are in the samples under `judged`"
+            "the mean of the readable overall scores (1 to 10) in its critiques. It abstains from "
+            "an answer without a readable score. The samples contain the critiques under `judged`"
         )
 
     def make_head(self, loaded: LoadedTokenizer) -> WrittenScore:
@@ -85,9 +85,9 @@ class CritiqueJudge(CheckpointJudge):
     def judgements(
         self, prompts: Sequence[Prompt], completions: Sequence[str]
     ) -> Iterator[tuple[int, Judgement]]:
-        """Yields (index, judgement) as they come, each with the critiques it was read from.
+        """Yields (index, judgement) as they are computed, each with its critiques.
 
-        Where no critique has a readable score it is unscored, and counted.
+        An answer whose critiques have no readable score is counted as an abstention.
         """
         given = prompts if isinstance(prompts, str) else _asked(prompts)
         unreadable = 0
@@ -97,24 +97,24 @@ class CritiqueJudge(CheckpointJudge):
         if unreadable:
             self._counts.add_unreadable(unreadable)
             logger.warning(
-                "%d of %d answers have no critique with a readable overall score of 1 to 10: no "
-                "score is guessed. More samples (samples=4), another template, or a model that was "
-                "trained to write critiques leave fewer of them.",
+                "%d of %d answers have no critique with a readable overall score of 1 to 10: the "
+                "judge abstains, and metrics exclude them. To reduce abstentions, use more "
+                "samples (samples=4), another template, or a model trained to write critiques.",
                 unreadable,
                 len(completions),
             )
 
     def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
-        """Refused: a critique is of a whole answer.
+        """Not supported: a critique scores a complete answer.
 
         Raises:
             ConfigurationError: Always.
         """
-        raise no_token_rewards(self.name, "a critique is of a whole answer")
+        raise no_token_rewards(self.name, "a critique scores a complete answer")
 
 
 class WrittenScore(LanguageModelHead):
-    """The mean of the overall scores that are read in critiques."""
+    """The mean of the overall scores in critiques."""
 
     name = CritiqueJudge.name
     may_lack = True
@@ -126,13 +126,13 @@ class WrittenScore(LanguageModelHead):
         sampling: Sampling,
         store: Callable[[], ScoreStore | None],
     ) -> None:
-        """Takes what writes.
+        """Takes the checkpoint and how it writes.
 
         Args:
             checkpoint: The language model.
             tokenizer: Its tokenizer.
-            sampling: How it writes.
-            store: Opens the store that keeps critiques, if there is one.
+            sampling: How it samples.
+            store: Opens the store of critiques, if there is one.
         """
         super().__init__(checkpoint)
         self._tokenizer, self._sampling, self._store = tokenizer, sampling, store
@@ -150,11 +150,11 @@ class WrittenScore(LanguageModelHead):
         """See `RewardHead.template`."""
         if requested is not None:
             return get_template(requested, tokenizer)
-        # Its path says nothing about the rewards: its source does.
+        # Its path does not identify the rewards: its source does.
         return replace(get_template(str(_PROMPT), tokenizer), name=self.name)
 
     def positions(self) -> int | None:
-        """See `RewardHead.positions`; what is written needs some of them."""
+        """See `RewardHead.positions`, minus those that the critique needs."""
         positions = super().positions()
         if positions is None:
             return None
@@ -162,7 +162,7 @@ class WrittenScore(LanguageModelHead):
         if left < 1:
             raise ConfigurationError(
                 f"max_new_tokens={self._sampling.max_new_tokens} leaves no room for a prompt: "
-                f"{self.checkpoint.name} has {positions} positions."
+                f"{self.checkpoint.name} has {positions} positions. Use a smaller max_new_tokens."
             )
         return left
 
@@ -180,35 +180,35 @@ class WrittenScore(LanguageModelHead):
         return self._written[text.identity]
 
     def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
-        """See `RewardHead.stored`: only those with the critiques that they were read from."""
+        """See `RewardHead.stored`: only those stored with their critiques."""
         written = store.find_details(texts)
         self._written.update((text, _from_json(line)) for text, line in written.items())
         rewards = store.find(texts)
         return {text: Computed(reward) for text, reward in rewards.items() if text in written}
 
     def _read(self, text: Tokens, written: tuple[str, ...]) -> float:
-        """The reward of a text; what was written is kept."""
+        """The reward of a text; its critiques are kept."""
         judgement = self._written[text.identity] = _mean(written, [*map(read_score, written)])
         store = self._store()
         try:
             if store is not None:
                 store.add_details({text.identity: _as_json(judgement)})
         except ScoreStoreError as error:
-            # The run has it; a later one writes it anew.
-            logger.warning("%s The run goes on without it.", error)
+            # This run has the reward; a later run writes it again.
+            logger.warning("%s The run continues without storing critiques.", error)
         return judgement.reward
 
 
 def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
-    """Prompts that the critique's own prompt can quote: without one, an empty instruction."""
+    """Prompts for the critique's prompt template; an empty instruction if there is no prompt."""
     return ["" if prompt is None else prompt for prompt in prompts]
 
 
 def read_score(critique: str) -> float | None:
-    """The score of a critique; None if there is no readable one.
+    """The score in a critique; None if there is no readable one.
 
     Args:
-        critique: What the model wrote behind its prompt.
+        critique: What the model wrote after its prompt.
     """
     found = _AT_START.match(critique) or _NAMED.search(critique) or _BEGINS.match(critique)
     if found is None or _RANGE.match(critique, found.end()):
@@ -220,7 +220,7 @@ def read_score(critique: str) -> float | None:
 
 
 def _mean(texts: Sequence[str], scores: Sequence[float | None]) -> Judgement:
-    """The mean of the readable scores in critiques of one answer; unscored if there is none."""
+    """The mean of the readable scores in an answer's critiques; an abstention if there is none."""
     read = [score for score in scores if score is not None]
     value = statistics.fmean(read) if read else None
     return Judgement(value, tuple(texts), {"scores": list(scores)})

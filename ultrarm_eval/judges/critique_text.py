@@ -1,6 +1,6 @@
-"""Rewards with critiques as they were before `Judgement`: taken from other packages and caches.
+"""Rewards with critiques in the format used before `Judgement`.
 
-Judges of other packages may give them, and response caches of earlier versions hold them.
+Judges of other packages may return them, and response caches of earlier versions contain them.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ class Critique:
 
     Attributes:
         texts: The critiques.
-        scores: The score of each; None where there is no readable one.
+        scores: The score of each; None if there is no readable one.
     """
 
     texts: tuple[str, ...]
@@ -23,10 +23,10 @@ class Critique:
 
 
 class CritiquedReward(float):
-    """A reward with the critique it was read from; not a number where none was readable.
+    """A reward with its critique; NaN if no score was readable.
 
     Attributes:
-        critique: What was written; None where it was not kept beside a stored reward.
+        critique: The critique; None if it was not stored with the reward.
     """
 
     critique: Critique | None

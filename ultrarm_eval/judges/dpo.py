@@ -1,4 +1,4 @@
-"""The judge for models trained by direct preference optimisation: the reward they imply."""
+"""The judge for models trained with direct preference optimization (DPO): their implicit reward."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from ultrarm_eval.text_format.tokens import EncodedText
 class PreferenceJudge(CheckpointJudge):
     """Scores completions by beta times the difference of summed log-likelihoods to a reference.
 
-    Both models lie on the device, and read the same token ids.
+    Both models are on the device and get the same token ids.
     """
 
     name = "dpo"
@@ -39,14 +39,17 @@ class PreferenceJudge(CheckpointJudge):
     def takes(cls) -> str:
         """See `CheckpointJudge.takes`."""
         return (
-            f"{super().takes()}, with `reference=DIR`, whose vocabulary may lack or add special "
-            "tokens that no text uses"
+            f"{super().takes()} trained with DPO, and its reference model (`reference=DIR`). The "
+            "two vocabularies may differ in special tokens that no text uses"
         )
 
     @classmethod
     def reads(cls) -> str:
         """See `CheckpointJudge.reads`."""
-        return "beta times the difference of summed log-likelihoods to the reference"
+        return (
+            "`beta` times (summed log-likelihood of the completion minus that under the "
+            "reference model)"
+        )
 
     def open_others(self) -> dict[str, Checkpoint]:
         """See `CheckpointJudge.open_others`."""
@@ -59,7 +62,7 @@ class PreferenceJudge(CheckpointJudge):
 
 
 class ImpliedReward(LanguageModelHead):
-    """The reward that direct preference optimisation implies."""
+    """The implicit reward of direct preference optimization."""
 
     name = PreferenceJudge.name
 
@@ -68,8 +71,8 @@ class ImpliedReward(LanguageModelHead):
 
         Args:
             checkpoint: The trained model.
-            reference: The model that the training began with.
-            beta: The factor of the difference.
+            reference: The reference model, which training started from.
+            beta: The factor of the difference of log-likelihoods.
         """
         super().__init__(checkpoint)
         self._reference, self._beta = reference, beta
@@ -83,7 +86,7 @@ class ImpliedReward(LanguageModelHead):
         }
 
     def identity(self) -> dict[str, Any]:
-        """See `RewardHead.identity`; the reference is known by its weights."""
+        """See `RewardHead.identity`; the reference is identified by its weights."""
         return {"judge": self.name, "beta": self._beta}
 
     def positions(self) -> int | None:
@@ -92,22 +95,22 @@ class ImpliedReward(LanguageModelHead):
         return min((positions for positions in both if positions is not None), default=None)
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
-        """See `RewardHead.encoder`; texts have the same tokens to both models.
+        """See `RewardHead.encoder`; both models get the same tokens.
 
         Raises:
-            CheckpointError: The tokenizers have other vocabularies.
+            CheckpointError: The tokenizers have different vocabularies.
         """
         reference = load_tokenizer(self._reference).tokenizer
         ours, theirs = loaded.tokenizer.get_vocab(), reference.get_vocab()
-        # Texts do not contain these: templates write them, or nothing does, as padding tokens.
+        # Texts do not contain these: only templates write them, or nothing does (padding tokens).
         special = special_tokens(loaded.tokenizer) | special_tokens(reference)
         token = _differing_token(ours, theirs, special)
         if token is not None:
             raise CheckpointError(
-                f"{self._reference.name}: its tokenizer has another vocabulary than "
-                f"{self.checkpoint.name}'s, so the two cannot be compared token by token: "
-                f"{quoted(token)} has the id {theirs.get(token)} and {ours.get(token)}. "
-                "reference is the model that the training began with."
+                f"{self._reference.name}: its vocabulary differs from that of "
+                f"{self.checkpoint.name}, so log-likelihoods cannot be compared token by token: "
+                f"{quoted(token)} has the id {theirs.get(token)} and {ours.get(token)}. Set "
+                "reference to the model that training started from."
             )
         fewest = min(options["vocabulary_size"], self._reference.config.vocab_size)
         return SharedVocabularyEncoder(
@@ -127,7 +130,7 @@ class ImpliedReward(LanguageModelHead):
 
 
 class SharedVocabularyEncoder(CompletionEncoder):
-    """Encodes texts for two models, and refuses those that only one of them has tokens for."""
+    """Encodes texts for two models, and rejects texts with tokens that only one of them has."""
 
     def __init__(
         self, tokenizer: Any, template: Template, *, unshared: Mapping[int, str], **options: Any
@@ -136,7 +139,7 @@ class SharedVocabularyEncoder(CompletionEncoder):
 
         Args:
             tokenizer: The trained model's.
-            template: How prompt and completion become one text.
+            template: The prompt template.
             unshared: The tokens, by id, that the reference's tokenizer does not have.
             **options: As for `CompletionEncoder`.
 
@@ -150,15 +153,16 @@ class SharedVocabularyEncoder(CompletionEncoder):
         found = super()._placed(whole, prompt, number)
         for index in self._unshared.keys() & set(found.tokens):
             raise ScoringError(
-                f"Completion {number}: its text has the token {quoted(self._unshared[index])}, "
-                "which the reference's tokenizer does not have, so the reference cannot say how "
-                "likely it is. Leave such texts out, or name another template or reference."
+                f"Completion {number}: its text contains the token "
+                f"{quoted(self._unshared[index])}, which the reference's tokenizer does not have, "
+                "so the reference has no likelihood for it. Remove such texts, or use another "
+                "template or reference."
             )
         return found
 
 
 def special_tokens(tokenizer: Any) -> set[str]:
-    """The special tokens of a tokenizer, whatever it calls them."""
+    """All special tokens of a tokenizer."""
     added = tokenizer.added_tokens_decoder.values()
     return {*tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
 
@@ -166,7 +170,7 @@ def special_tokens(tokenizer: Any) -> set[str]:
 def _differing_token(
     ours: Mapping[str, int], theirs: Mapping[str, int], special: Collection[str]
 ) -> str | None:
-    """A token that is not the same in both vocabularies; a special one may lack in one of them."""
+    """A token that differs between the vocabularies; special tokens may be missing in one."""
     tokens = {index: token for token, index in theirs.items()}
     for token, index in ours.items():
         same_id = theirs.get(token, index if token in special else None) == index

@@ -1,7 +1,7 @@
-"""What a drift between an engine and torch looks like, by rewards that torch gives on purpose.
+"""Diagnoses a drift between an engine and torch, by reproducing known mistakes with torch.
 
-Each known mistake is made here: the rewards that it gives are computed by torch, and where the
-engine's are those, that is what it looks like.
+Each known mistake is made on purpose with torch; if the engine's rewards match those of a mistake,
+that mistake is the likely cause.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.settings import DTYPES
 from ultrarm_eval.text_format.tokens import Tokens
 
-#: Makes the judge with other settings, by torch and without loading its weights.
+#: Makes the judge with other settings, with torch and without loading its weights.
 Make = Callable[..., CheckpointJudge]
 
-# Rewards of another checkpoint have nothing to do with each other; rounding leaves them alike.
+# Rewards of another checkpoint are uncorrelated; rounded rewards stay correlated.
 _ALIKE = 0.9
-# Two engines in one dtype do not drift from float32 by the same amount.
+# Two engines in the same dtype do not drift from float32 by the same amount.
 _LIKE_ROUNDING = 8.0
 _EXACT = "float32"
-# Rewards in another order are those of others, and sorted they are not.
+# Rewards in another order match once both lists are sorted.
 _FEWER = 1000
 
 
@@ -39,23 +39,23 @@ def causes_of_drift(
     expected: Sequence[float],
     allowed: float,
 ) -> list[str]:
-    """What rewards that drift look like, each in a sentence; the last resort if nothing fits.
+    """The likely causes of a drift, each in a sentence; a fallback if no known mistake matches.
 
     Args:
-        judge: The judge that computes by torch.
-        make: Makes it with other settings.
+        judge: The judge that computes with torch.
+        make: Makes the judge with other settings.
         prompts: Prompts.
         completions: Completions, one for each prompt.
         found: The engine's rewards.
         expected: Torch's, one text at a time.
-        allowed: The largest drift that is none.
+        allowed: The largest drift that counts as agreement.
     """
     texts = [judge.encoded(p, c) for p, c in zip(prompts, completions, strict=True)]
     drifting = [i for i in range(len(texts)) if not abs(found[i] - expected[i]) <= allowed]
     if not drifting:
         return []
     said = [
-        f"It looks like {name}: against that the largest drift is {drift:.3g}."
+        f"The likely cause is {name}: with it reproduced, the largest drift is {drift:.3g}."
         for name, rewards in _mistakes(judge, make, prompts, completions, texts, expected)
         if (drift := _explained(found, rewards, drifting)) <= allowed
     ]
@@ -70,7 +70,7 @@ def _mistakes(
     texts: Sequence[Tokens],
     expected: Sequence[float],
 ) -> Iterator[tuple[str, Mapping[int, float]]]:
-    """Mistakes, and the rewards that they give, by text; of those that they are of."""
+    """Mistakes, and the rewards that they give, by text."""
     plain = dict(enumerate(expected))
     for name, rewards in (
         ("", plain),
@@ -79,7 +79,7 @@ def _mistakes(
         if name:
             yield name, rewards
         activated = {index: float(expit(reward)) for index, reward in rewards.items()}
-        yield "a sigmoid over the rewards" + (f", and {name}" if name else ""), activated
+        yield "a sigmoid applied to the rewards" + (f", and {name}" if name else ""), activated
 
 
 def _other_tokens(
@@ -93,16 +93,16 @@ def _other_tokens(
     most = judge.checkpoint.positions or math.inf
     if bos is not None:
         lost = {i: list(t)[1:] for i, t in enumerate(texts) if len(t) > 1 and next(iter(t)) == bos}
-        yield "a BOS that is lost", _computed(judge, lost)
+        yield "a missing BOS", _computed(judge, lost)
         doubled = {i: [bos, *t] for i, t in enumerate(texts) if len(t) < most}
-        yield "a BOS that stands twice", _computed(judge, doubled)
+        yield "a duplicate BOS", _computed(judge, doubled)
     if eos is not None:
         closed = {i: [*t, eos] for i, t in enumerate(texts) if len(t) < most}
-        yield "an EOS behind the text", _computed(judge, closed)
+        yield "an EOS appended to the text", _computed(judge, closed)
     other = "text" if judge.encoder.special_tokens == "parse" else "parse"
     name = {
-        "parse": "control tokens that are made of what answers spell (`</s>`)",
-        "text": "control tokens that are read as text",
+        "parse": "special-token text in answers (`</s>`) parsed as control tokens",
+        "text": "control tokens tokenized as text",
     }[other]
     others = make(special_tokens=other)
     read = [others.encoded(p, c) for p, c in zip(prompts, completions, strict=True)]
@@ -116,7 +116,7 @@ def _computed(judge: CheckpointJudge, texts: Mapping[int, list[int]]) -> dict[in
 def _explained(
     found: Sequence[float], rewards: Mapping[int, float], drifting: Sequence[int]
 ) -> float:
-    """The drift that is left of what drifted; infinite where a mistake is not of half of it."""
+    """The remaining drift; infinite if a mistake explains less than half of the drifting texts."""
     covered = [i for i in drifting if i in rewards]
     if 2 * len(covered) < len(drifting):
         return math.inf
@@ -135,22 +135,22 @@ def _in_general(
     drifting: Sequence[int],
 ) -> list[str]:
     if _spread(sorted(found), sorted(expected)) < _spread(found, expected) / _FEWER:
-        return ["It looks like the right rewards in another order."]
+        return ["The rewards look right but are in another order."]
     said = []
     agreeing = sorted(set(range(len(texts))) - set(drifting))
     shortest = min(len(texts[i]) for i in drifting)
     if agreeing and shortest > max(len(texts[i]) for i in agreeing):
         said.append(
-            f"All that drift have {shortest} tokens or more, and all shorter ones agree: it looks "
-            "like texts that are cut, or positions that are counted otherwise."
+            f"All texts that drift have at least {shortest} tokens, and all shorter texts agree. "
+            "The likely cause is truncation, or different position ids."
         )
     alike = _correlation(found, expected)
     if alike >= _ALIKE:
         said += _as_rounding(judge, make, prompts, completions, found, expected)
     if not said:
         said.append(
-            f"It looks like no mistake that is known (correlation {alike:.3f}): is it the same "
-            "checkpoint, and of the same revision?"
+            f"No known mistake explains it (correlation {alike:.3f}). Check that both use the "
+            "same checkpoint and revision."
         )
     return said
 
@@ -163,7 +163,7 @@ def _as_rounding(
     found: Sequence[float],
     expected: Sequence[float],
 ) -> list[str]:
-    """The dtype whose rounding is about as large as the drift, if there is one."""
+    """The dtype whose rounding error is about as large as the drift, if there is one."""
     own, drift = str(judge.dtype).removeprefix("torch."), _spread(found, expected)
     best = (_LIKE_ROUNDING, "")
     for dtype in DTYPES:
@@ -172,20 +172,25 @@ def _as_rounding(
         try:
             rewards = make(dtype=dtype).score_one_at_a_time(prompts, completions)
         except UltrarmEvalError:
-            # It does not fit beside the other, or the device has no such dtype.
+            # It does not fit into memory with the other, or the device does not support the dtype.
             continue
         rounding = _spread(rewards, expected)
         if not 0 < rounding < math.inf:
             continue
         if dtype == _EXACT and _spread(found, rewards) > rounding / 5:
-            # The engine is not nearer to the exact rewards than this dtype is.
-            said = f"what {own} rounds: it drifts from {_EXACT} by {rounding:.3g}, the engine by"
+            # The engine is not closer to the exact rewards than this dtype.
+            said = (
+                f"rounding in {own}: torch in {own} drifts from {_EXACT} by {rounding:.3g}, "
+                "the engine by"
+            )
         else:
-            said = f"another dtype, {dtype}: it drifts by {rounding:.3g} here, the engine by"
+            said = (
+                f"another dtype, {dtype}: torch in {dtype} drifts by {rounding:.3g}, the engine by"
+            )
         best = min(best, (max(drift / rounding, rounding / drift), said))
     if not best[1]:
         return []
-    return [f"It looks like {best[1]} {drift:.3g} (root mean square)."]
+    return [f"The likely cause is {best[1]} {drift:.3g} (root mean square)."]
 
 
 def _spread(first: Sequence[float], second: Sequence[float]) -> float:
@@ -194,7 +199,7 @@ def _spread(first: Sequence[float], second: Sequence[float]) -> float:
 
 
 def _correlation(first: Sequence[float], second: Sequence[float]) -> float:
-    """Pearson's correlation; 0 where one does not vary, or is no number."""
+    """Pearson's correlation; 0 if one side is constant or NaN."""
     if not all(map(math.isfinite, (*first, *second))):
         return 0.0
     of_first, of_second = statistics.fmean(first), statistics.fmean(second)

@@ -1,6 +1,6 @@
 r"""The Eurus-RM judge: a Mistral backbone with UltraRM's head.
 
-`openbmb/Eurus-RM-7b` holds the backbone under ``model.`` and ``regression_head.weight``; its
+`openbmb/Eurus-RM-7b` stores the backbone under ``model.`` and ``regression_head.weight``; its
 reward is the head's output at the last attended token. Its own code is never executed.
 
 Its model card (huggingface.co/openbmb/Eurus-RM-7b) says "we use the same template as
@@ -27,7 +27,7 @@ class EurusJudge(CheckpointJudge):
     @classmethod
     def takes(cls) -> str:
         """See `CheckpointJudge.takes`."""
-        return f"a Mistral with `regression_head.weight`: {super().takes()}"
+        return f"a Mistral decoder with `regression_head.weight`: {super().takes()}"
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""

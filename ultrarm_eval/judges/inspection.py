@@ -1,4 +1,4 @@
-"""What a checkpoint is, and how a judge would read its reward, without loading the weights."""
+"""Describes a checkpoint, and how a judge would compute its reward, without loading the weights."""
 
 from __future__ import annotations
 
@@ -26,22 +26,22 @@ _QUESTION, _ANSWER = "QUESTION", "ANSWER"
 def inspect_checkpoint(
     pretrained: str, *, judge: str = AUTO_JUDGE, revision: str | None = None, **settings: Any
 ) -> dict[str, Any]:
-    """What a checkpoint is, and how its reward is read.
+    """Describes a checkpoint, and how its reward is computed.
 
-    Of a checkpoint on the hub config.json, the tokenizer, and the headers or the index of the
-    weights are fetched, and no weights where they are safetensors.
+    For a checkpoint on the hub, config.json, the tokenizer, and the headers or the index of the
+    weights are downloaded; the weights are not, if they are safetensors.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.
-        judge: The judge's name; `auto` for the one that takes it.
+        judge: The judge's name; `auto` finds the one that supports it.
         revision: Branch, tag or commit on the hub.
         **settings: Settings of the judge.
 
     Returns:
-        JSON values by name; under `refused` why no judge takes it, if none does.
+        JSON values by name; under `refused` why no judge supports it, if none does.
 
     Raises:
-        CheckpointError: It cannot be reached, or its config.json is none.
+        CheckpointError: It cannot be reached, or its config.json is not valid.
         ConfigurationError: There is no such judge, or a setting it does not have.
     """
     survey = survey_of(pretrained, revision, **adapter_in(settings))
@@ -56,28 +56,29 @@ def inspect_checkpoint(
 
 
 def judge_to_look_at(name: str, settings: dict[str, Any]) -> CheckpointJudge:
-    """A judge that is looked at alone: its weights may need more memory than there is here.
+    """A judge that is only inspected: its weights may need more memory than is available.
 
     Args:
         name: Its name.
         settings: Its settings.
 
     Raises:
-        ConfigurationError: It reads no checkpoint, or a setting cannot be used.
-        CheckpointError: It does not take the checkpoint.
+        ConfigurationError: It loads no checkpoint, or a setting cannot be used.
+        CheckpointError: It does not support the checkpoint.
     """
     factory: Any = registry().judge(name)
     if not (isinstance(factory, type) and issubclass(factory, CheckpointJudge)):
         raise ConfigurationError(
-            f"judge={name} runs no checkpoint of its own, so there is none to look into."
+            f"judge={name} does not load a checkpoint, so there is nothing to inspect. Choose "
+            "another judge."
         )
-    # The settings' class refuses those that it does not have.
+    # The settings class rejects unknown settings.
     looked_at = type(factory.__name__, (factory,), {"checks_memory": False})
     return cast(CheckpointJudge, looked_at(**settings))
 
 
 def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:
-    """What the small files say alone."""
+    """What the small files contain."""
     quantization = survey.values.get("quantization_config") or {}
     return {
         "checkpoint": pretrained,
@@ -101,7 +102,7 @@ def _of_judge(judge: CheckpointJudge) -> dict[str, Any]:
     pieces = judge.token_texts(tuple(text))
     stored = checkpoint.stored_dtype
     return {
-        # A judge that takes several kinds knows by its checkpoint which one this is.
+        # A judge that supports several types finds the type from the checkpoint.
         "kind": kind.known_as,
         "reward": judge.reads() if kind is judge.architecture else kind.reading,
         "parameters": checkpoint.parameter_count(),
@@ -134,7 +135,7 @@ def _token(tokenizer: Any, token: int | None) -> str | None:
 
 
 def _own_settings(judge: CheckpointJudge) -> Mapping[str, Any]:
-    """Settings of this kind alone, with their values."""
+    """Settings that only this type has, with their values."""
     common, reported = settings_in(CheckpointSettings), judge.settings()
     return {
         name: reported.get(name, getattr(judge.given, name))
@@ -144,7 +145,7 @@ def _own_settings(judge: CheckpointJudge) -> Mapping[str, Any]:
 
 
 def _head(checkpoint: Checkpoint) -> dict[str, list[int]]:
-    """The weights behind the body by their stored names, and their shapes."""
+    """The weights after the body by their stored names, and their shapes."""
     network: Any = checkpoint.network
     sources: Mapping[str, WeightSource] = checkpoint.weight_map or {}
     found: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""What a judge says of a model's answers, and of the references that they are compared with."""
+"""A judge's results for a model's answers, and for the references they are compared with."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import described, judgements_of, warn_if_all_equal
 from ultrarm_eval.messages import Prompt
 
+__all__ = ["JudgedAnswers", "judge_answers"]
+
 
 @dataclass(frozen=True)
 class JudgedAnswers:
-    """What a judge says of the answers to a prompt.
+    """A judge's results for the answers to a prompt.
 
     Attributes:
-        answers: What it says of each.
-        reference: What it says of their reference; None where there is none.
+        answers: The judgement of each answer.
+        reference: The judgement of their reference; None if there is none.
     """
 
     answers: tuple[Judgement, ...]
@@ -34,20 +36,22 @@ def judge_answers(
     judge: Judge,
     prompts: Sequence[Prompt],
     answers: Sequence[Sequence[str]],
-    references: Sequence[str | None],
+    references: Sequence[str | None] | None = None,
 ) -> list[JudgedAnswers]:
-    """Has answers and references judged in one go; warns where all rewards are equal.
+    """Scores answers and references in one call; warns if all rewards are equal.
 
     Args:
         judge: The judge.
         prompts: The prompts.
         answers: The answers to each prompt, any number of them.
-        references: The reference of each prompt, if it has one.
+        references: The reference of each prompt, None for one without; no references if None.
 
     Raises:
         RewardError: A reward is not finite.
-        ScoringError: The judge fails, or gives no score and may not abstain.
+        ScoringError: The judge fails, or gives no score although it may not abstain.
     """
+    if references is None:
+        references = [None] * len(prompts)
     # A prompt's answers and its reference side by side: a judge computes the prompt once.
     asked = [
         (prompt, text)
@@ -59,7 +63,7 @@ def judge_answers(
     unscored = sum(judgement.unscored for judgement in found)
     if unscored and not may_abstain(judge):
         raise ScoringError(
-            f"{described(judge)} gave {unscored} of {len(found)} answers no finite number."
+            f"{described(judge)} gave no finite reward to {unscored} of {len(found)} answers."
         )
     warn_if_all_equal((text, one.value) for text, one in zip(texts, found, strict=True))
     judgements = iter(found)

@@ -1,4 +1,4 @@
-"""What any judge says of completions, checked before anything is built on it."""
+"""Judgements of any judge, checked before they are used."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from ultrarm_eval.messages import Prompt
 
 logger = logging.getLogger(__name__)
 
-# A judge that cannot stream loses at most this many rewards when a run is killed.
+# If a run is killed, a judge that cannot stream loses at most this many rewards.
 _CHUNK = 64
 
 
 def judgements_of(
     judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> list[Judgement]:
-    """What a judge says of completions, each with a finite reward or unscored.
+    """A judge's results for completions, each with a finite reward or an abstention.
 
     Raises:
-        RewardError: A reward is neither; the error has those that are.
+        RewardError: A result is neither; the error contains the valid ones.
         ScoringError: The judge fails, or does not give one reward for each completion.
     """
     if _method(judge, ("judgements", "score", "score_stream")) == "score":
@@ -59,10 +59,11 @@ def judgements_of(
 def judgement_stream(
     judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> Iterator[tuple[int, Judgement]]:
-    """Yields (index, judgement) as they come, each index once; rewards need not be finite.
+    """Yields (index, judgement) as they are computed, each index once; rewards may be non-finite.
 
     Raises:
-        ScoringError: The judge fails, gives something else, or gives a completion no reward.
+        ScoringError: The judge fails, returns something else, or returns no reward for a
+            completion.
     """
     seen = bytearray(len(completions))
     for given in _stream(judge, prompts, completions):
@@ -79,7 +80,7 @@ def judgement_stream(
 
 
 def described(judge: Judge) -> str:
-    """A judge for messages, with its plugin where it is of another package."""
+    """A judge's name for messages, with its plugin if it is of another package."""
     if isinstance(judge, PluginJudge):
         return judge.who
     return f"The judge {getattr(judge, 'name', type(judge).__name__)}"
@@ -93,7 +94,7 @@ def _stream(
         for start in range(0, len(completions), _CHUNK):
             stop = start + _CHUNK
             given = _scores(judge, prompts[start:stop], completions[start:stop])
-            # What is sound is handed out before what is not ends the run.
+            # Valid results are yielded before an invalid one ends the run.
             yield from sorted(enumerate(given, start), key=lambda one: not _is_sound(one[1]))
         return
     stream = getattr(judge, method)
@@ -104,13 +105,13 @@ def _stream(
 
 
 def _method(judge: Judge, preferred: Sequence[str]) -> str:
-    """The method to ask: that of the class that is nearest to the judge's own.
+    """The method to call: the one whose class is nearest to the judge's own class.
 
-    A judge of another package that goes on from one of ours may replace any of them.
+    A judge of another package that derives from one of ours may override any of them.
 
     Args:
         judge: Any judge.
-        preferred: The methods; of those of one class the first.
+        preferred: The methods; the first of those that one class defines.
     """
     own: Any = judge.judge if isinstance(judge, PluginJudge) else judge
     places = [vars(own) if hasattr(own, "__dict__") else {}, *map(vars, type(own).__mro__)]
@@ -132,12 +133,13 @@ def _scores(judge: Judge, prompts: Sequence[Prompt], completions: Sequence[str])
     is_list = hasattr(given, "__len__") and hasattr(given, "__getitem__")
     if not is_list or isinstance(given, str | bytes | Mapping):
         raise ScoringError(
-            f"{described(judge)}: score() gave a value of type {type(given).__name__}, and it has "
-            "to be a list with one number for each completion."
+            f"{described(judge)}: score() returned a value of type {type(given).__name__}; it "
+            "must return a list with one number per completion."
         )
     if len(given) != len(completions):
         raise ScoringError(
-            f"{described(judge)}: score() gave {len(given)} rewards to {len(completions)} answers."
+            f"{described(judge)}: score() returned {len(given)} rewards for {len(completions)} "
+            "answers; it must return one per answer."
         )
     return given
 
@@ -148,13 +150,13 @@ def _placed(judge: Judge, given: Any, count: int) -> tuple[int, Judgement]:
         index = operator.index(place)
     except (TypeError, ValueError) as error:
         raise ScoringError(
-            f"{described(judge)}: score_stream() gave {given!r:.60}, and it has to give the index "
+            f"{described(judge)}: score_stream() yielded {given!r:.60}; it must yield the index "
             "of a completion with its reward."
         ) from error
     if not 0 <= index < count:
         raise ScoringError(
-            f"{described(judge)}: score_stream() gave a reward for completion {index} of {count} "
-            "(counted from 0)."
+            f"{described(judge)}: score_stream() yielded a reward for completion {index} of "
+            f"{count} (counted from 0)."
         )
     return index, _judgement(judge, index, reward)
 
@@ -165,7 +167,7 @@ def _judgement(judge: Judge, index: int, given: Any) -> Judgement:
         raise _no_reward(
             judge,
             index,
-            f"{given!r:.60} of type {type(given).__name__} for a reward; it has to be a number.",
+            f"{given!r:.60} of type {type(given).__name__} as its reward; it must be a number.",
         )
     return found
 
@@ -173,7 +175,9 @@ def _judgement(judge: Judge, index: int, given: Any) -> Judgement:
 def _finite(judge: Judge, index: int, given: Any) -> Judgement:
     found = _judgement(judge, index, given)
     if found.value is not None and not math.isfinite(found.value):
-        raise _no_reward(judge, index, f"the reward {found.value}; a reward is a finite number.")
+        raise _no_reward(
+            judge, index, f"the reward {found.value}; a reward must be a finite number."
+        )
     return found
 
 
@@ -185,7 +189,7 @@ def _no_reward(judge: Judge, index: int, problem: str) -> RewardError:
 
 
 def _answered(judge: Judge, what: str, call: Callable[[], Any]) -> Any:
-    """What a judge gives; what another package's judge raises is called by its name."""
+    """A judge's result; errors of another package's judge are raised with its name."""
     try:
         return call()
     except UltrarmEvalError:
@@ -197,25 +201,25 @@ def _answered(judge: Judge, what: str, call: Callable[[], Any]) -> Any:
 
 
 def check_texts(judge: Judge, texts: Iterable[tuple[Prompt, Any, object]]) -> None:
-    """Has a judge look at all texts before the first is scored, if it can.
+    """Lets a judge check all texts before the first is scored, if it can.
 
     Args:
         judge: Any judge; those with a method `check` can.
-        texts: Prompt and completion of each text, and where it is from. A completion that is no
-            text is a tuple of steps, for judges whose attribute `takes_steps` is true.
+        texts: Prompt and completion of each text, and its place in the data. A completion that is
+            not a text is a tuple of steps, for judges whose attribute `takes_steps` is true.
 
     Raises:
         DataError: A completion is a tuple of steps, and the judge scores texts.
-        UnwritableTextError: The judge's template refuses a prompt; it says where that stands.
-        UltrarmEvalError: A prompt or a completion is none.
+        UnwritableTextError: The judge's template rejects a prompt; the error names its place.
+        UltrarmEvalError: A prompt or a completion is not valid.
     """
     check = getattr(judge, "check", None)
     takes_steps = getattr(judge, "takes_steps", False)
     for prompt, completion, where in texts:
         if not (takes_steps or isinstance(completion, str)):
             raise DataError(
-                f"{where}: the answer is a list of {len(completion)} steps, and "
-                f"{described(judge)} scores texts. judge=process scores steps; for another judge "
+                f"{where}: the answer is a list of {len(completion)} steps, but "
+                f"{described(judge)} scores texts. Use judge=process, which scores steps, or "
                 "write the answer as one text."
             )
         if callable(check):
@@ -225,13 +229,13 @@ def check_texts(judge: Judge, texts: Iterable[tuple[Prompt, Any, object]]) -> No
 
 @contextmanager
 def texts_from(places: Sequence[object]) -> Iterator[None]:
-    """Says of a text that cannot be written where it is from, and not which of the texts it is.
+    """Names the place in the data of a text that cannot be rendered, instead of its index.
 
     Args:
-        places: Where each of the texts is from that are scored, planned or checked inside.
+        places: The places of the texts that are scored, planned or checked in this context.
 
     Raises:
-        UnwritableTextError: A template refuses a text.
+        UnwritableTextError: A template rejects a text.
     """
     try:
         yield
@@ -240,16 +244,16 @@ def texts_from(places: Sequence[object]) -> Iterator[None]:
 
 
 class EqualRewards:
-    """Watches the rewards of a run: a judge that gives all texts one reward says nothing."""
+    """Watches the rewards of a run: a judge that gives all texts the same reward is useless."""
 
     def __init__(self) -> None:
-        """Starts without any."""
+        """Starts without rewards."""
         self._reward: float | None = None
         self._text: Hashable = None
         self._texts_differ = self._rewards_differ = False
 
     def add(self, text: Hashable, reward: float | None) -> None:
-        """Takes a text and its reward, if it has one that is a number."""
+        """Adds a text and its reward, if the reward is a number."""
         if self._rewards_differ or reward is None or math.isnan(reward):
             return
         if self._reward is None:
@@ -258,21 +262,20 @@ class EqualRewards:
         self._rewards_differ = float(reward) != self._reward
 
     def report(self) -> None:
-        """Warns where several texts had one reward alone."""
+        """Warns if all of several texts had the same reward."""
         if self._texts_differ and not self._rewards_differ:
             logger.warning(
-                "All rewards of this run are %s, although the texts differ: the judge tells "
-                "nothing apart, and every comparison is a tie. Look at the template and at the "
-                "weights.",
+                "All rewards of this run are %s although the texts differ, so every comparison is "
+                "a tie and the metrics are meaningless. Check the template and the weights.",
                 self._reward,
             )
 
 
 def warn_if_all_equal(rewards: Iterable[tuple[Hashable, float | None]]) -> None:
-    """Warns where several texts have one reward alone.
+    """Warns if all of several texts have the same reward.
 
     Args:
-        rewards: What was scored, such as a prompt with a completion, and its reward.
+        rewards: The scored texts, such as a prompt with a completion, and their rewards.
     """
     watched = EqualRewards()
     for text, reward in rewards:

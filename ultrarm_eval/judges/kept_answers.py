@@ -1,4 +1,4 @@
-"""Answers that could not be judged, in a file that `ultrarm-eval judge` reads."""
+"""Saves answers that could not be judged in a file that `ultrarm-eval judge` reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ultrarm_eval.io import write_whole
 from ultrarm_eval.judges.loading import is_without_weights, judge_names
 from ultrarm_eval.messages import Message, Prompt, as_messages
 
-#: The field of an answer's own reference.
+#: The field of an answer's reference.
 REFERENCE_FIELD = "reference"
 
 
@@ -33,7 +33,7 @@ def keep_answers(
         references: Its reference, if there is one.
 
     Returns:
-        The beginning of the command that judges them; the judge is left open.
+        The beginning of the command that judges them, without the judge.
     """
     rows: list[dict[str, Any]] = []
     for prompt, of_prompt, reference in zip(prompts, answers, references, strict=True):
@@ -56,10 +56,10 @@ def answers_not_judged(
     checkpoint: str,
     judge_args: Mapping[str, Any] | None,
 ) -> AnswersNotJudgedError:
-    """What to raise where a judge failed on answers; they are kept.
+    """The error to raise after a judge failed on answers; the answers are saved.
 
     Args:
-        error: What it failed with.
+        error: The judge's error.
         prompts: The prompt of each document.
         answers: Its answers.
         references: Its reference, if there is one.
@@ -70,7 +70,7 @@ def answers_not_judged(
     options = judge_options(checkpoint, judge_args)
     said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
     return AnswersNotJudgedError(
-        f"{said} The model's answers are not judged; they are kept in a file. Judge them with: "
+        f"{said} The model's answers were not judged but are saved in a file. Judge them with: "
         f"{command} {options}"
     )
 
@@ -92,7 +92,7 @@ def judge_options(checkpoint: str, judge_args: Mapping[str, Any] | None) -> str:
 
 
 def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
-    """Writes rows into the working directory, or where it cannot be written the temporary one."""
+    """Writes rows into the working directory, or into the temporary one if that is not writable."""
     file_name = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.jsonl"
     lines = "".join(json.dumps(row, default=str) + "\n" for row in rows)
     try:
@@ -105,7 +105,7 @@ def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 
 def _written(messages: Sequence[Message]) -> str | list[dict[str, str]] | None:
-    """A prompt as it can be read again: a text for one user turn, else its messages."""
+    """A prompt in a form that can be read again: a text for one user turn, else its messages."""
     if len(messages) == 1 and messages[0]["role"] == "user":
         return messages[0]["content"]
     return [{"role": m["role"], "content": m["content"]} for m in messages] or None

@@ -1,4 +1,4 @@
-"""The judge that takes a language model's log-likelihood of the completion for its reward."""
+"""The judge whose reward is a language model's log-likelihood of the completion."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
 
 class LikelihoodJudge(CheckpointJudge):
-    """Scores completions by how likely a causal language model finds them, given the prompt.
+    """Scores completions by their log-likelihood under a causal language model, given the prompt.
 
-    What the template writes behind the completion, a chat template's end of turn, is predicted
-    with it. An empty completion without such an end is scored as the EOS token.
+    What the template writes after the completion, such as a chat template's end of turn, counts as
+    part of it.
+     An empty completion without such an end is scored as the EOS token.
     """
 
     name = "likelihood"
@@ -32,8 +33,8 @@ class LikelihoodJudge(CheckpointJudge):
     def reads(cls) -> str:
         """See `CheckpointJudge.reads`."""
         return (
-            "the mean or summed log-likelihood of the completion and what the template writes "
-            "behind it"
+            "the mean or summed log-likelihood of the completion's tokens and of what the "
+            "template writes after them"
         )
 
     def make_head(self, loaded: LoadedTokenizer) -> Likelihood:

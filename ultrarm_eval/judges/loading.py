@@ -1,4 +1,4 @@
-"""Making a judge from its name and settings."""
+"""Makes a judge from its name and settings."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def make_judge(
     Args:
         judge: The name it is registered under.
         settings: What the user set.
-        offered: What the surroundings offer (device, batch size); passed where the judge takes it.
+        offered: What the caller offers (device, batch size); passed if the judge has such a
+            setting.
 
     Raises:
         ConfigurationError: No such judge, or a setting it does not have.
-        PluginError: Another package's judge cannot be made, or is none.
+        PluginError: Another package's judge cannot be made, or is not a judge.
     """
     plugins = registry()
     factory = plugins.judge(judge)
@@ -62,9 +63,9 @@ def make_judge(
 
 
 def _for_engine(offered: dict[str, Any], engine: str) -> dict[str, Any]:
-    """What is offered, without what the engine that the user named does not take.
+    """What is offered, without settings that the user's engine does not have.
 
-    lm-eval names a device of itself, which cannot be told from one that the user named.
+    lm-eval sets a device by default, which looks like one that the user set.
     """
     known, taken = settings_in(CheckpointSettings), {}
     for name, value in offered.items():
@@ -73,7 +74,7 @@ def _for_engine(offered: dict[str, Any], engine: str) -> dict[str, Any]:
             taken[name] = value
         elif value is not None:
             logger.info(
-                "%s=%s is for engine=%s; engine=%s has devices of its own.",
+                "Ignoring %s=%s, a setting of engine=%s: engine=%s chooses its own devices.",
                 name,
                 value,
                 "|".join(engines),
@@ -83,7 +84,7 @@ def _for_engine(offered: dict[str, Any], engine: str) -> dict[str, Any]:
 
 
 def _require_settings(given: Collection[str], names: Collection[str], judge: str) -> None:
-    """Refuses settings that a judge does not have, and says whose they are."""
+    """Rejects settings that a judge does not have, and names the judges that have them."""
     try:
         require_known(given, names, judge)
     except ConfigurationError as error:
@@ -96,16 +97,18 @@ def _require_settings(given: Collection[str], names: Collection[str], judge: str
         others.remove(AUTO_JUDGE)
         if not others:
             raise
-        raise ConfigurationError(f"{error} {name} is one of judge={'|'.join(others)}.") from None
+        raise ConfigurationError(
+            f"{error} {name} is a setting of judge={'|'.join(others)}."
+        ) from None
 
 
 def judge_names() -> Collection[str]:
-    """The names that judges are registered under."""
+    """The registered names of judges."""
     return registry().judges.keys()
 
 
 def is_without_weights(judge: str, pretrained: str | None) -> bool:
-    """Whether a judge takes no checkpoint, and nobody named another one than the default.
+    """Whether a judge has no checkpoint setting, and no checkpoint other than the default is named.
 
     Raises:
         ConfigurationError: No such judge.
@@ -127,7 +130,7 @@ def takes_setting(judge: str, name: str) -> bool:
 def load_judge(
     pretrained: str | None = None, *, judge: str = DEFAULT_JUDGE, **settings: Any
 ) -> Judge:
-    """Loads a judge, ready to score.
+    """Loads a judge that is ready to score.
 
     Args:
         pretrained: A folder, a hub id, or `demo`; the judge's own default if None.
@@ -148,19 +151,19 @@ def load_judge(
 
 
 def as_registered(judge: Judge) -> Judge:
-    """A judge as its package made it; one of another package is wrapped by `make_judge`."""
+    """A judge as its package made it; `make_judge` wraps judges of other packages."""
     return judge.judge if isinstance(judge, PluginJudge) else judge
 
 
 def load_weights(judge: Judge) -> None:
-    """Loads what a judge would otherwise load with its first text, if it can be told to."""
+    """Loads what a judge would otherwise load with its first text, if it has a `load` method."""
     load = getattr(judge, "load", None)
     if callable(load):
         load()
 
 
 def default_checkpoint(judge: str) -> str | None:
-    """The checkpoint of a judge whose user named none; None if it has none or wants one named."""
+    """The default checkpoint of a judge; None if it has none."""
     plugins = registry()
     factory = plugins.judge(judge)
     otherwise = DEFAULT_CHECKPOINT if plugins.is_ours(judge) else None
@@ -169,11 +172,11 @@ def default_checkpoint(judge: str) -> str | None:
 
 
 def require_token_judge(judge: Judge, name: str) -> TokenJudge:
-    """The judge, if it can.
+    """The judge, if it gives rewards after each token.
 
     Args:
         judge: Any judge.
-        name: What the user calls it.
+        name: Its name for the user.
 
     Raises:
         ConfigurationError: It has no method `rewards_after_tokens`.
@@ -184,33 +187,33 @@ def require_token_judge(judge: Judge, name: str) -> TokenJudge:
 
 
 def no_token_rewards(name: str, why: str) -> ConfigurationError:
-    """The error for a judge that cannot.
+    """The error for a judge that gives no rewards after each token.
 
     Args:
-        name: What the user calls the judge.
+        name: The judge's name for the user.
         why: Why it cannot.
     """
     return ConfigurationError(
-        f"judge={name} gives no reward after each token: {why}. These judges do: "
+        f"judge={name} gives no rewards after each token: {why}. Judges that do: "
         f"{', '.join(one for one in token_judges() if one != name)}."
     )
 
 
 def token_judges() -> list[str]:
-    """The judges that come along and say what the reward is after each token."""
+    """The judges of this package that give rewards after each token."""
     plugins = registry()
     own = [name for name in sorted(plugins.judges) if plugins.is_ours(name)]
     return [name for name in own if getattr(plugins.judge(name), "gives_token_rewards", False)]
 
 
 def _settings_of(factory: Any) -> set[str] | None:
-    """Names of the settings a factory takes; None if it takes any."""
+    """Names of the settings that a factory accepts; None if it accepts any."""
     declared = getattr(factory, "settings_class", None)
     names: set[str] = set()
     initialisers = [factory]
     if isinstance(factory, type):
-        # A judge that adds settings to another's hands the rest on to it. Judges of this package
-        # declare their settings; what they are put together of is none.
+        # A judge that extends another one passes the remaining settings on to it. Judges of this
+        # package declare their settings; their other parameters are not settings.
         others = [
             base
             for base in factory.__mro__[1:]
@@ -228,5 +231,5 @@ def _settings_of(factory: Any) -> set[str] | None:
         names |= {n for n, kind in kinds.items() if kind not in (_ANY, _MANY)}
         if _ANY not in kinds.values():
             return names - {"self"}
-    # What is handed on to a judge of ours is what that declares.
+    # What is passed on to one of our judges are its declared settings.
     return None if declared is None else {*settings_in(declared), *names} - {"self"}

@@ -1,4 +1,4 @@
-"""A network in this process: how and where it computes, its weights, and how much at once."""
+"""A network in this process: its device, dtype, weights and batches."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Computing:
         dtype: The body's dtype.
         parallelize: Whether weights are spread over all GPUs and the CPU.
         compiled: Whether norms and MLPs are compiled.
-        attention: The attention that was asked for.
+        attention: The requested attention implementation.
         quantization: The quantisation of the weights, if any.
     """
 
@@ -62,20 +62,20 @@ class Computing:
         *,
         checks_memory: bool = True,
     ) -> Computing:
-        """How and where settings have checkpoints computed.
+        """Where and how checkpoints are computed according to the settings.
 
         Args:
             given: The settings.
-            checkpoints: All whose weights are loaded; the judge's own first.
-            checks_memory: Whether weights that do not fit are refused.
+            checkpoints: All checkpoints whose weights are loaded; the judge's own first.
+            checks_memory: Whether weights that do not fit into memory are rejected.
 
         Raises:
-            UltrarmEvalError: The device does not exist, does not know what is asked for, or has
-                less memory than the weights need.
+            UltrarmEvalError: The device does not exist, does not support a setting, or has less
+                memory than the weights need.
         """
         if given.torch_compile and given.parallelize:
             raise ConfigurationError(
-                "torch_compile and parallelize do not go together: leave one of them out."
+                "torch_compile and parallelize cannot be combined. Remove one of the two."
             )
         own = checkpoints[0]
         device, dtype = resolve_device(given.device), DTYPES.get(given.dtype, own.stored_dtype)
@@ -104,7 +104,7 @@ class Computing:
         return computing
 
     def bytes_of(self, checkpoint: Checkpoint) -> int:
-        """Memory that a checkpoint's weights take."""
+        """Memory that a checkpoint's weights need."""
         if self.quantization is None:
             return checkpoint.weight_bytes(self.dtype)
         layers = checkpoint.layer_parameters()
@@ -120,41 +120,44 @@ def _require_usable(
     *,
     is_run: bool,
 ) -> None:
-    """Refuses weights that are stored quantised, where they cannot be used here."""
+    """Rejects weights that are stored quantized, if they cannot be used here."""
     if given.quantization is not None:
         raise ConfigurationError(
             f"quantization={given.quantization}: the weights of {checkpoint.name} are stored "
-            "quantised already. Leave it out."
+            "quantized already. Remove this setting."
         )
     if getattr(checkpoint.config, "quantization_config", {}).get("load_in_8bit"):
         logger.warning(
-            "%s: LLM.int8, in which its weights are stored, takes columns of a batch out by all of "
-            "its texts, so that rewards move with the texts beside them. max_batch_size=1 computes "
-            "each alone.",
+            "%s: its weights are stored in LLM.int8, which handles outliers per batch, so rewards "
+            "depend slightly on the other texts in a batch. max_batch_size=1 computes each text "
+            "on its own.",
             checkpoint.name,
         )
     if is_run and require_usable(checkpoint.name, checkpoint.config, device, dtype):
         logger.info(
-            "%s: its weights are stored in 8 bits, which %s does not multiply: they become "
-            "bfloat16 when they are loaded.",
+            "%s: its weights are stored in 8 bits, which %s does not support: they are converted "
+            "to bfloat16 when they are loaded.",
             checkpoint.name,
             device,
         )
 
 
 def _capping(attention: str, config: Any) -> str:
-    """The attention, if it caps scores as the model's does; transformers' SDPA leaves that out.
+    """The attention, if it caps attention scores like the model; transformers' SDPA does not.
 
     Raises:
-        ConfigurationError: It was asked for by name.
+        ConfigurationError: The user requested sdpa.
     """
     cap = getattr(config, "attn_logit_softcapping", None)
     if cap is None or attention not in (AUTO, SDPA):
         return attention
-    said = f"this {config.model_type} model caps attention scores at {cap}, which sdpa leaves out"
+    said = (
+        f"this {config.model_type} model caps attention scores at {cap}, which sdpa does not "
+        "support"
+    )
     if attention == SDPA:
         raise ConfigurationError(
-            f"attn_implementation={SDPA}: {said}, so that rewards would be others. Use {EAGER}, or "
+            f"attn_implementation={SDPA}: {said}, so rewards would be wrong. Use {EAGER}, or "
             f"{FLASH} on a GPU."
         )
     logger.info("attn_implementation=%s: %s.", EAGER, said)
@@ -162,10 +165,10 @@ def _capping(attention: str, config: Any) -> str:
 
 
 class LocalNetwork(Computation):
-    """A network of this process, loaded when it is first needed and run by torch.
+    """A network in this process, loaded on first use and run by torch.
 
     Attributes:
-        runner: What runs it; None until it is loaded.
+        runner: The runner; None until the network is loaded.
         batching: How its texts are batched.
         device: The device really used.
     """
@@ -185,15 +188,16 @@ class LocalNetwork(Computation):
         capabilities: Capabilities,
         compose: Compose | None,
     ) -> None:
-        """Takes what is known before weights are loaded.
+        """Takes what is known before the weights are loaded.
 
         Args:
             load: Loads the weights.
-            computing: How and where it computes.
-            checkpoints: All whose weights are loaded; the judge's own first.
+            computing: Where and how it computes.
+            checkpoints: All checkpoints whose weights are loaded; the judge's own first.
             batching: See `ultrarm_eval.engine.plan`.
-            max_texts: The most texts computed together; no limit if None.
-            max_tokens: The most tokens; found from the device's free memory if None.
+            max_texts: The maximum number of texts per batch; no limit if None.
+            max_tokens: The maximum number of tokens per batch; computed from the device's free
+            memory if None.
             outputs_per_token: See `RewardHead.outputs_per_token`.
             capabilities: See `RewardHead.capabilities`.
             compose: See `RewardHead.compose`.
@@ -216,7 +220,7 @@ class LocalNetwork(Computation):
         return self.engine.plan(texts)
 
     def compute_alone(self, text: Tokens) -> float:
-        """See `Computation.compute_alone`; in a forward pass of its own."""
+        """See `Computation.compute_alone`; in its own forward pass."""
         return self.engine.compute_alone(text)
 
     def settings(self) -> dict[str, Any]:
@@ -231,13 +235,13 @@ class LocalNetwork(Computation):
         }
 
     def loaded(self) -> Runner:
-        """What runs it; loads the weights the first time."""
+        """The runner; loads the weights on first use."""
         if self.runner is None:
             self.runner = self._load()
         return self.runner
 
     def limits(self) -> BatchLimits:
-        """The limits of a batch; they shrink for good when the device's memory runs out."""
+        """The limits of a batch; they shrink permanently if the device's memory runs out."""
         if self._limits is None and self._max_tokens:
             self._limits = BatchLimits(self._max_tokens, self._max_texts)
         elif self._limits is None:
@@ -254,7 +258,7 @@ class LocalNetwork(Computation):
 
     @property
     def attention(self) -> str:
-        """The attention that computed, once something was computed; else what was asked for."""
+        """The attention that was used, once something was computed; else the requested one."""
         found = None
         if self.runner is not None and self.batching == PADDED:
             found = getattr(self.runner.model.config, "_attn_implementation", None)

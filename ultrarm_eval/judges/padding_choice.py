@@ -1,8 +1,8 @@
-"""The padding token of a converted checkpoint: one that no text of its judge has.
+"""The padding token of a converted checkpoint: a token that no text of its judge contains.
 
-transformers' classes for sequence classification read a text at the last token that is not the
-configuration's padding token (earlier versions before its first): a text that ends in it would be
-read too early, without a word.
+transformers' sequence classification classes read a text at the last token that is not the
+configuration's padding token (earlier versions: before the first padding token). A text that ends
+with that token would silently be read too early.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ _FOR_PADDING = re.compile(r"pad|reserved|unused|extra_id", re.IGNORECASE)
 def chosen_padding(
     tokenizer: Any, config: Any, used: Collection[int], bos_id: int | None
 ) -> int | None:
-    """The padding token that a checkpoint gets.
+    """Chooses a checkpoint's padding token.
 
-    Its own where no text has that; else another special token of its tokenizer that no text has.
-    The tokens that every text begins with and that end texts come last.
+    Its own if no text contains it; else another special token of its tokenizer that no text
+    contains. Tokens that begin every text or end texts are the last choice.
 
     Args:
         tokenizer: Its tokenizer.
         config: Its configuration.
-        used: Tokens of texts of the judge, all that templates write among them.
+        used: Tokens of the judge's texts, including all that templates write.
         bos_id: The token that every text begins with; None if there is none.
 
     Returns:
-        Its id; None where there is no such token.
+        Its id; None if there is no such token.
     """
     added = tokenizer.backend_tokenizer.get_added_tokens_decoder()
     special = {
@@ -41,7 +41,7 @@ def chosen_padding(
     for number in _candidates(tokenizer, config, special):
         if number in special and number not in used and number not in ends | {bos_id}:
             return number
-    # A text that is BOS alone is read at it all the same.
+    # A text that is only BOS is read at it anyway.
     if bos_id in special:
         return bos_id
     return next((one for one in sorted(ends) if one in special and one not in used), None)
@@ -58,7 +58,7 @@ def _candidates(tokenizer: Any, config: Any, special: dict[int, str]) -> Iterato
 
 
 def _ends(tokenizer: Any, config: Any) -> set[int]:
-    """The tokens that end texts, by the tokenizer and the configuration."""
+    """The tokens that end texts, according to the tokenizer and the configuration."""
     named = getattr(config, "eos_token_id", None)
     several = named if isinstance(named, list) else [named]
     return {int(one) for one in (*several, tokenizer.eos_token_id) if one is not None}

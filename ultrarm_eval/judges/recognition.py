@@ -1,4 +1,4 @@
-"""Where the files of a checkpoint are that a user names, and which judge a setting stands for."""
+"""Finds the files of a named checkpoint, and the judge that a setting implies."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ def survey_of(pretrained: str, revision: str | None = None, **adapter: str | Non
 
 
 def adapter_in(settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """The settings that name an adapter, of all that a user set."""
+    """The user's settings that name an adapter."""
     return {name: settings.get(name) for name in ("peft", "peft_revision")}
 
 
 def chosen_by_setting(settings: Mapping[str, Any]) -> str | None:
-    """The judge that a setting stands for (`CheckpointJudge.chosen_by`); None if none is set.
+    """The judge that a setting implies (`CheckpointJudge.chosen_by`); None if none is set.
 
     Args:
         settings: What the user set.

@@ -1,10 +1,10 @@
-"""How a reward is read from a network.
+"""How a reward is computed from a network.
 
 A judge is a text format, an engine and a head: the text format makes tokens of prompt and
 completion (`ultrarm_eval.text_format`), the engine computes a value for them
-(`ultrarm_eval.engine`), and the head says what that value is: which encoder writes what it reads,
-and which network and runner give it. A new head is a `RewardHead`, here or beside its judge, which
-makes it in `make_head`.
+(`ultrarm_eval.engine`), and the head defines that value: which encoder makes its input, and which
+network and runner compute it.
+ A new head is a `RewardHead`, here or next to its judge, which makes it in `make_head`.
 """
 
 from __future__ import annotations
@@ -42,20 +42,22 @@ from ultrarm_eval.text_format.template import Template, get_template
 from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.tokens import Tokens
 
+__all__ = ["DecoderHead", "LanguageModelHead", "RewardHead"]
+
 logger = logging.getLogger(__name__)
 
 
 class RewardHead(ABC):
-    """How a reward is read from a checkpoint's network.
+    """How a reward is computed from a checkpoint's network.
 
     Attributes:
         checkpoint: The checkpoint.
-        may_lack: Whether a text may stay without a reward.
-        compose: Makes the reward of a text, and the details that stand beside it in results, of
-            what the network gives at the tokens that its encoder names (`Tokens.reads`); None
-            where the network gives the reward itself, at the last token.
-        unread_id: The token that the network does not read at the end of a text, where the encoder
-            leaves it there; None if there is none.
+        may_lack: Whether a text may have no reward.
+        compose: Computes the reward of a text, and the details stored with it in results, from the
+        network's outputs at the tokens that its encoder names (`Tokens.reads`); None if the network
+        outputs the reward itself, at the last token.
+        unread_id: The token at the end of a text that the network skips, if the encoder leaves it
+            there; None if there is none.
     """
 
     may_lack = False
@@ -68,18 +70,18 @@ class RewardHead(ABC):
 
     @abstractmethod
     def runner(self, computing: Computing, batching: str) -> Runner:
-        """Loads the network, and prepares running it."""
+        """Loads the network, and prepares to run it."""
 
     @abstractmethod
     def batching(self, requested: str, computing: Computing, max_length: int) -> tuple[str, bool]:
         """The batching, and whether texts may be computed together.
 
         Raises:
-            ConfigurationError: It does not serve the network.
+            ConfigurationError: The network does not support it.
         """
 
     def capabilities(self) -> Capabilities:
-        """What the network can do beside giving a value to a whole text."""
+        """What the network can do besides computing a value for a complete text."""
         return Capabilities()
 
     def settings(self) -> dict[str, Any]:
@@ -87,11 +89,11 @@ class RewardHead(ABC):
         return {}
 
     def identity(self) -> dict[str, Any]:
-        """What rewards depend on beside weights and texts, for the fingerprint."""
+        """What rewards depend on besides weights and texts, for the fingerprint."""
         return {}
 
     def template(self, requested: str | None, default: str, tokenizer: Any) -> Template:
-        """How prompt and completion become one text.
+        """The prompt template.
 
         Args:
             requested: What the user named.
@@ -101,21 +103,21 @@ class RewardHead(ABC):
         return get_template(requested or default, tokenizer)
 
     def positions(self) -> int | None:
-        """The most tokens that the network can read; None for no limit."""
+        """The maximum number of tokens of the network; None for no limit."""
         return self.checkpoint.positions
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
-        """What makes the tokens that the head reads."""
+        """Makes the encoder of the head's tokens."""
         return TextEncoder(loaded.tokenizer, template, **options)
 
     def read_at(self, text: Tokens) -> tuple[int, ...]:
-        """The tokens of a text at which the network is read, by their places.
+        """The positions of the tokens at which the network's output is used.
 
         Args:
             text: A text of this head's encoder.
 
         Returns:
-            Places from 0 on; empty where the reward is made of the whole text.
+            Positions, counted from 0; empty if the reward depends on the complete text.
         """
         ids = list(text)
         while len(ids) > 1 and ids[-1] == self.unread_id:
@@ -123,34 +125,34 @@ class RewardHead(ABC):
         return text.reads or (len(ids) - 1,)
 
     def text_end(self, tokenizer: Any) -> TextEnd | None:
-        """What stands at the end of a text, where the head is read, for a converted checkpoint.
+        """How a text ends, where the head is read, for a converted checkpoint.
 
         Args:
             tokenizer: The checkpoint's.
 
         Returns:
-            None where the reward is not read at a text's last token, or is read as transformers'
-            class for sequence classification reads it.
+            None if the reward is not computed at a text's last token, or is computed like
+            transformers' sequence classification class does.
         """
         return None
 
     def why_not_served(self) -> str | None:
-        """Why another engine than torch's cannot give its reward; None if one can.
+        """Why only the torch engine can compute its reward; None if other engines can.
 
-        Such an engine gives one number a text, that of a decoder at the text's last token.
+        Other engines output one number per text, a decoder's output at the text's last token.
         """
-        return "its reward is not read so"
+        return "its reward is computed differently"
 
     def outputs_per_token(self) -> int:
-        """Numbers the network gives for a token, where that is what takes memory."""
+        """Numbers that the network outputs per token, if they dominate memory."""
         return 0
 
     def judgement(self, _: Tokens, computed: Computed) -> Judgement:
-        """What is said of a text; details that are a mapping stand beside the reward."""
+        """The judgement of a text; details that are a mapping are stored with the reward."""
         return Judgement(computed.reward, extra=computed.details or {})
 
     def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
-        """What a store holds, by the identities of the texts."""
+        """What a store contains, by the identities of the texts."""
         rewards = store.find(texts)
         if self.compose is None:
             return {text: Computed(reward) for text, reward in rewards.items()}
@@ -159,10 +161,10 @@ class RewardHead(ABC):
 
 
 class DecoderHead(RewardHead):
-    """A head behind a decoder, read at a text's last token.
+    """A head on a decoder, computed at a text's last token.
 
     Attributes:
-        reads_several: Whether it is read at other tokens as well.
+        reads_several: Whether it uses other tokens as well.
     """
 
     reads_several = False
@@ -183,7 +185,7 @@ class DecoderHead(RewardHead):
 
     def capabilities(self) -> Capabilities:
         """See `RewardHead.capabilities`."""
-        # Else what is computed of a token depends on the length, or on what follows it.
+        # Otherwise a token's output depends on the length of the text, or on what follows.
         in_one_pass = why_alone(self.checkpoint.config) is None and self.compose is None
         return Capabilities(token_rewards=in_one_pass)
 
@@ -194,7 +196,7 @@ class DecoderHead(RewardHead):
     def why_not_served(self) -> str | None:
         """See `RewardHead.why_not_served`."""
         if self.compose is not None or self.reads_several:
-            return "its reward is made of what it reads at several tokens or of several numbers"
+            return "its reward is computed from several tokens or several outputs"
         return None
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
@@ -207,28 +209,29 @@ class DecoderHead(RewardHead):
         in_parts = why_not_in_parts(config, max_length) if self.reads_several else None
         if in_parts is not None:
             raise ConfigurationError(
-                f"{self.checkpoint.name}: its reward is read at several tokens of a text, each in "
-                f"what ends there, and {in_parts}. Set max_length to that number or less."
+                f"{self.checkpoint.name}: its reward is computed at several tokens of a text, "
+                f"each as the end of a prefix, and {in_parts}. Set max_length to that number or "
+                "less."
             )
         obstacle = why_no_rows(config, max_length)
         if not self._is_of_llamas_make:
             obstacle = (
-                f"rows without padding are exact for {', '.join(DECODER_FAMILIES)} models, and "
-                f"this is a {config.model_type} model"
+                f"only {', '.join(DECODER_FAMILIES)} models can be computed exactly without "
+                f"padding, and this is a {config.model_type} model"
             )
         if obstacle is not None and computing.compiled and not self._is_of_llamas_make:
             raise ConfigurationError(
-                f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a "
-                f"{config.model_type} model. Leave it out."
+                f"torch_compile supports {', '.join(DECODER_FAMILIES)} models; this is a "
+                f"{config.model_type} model. Remove torch_compile."
             )
         if obstacle is None:
             return resolve_batching(requested, config, computing.attention)
         if requested not in (AUTO, PADDED):
             raise ConfigurationError(
-                f"batching={requested} is not exact for {self.checkpoint.name}: {obstacle}. "
-                f"Leave it out, or use batching={PADDED}."
+                f"batching={requested} is not exact for {self.checkpoint.name}: {obstacle}. Use "
+                f"batching={AUTO} or batching={PADDED}."
             )
-        logger.info("Texts are padded and not packed: %s.", obstacle)
+        logger.info("Texts are padded instead of packed: %s.", obstacle)
         return resolve_batching(PADDED, config, computing.attention)
 
     def runner(self, computing: Computing, batching: str) -> Runner:
@@ -253,7 +256,7 @@ class DecoderHead(RewardHead):
 
 
 class LanguageModelHead(RewardHead):
-    """What a causal language model says, run padded through its own forward pass.
+    """A causal language model, run padded through its own forward pass.
 
     Attributes:
         name: The judge, for messages.
@@ -274,7 +277,7 @@ class LanguageModelHead(RewardHead):
         return {"judge": self.name, **self.settings()}
 
     def read_at(self, text: Tokens) -> tuple[int, ...]:
-        """See `RewardHead.read_at`; a likelihood is of many tokens, a score is written."""
+        """See `RewardHead.read_at`; a likelihood depends on many tokens, and a critique is written."""
         return ()
 
     def outputs_per_token(self) -> int:
@@ -286,9 +289,9 @@ class LanguageModelHead(RewardHead):
         served = computing.attention in (AUTO, *PADDED_KERNELS)
         if requested not in (AUTO, PADDED) or not served or computing.compiled:
             raise ConfigurationError(
-                f"judge={self.name} runs texts padded: batching={PADDED}, attn_implementation "
-                f"{AUTO} or one of {', '.join(PADDED_KERNELS)}, and no torch_compile. "
-                f"It was given batching={requested}, attn_implementation={computing.attention}, "
+                f"judge={self.name} needs padded texts: batching={PADDED}, attn_implementation "
+                f"{AUTO} or one of {', '.join(PADDED_KERNELS)}, and no torch_compile. Given were "
+                f"batching={requested}, attn_implementation={computing.attention}, "
                 f"torch_compile={computing.compiled}."
             )
         return resolve_batching(PADDED, self.checkpoint.config)
@@ -301,7 +304,7 @@ class LanguageModelHead(RewardHead):
 
 
 def own_forward(auto_class: Any, checkpoint: Checkpoint, computing: Computing) -> Any:
-    """A model as one of transformers' auto classes loads it."""
+    """A model loaded with one of transformers' auto classes."""
     return load_own_forward(
         auto_class,
         checkpoint,

@@ -1,9 +1,10 @@
-"""The judge for `AutoModelForSequenceClassification` with one label: most of RewardBench's board.
+"""The judge for `AutoModelForSequenceClassification` with one label: most of RewardBench's
+leaderboard.
 
-The reward is the logit. A decoder's is read at the last token that is not its configuration's
-padding token, as transformers does; decoders of Llama's make are run over rows without padding,
-with final norm and head in float32. Every other family runs through its own forward pass, padded,
-in its dtype.
+The reward is the logit. A decoder's logit is computed at the last token that is not its
+configuration's padding token, as in transformers; decoders of Llama-like families are run without
+padding, with final norm and head in float32. Every other family runs through its own forward pass,
+padded, in its dtype.
 """
 
 from __future__ import annotations
@@ -57,8 +58,8 @@ class SequenceClassificationJudge(CheckpointJudge):
         """See `CheckpointJudge.takes`."""
         return (
             "`AutoModelForSequenceClassification` with one label: Skywork-Reward, OpenAssistant, "
-            "many of RewardBench's board; template `chat`, for encoders `pair` (prompt and "
-            "completion as the tokenizer writes two texts, with its token types)"
+            "most of RewardBench's leaderboard. Template `chat`, for encoders `pair` (prompt and "
+            "completion as the tokenizer's text pair, with token types)"
         )
 
     def make_head(self, loaded: LoadedTokenizer) -> RewardHead:
@@ -77,34 +78,33 @@ class SequenceClassificationJudge(CheckpointJudge):
         return Logit(self.checkpoint, tokenizer, unread, is_encoder=is_encoder)
 
     def kind_of(self, survey: Survey) -> Architecture:
-        """See `CheckpointJudge.kind_of`; a converted decoder is read as what it was."""
+        """See `CheckpointJudge.kind_of`; a converted decoder is treated as its original type."""
         is_ours = survey.model_type in DECODER_FAMILIES
         is_converted = recorded(survey.name, survey.values) is not None
         return ConvertedDecoder() if is_converted and not is_ours else self.architecture
 
     def _unread_id(self, loaded: LoadedTokenizer) -> int | None:
-        """The token that a decoder is not read at: its configuration's padding token.
+        """The token that a decoder skips at the end of a text: its configuration's padding token.
 
-        Where that is EOS as well, transformers' own class reads before the EOS that closes a text.
-        It is trained by the same class, so that is where its head has learnt to be read.
+        If that is also EOS, transformers' own class reads before the EOS that ends a text. The head
+        was trained with the same class, so this is where it has to be read.
         """
         checkpoint, tokenizer = self.checkpoint, loaded.tokenizer
         unread = checkpoint.config.pad_token_id
         if self.given.parity is not None:
-            # As the official run sets it (run_rm.py), where tokenizer or configuration have none.
+            # As the official run sets it (run_rm.py), if tokenizer or configuration have none.
             padding, eos = tokenizer.pad_token_id, tokenizer.eos_token_id
             unread = eos if padding is None else padding if unread is None else unread
         if unread is None or unread < 0:
             logger.info(
-                "%s names no padding token: the reward is read at a text's last token, whatever "
-                "that is.",
+                "%s names no padding token: rewards are computed at each text's last token.",
                 checkpoint.name,
             )
             return None
         if unread in _eos_ids(checkpoint.config, tokenizer):
             logger.info(
-                "The padding token of %s is an EOS as well (id %d): as in transformers' own class, "
-                "the reward is read before such tokens at the end of a text.",
+                "The padding token of %s is also EOS (id %d): like transformers' own class, the "
+                "judge computes the reward before such tokens at the end of a text.",
                 checkpoint.name,
                 unread,
             )
@@ -112,14 +112,14 @@ class SequenceClassificationJudge(CheckpointJudge):
 
 
 class DecoderLogit(DecoderHead):
-    """The logit of a decoder of ours, over rows without padding where its family is."""
+    """The logit of a supported decoder, computed without padding if its family allows that."""
 
     def __init__(self, checkpoint: Checkpoint, unread_id: int | None) -> None:
         """Takes the checkpoint; its network is a `DecoderRewardModel`.
 
         Args:
             checkpoint: The checkpoint.
-            unread_id: The token that is not read at the end of a text; None if all are.
+            unread_id: The token that is skipped at the end of a text; None if there is none.
         """
         super().__init__(checkpoint, closes_texts=True, unread_id=unread_id)
         self._unread_id = unread_id
@@ -138,10 +138,9 @@ class DecoderLogit(DecoderHead):
 
 
 class ConvertedReward(DecoderHead):
-    """The head of a converted checkpoint, its texts those of the judge that it was converted from.
+    """The head of a converted checkpoint; its texts are those of the judge it was converted from.
 
-    It is read at a text's last token, whatever that is: the conversion chose a padding token that
-    ends no text.
+    It is computed at a text's last token: the conversion chose a padding token that ends no text.
     """
 
     def __init__(self, checkpoint: Checkpoint, record: ConversionRecord) -> None:
@@ -149,7 +148,7 @@ class ConvertedReward(DecoderHead):
 
         Args:
             checkpoint: The checkpoint.
-            record: What its config.json says of the conversion.
+            record: The record of the conversion in its config.json.
         """
         super().__init__(checkpoint)
         self.record = record
@@ -181,8 +180,8 @@ class Logit(RewardHead):
         Args:
             checkpoint: The checkpoint.
             tokenizer: Its tokenizer.
-            unread_id: The token that a decoder is not read at; None if there is none.
-            is_encoder: Whether the tokenizer closes texts, as an encoder's does.
+            unread_id: The token that a decoder skips at the end of a text; None if there is none.
+            is_encoder: Whether the tokenizer adds an end token, as an encoder's does.
         """
         super().__init__(checkpoint)
         self._tokenizer, self.unread_id = tokenizer, unread_id
@@ -201,10 +200,10 @@ class Logit(RewardHead):
 
     def why_not_served(self) -> str | None:
         """See `RewardHead.why_not_served`."""
-        return "an encoder reads all tokens of a text" if self._pools else None
+        return "an encoder uses all tokens of a text" if self._pools else None
 
     def read_at(self, text: Tokens) -> tuple[int, ...]:
-        """See `RewardHead.read_at`; which tokens an encoder's class pools is its own."""
+        """See `RewardHead.read_at`; which tokens an encoder pools depends on its class."""
         return () if self._pools else super().read_at(text)
 
     @property
@@ -217,7 +216,7 @@ class Logit(RewardHead):
     def positions(self) -> int | None:
         """See `RewardHead.positions`."""
         positions, named = super().positions(), tokenizer_length(self._tokenizer)
-        # An encoder's configuration may count positions that no token can have.
+        # An encoder's configuration may include positions that no token can have.
         if not self._is_encoder or named is None:
             return positions
         return named if positions is None else min(named, positions)
@@ -234,13 +233,13 @@ class Logit(RewardHead):
         family = self.checkpoint.config.model_type
         if computing.compiled:
             raise ConfigurationError(
-                f"torch_compile is for {', '.join(DECODER_FAMILIES)} models; this is a {family} "
-                "model. Leave it out."
+                f"torch_compile supports {', '.join(DECODER_FAMILIES)} models; this is a {family} "
+                "model. Remove torch_compile."
             )
         if requested not in (AUTO, PADDED):
             raise ConfigurationError(
                 f"batching={requested} is not exact for {self.checkpoint.name}: a {family} model "
-                f"is run padded, through its own forward pass. Leave it out, or use "
+                f"is run padded, through its own forward pass. Use batching={AUTO} or "
                 f"batching={PADDED}."
             )
         if computing.attention not in (AUTO, *PADDED_KERNELS):
@@ -249,16 +248,16 @@ class Logit(RewardHead):
                 f"through its own forward pass. Use {AUTO} or one of {', '.join(PADDED_KERNELS)}."
             )
         logger.info(
-            "Texts are padded and not packed: rows without padding are exact for %s models, and "
-            "this is a %s model.",
+            "Texts are padded instead of packed: only %s models can be computed exactly without "
+            "padding, and this is a %s model.",
             ", ".join(DECODER_FAMILIES),
             family,
         )
         seen = SEES_PADDING.get(family)
         if seen is not None:
-            logger.warning("Texts are computed one at a time and not batched: %s.", seen)
+            logger.warning("Texts are computed one at a time instead of in batches: %s.", seen)
             return PADDED, False
-        # An encoder is bidirectional, and a mask keeps it from padding.
+        # An encoder is bidirectional, and a mask hides padding from it.
         return PADDED, self._is_encoder or resolve_batching(PADDED, self.checkpoint.config)[1]
 
     def runner(self, computing: Computing, batching: str) -> ClassifierRunner:
@@ -272,13 +271,13 @@ class Logit(RewardHead):
 
 
 def _identity(checkpoint: Checkpoint, unread_id: int | None) -> dict[str, Any]:
-    """The token that is not read, where it is not the configuration's: that is in the digest."""
+    """The skipped token, if it is not the configuration's: that one is in the hash already."""
     configured = checkpoint.config.pad_token_id
     return {} if unread_id in (None, configured) else {"unread_id": unread_id}
 
 
 def _eos_ids(config: Any, tokenizer: Any) -> set[int]:
-    """The tokens that end texts, by the configuration and the tokenizer."""
+    """The tokens that end texts, according to the configuration and the tokenizer."""
     named = getattr(config, "eos_token_id", None)
     several = named if isinstance(named, list) else [named]
     return {one for one in (*several, tokenizer.eos_token_id) if one is not None}

@@ -1,4 +1,4 @@
-"""Values that another engine than torch's computes: by vLLM in this process, or on servers."""
+"""Values computed by engines other than torch: vLLM in this process, or servers."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ultrarm_eval.settings import CheckpointSettings
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.tokens import Tokens
 
-# The plan is of one batch: how much is computed at once is the engine's.
+# The plan has one batch: the engine chooses its own batches.
 _ALL_AT_ONCE = 2**62
 
 
 class ServedComputation(Computation):
-    """Values of an engine outside torch's: one number a text, read at its last token."""
+    """Values of an engine other than torch: one number per text, at its last token."""
 
     def __init__(
         self,
@@ -33,24 +33,24 @@ class ServedComputation(Computation):
         encoder: TextEncoder,
         tokenizer: Any,
     ) -> None:
-        """Makes the engine; nothing is loaded or asked.
+        """Makes the engine; nothing is loaded and no server is contacted.
 
         Args:
             judge: The judge, for messages.
             given: Its settings.
             checkpoint: The checkpoint.
-            head: How its reward is read.
+            head: How its reward is computed.
             encoder: What makes its texts.
             tokenizer: Its tokenizer.
 
         Raises:
-            ConfigurationError: Its reward is none that another engine than torch's gives.
+            ConfigurationError: Only the torch engine can compute its reward.
         """
         why = head.why_not_served()
         if why is not None:
             raise ConfigurationError(
-                f"engine={given.engine} gives one number a text, at its last token. judge={judge}: "
-                f"{why}. Use engine={TORCH}."
+                f"engine={given.engine} outputs one number per text, at its last token. "
+                f"judge={judge}: {why}. Use engine={TORCH}."
             )
 
         def as_read(text: Tokens) -> Tokens:
@@ -76,7 +76,7 @@ class ServedComputation(Computation):
         self.engine.prepare()
 
     def plan(self, texts: Sequence[Tokens]) -> Plan:
-        """See `Computation.plan`; what a prefix cache saves is counted as saved."""
+        """See `Computation.plan`; tokens saved by a prefix cache count as saved."""
         return make_plan(texts, batching=SHARED, max_tokens=_ALL_AT_ONCE)
 
     def compute_alone(self, text: Tokens) -> float:

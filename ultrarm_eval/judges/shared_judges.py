@@ -1,4 +1,4 @@
-"""The judges that a harness's parts name: those that name the same one share it."""
+"""Judges shared by the parts of a harness: equal settings give the same judge."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ultrarm_eval.judges.loading import (
 
 
 def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -> Judge:
-    """The judge for a checkpoint and settings, made once in a process.
+    """The judge for a checkpoint and settings, made once per process.
 
-    Its weights are loaded with the first text it scores: after the model under evaluation has
+    Its weights are loaded with the first text it scores, after the model under evaluation has
     written all of its answers.
 
     Args:
         pretrained: A folder, a hub id, or `demo`; or the name of a registered judge.
-        judge_args: Settings of the judge; `judge` names its kind, which is otherwise what the
-            checkpoint says it is.
+        judge_args: Settings of the judge; `judge` names its type, which is found from the
+            checkpoint by default.
 
     Raises:
         UltrarmEvalError: The judge or a setting cannot be used.
@@ -38,14 +38,14 @@ def shared_judge(pretrained: str, judge_args: Mapping[str, Any] | None = None) -
         written = json.dumps(settings, sort_keys=True)
     except TypeError as error:
         raise ConfigurationError(
-            f"judge_args are numbers, texts and true or false: {dict(judge_args or {})!r} "
+            f"judge_args must be numbers, strings, true or false, not {dict(judge_args or {})!r} "
             f"({error})."
         ) from error
     return _made(written)
 
 
 def judge_facts(judge: Judge) -> dict[str, Any]:
-    """What results say of a judge: its name, settings, engine and fingerprint."""
+    """What results store about a judge: its name, settings, engine and fingerprint."""
     return {
         "name": judge_name(judge),
         **judge.settings(),
@@ -63,8 +63,7 @@ def _made(written: str) -> Judge:
     if kind is not None and is_without_weights(kind, settings["pretrained"]):
         del settings["pretrained"]
     if not kind:
-        # With torch and transformers' classes, which the filters of a run without a judge do not
-        # need.
+        # Imports torch and transformers, which the filters of a run without a judge do not need.
         from ultrarm_eval.judges.auto import auto_if_readable
 
         kind = auto_if_readable(named, settings.get("revision"))
@@ -72,9 +71,10 @@ def _made(written: str) -> Judge:
 
 
 def _device_of_process() -> str | None:
-    """This process's own GPU where several were started, else the one with most memory free.
+    """This process's own GPU if several processes were started, else the GPU with the most free
+    memory.
 
-    None leaves it to the judge.
+    None leaves the choice to the judge.
     """
     import torch
 
@@ -84,5 +84,5 @@ def _device_of_process() -> str | None:
         return None if rank is None or int(rank) >= gpus else f"cuda:{rank}"
     if gpus < 2:
         return None
-    # The model under evaluation lies on one of them already.
+    # The model under evaluation is on one of them already.
     return f"cuda:{max(range(gpus), key=lambda gpu: torch.cuda.mem_get_info(gpu)[0])}"

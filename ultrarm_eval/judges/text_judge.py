@@ -1,4 +1,4 @@
-"""A judge made of a text format, an engine and a head: from prompts and completions to rewards."""
+"""A judge composed of a text format, an engine and a head."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 
 class TextJudge:
-    """Scores texts with whatever encodes, computes and reads them."""
+    """Scores texts with an encoder, an engine and a head."""
 
     def __init__(
         self,
@@ -35,15 +35,15 @@ class TextJudge:
         store: Callable[[], ScoreStore | None],
         advice: str = "",
     ) -> None:
-        """Puts the parts together.
+        """Combines the parts.
 
         Args:
-            encoder: The text format: makes tokens of prompts and completions.
+            encoder: The text format, which makes tokens of prompts and completions.
             engine: Computes a value for tokens.
-            head: How the value is read.
-            tokenizer: Names the tokens.
-            store: Opens the score store the first time, if there is one.
-            advice: What is said besides where texts are cut.
+            head: How the value becomes a reward.
+            tokenizer: The tokenizer.
+            store: Opens the score store on first use, if there is one.
+            advice: Additional advice for the warning about truncated texts.
         """
         self._encoder, self._engine, self._head = encoder, engine, head
         self._tokenizer, self._opened_store = tokenizer, store
@@ -61,18 +61,18 @@ class TextJudge:
 
     @property
     def head(self) -> RewardHead:
-        """How the value is read."""
+        """How the value becomes a reward."""
         return self._head
 
     @property
     def max_length(self) -> int:
-        """The most tokens of a text."""
+        """The maximum number of tokens per text."""
         return self._encoder.max_length
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:
         """Scores completions; see `ultrarm_eval.judges.base.Judge.score`.
 
-        What has no reward is not a number; see `judgements`.
+        NaN marks an abstention; see `judgements`.
         """
         found: dict[int, float] = {}
         try:
@@ -97,11 +97,13 @@ class TextJudge:
     ) -> Iterator[tuple[int, Judgement]]:
         """Yields (index, judgement) batch by batch; every distinct text is computed once."""
         if isinstance(prompts, str) or isinstance(completions, str):
-            raise ConfigurationError("Prompts and completions are lists, also of a single text.")
+            raise ConfigurationError(
+                "Prompts and completions must be lists, also for a single text."
+            )
         if len(prompts) != len(completions):
             raise ConfigurationError(
-                f"{len(prompts)} prompts and {len(completions)} completions: each completion "
-                "needs its prompt (a text, a message list, or None)."
+                f"There are {len(prompts)} prompts and {len(completions)} completions; each "
+                "completion needs its prompt (a text, a list of messages, or None)."
             )
         if not completions:
             return
@@ -118,57 +120,58 @@ class TextJudge:
         yield from RewardStream(scoring, prompts, completions)
 
     def witness(self) -> Witness | None:
-        """What tells the model that computes from another of its name, once it has computed."""
+        """Tells the model that computed apart from another of the same name."""
         return self._engine.witness()
 
     def encoded(self, prompt: Prompt, completion: str) -> Tokens:
-        """A text as the network is given it."""
+        """A text as the network gets it."""
         (found,) = self._encoder.encode([prompt], [completion])
         return found.tokens
 
     def read_at(self, text: Tokens) -> tuple[int, ...]:
-        """The tokens of a text at which the network is read, by their places from 0 on.
+        """The positions, counted from 0, of the tokens at which the network's output is used.
 
-        Empty where the reward is made of the whole text.
+        Empty if the reward depends on the complete text.
         """
         return self._head.read_at(text)
 
     @property
     def unread_id(self) -> int | None:
-        """The token that is not read at the end of a text; None if all are."""
+        """The token that is skipped at the end of a text; None if there is none."""
         left_out = self._encoder.unread_id
         return self._head.unread_id if left_out is None else left_out
 
     def reads_alike(self, prompts: Sequence[Prompt], completion: str) -> bool:
-        """Whether a completion has the same text behind every one of these prompts."""
+        """Whether a completion is rendered identically after each of these prompts."""
         texts = self._encoder.encode(prompts, [completion] * len(prompts))
         return len({encoded.tokens for encoded in texts}) <= 1
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
-        """Refuses what cannot be scored, before the weights are loaded and anything is scored.
+        """Rejects texts that cannot be scored, before the weights are loaded and anything is
+        scored.
 
         Args:
             prompts: Prompts.
             completions: Completions, one for each prompt.
 
         Raises:
-            UnwritableTextError: The template refuses a prompt's turns; it says which prompt.
-            UltrarmEvalError: A prompt or a completion is none.
+            UnwritableTextError: The template rejects a prompt's turns; the error names the prompt.
+            UltrarmEvalError: A prompt or a completion is not valid.
         """
         self._encoder.check(prompts, completions)
 
     def rewards_after_tokens(self, prompt: Prompt, completion: str) -> TokenRewards:
-        """What the reward would be if the text ended after each of its tokens.
+        """The rewards if the text ended after each of its tokens.
 
-        Nothing follows the token that the text would end after, no EOS and no end of turn, but an
-        encoder's closing token. The last reward is that of `score`. Nothing is counted or stored.
+        Nothing follows that token, no EOS and no end of turn, except the end token that an encoder
+        adds. The last reward is that of `score`. Nothing is counted or stored.
 
         Args:
             prompt: A text, a message list, or None.
             completion: The completion.
 
         Raises:
-            ConfigurationError: The reward is not read at the last token of a text alone.
+            ConfigurationError: The reward is not computed only at the last token of a text.
             UltrarmEvalError: The text cannot be encoded, or does not fit into memory, or a reward
                 is not finite.
         """
@@ -180,8 +183,8 @@ class TextJudge:
         for number, reward in enumerate(rewards, start=1):
             if reward is not None and not math.isfinite(reward):
                 raise ScoringError(
-                    f"The reward after token {number} is {reward}. Weights or activations "
-                    "overflowed: use dtype=bfloat16 or float32 rather than float16."
+                    f"The reward after token {number} is {reward}: weights or activations "
+                    "overflowed. Use dtype=bfloat16 or float32 instead of float16."
                 )
         ids = tuple(encoded.tokens)
         texts = self.token_texts(ids)
@@ -189,15 +192,15 @@ class TextJudge:
 
     @cached_property
     def token_texts(self) -> TokenTexts:
-        """Makes readable texts of token ids."""
+        """Decodes token ids into readable texts."""
         return TokenTexts(self._tokenizer.backend_tokenizer)
 
     def _why_no_token_rewards(self) -> str | None:
-        """Why a text has no reward after each of its tokens; None if it has."""
+        """Why a text has no rewards after its tokens; None if it has."""
         if self._head.compose is not None:
-            return "its reward is made of what it reads at several tokens"
+            return "its reward is computed from several tokens"
         if self._encoder.final_id is not None:
-            return "its reward is read at a token that is put behind the whole text"
+            return "its reward is computed at a token that is appended to the complete text"
         return None
 
     def _after_tokens(self, text: Tokens) -> Sequence[float | None]:
@@ -208,7 +211,7 @@ class TextJudge:
         if engine.capabilities.token_rewards:
             rewards = engine.compute_after_tokens(text)
             return [rewards[at] for at in read_positions(text, encoder.unread_id)]
-        # Each prefix in a forward pass of its own.
+        # Each prefix in its own forward pass.
         every = prefixes(text, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
         texts = list(dict.fromkeys(every))
         found: dict[Tokens, float] = {}

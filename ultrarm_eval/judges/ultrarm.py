@@ -21,7 +21,7 @@ class UltraRMJudge(CheckpointJudge):
     @classmethod
     def takes(cls) -> str:
         """See `CheckpointJudge.takes`."""
-        return f"a Llama with `regression_head.weight`: {super().takes()}"
+        return f"a Llama decoder with `regression_head.weight`: {super().takes()}"
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""

@@ -1,4 +1,4 @@
-"""The texts that an engine is verified on: those of data, and those that engines get wrong."""
+"""The texts an engine is verified on: those of the data, and some that engines get wrong."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.messages import Prompt
 
-# Prompts of the data that get texts of these kinds as well.
+# Number of the data's prompts that get such texts as well.
 _PROMPTS = 4
-# Tokenizers have up to hundreds of special tokens; those that hold texts together come first.
+# Tokenizers have up to hundreds of special tokens; the most important come first.
 _TOKENS = 4
-# A template may leave out whatever is added.
+# A template may drop what is added.
 _DOUBLINGS = 20
-# What data without an answer of its own is made long with.
+# Filler that lengthens data without its own answers.
 _WORD = "word "
 
 
@@ -40,9 +40,9 @@ class VerifiedTexts:
 def spelled_texts(
     judge: CheckpointJudge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> VerifiedTexts:
-    """Completions that spell the tokenizer's special tokens, in the middle and at the end.
+    """Completions that contain the tokenizer's special-token text, in the middle and at the end.
 
-    A server that is given texts makes control tokens of them.
+    A server that gets texts may parse it as control tokens.
 
     Args:
         judge: Whose tokenizer it is.
@@ -61,14 +61,14 @@ def spelled_texts(
         )
     ]
     return VerifiedTexts(
-        [prompt for prompt, _ in made], [text for _, text in made], "that spell control tokens"
+        [prompt for prompt, _ in made], [text for _, text in made], "with special-token text"
     )
 
 
 def longest_texts(
     judge: CheckpointJudge, prompts: Sequence[Prompt], completions: Sequence[str]
 ) -> VerifiedTexts:
-    """Completions of more than the most tokens of a text, so that they are cut to exactly those.
+    """Completions longer than the maximum length, so that they are truncated to exactly that.
 
     Args:
         judge: Whose lengths they are.
@@ -84,10 +84,10 @@ def longest_texts(
             if len(judge.encoded(prompt, text)) >= judge.max_length:
                 break
             text += text
-        # One more for what the template's own tokens leave over.
+        # One more for the space that the template's own tokens leave.
         made.append((prompt, text + unit))
     return VerifiedTexts(
         [prompt for prompt, _ in made],
         [text for _, text in made],
-        f"cut to {judge.max_length} tokens",
+        f"truncated to {judge.max_length} tokens",
     )

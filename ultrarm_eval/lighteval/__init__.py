@@ -1,4 +1,4 @@
-"""Tasks for lighteval in which a model writes and a judge scores what it wrote.
+"""Tasks for lighteval in which a model generates answers and a judge scores them.
 
 name:
 Judged tasks of ultrarm-eval
@@ -6,10 +6,9 @@ Judged tasks of ultrarm-eval
 dataset:
 openbmb/UltraFeedback, tatsu-lab/alpaca_eval
 
-abstract:
-A model answers the prompts of UltraFeedback or AlpacaEval; UltraRM or any other reward model scores
-each answer and a reference. The environment variable ULTRARM_EVAL_METADATA has the settings, as
-lm-eval is given them by --metadata; or a file of one's own has a TASKS_TABLE of judged_task(...).
+abstract: A model answers the prompts of UltraFeedback or AlpacaEval; UltraRM or any other reward
+model scores each answer and a reference. The environment variable ULTRARM_EVAL_METADATA contains
+the settings, as in lm-eval's --metadata; or your own file has a TASKS_TABLE of judged_task(...).
 
 languages:
 english

@@ -32,25 +32,25 @@ _COMPARING = ("win_rate", _CONTROLLED)
 
 
 class JudgedMetric(SampleLevelComputation):  # type: ignore[misc, unused-ignore]
-    """One metric of answers that a judge scored; all of a task share what it said."""
+    """One metric of judged answers; all metrics of a task share the judgements."""
 
     def __init__(self, name: str, answers: TaskJudging) -> None:
         """Names the metric.
 
         Args:
             name: The metric.
-            answers: What the judge said.
+            answers: The judgements of the task.
         """
         self.name, self._answers = name, answers
 
     def __str__(self) -> str:
-        """The metric's name alone: lighteval keeps answers by what it prints of a task."""
+        """Only the metric's name: lighteval caches answers by the printed task."""
         return f"{self.name} of judged answers"
 
     def compute(  # type: ignore[override, unused-ignore]
         self, docs: Sequence[Doc], responses: Sequence[ModelResponse], **_: Any
     ) -> list[Any]:
-        """The metric of each sample; None where the judge gave no score.
+        """The metric of each sample; None if the judge abstained.
 
         Raises:
             AnswersNotJudgedError: The judge failed; the answers are kept in a file.
@@ -66,7 +66,7 @@ def judged_metrics(answers: TaskJudging, *, compares: bool) -> list[SampleLevelM
     """The metrics of a judged task.
 
     Args:
-        answers: What the judge said.
+        answers: The judgements of the task.
         compares: Whether answers are compared with references.
     """
     return [
@@ -100,15 +100,15 @@ def _value(name: str, one: JudgedAnswer) -> Any:
 def _aggregation(name: str) -> Callable[[Sequence[Any]], dict[str, float]]:
     """A metric over a task's samples, with its standard error.
 
-    It gives both in a mapping: lighteval's own standard error of a mean would count samples without
-    a score as numbers, and any other it bootstraps.
+    Both are returned in a mapping: lighteval's own standard error of a mean would count samples
+    without a score as numbers, and it bootstraps all others.
     """
 
     def aggregate(values: Sequence[Any]) -> dict[str, float]:
         scored = [value for value in values if value is not None]
         if len(scored) < len(values):
             logger.warning(
-                "%s: %d of %d samples have none, for the judge gave no score; it is of the others.",
+                "%s: %d of %d samples are excluded because the judge gave no score.",
                 name,
                 len(values) - len(scored),
                 len(values),

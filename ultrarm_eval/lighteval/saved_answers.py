@@ -1,11 +1,11 @@
-"""A model for `lighteval custom` whose answers were written before, so that they are judged again.
+"""A model for `lighteval custom` that replays saved answers, so that they can be judged again.
 
     lighteval custom DETAILS "$(python -m ultrarm_eval.lighteval.saved_answers)" \
         ultrafeedback_judge --custom-tasks ultrarm_eval.lighteval
 
-The name of the model is a folder or a file of details that lighteval saved, or any file of prompts
-and answers. lighteval's own `--load-responses-from-details-date-id` finds no task in what lighteval
-0.13.0 saves (its pull request 1345).
+The model's name is a folder or file of details saved by lighteval, or any file of prompts and
+answers. lighteval's own `--load-responses-from-details-date-id` finds no task in the details of
+lighteval 0.13.0 (its pull request 1345).
 """
 
 from __future__ import annotations
@@ -49,7 +49,10 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
         path = Path(config.model_name).expanduser()
         files = sorted(path.rglob(_DETAILS)) if path.is_dir() else [path]
         if not files:
-            raise DataError(f"{path}: there is no file {_DETAILS} in this folder.")
+            raise DataError(
+                f"{path}: this folder contains no file {_DETAILS}. Name a folder of lighteval's "
+                "details."
+            )
         self._origin = str(path)
         self._by_row: dict[tuple[int, str], str] = {}
         self._by_prompt: dict[str, str | None] = {}
@@ -58,7 +61,7 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
 
     @property
     def tokenizer(self) -> None:
-        """There is none: nothing is written."""
+        """None: nothing is generated."""
         return
 
     @property
@@ -75,25 +78,28 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
         """The answers to documents of this package's tasks.
 
         Raises:
-            DataError: A prompt has none, or several that differ.
+            DataError: A prompt has no answer, or several different ones.
         """
         found = [self._answer(doc) for doc in docs]
         missing = [doc for doc, answer in zip(docs, found, strict=True) if answer is None]
         if missing:
             raise DataError(
-                f"{self._origin}: {len(missing)} of {len(docs)} prompts have no answer there, the "
-                f"first of them {missing[0].query[:_SHOWN]!r}. Run the task with the data, the "
-                "reference and the limit that the answers were written with."
+                f"{self._origin}: {len(missing)} of {len(docs)} prompts have no saved answer, "
+                f"the first is {missing[0].query[:_SHOWN]!r}. Run the task with the same data, "
+                "reference and limit as when the answers were generated."
             )
         return [ModelResponse(text=[str(answer)]) for answer in found]
 
     def loglikelihood(self, docs: Sequence[Doc]) -> list[ModelResponse]:
-        """There are answers alone.
+        """Refused: there are only answers.
 
         Raises:
             DataError: Always.
         """
-        raise DataError(f"{self._origin}: these are answers, and no likelihoods are known of them.")
+        raise DataError(
+            f"{self._origin}: saved answers have no likelihoods. Run a task that only generates "
+            "answers."
+        )
 
     loglikelihood_rolling = loglikelihood
 
@@ -109,8 +115,9 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
                 answer = self._by_prompt[key]
                 if answer is None:
                     raise DataError(
-                        f"{self._origin}: the prompt {prompt[:_SHOWN]!r} has several answers "
-                        "there, and it is not known which is the one of this row."
+                        f"{self._origin}: the prompt {prompt[:_SHOWN]!r} has several different "
+                        "answers, so it is unclear which belongs to this row. Keep one answer "
+                        "per prompt."
                     )
                 return answer
         return None
@@ -122,7 +129,10 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
         for detail in _rows(file):
             doc, texts = detail["doc"], detail["model_response"]["text"]
             if len(texts) != 1:
-                raise DataError(f"{file}: a prompt has {len(texts)} answers, and one is judged.")
+                raise DataError(
+                    f"{file}: a prompt has {len(texts)} answers, but only one can be judged. "
+                    "Save one answer per prompt."
+                )
             prompt, text = doc["query"], texts[0] or ""
             if self._by_prompt.setdefault(prompt, text) != text:
                 self._by_prompt[prompt] = None
@@ -132,13 +142,13 @@ class SavedAnswers(LightevalModel):  # type: ignore[misc, unused-ignore]
                     continue
                 if self._by_row.setdefault((row, prompt), text) != text:
                     raise DataError(
-                        f"{file}: row {row} has another answer here than in another file of "
-                        f"{self._origin}. Name the details of one run."
+                        f"{file}: row {row} has a different answer than in another file of "
+                        f"{self._origin}. Name the details of only one run."
                     )
 
 
 class _NoCache:
-    """Nothing is written anew, so nothing is kept."""
+    """A cache that stores nothing, because nothing is generated."""
 
     def _init_registry(self, registry: Any) -> None:
         return
@@ -152,7 +162,7 @@ def _is_details(file: Path) -> bool:
     try:
         return {"doc", "model_response"} <= set(pq.read_schema(file).names)
     except (OSError, ValueError) as error:
-        raise DataError(f"{file}: this is no readable Parquet file ({error}).") from error
+        raise DataError(f"{file}: this Parquet file cannot be read ({error}).") from error
 
 
 def _rows(file: Path) -> Iterator[Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""lighteval's configuration of a judged task, whose data are read once the task is run."""
+"""lighteval's configuration of a judged task, whose data is read only when the task runs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
     """A judged task.
 
     Attributes:
-        judging: What results say of the judging, under `config_tasks`: the settings, the data with
-            their counts, the judge with its fingerprint, and how many answers it gave no score.
+        judging: The facts about the judging in the results, under `config_tasks`: the settings, the
+            data with its counts, the judge with its fingerprint, and the number of abstentions.
     """
 
     judging: dict[str, Any] = field(default_factory=dict)
@@ -32,17 +32,17 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
 
     @property
     def hf_repo(self) -> str:  # type: ignore[override, unused-ignore]
-        """The folder of the task's prompts, which is made now; its data set until it is run.
+        """The folder of the task's prompts, which is created now; its data set until it runs.
 
         Raises:
-            UltrarmEvalError: Examples are asked for, or the data or the judge cannot be used.
+            UltrarmEvalError: Few-shot examples are requested, or the data or the judge cannot be
+                used.
         """
         if self._answers is None or not self._is_run:
             return self._dataset
         if self.num_fewshots:
             raise ConfigurationError(
-                f"{self.full_name}: a conversation is answered as it is, so there are no examples. "
-                f"Ask for {self.name}|0."
+                f"{self.full_name}: this task has no few-shot examples. Use {self.name}|0."
             )
         return self._answers.folder()
 
@@ -51,7 +51,7 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
         self._dataset = dataset
 
     def __deepcopy__(self, memo: dict[int, Any]) -> JudgedTaskConfig:
-        """A copy, which is run: lighteval copies the tasks that a run names, and no others."""
+        """A copy to run: lighteval copies only the tasks that a run names."""
         copied = copy.copy(self)
         copied.__dict__.update(copy.deepcopy(self.__dict__, memo), _is_run=True)
         return copied
@@ -59,8 +59,8 @@ class JudgedTaskConfig(LightevalTaskConfig):  # type: ignore[misc, unused-ignore
     def __str__(self, lite: bool = False) -> str:
         """A table of the fields.
 
-        lighteval keeps answers by the short one: it leaves out who judges, so that the same answers
-        to the same prompts are judged by another judge without writing them again.
+        lighteval caches answers by the short table. It omits the judge, so that another judge can
+        score the same cached answers.
         """
         if not lite:
             return str(super().__str__())
@@ -73,7 +73,7 @@ def task_config(name: str, task: str, settings: TaskSettings) -> JudgedTaskConfi
     """A judged task's configuration.
 
     Args:
-        name: What it is called.
+        name: Its name.
         task: The name in `TASKS` whose prompts it has.
         settings: Its settings.
     """

@@ -1,4 +1,4 @@
-"""What a model wrote in a run of lighteval, judged once for all metrics."""
+"""Judges a model's answers in a lighteval run once for all metrics."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JudgedAnswer:
-    """An answer beside its reference.
+    """An answer and its reference, with their judgements.
 
     Attributes:
-        answer: What the model wrote.
-        judgement: What the judge said of it.
-        reference: What it is compared with, if anything.
-        reference_judgement: What the judge said of that.
+        answer: The model's answer.
+        judgement: Its judgement.
+        reference: The reference answer, if there is one.
+        reference_judgement: The reference's judgement.
     """
 
     answer: str
@@ -44,9 +44,9 @@ class JudgedAnswer:
 
 
 class Facts(dict[str, Any]):
-    """What results say of a task's judging, filled in as it becomes known.
+    """The facts about a task's judging in the results, filled in as they become known.
 
-    lighteval copies configurations; the copies share it.
+    lighteval copies configurations; the copies share this object.
     """
 
     def __deepcopy__(self, memo: Any) -> Facts:
@@ -54,20 +54,20 @@ class Facts(dict[str, Any]):
 
 
 class TaskJudging:
-    """A task's prompts, its judge, and what that said of the answers of a run.
+    """A task's prompts, its judge, and the judgements of a run's answers.
 
-    lighteval's metrics of one task are computed one after the other, and each of its copies of a
-    configuration has them: they share this.
+    lighteval computes the metrics of a task one after the other, and copies them with each
+    configuration: all of them share this object.
 
     Attributes:
-        facts: What results say of it.
+        facts: Its entries in the results.
     """
 
     def __init__(self, name: str, task: str, settings: TaskSettings) -> None:
-        """Reads nothing yet.
+        """Stores the arguments; nothing is read yet.
 
         Args:
-            name: What the task is called.
+            name: The task's name.
             task: The name in `TASKS` whose prompts it has.
             settings: Its settings.
         """
@@ -81,11 +81,11 @@ class TaskJudging:
 
     @property
     def judge(self) -> Judge:
-        """The judge; its weights are loaded with the first text it scores."""
+        """The judge; its weights are loaded with the first text."""
         return shared_judge(self._settings.judge, self._settings.judge_args)
 
     def folder(self) -> str:
-        """Reads the prompts, has the judge look at them, and gives the folder that holds them.
+        """Reads the prompts, lets the judge check them, and returns the folder that contains them.
 
         Raises:
             UltrarmEvalError: The data or the judge cannot be used.
@@ -116,11 +116,11 @@ class TaskJudging:
         return folder_of(documents)
 
     def judged(self, docs: Sequence[Doc], responses: Sequence[ModelResponse]) -> list[JudgedAnswer]:
-        """What the judge said of a run's answers; asked again of the same ones, it is not.
+        """The judgements of a run's answers; the same answers are judged only once.
 
         Args:
             docs: The documents of the run.
-            responses: What the model wrote to each of them.
+            responses: The model's response to each of them.
 
         Raises:
             AnswersNotJudgedError: The judge failed; the answers are kept in a file.
@@ -130,8 +130,8 @@ class TaskJudging:
         asked = [(doc.id, answer) for doc, answer in zip(docs, answers, strict=True)]
         if self._known is not None and self._known[0] == asked:
             return self._known[1]
-        # In the order of the data, which lighteval shuffles: batches are then what they are in
-        # any other harness.
+        # In the order of the data, which lighteval shuffles: batches are then what they are in any
+        # other harness.
         order = sorted(range(len(docs)), key=lambda place: int(docs[place].id))
         documents = [document_of(docs[place]) for place in order]
         in_order = self._judged(documents, [answers[place] for place in order])
@@ -175,15 +175,15 @@ def _place(one: tuple[int, JudgedAnswer]) -> int:
 
 
 def _answer(response: ModelResponse) -> str:
-    """What the model wrote; what an interface left out is an empty answer.
+    """The model's answer; a missing one becomes an empty answer.
 
     Raises:
-        ConfigurationError: It wrote several.
+        ConfigurationError: There are several answers.
     """
     texts = response.final_text
     if len(texts) > 1:
         raise ConfigurationError(
-            f"A prompt has {len(texts)} answers, and these tasks judge one. Leave num_samples out "
-            "of the metric options."
+            f"A prompt has {len(texts)} answers, but these tasks judge only one. Leave "
+            "num_samples out of the metric options."
         )
     return (texts[0] if texts else "") or ""

@@ -1,4 +1,4 @@
-"""The prompts of a judged task as lighteval loads them: a folder that `datasets` opens."""
+"""The prompts of a judged task in the form that lighteval loads: a folder for `datasets`."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _COLUMN = "document"
 
 
 def folder_of(documents: Sequence[Document]) -> Path:
-    """A folder with the documents, among `datasets`' own files.
+    """A folder with the documents, in the cache of `datasets`.
 
-    It is named after what it holds: another run finds it again, and lighteval, which keeps answers
-    by the name of the data set, takes none that were written to other prompts.
+    It is named by the hash of its content: another run finds it again, and lighteval, which caches
+    answers by the name of the data set, uses no answers to other prompts.
     """
     import datasets
     import pyarrow as pa
@@ -49,7 +49,7 @@ def folder_of(documents: Sequence[Document]) -> Path:
 
 
 def prompt_of(line: Mapping[str, Any], task_name: str = "") -> Doc:
-    """A row of the folder as lighteval's document; lighteval's prompt manager writes the prompt."""
+    """A row of the folder as lighteval's document; its prompt manager formats the prompt."""
     document = Document.from_json(json.loads(line[_COLUMN]))
     reference = document.reference
     return Doc(
@@ -62,20 +62,20 @@ def prompt_of(line: Mapping[str, Any], task_name: str = "") -> Doc:
 
 
 def document_of(doc: Doc) -> Document:
-    """The document that lighteval's is of."""
+    """The document of a lighteval document."""
     return Document.from_json(json.loads((doc.specific or {})[_COLUMN]))
 
 
 def warn_of_conversations(documents: Sequence[Document], task: str) -> None:
-    """Says how many prompts are more than a user's turn: lighteval gives models a single one."""
+    """Warns about multi-turn prompts, because lighteval gives models only a single user turn."""
     several = sum(
         len(document.prompt) != 1 or document.prompt[0]["role"] != "user" for document in documents
     )
     if several:
         logger.warning(
-            "%s: %d of %d prompts have several turns, or a system turn. lighteval has a single "
-            "user turn for a prompt: the model reads them as text in it, each turn after its role. "
-            "The judge reads the turns.",
+            "%s: %d of %d prompts have several turns or a system turn. lighteval gives the "
+            "model one user turn, with the turns written as text after their roles; the judge "
+            "gets the original turns.",
             task,
             several,
             len(documents),

@@ -1,4 +1,4 @@
-"""What a user says of a judged task: who judges, which prompts, and which references."""
+"""The settings of a judged task: judge, prompts and references."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class TaskSettings:
 
     Attributes:
         judge: The judge's checkpoint: a folder, a hub id, or `demo`; or the name of a judge.
-        judge_args: The judge's settings; `judge` among them names its kind.
-        data: A file or folder of prompts, or a source's word; None for the task's own data set.
+        judge_args: The judge's settings; `judge` is its registered name.
+        data: A file or folder of prompts, or a source's name; None for the task's own data set.
         data_revision: Hub revision of that data set.
-        reference: What answers are compared with: a model's name, `best` or `median` by the data's
-            ratings, a file of answers, or `none`; None for the task's own.
-        preference: The rating that `best` and `median` go by.
-        limit: How many of the prompts are used, from the first on; None for all.
-        generation_size: The most tokens of an answer.
+        reference: The reference answers: a model's name, `best` or `median` by the data's ratings,
+            a file of answers, or `none`; None for the task's default.
+        preference: The rating used for `best` and `median`.
+        limit: The number of prompts to use, from the first on; None for all.
+        generation_size: The largest number of tokens of an answer.
     """
 
     judge: str = DEFAULT_CHECKPOINT
@@ -50,20 +50,20 @@ class TaskSettings:
     generation_size: int = 1024
 
     def __post_init__(self) -> None:
-        """Looks at the values.
+        """Checks the values.
 
         Raises:
-            ConfigurationError: One is not allowed.
+            ConfigurationError: A value is not allowed.
         """
         for name in ("judge", "data", "data_revision", "reference", "preference"):
             value = getattr(self, name)
             may_be_none = name != "judge"
             if (value is None and may_be_none) or (isinstance(value, str) and value.strip()):
                 continue
-            raise ConfigurationError(f"{name}={value!r}: give a text.")
+            raise ConfigurationError(f"{name}={value!r}: give a string.")
         if not isinstance(self.judge_args, Mapping):
             raise ConfigurationError(
-                f"judge_args={self.judge_args!r}: give the judge's settings by name, as in "
+                f"judge_args={self.judge_args!r}: give the judge's settings by name, for example "
                 '{"dtype": "bfloat16", "device": "cuda:1"}.'
             )
         for name in ("limit", "generation_size"):
@@ -74,13 +74,13 @@ class TaskSettings:
                 raise ConfigurationError(f"{name}={value!r}: give a whole number of at least 1.")
         if self.data is not None and self.data_revision is not None:
             raise ConfigurationError(
-                f"data={self.data!r} and data_revision={self.data_revision!r}: a revision belongs "
-                "to the data set on the hub. Leave one of them out."
+                f"data={self.data!r} and data_revision={self.data_revision!r}: a revision is "
+                "only for data on the hub. Leave one of them out."
             )
 
     @property
     def prompts(self) -> PromptChoice:
-        """Which prompts and references they name."""
+        """The prompts and references they name."""
         return PromptChoice(
             self.data, self.data_revision, self.reference, preference=self.preference
         )
@@ -90,7 +90,7 @@ def checked_settings(given: Mapping[str, Any]) -> TaskSettings:
     """Settings by their names.
 
     Raises:
-        ConfigurationError: A name is not known, or a value not allowed.
+        ConfigurationError: A name is unknown, or a value is not allowed.
     """
     known = [one.name for one in dataclasses.fields(TaskSettings)]
     for name in given:
@@ -100,21 +100,21 @@ def checked_settings(given: Mapping[str, Any]) -> TaskSettings:
 
 
 def settings_of_environment() -> dict[str, Any]:
-    """The settings that the environment has for this package's own tasks.
+    """The settings of this package's own tasks from the environment variable.
 
     Raises:
-        ConfigurationError: The variable is no JSON object.
+        ConfigurationError: The variable is not a JSON object.
     """
     written = os.environ.get(VARIABLE, "").strip()
     if not written:
         return {}
-    mend = 'write a JSON object, as in \'{"judge": "DIR", "reference": "best"}\'.'
+    mend = 'write a JSON object, for example \'{"judge": "DIR", "reference": "best"}\'.'
     try:
         found = json.loads(written)
     except ValueError as error:
         raise ConfigurationError(
-            f"{VARIABLE}={written!r:.200} is no JSON ({error}): {mend}"
+            f"{VARIABLE}={written!r:.200} is not valid JSON ({error}): {mend}"
         ) from error
     if not isinstance(found, dict):
-        raise ConfigurationError(f"{VARIABLE}={written!r:.200} is no JSON object: {mend}")
+        raise ConfigurationError(f"{VARIABLE}={written!r:.200} is not a JSON object: {mend}")
     return found

@@ -16,18 +16,18 @@ _SPLIT_AT = ",|@:"
 
 
 def judged_task(task: str, *, name: str | None = None, **settings: Any) -> JudgedTaskConfig:
-    """A task for lighteval's `TASKS_TABLE`: a model writes, and a judge scores what it wrote.
+    """A task for lighteval's `TASKS_TABLE`: a model generates answers, and a judge scores them.
 
-    Data are read, and the judge is looked at, once lighteval loads the task; the judge's weights
-    are loaded once all answers are written.
+    The data is read and the judge is checked when lighteval loads the task; the judge's weights are
+    loaded once all answers are generated.
 
     Args:
-        task: `ultrafeedback_judge` or `alpaca_eval_ultrarm`, whose prompts and references it has.
-        name: What it is called; `task` if None. Two judges in one run are two tasks.
+        task: `ultrafeedback_judge` or `alpaca_eval_ultrarm`, whose prompts and references are used.
+        name: Its name; `task` if None. Two judges in one run need two tasks.
         **settings: See `TaskSettings`.
 
     Raises:
-        ConfigurationError: There is no such task or setting, a value is not allowed, or lighteval
+        ConfigurationError: The task or a setting is unknown, a value is not allowed, or lighteval
             is not installed.
     """
     if task not in TASKS:
@@ -35,8 +35,8 @@ def judged_task(task: str, *, name: str | None = None, **settings: Any) -> Judge
     called = task if name is None else name
     if not called.strip() or any(character in called for character in _SPLIT_AT):
         raise ConfigurationError(
-            f"name={called!r}: lighteval splits names of tasks at {' '.join(_SPLIT_AT)}; "
-            "leave them out."
+            f"name={called!r}: lighteval splits task names at {' '.join(_SPLIT_AT)}. Leave these "
+            "characters out."
         )
     checked = checked_settings(settings)
     if find_spec("lighteval") is None:

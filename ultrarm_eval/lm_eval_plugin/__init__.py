@@ -1,1 +1,1 @@
-"""The edge to lm-evaluation-harness; nothing else in this package imports it."""
+"""The interface to lm-evaluation-harness; nothing else in this package imports it."""

@@ -1,7 +1,7 @@
-"""Metrics of a judge that may abstain: documents it had no score for count in none of them.
+"""Metrics of a judge that may abstain: documents without a score are excluded from all of them.
 
-Such a document gives None for every metric, for the harness joins the values of several processes
-metric by metric, and a metric that one process lacks would get another's.
+Such a document has None for every metric: the harness joins the values of several processes metric
+by metric, so a metric that one process lacks would get another metric's values.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class Abstentions:
     """Aggregations over the documents that have a value.
 
     Attributes:
-        standard_errors: By metric, of means over these documents: the harness knows only those of
-            its own mean over all.
+        standard_errors: By metric, the standard errors of means over these documents; the harness
+            computes them only for its own mean over all documents.
     """
 
     def __init__(self) -> None:
@@ -42,11 +42,11 @@ class Abstentions:
 
 
 def unscored_answers(samples: Sequence[Mapping[str, Any]], filter_name: str | None = None) -> int:
-    """How many answers of a task's samples have no score.
+    """Counts the answers without a score in a task's samples.
 
     Args:
         samples: The samples, of all processes.
-        filter_name: Counts those of one filter, where an answer stands in a sample for each.
+        filter_name: Counts only samples of this filter, if each answer has one sample per filter.
     """
     return sum(
         answer["reward"] is None

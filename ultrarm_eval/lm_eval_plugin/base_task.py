@@ -1,4 +1,4 @@
-"""What every task of ours does around the harness's requests."""
+"""The base class of all our tasks: what they do before and after the harness's requests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _WITHOUT_EFFECT = ("description", "doc_to_text", "doc_to_choice", "gen_prefix", 
 
 
 class OwnTask(HarnessTask, BridgedTask):
-    """Builds its requests afresh in each run, and says what it uses of its data."""
+    """Builds its requests anew in each run, and logs how much of its data is used."""
 
     takes_shots = True
     is_pairwise = False
@@ -43,8 +43,8 @@ class OwnTask(HarnessTask, BridgedTask):
         given = {k: v for k, v in (config or {}).items() if k != "class"}
         if given.get("scorer"):
             raise ConfigurationError(
-                f"{given.get('task')}: its YAML has scorer, which this class of task does not "
-                "read: it scores by itself. Remove it."
+                f"{given.get('task')}: its YAML has the key scorer, which this task class does "
+                "not use because it does its own scoring. Remove the key."
             )
         #: Folders of the user's own task files.
         self.task_folders = task_folders(given)
@@ -62,16 +62,16 @@ class OwnTask(HarnessTask, BridgedTask):
             raise type(error)(f"{task}: {error}") from error
 
     def build_all_requests(self, *, cache_requests: bool = False, **kwargs: Any) -> Any:
-        """Builds the requests afresh: a request cache does not know which data they are from."""
+        """Builds the requests anew: a request cache does not know which data they come from."""
         if cache_requests:
-            logger.info("%s: --cache_requests is off for this task.", self.config.task)
+            logger.info("%s: --cache_requests has no effect on this task.", self.config.task)
         kwargs.pop("rewrite_requests_cache", None)
         self._refuse_wrong_choice(**kwargs)
         self._refuse_idle_processes(**kwargs)
         return super().build_all_requests(cache_requests=False, **kwargs)
 
     def tell_counts(self, documents: Documents) -> dict[str, int]:
-        """Says what is used of the data, and warns of what is left out.
+        """Logs how much of the data is used, and warns about what is excluded.
 
         Returns:
             The counts by name.
@@ -102,12 +102,12 @@ class OwnTask(HarnessTask, BridgedTask):
     def _refuse_wrong_choice(
         self, *, limit: int | None = None, samples: Sequence[int] | None = None, **_: Any
     ) -> None:
-        """Refuses a choice of documents that the harness would read otherwise than it is meant."""
+        """Refuses a selection of documents that the harness would misinterpret."""
         task, known = self.config.task, len(self.eval_docs)
         if limit is not None and limit < 1:
             raise ConfigurationError(
-                f"{task}: --limit leaves {limit} documents. Give a number of at least 1, or a "
-                "share between 0 and 1."
+                f"{task}: --limit selects {limit} documents. Give a number of at least 1, or a "
+                "fraction between 0 and 1."
             )
         if samples is None:
             return
@@ -117,8 +117,8 @@ class OwnTask(HarnessTask, BridgedTask):
         # The harness numbers the documents in their own order, and an empty list means all to it.
         if not samples or not is_ordered or samples[0] < 0 or samples[-1] >= known:
             raise ConfigurationError(
-                f"{task}: --samples names {_shortened(list(samples))}. Give whole numbers from 0 "
-                f"to {known - 1}, each once, in ascending order, and at least one."
+                f"{task}: --samples is {_shortened(list(samples))}. Give at least one whole "
+                f"number from 0 to {known - 1}, in ascending order and each only once."
             )
 
     def _refuse_idle_processes(
@@ -129,22 +129,22 @@ class OwnTask(HarnessTask, BridgedTask):
         world_size: int = 1,
         **_: Any,
     ) -> None:
-        """Refuses more processes than documents: the harness fails where there is none to score.
+        """Refuses more processes than documents: the harness fails in a process without documents.
 
-        Every process finds this out by itself, so that none waits for another.
+        Every process checks this by itself, so that none waits for another.
         """
         documents = len(samples) if samples else len(self.eval_docs)
         if limit and not samples:
             documents = min(documents, int(limit))
         if 0 < documents < world_size:
             raise ConfigurationError(
-                f"{self.config.task}: {world_size} processes are too many for its documents "
-                f"({documents}); start at most as many processes as there are documents."
+                f"{self.config.task}: {world_size} processes are too many for {documents} "
+                "documents. Start at most one process per document."
             )
 
 
 class ConversationTask(OwnTask):
-    """What preference tasks and judged tasks have in common."""
+    """The common base of preference tasks and judged tasks."""
 
     #: Asked for examples, the run is refused: a conversation is scored, or answered, as it is.
     takes_shots = False
@@ -159,38 +159,39 @@ class ConversationTask(OwnTask):
             config: The task's YAML, with the run's metadata merged in.
 
         Raises:
-            UltrarmEvalError: A key of the YAML has no effect here; the metadata or the data cannot
-                be used.
+            UltrarmEvalError: A key of the YAML has no effect here, or the metadata or the data
+                cannot be used.
         """
         given = dict(config or {})
         for key in _WITHOUT_EFFECT:
             if given.get(key):
                 raise ConfigurationError(
-                    f"{given.get('task')}: its YAML has {key}, which this class of task does not "
-                    "read: its conversations come from the data as they are. Remove it; a system "
-                    "turn for all of them is --system_instruction."
+                    f"{given.get('task')}: its YAML has the key {key}, which this task class "
+                    "does not use: conversations are taken from the data as they are. Remove "
+                    "the key. To add a system turn to every conversation, use "
+                    "--system_instruction."
                 )
         super().__init__(config)
 
     def build_all_requests(self, *, system_instruction: str | None = None, **kwargs: Any) -> Any:
-        """Builds the requests; a system instruction stands in front of every conversation."""
+        """Builds the requests; a system instruction is put before every conversation."""
         self.system_instruction = system_instruction or None
         self._own_system_turns = 0
         built = super().build_all_requests(system_instruction=system_instruction, **kwargs)
         if self._own_system_turns:
             logger.warning(
-                "%s: %d documents have a system turn of their own; --system_instruction stands "
-                "before its text, in the same turn.",
+                "%s: %d documents already have a system turn; --system_instruction is put "
+                "before its text in the same turn.",
                 self.config.task,
                 self._own_system_turns,
             )
         return built
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What is known once everything is computed, for the task's metadata in the results.
+        """Facts known only after the evaluation, for the task's metadata in the results.
 
         Args:
-            samples: The samples of all processes; none where they are not logged.
+            samples: The samples of all processes; empty if samples are not logged.
         """
         if not self.system_instruction:
             return {}
@@ -200,11 +201,11 @@ class ConversationTask(OwnTask):
         return {"documents_with_own_system_turn": own} if own else {}
 
     def conversation(self, doc: Mapping[str, Any]) -> tuple[Message, ...]:
-        """The turns before the answer, the run's system instruction in front."""
+        """The turns before the answer, with the run's system instruction first."""
         return _instructed(document_of(doc).prompt, self.system_instruction)
 
     def fewshot_docs(self) -> None:
-        """There are no examples: these tasks have no shots."""
+        """These tasks have no few-shot examples."""
         return
 
     def doc_to_text(self, doc: Mapping[str, Any], *_: Any) -> str:
@@ -215,7 +216,7 @@ class ConversationTask(OwnTask):
         """Has no effect: each completion is scored once, and each prompt answered once."""
         if int(repeats) != int(self.config.repeats or 1):
             logger.warning(
-                "%s: --repeats %s changes nothing here: it asks for one answer.",
+                "%s: --repeats %s has no effect on this task, which needs one answer per prompt.",
                 self.config.task,
                 repeats,
             )
@@ -230,7 +231,7 @@ class ConversationTask(OwnTask):
         chat_template: Callable[..., str] | None = None,
         **_: Any,
     ) -> str:
-        """The conversation as a language model reads it; a judge reads its turns."""
+        """The conversation as text for a language model; a judge gets its turns."""
         messages = _instructed(document_of(doc).prompt, system_instruction)
         self._own_system_turns += bool(system_instruction) and _has_system_turn(doc)
         if apply_chat_template and chat_template is not None:
@@ -239,10 +240,10 @@ class ConversationTask(OwnTask):
 
 
 def _instructed(messages: Sequence[Message], instruction: str | None) -> tuple[Message, ...]:
-    """A conversation under a system instruction.
+    """A conversation with a system instruction.
 
-    As the harness joins it with a task's description, it is joined with a system turn that is there
-    already: templates know one system turn, at the start.
+    It is joined with an existing system turn, as the harness joins it with a task's description:
+    templates allow only one system turn, at the start.
     """
     if not instruction:
         return tuple(messages)

@@ -1,4 +1,4 @@
-"""Which rows a benchmark's task reads: the hub's, or those of a file that the run names."""
+"""The rows of a benchmark's task: from the hub, or from a file that the run names."""
 
 from __future__ import annotations
 
@@ -24,25 +24,26 @@ def open_benchmark(
 ) -> BenchmarkComparison:
     """Opens the benchmark that a task's YAML names.
 
-    Its `dataset_kwargs` name the benchmark (`suite`) and possibly a subset of it (`subset`); of a
-    benchmark with a file for each part what this part's is called (`files`), and which rows of the
-    hub's data set it has (`hub_subset`); and what else that data set needs (`load`).
+    Its `dataset_kwargs` name the benchmark (`suite`) and possibly a subset of it (`subset`). If the
+    benchmark has a file for each part, they also give the names of this part's file (`files`) and
+    its rows in the hub's data set (`hub_subset`). `load` contains further arguments for loading
+    that data set.
 
     Args:
         config: The task's configuration.
         options: The run's options.
         metadata: The run's metadata.
-        tasks: The names of all tasks: a file that is called like another one is not this one's.
+        tasks: The names of all tasks: a file named after another task does not belong to this one.
 
     Raises:
-        UltrarmEvalError: The data cannot be used, or the YAML has another setting.
+        UltrarmEvalError: The data cannot be used, or the YAML has an unknown setting.
     """
     given = dict(config.dataset_kwargs or {})
     for name in given:
         if name not in _SETTINGS:
             raise ConfigurationError(
-                f"{config.task}: dataset_kwargs has {name!r}; a benchmark takes "
-                f"{', '.join(_SETTINGS)} there."
+                f"{config.task}: dataset_kwargs has the unknown key {name!r}. A benchmark allows "
+                f"{', '.join(_SETTINGS)}."
             )
     benchmark = registry().benchmark(str(given.get("suite")))
     ties = _checked_ties(benchmark, metadata, str(config.task))
@@ -59,7 +60,7 @@ def _checked_ties(benchmark: Benchmark, metadata: Mapping[str, Any], task: str) 
         return benchmark.ties
     if benchmark.ties is None:
         raise ConfigurationError(
-            f"ties={named!r}: {task} has a rule of its own for equal rewards. Leave ties out."
+            f"ties={named!r}: {task} has its own rule for equal rewards. Leave ties out."
         )
     return str(named)
 
@@ -71,7 +72,7 @@ def _open(
     given: Mapping[str, Any],
     tasks: frozenset[str],
 ) -> tuple[Rows, str | None]:
-    """The rows, and the one subset of them that is this task's; None for all."""
+    """The rows, and the subset of them that this task uses; None for all."""
     split, files = str(config.test_split), list(given.get("files") or ())
     hub_subset = given.get("hub_subset")
     if options.data is None:
@@ -93,14 +94,15 @@ def _open(
     if options.named_as == task and path.is_file() and not neighbours & tasks:
         return opened, None
     raise DataError(
-        f"{opened.origin}: {task} reads one part of its benchmark, and this file does not say "
-        f"which part it is. Call it {files[0]}{path.suffix}, or give a folder with a file, or a "
-        f'split, for each part; or name it for this task alone, {{"data": {{"{task}": "FILE"}}}}.'
+        f"{opened.origin}: {task} reads one part of its benchmark, and the file's name does not "
+        f"say which part it is. Rename it to {files[0]}{path.suffix}, give a folder with a file "
+        'or a split for each part, or name the file only for this task: {"data": '
+        f'{{"{task}": "FILE"}}}}.'
     )
 
 
 def _is_named(rows: Rows, files: Sequence[str]) -> bool:
-    """Whether a file's name, or the folder's splits, say which part of a benchmark it is."""
+    """Whether a file's name, or the folder's splits, identify the part of a benchmark."""
     path = Path(rows.origin).expanduser()
     if path.is_dir():
         return path.name.lower() in files or bool(set(saved_splits(path)) & set(files))

@@ -1,4 +1,4 @@
-"""What a best-of-n task's YAML and the run say: who judges, which data, what is one vote."""
+"""The settings of a best-of-n task, from its YAML and the run: judge, data, votes."""
 
 from __future__ import annotations
 
@@ -21,33 +21,33 @@ _METRIC = "exact_match"
 def judging_settings(
     listed: Sequence[Mapping[str, Any]], options: JudgingOptions, task: Any
 ) -> dict[str, dict[str, Any]]:
-    """The settings of the filter `reward` in each list of filters, by the list's name.
+    """The settings of the filter `reward` in each filter list, by the list's name.
 
-    A list that has none is judged as the first that has one.
+    A list without that filter is judged like the first list that has one.
 
     Args:
         listed: The YAML's `filter_list`.
-        options: What the run says instead.
+        options: The run's options, which override the YAML's.
         task: The task's name, for messages.
 
     Raises:
-        ConfigurationError: The judging filter does not stand first, or picks; or a list has
-            metrics of its own.
+        ConfigurationError: The judging filter is not first, or picks an answer; or a list has its
+            own metrics.
     """
     named: dict[str, dict[str, Any] | None] = {}
     for each in listed:
         if each.get("metric_list"):
             raise ConfigurationError(
-                f"{task}, filter {each['name']!r}: it has a metric_list of its own, and this task "
-                "measures what all lists find by one. Move it to the task's metric_list."
+                f"{task}, filter {each['name']!r}: it has its own metric_list, and this task "
+                "uses one metric_list for all filter lists. Move it to the task's metric_list."
             )
         functions = each["filter"]
         first = functions[0] if functions else {}
         is_named = first.get("function") == _JUDGING
         if any(f.get("function") in (_JUDGING, _PICKING) for f in functions[int(is_named) :]):
             raise ConfigurationError(
-                f"{task}, filter {each['name']!r}: {_JUDGING!r} stands first, and {_PICKING!r} not "
-                "at all: this task picks by itself."
+                f"{task}, filter {each['name']!r}: {_JUDGING!r} must come first, and "
+                f"{_PICKING!r} must not be used, because this task picks the answer itself."
             )
         settings = {k: v for k, v in first.items() if k != "function"} if is_named else None
         named[str(each["name"])] = settings
@@ -70,15 +70,15 @@ def _chosen(settings: Mapping[str, Any], options: JudgingOptions) -> dict[str, A
 
 
 def behind(listed: Mapping[str, Any]) -> list[Any]:
-    """The filters of a list behind the one that judges."""
+    """The filters of a list after the one that judges."""
     return [f for f in listed["filter"] if f.get("function") != _JUDGING]
 
 
 def local_splits(path: Path, config: Any) -> dict[str, Any]:
-    """The splits that a task reads, from a file (which is all of them) or a saved folder.
+    """The splits that a task reads, from a file (which is used for all of them) or a saved folder.
 
     Raises:
-        DataError: There is no such data.
+        DataError: The data does not exist.
     """
     named = (
         config.test_split,
@@ -91,8 +91,8 @@ def local_splits(path: Path, config: Any) -> dict[str, Any]:
         return {s: saved_table(path, s, "Save the splits it needs.") for s in splits}
     if not path.is_file():
         raise DataError(
-            f"data={str(path)!r}: there is no such file or folder. Give a JSON, JSONL or Parquet "
-            "file, or a folder saved by datasets."
+            f"data={str(path)!r}: no such file or folder. Give a JSON, JSONL or Parquet file, or "
+            "a folder saved by datasets."
         )
     import datasets
 
@@ -100,15 +100,16 @@ def local_splits(path: Path, config: Any) -> dict[str, Any]:
 
 
 class Votes:
-    """Makes one vote of the answers that the metric takes for the same."""
+    """Counts answers that the metric treats as equal as the same vote."""
 
     def __init__(
         self, metrics: Sequence[Mapping[str, Any]], filters: Sequence[Mapping[str, Any]]
     ) -> None:
-        """Looks up how answers are compared and what stands for none.
+        """Looks up how answers are compared and which text means no answer.
 
         Args:
-            metrics: The YAML's `metric_list`; what `exact_match` ignores does not split votes.
+            metrics: The YAML's `metric_list`; differences that `exact_match` ignores do not split
+                votes.
             filters: The YAML's `filter_list`.
         """
         named = [metric for metric in metrics if metric.get("metric") == _METRIC]
@@ -123,7 +124,7 @@ class Votes:
         self._unreadable = {NO_ANSWER, *(str(f) for f in fallbacks if f is not None)}
 
     def of(self, answer: str) -> str | None:
-        """The vote of an answer; None where there is none to read.
+        """The vote of an answer; None if no answer was found.
 
         The order is that of lm-eval's `exact_match`: patterns, case, punctuation, numbers.
         """

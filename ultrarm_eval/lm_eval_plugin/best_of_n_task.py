@@ -1,4 +1,4 @@
-"""Best-of-n in any task of the harness whose answers are right or wrong: the judge picks."""
+"""Best-of-n for any lm-eval task whose answers are right or wrong: the judge picks the answer."""
 
 from __future__ import annotations
 
@@ -35,16 +35,18 @@ from ultrarm_eval.lm_eval_plugin.run_metadata import own_metadata, task_folders
 from ultrarm_eval.lm_eval_plugin.sampling import EqualAnswers, checked_repeats, require_sampling
 from ultrarm_eval.metrics.best_of_k import first_at_k, judge_at_k, majority_at_k, oracle_at_k, sizes
 
+__all__ = ["BestOfNTask"]
+
 _SAMPLED = {"do_sample": True, "temperature": 1.0, "until": []}
 _WAYS = ("first", "judge", "majority", "oracle")
 
 
 class BestOfNTask(OwnTask):
-    """The model answers n times; every metric is shown for the answer that is picked.
+    """The model answers n times; every metric is reported for the picked answer.
 
-    The YAML is that of any task of output_type generate_until. Its filters begin with `reward`,
-    which says how a document becomes the judge's prompt; those behind it take the answer out of
-    what the model wrote, and keep all of them.
+    The YAML is that of any task with output_type generate_until. Its filter lists begin with
+    `reward`, which says how a document becomes the judge's prompt; the filters after it extract the
+    answer from the model's output, and keep all n answers.
     """
 
     reads_metric_list = True
@@ -76,7 +78,7 @@ class BestOfNTask(OwnTask):
         super().__init__(given)
 
     def download(self, *args: Any, **kwargs: Any) -> None:
-        """Opens the data the run asks for; the task's own data set if it asks for none."""
+        """Opens the run's data; the task's own data set if the run names none."""
         metadata = self._options.of_task(self.config.metadata or {})
         path = self._options.data
         if path is None:
@@ -101,18 +103,19 @@ class BestOfNTask(OwnTask):
         self.config.metadata = metadata | ({} if known is None else known.facts())
 
     def before_requests(self, lm: Any, most: int | None) -> None:
-        """Looks at the judge, the filters and the metrics before the model writes.
+        """Checks the judge, the filters and the metrics before the model generates.
 
         Args:
             lm: The model.
-            most: The most documents that are used; None for all.
+            most: The largest number of documents used; None for all.
         """
         require_sampling(self.config)
         if self._lacks_examples and self.config.num_fewshot:
             raise ConfigurationError(
-                f"{self.config.task}: its data are a file without examples, and num_fewshot is "
-                f"{self.config.num_fewshot}. Give --num_fewshot 0, or a folder saved by datasets "
-                f"with the splits {self.config.test_split} and {self.config.fewshot_split}."
+                f"{self.config.task}: num_fewshot is {self.config.num_fewshot}, but the data "
+                "file has no few-shot examples. Give --num_fewshot 0, or a folder saved by "
+                f"datasets with the splits {self.config.test_split} and "
+                f"{self.config.fewshot_split}."
             )
         if self.only_writes():
             return
@@ -122,11 +125,11 @@ class BestOfNTask(OwnTask):
         self._rehearse(repeats)
 
     def has_answers_judged(self) -> bool:
-        """Yes, unless only they are asked for (`--predict_only`)."""
+        """True, unless the run only generates answers (`--predict_only`)."""
         return not self.only_writes()
 
     def _rehearse(self, repeats: int) -> None:
-        """Has answers that nobody wrote filtered and measured: what does not fit shows now."""
+        """Filters and measures dummy answers, so that mistakes in the YAML show up now."""
         document = next(iter(self.eval_docs), None)
         if document is None:
             return
@@ -145,11 +148,11 @@ class BestOfNTask(OwnTask):
                 _number(name, value, self.config.task)
 
     def set_repeats(self, repeats: int) -> None:
-        """Sets how many answers each prompt gets, which is `n`, too."""
+        """Sets the number of answers per prompt, which `n` sets too."""
         self.config.repeats = checked_repeats(self.config.task, repeats, self._n)
 
     def apply_filters(self) -> Any:
-        """Takes out of all answers what the YAML's filters look for."""
+        """Applies the YAML's filters to all answers."""
         self._judged.clear()
         filtered = super().apply_filters()
         if self.only_writes():
@@ -158,7 +161,7 @@ class BestOfNTask(OwnTask):
         return filtered
 
     def judge_answers(self, filter_name: str) -> None:
-        """Has all answers judged as they were written, once for all lists that name one judge."""
+        """Judges all unfiltered answers, once for all filter lists with the same judge."""
         settings, instances = self._judging[filter_name], self.instances
         written = json.dumps(settings, sort_keys=True, default=str)
         if written not in self._judged:
@@ -174,19 +177,20 @@ class BestOfNTask(OwnTask):
             ]
 
     def _found(self, instance: Instance, name: str, answers: int) -> Sequence[Any]:
-        """What a filter has found in each answer."""
+        """What a filter found in each answer."""
         found = instance.filtered_resps[name]
         if not isinstance(found, list | tuple) or len(found) != answers:
             raise ConfigurationError(
                 f"{self.config.task}, filter {name!r}: it does not keep every answer. Remove "
-                "take_first, majority_vote and the like: this task picks by itself."
+                "take_first, majority_vote and similar filters: this task picks the answer "
+                "itself."
             )
         return found
 
     def process_results(
         self, doc: Mapping[str, Any], results: Sequence[Sequence[ScoredText]]
     ) -> dict[str, Any]:
-        """The metrics of one prompt: each by the answer that is picked among k."""
+        """The metrics of one prompt: each for the answer picked among k."""
         if self.only_writes():
             return {"bypass": None}
         answers = results[0]
@@ -221,7 +225,7 @@ class BestOfNTask(OwnTask):
         return self._picked(super().aggregation())
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The judge's settings and what it was given, for the task's metadata in the results."""
+        """The judge's settings and counts, for the task's metadata in the results."""
         if self.only_writes():
             return {}
         self._equal.report(str(self.config.task))
@@ -240,7 +244,7 @@ class BestOfNTask(OwnTask):
         return dict.fromkeys(names, mean)
 
     def higher_is_better(self) -> dict[str, bool]:
-        """As the YAML says of each metric."""
+        """As the YAML says for each metric."""
         own = dict(super().higher_is_better())
         if self.only_writes():
             return own
@@ -252,7 +256,7 @@ class BestOfNTask(OwnTask):
 
 
 def _text(found: Any) -> str:
-    """What a filter found, as text; filters of the harness may find None."""
+    """What a filter found, as text; filters of the harness may return None."""
     return NO_ANSWER if found is None else str(found)
 
 
@@ -261,6 +265,6 @@ def _number(name: str, value: Any, task: Any) -> float:
         return float(value)
     except (TypeError, ValueError) as error:
         raise ScoringError(
-            f"{task}: the metric {name!r} gives no number for a single answer but a "
-            f"{type(value).__name__}; best-of-n needs one that does, such as exact_match."
+            f"{task}: for a single answer the metric {name!r} returns a {type(value).__name__} "
+            "instead of a number. Use a metric that returns a number, such as exact_match."
         ) from error

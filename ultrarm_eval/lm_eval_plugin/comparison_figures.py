@@ -1,4 +1,4 @@
-"""How the metrics of compared documents become figures, in a run and in one merged of several."""
+"""How the metrics of compared documents are aggregated, in a run and in a merged run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ultrarm_eval.metrics.over_prompts import Metric, mean_where_defined
 class ComparisonFigures:
     """Aggregations of a comparison's metrics.
 
-    The harness shows a standard error for its own `mean` alone, which is right for the metrics that
+    The harness shows a standard error only for its own `mean`, which is right for metrics that
     every document has.
     """
 
@@ -23,26 +23,26 @@ class ComparisonFigures:
 
         Args:
             metrics: The metrics by name.
-            abstentions: Keeps the standard errors of means over some documents.
+            abstentions: Collects the standard errors of means over some of the documents.
         """
         self._metrics, self._abstentions = metrics, abstentions
         # By metric, in how many of the documents it was not defined.
         self._undefined: dict[str, int] = {}
 
     def aggregations(self, *, may_abstain: bool) -> dict[str, Aggregation]:
-        """What makes one figure of a metric's values, by metric.
+        """The aggregation of a metric's values, by metric.
 
         Args:
-            may_abstain: Whether the judge may have no score for a completion.
+            may_abstain: Whether the judge may abstain from scoring a completion.
         """
         return {name: self._figure(name, one, may_abstain) for name, one in self._metrics.items()}
 
     def facts(self) -> dict[str, Any]:
-        """What is known once everything is aggregated, for the task's metadata in the results.
+        """Facts known only after everything is aggregated, for the task's metadata in the results.
 
         Returns:
-            Under `undefined` by metric in how many of the documents it was not defined, where
-            metrics may be.
+            Under `undefined`, by metric, the number of documents in which it was undefined, for
+            metrics that may be.
         """
         if not any(metric.may_be_undefined for metric in self._metrics.values()):
             return {}

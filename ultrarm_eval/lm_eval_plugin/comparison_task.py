@@ -1,4 +1,4 @@
-"""The task in which a judge, or a language model, compares the completions of documents.
+"""The task in which a judge, or a language model, compares a document's completions.
 
 What is compared, and how it is scored, is a `Comparison`: preference data under the run's rules, or
 the benchmark that the task's YAML names (`dataset_kwargs: {suite: NAME}`).
@@ -26,6 +26,7 @@ from ultrarm_eval.lm_eval_plugin.document_values import uncompensated
 from ultrarm_eval.lm_eval_plugin.harness_task import whose_request
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, is_unscored
 from ultrarm_eval.lm_eval_plugin.metadata import TaskOptions, read_options
+from ultrarm_eval.lm_eval_plugin.metadata_keys import CATEGORY, SPLIT
 from ultrarm_eval.lm_eval_plugin.protocols import judge_of
 from ultrarm_eval.lm_eval_plugin.requests import ConversationRequest, as_context
 from ultrarm_eval.lm_eval_plugin.task_names import known_names
@@ -37,6 +38,8 @@ from ultrarm_eval.sources.preference_data import (
     open_named_or_local,
 )
 
+__all__ = ["ComparisonTask", "DemoTask", "PreferencePairsTask"]
+
 logger = logging.getLogger(__name__)
 
 #: What stands between prompt and answer for a language model without chat template.
@@ -44,15 +47,15 @@ ANSWER_DELIMITER = "\n\n"
 
 
 class ComparisonTask(ConversationTask):
-    """Asks for the reward, or the log-likelihood, of each completion that is compared.
+    """Requests the reward, or the log-likelihood, of each completion that is compared.
 
-    A document is a prompt with all its completions, and each of them one request, however many
-    pairs and metrics it occurs in.
+    A document is a prompt with all its completions. Each completion is one request, however many
+    pairs and metrics use it.
     """
 
     is_pairwise = True
-    #: Set where a judge answers: its requests then hold the whole conversation, which the keys of
-    #: a response cache are made of, and not a text that two conversations could share.
+    #: Set where a judge answers: its requests then hold the whole conversation, which the keys of a
+    #: response cache are made of, and not a text that two conversations could share.
     asks_judge = False
     #: Whether that judge may have no score for a completion.
     judge_may_abstain = False
@@ -72,7 +75,7 @@ class ComparisonTask(ConversationTask):
         super().__init__(config)
 
     def download(self, *args: Any, **kwargs: Any) -> None:
-        """Opens the data, and counts what is used and what is left out, and why."""
+        """Opens the data, and counts what is used and what is excluded, and why."""
         metadata, task = dict(self.config.metadata or {}), str(self.config.task)
         options = read_options(
             metadata,
@@ -93,7 +96,7 @@ class ComparisonTask(ConversationTask):
         self.dataset = {self.config.test_split: DocumentsJson(documents)}
 
     def open_comparison(self, options: TaskOptions, metadata: Mapping[str, Any]) -> Comparison:
-        """Opens the data, and says how they are compared.
+        """Opens the data, and defines how completions are compared.
 
         Args:
             options: The run's options.
@@ -107,26 +110,25 @@ class ComparisonTask(ConversationTask):
         if given:
             raise ConfigurationError(
                 f"{self.config.task}: dataset_kwargs has {', '.join(map(repr, given))}; a "
-                "preference task takes 'source' there, and nothing else."
+                "preference task allows only 'source'."
             )
-        category = metadata.get("category") if self.data_may_be_on_hub else None
         return PreferenceComparison(
             self.open_data(options, metadata),
             options.rules,
             origin=None if source is None else str(source),
             shard=options.shard,
-            category=None if category is None else str(category),
+            category=CATEGORY.read(metadata) if self.data_may_be_on_hub else None,
         )
 
     def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
-        """Opens the preference data of the run; the task's own data set if it names none."""
+        """Opens the run's preference data; the task's own data set if the run names none."""
         sources, split = registry().sources(), str(self.config.test_split)
         if options.data is not None:
             return open_named_or_local(options.data, split, sources)
         return open_hub(str(self.config.dataset_path), split, options.data_revision, sources)
 
     def before_requests(self, lm: Any, most: int | None) -> None:
-        """Notes who answers."""
+        """Records whether a judge or a language model answers."""
         judge = judge_of(lm)
         self.asks_judge = judge is not None
         self.judge_may_abstain = judge is not None and may_abstain(judge.judge)
@@ -178,8 +180,8 @@ class ComparisonTask(ConversationTask):
 
         Args:
             doc: The document.
-            results: A `Reward`, or log-likelihood and greediness, for each completion that was
-                asked for, in their order.
+            results: A `Reward`, or log-likelihood and greediness, for each requested completion, in
+                order.
         """
         if self.only_writes():
             return {"bypass": None}
@@ -201,20 +203,20 @@ class ComparisonTask(ConversationTask):
         return uncompensated(measured or of.without_rewards())
 
     def averaged_metrics(self) -> Sequence[str]:
-        """All but those of a category, which another part of the data may not have."""
+        """All metrics except those of a category, which another shard may not have."""
         metrics = self._comparison.metrics.items()
         return [name for name, one in metrics if one.figure is None and not one.is_of_some]
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What is known once the metrics are aggregated, for the task's metadata in the results.
+        """Facts known only after aggregation, for the task's metadata in the results.
 
         Args:
-            samples: The samples of all processes; none where they are not logged.
+            samples: The samples of all processes; empty if samples are not logged.
 
         Returns:
-            Under `undefined` by metric in how many of the evaluated documents it was not defined,
-            where metrics may be; where the judge had no score for a completion, how many of them,
-            and of documents with too few, are left out of every metric.
+            Under `undefined`, for metrics that may be undefined, the number of evaluated documents
+            in which they were; and, if the judge abstained, how many completions, and documents
+            with too few scored completions, are excluded from every metric.
         """
         found = super().after_evaluation(samples)
         found |= self._figures.facts()
@@ -224,17 +226,17 @@ class ComparisonTask(ConversationTask):
         return found
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        """How a metric's values become one figure.
+        """How a metric's values are aggregated.
 
-        The harness shows a standard error for its own `mean` alone, which is right for the metrics
-        that every document has.
+        The harness shows a standard error only for its own `mean`, which is right for metrics that
+        every document has.
         """
         if self.only_writes():
             return dict(super().aggregation())
         return self._figures.aggregations(may_abstain=self.judge_may_abstain)
 
     def higher_is_better(self) -> dict[str, bool]:
-        """Which way each metric gets better, where one way is."""
+        """Whether higher is better, for metrics with a direction."""
         if self.only_writes():
             return dict(super().higher_is_better())
         return {
@@ -245,14 +247,14 @@ class ComparisonTask(ConversationTask):
 
 
 class DemoTask(ComparisonTask):
-    """The comparison of the bundled data, whatever data the run's other tasks read."""
+    """The comparison on the bundled data, whatever data the run's other tasks read."""
 
     def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
         """Opens the bundled data."""
         if options.data not in (None, DEMO_NAME) and options.named_as == self.config.task:
             raise ConfigurationError(
-                f"--metadata data names {options.data!r} for {self.config.task}, which always "
-                "reads the bundled demo data. Leave it out."
+                f"--metadata data: {self.config.task} always reads the bundled demo data, not "
+                f"{options.data!r}. Leave this entry out."
             )
         if options.data not in (None, DEMO_NAME) or options.data_revision is not None:
             logger.info("%s always reads the bundled demo data.", self.config.task)
@@ -260,25 +262,24 @@ class DemoTask(ComparisonTask):
 
 
 class PreferencePairsTask(ComparisonTask):
-    """The comparison of any local file or hub data set that a pair source knows.
+    """The comparison on any local file or hub data set that a pair source supports.
 
-    Beside a preference task's options it takes `split` and `category`, the column whose values get
-    an accuracy of their own.
+    In addition to a preference task's options it has `split` and `category`, the column whose
+    values each get their own accuracy.
     """
 
     data_may_be_on_hub = True
 
     def open_data(self, options: TaskOptions, metadata: Mapping[str, Any]) -> PreferenceData:
-        """Opens the data the run names; there are none otherwise."""
+        """Opens the run's data; this task has no data set of its own."""
         if options.data is None:
             raise ConfigurationError(
                 f"{self.config.task} has no data of its own: name a file, a folder or a hub data "
                 'set with prompt, chosen and rejected, --metadata \'{"data": "PATH"}\'.'
             )
-        split = metadata.get("split")
         return open_any(
             options.data,
-            None if split is None else str(split),
+            SPLIT.read(metadata),
             options.data_revision,
             registry().sources(),
         )

@@ -1,4 +1,4 @@
-"""Documents as the harness carries them: dictionaries of plain JSON values."""
+"""Documents in the harness's form: dictionaries of plain JSON values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ultrarm_eval.documents.document import FIELDS, Document
 
 
 class DocumentJson(dict[str, Any]):
-    """A document's JSON form, which knows the document that it was made of.
+    """A document's JSON form, with a reference to the document it was made from.
 
     Attributes:
         document: The document.
@@ -22,16 +22,16 @@ class DocumentJson(dict[str, Any]):
         self.document = document
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travels between processes, and into caches, as the plain dictionary that it is."""
+        """Pickles as a plain dictionary, for other processes and for caches."""
         return dict, (dict(self),)
 
 
 class DocumentsJson(Sequence[DocumentJson]):
-    """Documents in their JSON form, made when asked for.
+    """Documents in their JSON form, made on demand.
 
     Attributes:
         documents: The documents.
-        features: The fields of one, as the harness asks for them.
+        features: The fields of a document, as the harness expects them.
     """
 
     def __init__(self, documents: Documents) -> None:
@@ -58,18 +58,18 @@ class DocumentsJson(Sequence[DocumentJson]):
 
 
 def place_of(value: Any) -> str:
-    """Where the row of a harness's document stands, in brackets; nothing where that is not known.
+    """The place of a document's row, in brackets; empty if it is not known.
 
-    Documents of others, and of a run's samples, do not know it.
+    Third-party documents, and those in a run's samples, do not know it.
     """
     where = value.document.where if isinstance(value, DocumentJson) else None
     return "" if where is None else f" ({where})"
 
 
 def document_of(value: Mapping[str, Any]) -> Document:
-    """The document that a harness's dictionary is of.
+    """The document of a dictionary of the harness.
 
     Raises:
-        DataError: It is none of ours.
+        DataError: It is not one of our documents.
     """
     return value.document if isinstance(value, DocumentJson) else Document.from_json(value)

@@ -1,4 +1,4 @@
-"""The prompt of a document, as a filter is told to write it."""
+"""The prompt of a document, as set in a filter."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ USUAL_COLUMNS = ("prompt", "instruction", "question", "input")
 
 
 def prompt_writer(written: str | None) -> Callable[[Mapping[str, Any]], Prompt]:
-    """What gives a document's prompt.
+    """Returns a function that makes a document's prompt.
 
     Args:
         written: A column's name, or a Jinja template over the document's columns; the first of
             `USUAL_COLUMNS` that the document has if None.
 
     Raises:
-        ConfigurationError: It is no text, or no template that can be read.
+        ConfigurationError: It is not a string, or not a valid template.
     """
     if written is None:
         return _usual_prompt
@@ -38,7 +38,7 @@ def prompt_writer(written: str | None) -> Callable[[Mapping[str, Any]], Prompt]:
 def _writer(written: str, setting: str) -> Callable[[Mapping[str, Any]], Any]:
     if not isinstance(written, str) or not written.strip():
         raise ConfigurationError(
-            f"{setting}={written!r} of a filter: give a column's name or a Jinja template."
+            f"Filter setting {setting}={written!r}: give a column's name or a Jinja template."
         )
     if "{{" in written or "{%" in written:
         return _rendered(written, setting)
@@ -46,14 +46,14 @@ def _writer(written: str, setting: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
-    """What gives a document's reference answer; None where its column is empty (null).
+    """Returns a function that makes a document's reference answer; None if its column is null.
 
     Args:
         written: A column's name, or a Jinja template over the document's columns.
 
     Raises:
-        ConfigurationError: It is no text, or no template that can be read; from the function that
-            is returned, if a reference is no text.
+        ConfigurationError: It is not a string, or not a valid template. The returned function
+            raises it if a reference is not a string.
     """
     write = _writer(written, "reference")
 
@@ -61,8 +61,8 @@ def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
         found = write(document)
         if found is not None and not isinstance(found, str):
             raise ConfigurationError(
-                f"reference={written!r} of a filter gives a {type(found).__name__}; a reference "
-                "answer is a text."
+                f"Filter setting reference={written!r} gives a {type(found).__name__}; a "
+                "reference answer must be a string. Name a column of strings."
             )
         return found
 
@@ -75,7 +75,7 @@ def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
     except Exception as error:
         # Besides its own, jinja2 raises what Python's parser does with what it wrote.
         raise ConfigurationError(
-            f"{setting}={written!r} of a filter cannot be read: {error}"
+            f"Filter setting {setting}={written!r} is not a valid Jinja template: {error}"
         ) from error
 
     def render(document: Mapping[str, Any]) -> str:
@@ -84,8 +84,8 @@ def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
         except Exception as error:
             # A template is a program; besides jinja2's errors it raises Python's.
             raise ConfigurationError(
-                f"{setting}={written!r} of a filter fails ({error}); the document has the columns "
-                f"{', '.join(map(str, document))}."
+                f"Filter setting {setting}={written!r} fails ({error}). The document has the "
+                f"columns {', '.join(map(str, document))}."
             ) from error
 
     return render
@@ -94,7 +94,7 @@ def _rendered(written: str, setting: str) -> Callable[[Mapping[str, Any]], str]:
 def _of_column(document: Mapping[str, Any], column: str, setting: str) -> Any:
     if column not in document:
         raise ConfigurationError(
-            f"{setting}={column!r} of a filter: the document has no such column; it has "
+            f"Filter setting {setting}={column!r}: the document has no such column. Its columns: "
             f"{', '.join(map(str, document))}."
         )
     return document[column]
@@ -103,13 +103,14 @@ def _of_column(document: Mapping[str, Any], column: str, setting: str) -> Any:
 def _usual_prompt(document: Mapping[str, Any]) -> Prompt:
     if document.get("instruction") and document.get("input"):
         raise ConfigurationError(
-            "A filter has no prompt, and the document has an instruction and an input: say how "
-            "they become one prompt, for example prompt: '{{instruction}}\\n\\n{{input}}'."
+            "A filter has no prompt setting, and the document has both an instruction and an "
+            "input. Set how they become one prompt, for example prompt: "
+            "'{{instruction}}\\n\\n{{input}}'."
         )
     for column in USUAL_COLUMNS:
         if document.get(column) is not None:
             return document[column]  # type: ignore[no-any-return]
     raise ConfigurationError(
-        f"A filter has no prompt, and the document has none of {', '.join(USUAL_COLUMNS)}: give "
-        "prompt=, a column's name or a Jinja template."
+        "A filter has no prompt setting, and the document has none of the columns "
+        f"{', '.join(USUAL_COLUMNS)}. Set prompt to a column's name or a Jinja template."
     )

@@ -16,20 +16,22 @@ from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.metrics.win_rate import win_credit
 
+__all__ = ["process_results", "reward", "win_rate"]
+
 _Metric = TypeVar("_Metric", bound=Callable[..., Any])
 _LIST_TARGETS = (
-    "The metric 'reward' cannot be used where a task's target is a list (or is picked out of "
-    "doc_to_choice): the harness makes every reward 1.0 there. Write a file rewards.py beside the "
-    "task's YAML with the line 'from ultrarm_eval.lm_eval_plugin.generation_metrics import "
+    "The metric 'reward' cannot be used in a task whose target is a list (or is picked from "
+    "doc_to_choice): lm-eval would turn every reward into 1.0. Write a file rewards.py beside "
+    "the task's YAML with the line 'from ultrarm_eval.lm_eval_plugin.generation_metrics import "
     "process_results', and add to the YAML: process_results: !function rewards.process_results"
 )
 _NO_REWARD = (
-    "The metric 'reward' found an answer without a reward. Let the filter 'reward' or 'best_of_n' "
-    "be the last of its list: what comes behind it gets the text alone."
+    "The metric 'reward' found an answer without a reward. Make the filter 'reward' or "
+    "'best_of_n' the last of its list: a filter after it keeps only the text."
 )
 _NO_REFERENCE = (
-    "The metric 'win_rate' found no scored reference. Name the column of the reference answer in "
-    "the filter, as in: function: reward, reference: answer."
+    "The metric 'win_rate' found no scored reference answer. Name the column of the reference "
+    "answer in the filter, for example function: reward, reference: answer."
 )
 
 
@@ -49,11 +51,11 @@ def reward(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> A
     """The reward of an answer that the filter `reward` has scored.
 
     Args:
-        references: The target; before lm-eval 0.5 the harness casts it to the type of the answer.
-        predictions: The answer; from 0.5 on possibly several.
+        references: The target; before lm-eval 0.5 cast to the type of the answer.
+        predictions: The answer; since 0.5 possibly several.
 
     Returns:
-        The reward; from 0.5 on a list with that of each answer.
+        The reward; since 0.5 a list with the reward of each answer.
 
     Raises:
         ConfigurationError: The answer has no reward, or, before 0.5, the target is a list.
@@ -65,7 +67,7 @@ def reward(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> A
 def win_rate(references: Sequence[Any], predictions: Sequence[Any], **_: Any) -> Any:
     """Whether an answer beats the reference that its filter has scored: 1, 0.5 for a tie, or 0.
 
-    Of several answers that one text stands for, the mean.
+    For a text that represents several answers, the mean.
 
     Args:
         references: As for `reward`.
@@ -93,7 +95,7 @@ def _of_answers(
 
 
 def process_results(document: Any, results: Sequence[Any]) -> dict[str, float]:
-    """For tasks with list targets: names the reward itself, and the win where there is a reference.
+    """Returns the reward, and the win if there is a reference, for tasks with list targets.
 
     Args:
         document: The document.

@@ -1,4 +1,4 @@
-"""Tasks in which the model under evaluation writes, and a judge scores what it wrote."""
+"""Tasks in which the evaluated model generates answers, and a judge scores them."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ from ultrarm_eval.lm_eval_plugin.sampling import (
 from ultrarm_eval.metrics.best_of_k import samples_metrics, sizes
 from ultrarm_eval.metrics.win_rate import answer_metrics, length_controlled_win_rate
 
+__all__ = ["JudgingTask", "AlpacaEvalTask", "BestOfNJudgingTask"]
+
 logger = logging.getLogger(__name__)
 
 _FILTER = "none"
@@ -50,7 +52,7 @@ _OF_ANSWERS = ("response_length", "truncated", "empty")
 
 
 class JudgingTask(ConversationTask):
-    """The model answers each prompt once; the answer's reward is shown beside a reference's."""
+    """The model answers each prompt once; the answer's reward is compared with a reference's."""
 
     def __init__(self, config: Mapping[str, Any] | None = None) -> None:
         """Loads the data.
@@ -80,13 +82,17 @@ class JudgingTask(ConversationTask):
         )
 
     def _generation(self, given: Mapping[str, Any], judging: JudgingOptions) -> dict[str, Any]:
-        """What the task's options change of its YAML."""
+        """The changes to the task's YAML that its options make."""
         if judging.n not in (None, 1):
-            logger.info("%s: n is for best-of-n tasks; this one has one answer.", given.get("task"))
+            logger.info(
+                "%s: n has no effect; it is for best-of-n tasks, and this task uses one answer "
+                "per prompt.",
+                given.get("task"),
+            )
         return {"repeats": 1}
 
     def download(self, *args: Any, **kwargs: Any) -> None:
-        """Opens the data, and counts what is used and what is left out, and why."""
+        """Opens the data, and counts what is used and what is excluded, and why."""
         metadata = dict(self.config.metadata or {})
         options = read_options(metadata, str(self.config.task), folders=self.task_folders)
         choice = PromptChoice(
@@ -110,15 +116,15 @@ class JudgingTask(ConversationTask):
         self.dataset = {self.config.test_split: DocumentsJson(found.documents)}
 
     def prompt_set(self) -> PromptSet:
-        """Which prompts a run answers that names none, and what it compares with."""
+        """The default prompts of the task, and what answers are compared with."""
         return PromptSet(str(self.config.dataset_path), str(self.config.test_split))
 
     def before_requests(self, lm: Any, most: int | None) -> None:
-        """Looks at the judge and at the generation's arguments before the model writes.
+        """Checks the judge and the generation arguments before the model generates.
 
         Args:
             lm: The model.
-            most: The most documents that are used; None for all.
+            most: The largest number of documents used; None for all.
         """
         if self.has_answers_judged():
             self._filter().check(islice(iter(self.eval_docs), most), int(self.config.repeats))
@@ -128,15 +134,15 @@ class JudgingTask(ConversationTask):
             warn_of_training(judge, str(self.config.task))
 
     def has_answers_judged(self) -> bool:
-        """Yes, unless only they are asked for (`--predict_only`)."""
+        """True, unless the run only generates answers (`--predict_only`)."""
         return not self.only_writes()
 
     def doc_to_target(self, doc: Mapping[str, Any], *_: Any) -> str:
-        """The reference; nothing where there is none."""
+        """The reference; empty if there is none."""
         return "" if doc["reference"] is None else str(doc["reference"])
 
     def judge_answers(self, filter_name: str) -> None:
-        """Has all answers judged in one go."""
+        """Judges all answers at once."""
         instances = self.instances
         answers, documents = [i.resps for i in instances], [i.doc for i in instances]
         for instance, scored in zip(
@@ -176,13 +182,13 @@ class JudgingTask(ConversationTask):
         }
 
     def averaged_metrics(self) -> Sequence[str]:
-        """All but those that are made of all prompts together."""
+        """All metrics except those computed over all prompts together."""
         return (*self._means(), *_OF_ANSWERS)
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The judge's settings and what it was given, for the task's metadata in the results.
+        """The judge's settings and counts, for the task's metadata in the results.
 
-        Its counts are those of the process that writes the results.
+        The counts are those of the process that writes the results.
         """
         if self.only_writes():
             return {}
@@ -191,7 +197,7 @@ class JudgingTask(ConversationTask):
         return {**found, **judge_report(self._filter().judge, samples)}
 
     def aggregation(self) -> dict[str, Callable[[Sequence[Any]], Any]]:
-        """How a metric's values become one."""
+        """How a metric's values are aggregated."""
         if self.only_writes():
             return dict(super().aggregation())
         by_metric = {**dict.fromkeys(self.averaged_metrics(), mean), **self._pooled()}
@@ -200,7 +206,7 @@ class JudgingTask(ConversationTask):
         return {name: self.abstentions.over_defined(name, one) for name, one in by_metric.items()}
 
     def higher_is_better(self) -> dict[str, bool]:
-        """Which way each metric gets better; neither for the length."""
+        """Whether higher is better, for each metric; the length has no direction."""
         if self.only_writes():
             return dict(super().higher_is_better())
         better = dict.fromkeys(self._judged_names(), True)
@@ -227,7 +233,7 @@ class BestOfNJudgingTask(JudgingTask):
         return {"repeats": judging.n or int(given.get("repeats") or 1)}
 
     def set_repeats(self, repeats: int) -> None:
-        """Sets how many answers each prompt gets, which is `n`, too."""
+        """Sets the number of answers per prompt, which `n` sets too."""
         self.config.repeats = checked_repeats(self.config.task, repeats, self._judging.n)
 
     def before_requests(self, lm: Any, most: int | None) -> None:
@@ -251,7 +257,7 @@ class BestOfNJudgingTask(JudgingTask):
 
 
 class AlpacaEvalTask(JudgingTask):
-    """AlpacaEval's prompts; without data of one's own, those of the reference file."""
+    """AlpacaEval's prompts; by default those of the reference file."""
 
     def prompt_set(self) -> PromptSet:
         """See `JudgingTask.prompt_set`."""

@@ -1,7 +1,7 @@
-"""Standard errors of groups whose figure is the plain mean of their tasks' figures.
+"""Standard errors of groups whose score is the unweighted mean of their tasks' scores.
 
-lm-eval 0.4.13 gives such a group (`weight_by_size: false`) the error of this mean. Releases before,
-and 0.5.0.dev1, give it the error that a mean over all documents would have.
+lm-eval 0.4.13 gives such a group (`weight_by_size: false`) the error of this mean. Earlier
+releases, and 0.5.0.dev1, give it the error of a mean over all documents.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from ultrarm_eval.lm_eval_plugin.protocols import BridgedTask
 
 
 def error_of_plain_mean(errors: Sequence[float]) -> float:
-    """The standard error of the plain mean of independent figures, of their standard errors."""
+    """The standard error of the unweighted mean of independent estimates."""
     return math.sqrt(math.fsum(error**2 for error in errors)) / len(errors)
 
 
 def mend_group_errors(results: Mapping[str, Any], task_dict: Any) -> None:
-    """Gives groups of our tasks the error of the mean that they show, where the harness does not.
+    """Corrects the standard errors of groups of our tasks, in releases that pool them.
 
     Args:
         results: The results of `evaluate`.
-        task_dict: The tasks and groups that it was given.
+        task_dict: Its tasks and groups.
     """
     if knows_errors_of_plain_means():
         return
@@ -48,12 +48,12 @@ def mend_group_errors(results: Mapping[str, Any], task_dict: Any) -> None:
 
 @dataclass(frozen=True)
 class _Group:
-    """A group of our tasks alone.
+    """A group that contains only our tasks.
 
     Attributes:
         name: Its name.
-        tasks: The harness's keys of its tasks, also of those in groups in it.
-        plain_means: The metrics of which it shows the plain mean.
+        tasks: The harness's keys of its tasks, including those of nested groups.
+        plain_means: The metrics of which it shows the unweighted mean.
     """
 
     name: str
@@ -62,7 +62,7 @@ class _Group:
 
 
 def _groups(task_dict: Any) -> Iterator[_Group]:
-    """The groups that a run evaluates; those without a task of others."""
+    """Yields the groups that a run evaluates, except those with third-party tasks."""
     if not isinstance(task_dict, Mapping):
         return
     if isinstance(task_dict.get("groups"), Mapping):

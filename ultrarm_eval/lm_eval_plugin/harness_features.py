@@ -1,6 +1,7 @@
-"""What the installed lm-eval can do, by looking at it: builds between releases have some of it.
+"""The features of the installed lm-eval, detected by inspection.
 
-Nothing here asks for a version: a feature is there if its names are.
+Nothing here compares versions, because builds between releases have some features: a feature exists
+if its names do.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from typing import Any
 
 @functools.cache
 def tasks_have_scorers() -> bool:
-    """Whether a task hands its answers to scorers, one for each list of filters (lm-eval 0.5).
+    """Whether tasks pass their answers to scorers, one for each filter list (lm-eval 0.5).
 
-    Before, it measures one document after another by `process_results`.
+    Before, a task measures one document after another with `process_results`.
     """
     from lm_eval.api.task import ConfigurableTask
 
@@ -23,14 +24,14 @@ def tasks_have_scorers() -> bool:
 
 
 def generating_task_class() -> Any:
-    """The class of the harness's own tasks in which a model writes: from 0.5 on one of several."""
+    """The class of the harness's generation tasks: since 0.5 one of several classes."""
     from lm_eval.api import task
 
     return getattr(task, "GenerateTask", task.ConfigurableTask)
 
 
 def scorers_of(task: Any) -> list[Any] | None:
-    """A task's scorers (lm-eval 0.5); None where tasks have none.
+    """A task's scorers (lm-eval 0.5); None if tasks have none.
 
     Args:
         task: A task of the harness.
@@ -39,7 +40,7 @@ def scorers_of(task: Any) -> list[Any] | None:
 
 
 def filters_of(task: Any) -> list[Any]:
-    """A task's lists of filters, each under its name.
+    """A task's filter lists, with their names.
 
     Args:
         task: A task of the harness.
@@ -51,7 +52,7 @@ def filters_of(task: Any) -> list[Any]:
 
 
 def metrics_of(task: Any) -> frozenset[str]:
-    """The names of the metrics that the harness itself computes in a task.
+    """The names of the metrics that the harness itself computes for a task.
 
     Args:
         task: A task of the harness.
@@ -64,10 +65,10 @@ def metrics_of(task: Any) -> frozenset[str]:
 
 @functools.cache
 def logs_chosen_documents() -> bool:
-    """Whether samples are logged where `--samples` chooses the documents.
+    """Whether samples can be logged if `--samples` selects the documents.
 
-    lm-eval 0.5.0.dev1 takes a document's number for its place among the chosen ones, and fails once
-    everything is computed. It is asked about one document whose number is 1.
+    lm-eval 0.5.0.dev1 confuses a document's number with its position among the selected ones, and
+    fails at the end of the run. This is tested with one document whose number is 1.
     """
     from lm_eval import evaluator_utils
 
@@ -89,8 +90,8 @@ def logs_chosen_documents() -> bool:
 def discovers_plugins(registry: ModuleType, group: str) -> bool:
     """Whether the harness itself loads the entry points of a group.
 
-    Models came with its pull request 4013; filters, metrics and aggregations with 4014, which a
-    build with 4013 may lack. What loads a group names it in its code.
+    Models are in pull request 4013; filters, metrics and aggregations in 4014, which a build with
+    4013 may lack. Code that loads a group contains its name.
 
     Args:
         registry: `lm_eval.api.registry`.
@@ -113,9 +114,9 @@ def discovers_tasks(manager: ModuleType) -> bool:
 
 
 def deferred_metric_class(registry: ModuleType) -> Any:
-    """The class that stands for a metric until it is asked for; None where functions are metrics.
+    """The class of metrics that are created on first use; None if metrics are functions.
 
-    From lm-eval 0.5 on a metric is an object that is made of its function on first use.
+    Since lm-eval 0.5 a metric is an object that is created from its function on first use.
 
     Args:
         registry: `lm_eval.api.registry`.
@@ -124,7 +125,7 @@ def deferred_metric_class(registry: ModuleType) -> Any:
 
 
 def task_index(manager: Any) -> Mapping[str, Any]:
-    """The tasks, groups and tags that a `TaskManager` knows, by name.
+    """The tasks, groups and tags of a `TaskManager`, by name.
 
     lm-eval 0.5 made the property private.
 
@@ -139,7 +140,7 @@ def task_index(manager: Any) -> Mapping[str, Any]:
 
 @functools.cache
 def knows_errors_of_plain_means() -> bool:
-    """Whether a group that shows the plain mean of its tasks shows the error of that mean.
+    """Whether a group that shows the unweighted mean of its tasks shows the error of that mean.
 
     Release 0.4.13 does; 0.4.10 to 0.4.12 and 0.5.0.dev1 pool the tasks' errors.
     """
@@ -149,20 +150,20 @@ def knows_errors_of_plain_means() -> bool:
 
 
 def metadata_merger(manager: Any) -> Any:
-    """What merges the run's metadata into a task's, by its `_merge_metadata` (lm-eval 0.5).
+    """The object that merges the run's metadata into a task's (lm-eval 0.5).
 
     Args:
         manager: A `TaskManager`.
 
     Returns:
-        The factory of its tasks; None where it has none that merges.
+        The factory of its tasks; None if it has none that merges.
     """
     factory = getattr(manager, "_factory", None)
     return factory if hasattr(factory, "_merge_metadata") else None
 
 
 def _texts_in(module: ModuleType) -> Iterator[str]:
-    """The texts that stand in a module's names and in the code of its functions and methods."""
+    """Yields the strings in a module's names and in the code of its functions and methods."""
     for value in vars(module).values():
         if isinstance(value, str):
             yield value

@@ -1,7 +1,7 @@
-"""The harness's task class, as the tasks of this package see it in every release.
+"""The harness's task class, with one interface for all releases.
 
-From lm-eval 0.5 on a task hands its answers to scorers, and a request says whose it is in fields of
-its own. What our classes are asked for stays the same; here is what makes it so.
+Since lm-eval 0.5 a task passes its answers to scorers, and a request names its task and document in
+its own fields. This class hides these differences from our tasks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Task: Any = generating_task_class()
 
 
 class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
-    """A task whose answers are judged together, and then measured document by document."""
+    """A task whose answers are judged together and then measured document by document."""
 
     _scorers: list[Any]
     #: Whether documents are measured by the metrics of the YAML; else by the class alone.
@@ -41,18 +41,18 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
             self._take_scorers()
 
     def judge_answers(self, filter_name: str) -> None:
-        """Has the answers of all documents judged, where a judge scores what a model writes.
+        """Judges the answers of all documents, if a judge scores a model's answers.
 
         Args:
-            filter_name: The list of filters under whose name it puts what was found.
+            filter_name: The name of the filter list under which the results are stored.
         """
         return
 
     def apply_filters(self) -> Any:
-        """Filters the answers, as many as were asked for.
+        """Filters the answers, as many as were requested.
 
-        A process with fewer requests than another is given its last one again and again; those
-        answers are dropped, so that samples are the same in any number of processes.
+        In a process with fewer requests than another the harness repeats the last one; those
+        answers are dropped, so that samples do not depend on the number of processes.
         """
         for instance in self.instances:
             del instance.resps[instance.repeats :]
@@ -75,7 +75,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
         return filtered
 
     def process_instances(self) -> None:
-        """Filters, judges and measures; what lm-eval 0.5 asks of a task once it has all answers."""
+        """Filters, judges and measures: called by lm-eval 0.5 once a task has all answers."""
         self.apply_filters()
         of_document: dict[int, list[Any]] = {}
         for instance in self.instances:
@@ -84,7 +84,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
             scorer.set_results(scorer.score_instances(of_document))
 
     def measured_answer(self, doc: Mapping[str, Any], answer: str) -> dict[str, Any]:
-        """The metrics of the YAML of one answer, by their names.
+        """The YAML's metrics of one answer, by name.
 
         Args:
             doc: The document.
@@ -101,7 +101,7 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
         return {k: v[0] if isinstance(v, list) else v for k, v in found.items()}
 
     def only_writes(self) -> bool:
-        """Whether the run asks for answers alone (`--predict_only`)."""
+        """Whether the run only generates answers (`--predict_only`)."""
         return "bypass" in metrics_of(self)
 
     def override_metric(self, metric_name: str) -> None:
@@ -125,13 +125,13 @@ class HarnessTask(_Task):  # type: ignore[misc, unused-ignore]
 def whose_request(
     task: Any, doc: Mapping[str, Any], doc_id: int, repeats: int = 1
 ) -> dict[str, Any]:
-    """Whose a request is, as this release's `Instance` takes it.
+    """The task and document of a request, as this release's `Instance` expects them.
 
     Args:
         task: The task.
         doc: The document.
         doc_id: Its number.
-        repeats: How many answers are asked for.
+        repeats: The number of requested answers.
     """
     if not tasks_have_scorers():
         return {"metadata": (task.config.task, doc_id, repeats)}
@@ -146,15 +146,15 @@ def whose_request(
 def standard_error(
     aggregation: Callable[..., Any], values: Sequence[Any], bootstrap_iters: int | None
 ) -> float | str:
-    """The standard error that stands beside a figure of one of our tasks.
+    """The standard error of one of our tasks' metrics.
 
-    Of a mean over all documents, and of nothing else: releases from 0.5 on would draw samples
-    of every other figure, also of those that are counts or not defined in some documents.
+    Only means over all documents have one: releases since 0.5 would bootstrap every other metric,
+    even counts and metrics that are undefined in some documents.
 
     Args:
-        aggregation: What makes the figure of the values.
-        values: The values, one a document.
-        bootstrap_iters: The run's; no standard errors are asked for without some.
+        aggregation: The metric's aggregation.
+        values: The values, one per document.
+        bootstrap_iters: The run's setting; 0 means no standard errors.
     """
     is_known = aggregation is mean and bool(bootstrap_iters) and len(values) > 1
     return float(mean_stderr(values)) if is_known else NOT_AVAILABLE

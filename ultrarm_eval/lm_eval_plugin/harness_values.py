@@ -1,7 +1,7 @@
-"""What a judge says, as the harness carries it.
+"""A judge's output in the forms that the harness can carry.
 
-The harness knows log-likelihoods and texts alone: a `Judgement` is a `Reward` in the place of a
-log-likelihood, a `ScoredText` in the place of a text that a filter returns, and JSON in samples.
+The harness only knows log-likelihoods and texts: a `Judgement` becomes a `Reward` instead of a
+log-likelihood, a `ScoredText` instead of a text that a filter returns, and JSON in samples.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from ultrarm_eval.judges.base import Judgement, as_judgement
 
 
 class Reward(NamedTuple):
-    """What a judge answers to a log-likelihood request.
+    """A judge's response to a log-likelihood request.
 
-    The harness takes it for (log-likelihood, is greedy); our tasks know a judge by it. It has a
-    module-level class because response caches pickle it. The reward of a judge that writes is a
+    The harness treats it as (log-likelihood, is greedy); our tasks recognize a judge by it. It is a
+    module-level class because response caches pickle it. The reward of a generative judge is a
     `JudgedReward`.
     """
 
@@ -25,10 +25,10 @@ class Reward(NamedTuple):
 
 
 class JudgedReward(float):
-    """A reward with all that the judge said; not a number where it gave none.
+    """A reward with the complete judgement; NaN if the judge abstained.
 
     Attributes:
-        judgement: What it said.
+        judgement: The judgement.
     """
 
     judgement: Judgement
@@ -40,28 +40,26 @@ class JudgedReward(float):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles with what was said: response caches and processes do."""
+        """Pickles with the judgement, for response caches and other processes."""
         return JudgedReward, (self.judgement,)
 
 
 def as_reward(judgement: Judgement, *, may_abstain: bool = False) -> Reward:
-    """What the harness is answered.
+    """Converts a judgement to a response for the harness.
 
     Args:
-        judgement: What the judge said.
-        may_abstain: Whether the judge may leave answers without a reward: then it is shown of each
-            what was said.
+        judgement: The judgement.
+        may_abstain: Whether the judge may abstain: then every response keeps its judgement.
     """
     says_more = may_abstain or judgement.unscored or judgement != Judgement(judgement.value)
     return Reward(JudgedReward(judgement) if says_more else judgement.reward)
 
 
 def judgement_in(reward: float) -> Judgement | None:
-    """What a judge said beside a reward; None for a plain number.
+    """The judgement of a reward; None for a plain number.
 
     Args:
-        reward: A reward, as it was answered; response caches may hold it as earlier versions
-            wrote it.
+        reward: A reward; response caches may contain it in the form of earlier versions.
     """
     if isinstance(reward, JudgedReward):
         return reward.judgement
@@ -69,26 +67,26 @@ def judgement_in(reward: float) -> Judgement | None:
 
 
 def is_unscored(reward: float) -> bool:
-    """Whether a judge looked at an answer and gave no score: it is counted, and never guessed.
+    """Whether the judge abstained from scoring an answer, which is then excluded and counted.
 
-    Any other reward that is not a number is an error of the judge.
+    Any other NaN is an error of the judge.
     """
     judgement = judgement_in(reward)
     return judgement is not None and judgement.unscored
 
 
 class ScoredText(str):
-    """An answer that carries what a judge said of it through the harness.
+    """An answer that carries its judgement through the harness.
 
-    The harness casts the target of a document to the type of what the filters return: with a text
-    it does so for every kind of single target, with a number it fails.
+    The harness casts the target of a document to the type that the filters return: with a text this
+    works for any single target, with a number it fails.
 
     Attributes:
-        judgement: What the judge said; of several answers the mean of their rewards. None for what
-            is no answer.
-        answers: The answers it stands for, each with its own judgement; itself alone for one.
-        reference: The answer it is compared with, if there is one.
-        is_pick: Whether it is the best of its answers, and not what stands for all of them.
+        judgement: The judgement; for several answers the mean of their rewards. None if it is not
+            an answer.
+        answers: The answers it represents, each with its own judgement; only itself for one answer.
+        reference: The reference answer, if there is one.
+        is_pick: Whether it is the best of its answers, instead of representing all of them.
     """
 
     judgement: Judgement | None
@@ -104,34 +102,34 @@ class ScoredText(str):
         reference: ScoredText | None = None,
         is_pick: bool = False,
     ) -> ScoredText:
-        """Makes a scored text; the harness makes one of a target by giving the text alone."""
+        """Makes a scored text; the harness casts a target by passing only the text."""
         scored = super().__new__(cls, text)
         scored.judgement, scored.reference, scored.is_pick = judgement, reference, is_pick
         scored.answers = tuple(answers) or (scored,)
         return scored
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickles without the reference to itself: processes send their samples to the first."""
+        """Pickles without the reference to itself, as processes send their samples to the first."""
         others = self.answers if len(self.answers) > 1 or self.answers[0] is not self else ()
         return ScoredText, (str(self), self.judgement, others, self.reference, self.is_pick)
 
     @property
     def reward(self) -> float | None:
-        """The reward; None for what is no answer, and where the judge gave none."""
+        """The reward; None if it is not an answer, or if the judge abstained."""
         return None if self.judgement is None else self.judgement.value
 
 
 def sample_judgements(responses: Any, filtered: Any) -> dict[str, Any]:
-    """What a sample gets beside the harness's own fields.
+    """Our fields of a sample, in addition to the harness's.
 
     Args:
-        responses: The sample's responses; those of a judge are `Reward`s.
-        filtered: What the filters made of them; answers that a judge scored are `ScoredText`s.
+        responses: The sample's responses; a judge's are `Reward`s.
+        filtered: The filtered responses; answers scored by a judge are `ScoredText`s.
 
     Returns:
-        Under `judged`, for every answer in its order, the reward (None where the judge gave none)
-        and what was written about it; under `judged_reference` the same of the reference. Nothing
-        where no judge took part, or where the sample holds its rewards already.
+        Under `judged`, for every answer in order, the reward (None if the judge abstained) and the
+        critique; under `judged_reference` the same for the reference. Empty if there was no judge,
+        or if the sample already contains its rewards.
     """
     texts = [text for text in _flat(filtered) if isinstance(text, ScoredText) and text.judgement]
     if texts:

@@ -1,4 +1,4 @@
-"""The judge of a task that judges, for the task's metadata in the results."""
+"""The judge of a judged task, for the task's metadata in the results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from ultrarm_eval.lm_eval_plugin.abstentions import unscored_answers
 def judge_report(
     judge: Judge, samples: Sequence[Mapping[str, Any]], filter_name: str | None = None
 ) -> dict[str, Any]:
-    """The judge and what it was given, for a task's metadata in the results.
+    """The judge's settings and counts, for a task's metadata in the results.
 
     Args:
         judge: The judge; its counts are those of this process.
-        samples: The task's samples, of all processes; none where they are not logged.
-        filter_name: The filter whose samples are counted, where there are several.
+        samples: The task's samples, of all processes; empty if samples are not logged.
+        filter_name: The filter whose samples are counted, if there are several.
     """
     report: dict[str, Any] = {"judge_used": judge_facts(judge)}
     if samples:

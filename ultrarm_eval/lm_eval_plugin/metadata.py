@@ -1,4 +1,4 @@
-"""The run's `--metadata`, as far as it is meant for our tasks."""
+"""Our tasks' options in the run's `--metadata`."""
 
 from __future__ import annotations
 
@@ -8,34 +8,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.rows import Shard, read_shard
+from ultrarm_eval.data.rows import Shard
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.lm_eval_plugin.metadata_keys import (
+    DATA,
+    DATA_REVISION,
+    JUDGE,
+    JUDGE_ARGS,
+    KEYS,
+    MIN_GAP,
+    PREFERENCE,
+    REFERENCE,
+    SHARD,
+    TIES,
+    N,
+)
 from ultrarm_eval.lm_eval_plugin.task_names import TaskNames, known_names
-from ultrarm_eval.rules import ComparisonRules, checked_min_gap, checked_ties
+from ultrarm_eval.rules import ComparisonRules
 
-_OURS = ("data", "data_revision", "preference", "ties", "min_gap", "shard")
-# Of the tasks in which a judge looks at what a model wrote; one run may have both kinds.
-_JUDGING = ("judge", "judge_args", "reference", "n")
-# Of `preference_pairs`.
-_PAIRS = ("split", "category")
-_KNOWN = (*_OURS, *_JUDGING, *_PAIRS)
-# What people write for ours and `difflib` does not find: it is too far by its letters.
-_MISTAKEN = {
-    "dataset": "data",
-    "data_file": "data",
-    "data_files": "data",
-    "data_path": "data",
-    "preferred": "preference",
-    "gap": "min_gap",
-    "min_margin": "min_gap",
-    "num_shards": "shard",
-    "judge_model": "judge",
-    "best_of": "n",
-    "best_of_n": "n",
-    "num_samples": "n",
-    "n_samples": "n",
-    "repeats": "n",
-}
+# By what people write for them and `difflib` does not find: it is too far by its letters.
+_MISTAKEN = {mistaken: key.name for key in KEYS.values() for mistaken in key.mistaken}
 # Arguments of models that arrive in the same place and look like ours.
 _OTHERS = frozenset({"revision", "date", "delta", "dtype", "task", "metadata"})
 _CLOSENESS = 0.75
@@ -43,13 +35,13 @@ _CLOSENESS = 0.75
 
 @dataclass(frozen=True)
 class JudgingOptions:
-    """Who judges what a model writes, and beside what.
+    """The judge of generated answers, and what they are compared with.
 
     Attributes:
-        judge: The judge's checkpoint; None for the task's own.
+        judge: The judge's checkpoint; None for the task's default.
         judge_args: The judge's settings.
-        reference: What answers are compared with; None for the task's own.
-        n: Answers for each prompt; None for the task's own number.
+        reference: What answers are compared with; None for the task's default.
+        n: Answers per prompt; None for the task's default.
     """
 
     judge: str | None = None
@@ -60,15 +52,15 @@ class JudgingOptions:
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """Which data a task reads, and how it compares completions.
+    """The data of a task, and how it compares completions.
 
     Attributes:
-        data: A source's word, a file or a folder; None for the task's own data set.
+        data: A source's name, a file or a folder; None for the task's own data set.
         data_revision: Hub revision of the task's own data set.
         rules: How completions are compared.
-        shard: The part of the data to read; None for all of it.
-        named_as: The name under which a run that names data for each task has this task's: the
-            task's own, or that of a group or tag that has it.
+        shard: The shard of the data to read; None for all data.
+        named_as: If the run names data per task, the name used for this task: its own, or that of a
+            group or tag that contains it.
     """
 
     data: str | None = None
@@ -78,7 +70,7 @@ class TaskOptions:
     named_as: str | None = None
 
     def of_task(self, metadata: Mapping[str, Any]) -> dict[str, Any]:
-        """The run's metadata as this task's alone: of data for each task its own."""
+        """The run's metadata for this task, with only its own entry of data per task."""
         if not isinstance(metadata.get("data"), Mapping):
             return dict(metadata)
         left_out = {"data"} if self.data is None else {"data", "data_revision"}
@@ -96,27 +88,27 @@ def read_options(
     data_may_be_on_hub: bool = False,
     folders: Iterable[Path] = (),
 ) -> TaskOptions:
-    """Takes our options out of a task's metadata.
+    """Reads our options from a task's metadata.
 
-    The harness puts its own keys there, too (model arguments, version, ...): they are left alone.
+    The harness also puts its own keys there (model arguments, version, ...), which are ignored.
 
     Args:
         metadata: The metadata.
         task: The task's name, by which the metadata may name its data.
         data_may_be_on_hub: Whether `data` may name a data set of the hub, which has revisions.
-        folders: Folders of the user's own task files, whose names data may be named for.
+        folders: Folders of the user's own task files, for which data may be named too.
 
     Raises:
-        ConfigurationError: A key is nearly one of ours, or a value is not allowed.
+        ConfigurationError: A key looks like a misspelling of ours, or a value is not allowed.
     """
     for key in metadata:
         meant = _meant(str(key))
         if meant is not None:
             raise ConfigurationError(
                 f"--metadata has the key {key!r}; did you mean {meant!r}? "
-                f"Keys of this package's tasks: {', '.join(_KNOWN)}."
+                f"Keys of this package's tasks: {', '.join(KEYS)}."
             )
-    data, revision = metadata.get("data"), metadata.get("data_revision")
+    data, revision = DATA.read(metadata), DATA_REVISION.read(metadata)
     named_as = None
     if isinstance(data, Mapping):
         named_as, data = _data_of(task, data, known_names(folders))
@@ -125,29 +117,24 @@ def read_options(
     if data is not None and (not isinstance(data, str) or not data.strip()):
         where = "" if named_as is None else f" of {named_as!r}"
         raise ConfigurationError(
-            f"--metadata data={data!r}{where}: give a file, a folder or the word of a source as "
-            'text, or for each task its own: {"data": {"TASK": "PATH"}}.'
+            f"--metadata data={data!r}{where}: give a file, a folder or a source's name as a "
+            'string, or data per task: {"data": {"TASK": "PATH"}}.'
         )
     if data is not None and revision is not None and not data_may_be_on_hub:
         raise ConfigurationError(
-            f"--metadata has data={data!r} and data_revision={revision!r}: a revision belongs to "
-            "the data set on the hub. Leave one of them out."
+            f"--metadata has data={data!r} and data_revision={revision!r}, but a revision is "
+            "only for data on the hub. Leave one of them out."
         )
-    shard = metadata.get("shard")
-    return TaskOptions(
-        data,
-        None if revision is None else str(revision),
-        _read_rules(metadata),
-        None if shard is None else read_shard(shard),
-        named_as,
-    )
+    # Which preferences there are depends on the data.
+    rules = ComparisonRules(PREFERENCE.read(metadata), TIES.read(metadata), MIN_GAP.read(metadata))
+    return TaskOptions(data, revision, rules, SHARD.read(metadata), named_as)
 
 
 def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str | None, Any]:
-    """The name under which data for each task has a task's, and the data; None for its own.
+    """The name used for a task in data per task, and its data; None for the task's own data.
 
     Raises:
-        ConfigurationError: A name is no task's, group's or tag's, or nothing is named.
+        ConfigurationError: A name is not a task, group or tag, or no task is named.
     """
     known = names.tasks | names.members.keys() | {task}
     if not given:
@@ -160,9 +147,9 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
             close = difflib.get_close_matches(str(name), sorted(known), n=1)
             hint = f"did you mean {close[0]!r}? " if close else ""
             raise ConfigurationError(
-                f"--metadata data names {name!r}, which is no task of this package and no group or "
-                f"tag of its tasks; {hint}Groups and tags: {', '.join(sorted(names.members))}; "
-                "tasks: see lm_eval ls tasks."
+                f"--metadata data: unknown name {name!r}; it must be a task of this package, or "
+                f"a group or tag of its tasks; {hint}Groups and tags: "
+                f"{', '.join(sorted(names.members))}. lm_eval ls tasks lists the tasks."
             )
     having = [name for name in names.names_of(task) if name in given]
     if not having:
@@ -173,55 +160,29 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
         # Neither is within the other.
         if len(names.members[other]) == size and given[other] != given[first] and first != task:
             raise ConfigurationError(
-                f"--metadata data: {task} is in {first!r} and in {other!r}, which name different "
-                "data. Name the task itself, too."
+                f"--metadata data: {task} is in both {first!r} and {other!r}, which name "
+                "different data. Add an entry for the task itself."
             )
     return first, given[first]
 
 
 def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:
-    """Takes the options of a task whose answers are judged out of its metadata.
+    """Reads the options of a judged task from its metadata.
 
     Raises:
         ConfigurationError: A value is not allowed.
     """
-    for name in ("judge", "reference"):
-        value = metadata.get(name)
-        if value is not None and (not isinstance(value, str) or not value.strip()):
-            raise ConfigurationError(f"--metadata {name}={value!r}: give a text.")
-    judge_args = metadata.get("judge_args")
-    if judge_args is not None and not isinstance(judge_args, Mapping):
-        raise ConfigurationError(
-            f"--metadata judge_args={judge_args!r}: give the judge's settings by name, as in "
-            '{"dtype": "bfloat16", "device": "cuda:1"}.'
-        )
-    n = metadata.get("n")
-    if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-        raise ConfigurationError(
-            f"--metadata n={n!r}: give the number of answers for each prompt, at least 1."
-        )
-    return JudgingOptions(metadata.get("judge"), judge_args or {}, metadata.get("reference"), n)
-
-
-def _read_rules(metadata: Mapping[str, Any]) -> ComparisonRules:
-    preference, ties = metadata.get("preference"), metadata.get("ties")
-    min_gap = metadata.get("min_gap")
-    defaults = ComparisonRules()
-    return ComparisonRules(
-        # Which preferences there are depends on the data.
-        None if preference is None else str(preference),
-        defaults.ties if ties is None else checked_ties(ties),
-        defaults.min_gap if min_gap is None else checked_min_gap(min_gap),
-    )
+    judge, reference = JUDGE.read(metadata), REFERENCE.read(metadata)
+    return JudgingOptions(judge, JUDGE_ARGS.read(metadata), reference, N.read(metadata))
 
 
 def _meant(key: str) -> str | None:
-    if key in _KNOWN or key in _OTHERS:
+    if key in KEYS or key in _OTHERS:
         return None
     folded = key.lower().replace("-", "_")
-    if folded in _KNOWN:
+    if folded in KEYS:
         return folded
     if folded in _MISTAKEN:
         return _MISTAKEN[folded]
-    close = difflib.get_close_matches(folded, _KNOWN, n=1, cutoff=_CLOSENESS)
+    close = difflib.get_close_matches(folded, KEYS, n=1, cutoff=_CLOSENESS)
     return close[0] if close else None

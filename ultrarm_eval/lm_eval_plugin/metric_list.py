@@ -1,8 +1,8 @@
-"""`metric_list` of a task's configuration in the results, which our YAMLs do not have.
+"""`metric_list` for a task's configuration in the results, which our YAMLs do not have.
 
-The harness's own tasks list their metrics there, and what reads its results relies on it: its
-`WandbLogger` makes a table of the samples of the metrics that are listed, and fails on a task
-without a list; Every Eval Ever's converter reads there how a standard error was computed.
+The harness's own tasks list their metrics there, and readers of its results rely on it: its
+`WandbLogger` makes a table of the listed metrics' samples and fails on a task without a list; Every
+Eval Ever's converter reads there how a standard error was computed.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ def metric_list(
     better: Mapping[str, bool],
     listed: Iterable[Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
-    """The entries of the metrics that are means over documents with one number each.
+    """The entries of metrics that are means over one number per document.
 
     Args:
         averaged: Their names.
-        figures: The task's row of the results: a metric without a figure is not listed.
-        better: Which way a metric gets better, where one way is.
-        listed: The entries of the task's YAML. What they say of a metric holds for those that are
-            made of it (`exact_match` for `exact_match_judge@4`).
+        figures: The task's row of the results; a metric without a value is not listed.
+        better: Whether higher is better, for metrics with a direction.
+        listed: The entries of the task's YAML. They also apply to metrics derived from a listed one
+            (`exact_match` for `exact_match_judge@4`).
     """
     shown = {key.partition(",")[0] for key in figures if "," in key}
     known = [dict(entry) for entry in listed]

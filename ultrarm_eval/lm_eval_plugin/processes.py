@@ -1,8 +1,8 @@
-"""Data parallel runs: `accelerate launch --num_processes K -m lm_eval ...`.
+"""Data-parallel runs: `accelerate launch --num_processes K -m lm_eval ...`.
 
-The harness deals the documents to the processes and gathers what they return; a model only tells
-it which process this is and lends it the collectives. They are methods of the model from 0.4.12
-on, and of its `accelerator` before.
+The harness distributes the documents to the processes and gathers their results; a model only
+provides the process's rank and the collectives. These are methods of the model since 0.4.12, and of
+its `accelerator` before.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ _HARNESS_DEFAULT = "cuda:0"
 
 
 class JudgeCounts:
-    """What happened to the texts that a judge was asked for, in this process and in all of them.
+    """Counts of the texts that a judge scored, in this process and in all processes.
 
     Attributes:
-        requests: What the model counts; the judge's own counts stand in its settings.
+        requests: The model's counts; the judge's own counts are in its settings.
     """
 
     def __init__(self, judge: Judge) -> None:
@@ -36,7 +36,7 @@ class JudgeCounts:
         self._known: list[tuple[dict[str, int], float]] = []
 
     def gather(self, accelerator: Any) -> None:
-        """Collects the counts of every process on the first one, which writes the results."""
+        """Gathers the counts of every process on the first one, which writes the results."""
         self._known = gather_object(accelerator, self._own(), 0) or self._known
 
     def counts(self) -> dict[str, int]:
@@ -47,7 +47,7 @@ class JudgeCounts:
         return dict(total)
 
     def seconds(self) -> float:
-        """What the model took, in the process that took longest."""
+        """The scoring time of the slowest process."""
         return max(seconds for _, seconds in self._known or [self._own()])
 
     def _own(self) -> tuple[dict[str, int], float]:
@@ -58,15 +58,15 @@ class JudgeCounts:
 
 
 def join_processes(at_barrier: Callable[[], None]) -> Any | None:
-    """The accelerator of a process started beside others; None in a process of its own.
+    """The accelerator of a process in a multi-process run; None in a single process.
 
     Args:
-        at_barrier: Called in every process whenever all of them wait for each other: the one
-            moment at which values can be exchanged without one process waiting in vain, as the
-            harness does not ask a process anything whose answers are all in its cache.
+        at_barrier: Called in every process whenever all of them wait for each other. Only then can
+            values be exchanged without deadlock, because the harness sends no requests to a process
+            whose responses are all cached.
 
     Raises:
-        DeviceError: The processes that were started do not know of each other.
+        DeviceError: The started processes are not connected to each other.
     """
     started = int(os.environ.get("WORLD_SIZE", "1"))
     if started <= 1:
@@ -75,7 +75,7 @@ def join_processes(at_barrier: Callable[[], None]) -> Any | None:
     from accelerate import Accelerator
 
     class MeetingAccelerator(Accelerator):  # type: ignore[misc, unused-ignore]
-        """Tells of the barrier, which the harness's releases up to 0.4.11 call here."""
+        """Reports the barrier, which the harness's releases up to 0.4.11 call here."""
 
         def wait_for_everyone(self) -> None:
             super().wait_for_everyone()
@@ -84,9 +84,9 @@ def join_processes(at_barrier: Callable[[], None]) -> Any | None:
     accelerator = MeetingAccelerator()
     if accelerator.num_processes != started:
         raise DeviceError(
-            f"{started} processes were started, and accelerate joins {accelerator.num_processes} "
-            "of them: each would score everything. Start them with accelerate launch; on CPUs set "
-            "ACCELERATE_USE_CPU=true."
+            f"{started} processes were started, but accelerate connects only "
+            f"{accelerator.num_processes}, so each would score everything. Start them with "
+            "accelerate launch; on CPUs set ACCELERATE_USE_CPU=true."
         )
     if not accelerator.is_main_process:
         # Also the bars of downloads; those of the harness are its own matter.
@@ -95,10 +95,10 @@ def join_processes(at_barrier: Callable[[], None]) -> Any | None:
 
 
 def device_of_process(requested: str | None, accelerator: Any | None) -> str | None:
-    """The device of this process: its own GPU, where the run asks for no other kind of device.
+    """The device of this process: its own GPU, unless the run requests another type of device.
 
-    The harness's own default for a device is `cuda:0`, wherever it runs; it cannot be told from a
-    wish, so without a GPU it is the CPU.
+    The harness's default device is `cuda:0`, wherever it runs. It cannot be told from an explicit
+    request, so without a GPU it means the CPU.
     """
     if accelerator is not None and accelerator.device.type == "cuda":
         own = f"cuda:{accelerator.local_process_index}"
@@ -107,13 +107,13 @@ def device_of_process(requested: str | None, accelerator: Any | None) -> str | N
         import torch
 
         if not torch.cuda.is_available():
-            logger.warning("No CUDA device here: computing on the CPU instead of %s.", requested)
+            logger.warning("No CUDA device found: computing on the CPU instead of %s.", requested)
             return "cpu"
     return requested
 
 
 def gather_object(accelerator: Any, value: Any, destination: int) -> list[Any] | None:
-    """Collects a picklable value of every process, in their order.
+    """Gathers a picklable value of every process, in order of rank.
 
     Returns:
         The values on the process `destination`, None on the others.

@@ -1,4 +1,4 @@
-"""What tasks and models of this package offer to the bridge; the harness's own have none of it."""
+"""The interfaces of our tasks and models to the bridge, which the harness's own do not have."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class BridgedTask(Protocol):
-    """A task that looks at its run before it and adds to the results after it.
+    """A task that checks its run before it starts and adds to the results after it.
 
     Attributes:
-        takes_shots: Whether the harness puts examples in front of its documents. If not, a run
-            that asks for examples is refused.
-        is_pairwise: Whether it compares completions that its data hold.
-        abstentions: Has the standard errors of means over some of the documents.
+        takes_shots: Whether it supports few-shot examples. If not, a run with examples is refused.
+        is_pairwise: Whether it compares completions from its data.
+        abstentions: Collects the standard errors of means over some of the documents.
     """
 
     takes_shots: bool
@@ -26,46 +25,46 @@ class BridgedTask(Protocol):
     abstentions: Abstentions
 
     def before_requests(self, lm: Any, most: int | None) -> None:
-        """Looks at what will answer and judge, before any request is built.
+        """Checks the model and the judge before any request is built.
 
         Args:
             lm: The model.
-            most: The most documents that are used; None for all.
+            most: The largest number of documents used; None for all.
 
         Raises:
-            UltrarmEvalError: The run could not end well.
+            UltrarmEvalError: The run could not succeed.
         """
         ...
 
     def has_answers_judged(self) -> bool:
-        """Whether a judge scores what the model writes: then answers outlive a failed judging."""
+        """Whether a judge scores the model's answers: then answers are kept if judging fails."""
         ...
 
     def only_writes(self) -> bool:
-        """Whether the run asks for answers alone (`--predict_only`)."""
+        """Whether the run only generates answers (`--predict_only`)."""
         ...
 
     def averaged_metrics(self) -> Sequence[str]:
-        """Metrics whose figure is the mean of one number of each document, in any part of a run."""
+        """Metrics that are the mean of one number per document, in any shard of a run."""
         ...
 
     def after_evaluation(self, samples: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """What is known once everything is computed, for the task's metadata in the results.
+        """Facts known only after the evaluation, for the task's metadata in the results.
 
         Args:
-            samples: The samples of all processes; none where they are not logged.
+            samples: The samples of all processes; empty if samples are not logged.
         """
         ...
 
 
 @runtime_checkable
 class BridgedJudge(Protocol):
-    """A judge in the place of a language model.
+    """A judge used instead of a language model.
 
     Attributes:
         judge: The judge.
-        judge_name: The name it is registered by.
-        pretrained: Its checkpoint; its name where it has none.
+        judge_name: The name it is registered under.
+        pretrained: Its checkpoint; its name if it has none.
     """
 
     judge: Judge
@@ -74,7 +73,7 @@ class BridgedJudge(Protocol):
 
 
 def judge_of(lm: Any) -> BridgedJudge | None:
-    """The judge that a run asks in the place of a language model; None for a language model.
+    """The judge that a run uses instead of a language model; None for a language model.
 
     Args:
         lm: The model, or the harness's response cache around it.

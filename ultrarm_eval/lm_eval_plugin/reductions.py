@@ -1,4 +1,4 @@
-"""Reductions of the values of several answers to figures of their prompt (lm-eval 0.5)."""
+"""Reductions of the values of several answers to one value per prompt (lm-eval 0.5)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ def mean_of_answers(references: Any, predictions: Sequence[float]) -> float:
 def best_at_k(references: Any, predictions: Sequence[float]) -> dict[str, float]:
     """The expected highest value among k answers, for k = 1, 2, 4, ... and all.
 
-    Of the metric `reward` it is the reward of the answer that the judge picks among k, and of
-    `win_rate` how often that one wins: a win never falls with a rising reward. For values of right
-    and wrong it is pass@k.
+    For the metric `reward` it is the reward of the answer that the judge picks among k, and for
+    `win_rate` how often that answer wins, because a win never decreases with a higher reward. For
+    right/wrong values it is pass@k.
 
     Args:
         references: Not used.

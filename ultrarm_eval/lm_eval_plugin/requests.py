@@ -1,4 +1,4 @@
-"""What a judge is asked: the harness's requests as prompts and completions."""
+"""The harness's requests as prompts and completions for a judge."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ _CONVERSATION = "ultrarm_eval.conversation/1 "
 
 @dataclass
 class ConversationRequest(Instance):  # type: ignore[misc, unused-ignore]
-    """A request of our tasks: the document's, and the conversation its context was written from.
+    """A request of our tasks, with the conversation its context was made from.
 
-    The document is the data's own, whatever the run puts in front of it, so that documents of
-    different runs can be matched.
+    The document is unchanged, whatever the run puts before its text, so that documents of different
+    runs can be matched.
     """
 
     conversation: Prompt = None
 
     @property
     def completion(self) -> str:
-        """The completion that is asked about."""
+        """The completion to score."""
         return document_of(self.doc).completions[self.idx]
 
 
 def as_context(messages: Sequence[Message]) -> str:
-    """Writes a conversation as text that `read_request` turns back into it.
+    """Encodes a conversation as text that `read_request` decodes.
 
-    No two conversations are written alike, and one user turn stands for itself.
+    Different conversations have different texts, and a single user turn is its own text.
     """
     if len(messages) == 1 and messages[0]["role"] == "user":
         content = messages[0]["content"]
@@ -47,12 +47,12 @@ def as_context(messages: Sequence[Message]) -> str:
 
 @dataclass
 class DistinctText:
-    """A text that requests ask for.
+    """A text requested by one or more requests.
 
     Attributes:
         prompt: The conversation before the completion.
         completion: The completion.
-        askers: The requests that ask for it, by their index.
+        askers: The indices of the requests for it.
     """
 
     prompt: Prompt
@@ -61,7 +61,7 @@ class DistinctText:
 
 
 def distinct_texts(requests: Sequence[Any]) -> list[DistinctText]:
-    """Log-likelihood requests by what they ask for, in the order in which it is first asked."""
+    """The distinct texts of log-likelihood requests, in the order of their first request."""
     found: dict[tuple[str, str], DistinctText] = {}
     for index, request in enumerate(requests):
         prompt, completion = read_request(request)
@@ -73,8 +73,8 @@ def distinct_texts(requests: Sequence[Any]) -> list[DistinctText]:
 def read_request(request: Any) -> tuple[Prompt, str]:
     """The prompt and the completion of a log-likelihood request.
 
-    Requests of our own tasks hold messages and completions as they are. Elsewhere the context is
-    the user's turn and the continuation, less one leading space, the answer.
+    Requests of our own tasks contain messages and completions as they are. In other tasks the
+    context is the user's turn, and the continuation, without one leading space, is the answer.
     """
     document = request.doc
     if isinstance(request, ConversationRequest):

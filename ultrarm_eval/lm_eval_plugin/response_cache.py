@@ -1,11 +1,11 @@
 """The harness's `--use_cache`, bound to one judge.
 
-Its keys hold the request and not the model, so a second judge would be served the first one's
-rewards. The judge's fingerprint is therefore kept in the cache itself. Every reward in it has a
-checksum over fingerprint, request and value: a damaged one counts as missing and is computed anew.
+Its keys contain the request but not the model, so a second judge would be served the first one's
+rewards. The judge's fingerprint is therefore stored in the cache itself. Every reward has a
+checksum over fingerprint, request and value: a damaged one counts as missing and is recomputed.
 
-What is in the file is read here and not through the harness's cache, which unpickles whatever it
-finds, and waits for ever for a value that cannot be read.
+The file is read here instead of through the harness's cache, which unpickles whatever it finds, and
+waits forever for a value that cannot be read.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ _CLASSES: Mapping[str, type] = {
 
 
 def check_responses(cache: Any, fingerprint: str) -> None:
-    """Has an opened cache check every reward that it gives out.
+    """Makes an opened cache check every reward that it returns.
 
-    The harness looks into its cache by itself, so the very cache that it holds has to do it. From
-    then on `cache.damaged` has the keys of responses that are damaged or have no checksum.
+    The harness reads its cache by itself, so its own cache object has to do the check. From then on
+    `cache.damaged` contains the keys of responses that are damaged or have no checksum.
 
     Args:
         cache: The harness's opened cache, bound to the judge.
@@ -52,14 +52,15 @@ def check_responses(cache: Any, fingerprint: str) -> None:
 
 
 def require_same_model(cache: Any, witness: Witness) -> None:
-    """Refuses to add to a cache whose rewards another model computed under the same name.
+    """Refuses to add to a cache with rewards of another model with the same name.
 
     Args:
         cache: The opened cache, which checks its responses.
-        witness: What the judge's engine gave for texts of its own; kept in a cache without one.
+        witness: The rewards of fixed test texts by the judge's engine; stored in a cache without
+            one.
 
     Raises:
-        CacheMismatchError: They are of another model.
+        CacheMismatchError: The rewards are of another model.
     """
     key = witness.key.decode()
     row = _values_of(cache, key)
@@ -69,9 +70,9 @@ def require_same_model(cache: Any, witness: Witness) -> None:
         cache.keep(key, witness.to_json().encode())
     elif (difference := former.difference(witness)) is not None:
         raise CacheMismatchError(
-            f"{cache.filename} holds rewards of another model than the one that computes now under "
-            f"the same name, or of another precision: {difference}. Serve the checkpoint of "
-            "pretrained as before, or give another path to --use_cache."
+            f"{cache.filename} contains rewards of a different model with the same name, or of "
+            f"another precision: {difference}. Serve the same checkpoint as before, or give "
+            "another path to --use_cache."
         )
 
 
@@ -127,7 +128,7 @@ def _read(fingerprint: str, key: str, row: bytes) -> Reward | None:
 
 
 class _Reader(pickle.Unpickler):
-    """Reads values of earlier versions, too, which had their classes in other modules."""
+    """Also reads values of earlier versions, whose classes were in other modules."""
 
     def find_class(self, module: str, name: str) -> Any:
         ours = _CLASSES.get(name) if module.startswith("ultrarm_eval.") else None
@@ -142,22 +143,22 @@ def _checksum(fingerprint: str, key: str, written: bytes) -> bytes:
 
 
 def refuse_damaged(cache: Any) -> None:
-    """Refuses a cache whose file is damaged beyond single values.
+    """Refuses a cache whose file itself is damaged.
 
     Raises:
-        ResponseCacheError: It is.
+        ResponseCacheError: The file is damaged.
     """
     if (found := _asked(cache, "PRAGMA quick_check(1)")) and found[0] != b"ok":
         raise _damaged(cache, found[0].decode(errors="replace"))
 
 
 def _values_of(cache: Any, key: str) -> tuple[Any, ...] | None:
-    """What the file holds under a key, as a row of one value."""
+    """The value of a key in the file, as a row of one value."""
     return _asked(cache, f'SELECT value FROM "{cache.tablename}" WHERE key = ?', key)  # noqa: S608
 
 
 def _asked(cache: Any, query: str, *values: str) -> tuple[Any, ...] | None:
-    """The first row that a query finds in a cache's file, texts as bytes."""
+    """The first row of a query on a cache's file, with texts as bytes."""
     connection = getattr(cache, "_ultrarm_eval_reads", None)
     try:
         if connection is None:
@@ -180,7 +181,7 @@ def _damaged(cache: Any, state: object) -> ResponseCacheError:
 
 
 def _held(cache: Any) -> str | None:
-    """The fingerprint that a cache holds."""
+    """The fingerprint stored in a cache."""
     if not hasattr(cache, "tablename"):
         # A mapping that somebody put in the place of the harness's cache lies in no file.
         return cache.get(_KEY)  # type: ignore[no-any-return]
@@ -198,27 +199,27 @@ def _held(cache: Any) -> str | None:
 
 
 def refuse_rewards(cache: Any) -> None:
-    """Refuses a judge's cache to a language model, which would be served rewards as likelihoods.
+    """Refuses a language model with a judge's cache, which would return rewards as likelihoods.
 
     Raises:
-        CacheMismatchError: The cache holds rewards.
+        CacheMismatchError: The cache contains rewards.
     """
     if _held(cache) is not None:
         raise CacheMismatchError(
-            f"{getattr(cache, 'filename', 'The cache')} holds rewards of a judge, which are no "
+            f"{getattr(cache, 'filename', 'The cache')} contains rewards of a judge, not "
             "likelihoods of this model. Give another path to --use_cache, or delete this file."
         )
 
 
 def bind_to_judge(cache: Any, fingerprint: str) -> None:
-    """Writes the judge's fingerprint into a new cache, or compares it with the one there.
+    """Writes the judge's fingerprint into a new cache, or compares it with the stored one.
 
     Args:
         cache: The opened cache.
         fingerprint: The judge's fingerprint.
 
     Raises:
-        CacheMismatchError: The cache holds responses of another judge or model.
+        CacheMismatchError: The cache contains responses of another judge or model.
     """
     held = _held(cache)
     if held == fingerprint:
@@ -226,12 +227,12 @@ def bind_to_judge(cache: Any, fingerprint: str) -> None:
     path = cache.filename
     if held is not None:
         raise CacheMismatchError(
-            f"{path} holds rewards of another judge: weights, template, dtype, special_tokens or "
-            "max_length differ. Give another path to --use_cache, or delete this file."
+            f"{path} contains rewards of another judge: weights, template, dtype, special_tokens "
+            "or max_length differ. Give another path to --use_cache, or delete this file."
         )
     if _asked(cache, f'SELECT 1 FROM "{cache.tablename}"') is not None:  # noqa: S608
         raise CacheMismatchError(
-            f"{path} holds responses of another model, which are no rewards of this judge. Give "
+            f"{path} contains responses of another model, not rewards of this judge. Give "
             "another path to --use_cache, or delete this file."
         )
     cache[_KEY] = fingerprint

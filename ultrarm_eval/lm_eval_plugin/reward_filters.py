@@ -1,4 +1,4 @@
-"""Filters that have a judge score what a model wrote: `reward` and `best_of_n`."""
+"""Filters in which a judge scores generated answers: `reward` and `best_of_n`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _SETTINGS = ("prompt", "judge", "judge_args", "reference", "n (best_of_n)")
 
 
 class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
-    """Scores every response of a task in one go; what it returns of them is the subclass's."""
+    """Scores all responses of a task at once; the subclass decides what to return."""
 
     #: Whether an answer may stay without a score, for what counts it: a metric of the harness would
     #: make a number of it.
@@ -47,25 +47,28 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         """Takes the settings of the task's YAML.
 
         Args:
-            prompt: A column's name or a Jinja template: a filter sees documents and responses
-                only, not the context that the model was given.
+            prompt: A column's name or a Jinja template: a filter sees only documents and responses,
+                not the model's context.
             judge: The judge's checkpoint: a folder, a hub id, or `demo`.
-            judge_args: The judge's settings; `judge` among them names its kind.
-            reference: The reference answer, a column's name or a Jinja template: it is scored, too,
+            judge_args: The judge's settings; `judge` is its registered name.
+            reference: The reference answer, a column's name or a Jinja template; it is scored too,
                 for the metric `win_rate`.
-            followed: Whether other filters come behind this one, which take lists of responses;
+            followed: Whether other filters come after this one, which expect lists of responses;
                 set by the bridge.
-            repeats: How many responses a document got; set by the bridge, for the harness gives
-                the last document of a process more where another process has more documents.
+            repeats: The number of responses per document; set by the bridge, because the last
+                document of a process has more responses if another process has more documents.
             **unknown: Refused.
 
         Raises:
-            ConfigurationError: A setting is not known or not allowed.
+            ConfigurationError: A setting is unknown or not allowed.
         """
         for name in unknown:
             raise unknown_choice("setting of a filter:", name, _SETTINGS)
         if judge_args is not None and not isinstance(judge_args, Mapping):
-            raise ConfigurationError(f"judge_args of a filter is a mapping, not {judge_args!r}.")
+            raise ConfigurationError(
+                f"Filter setting judge_args must be a mapping, not {judge_args!r}. Write "
+                "judge_args: {NAME: VALUE}."
+            )
         self._prompt = prompt_writer(prompt)
         self._reference = None if reference is None else reference_writer(reference)
         self._checkpoint, self._judge_args = str(judge), judge_args
@@ -77,11 +80,11 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         return shared_judge(self._checkpoint, self._judge_args)
 
     def check(self, documents: Iterable[Mapping[str, Any]], repeats: int) -> None:
-        """Finds what is wrong with the settings before the model writes anything.
+        """Checks the settings before the model generates anything.
 
         Args:
             documents: The documents of the task.
-            repeats: How many responses each document gets.
+            repeats: The number of responses per document.
 
         Raises:
             UltrarmEvalError: A setting or the judge cannot be used.
@@ -92,35 +95,35 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
             prompts.append((self._prompt(document), "", place))
             if self._reference is not None and self._reference(document) is None:
                 raise ConfigurationError(
-                    f"Document {index} has no reference answer, which the filter's setting "
-                    "reference asks for. Leave such documents out (process_docs)."
+                    f"Document {index} has no reference answer, which the filter setting "
+                    "reference needs. Exclude such documents (process_docs)."
                 )
         self.responses([""] * repeats)
         check_texts(shared_judge(self._checkpoint, self._judge_args), prompts)
 
     def apply(self, resps: Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Scores the responses, and the references where there are some.
+        """Scores the responses, and the references if there are any.
 
         Args:
             resps: For each document its responses, or one response as a text.
             docs: The documents.
 
         Returns:
-            For each document what `chosen` makes of its scored responses; in a list of its own
-            where another filter follows, and for the harness's scorers.
+            For each document the result of `chosen` on its scored responses; in a list if another
+            filter follows, and for the harness's scorers.
         """
         judged = self.judged(resps, docs)
         return [[one] for one in judged] if self._followed or tasks_have_scorers() else judged
 
     def judged(self, resps: Iterable[Any], docs: Sequence[Mapping[str, Any]]) -> list[ScoredText]:
-        """Scores the responses, and the references where there are some, in one go.
+        """Scores the responses, and the references if there are any, at once.
 
         Args:
             resps: For each document its responses, or one response as a text.
             docs: The documents.
 
         Returns:
-            For each document what `chosen` makes of its scored responses.
+            For each document the result of `chosen` on its scored responses.
         """
         answers = [self.responses(_texts(each)[: self._repeats]) for each in resps]
         prompts = list(map(self._prompt, docs))
@@ -144,11 +147,11 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         ]
 
     def responses(self, given: Sequence[str]) -> Sequence[str]:
-        """Which responses of a document are scored: all of them."""
+        """The responses of a document that are scored: all of them."""
         return given
 
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
-        """What stands for the scored answers of a document."""
+        """The result for the scored answers of a document."""
         raise NotImplementedError
 
     def _require_scores(self, judgements: Sequence[Judgement]) -> None:
@@ -156,8 +159,7 @@ class JudgingFilter(Filter):  # type: ignore[misc, unused-ignore]
         if unscored and not self.keeps_unscored:
             raise ScoringError(
                 f"{unscored} of {len(judgements)} answers got no readable score from the judge "
-                f"{self._checkpoint}, and none is guessed. Use more samples: judge_args: "
-                "{samples: 4}."
+                f"{self._checkpoint}. Use more samples: judge_args: {{samples: 4}}."
             )
 
 
@@ -165,7 +167,7 @@ class RewardFilter(JudgingFilter):
     """Gives every response its reward; the metrics `reward` and `win_rate` read it."""
 
     def chosen(self, answers: Sequence[ScoredText], reference: ScoredText | None) -> ScoredText:
-        """The answer, or of several the first with the mean of their rewards."""
+        """The answer; for several answers the first, with the mean of their rewards."""
         rewards = [answer.reward for answer in answers if answer.reward is not None]
         mean = Judgement(statistics.fmean(rewards) if rewards else None)
         of_all = answers[0].judgement if len(answers) == 1 else mean
@@ -173,7 +175,7 @@ class RewardFilter(JudgingFilter):
 
 
 class TaskRewardFilter(RewardFilter):
-    """The filter of this package's own tasks, which count the answers without a score."""
+    """The filter of this package's own tasks, which count answers without a score."""
 
     keeps_unscored = True
 
@@ -185,14 +187,16 @@ class BestOfNFilter(JudgingFilter):
         """Takes the settings of the task's YAML.
 
         Args:
-            n: How many responses are looked at; all that there are if None.
+            n: The number of responses to consider; all if None.
             **settings: As for the filter `reward`.
 
         Raises:
-            ConfigurationError: A setting is not known or not allowed.
+            ConfigurationError: A setting is unknown or not allowed.
         """
         if n is not None and (isinstance(n, bool) or not isinstance(n, int) or n < 1):
-            raise ConfigurationError(f"n={n!r} of best_of_n is a whole number of at least 1.")
+            raise ConfigurationError(
+                f"Filter best_of_n: n={n!r} must be a whole number of at least 1."
+            )
         super().__init__(**settings)
         self._n = n
 
@@ -204,9 +208,9 @@ class BestOfNFilter(JudgingFilter):
         """
         if self._n is not None and len(given) < self._n:
             raise ConfigurationError(
-                f"n={self._n} of best_of_n, and a document has {len(given)} responses: set "
-                f"repeats: {self._n} in the task's YAML, and do_sample: true with a temperature "
-                "in its generation_kwargs, or a smaller n."
+                f"Filter best_of_n: n={self._n}, but a document has {len(given)} responses. In "
+                f"the task's YAML set repeats: {self._n}, and do_sample: true with a temperature "
+                "in generation_kwargs; or set a smaller n."
             )
         return given[: self._n]
 
@@ -217,13 +221,14 @@ class BestOfNFilter(JudgingFilter):
 
 
 def _texts(responses: Any) -> list[str]:
-    """A document's responses; what an interface left out is an empty one."""
+    """A document's responses; a missing one becomes an empty text."""
     found = [responses] if isinstance(responses, str) else list(responses)
     for response in found:
         if response is not None and not isinstance(response, str):
             raise ConfigurationError(
-                f"A response is of type {type(response).__name__}, and a judge scores texts: the "
-                "filters reward and best_of_n are for tasks of output_type generate_until."
+                f"A response is of type {type(response).__name__}, but a judge scores only "
+                "texts. Use the filters reward and best_of_n in tasks with output_type "
+                "generate_until."
             )
     return [response or "" for response in found]
 

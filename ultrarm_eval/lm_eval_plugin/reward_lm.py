@@ -1,4 +1,4 @@
-"""`--model ultrarm` and `--model reward-model`: a judge in the place of a language model."""
+"""`--model ultrarm` and `--model reward-model`: a judge used as a model of the harness."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ _OF_HARNESS = ("model", "model_args")
 class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     """Answers log-likelihood requests with rewards.
 
-    The judge is made, and every setting checked, at once; its weights are loaded with the first
-    request, so that wrong data or tasks are reported before they are.
+    The judge is created and every setting is checked at once. Its weights are loaded with the first
+    request, so that invalid data or tasks are reported before that.
     """
 
     def __init__(
@@ -68,10 +68,10 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         Args:
             pretrained: A folder, a hub id, or `demo`; the judge's own default if None.
             judge: The judge's registered name; `ultrarm` if None.
-            batch_size: The most texts computed together; `auto` and 1 leave it to the judge.
+            batch_size: The largest number of texts in a batch; `auto` and 1 leave it to the judge.
             max_batch_size: A further limit on it.
             device: The device to compute on.
-            trust_remote_code: Has no effect on a judge, and is said so: none ever runs remote code.
+            trust_remote_code: Ignored with a warning: a judge never runs remote code.
             **settings: The judge's own settings.
         """
         super().__init__()
@@ -96,11 +96,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     @classmethod
     def of_judge(cls, judge: Judge, name: str, pretrained: str | None = None) -> RewardModelLM:
-        """The model around a judge that is made already, in a process of its own.
+        """Wraps an existing judge, for a single process.
 
         Args:
             judge: The judge.
-            name: What it is called where it has no name of its own.
+            name: The name to use if it has no name of its own.
             pretrained: Its checkpoint, if it has one.
         """
         model = cls.__new__(cls)
@@ -120,12 +120,12 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     @classmethod
     def judge_unless_named(cls, pretrained: str | None, revision: str | None) -> str:
-        """The judge of a run whose user named none."""
+        """The default judge of a run."""
         return DEFAULT_JUDGE
 
     @property
     def device(self) -> Any:
-        """Where the harness gathers what it counts in every process."""
+        """The device on which the harness gathers counts of all processes."""
         return "cpu" if self.accelerator is None else self.accelerator.device
 
     @property
@@ -135,18 +135,18 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     @property
     def max_length(self) -> int | None:
-        """The most tokens of a text, where the judge has a limit."""
+        """The largest number of tokens of a text, if the judge has a limit."""
         return getattr(self.judge, "max_length", None)
 
     @property
     def tokenizer_name(self) -> str:
-        """Names the judge in the harness's request cache."""
+        """The judge's name in the harness's request cache."""
         return self.pretrained.replace("/", "__")
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[Reward]:
-        """Scores requests, in order; a text that several of them ask for is scored once.
+        """Scores requests, in order; a text requested several times is scored once.
 
-        Each reward is put into the harness's response cache as soon as there is one.
+        Each reward is put into the harness's response cache as soon as it is known.
         """
         self._count_damaged_responses()
         texts = distinct_texts(requests)
@@ -181,21 +181,21 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         raise _cannot("the likelihood of whole texts", requests)
 
     def generate_until(self, requests: list[Instance]) -> NoReturn:
-        """Refused: a judge writes nothing."""
+        """Refused: a judge generates no text."""
         raise _cannot("generated text", requests)
 
     def apply_chat_template(
         self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True
     ) -> str:
-        """Stands in for a chat template: the judge's own template is applied when it scores."""
+        """A placeholder for a chat template: the judge applies its own template when it scores."""
         return as_context(as_messages(chat_history))
 
     def all_gather(self, tensor: Any) -> Any:
-        """Joins a tensor of every process."""
+        """Gathers a tensor from every process."""
         return tensor if self.accelerator is None else self.accelerator.gather(tensor)
 
     def gather_object(self, obj: Any, dst: int = 0) -> list[Any] | None:
-        """Collects an object of every process on the process `dst`."""
+        """Gathers an object from every process on process `dst`."""
         return [obj] if self.accelerator is None else gather_object(self.accelerator, obj, dst)
 
     def barrier(self) -> None:
@@ -204,7 +204,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             self.accelerator.wait_for_everyone()
 
     def set_cache_hook(self, cache_hook: Any) -> None:
-        """Binds a response cache to this judge before anything is taken from it.
+        """Binds a response cache to this judge before anything is read from it.
 
         Raises:
             CacheMismatchError: The cache was filled by another judge or model.
@@ -246,16 +246,16 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
         return {**settings, **about}
 
     def _known_fingerprint(self) -> str | None:
-        """What identifies the rewards; None where it would take reading many gigabytes."""
+        """The fingerprint of the rewards; None if that would mean reading many gigabytes."""
         known = getattr(self.judge, "known_fingerprint", None)
         fingerprint = self.judge.fingerprint() if known is None else known()
         return None if fingerprint is None else str(fingerprint)
 
     def _require_same_model(self) -> None:
-        """Before anything is put into the harness's cache; the judge has begun to compute.
+        """Checks the model before anything is put into the harness's cache.
 
         Raises:
-            CacheMismatchError: What servers computed before was of another model.
+            CacheMismatchError: The cached rewards were computed by servers with another model.
         """
         cache = getattr(self.cache_hook, "dbdict", None)
         known = getattr(self.judge, "witness", None)
@@ -264,22 +264,23 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
             require_same_model(cache, witness)
 
     def _count_damaged_responses(self) -> None:
-        """Says what the harness found damaged in its cache, which it asks for again."""
+        """Logs how many cached responses are damaged; the harness requests them again."""
         cache = getattr(self.cache_hook, "dbdict", None)
         found = len(getattr(cache, "damaged", ()))
         if found > self._counts.requests.get("cache_rows_damaged", 0):
             self._counts.requests["cache_rows_damaged"] = found
             logger.warning(
-                "%s: %d responses are damaged, or are of an earlier version and have no checksum; "
-                "they are computed anew.",
+                "%s: %d responses are damaged, or are from an earlier version without "
+                "checksums; they are recomputed.",
                 getattr(cache, "filename", "The cache"),
                 found,
             )
 
     def _require_reward(self, judgement: Judgement, request: Instance) -> None:
-        """Refuses what is no finite number.
+        """Refuses a reward that is not a finite number.
 
-        Our tasks leave out what a judge has no score for; others would take it for the best.
+        Our tasks exclude answers on which a judge abstains; third-party tasks would treat NaN as
+        the best.
         """
         if judgement.value is None:
             if may_abstain(self.judge) and is_comparison(request.doc):
@@ -291,7 +292,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
     def _judgements(
         self, texts: Sequence[DistinctText], requests: Sequence[Instance]
     ) -> Iterator[tuple[int, Judgement]]:
-        """What the judge says; a text that cannot be written is called by its document."""
+        """The judgements; errors about a text name its document."""
         prompts, completions = [one.prompt for one in texts], [one.completion for one in texts]
         try:
             yield from judgement_stream(self.judge, prompts, completions)
@@ -302,11 +303,11 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
 
 class AnyRewardModelLM(RewardModelLM):
-    """`--model reward-model`: the checkpoint says which judge takes it, unless one is named."""
+    """`--model reward-model`: the checkpoint decides the judge, unless one is named."""
 
     @classmethod
     def judge_unless_named(cls, pretrained: str | None, revision: str | None) -> str:
-        """`auto` where the checkpoint's config.json can be read, else `ultrarm`."""
+        """`auto` if the checkpoint's config.json can be read, else `ultrarm`."""
         from ultrarm_eval.judges.auto import auto_if_readable
 
         return DEFAULT_JUDGE if pretrained is None else auto_if_readable(str(pretrained), revision)
@@ -315,10 +316,10 @@ class AnyRewardModelLM(RewardModelLM):
 def _no_number(who: str, judgement: Judgement, request: Instance) -> ScoringError:
     return ScoringError(
         f"{who} gave the reward {judgement.reward} to document {request.doc_id} of "
-        f"{request.task_name}, answer {request.idx}; a reward is a finite number."
+        f"{request.task_name}, answer {request.idx}; a reward must be a finite number."
         + (
-            " Nothing readable was written about it, and only the preference tasks leave such "
-            "answers out: set samples=4 or more, so that one of them is readable."
+            " The judge gave no readable score, and only preference tasks exclude such answers. "
+            "Set samples=4 or more, so that at least one is readable."
             if judgement.unscored
             else ""
         )
@@ -328,6 +329,6 @@ def _no_number(who: str, judgement: Judgement, request: Instance) -> ScoringErro
 def _cannot(what: str, requests: Sequence[Instance]) -> ConfigurationError:
     tasks = ", ".join(sorted({str(request.task_name) for request in requests}))
     return ConfigurationError(
-        f"A reward judge cannot give {what}, which these tasks need: {tasks}. Run them with a "
+        f"A reward judge cannot provide {what}, which these tasks need: {tasks}. Run them with a "
         "language model (--model hf)."
     )

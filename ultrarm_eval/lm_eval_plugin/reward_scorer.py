@@ -1,4 +1,4 @@
-"""The scorer `reward`: a judge scores what a model wrote (lm-eval 0.5).
+"""The scorer `reward`: a judge scores generated answers (lm-eval 0.5).
 
 scorer:
   type: reward
@@ -25,13 +25,13 @@ from ultrarm_eval.lm_eval_plugin.reward_filters import RewardFilter
 @register_scorer("reward")
 @dataclass(kw_only=True)
 class RewardScorer(GenScorer):  # type: ignore[misc, unused-ignore]
-    """Has the answers to all documents judged in one go; metrics then read each answer's reward.
+    """Judges the answers to all documents at once; metrics then read each answer's reward.
 
     Attributes:
         prompt: A column's name or a Jinja template over the document's columns.
         judge: The judge's checkpoint: a folder, a hub id, or `demo`.
-        judge_args: The judge's settings; `judge` among them names its kind.
-        reference: The reference answer, a column's name or a Jinja template: it is scored, too, for
+        judge_args: The judge's settings; `judge` is its registered name.
+        reference: The reference answer, a column's name or a Jinja template; it is scored too, for
             the metric `win_rate`.
     """
 
@@ -44,19 +44,19 @@ class RewardScorer(GenScorer):  # type: ignore[misc, unused-ignore]
     _judging: RewardFilter = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        """Looks at the settings.
+        """Checks the settings.
 
         Raises:
-            ConfigurationError: One is not allowed.
+            ConfigurationError: A setting is not allowed.
         """
         self._judging = RewardFilter(self.prompt, self.judge, self.judge_args, self.reference)
 
     def check(self, documents: Iterable[Mapping[str, Any]], repeats: int) -> None:
-        """Finds what is wrong with the judge, or with a document, before the model writes anything.
+        """Checks the judge and the documents before the model generates anything.
 
         Args:
             documents: The documents of the task.
-            repeats: How many answers each document gets.
+            repeats: The number of answers per document.
 
         Raises:
             UltrarmEvalError: A setting or the judge cannot be used.
@@ -64,7 +64,7 @@ class RewardScorer(GenScorer):  # type: ignore[misc, unused-ignore]
         self._judging.check(documents, repeats)
 
     def score_instances(self, instances: Mapping[int, Sequence[Any]]) -> dict[int, Any]:
-        """Judges all answers, and has the metrics computed.
+        """Judges all answers, and computes the metrics.
 
         Args:
             instances: The requests of each document, by its number.

@@ -1,7 +1,7 @@
-"""A run's `--metadata`, told apart from the model's arguments that the harness merges into it.
+"""A run's `--metadata`, separated from the model arguments that the harness merges into it.
 
-The harness gives every task the metadata of its task manager, so they also carry what else a task
-has to know of the manager: the folders of the user's own task files.
+The harness gives every task the metadata of its task manager, so it also carries what a task has to
+know about the manager: the folders of the user's own task files.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 
 class RunMetadata(dict[str, Any]):
-    """What the harness makes of `--model_args` and `--metadata`, for all tasks of a run.
+    """The harness's merge of `--model_args` and `--metadata`, for all tasks of a run.
 
-    It holds what the harness would hand over; tasks of this package take `own` of it, so that a
-    judge's argument (`judge`, `reference`) is never taken for a setting of theirs.
+    It contains what the harness would pass on. Tasks of this package use `own`, so that a judge's
+    argument (`judge`, `reference`) is never mistaken for a task's option.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class RunMetadata(dict[str, Any]):
         in_file: Mapping[str, Any] | None = None,
         folders: tuple[Path, ...] = (),
     ) -> None:
-        """Remembers what is of the model alone.
+        """Records which keys are only model arguments.
 
         Args:
-            merged: The metadata as the harness merges them.
-            of_model: Names that are there for the model's arguments alone.
-            in_file: What a task's file says under these names.
+            merged: The metadata as the harness merges it.
+            of_model: Keys that are only model arguments.
+            in_file: The values of these keys in a task's file.
             folders: Folders that the harness scans for the user's own tasks.
         """
         super().__init__(merged)
@@ -43,8 +43,8 @@ class RunMetadata(dict[str, Any]):
         """Merges as the harness does.
 
         Args:
-            model_args: The model's arguments, if there are some.
-            given: The user's own metadata, if there are some.
+            model_args: The model's arguments, if there are any.
+            given: The user's own metadata, if there is any.
         """
         model_args = model_args if isinstance(model_args, Mapping) else {}
         given = given if isinstance(given, Mapping) else {}
@@ -56,7 +56,7 @@ class RunMetadata(dict[str, Any]):
         """The metadata of a task manager, with the folders that it scans.
 
         Args:
-            metadata: The manager's own.
+            metadata: The manager's metadata.
             included: Its `include_path`.
         """
         folders = tuple(Path(str(path)).expanduser() for path in included)
@@ -66,19 +66,19 @@ class RunMetadata(dict[str, Any]):
         return cls(metadata, of_model=of_model, in_file=in_file, folders=folders)
 
     def __ror__(self, in_file: Any) -> Any:
-        """What a task's file says, with the run's metadata over it."""
+        """A task file's metadata, overridden by the run's metadata."""
         said = {name: in_file[name] for name in self._of_model if name in in_file}
         return RunMetadata(
             {**in_file, **self}, of_model=self._of_model, in_file=said, folders=self.folders
         )
 
     def own(self) -> dict[str, Any]:
-        """The task's own: of its file and of the run's `--metadata`."""
+        """The task's own metadata: from its file and the run's `--metadata`."""
         return {k: v for k, v in self.items() if k not in self._of_model} | self._in_file
 
 
 def own_metadata(config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The metadata that are meant for a task.
+    """The metadata meant for a task.
 
     Args:
         config: The task's YAML, with the run's metadata merged in.

@@ -1,4 +1,4 @@
-"""How a model wrote its answers: whether it sampled, and whether it was cut off."""
+"""How a model generated its answers: whether it sampled, and whether answers were truncated."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHARE = 0.99
 
 
 def token_counter(lm: Any) -> TokenCounter:
-    """A counter of a model's tokens; models behind an interface may have no tokenizer here."""
+    """Returns a token counter for a model; API models may have no local tokenizer."""
     encode = getattr(lm, "tok_encode", None)
 
     def count(answer: str) -> int | None:
@@ -39,16 +39,16 @@ def token_counter(lm: Any) -> TokenCounter:
 
 
 def is_truncated(answer: str, count: TokenCounter, limits: Mapping[str, Any]) -> bool | None:
-    """Whether an answer is as long as the model was allowed to write.
+    """Whether an answer is as long as the model's token limit.
 
     Args:
         answer: The answer.
         count: Counts its tokens.
-        limits: The generation's arguments.
+        limits: The generation arguments.
 
     Returns:
-        Whether it has at least 99 % of the tokens allowed; None where no limit or no count is
-        known.
+        Whether it has at least 99 % of the allowed tokens; None if the limit or the count is
+        unknown.
     """
     limit = next((limits[name] for name in _LIMITS if limits.get(name) is not None), None)
     tokens = None if limit is None else count(answer)
@@ -56,7 +56,7 @@ def is_truncated(answer: str, count: TokenCounter, limits: Mapping[str, Any]) ->
 
 
 class EqualAnswers:
-    """Watches for a model that writes one answer again and again, so that there is no pick."""
+    """Detects a model that always generates the same answer, so that there is nothing to pick."""
 
     def __init__(self) -> None:
         """Starts with nothing seen."""
@@ -68,12 +68,12 @@ class EqualAnswers:
         self._equal += len(answers) > 1 and len(set(map(str, answers))) == 1
 
     def report(self, task: str) -> None:
-        """Warns where most prompts have one answer alone."""
+        """Warns if most prompts have only one distinct answer."""
         if 2 * self._equal > self._documents:
             logger.warning(
-                "%s: to %d of %d prompts the model wrote the same answer every time, so there was "
-                "nothing to pick from. Does it really sample? Models behind an interface may send "
-                "a fixed seed with every request.",
+                "%s: for %d of %d prompts all answers of the model were identical, so there was "
+                "nothing to pick from. Check that the model samples; API models may send a "
+                "fixed seed with every request.",
                 task,
                 self._equal,
                 self._documents,
@@ -81,36 +81,37 @@ class EqualAnswers:
 
 
 def checked_repeats(task: str, repeats: int, n: int | None) -> int:
-    """How many answers `--repeats` asks for.
+    """The number of answers requested by `--repeats`.
 
     Args:
         task: The task's name, for messages.
         repeats: The harness's option.
-        n: The same number in the run's metadata, which may not differ; None if it is not there.
+        n: The same number from the run's metadata, which must not differ; None if not given.
 
     Raises:
         ConfigurationError: They differ.
     """
     if n is not None and n != int(repeats):
         raise ConfigurationError(
-            f"{task}: --repeats {repeats} and --metadata n={n} ask for different numbers of "
-            "answers to each prompt. Leave one of them out."
+            f"{task}: --repeats {repeats} and --metadata n={n} set different numbers of answers "
+            "per prompt. Leave one of them out."
         )
     return int(repeats)
 
 
 def require_sampling(config: Any) -> None:
-    """Refuses several answers of a model that would write the same one again and again.
+    """Refuses several answers per prompt with greedy decoding, which would all be the same.
 
     Raises:
-        ConfigurationError: The generation's arguments ask for the likeliest tokens.
+        ConfigurationError: The generation arguments set greedy decoding.
     """
     how = config.generation_kwargs or {}
     temperature = how.get("temperature")
     greedy = not how.get("do_sample") or (temperature is not None and float(temperature) == 0)
     if int(config.repeats or 1) > 1 and greedy:
         raise ConfigurationError(
-            f"{config.task}: {config.repeats} answers for each prompt would all be the same: its "
-            f"generation_kwargs have do_sample={how.get('do_sample')} and temperature="
-            f"{temperature}. Set do_sample=True and a temperature above 0 (--gen_kwargs), or n=1."
+            f"{config.task}: the {config.repeats} answers to each prompt would all be the same, "
+            f"because generation_kwargs has do_sample={how.get('do_sample')} and "
+            f"temperature={temperature}. Set do_sample=True and a temperature above 0 "
+            "(--gen_kwargs), or n=1."
         )

@@ -1,4 +1,4 @@
-"""Names that a run can call our tasks by: a task's own, a group's or a tag's that has it."""
+"""Names that a run can use for our tasks: a task's own name, or that of a group or tag."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class TaskNames:
 
     Attributes:
         tasks: The names of tasks.
-        members: The tasks of each group and tag, also those of groups in it.
+        members: The tasks of each group and tag, including those of nested groups.
     """
 
     tasks: set[str] = field(default_factory=set)
     members: dict[str, set[str]] = field(default_factory=dict)
 
     def names_of(self, task: str) -> list[str]:
-        """The names that stand for a task, the most specific first: its own, then small groups."""
+        """The names that include a task, the most specific first: its own, then groups by size."""
         having = [name for name, tasks in self.members.items() if task in tasks and name != task]
         return [task, *sorted(having, key=lambda name: (len(self.members[name]), name))]
 
@@ -36,7 +36,7 @@ def known_names(folders: Iterable[Path] = ()) -> TaskNames:
     """The names of the tasks of installed packages and of the user's own folders.
 
     Args:
-        folders: The user's own.
+        folders: The user's own folders.
     """
     from ultrarm_eval.lm_eval_plugin.bridge.task_index import plugin_task_folders
 
@@ -87,9 +87,9 @@ def _tasks_below(name: str, below: Mapping[str, list[str]]) -> set[str]:
 
 
 def read_task_file(path: Path, depth: int = 0) -> dict[str, Any]:
-    """A task file with what it includes; empty where it cannot be read, as the harness skips it.
+    """A task file with its includes; empty if it cannot be read, as the harness skips it.
 
-    Functions and classes that it names are their names as text; nothing is imported.
+    Functions and classes are represented by their names as text; nothing is imported.
     """
     try:
         # A subclass of SafeLoader: it makes nothing but plain values, and a tag is read as text.
@@ -111,7 +111,7 @@ _DEEPEST = 10
 
 
 class _PlainLoader(yaml.SafeLoader):
-    """Reads `!function` and other tags as the text behind them."""
+    """Reads `!function` and other tags as their text."""
 
 
 _PlainLoader.add_multi_constructor("!", lambda _loader, _tag, node: node.value)

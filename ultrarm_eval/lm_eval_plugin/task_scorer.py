@@ -13,7 +13,7 @@ from ultrarm_eval.lm_eval_plugin.harness_task import standard_error
 
 @dataclass(kw_only=True)
 class TaskScorer(GenScorer):  # type: ignore[misc, unused-ignore]
-    """Has the answers of all documents judged in one go, and the task measure each document.
+    """Judges the answers of all documents at once; the task then measures each document.
 
     Attributes:
         task: The task, one of ours.
@@ -22,7 +22,7 @@ class TaskScorer(GenScorer):  # type: ignore[misc, unused-ignore]
     task: Any = field(repr=False)
 
     def score_instances(self, instances: Mapping[int, Sequence[Any]]) -> dict[int, Any]:
-        """Judges, and measures every document.
+        """Judges the answers and measures every document.
 
         Args:
             instances: The requests of each document, by its number.
@@ -44,15 +44,15 @@ class TaskScorer(GenScorer):  # type: ignore[misc, unused-ignore]
         bootstrap_iters: int | None = 100000,
         aggregation_overrides: Mapping[str, Callable[[Sequence[Any]], Any]] | None = None,
     ) -> tuple[dict[str, Any], int]:
-        """The figures by the task's own aggregations, each with the standard error that it has.
+        """The metrics by the task's own aggregations, with their standard errors if they have one.
 
         Args:
             reduced_docs: The values of each document, by its number.
-            bootstrap_iters: The run's; without some there are no standard errors.
+            bootstrap_iters: The run's setting; 0 means no standard errors.
             aggregation_overrides: The task's aggregations.
 
         Returns:
-            The figures under the harness's keys, and the number of documents.
+            The metrics under the harness's keys, and the number of documents.
         """
         by_metric = aggregation_overrides or self.task.aggregation()
         values: dict[str, list[Any]] = {}

@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.metrics.win_rate import win_credit
 
+__all__ = ["sizes", "first_at_k", "judge_at_k", "oracle_at_k", "majority_at_k", "samples_metrics"]
+
 #: Up to so many subsets, majority votes are taken in all of them; else in so many drawn ones.
 MAX_SUBSETS = 10_000
 

@@ -7,6 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+__all__ = [
+    "Metric",
+    "pooled_accuracy",
+    "mean_with_error",
+    "mean_where_defined",
+    "length_controlled_accuracy",
+]
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.rules import TIE_CREDITS
 
+__all__ = ["win_credit", "answer_metrics", "length_controlled_win_rate"]
+
 _MAX_ITERATIONS = 100
 # Newton's method doubles the digits with each step: after one so short, nothing is left to do.
 _LONGEST_LAST_STEP = 1e-9

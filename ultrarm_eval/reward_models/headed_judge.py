@@ -10,6 +10,8 @@ from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.text_format.template import CHAT_TEMPLATE
 
+__all__ = ["HeadedJudge"]
+
 
 class HeadedJudge(CheckpointJudge):
     """Scores texts with a decoder and a head of its own, read at the text's last token.

@@ -1,1 +1,1 @@
-"""Schemas of preference data, each read into prompts with rated completions."""
+"""Schemas of preference data, which are read into prompts with rated completions."""

@@ -34,7 +34,7 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
         revision: The hub revision.
 
     Raises:
-        DataError: There is none of that name, or the hub cannot be reached and it is not cached.
+        DataError: There is no such file, or the hub cannot be reached and it is not cached.
     """
     mend = (
         'Name a file of answers in the metadata: {"reference": "FILE"}, in AlpacaEval\'s form of '
@@ -69,7 +69,7 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord:
 #: Not among the sources of preference data: it has no preferences.
 OUTPUTS = PairSource(
     name="alpaca_eval",
-    describes="instruction, output (AlpacaEval's outputs); or prompt, completion",
+    describes="instruction, output (AlpacaEval's format); or prompt, completion",
     recognises=_recognises,
     read_row=_read_row,
     origin_column="dataset",

@@ -1,4 +1,4 @@
-"""Answers in a file: one prompt and one text a row."""
+"""Files of answers: one prompt and one answer per row."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ultrarm_eval.data.rows import Location, Row, Rows, wrong_type
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
 from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
+
+__all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
 
 #: The fields of a reference file's rows: AlpacaEval's outputs, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))
@@ -27,12 +29,12 @@ class Answer:
     """An answer to a prompt.
 
     Attributes:
-        prompt: The prompt: a text, messages, or None.
+        prompt: The prompt: text, messages, or None.
         text: The answer.
-        where: The row it stands in.
-        row: The row's further fields.
-        steps: The steps of the answer, where the row has a list of them; the text is these with
-            blank lines between.
+        where: Its row.
+        row: The row's other fields.
+        steps: The steps of the answer, if the row has a list of them; the text joins them with
+            blank lines.
     """
 
     prompt: Prompt
@@ -43,37 +45,37 @@ class Answer:
 
     @property
     def asked(self) -> str | tuple[str, ...]:
-        """What a judge is given: the steps, where there are some."""
+        """The completion for a judge: the steps, if there are any."""
         return self.steps or self.text
 
     @property
     def key(self) -> str:
-        """What tells prompts apart."""
+        """The key of the prompt."""
         return prompt_key(as_messages(self.prompt))
 
 
 def prompt_key(messages: Sequence[Message]) -> str:
-    """A prompt as one text that no other prompt has: one user turn as it is, else as JSON."""
+    """A prompt as a unique text: one user turn as it is, everything else as JSON."""
     if len(messages) == 1 and messages[0]["role"] == "user":
         return messages[0]["content"]
     return json.dumps([dict(message) for message in messages])
 
 
 def read_answers(path: Path) -> list[Answer]:
-    """Reads a file of answers, of which a prompt may have several.
+    """Reads a file of answers; a prompt may have several.
 
     Args:
-        path: A JSON, JSON Lines or Parquet file in AlpacaEval's form of outputs, rows with
-            `instruction` and `output`, or with `prompt` and `completion`. Further fields are
-            ignored; in a row with all four, AlpacaEval's count. An answer may be a list of texts,
-            its steps, for judges that score these.
+        path: A JSON, JSON Lines or Parquet file whose rows have AlpacaEval's fields `instruction`
+            and `output`, or `prompt` and `completion`. Other fields are ignored; in a row with all
+            four, AlpacaEval's are used. An answer may be a list of texts, its steps, for judges
+            that score steps.
 
     Raises:
-        DataError: The file cannot be read or is empty, or a field is missing or no text.
+        DataError: The file cannot be read or is empty, or a field is missing or not text.
     """
     answers = list(_read(path))
     if not answers:
-        raise DataError(f"{path}: there are no rows. {_ALLOWED}.")
+        raise DataError(f"{path}: the file has no rows. {_ALLOWED}.")
     return answers
 
 
@@ -84,20 +86,20 @@ def read_references(path: Path) -> dict[str, str]:
         path: As for `read_answers`.
 
     Returns:
-        The answer by `prompt_key`, in the file's order. Halves of surrogate pairs are replaced, as
-        they are in the prompts of preference data.
+        The answers by `prompt_key`, in the file's order. Lone surrogates are replaced, as in the
+        prompts of preference data.
 
     Raises:
-        DataError: The file cannot be read or is empty, a field is missing or no text, or a prompt
-            has two answers that differ.
+        DataError: The file cannot be read or is empty, a field is missing or not text, or a prompt
+            has two different answers.
     """
     first: dict[str, Answer] = {}
     for answer in read_answers(path):
         known = first.setdefault(answer.key, answer)
         if known.text != answer.text:
             raise DataError(
-                f"{answer.where}: the prompt {_shown(answer.key)} has another answer here than "
-                f"in {known.where.place}. A prompt has one reference: remove one of the two rows."
+                f"{answer.where}: the prompt {_shown(answer.key)} has a different answer in "
+                f"{known.where.place}. A prompt has one reference: remove one of the two rows."
             )
     return {prompt: answer.text for prompt, answer in first.items()}
 
@@ -112,7 +114,7 @@ def _read(path: Path) -> Iterator[Answer]:
 
 
 def _steps(row: Row) -> tuple[str, tuple[str, ...]]:
-    """The field with a row's answer, and the steps that it lists; none for any other answer."""
+    """The field with a row's answer, and the steps in it; empty for any other answer."""
     form = next((form for form in FORMS if set(form) <= set(row)), FORMS[-1])
     given = row.get(form[1])
     is_list = isinstance(given, list) and all(isinstance(step, str) for step in given)
@@ -133,8 +135,8 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
     """The prompt and the answer of a row.
 
     Raises:
-        DataError: A field is missing, or no text or messages, fields contradict each other, or the
-            row has an input beside its instruction.
+        DataError: A field is missing or neither text nor messages, fields contradict each other, or
+            the row has an input in addition to its instruction.
     """
     form = next((form for form in FORMS if set(form) <= set(row)), None)
     if form is None:
@@ -143,15 +145,15 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
             "prompt and answer are missing",
         )
         fields = ", ".join(map(repr, row)) or "none"
-        raise DataError(f"{where}: {missing}. {_ALLOWED}; this one has the fields: {fields}.")
+        raise DataError(f"{where}: {missing}. {_ALLOWED}; this row has: {fields}.")
     prompt_field, answer_field = form
     if form == FORMS[0] and not isinstance(row[prompt_field], str):
         # Conversations, and answers to nothing, in the plain form alone.
         raise wrong_type(where, prompt_field, row[prompt_field], "a text")
     if form == FORMS[0] and row.get("input"):
         raise DataError(
-            f"{where}: beside 'instruction' there is an 'input'. Write both into 'instruction', as "
-            "the model was given them."
+            f"{where}: the row has both 'instruction' and 'input'. Merge them into "
+            "'instruction', as the model received them."
         )
     try:
         read = read_answered_prompt(row, prompt_field, (answer_field,))
@@ -162,7 +164,7 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
 
 
 def _plain(conversation: Sequence[Message]) -> Prompt:
-    """A conversation in its plainest form: one user turn is a text, no turn is None."""
+    """A conversation in its simplest form: one user turn is a text, no turn is None."""
     if len(conversation) == 1 and conversation[0]["role"] == "user":
         return conversation[0]["content"]
     return [dict(message) for message in conversation] or None

@@ -1,9 +1,9 @@
-"""Chosen and rejected: the binarised schemas of UltraFeedback, and plain pairs.
+"""Chosen and rejected: the binarized schemas of UltraFeedback, and plain pairs.
 
 Known: HuggingFaceH4/ultrafeedback_binarized and allenai/ultrafeedback_binarized_cleaned
 (`score_chosen`, `score_rejected`), argilla/ultrafeedback-binarized-preferences-cleaned
 (`chosen-rating`, `rejected-rating`), trl-lib/ultrafeedback_binarized (no `prompt`), and plain
-`prompt`, `chosen`, `rejected`. What a row's conversation is, `conversations` says.
+`prompt`, `chosen`, `rejected`. `conversations` defines a row's conversation.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ def _is_understood(columns: frozenset[str]) -> bool:
 def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:
     """Reads one pair.
 
-    A pair whose scores are equal or whose answers are identical says nothing about a judge; one
-    whose sides continue different conversations, or whose scores contradict it or are no numbers,
-    has no clear meaning. They are left out and counted.
+    A pair with equal scores or identical answers says nothing about a judge; one whose sides
+    continue different conversations, or whose scores contradict it or are not numbers, has no clear
+    meaning. These pairs are excluded and counted.
 
     Args:
         row: A row with `chosen` and `rejected`.
-        _where: Where it stands.
-        counts: Receives what is left out and why.
+        _where: Its place.
+        counts: Receives what is excluded and why.
 
     Returns:
-        A record with two completions, the chosen one first; None if the pair is left out.
+        A record with two completions, the chosen one first; None if the pair is excluded.
     """
     counts.add("rows")
     try:
@@ -97,11 +97,11 @@ def _problem(
 
 def _why(problem: str, row: Row, fields: tuple[str, str]) -> str:
     if problem == "identical_answers":
-        return "the chosen and the rejected answer are the same text"
+        return "the chosen and the rejected answer are identical"
     scores = " and ".join(f"{field!r} is {row.get(field)!r:.40}" for field in fields)
     if problem == "score_no_number":
-        return f"{scores}; scores have to be plain numbers below 10**100"
-    return f"{scores}; the score of the chosen answer has to be the higher one"
+        return f"{scores}; scores must be plain numbers below 10**100"
+    return f"{scores}; the chosen answer must have the higher score"
 
 
 BINARIZED = PairSource(

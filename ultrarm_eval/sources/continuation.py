@@ -1,7 +1,7 @@
-"""Two parts of a conversation as one: data write a prompt apart, in the answers' lists, or in both.
+"""Joins two parts of a conversation: a separate prompt, and the turns in the answers' lists.
 
-The longest suffix of the first part that is a prefix of the second is their overlap, and stands in
-the conversation once. Without one, the second part goes on where the first one ends, or the two
+The longest suffix of the first part that is a prefix of the second is their overlap, and occurs
+only once in the conversation. Without an overlap, the second part continues the first, or the two
 contradict each other:
 
 - a system turn leads a conversation: where both parts have one, it is the same, and where one has,
@@ -25,15 +25,15 @@ _Key: TypeAlias = Callable[[Message], tuple[str, str]]
 def joined(first: Messages, second: Messages) -> Messages | None:
     """Joins two parts of a conversation.
 
-    Turns that differ in the space around them alone are told apart only as far as the parts can be
-    joined that way; where they cannot, they are the same turn, written as in the second part.
+    Turns that differ only in surrounding whitespace are distinguished as long as the parts can be
+    joined that way; otherwise they are the same turn, written as in the second part.
 
     Args:
-        first: What comes first.
-        second: What repeats its end, or goes on from it.
+        first: The first part.
+        second: The second part, which repeats the end of the first, or continues it.
 
     Returns:
-        The conversation; None where the parts contradict each other.
+        The conversation; None if the parts contradict each other.
     """
     if not first or not second:
         return first or second
@@ -42,9 +42,9 @@ def joined(first: Messages, second: Messages) -> Messages | None:
 
 
 def joined_with_text(text: str, second: Messages) -> Messages | None:
-    """As `joined`, for a first part that is written as one text: a turn, or a whole transcript.
+    """Like `joined`, for a first part written as one text: a turn, or a complete transcript.
 
-    An empty text says nothing about a conversation that is written elsewhere.
+    An empty text adds nothing to the conversation.
     """
     if second and (not text.strip() or as_plain_text(second).strip() == text.strip()):
         return second
@@ -52,10 +52,10 @@ def joined_with_text(text: str, second: Messages) -> Messages | None:
 
 
 def led_by(system: Messages, conversation: Messages) -> Messages | None:
-    """A conversation with a system turn that is written elsewhere.
+    """A conversation with a separately stored system turn.
 
     Returns:
-        The conversation; None where it has another system turn.
+        The conversation; None if it has a different system turn.
     """
     own = conversation[: _leading(conversation)]
     if not own:
@@ -65,10 +65,10 @@ def led_by(system: Messages, conversation: Messages) -> Messages | None:
 
 
 def with_history(history: Messages, conversation: Messages) -> Messages | None:
-    """A conversation with turns before it that are written elsewhere; a system turn stays first.
+    """A conversation with separately stored earlier turns; a system turn stays first.
 
     Returns:
-        The conversation; None where the two contradict each other.
+        The conversation; None if the two contradict each other.
     """
     ahead, behind = _leading(history), _leading(conversation)
     turns = joined(history[ahead:], conversation[behind:])
@@ -102,7 +102,7 @@ def _joined(first: Messages, second: Messages, key: _Key) -> Messages | None:
 
 
 def _overlap(first: Messages, second: Messages, key: _Key) -> int:
-    """How many turns of the end of the first part are the beginning of the second."""
+    """The number of turns at the end of the first part that begin the second."""
     keys, then = [key(m) for m in first], [key(m) for m in second]
     for size in range(min(len(keys), len(then)), 0, -1):
         if keys[-size:] == then[:size]:
@@ -118,7 +118,7 @@ def _holds(whole: Messages, part: Messages, key: _Key) -> bool:
 
 
 def _leading(messages: Sequence[Message]) -> int:
-    """How many system turns lead a conversation."""
+    """The number of system turns at the start of a conversation."""
     return next((i for i, m in enumerate(messages) if m["role"] != "system"), len(messages))
 
 

@@ -1,8 +1,8 @@
-"""The conversation before an answer, and the answers: the one reader of rows that hold both.
+"""Reads the conversation before an answer, and the answers, from rows that contain both.
 
-Every command and task that reads prompts with answers reads them here, so that a row has one
-meaning. A conversation may be spread over columns: a prompt, the answers' own lists, a system turn,
-earlier turns.
+Every command and task reads prompts with answers here, so that a row has one meaning. A
+conversation may be spread over columns: a prompt, the answers' own lists, a system turn, earlier
+turns.
 """
 
 from __future__ import annotations
@@ -35,30 +35,37 @@ BEHIND_AN_ANSWER = "rows_with_answers_behind_an_answer"
 #: What to say of rows that were read in the one way there is, and are perhaps not meant so.
 ADVICE = {
     ANSWERS_REPEAT_PROMPT: (
-        "both answers begin with the text of their prompt, which is then scored twice. If they "
-        "are whole conversations, leave it out of one of the two"
+        "both answers begin with the text of the prompt, which is then scored twice. If they "
+        "are complete conversations, remove the prompt from one of the two places"
     ),
     BEHIND_AN_ANSWER: (
-        "the prompt ends with a turn of the assistant, and the answers are scored as another turn "
-        "behind it. If it is the beginning of the answers, or one of them, write it there"
+        "the prompt ends with an assistant turn, and the answers are scored as another turn "
+        "after it. If that turn is the beginning of the answers, or one of them, move it there"
     ),
 }
 #: Reasons of rows whose answers depend on what a judge of texts does not see.
 UNSEEN = frozenset({"with_tools", "with_media"})
 _NO_MESSAGES = "[]"
 _NOTHING = ("", _NO_MESSAGES, "{}", "null")
-_FORMS = "a text, a list of messages, or one message"
+_FORMS = "text, a list of messages, or one message"
 
 
 class UnusableRowError(DataError):
-    """A row has no clear meaning; the message says which field and why, and not where it stands.
+    """A row has no clear meaning; the message names the field and the cause, but not the row.
 
     Attributes:
-        reason: The end of the count's name under which such rows are left out.
+        reason: The end of the count's name for such rows.
+
+    Cause:
+        The fields of a row contradict each other, or it contains tools or media, which a judge of
+        texts does not see.
+
+    Fix:
+        Correct or remove the row. Tasks exclude such rows, count them and warn.
     """
 
     def __init__(self, reason: str, message: str) -> None:
-        """Takes the reason and its explanation, which others put into sentences of their own."""
+        """Takes the reason and its explanation, which callers put into their own messages."""
         super().__init__(message.rstrip("."))
         self.reason = reason
 
@@ -68,9 +75,9 @@ class AnsweredPrompt:
     """A conversation and answers to it.
 
     Attributes:
-        prompt: The conversation before the answers; empty where there is none.
+        prompt: The conversation before the answers; empty if there is none.
         answers: The answers.
-        notes: How the row was read, where that is worth a count: the counts' names.
+        notes: The names of counts about how the row was read.
     """
 
     prompt: Messages
@@ -104,9 +111,9 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
     """Reads a prompt and answers to it.
 
     Args:
-        row: The row. A prompt is a text, messages or nothing; an answer is a text, or messages
-            that end with it; messages may be written as JSON text. What stands in both is read
-            once (see `continuation`). The columns `system` and `history` belong to the prompt.
+        row: The row. A prompt is text, messages or nothing; an answer is text, or messages that end
+            with it; messages may be written as JSON text. Turns in both are read once (see
+            `continuation`). The columns `system` and `history` belong to the prompt.
         prompt_field: The prompt's column, which may be missing.
         fields: The answers' columns.
 
@@ -128,15 +135,15 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
         if conversation != found[0]:
             raise UnusableRowError(
                 "different_conversations",
-                f"fields {fields[0]!r} and {field!r} answer different conversations. Both have to "
+                f"fields {fields[0]!r} and {field!r} answer different conversations. Both must "
                 "answer the same one",
             )
     if found[0] and found[0][-1]["role"] == "assistant":
         if prompt_field in CONVERSATION_COLUMNS:
             raise UnusableRowError(
                 "ends_with_answer",
-                f"field {prompt_field!r} ends with a turn of 'assistant' that is none of the "
-                "answers, which would stand behind it. Leave it out of the conversation",
+                f"field {prompt_field!r} ends with an 'assistant' turn that is not one of the "
+                "answers, which would follow it. Remove it from the conversation",
             )
         notes.add(BEHIND_AN_ANSWER)
     answers = tuple(answer for _, answer in sides)
@@ -161,14 +168,14 @@ def read_prompt(row: Row, field: str) -> AnsweredPrompt:
 
 
 def require_prose(text: str, field: str) -> None:
-    """Refuses a text that spells messages, where there are no messages.
+    """Refuses a text that contains messages as JSON, where plain text is needed.
 
     Raises:
-        UnusableRowError: It does.
+        UnusableRowError: The text contains messages.
     """
     if not isinstance(_read_messages(text, field, "not_text", set()), str):
         raise UnusableRowError(
-            "not_text", f"field {field!r} spells messages as JSON text; it has to be the text alone"
+            "not_text", f"field {field!r} contains messages as JSON text; it must be plain text"
         )
 
 
@@ -180,7 +187,7 @@ def _read_prompt(row: Row, field: str, notes: set[str]) -> str | Messages:
 
 
 def _read_messages(value: Any, field: str, reason: str, notes: set[str]) -> str | Messages:
-    """A text, or the messages a value holds or spells."""
+    """A text, or the messages of a value, as a list or as JSON text."""
     if isinstance(value, str):
         try:
             spelled = read_messages_as_text(value)
@@ -197,27 +204,25 @@ def _read_messages(value: Any, field: str, reason: str, notes: set[str]) -> str 
 
 
 def _read_side(value: Any, field: str, notes: set[str]) -> tuple[Messages, str]:
-    """The conversation before an answer, as far as its own column has it, and the answer."""
+    """The conversation in an answer's own column, and the answer."""
     if value is None or not isinstance(value, str | Mapping | Sequence):
-        raise UnusableRowError(
-            "not_text", f"field {field!r} is {value!r:.40}; it has to be {_FORMS}"
-        )
+        raise UnusableRowError("not_text", f"field {field!r} is {value!r:.40}; it must be {_FORMS}")
     read = _read_messages(value, field, "not_text", notes)
     if isinstance(read, str):
         return (), read
     if not read:
-        raise UnusableRowError("not_text", f"field {field!r} is empty; it has to be {_FORMS}")
+        raise UnusableRowError("not_text", f"field {field!r} is empty; it must be {_FORMS}")
     if read[-1]["role"] != "assistant":
         raise UnusableRowError(
             "not_text",
-            f"field {field!r} ends with a turn of {read[-1]['role']!r:.40}; its last message has "
-            "to be the answer, of 'assistant'",
+            f"field {field!r} ends with a {read[-1]['role']!r:.40} turn; its last message must "
+            "be the answer, with role 'assistant'",
         )
     return read[:-1], read[-1]["content"]
 
 
 def _without_answer(prompt: Messages, sides: Sequence[tuple[Messages, str]]) -> Messages:
-    """A conversation without the answer with which some data write it."""
+    """A conversation without the answer that some data sets include."""
     ends_answered = bool(prompt) and prompt[-1]["role"] == "assistant"
     answers = {answer for _, answer in sides}
     return prompt[:-1] if ends_answered and prompt[-1]["content"] in answers else prompt
@@ -230,23 +235,23 @@ def _joined(prompt: str | Messages, before: Messages, prompt_field: str, field: 
     if conversation is None:
         raise UnusableRowError(
             "contradictory_prompt",
-            f"field {field!r} neither repeats the end of {prompt_field!r} nor goes on from it. "
-            f"Make {prompt_field!r} the beginning of the conversation, or leave it out where the "
-            "lists hold the whole conversation",
+            f"field {field!r} neither repeats the end of {prompt_field!r} nor continues it. Make "
+            f"{prompt_field!r} the beginning of the conversation, or remove it if the lists "
+            "contain the complete conversation",
         )
     return conversation
 
 
 class _Context:
-    """What a row's further columns say about its conversation."""
+    """The parts of a conversation in a row's other columns."""
 
     def __init__(self, row: Row, notes: set[str], *, besides: str = "") -> None:
         for field in UNSEEN_COLUMNS:
             if _says_something(row.get(field)):
                 raise UnusableRowError(
                     "with_tools" if field in ("tools", "functions") else "with_media",
-                    f"field {field!r} has what a judge of texts does not read. Write what the "
-                    "model was shown into the prompt, or leave the row out",
+                    f"field {field!r} has content that a judge of texts cannot read. Write what "
+                    "the model was shown into the prompt, or remove the row",
                 )
         self._system: dict[str, Messages] = {
             field: _read_system(row[field], field, notes)
@@ -261,7 +266,7 @@ class _Context:
             notes.add(f"rows_with_{HISTORY_COLUMN}_column")
 
     def around(self, conversation: Messages) -> Messages:
-        """A conversation with its system turn and its earlier turns."""
+        """Adds the system turn and the earlier turns to a conversation."""
         found = self._added(HISTORY_COLUMN, self._history, conversation, with_history)
         for field, system in self._system.items():
             found = self._added(field, system, found, led_by)
@@ -278,8 +283,8 @@ class _Context:
         if found is None:
             raise UnusableRowError(
                 "contradictory_prompt",
-                f"field {field!r} contradicts the conversation, which has other turns there. Leave "
-                "one of them out",
+                f"field {field!r} contradicts the conversation, which has different turns there. "
+                "Remove one of them",
             )
         return found
 
@@ -296,7 +301,7 @@ def _says_something(value: Any) -> bool:
 
 
 def _is_nan(value: object) -> bool:
-    """Whether a value is what pandas writes where there is none."""
+    """Whether a value is pandas' missing value."""
     return isinstance(value, float) and math.isnan(value)
 
 
@@ -306,13 +311,13 @@ def _read_system(value: Any, field: str, notes: set[str]) -> Messages:
         return (Message(role="system", content=read),)
     if any(message["role"] != "system" for message in read):
         raise UnusableRowError(
-            "system_not_text", f"field {field!r} has turns of other roles than 'system'"
+            "system_not_text", f"field {field!r} has turns with roles other than 'system'"
         )
     return read
 
 
 def _read_history(value: Any, notes: set[str]) -> Messages:
-    """Earlier turns: messages, or pairs of what the user and the assistant said."""
+    """Earlier turns: messages, or pairs of user and assistant texts."""
     pairs = _read_json(value) if isinstance(value, str) else value
     if isinstance(pairs, Sequence) and pairs and all(_is_turn_pair(pair) for pair in pairs):
         return tuple(
@@ -324,8 +329,8 @@ def _read_history(value: Any, notes: set[str]) -> Messages:
     if isinstance(read, str):
         raise UnusableRowError(
             "history_not_text",
-            f"field {HISTORY_COLUMN!r} is a text; it has to be a list of messages, or of pairs "
-            "[user, assistant]. Write it into the prompt",
+            f"field {HISTORY_COLUMN!r} is text; it must be a list of messages, or of pairs "
+            "[user, assistant]. Otherwise write it into the prompt",
         )
     return read
 

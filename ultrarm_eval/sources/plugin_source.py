@@ -1,4 +1,4 @@
-"""A pair source of another package: what fails in it is called by its name."""
+"""A third-party pair source, whose errors name it."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ def of_plugin(source: object, plugin: str) -> PairSource:
         plugin: The plugin, for messages.
 
     Raises:
-        PluginError: It is no pair source.
+        PluginError: It is not a pair source.
     """
     if not isinstance(source, PairSource):
         raise PluginError(
-            f"{plugin}: a pair source is an ultrarm_eval.PairSource, and not of type "
+            f"{plugin}: a pair source must be an ultrarm_eval.PairSource, not a "
             f"{type(source).__name__}."
         )
     who = f"Pair source {source.name!r} ({plugin})"
     if not isinstance(source.name, str) or not source.name:
-        raise PluginError(f"{who}: its name has to be a text.")
+        raise PluginError(f"{who}: its name must be a string.")
     for name in ("recognises", "read_row"):
         if not callable(getattr(source, name)):
-            raise PluginError(f"{who}: {name} has to be a function.")
+            raise PluginError(f"{who}: {name} must be a function.")
     if source.open_rows is not None and not callable(source.open_rows):
-        raise PluginError(f"{who}: open_rows has to be a function, or None.")
+        raise PluginError(f"{who}: open_rows must be a function or None.")
     if not source.preferences:
-        raise PluginError(f"{who}: preferences are empty; name the ratings of its completions.")
+        raise PluginError(f"{who}: preferences is empty. Name the ratings of its completions.")
     return replace(
         source,
         recognises=_recognises(source, who),
@@ -53,8 +53,8 @@ def _recognises(source: PairSource, who: str) -> Callable[[frozenset[str]], bool
             return bool(source.recognises(columns))
         except Exception as error:
             raise DataError(
-                f"{who} fails to say whether it knows the columns {', '.join(sorted(columns))}: "
-                f"{first_line(error)}. Mend its recognises, or uninstall the package."
+                f"{who}: its recognises fails on the columns {', '.join(sorted(columns))}: "
+                f"{first_line(error)}. Fix it, or uninstall the package."
             ) from error
 
     return recognises
@@ -77,7 +77,7 @@ def _read_row(
             raise _failure(who, where, error) from error
         problem = None if record is None else _problem(record, source.preferences)
         if problem is not None:
-            raise DataError(f"{where}: {who} made {problem}.")
+            raise DataError(f"{where}: {who} returned {problem}.")
         return record
 
     return read_row
@@ -93,8 +93,7 @@ def _open_rows(open_rows: Callable[[], Sequence[Row]], who: str) -> Callable[[],
             raise DataError(f"{who} cannot open its data: {first_line(error)}") from error
         if not hasattr(rows, "__len__") or not hasattr(rows, "__getitem__"):
             raise DataError(
-                f"{who} opened a value of type {type(rows).__name__}, and it has to be a list of "
-                "rows."
+                f"{who}: open_rows returned a {type(rows).__name__} instead of a list of rows."
             )
         return rows
 
@@ -106,28 +105,28 @@ def _failure(who: str, where: Location, error: Exception) -> DataError:
 
 
 def _problem(record: Any, preferences: Sequence[str]) -> str | None:
-    """What is wrong with a record; a wrong rating would be a wrong figure."""
+    """What is wrong with a record; a wrong rating would give wrong metrics."""
     if not isinstance(record, PromptRecord):
-        return f"a value of type {type(record).__name__} of this row, and no PromptRecord"
+        return f"a {type(record).__name__} for this row instead of a PromptRecord"
     for message in record.prompt:
         if not isinstance(message, Mapping) or not all(
             isinstance(message.get(name), str) for name in ("role", "content")
         ):
-            return f"the message {message!r:.60} of this row, without role and content as texts"
+            return f"the message {message!r:.60} for this row, without role and content as strings"
     for completion in record.completions:
         if not isinstance(completion, RatedCompletion):
-            return f"a completion of type {type(completion).__name__} of this row"
+            return f"a completion of type {type(completion).__name__} for this row"
         if not isinstance(completion.text, str):
             return (
-                f"a completion of this row whose text is of type {type(completion.text).__name__}"
+                f"a completion for this row whose text is of type {type(completion.text).__name__}"
             )
         for name, rating in completion.ratings.items():
             if name not in preferences:
                 allowed = ", ".join(preferences)
-                return f"a rating {name!r} of this row, and its preferences are {allowed}"
+                return f"a rating {name!r} for this row, but its preferences are {allowed}"
             if not isinstance(rating, numbers.Rational) or isinstance(rating, bool):
                 return (
-                    f"the rating {name}={rating!r:.40} of this row, of type "
-                    f"{type(rating).__name__}: ratings are exact (fractions.Fraction)"
+                    f"the rating {name}={rating!r:.40} for this row, of type "
+                    f"{type(rating).__name__}: ratings must be exact (fractions.Fraction)"
                 )
     return None

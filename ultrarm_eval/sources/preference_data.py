@@ -1,6 +1,6 @@
-"""Preference data: rows, and the source that reads them, by whatever name the user gives.
+"""Preference data: rows and the source that reads them, by the name that the user gives.
 
-A name is a source's word, a file or folder, or else a data set of the hub.
+A name is a source's name, a file or folder, or else a data set on the hub.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 @dataclass(frozen=True)
 class PreferenceData:
-    """Rows and how to read them.
+    """Rows and the source that reads them.
 
     Attributes:
         rows: The rows.
@@ -39,11 +39,11 @@ class PreferenceData:
 
     @property
     def origin(self) -> str:
-        """The word, path or hub id the rows are from."""
+        """The name, path or hub id of the rows."""
         return self.rows.origin
 
     def record(self, index: int, row: Row, counts: DataCounts) -> PromptRecord | None:
-        """Reads a row as a record whose texts can be written, or counts why not.
+        """Reads a row as a record with valid texts, or counts why not.
 
         Raises:
             DataError: A field is missing.
@@ -53,7 +53,7 @@ class PreferenceData:
             record = self.source.read_row(row, where, counts)
         except KeyError as error:
             raise DataError(
-                f"{where}: field {error.args[0]!r} is missing. Rows of this schema have: "
+                f"{where}: field {error.args[0]!r} is missing. Rows of this schema have "
                 f"{self.source.describes}."
             ) from error
         return None if record is None else _writable(record, counts)
@@ -61,7 +61,7 @@ class PreferenceData:
     def records(
         self, indices: Iterable[int], counts: DataCounts
     ) -> Iterator[tuple[int, PromptRecord]]:
-        """Yields rows as records, by their numbers, in one go; counts the others, and why not.
+        """Yields rows as records, with their numbers, in one pass; counts the excluded rows.
 
         Raises:
             DataError: A row cannot be read.
@@ -74,14 +74,14 @@ class PreferenceData:
         counts.where = None
 
     def remarks(self, counts: DataCounts) -> list[str]:
-        """What has to be said about the data, beyond the counts: above all what is left out."""
+        """Remarks about the data, mainly about what is excluded."""
         return [*self.source.remarks(counts), *left_out_remarks(counts, self.source.advice)]
 
 
 def _writable(record: PromptRecord, counts: DataCounts) -> PromptRecord:
-    """A record in which halves of surrogate pairs are replaced by question marks, and counted.
+    """A record in which lone surrogates are replaced by question marks, and counted.
 
-    JSON can spell them, no encoding can write them.
+    JSON can represent them, but no encoding can write them.
     """
     texts = [
         *(text for message in record.prompt for text in (message["role"], message["content"])),
@@ -115,15 +115,15 @@ def open_named_or_local(
     split: str,
     sources: Sequence[PairSource],
     *,
-    choose: str = "Save the one to use by itself.",
+    choose: str = "Save the split you need by itself.",
 ) -> PreferenceData:
     """Opens what the user named.
 
     Args:
-        data: The word of a source, a file (JSON, JSONL, Parquet) or a folder saved by `datasets`.
-        split: The split to take where a folder has several.
-        sources: The sources there are.
-        choose: How the user names another split, for messages.
+        data: The name of a source, a file (JSON, JSONL, Parquet) or a folder saved by `datasets`.
+        split: The split to use if a folder has several.
+        sources: The registered sources.
+        choose: How to choose another split, for messages.
 
     Raises:
         DataError: There is no such data, or no source knows its columns.
@@ -135,7 +135,7 @@ def open_named_or_local(
 def _named_or_local(
     data: str, split: str, sources: Sequence[PairSource], choose: str
 ) -> tuple[Rows, PairSource | None]:
-    """The rows, and the source whose word named them."""
+    """The rows, and the source if it was named."""
     for source in sources:
         if source.open_rows is not None and source.name == data:
             return as_rows(source.open_rows(), data), source
@@ -146,21 +146,21 @@ def _named_or_local(
         return open_file(path, data), None
     words = [repr(source.name) for source in sources if source.open_rows is not None]
     raise DataError(
-        f"data={data!r}: there is no such file or folder. Give a JSON, JSONL or Parquet file, "
-        f"a folder saved by datasets, or the word {' or '.join(words)}."
+        f"data={data!r}: no such file or folder. Give a JSON, JSONL or Parquet file, a folder "
+        f"saved by datasets, or {' or '.join(words)}."
     )
 
 
 def open_any(
     data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
 ) -> PreferenceData:
-    """Opens what the user named: a word, a file or folder, or else a data set of the hub.
+    """Opens the data that the user named: a source, a file or folder, or a data set on the hub.
 
     Args:
         data: The name.
         split: The split to take where there are several; `train` if None.
         revision: The hub revision.
-        sources: The sources there are.
+        sources: The registered sources.
 
     Raises:
         ConfigurationError: A file has neither splits nor revisions.
@@ -173,7 +173,7 @@ def open_any(
 def open_any_rows(
     data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
 ) -> Rows:
-    """As `open_any`, rows of any columns.
+    """Like `open_any`, for rows with any columns.
 
     Raises:
         ConfigurationError: A file has neither splits nor revisions.
@@ -185,7 +185,7 @@ def open_any_rows(
 def _any(
     data: str, split: str | None, revision: str | None, sources: Sequence[PairSource]
 ) -> tuple[Rows, PairSource | None]:
-    """The rows, and the source whose word named them."""
+    """The rows, and the source if it was named."""
     path = Path(data).expanduser()
     is_word = any(s.open_rows is not None and s.name == data for s in sources)
     is_hub_id = _HUB_ID.fullmatch(data) and path.suffix.lower() not in SUFFIXES
@@ -193,13 +193,13 @@ def _any(
         return load_hub(data, split or DEFAULT_SPLIT, revision), None
     if revision is not None:
         raise ConfigurationError(
-            f"revision={revision!r}: {data} is no data set of the hub and has no revisions. Leave "
-            "the revision out."
+            f"revision={revision!r}: {data} is not a data set on the hub, so it has no "
+            "revisions. Leave the revision out."
         )
     if split is not None and not (path_exists(path) and path.is_dir()):
         raise ConfigurationError(
             f"split={split!r}: {data} has no splits. Leave the split out, or name a folder or a "
-            "data set of the hub."
+            "data set on the hub."
         )
     choose = "Name one with --split."
     return _named_or_local(data, split or DEFAULT_SPLIT, sources, choose)
@@ -208,7 +208,7 @@ def _any(
 def open_hub(
     dataset: str, split: str, revision: str | None, sources: Sequence[PairSource]
 ) -> PreferenceData:
-    """Opens a data set of the hub.
+    """Opens a data set from the hub.
 
     Raises:
         DataError: It cannot be reached and is not cached, or no source knows its columns.
@@ -218,10 +218,10 @@ def open_hub(
 
 
 def recognise(rows: Rows, sources: Sequence[PairSource]) -> PairSource:
-    """Finds the source that knows these rows' columns.
+    """Finds the source that recognizes these rows' columns.
 
     Raises:
-        DataError: There are no rows, none that can be read, or no source knows the columns.
+        DataError: There are no rows, no row can be read, or no source recognizes the columns.
     """
     if not len(rows):
         raise DataError(f"{rows.origin}: there are no rows.")
@@ -231,6 +231,6 @@ def recognise(rows: Rows, sources: Sequence[PairSource]) -> PairSource:
             return source
     known = "\n".join(f"  - {source.describes}" for source in sources if source.open_rows is None)
     raise DataError(
-        f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}. Accepted "
-        f"are:\n{known}"
+        f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}. Supported "
+        f"schemas:\n{known}"
     )

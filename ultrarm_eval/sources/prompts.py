@@ -1,4 +1,4 @@
-"""Prompts without answers: what tasks need in which a model writes and nothing is looked up."""
+"""Prompts without answers, for judged tasks without references."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from ultrarm_eval.sources.source import PairSource
 #: The columns that a prompt may stand in; of several the first that says something.
 PROMPT_COLUMNS = ("instruction", "prompt", *CONVERSATION_COLUMNS)
 _NEEDED = (
-    "A row has 'prompt' or 'instruction', a text or a list of messages, or 'messages', which end "
-    "with the turn that is to be answered"
+    "A row has 'prompt' or 'instruction' (text or a list of messages), or 'messages', ending "
+    "with the turn to answer"
 )
 
 
@@ -30,11 +30,11 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | N
     counts.add("rows")
     if not _recognises(frozenset(row)):
         fields = ", ".join(map(repr, row)) or "none"
-        raise DataError(f"{where}: there is no prompt. {_NEEDED}; this one has: {fields}.")
+        raise DataError(f"{where}: there is no prompt. {_NEEDED}; this row has: {fields}.")
     if row.get("instruction") is not None and row.get("input"):
         raise DataError(
-            f"{where}: beside 'instruction' there is an 'input'. Write both into 'instruction', as "
-            "the model is to be given them."
+            f"{where}: the row has both 'instruction' and 'input'. Merge them into "
+            "'instruction', as the model should receive them."
         )
     field = next((name for name in PROMPT_COLUMNS if row.get(name) is not None), None)
     if field is None:
@@ -51,7 +51,7 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | N
     if asked.prompt[-1]["role"] == "assistant":
         counts.add(
             "rows_left_out_ends_with_answer",
-            why=f"field {field!r} ends with a turn of 'assistant'. {_NEEDED}",
+            why=f"field {field!r} ends with an 'assistant' turn. {_NEEDED}",
         )
         return None
     asked.count(counts)
@@ -65,7 +65,7 @@ def _read_row(row: Row, where: Location, counts: DataCounts) -> PromptRecord | N
 #: Not among the sources of preference data: it has no answers.
 PROMPTS = PairSource(
     name="prompts",
-    describes="prompt, instruction or messages (prompts alone)",
+    describes="prompt, instruction or messages (only prompts)",
     recognises=_recognises,
     read_row=_read_row,
     has_ratings=False,

@@ -1,4 +1,4 @@
-"""Reference answers by what a user calls them: a model's name, `best`, `median`, or a file."""
+"""Reference answers by the user's name for them: a model's name, `best`, `median`, or a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Reference: TypeAlias = Callable[[PromptRecord], tuple[str, str | None] | None]
 
 
 def is_file(reference: str) -> bool:
-    """Whether a reference is meant as a file, there or not."""
+    """Whether a reference is meant as a file, existing or not."""
     path = Path(reference)
     return path.suffix.lower() in SUFFIXES or path.is_file()
 
@@ -47,20 +47,20 @@ class AnswersOfFile:
         return None if answer is None else (answer, None)
 
     def unused(self) -> int:
-        """How many of the file's prompts were not asked for."""
+        """The number of the file's prompts that were not used."""
         return len(self._answers.keys() - self._asked)
 
 
 def stored_answer(reference: str, rules: ComparisonRules, data: PreferenceData) -> Reference:
-    """Chooses references among the completions that the data hold.
+    """Chooses references among the data's completions.
 
     Args:
         reference: `best`, `median`, or a model's name.
-        rules: Whose preference the first two go by.
+        rules: The rules with the preference for the first two.
         data: The data.
 
     Raises:
-        ConfigurationError: The data have no such preference.
+        ConfigurationError: The data does not have the preference.
     """
     by_rating = reference in (BEST, MEDIAN)
     preference = data.source.checked_preference(rules, data.origin) if by_rating else ""
@@ -79,14 +79,14 @@ def choose_reference(
 
     Args:
         completions: The prompt's completions.
-        reference: `best` or `median` of the rated completions (of an even number the lower one in
-            the middle, and of equal ones the first), or a model's name. A name in other capitals
-            is accepted where a single completion has it, for data spell `gpt-4` and `GPT-4`.
-        preference: The rating that `best` and `median` go by; completions whose rating is known to
-            be wrong are not among them.
+        reference: `best` or `median` of the rated completions (for an even number the lower of the
+            two in the middle, and the first of equal ones), or a model's name. Case is ignored if
+            only one completion matches, because data sets write both `gpt-4` and `GPT-4`.
+        preference: The rating used for `best` and `median`; completions whose rating is known to be
+            wrong are excluded.
 
     Returns:
-        The reference, or None where the prompt has none.
+        The reference, or None if the prompt has none.
     """
     if reference in (BEST, MEDIAN):
         return _by_rating(completions, reference, preference)

@@ -1,4 +1,4 @@
-"""Forms of preference data, as plugins register them."""
+"""Sources of preference data, which plugins register."""
 
 from __future__ import annotations
 
@@ -20,20 +20,19 @@ class PairSource:
     """A schema of preference data, and possibly a data set of its own.
 
     Attributes:
-        name: Unique; with `open_rows`, also the word for ``--metadata '{"data": "NAME"}'``.
-        describes: Columns that rows of this schema have, in words, for messages.
-        recognises: Whether columns are of this schema. The first source that says yes reads.
-        read_row: Turns a row into a record, or returns None and counts why not.
+        name: Unique; with `open_rows`, also the name for ``--metadata '{"data": "NAME"}'``.
+        describes: The columns of this schema, in words, for messages.
+        recognises: Whether columns are of this schema. The first source that returns True is used.
+        read_row: Converts a row to a record, or returns None and counts why.
         open_rows: Opens the source's own data set, if it has one.
-        preferences: Names of the ratings that its completions may have; the first is the default.
-        aspects: Those of them that get an accuracy of their own (``acc_NAME``).
-        has_ratings: Whether the ratings are the data's own and not only "chosen" and "rejected",
-            so that the gap between two of them means something.
-        origin_column: The column that names the collection a row is from, if there is one.
-        read_notes: What raters wrote about each completion that `read_row` keeps, in its order, by
-            name (`critique`, the aspect that it gives reasons for); None where rows hold no such
-            texts.
-        advice: What to say where something was counted, by the count's name.
+        preferences: The names of its completions' ratings; the first is the default.
+        aspects: Those that get their own accuracy (``acc_NAME``).
+        has_ratings: Whether the data has real ratings instead of only "chosen" and "rejected", so
+            that the gap between two ratings is meaningful.
+        origin_column: The column with a row's collection, if there is one.
+        read_notes: The raters' notes on each completion that `read_row` keeps, in order, by name
+            (`critique`, or the aspect they explain); None if rows contain no notes.
+        advice: A remark for each count, by the count's name.
     """
 
     name: str
@@ -49,19 +48,19 @@ class PairSource:
     advice: Mapping[str, str] = field(default_factory=dict)
 
     def checked_preference(self, rules: ComparisonRules, origin: str) -> str:
-        """The name of the rating that orders the pairs.
+        """The name of the rating that decides which answer is chosen.
 
         Args:
             rules: How completions are compared.
             origin: The data, for messages.
 
         Raises:
-            ConfigurationError: The data has no such rating, or none that has a gap.
+            ConfigurationError: The data does not have the rating, or its ratings have no gaps.
         """
         if rules.min_gap and not self.has_ratings:
             raise ConfigurationError(
-                f"min_gap={float(rules.min_gap):g}: {origin} says which answer is chosen and not "
-                "by how much. Leave min_gap out, or give data with scores."
+                f"min_gap={float(rules.min_gap):g}: {origin} has no scores, only chosen and "
+                "rejected. Leave min_gap out, or use data with scores."
             )
         if rules.preference is None:
             return self.preferences[0]
@@ -75,15 +74,15 @@ class PairSource:
         return rules.preference
 
     def label_of(self, row: Row) -> object:
-        """The collection a row is from, as the row says."""
+        """The collection of a row, as given in the row."""
         return None if self.origin_column is None else row.get(self.origin_column)
 
     def remarks(self, counts: DataCounts) -> list[str]:
-        """What has to be said about data in which so much was counted."""
+        """Remarks about data with these counts."""
         remarks: dict[str, str] = {}
         for name, advice in self.advice.items():
             if count := counts[name]:
-                first = f" (the first: {counts.first[name]})" if name in counts.first else ""
+                first = f" (first: {counts.first[name]})" if name in counts.first else ""
                 # Two counts may be about the same thing; the first named is the nearer one.
                 remarks.setdefault(advice, f"{count} {name}{first}: {advice}.")
         return list(remarks.values())

@@ -1,8 +1,8 @@
-"""UltraFeedback's raw schema (openbmb/UltraFeedback): up to four rated completions a prompt.
+"""UltraFeedback's raw schema (openbmb/UltraFeedback): up to four rated completions per prompt.
 
-Three kinds of rating stand in it: four aspects from 1 to 5, their mean (`fine_grained`), which is
-what UltraRM was trained on (arXiv 2310.01377, section on reward modelling), and an overall score
-from 1 to 10. The mean is computed from the aspects, as an exact fraction with "N/A" left out.
+It has three types of rating: four aspects from 1 to 5, their mean (`fine_grained`), on which
+UltraRM was trained (arXiv 2310.01377, section on reward modelling), and an overall score from 1 to
+10. The mean is computed from the aspects, as an exact fraction without "N/A".
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ASPECT_RANGE, OVERALL_RANGE = (1, 5), (1, 10)
 #: Why a completion is left out of overall preferences: OpenBMB/UltraFeedback issue 8.
 FALSE_TEN = "false_ten"
 _ABOUT_FALSE_TENS = (
-    "an overall score of 10 over aspect ratings of 2 or less on average is the known error of "
-    "UltraFeedback's first version, where 10 meant 1 (github.com/OpenBMB/UltraFeedback, issue 8); "
-    "preference=overall leaves these completions out, fine_grained is not affected. The corrected "
-    "data are openbmb/UltraFeedback on the hub, revisions since 2023-12-29"
+    "an overall score of 10 with aspect ratings of 2 or less on average is a known error of "
+    "UltraFeedback's first version, where 10 stood for 1 (github.com/OpenBMB/UltraFeedback, "
+    "issue 8). preference=overall excludes these completions; fine_grained is not affected. "
+    "Corrected data: openbmb/UltraFeedback on the hub, revisions since 2023-12-29"
 )
 _FALSE_TEN_SCORE, _FALSE_TEN_MEAN = 10, 2
 # The stored mean is rounded, in some files to two digits.
@@ -45,11 +45,11 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
 
     Args:
         row: A row of the raw schema.
-        _where: Where it stands.
-        counts: Receives what is left out and why.
+        _where: Its place.
+        counts: Receives what is excluded and why.
 
     Returns:
-        The record; None if the row has no prompt or no completion that is text.
+        The record; None if the row has no prompt or no text completion.
     """
     counts.add("rows")
     instruction, completions = row["instruction"], row["completions"]
@@ -66,8 +66,8 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
         counts.add(
             "rows_left_out_with_input",
             why=(
-                "beside 'instruction' there is an 'input'. Write both into 'instruction', as the "
-                "models were given them"
+                "the row has both 'instruction' and 'input'. Merge them into 'instruction', as "
+                "the models received them"
             ),
         )
         return None
@@ -89,9 +89,9 @@ def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | N
 
 
 def read_notes(row: Row) -> list[dict[str, str]]:
-    """What the rater wrote about each completion that is kept: its critique and its reasons.
+    """The rater's notes on each completion that is kept: its critique and its rationales.
 
-    A completion's `principle`, the instruction that its model was given beside the prompt, too.
+    Also a completion's `principle`, the additional instruction that its model received.
     """
     completions = row.get("completions")
     if not isinstance(completions, Sequence) or isinstance(completions, str | bytes):
@@ -141,7 +141,7 @@ def _read_completion(completion: Any, counts: DataCounts) -> RatedCompletion | N
 def _read_ratings(
     completion: Mapping[str, Any], counts: DataCounts
 ) -> tuple[dict[str, Fraction], bool]:
-    """All ratings of a completion by name, and whether its overall score is a false ten."""
+    """A completion's ratings by name, and whether its overall score is a false ten."""
     annotations = completion.get("annotations")
     by_aspect = annotations if isinstance(annotations, Mapping) else {}
     ratings: dict[str, Fraction] = {}
@@ -213,8 +213,8 @@ RAW = PairSource(
         f"completions_left_out_{FALSE_TEN}": _ABOUT_FALSE_TENS,
         "overall_scores_false_tens": _ABOUT_FALSE_TENS,
         "stored_means_differing": (
-            "the stored fine-grained_score is not the mean of the completion's aspect ratings; "
-            "the mean is used"
+            "the stored fine-grained_score differs from the mean of the completion's aspect "
+            "ratings; the mean is used"
         ),
     },
 )

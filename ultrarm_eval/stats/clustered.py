@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.stats.checks import ROUNDING
+from ultrarm_eval.stats.checks import ROUNDING, finite_numbers
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import constant_interval, mean_interval, t_quantile
 
@@ -41,9 +42,35 @@ class Stratum:
         return float(self.values.mean())
 
 
+def clustered_standard_error(
+    values: Sequence[float] | NDArray[np.float64],
+    clusters: Sequence[Any] | NDArray[np.int64],
+) -> float | None:
+    """The standard error of the mean of values that are independent between clusters only.
+
+    Its square is C / (C - 1) times the sum over the C clusters of the squared sum of their
+    deviations from the mean, over the squared number of values (Liang and Zeger 1986,
+    doi:10.1093/biomet/73.1.13, for a mean alone). With one value in each cluster it is the sample's
+    standard deviation over the root of their number.
+
+    Args:
+        values: The values, at least one.
+        clusters: The cluster of each.
+
+    Returns:
+        None where there is one cluster: nothing says how much another would differ.
+
+    Raises:
+        ScoringError: There is no value, or one is not finite.
+    """
+    numbers = finite_numbers(values, "value")
+    sums = _sums(numbers - numbers.mean(), np.asarray(clusters))
+    return _error(sums, len(numbers)) if len(sums) > 1 else None
+
+
 def clustered_interval(
     values: Sequence[float] | NDArray[np.float64],
-    clusters: Sequence[int] | NDArray[np.int64],
+    clusters: Sequence[Any] | NDArray[np.int64],
     *,
     level: float = 0.95,
     bounds: tuple[float, float] | None = None,
@@ -51,9 +78,8 @@ def clustered_interval(
     """The interval of the mean of values that are independent between clusters only.
 
     Of clusters of one value each it is `mean_interval`. Else the cluster-robust one: the variance
-    of the mean is C / (C - 1) times the sum over the C clusters of the squared sum of their
-    deviations from it, over the squared number of values (Liang and Zeger 1986,
-    doi:10.1093/biomet/73.1.13, for a mean alone), with Student's t at C - 1 degrees of freedom.
+    of the mean is that of `clustered_standard_error`, with Student's t at C - 1 degrees of freedom
+    for C clusters.
 
     Args:
         values: The values, at least one.
@@ -85,8 +111,7 @@ def clustered_interval(
     if _are_zero(sums, numbers):
         # All clusters have one mean: that says of others no more than equal values do.
         return mean_interval(np.full(total, mean), level=level, bounds=bounds)
-    error = math.sqrt(total / (total - 1) * float(sums @ sums)) / len(numbers)
-    half = t_quantile(level, total - 1) * error
+    half = t_quantile(level, total - 1) * _error(sums, len(numbers))
     low, high = mean - half, mean + half
     if bounds is not None:
         low, high = max(low, bounds[0]), min(high, bounds[1])
@@ -166,7 +191,13 @@ def _residuals(one: Stratum, count: int) -> NDArray[np.float64] | None:
     return np.asarray(factor * deviations, np.float64)
 
 
-def _sums(values: NDArray[np.float64], clusters: NDArray[np.int64]) -> NDArray[np.float64]:
+def _error(sums: NDArray[np.float64], count: int) -> float:
+    """The standard error of a mean of `count` values, of the clusters' sums of deviations."""
+    clusters = len(sums)
+    return math.sqrt(clusters / (clusters - 1) * float(sums @ sums)) / count
+
+
+def _sums(values: NDArray[np.float64], clusters: NDArray[Any]) -> NDArray[np.float64]:
     """The sum over each cluster."""
     sums = np.bincount(np.unique(clusters, return_inverse=True)[1], values)
     return np.asarray(sums, np.float64)

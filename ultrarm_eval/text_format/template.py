@@ -34,6 +34,8 @@ from ultrarm_eval.text_format.jinja_sandbox import (
 )
 from ultrarm_eval.text_format.template_budget import TemplateLimitError
 
+__all__ = ["Template"]
+
 logger = logging.getLogger(__name__)
 
 DEFAULT_TEMPLATE = "ultrarm"
@@ -60,6 +62,8 @@ class Template:
         source: What the template writes, where its name alone does not say it: rewards are kept
             apart by it, or else by the name.
         ignores_prompt: Whether the prompt is not written at all.
+        about: Whose format it is, in a line of Markdown.
+        origin: Where the format was read, in Markdown.
     """
 
     name: str
@@ -68,6 +72,8 @@ class Template:
     writes_special_tokens: bool = False
     source: str = ""
     ignores_prompt: bool = False
+    about: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -156,18 +162,53 @@ def _raw(messages: Sequence[Message], completion: str) -> str:
     return completion
 
 
-RAW = Template(RAW_TEMPLATE, _raw, ignores_prompt=True)
+def _card(repository: str) -> str:
+    """A link to a model card of the hub."""
+    return f"model card of [{repository}](https://huggingface.co/{repository})"
+
+
+RAW = Template(
+    RAW_TEMPLATE,
+    _raw,
+    ignores_prompt=True,
+    about="The completion only, without the prompt, as in UltraRM's published tutorial.",
+    origin="UltraRM's published tutorial",
+)
 
 PLAIN_TEMPLATES = {
     template.name: template
     for template in (
-        Template(DEFAULT_TEMPLATE, _Labels("Human", "Assistant", "\n\n")),
-        Template("ultrarm-one-newline", _Labels("Human", "Assistant", "\n")),
         Template(
-            "rewardbench", _Labels("User", "Assistant", "\n\n", closing="\n\n"), append_eos=True
+            DEFAULT_TEMPLATE,
+            _Labels("Human", "Assistant", "\n\n"),
+            about="UltraRM's format, as its model card describes it.",
+            origin=_card("openbmb/UltraRM-13b"),
         ),
-        Template("mistral", _Instruction("[/INST]")),
-        Template("eurus-card", _Instruction("[\\INST]")),
+        Template(
+            "ultrarm-one-newline",
+            _Labels("Human", "Assistant", "\n"),
+            about="UltraRM's format, as the two examples of its model card are written.",
+            origin=_card("openbmb/UltraRM-13b"),
+        ),
+        Template(
+            "rewardbench",
+            _Labels("User", "Assistant", "\n\n", closing="\n\n"),
+            append_eos=True,
+            about="The format in which RewardBench's official runs score UltraRM.",
+            origin="package `rewardbench` 0.1.4",
+        ),
+        Template(
+            "mistral",
+            _Instruction("[/INST]"),
+            about="Eurus-RM's format, as the text of its model card describes it.",
+            origin=_card("openbmb/Eurus-RM-7b"),
+        ),
+        Template(
+            "eurus-card",
+            _Instruction("[\\INST]"),
+            about="Eurus-RM's format, as the example of its model card prints it.",
+            origin=_card("openbmb/Eurus-RM-7b"),
+        ),
         Template(
             BEAVER_TEMPLATE,
             _Turns(
@@ -176,11 +217,16 @@ PLAIN_TEMPLATES = {
                 last="{}",
             ),
             writes_special_tokens=True,
+            about="The format of Safe-RLHF's Beaver reward and cost models.",
+            origin="`safe_rlhf/configs/constants.py` of "
+            "[Safe-RLHF](https://github.com/PKU-Alignment/safe-rlhf)",
         ),
         Template(
             STARLING_TEMPLATE,
             _Turns({"user": "<s>[INST] {} </s> [/INST]", "assistant": " {}</s>"}),
             writes_special_tokens=True,
+            about="The format of Starling-RM-7B.",
+            origin=_card("berkeley-nest/Starling-RM-7B-alpha"),
         ),
         Template(
             STARLING_34B_TEMPLATE,
@@ -189,6 +235,8 @@ PLAIN_TEMPLATES = {
                 separator="\n",
             ),
             writes_special_tokens=True,
+            about="The format of Starling-RM-34B (ChatML).",
+            origin=_card("Nexusflow/Starling-RM-34B"),
         ),
         RAW,
     )

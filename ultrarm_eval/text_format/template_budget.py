@@ -44,7 +44,15 @@ _WIDE = {
 
 
 class TemplateLimitError(ConfigurationError):
-    """A template does more than a template has to."""
+    """A template does more work than a template needs.
+
+    Cause:
+        A Jinja template loops in loops, writes very long texts, or takes too long for one
+        conversation.
+
+    Fix:
+        Simplify the template, or name another `template`.
+    """
 
 
 class Work(threading.local):

@@ -1,1 +1,1 @@
-"""Attention over packed rows of token trees: one meaning, several kernels."""
+"""Attention over packed rows of token trees: one definition, several kernels."""

@@ -1,8 +1,8 @@
-"""Attention on a CPU in parts: a segment's own tokens, and what each shared prefix adds to them.
+"""Cascade attention on a CPU: a segment's own tokens, and the contribution of each shared prefix.
 
 Parts of a softmax over disjoint keys are merged by the logarithms of their sums of exponentials
-(Juravsky et al. 2024, "Hydragen", arXiv:2402.05099; "cascade" attention in vLLM and FlashInfer). No
-key is gathered and no mask is made; all texts that go on from a prefix attend to it in one call.
+(Juravsky et al. 2024, "Hydragen", arXiv:2402.05099; "cascade" attention in vLLM and FlashInfer).
+No key is gathered and no mask is made; all texts that continue a prefix attend to it in one call.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class CascadeAttention(AttentionBySegment):
                 query[:, :, start:stop],
                 key[:, :, slice(*span)],
                 value[:, :, slice(*span)],
-                # A segment is asked about as a whole, or at its last token, which sees all of it.
+                # Queries are all tokens of a segment, or its last token, which sees all of them.
                 stop - start > 1,
                 scale,
             )
@@ -119,10 +119,10 @@ def is_available() -> bool:
 
 
 def _can_be_merged(key: torch.Tensor) -> bool:
-    """Whether the operator is for the device, and will say what each part weighs.
+    """Whether the operator supports the device and returns the weight of each part.
 
-    Where every score of a part is -inf or NaN, it takes the part for masked, and gives 0 for the
-    output and for the logarithm: a weight that would be merged without a trace.
+    If every score of a part is -inf or NaN, the operator treats the part as masked and returns 0
+    for the output and for the logarithm, a weight that would be merged silently.
     """
     return key.device.type == "cpu" and math.isfinite(float(key.sum(dtype=torch.float32)))
 
@@ -134,7 +134,7 @@ def _attend(
     groups, heads = key.shape[1], query.shape[1]
     grouped = groups != heads
     if grouped:
-        # Groups of heads stand where batches do, so that no key is repeated in memory.
+        # Groups of heads take the batch dimension, so that no key is repeated in memory.
         query = query.view(groups, heads // groups, *query.shape[2:])
         key, value = (t[0][:, None].expand(-1, heads // groups, -1, -1) for t in (key, value))
     output, log_sums = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(

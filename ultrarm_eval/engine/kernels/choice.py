@@ -1,4 +1,4 @@
-"""Which kernel attends on a device: the fastest that is there and gives the right answer."""
+"""Chooses the attention kernel on a device: the fastest available one that computes correctly."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ ROW_KERNELS: dict[str, Callable[[], Kernel]] = {
     FLEX: lambda: FlexAttention,
     SDPA: lambda: AttentionBySegment,
 }
-#: Attention of transformers' own for padded batches.
+#: transformers' own attention for padded batches.
 PADDED_KERNELS = (SDPA, EAGER, FLASH, FLEX)
 ATTN_IMPLEMENTATIONS = (AUTO, *ROW_KERNELS, EAGER)
 
-# What torch says of an operator it lacks goes on for pages.
+# torch's messages about missing operators are pages long.
 _MOST_SAID = 160
 # A tree with a fork, a fork in a branch, a branch of one token, and a tree beside it.
 _TRIAL = TreeLayout(
@@ -42,13 +42,13 @@ _TRIAL = TreeLayout(
     contexts=((), ((0, 40),), ((0, 40),), ((0, 40), (57, 187)), ()),
     read_at=(56, 187, 220),
 )
-# Outputs are of the order of 1; a mask that is wrong moves some by that much.
+# Outputs are of the order of 1; a wrong mask changes some by that much.
 _ALLOWED = {torch.float32: 5e-3, torch.bfloat16: 5e-2, torch.float16: 2e-2}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where rows are attended to.
+    """Where attention is computed.
 
     Attributes:
         config: The model's configuration.
@@ -62,10 +62,10 @@ class Place:
 
 
 def checked_attention(requested: str, place: Place) -> str:
-    """The name of an attention, which works there if it was asked for by name.
+    """The name of an attention; a requested one is verified to work there.
 
     Raises:
-        ConfigurationError: There is none of that name.
+        ConfigurationError: There is no attention of that name.
         DeviceError: It is not installed, or does not work there.
     """
     if requested not in ATTN_IMPLEMENTATIONS:
@@ -75,18 +75,18 @@ def checked_attention(requested: str, place: Place) -> str:
         if problem is not None:
             raise DeviceError(
                 f"attn_implementation={requested} cannot be used on {place.device} in "
-                f"{_name(place.dtype)}: {problem}. Use attn_implementation={AUTO}: it takes the "
-                "fastest that is there."
+                f"{_name(place.dtype)}: {problem}. Use attn_implementation={AUTO}, which chooses "
+                "the fastest that works."
             )
     return requested
 
 
 def choose_kernel(requested: str, place: Place) -> tuple[str, Kernel]:
-    """The kernel for rows, tried on a small tree.
+    """The kernel for rows, verified on a small tree.
 
     Args:
-        requested: `auto` or a name of `ROW_KERNELS` that was checked.
-        place: Where it is to work.
+        requested: `auto` or a verified name of `ROW_KERNELS`.
+        place: Where it has to work.
 
     Returns:
         Its name and the kernel.
@@ -97,13 +97,13 @@ def choose_kernel(requested: str, place: Place) -> tuple[str, Kernel]:
         problem = why_not(name, place)
         if problem is None:
             return name, ROW_KERNELS[name]()
-        logger.info("attn_implementation=%s is passed over: %s.", name, problem)
+        logger.info("Skipping attn_implementation=%s: %s.", name, problem)
     if place.device.type == "cpu" and cascade.is_available():
         problem = _problem_of(cascade.CascadeAttention, place)
         if problem is None:
             return SDPA, cascade.CascadeAttention
-        logger.info("Attention in parts is passed over: %s.", problem)
-    # Nothing is faster than being right: this one is the definition.
+        logger.info("Skipping cascade attention: %s.", problem)
+    # The fallback: this implementation is the definition.
     return SDPA, AttentionBySegment
 
 
@@ -120,16 +120,16 @@ def _problem_of(kernel: Kernel, place: Place) -> str | None:
     try:
         difference = largest_difference(kernel, place)
     except Exception as error:
-        # What a kernel raises for a card, a dtype or a head size it does not know is its own.
+        # Kernels raise various errors for an unsupported GPU, dtype or head size.
         return first_line(error)[:_MOST_SAID]
     allowed = _ALLOWED.get(place.dtype, _ALLOWED[torch.float16])
     if not difference <= allowed:
-        return f"it is {difference:.2g} off on a small tree, more than {allowed:.2g}"
+        return f"its error on a small test tree is {difference:.2g}, more than {allowed:.2g}"
     return None
 
 
 def largest_difference(kernel: Kernel, place: Place) -> float:
-    """How far a kernel is off on a small tree, against float32 on the CPU."""
+    """The error of a kernel on a small tree, compared with float32 on the CPU."""
     config, device = place.config, place.device
     heads = int(config.num_attention_heads)
     groups = int(getattr(config, "num_key_value_heads", None) or heads)
@@ -162,7 +162,7 @@ def _outputs(
 
 
 def _candidates(device: torch.device, dtype: torch.dtype) -> tuple[str, ...]:
-    # They take half precision alone, or would round float32 to TF32.
+    # They support only half precision, or would round float32 to TF32.
     if device.type == "cuda" and dtype in {torch.bfloat16, torch.float16}:
         return (FLASH, TORCH_VARLEN, FLEX)
     return ()

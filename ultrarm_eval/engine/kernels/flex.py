@@ -11,7 +11,7 @@ from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.engine.rows import TreeLayout
 
-# Blocks of the mask, and the least length: few lengths mean few compiled kernels.
+# Block size of the mask, and the minimum length: few lengths mean few compiled kernels.
 _BLOCK, _LEAST = 128, 1024
 # Each length up to a full budget is a kernel, for every judge of another width or dtype. Beyond
 # dynamo's own limit, 8 for a process, compiling is refused and scoring would end.
@@ -19,7 +19,7 @@ _MOST_KERNELS = 128
 
 
 class FlexAttention(AttentionBySegment):
-    """flex_attention for all positions; the few that are read go segment by segment."""
+    """flex_attention for all positions; the few read positions are computed segment by segment."""
 
     def __init__(self, layout: TreeLayout) -> None:
         """Prepares the attention of a row."""
@@ -64,10 +64,10 @@ class FlexAttention(AttentionBySegment):
 
 
 def seen_until_position(layout: TreeLayout, length: int) -> torch.Tensor:
-    """For each position the one from which on it is seen no more, shape (length,).
+    """For each position the first position that no longer sees it, shape (length,).
 
-    A segment stands before all that follow it on a path, and those stand side by side: the
-    positions that see it are one stretch. Padding is seen by none, so that its blocks are skipped.
+    A segment precedes all that follow it on a path, and those are adjacent: the positions that see
+    it are one range. No position sees padding, so its blocks are skipped.
     """
     until = torch.zeros(length, dtype=torch.long)
     for (start, stop), context in zip(layout.spans, layout.contexts, strict=True):
@@ -80,7 +80,7 @@ def seen_until_position(layout: TreeLayout, length: int) -> torch.Tensor:
 def _allow_kernels() -> None:
     """Raises dynamo's limit for this thread, which computes the row, and leaves it."""
     limits: Any = torch._dynamo.config
-    # The second is the older name, and an alias where both are there.
+    # The second is the older name, and an alias if both exist.
     name = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"
     setattr(limits, name, max(getattr(limits, name), _MOST_KERNELS))
 

@@ -1,4 +1,4 @@
-"""One scaled dot product a segment: no mask tensor, any device, any dtype."""
+"""One scaled dot product per segment: no mask tensor, any device, any dtype."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Attention over packed trees: who sees whom is the row's, how is a kernel's.
+"""Attention over packed trees: the row defines what each token sees, a kernel computes it.
 
 Kernels are plugged into transformers' own attention interface.
 """
@@ -22,8 +22,8 @@ class RowAttention(ABC):
 
     Attributes:
         layout: The row's layout.
-        last: Keys and values of the whole row in the layer that computes the positions of
-            `layout.read_at` alone; None in every other layer.
+        last: Keys and values of the complete row in the layer that computes only the positions of
+            `layout.read_at`; None in every other layer.
     """
 
     def __init__(self, layout: TreeLayout) -> None:
@@ -51,7 +51,7 @@ class RowAttention(ABC):
     def attend_at_ends(
         self, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, scale: float
     ) -> torch.Tensor:
-        """Attention of the positions that are read, to the whole row's keys and values.
+        """Attention of the read positions to the complete row's keys and values.
 
         Args:
             query: Shape (1, heads, texts, head size).
@@ -69,7 +69,7 @@ Kernel = Callable[[TreeLayout], RowAttention]
 
 
 def register() -> None:
-    """Makes the function known to transformers, once or again."""
+    """Registers the function with transformers; repeatable."""
     from transformers import AttentionInterface
 
     AttentionInterface.register(NAME, tree_attention)
@@ -105,8 +105,8 @@ def tree_attention(
     """
     if tree is None:
         raise ScoringError(
-            f"The attention {NAME!r} was called without the layout of a row. It is for packed rows "
-            "alone; a model that is scored is not to be used elsewhere at the same time."
+            f"The attention {NAME!r} was called without the layout of a row. It supports only "
+            "packed rows: do not use a model for anything else while it computes rewards."
         )
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
     if tree.last is not None:

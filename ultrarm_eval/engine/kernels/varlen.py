@@ -1,8 +1,8 @@
-"""One variable-length call a layer, by the flash-attention kernels of a GPU.
+"""One variable-length call per layer, with the flash-attention kernels of a GPU.
 
 Each segment is a sequence of queries; its keys are gathered from the segments on its path and its
-own, so that the kernel's causal mask, aligned to the lower right, is the tree's. From flash-attn
-2.1 on it is aligned so (its changelog); a kernel is checked for it before it is used.
+own, so that the kernel's causal mask, aligned to the lower right, is the tree's. Since flash-attn
+2.1 it is aligned that way (its changelog); a kernel is tested for it before it is used.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import torch
 from ultrarm_eval.engine.kernels.tree_attention import RowAttention
 from ultrarm_eval.engine.rows import Span, TreeLayout
 
-#: A call gathers at most this many times the row's tokens: many answers of one long prompt would
-#: repeat its keys for each of them.
+#: A call gathers at most this multiple of the row's tokens: many answers to one long prompt would
+#: each repeat its keys.
 MOST_GATHERED = 2
 
 
@@ -173,10 +173,10 @@ def flash_attn_kernel() -> VarlenKernel:
 
 
 def torch_kernel() -> VarlenKernel:
-    """The kernel that torch itself brings, from 2.10 on (`torch.nn.attention.varlen`).
+    """The kernel of torch itself, since 2.10 (`torch.nn.attention.varlen`).
 
     Raises:
-        ImportError: This torch has none.
+        ImportError: This version of torch has none.
     """
     from torch.nn.attention.varlen import varlen_attn
 

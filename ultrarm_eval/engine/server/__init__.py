@@ -1,1 +1,1 @@
-"""Rewards that servers compute: protocols, start-up checks, and how work is spread over them."""
+"""Rewards computed by servers: protocols, start-up checks, and load balancing."""

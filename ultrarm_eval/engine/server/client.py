@@ -1,4 +1,4 @@
-"""One server's HTTP: a question, and the status, headers and JSON of its answer."""
+"""The HTTP client of one server: a request, and the status, headers and JSON of its response."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ultrarm_eval.errors import ConfigurationError
 
 # Characters of a server's own words that a message quotes.
 _QUOTED = 300
-# Far above the answer to any request that is sent; what is longer is no answer.
+# Much larger than the response to any request; a longer one is an error.
 _MOST_BYTES = 64 * 2**20
 _CONNECT_SECONDS = 10.0
 # uvicorn closes a connection that was idle for 5 seconds; ours is closed before.
@@ -38,45 +38,46 @@ _BUSY = {429, 503}
 
 @dataclass(frozen=True)
 class Key:
-    """What servers are shown.
+    """The API key.
 
     Attributes:
-        variable: The environment variable that it is from.
-        value: It; None if there is none.
+        variable: The environment variable of the key.
+        value: The key; None if there is none.
     """
 
     variable: str
     value: str | None = field(default=None, repr=False)
 
     def advice(self) -> str:
-        """What to do about a server that does not let it pass."""
+        """What to do if a server rejects the key."""
         sent = (
-            f"The key in the environment variable {self.variable} was sent: is it this server's?"
+            f"The key in the environment variable {self.variable} was sent. Check that it is this "
+            "server's key."
             if self.value is not None
             else f"No key was sent: the environment variable {self.variable} is not set."
         )
-        return f"{sent} Set it, or name another variable: api_key_env=NAME."
+        return f"{sent} Set it, or name another variable with api_key_env=NAME."
 
 
 def read_key(variable: str) -> Key:
     """The servers' key from the environment, if there is one.
 
     Raises:
-        ConfigurationError: It has characters that no header can have. The key is not shown.
+        ConfigurationError: It contains characters that headers cannot have. The key is not shown.
     """
     key = os.environ.get(variable, "").strip()
     if not key:
         return Key(variable)
     if not all("!" <= character <= "~" for character in key):
         raise ConfigurationError(
-            f"The environment variable {variable} holds a key with spaces, line breaks or "
-            "characters outside ASCII, which no HTTP header can have. Set it to the key alone."
+            f"The environment variable {variable} contains spaces, line breaks or non-ASCII "
+            "characters, which HTTP headers cannot contain. Set it to only the key."
         )
     return Key(variable, key)
 
 
 def open_session() -> aiohttp.ClientSession:
-    """A session for all servers; to be made, used and closed in one event loop."""
+    """A session for all servers; it must be made, used and closed in one event loop."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -86,14 +87,14 @@ def open_session() -> aiohttp.ClientSession:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server answered.
+    """A server's response.
 
     Attributes:
         status: The status code.
         headers: Its headers, by names in lower case.
-        body: Its JSON; None if it is none.
-        words: What it says, in a line, where the status is an error.
-        key: What is to be said of the key, where it asks for one.
+        body: Its JSON; None if it is not JSON.
+        words: Its error message in one line, if the status is an error.
+        key: The advice about the key, if the server needs one.
     """
 
     status: int
@@ -109,32 +110,34 @@ class Answer:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the server does not know what was asked."""
+        """Whether the server does not have the path."""
         return self.status in {404, 405, 501}
 
     def require_ok(self, path: str) -> None:
-        """Raises what stands for a status that is none of success.
+        """Raises the error for a status that is not a success.
 
         Args:
-            path: What was asked, for the message.
+            path: The path of the request, for the message.
 
         Raises:
-            ServerFailure: Of the kind that the status says.
+            ServerFailure: The type depends on the status.
         """
         if self.is_ok:
             if self.body is None:
-                raise FaultyError(f"{path} answered with something that is no JSON")
+                raise FaultyError(f"{path} returned something that is not JSON")
             return
-        said = f"{path} answered {self.status}" + (f": {self.words}" if self.words else "")
+        said = f"{path} returned status {self.status}" + (f": {self.words}" if self.words else "")
         if self.status in {401, 403}:
             raise UnusableServerError(f"{said}. {self.key}")
         if 300 <= self.status < 400:
             raise UnusableServerError(
-                f"{said}. It redirects to {self.headers.get('location', 'another address')!r}, "
-                "which is not followed: name the server itself in base_url."
+                f"{said}. It redirects to {self.headers.get('location', 'another address')!r}; "
+                "redirects are not followed. Set base_url to the server itself."
             )
         if self.is_missing:
-            raise UnusableServerError(f"{said}. Is it a server of the kind that `protocol` names?")
+            raise UnusableServerError(
+                f"{said}. Check that `protocol` matches the server's software."
+            )
         if self.status in _BUSY:
             raise OverloadedError(said, _retry_after(self.headers.get("retry-after")))
         if self.status in _BAD_ITEM:
@@ -143,37 +146,37 @@ class Answer:
 
 
 class ServerClient:
-    """Asks one server.
+    """Sends requests to one server.
 
     Attributes:
-        url: Its address, without a slash at the end.
+        url: Its address, without a trailing slash.
     """
 
     def __init__(self, url: str, session: aiohttp.ClientSession, key: Key, seconds: float) -> None:
-        """Takes how it is asked.
+        """Takes how requests are sent.
 
         Args:
             url: Its address.
             session: Holds the connections.
             key: Sent with each request, if there is one.
-            seconds: How long an answer may take.
+            seconds: The timeout of a request.
         """
         self.url, self._session, self._key, self._seconds = url, session, key, seconds
 
     async def get(self, path: str, seconds: float | None = None) -> Answer:
-        """Asks for a document.
+        """Sends a GET request.
 
         Args:
-            path: What is asked for.
-            seconds: How long it may take; as long as any answer if None.
+            path: The path.
+            seconds: The timeout; the default if None.
 
         Raises:
-            ServerFailure: There is no answer.
+            ServerFailure: There is no response.
         """
         return await self._ask("GET", path, None, seconds)
 
     async def post(self, path: str, body: Any, seconds: float | None = None) -> Answer:
-        """Sends a document as JSON; else like `get`."""
+        """Sends JSON in a POST request; else like `get`."""
         return await self._ask("POST", path, json.dumps(body).encode(), seconds)
 
     async def _ask(
@@ -201,7 +204,7 @@ class ServerClient:
             waited = min(_CONNECT_SECONDS, limit)
             raise UnreachableError(f"{path}: no connection within {waited:g} s") from error
         except asyncio.TimeoutError as error:
-            raise UnreachableError(f"{path} gave no answer within {limit:g} s") from error
+            raise UnreachableError(f"{path} did not respond within {limit:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             reason = self._without_key(_reason(error))
             raise UnreachableError(f"{path}: {_line(reason)}") from error
@@ -213,13 +216,13 @@ class ServerClient:
         return Answer(status, given, parsed, words, self._key.advice())
 
     def _without_key(self, words: str) -> str:
-        # A server may quote the key that it refuses.
+        # A server may quote the key that it rejects.
         key = self._key.value
         return words if key is None else words.replace(key, "***")
 
 
 def _reason(error: Exception) -> str:
-    """Why there is no answer; of a connection that is not made, in the system's own words."""
+    """Why there is no response; the system's own message if there is no connection."""
     is_plain = not isinstance(error, aiohttp.ClientSSLError)
     if is_plain and isinstance(error, aiohttp.ClientConnectorError):
         number, said = error.os_error.errno, error.os_error.strerror or str(error.os_error)
@@ -233,12 +236,12 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
         parts.append(part)
         size += len(part)
         if size > _MOST_BYTES:
-            raise FaultyError(f"the answer has over {_MOST_BYTES:,} bytes")
+            raise FaultyError(f"the response has more than {_MOST_BYTES:,} bytes")
     return b"".join(parts)
 
 
 def _said(parsed: Any, content: bytes) -> str:
-    """What a server says of an error: vLLM, sglang, TEI and FastAPI have it in various places."""
+    """A server's error message: vLLM, sglang, TEI and FastAPI put it in different places."""
     said = parsed
     for name in ("error", "message", "detail"):
         if isinstance(said, dict) and said.get(name):

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for callers that wait without one."""
+"""An event loop in its own thread, for synchronous callers."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class EventLoop:
             name: The thread's name.
         """
         self._loop = asyncio.new_event_loop()
-        # A daemon: the interpreter joins all others before anything could close this one.
+        # A daemon: the interpreter joins all other threads before anything could close this one.
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> concurrent.futures.Future[T]:
-        """Starts a coroutine; its result comes through the future, which can cancel it."""
+        """Starts a coroutine; the future returns its result and can cancel it."""
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def wait_for(self, work: Coroutine[Any, Any, T]) -> T:
@@ -47,11 +47,11 @@ class EventLoop:
             try:
                 self._loop.call_soon_threadsafe(function, *arguments)
             except RuntimeError:
-                # It was closed just now.
+                # It was just closed.
                 return
 
     def close(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Cancels all that runs, runs a last coroutine, and ends the thread.
+        """Cancels all running coroutines, runs a last one, and ends the thread.
 
         Args:
             last: Makes the coroutine.
@@ -71,7 +71,7 @@ class EventLoop:
         # The garbage collector may call from any thread, this loop's own too.
         if threading.current_thread() is self._thread:
             return
-        # Whatever does not end: the thread does not keep the interpreter alive.
+        # If it does not end: the thread does not keep the interpreter alive.
         with contextlib.suppress(concurrent.futures.TimeoutError):
             ended.result(_CLOSING_SECONDS)
         self._thread.join(_CLOSING_SECONDS)

@@ -1,6 +1,6 @@
-"""What servers in OpenAI's manner say of their models: `/v1/models`, `/tokenize`, versions.
+"""Model information of OpenAI-style servers: `/v1/models`, `/tokenize`, versions.
 
-vLLM has these, and sglang after it.
+vLLM and sglang have these.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ async def listed_models(protocol: ServerProtocol) -> list[dict[str, Any]]:
     answer.require_ok("/v1/models")
     cards = answer.body.get("data") if isinstance(answer.body, dict) else None
     if not isinstance(cards, list):
-        raise FaultyError("/v1/models answered with no list of models")
+        raise FaultyError("/v1/models did not return a list of models")
     return [one for one in cards if isinstance(one, dict) and isinstance(one.get("id"), str)]
 
 
 async def optional(protocol: ServerProtocol, path: str, name: str) -> str | None:
-    """What a server says under a name, where it says it."""
+    """A value in a server's information, if present."""
     try:
         answer = await protocol.client.get(path, LOOK_SECONDS)
     except ServerFailure:
@@ -36,13 +36,13 @@ async def optional(protocol: ServerProtocol, path: str, name: str) -> str | None
 
 
 def as_length(card: dict[str, Any]) -> int | None:
-    """The most tokens of a text that a model's entry in `/v1/models` names."""
+    """The maximum number of tokens per text in a model's entry of `/v1/models`."""
     length = card.get("max_model_len")
     return length if isinstance(length, int) and not isinstance(length, bool) else None
 
 
 async def tokenized(protocol: ServerProtocol, model: str, text: str) -> list[int] | None:
-    """The ids of a text by `/tokenize`, as vLLM and sglang have it; None where it is not there."""
+    """The ids of a text by `/tokenize` of vLLM and sglang; None if it does not exist."""
     body = {"model": model, "prompt": text, "add_special_tokens": True}
     answer = await protocol.client.post("/tokenize", body, LOOK_SECONDS)
     if not answer.is_ok or not isinstance(answer.body, dict):

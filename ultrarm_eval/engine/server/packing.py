@@ -1,4 +1,4 @@
-"""Texts into requests of bounded size: those that begin alike next to each other."""
+"""Packs texts into requests of bounded size, with common prefixes next to each other."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from ultrarm_eval.text_format.tokens import Tokens
 
-# Texts that begin with so many of the same tokens, or with so large a share of the shorter, are
-# answers to one prompt: a server that has computed one has the start of the next in its cache.
+# Texts whose common prefix has this many tokens, or this share of the shorter text, are answers to
+# one prompt: a server that has computed one has the start of the next in its cache.
 _SHARED_TOKENS = 64
 _SHARED_PART = 0.5
 # A request is closed before such a group does not fit, unless it is emptier than this.
@@ -19,16 +19,17 @@ _FULL_ENOUGH = 0.5
 
 @dataclass(eq=False)
 class Request:
-    """Texts that are sent together.
+    """Texts sent together.
 
     Attributes:
         texts: Their indices.
-        tokens: How many they have.
-        attempts: How often it was sent in vain.
-        not_before: When it may be sent again, in the event loop's time.
-        said: Why it was in vain the last time.
-        goes_on: The request whose last texts begin like the first of this, if there is one.
-        place: The server that it was last given to, as an opaque object.
+        tokens: Their number of tokens.
+        attempts: The number of failed attempts.
+        not_before: When it may be resent, in the event loop's time.
+        said: Why the last attempt failed.
+        goes_on: The request whose last text shares a prefix with the first of this one, if there
+        is one.
+        place: The server that it was last sent to, as an opaque object.
     """
 
     texts: list[int]
@@ -40,7 +41,7 @@ class Request:
     place: object = field(default=None, repr=False)
 
     def halves(self, lengths: Sequence[int]) -> tuple[Request, Request]:
-        """Two requests of its texts, as often tried as it.
+        """Splits it into two requests with the same number of attempts.
 
         Args:
             lengths: The tokens of every text, by its index.
@@ -64,12 +65,12 @@ def pack(texts: Sequence[Tokens], *, max_texts: int, max_tokens: int) -> list[Re
 
     Args:
         texts: The texts, at least one token each.
-        max_texts: The most texts of a request.
-        max_tokens: The most tokens of a request, unless a single text has more.
+        max_texts: The maximum number of texts per request.
+        max_tokens: The maximum number of tokens per request, unless a single text has more.
 
     Returns:
-        The requests: their texts are sorted by their tokens, so that what begins alike is
-        together, and each text stands in one.
+        The requests: texts are sorted by their tokens, so that common prefixes are together, and
+        each text is in exactly one.
     """
     requests: list[Request] = []
     order = sorted(range(len(texts)), key=lambda i: texts[i].packed)

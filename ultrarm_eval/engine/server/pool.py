@@ -1,8 +1,8 @@
-"""All servers: which of them can be given work, and what is done about those that cannot.
+"""The pool of servers: chooses servers for requests, and handles failing servers.
 
-All of it happens in one event loop. A server that fails is left out and checked again, later and
-later; it is given work when it passes. One that shows that it cannot give these rewards, by another
-model for example, is refused for good.
+Everything happens in one event loop. A server that fails gets no requests and is checked again with
+exponential backoff until it passes. A server that cannot compute these rewards, for example because
+it serves another model, is rejected permanently.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from ultrarm_eval.errors import ConfigurationError, ScoringError
 logger = logging.getLogger(__name__)
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 60.0
-# How often the checks of a start are tried again, at most: who starts a run is waiting for it.
+# How often start-up checks are retried at most: the user is waiting.
 _START_RETRIES = 3
-# So many answers that no right server gives, of one that passes its checks in between, are one too
-# many.
+# The number of implausible responses after which a server is rejected although it passes its
+# checks.
 _MOST_SUSPECT = 2
 
 
 def wait_before(attempt: int) -> float:
-    """Seconds before an attempt, the first being 1: twice as long each time, with jitter."""
+    """Seconds before an attempt (the first is 1): doubled each time, with jitter."""
     longest = min(_LONGEST_WAIT, _FIRST_WAIT * 2.0 ** (min(attempt, 32) - 1))
     return longest * random.uniform(0.5, 1.0)  # noqa: S311
 
@@ -44,10 +44,9 @@ class Pool:
     """All servers of an engine.
 
     Attributes:
-        servers: They.
-        reference: The values of the probes, which all have to give.
-        retries: How often a server may fail in a row before it no longer counts as one that will
-            come back.
+        servers: The servers.
+        reference: The values of the probes, which all servers have to return.
+        retries: How often a server may fail in a row before it counts as gone.
     """
 
     reference: Reference
@@ -57,21 +56,21 @@ class Pool:
 
         Args:
             servers: The servers.
-            checks: What each has to pass.
+            checks: The checks that each has to pass.
             retries: See above.
         """
         self.servers, self.checks, self.retries = tuple(servers), checks, retries
         self._waiting: set[asyncio.Event] = set()
         self._returning: dict[Server, asyncio.Task[None]] = {}
-        # Checks that wait for their time.
+        # Checks that are waiting.
         self._asleep: set[asyncio.Task[Any] | None] = set()
 
     async def open(self) -> None:
         """Checks all servers at once.
 
         Raises:
-            ConfigurationError: One cannot give these rewards.
-            ScoringError: None can be reached.
+            ConfigurationError: A server cannot compute these rewards.
+            ScoringError: No server can be reached.
         """
         found = await asyncio.gather(*map(self._first_check, self.servers))
         checked = [
@@ -84,8 +83,8 @@ class Pool:
             raise ConfigurationError(f"engine=server: {self.report(unusable)}")
         if not checked:
             raise ScoringError(
-                f"engine=server: no server answers. {self.report()} Start them and "
-                "wait until they have loaded the model, or correct base_url."
+                f"engine=server: no server responds. {self.report()} Start the servers and wait "
+                "until they have loaded the model, or correct base_url."
             )
         try:
             self.reference = self.checks.agree([(server.url, one) for server, one in checked])
@@ -96,16 +95,21 @@ class Pool:
             server.works(one.facts)
         for server in self.servers:
             if server.state is State.LEFT_OUT:
-                logger.warning("%s is left out, and tried again: %s.", server.url, server.said)
+                logger.warning(
+                    "Server %s failed and will be retried; other servers take over its "
+                    "requests: %s.",
+                    server.url,
+                    server.said,
+                )
 
     def free(self, texts: int) -> Server | None:
-        """The server with the least to do that can be given a request now; None if none can."""
+        """The available server with the lowest load; None if none is available."""
         now = asyncio.get_running_loop().time()
         free = [one for one in self.servers if one.is_free(now) and one.has_room_for(texts)]
         return min(free, key=lambda one: (one.tokens, one.requests), default=None)
 
     def is_lost(self) -> bool:
-        """Whether no server will come back: each is refused, or failed too often in a row."""
+        """Whether no server will come back: each was rejected, or failed too often in a row."""
         return all(
             one.state is State.REFUSED
             or (one.state is State.LEFT_OUT and one.failures > self.retries)
@@ -113,7 +117,7 @@ class Pool:
         )
 
     def most_texts(self, wanted: int) -> int:
-        """How many texts, up to so many, every server that works takes in a request."""
+        """How many texts, up to a limit, every working server accepts in a request."""
         limits = [one.most_texts for one in self.servers if one.most_texts is not None]
         riding = self.reference.riding
         return next(
@@ -121,13 +125,13 @@ class Pool:
         )
 
     def next_change(self) -> float | None:
-        """When a server that asked to be left alone may be asked again, in the loop's time."""
+        """When an overloaded server may be used again, in the loop's time."""
         times = [s.not_before for s in self.servers if s.state is State.WORKS]
         now = asyncio.get_running_loop().time()
         return min((time for time in times if time > now), default=None)
 
     def failed(self, server: Server, error: ServerFailure, sent_at: float) -> None:
-        """Takes note of a failed request, and leaves its server out if that is called for.
+        """Records a failed request, and takes its server out of service if necessary.
 
         Args:
             server: The server.
@@ -140,7 +144,7 @@ class Pool:
         server.failed_at, server.said = now, str(error)
         is_suspect = isinstance(error, ImplausibleAnswerError | UnusableServerError)
         if is_suspect:
-            # What it answers to a request and not to its checks, it would answer without end.
+            # An error that its checks do not reproduce would be repeated without end.
             server.suspect += 1
             if server.suspect >= _MOST_SUSPECT:
                 self._refuse(server, f"{error}, for the second time")
@@ -149,19 +153,23 @@ class Pool:
         if isinstance(error, OverloadedError) and server.failures <= self.retries:
             server.slow_down()
             wait = wait_before(server.failures)
-            # Not all at the same moment, however many were told the same.
+            # Not all at the same moment, even if many got the same response.
             asked = 0.0 if error.seconds is None else error.seconds + random.uniform(0, 0.1)  # noqa: S311
             server.not_before = now + max(wait if error.seconds is None else 0.0, asked)
-            logger.info("%s has too much to do: %s.", server.url, error)
+            logger.info("Server %s is overloaded and gets fewer requests: %s.", server.url, error)
             self.wake()
             return
         server.state = State.LEFT_OUT
-        logger.warning("%s is left out, and tried again: %s.", server.url, error)
+        logger.warning(
+            "Server %s failed and will be retried; other servers take over its requests: %s.",
+            server.url,
+            error,
+        )
         self._start_returning(server, at_once=is_suspect)
         self.wake()
 
     def add(self, event: asyncio.Event) -> None:
-        """Begins work: the event is set whenever something changes about a server."""
+        """Begins work: the event is set whenever a server changes."""
         if not self._waiting:
             for server in self.servers:
                 if server.state is State.LEFT_OUT:
@@ -170,7 +178,7 @@ class Pool:
         self._waiting.add(event)
 
     async def remove(self, event: asyncio.Event) -> None:
-        """Ends work; without any, no server is tried again, but a check under way is finished."""
+        """Ends work; without work no server is retried, but a running check is finished."""
         self._waiting.discard(event)
         if self._waiting:
             return
@@ -182,23 +190,23 @@ class Pool:
         await asyncio.gather(*asleep.values(), return_exceptions=True)
 
     def wake(self) -> None:
-        """Tells those who wait that something has changed."""
+        """Notifies all waiting tasks of a change."""
         for event in self._waiting:
             event.set()
 
     def report(self, servers: Sequence[Server] | None = None) -> str:
-        """What went wrong with each server."""
+        """The errors of all servers."""
         return " ".join(f"{one.url}: {one.said}." for one in servers or self.servers)
 
     async def refuses_everything(
         self, server: Server, *, is_certain: bool = False
     ) -> ServerFailure | None:
-        """Whether a server that refuses texts refuses the probes as well, which it took before.
+        """Whether a server that rejects texts also rejects the probes, which it accepted before.
 
         Args:
             server: The server.
-            is_certain: Whether it is asked in any case, and not only where it has refused something
-                else in a row.
+            is_certain: Whether it is always checked, not only if it has rejected something else in
+                a row.
         """
         if server.has_answered and not is_certain:
             server.has_answered = False
@@ -214,7 +222,7 @@ class Pool:
 
     def _refuse(self, server: Server, said: str) -> None:
         server.state, server.said = State.REFUSED, said
-        logger.warning("%s is given no more work: %s.", server.url, said)
+        logger.warning("Server %s gets no more requests: %s.", server.url, said)
         self.wake()
 
     async def _first_check(self, server: Server) -> Checked | None:
@@ -227,7 +235,7 @@ class Pool:
         return None
 
     async def _try_check(self, server: Server) -> Checked | None:
-        """Checks a server; None where it fails, or is refused."""
+        """Checks a server; None if it fails, or is rejected."""
         try:
             return await self.checks.check(server.protocol)
         except UnusableServerError as error:
@@ -253,7 +261,7 @@ class Pool:
             self._refuse(server, f"its check failed ({type(error).__name__}: {error})")
 
     async def _return(self, server: Server, *, at_once: bool) -> None:
-        """Checks a server that was left out until it passes, or is refused."""
+        """Checks a failed server until it passes, or is rejected."""
         while True:
             if not at_once:
                 task = asyncio.current_task()
@@ -266,7 +274,7 @@ class Pool:
             checked = await self._try_check(server)
             if checked is not None:
                 server.works(checked.facts)
-                logger.info("%s answers, and is given work.", server.url)
+                logger.info("Server %s responds again and gets requests.", server.url)
             elif server.state is State.REFUSED:
                 self._refuse(server, server.said)
             else:

@@ -1,15 +1,13 @@
-"""Texts whose values show that a server gives raw rewards of one model, in the order of the texts.
+"""Probe texts, whose values show that a server returns raw rewards of one model, in order.
 
-A server is asked for all of them when it is checked, and each request after that carries some, in
-random places. What these show of every answer before any of it is used: another model behind the
-same address, an activation that was switched on, a precision that was changed, values in another
-order. A shuffle of n texts and k probes goes unseen only if it leaves each of the k where it was:
-once in (n + k)! / n! times, 10^5 for 4 texts and over 10^18 for 64. What
-goes unseen more often is an exchange of two single values, which no server is known to do: it is
-found at the rate of the probes' share.
-
-The cost is k texts of about twenty tokens beside up to 64 texts of hundreds, under one percent; the
-tokens that all of them begin with are in a server's prefix cache.
+A server gets all of them when it is checked, and each later request contains some, in random
+places. Before any value of a response is used, they reveal another model behind the same address,
+an activation that was switched on, another precision, or values in another order.
+ A shuffle of n texts and k probes goes unseen only if it leaves each of the k where it was:
+once in (n + k)! / n! times, 10^5 for 4 texts and over 10^18 for 64. A swap of two single values is
+detected less often, at the rate of the probes' share; no server is known to do that. The cost is k
+texts of about twenty tokens in addition to up to 64 texts of hundreds, under one percent; their
+common prefix is in a server's prefix cache.
 """
 
 from __future__ import annotations
@@ -27,14 +25,14 @@ from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, Unusable
 from ultrarm_eval.engine.server.protocol import SentText
 from ultrarm_eval.engine.witness import Witness
 
-# How far a value may be from that of the start, as a share of how far the values of different
-# texts lie apart: rounding depends on what is computed beside a text.
+# The allowed deviation of a value from that at the start, as a fraction of the spread between
+# different texts: rounding depends on the other texts in a batch.
 _ROUNDING = {"float32": 1e-3, "float16": 1e-2, "bfloat16": 6e-2}
-# Above this share, a value says too little of which text it belongs to.
+# Above this fraction, a value does not identify its text.
 _MOST = 1 / 8
-# What is allowed over the rounding that was seen at the start.
+# The allowed factor over the rounding observed at the start.
 _MARGIN = 4
-# A request carries so many probes, and one more for so many texts; a single text has no order.
+# The number of probes per request, and texts per additional probe; a single text has no order.
 _PROBES, _TEXTS_FOR_ONE = 6, 16
 _PROBES_OF_ONE = 2
 # A constant, up to rounding.
@@ -43,12 +41,12 @@ _CONSTANT = 1e-6
 
 @dataclass(frozen=True)
 class Measured:
-    """The values that a server gave for the probes.
+    """A server's values of the probes.
 
     Attributes:
-        values: Of all of them in one request.
-        again: Of the same in another order.
-        activated: With the model's activation; None where a request cannot ask for it.
+        values: All of them in one request.
+        again: The same in another order.
+        activated: With the model's activation; None if a request cannot ask for it.
     """
 
     values: tuple[float, ...]
@@ -63,13 +61,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class Reference:
-    """What the probes' values are.
+    """The reference values of the probes.
 
     Attributes:
         texts: The probes.
         values: Their values.
-        tolerance: How far another value of the same text may be from it.
-        riders: Which of them go along with requests: their values lie further apart than that.
+        tolerance: The allowed deviation of another value of the same text.
+        riders: The probes sent with requests: their values differ by more than the tolerance.
     """
 
     texts: tuple[SentText, ...]
@@ -79,12 +77,12 @@ class Reference:
 
     @classmethod
     def of(cls, texts: Sequence[SentText], measured: Sequence[Measured], dtype: str) -> Reference:
-        """What servers gave, which were checked one by one.
+        """The reference from the values of servers that were checked one by one.
 
         Args:
             texts: The probes.
-            measured: Of each server.
-            dtype: What they compute in.
+            measured: The values of each server.
+            dtype: The dtype of the servers.
         """
         values = measured[0].values
         spread = max(values) - min(values)
@@ -104,31 +102,32 @@ class Reference:
         return Witness(hashlib.sha256(written.encode()).hexdigest(), self.values, self.tolerance)
 
     def choose(self, texts: int) -> list[int]:
-        """Which probes go along with so many texts, at random."""
+        """A random choice of probes for a request with so many texts."""
         return random.sample(self.riders, self.riding(texts))
 
     def riding(self, texts: int) -> int:
-        """How many probes go along with so many texts."""
+        """The number of probes in a request with so many texts."""
         most = _PROBES_OF_ONE if texts == 1 else _PROBES + texts // _TEXTS_FOR_ONE
         return min(len(self.riders), most)
 
     def require(self, probes: Sequence[int], values: Sequence[float]) -> None:
-        """Refuses values of probes that are others than at the start.
+        """Rejects probe values that differ from those at the start.
 
         Args:
             probes: Which probes.
-            values: What was answered for them.
+            values: Their values in the response.
 
         Raises:
-            ImplausibleAnswerError: One is another.
+            ImplausibleAnswerError: A value differs.
         """
         for probe, value in zip(probes, values, strict=True):
             known = self.values[probe]
             # A NaN is near nothing.
             if not abs(value - known) <= self.tolerance:
                 raise ImplausibleAnswerError(
-                    f"a text whose value was {known:.6g} has {value:.6g} now (at most "
-                    f"{self.tolerance:.2g} is rounding): {_what_changed(self, probes, values)}"
+                    f"the value of a probe changed from {known:.6g} to {value:.6g} (rounding "
+                    f"explains at most {self.tolerance:.2g}): "
+                    f"{_what_changed(self, probes, values)}"
                 )
 
 
@@ -139,11 +138,11 @@ def _what_changed(reference: Reference, probes: Sequence[int], values: Sequence[
         return "it applies a sigmoid"
     if len(known) > 1 and _near(sorted(known), sorted(values), near):
         return "its values are in another order than the texts"
-    return "another model, another precision, or values in another order than the texts"
+    return "another model or precision, or values in another order than the texts"
 
 
 def require_steady(measured: Measured) -> None:
-    """Refuses a server that gives one text various values, or texts' values in another order.
+    """Rejects a server with varying values for one text, or values in another order.
 
     Raises:
         UnusableServerError: It does.
@@ -151,9 +150,9 @@ def require_steady(measured: Measured) -> None:
     values, again = measured.values, measured.again
     if not all(map(math.isfinite, (*values, *again))):
         raise UnusableServerError(
-            f"it gives {next(v for v in (*values, *again) if not math.isfinite(v))} for a short "
+            f"it returns {next(v for v in (*values, *again) if not math.isfinite(v))} for a short "
             "text. Weights or activations overflowed: serve the model in bfloat16 or float32 "
-            "rather than float16, and check that the checkpoint is undamaged."
+            "instead of float16, and check that the checkpoint is not damaged."
         )
     _require_various(values)
     spread = max(values) - min(values)
@@ -162,39 +161,39 @@ def require_steady(measured: Measured) -> None:
         what = (
             "values in another order than the texts"
             if order
-            else "the same text other values when it is asked again"
+            else "different values for the same text"
         )
         raise UnusableServerError(
-            f"it gives {what}: they differ by {measured.drift:.3g}, and those of different texts "
-            f"by {spread:.3g} at most. What stands between, such as a proxy or a cache, may mix "
-            "answers; else serve the model in a larger dtype."
+            f"it returns {what}: they differ by {measured.drift:.3g}, while values of different "
+            f"texts differ by at most {spread:.3g}. A proxy or cache in between may mix up "
+            "responses; otherwise serve the model in a more precise dtype."
         )
 
 
 def _require_various(values: Sequence[float]) -> None:
     largest = max(map(abs, values))
     if all(value == 1.0 for value in values):
-        what = "1 for every text: a softmax of a single label"
+        what = "1 for every text, the softmax of a single label"
     elif all(abs(abs(value) - 1.0) < _CONSTANT for value in values):
-        what = "1 or -1 for every text: a normalised embedding"
+        what = "1 or -1 for every text, a normalized embedding"
     elif max(values) - min(values) <= _CONSTANT * max(largest, _CONSTANT):
         what = f"{values[0]:.6g} for {len(values)} different texts"
     else:
         return
     raise UnusableServerError(
-        f"it gives {what}. That is no reward: serve the model for classification, with its head, "
-        "and without an activation."
+        f"it returns {what}. That is not a reward. Serve the model for classification, with its "
+        "head, and without an activation."
     )
 
 
 def require_raw(measured: Measured) -> None:
-    """Refuses a server whose values are not shown to be raw.
+    """Rejects a server whose values are not proven to be raw.
 
-    A value outside of 0 to 1 is none of a sigmoid. Where all are inside, the server's own activated
-    values prove it: they are the sigmoid of raw ones, and not these themselves.
+    A value outside of 0 to 1 did not pass through a sigmoid. If all are inside, the server's
+    activated values prove it: they have to be the sigmoid of the raw ones, and different from them.
 
     Raises:
-        UnusableServerError: They may have gone through a sigmoid.
+        UnusableServerError: A sigmoid may have been applied to them.
     """
     values, activated = measured.values, measured.activated
     if any(not 0.0 <= value <= 1.0 for value in values):
@@ -208,21 +207,21 @@ def require_raw(measured: Measured) -> None:
         if all(one == 1.0 for one in activated):
             return
     raise UnusableServerError(
-        f"all its values of {len(values)} texts lie between 0 and 1, as those of a sigmoid do, and "
-        "asked for raw ones it gives the same as for others. Serve the model so that its rewards "
-        'are raw: with problem_type="regression" in its config.json, or with vLLM\'s '
-        "--pooler-config '{\"use_activation\": false}', or by a newer version of the server."
+        f"all its values for {len(values)} texts are between 0 and 1, as after a sigmoid, and "
+        "requests for raw values return the same. Serve the model with raw rewards: set "
+        'problem_type="regression" in its config.json, use vLLM\'s --pooler-config '
+        "'{\"use_activation\": false}', or use a newer version of the server."
     )
 
 
 def require_agreement(known: Reference, at: str, measured: Measured, name: str) -> None:
-    """Refuses a server whose values are not those that are known.
+    """Rejects a server whose values differ from the reference.
 
     Args:
-        known: What the probes' values are.
-        at: Where they are from, for the message.
-        measured: What this server gave.
-        name: What the message calls it.
+        known: The reference values of the probes.
+        at: Their source, for the message.
+        measured: This server's values.
+        name: The server's name in the message.
 
     Raises:
         UnusableServerError: They differ.
@@ -231,9 +230,9 @@ def require_agreement(known: Reference, at: str, measured: Measured, name: str) 
     most = max(range(len(apart)), key=apart.__getitem__)
     if apart[most] > known.tolerance:
         raise UnusableServerError(
-            f"{name} gives {measured.values[most]:.6g} for a text that has {known.values[most]:.6g}"
-            f" by {at} (at most {known.tolerance:.2g} is rounding): "
-            f"{_what_changed(known, range(len(apart)), measured.values)}"
+            f"{name} returns {measured.values[most]:.6g} for a probe whose value is "
+            f"{known.values[most]:.6g} according to {at} (rounding explains at most "
+            f"{known.tolerance:.2g}): {_what_changed(known, range(len(apart)), measured.values)}"
         )
 
 

@@ -1,4 +1,4 @@
-"""How a server is spoken to: what it serves, how it tokenises, and what it computes."""
+"""The protocol of a server: what it serves, how it tokenizes, and what it computes."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from ultrarm_eval.engine.server.failures import (
     UnusableServerError,
 )
 
-#: How long a server may take to say something that it need not compute.
+#: Timeout of requests that need no computation.
 LOOK_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
 class SentText:
-    """A text as it is sent.
+    """A text in a request.
 
     Attributes:
         ids: Its token ids.
-        text: What a server has to tokenise to just these ids; None where ids are sent.
+        text: The text that a server has to tokenize to exactly these ids; None if ids are sent.
     """
 
     ids: tuple[int, ...]
@@ -34,10 +34,10 @@ class SentText:
 
 @dataclass(frozen=True)
 class ServedNames:
-    """Under which names a model may be served.
+    """The names under which a model may be served.
 
     Attributes:
-        own: The name that the user gives for it, `served_model`; None if none is given.
+        own: The user's `served_model`; None if it is not set.
         checkpoint: The names of the checkpoint: as it is named, as an absolute path, its folder.
     """
 
@@ -47,16 +47,16 @@ class ServedNames:
 
 @dataclass(frozen=True)
 class ServerFacts:
-    """What a server says of itself.
+    """A server's information about itself.
 
     Attributes:
         model: The model's name there.
-        max_model_len: The most tokens of a text; None if it does not say.
-        software: What it runs.
-        version: Its version; None if it does not say.
-        dtype: The dtype that it computes in; None if it does not say.
-        max_texts: The most texts of a request; None if it does not say.
-        warnings: What is to be said once.
+        max_model_len: The maximum number of tokens per text; None if unknown.
+        software: The server software.
+        version: Its version; None if unknown.
+        dtype: Its dtype; None if unknown.
+        max_texts: The maximum number of texts per request; None if unknown.
+        warnings: Warnings to log once.
     """
 
     model: str
@@ -69,12 +69,12 @@ class ServerFacts:
 
 
 class ServerProtocol(ABC):
-    """Speaks with one server.
+    """The client side of one server's protocol.
 
     Attributes:
-        software: What is at the other end.
-        switches_activation: Whether a request says if an activation is applied to the values.
-        sends_text: Whether texts are sent, and not token ids.
+        software: The server software.
+        switches_activation: Whether requests choose if an activation is applied to the values.
+        sends_text: Whether texts are sent instead of token ids.
     """
 
     software: ClassVar[str]
@@ -82,29 +82,29 @@ class ServerProtocol(ABC):
     sends_text: bool = False
 
     def __init__(self, client: ServerClient, names: ServedNames) -> None:
-        """Takes whom it speaks with.
+        """Takes the client and the model's names.
 
         Args:
-            client: Asks the server.
-            names: What the model may be called there.
+            client: Sends the requests.
+            names: The model's possible names there.
         """
         self.client, self._names = client, names
 
     @abstractmethod
     async def look(self) -> ServerFacts:
-        """What the server says of itself; asked before anything is computed.
+        """The server's information about itself; requested before anything is computed.
 
         Raises:
-            UnusableServerError: It serves another model, or none that gives rewards.
-            ServerFailure: It does not answer.
+            UnusableServerError: It serves another model, or not a reward model.
+            ServerFailure: It does not respond.
         """
 
     @abstractmethod
     async def tokenize(self, text: str) -> list[int] | None:
-        """The ids that it makes of a text, with the tokens that it adds; None if it does not say.
+        """The ids of a text on the server, with the tokens that it adds; None if unknown.
 
         Raises:
-            ServerFailure: It does not answer.
+            ServerFailure: It does not respond.
         """
 
     @abstractmethod
@@ -113,10 +113,10 @@ class ServerProtocol(ABC):
 
         Args:
             texts: At least one.
-            activated: Whether the model's activation is asked for, where a request can say so.
+            activated: Whether to request the model's activation, if the protocol can.
 
         Raises:
-            ServerFailure: There is none, or no value for each text.
+            ServerFailure: There is no response, or not one value per text.
         """
 
 
@@ -124,18 +124,18 @@ def chosen_model(listed: Sequence[tuple[str, Sequence[object]]], names: ServedNa
     """The name by which a server knows the model.
 
     Args:
-        listed: The models that it serves: the name of each, and other names of the same.
+        listed: The served models: the name of each, and its other names.
         names: What the model may be called.
 
     Raises:
-        UnusableServerError: It is not among them.
+        UnusableServerError: The model is not served.
     """
     served = [name for name, _ in listed]
     if names.own is not None:
         if names.own in served:
             return names.own
         raise UnusableServerError(
-            f"it serves {_quoted(served)} and no {names.own!r}. Set served_model to a name that it "
+            f"it serves {_quoted(served)}, not {names.own!r}. Set served_model to a name that it "
             "lists, or base_url to another server."
         )
     for wanted in names.checkpoint:
@@ -144,69 +144,69 @@ def chosen_model(listed: Sequence[tuple[str, Sequence[object]]], names: ServedNa
                 return name
     raise UnusableServerError(
         f"it serves {_quoted(served)}, which is not the name of pretrained={names.checkpoint[0]}. "
-        f"If it is the same model, say so: served_model={served[0] if served else 'NAME'}."
+        f"If it is the same model, set served_model={served[0] if served else 'NAME'}."
     )
 
 
 def in_order(items: object, count: int) -> list[Any]:
-    """The items of an answer in the order of the texts, by their `index` where they have one.
+    """The items of a response in the order of the texts, by their `index` if they have one.
 
     Raises:
-        FaultyError: They are not as many as the texts, or not numbered as these.
+        FaultyError: Their number differs from that of the texts, or their indices are wrong.
     """
     if not isinstance(items, list) or not all(isinstance(one, dict) for one in items):
-        raise FaultyError("its answer is no list of values")
+        raise FaultyError("its response is not a list of values")
     if len(items) != count:
-        raise FaultyError(f"it answered {len(items)} values for {count} texts")
+        raise FaultyError(f"it returned {len(items)} values for {count} texts")
     if all("index" not in one for one in items):
         return items
     by_index = {one["index"]: one for one in items if isinstance(one.get("index"), int)}
     if by_index.keys() != set(range(count)):
-        raise FaultyError("the values of its answer are not numbered as the texts")
+        raise FaultyError("the indices in its response do not match the texts")
     return [by_index[index] for index in range(count)]
 
 
 def as_value(numbers: object) -> float:
-    """The one value of a text; NaN where a server writes null for it.
+    """The only value of a text; NaN if a server returns null.
 
     Raises:
-        UnusableServerError: There are several: it is no reward.
+        UnusableServerError: There are several values: it is not a reward.
         FaultyError: There is none.
     """
     while isinstance(numbers, list) and len(numbers) == 1:
         numbers = numbers[0]
     if isinstance(numbers, list) and len(numbers) > 1:
         raise UnusableServerError(
-            f"it gives {len(numbers)} numbers for a text and not one: the model is not served as "
-            "one with a single label, read at the last token"
+            f"it returns {len(numbers)} numbers per text instead of one: the model is not served "
+            "with a single label at the last token"
         )
     if numbers is None:
         return math.nan
     if isinstance(numbers, bool) or not isinstance(numbers, int | float):
-        raise FaultyError("its answer has something that is no number where a value should be")
+        raise FaultyError("its response contains a value that is not a number")
     try:
         return float(numbers)
     except OverflowError as error:
-        raise FaultyError("its answer has a number that no float holds") from error
+        raise FaultyError("its response contains a number that is out of range") from error
 
 
 def require_tokens(read: object, texts: Sequence[SentText]) -> None:
-    """Refuses an answer whose server counts other tokens than were sent: it cut or added some.
+    """Rejects a response with another token count than was sent: the server cut or added some.
 
     Args:
-        read: How many it says it read; anything but a number above 0 says nothing.
+        read: The server's token count; anything but a number above 0 is ignored.
         texts: What was sent.
 
     Raises:
-        ImplausibleAnswerError: They are not as many.
+        ImplausibleAnswerError: The counts differ.
     """
     if isinstance(read, bool) or not isinstance(read, int) or read < 1:
         return
     sent = sum(len(text.ids) for text in texts)
     if read != sent:
         raise ImplausibleAnswerError(
-            f"it says that it read {read} tokens of {len(texts)} texts that have {sent}: it cuts "
-            "texts, or tokenises them in another way"
+            f"it reports {read} tokens for {len(texts)} texts that have {sent}: it truncates "
+            "texts, or tokenizes them differently"
         )
 
 

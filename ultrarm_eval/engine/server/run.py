@@ -1,4 +1,4 @@
-"""Texts on their way through the servers: sent, sent again, split, and handed out."""
+"""The run of texts over the servers: requests are sent, retried, split, and their values yielded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ultrarm_eval.engine.server.server import Server
 from ultrarm_eval.errors import ScoringError, TextRefusedError
 from ultrarm_eval.text_format.tokens import Tokens
 
-# So many texts refused in a row are no texts' own fault: where none was computed, and later.
+# This many texts rejected in a row are not the texts' fault: before any was computed, and later.
 _ALL_REFUSED, _REFUSED_IN_A_ROW = 8, 64
 
 
@@ -32,7 +32,7 @@ class Run:
     """The texts of one call.
 
     Attributes:
-        results: Batches as they come, then None, or what ended the run.
+        results: Batches as they are computed, then None, or the error that ended the run.
     """
 
     def __init__(
@@ -43,14 +43,14 @@ class Run:
         writing: Executor,
         most_waiting: int,
     ) -> None:
-        """Takes what is to be computed.
+        """Takes the texts to compute.
 
         Args:
             pool: The servers.
             texts: The texts.
-            requests: All of them, packed.
-            writing: Where texts are written, for servers that take no ids.
-            most_waiting: How many batches may wait to be taken before no more is sent.
+            requests: All texts, packed.
+            writing: Decodes token ids to texts, for servers that do not accept ids.
+            most_waiting: How many batches may wait to be consumed before sending pauses.
         """
         self.results: queue.SimpleQueue[ComputedBatch | BaseException | None] = queue.SimpleQueue()
         self._pool, self._texts, self._writing = pool, texts, writing
@@ -64,7 +64,7 @@ class Run:
         self._error: BaseException | None = None
 
     async def work(self) -> None:
-        """Computes all texts; what went wrong is the last of the results."""
+        """Computes all texts; an error is put last into the results."""
         self._pool.add(self._changed)
         try:
             while self._error is None and (self._requests or self._tasks):
@@ -72,9 +72,9 @@ class Run:
                 wait = self._send()
                 if self._requests and not self._tasks and self._pool.is_lost():
                     self._error = ScoringError(
-                        "engine=server: no server is left that could go on. "
-                        f"{self._pool.report()} What was computed is kept; start the servers, and "
-                        "run the same command again."
+                        f"engine=server: no server is left. {self._pool.report()} Computed "
+                        "rewards in a score store are kept; start the servers, and run the same "
+                        "command again."
                     )
                     break
                 await self._wait(wait)
@@ -88,11 +88,11 @@ class Run:
             try:
                 await self._stop()
             finally:
-                # Whoever takes the results waits without a limit.
+                # The consumer of the results waits without a timeout.
                 self.results.put(self._error)
 
     def taken(self) -> None:
-        """A batch was taken; called in the event loop."""
+        """A batch was consumed; called in the event loop."""
         self._untaken -= 1
         self._changed.set()
 
@@ -115,7 +115,7 @@ class Run:
                 timer.cancel()
 
     def _send(self) -> float | None:
-        """Sends what can be sent; gives the time at which more could be, if that is known."""
+        """Sends what can be sent; returns when more can be sent, if known."""
         now = asyncio.get_running_loop().time()
         later: list[Request] = []
         while self._requests and self._untaken + len(self._tasks) < self._most_waiting:
@@ -145,7 +145,7 @@ class Run:
         return self._pool.free(size)
 
     def _size(self, request: Request) -> int:
-        """Its texts, with the probes that go along."""
+        """Its texts, with probes."""
         return len(request.texts) + self._pool.reference.riding(len(request.texts))
 
     def _is_too_large(self, request: Request) -> bool:
@@ -190,7 +190,7 @@ class Run:
             self.results.put(ComputedBatch(request.texts, values, request.tokens))
 
     async def _values(self, server: Server, sent: Sequence[SentText]) -> list[float]:
-        """The values of texts, after those of the probes beside them were found to be right."""
+        """The values of texts, after those of the probes in the request were verified."""
         reference = self._pool.reference
         probes = reference.choose(len(sent))
         places = set(random.sample(range(len(sent) + len(probes)), len(probes)))
@@ -203,7 +203,7 @@ class Run:
         return [value for place, value in enumerate(values) if place not in places]
 
     async def _written(self, server: Server, request: Request) -> list[SentText]:
-        """What a server is sent; texts that it cannot be sent are left out of the request."""
+        """What is sent to a server; texts that cannot be sent are removed from the request."""
         texts = [SentText(tuple(self._texts[i])) for i in request.texts]
         if not server.protocol.sends_text:
             return texts
@@ -212,8 +212,8 @@ class Run:
         for index, one in zip(request.texts, written, strict=True):
             if isinstance(one, str):
                 self._refused[index] = (
-                    f"the servers take texts and no token ids (protocol="
-                    f"{self._pool.servers[0].protocol.software}), and {one}."
+                    "the servers accept only texts, not token ids "
+                    f"(protocol={self._pool.servers[0].protocol.software}), and {one}."
                 )
         kept = [i for i in request.texts if i not in self._refused]
         left_out = sum(self._lengths[i] for i in request.texts if i in self._refused)
@@ -232,32 +232,33 @@ class Run:
         error: RequestRefusedError | UnusableServerError,
         sent_at: float,
     ) -> None:
-        """Finds which text is refused: by halves, unless the server refuses all that it is sent."""
+        """Finds the rejected text by bisection, unless the server rejects everything."""
         is_refusal = isinstance(error, RequestRefusedError)
         is_too_large = isinstance(error, RequestRefusedError) and error.is_too_large
         if is_too_large and len(request.texts) > 1:
-            # A single text always has room: less than it and its probes is no limit.
+            # A single text is always sent: the limit is never below it and its probes.
             alone = 1 + self._pool.reference.riding(1)
             server.most_texts = max(alone, self._size(request) // 2)
             self._requests.appendleft(request)
             return
-        # What looks like the server's fault may be a text's: something in between keeps it back.
+        # What looks like the server's fault may be caused by a text that something in between
+        # blocks.
         other = await self._pool.refuses_everything(server, is_certain=not is_refusal)
         if isinstance(other, RequestRefusedError):
-            other = UnusableServerError(f"it refuses all that it is sent: {other}")
+            other = UnusableServerError(f"it rejects all requests: {other}")
         if other is not None:
             self._pool.failed(server, other, sent_at)
             self._again(request, server, other)
         elif len(request.texts) > 1:
             self._requests.extendleft(reversed(request.halves(self._lengths)))
         else:
-            others = "" if is_refusal else ", and takes others"
-            self._refuse(request, f"{server.url} refuses it{others}: {str(error).rstrip('.')}.")
+            others = "" if is_refusal else ", and accepts others"
+            self._refuse(request, f"{server.url} rejects it{others}: {str(error).rstrip('.')}.")
 
     def _again(self, request: Request, server: Server, error: ServerFailure) -> None:
-        """Sends a request again, later, in parts if need be, or gives its text up."""
+        """Resends a request later, in parts if necessary, or gives up on its text."""
         if isinstance(error, OverloadedError | ImplausibleAnswerError):
-            # That is the server's fault alone, and it is given no work if it goes on so.
+            # That is only the server's fault, and it gets no requests if it continues.
             self._requests.appendleft(request)
             return
         request.attempts += 1
@@ -272,7 +273,7 @@ class Run:
             self._requests.appendleft(request)
         else:
             self._refuse(
-                request, f"it failed {request.attempts} times, the last time at {request.said}."
+                request, f"it failed {request.attempts} times, most recently: {request.said}."
             )
 
     def _refuse(self, request: Request, reason: str) -> None:
@@ -283,8 +284,8 @@ class Run:
             first = min(self._refused)
             before = "since then" if self._computed else "at all"
             self._error = ScoringError(
-                f"engine=server: {self._in_a_row} texts in a row were refused, and none computed "
-                f"{before}. Text {first}: {self._refused[first]}"
+                f"engine=server: {self._in_a_row} texts in a row were rejected, and none was "
+                f"computed {before}. Text {first}: {self._refused[first]}"
             )
 
     def _first_refused(self) -> TextRefusedError | None:
@@ -292,5 +293,5 @@ class Run:
             return None
         first = min(self._refused)
         others = len(self._refused) - 1
-        more = f" {others} further texts were refused as well." if others else ""
+        more = f" {others} more texts were rejected, too." if others else ""
         return TextRefusedError(self._refused[first] + more, first)

@@ -1,4 +1,4 @@
-"""One server: whether it is given work, and how much it works on."""
+"""The state and load of one server."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ultrarm_eval.engine.server.protocol import ServerFacts, ServerProtocol
 
 
 class State(enum.Enum):
-    """Whether a server is given work."""
+    """Whether a server gets requests."""
 
     WORKS = "works"
     LEFT_OUT = "left out"
@@ -16,29 +16,29 @@ class State(enum.Enum):
 
 
 class Server:
-    """A server, and how it does.
+    """A server and its state.
 
     Attributes:
         url: Its address.
-        protocol: Speaks with it.
-        state: Whether it is given work.
-        facts: What it says of itself; None before it was reached.
-        said: What went wrong with it last.
-        failures: How often in a row.
-        suspect: How many of its answers were none that a right server gives.
-        requests: How many it works on.
-        tokens: How many tokens those have.
-        limit: How many requests it is given at once.
-        not_before: Until when it asks to be left alone.
-        failed_at: When a failure was last counted: what was sent before fails with it.
-        has_answered: Whether it has answered since it was last seen to refuse something.
-        most_texts: The most texts of a request, as far as is known.
+        protocol: Its protocol.
+        state: Whether it gets requests.
+        facts: Its information about itself; None before it was reached.
+        said: Its last error.
+        failures: The number of failures in a row.
+        suspect: The number of its implausible responses.
+        requests: The number of its current requests.
+        tokens: The tokens of those requests.
+        limit: Its maximum number of concurrent requests.
+        not_before: The end of the wait that it asked for.
+        failed_at: When a failure was last counted: requests sent before are part of it.
+        has_answered: Whether it has responded since it last rejected something.
+        most_texts: The maximum number of texts per request, as far as known.
     """
 
     def __init__(self, protocol: ServerProtocol, limit: int) -> None:
-        """Takes how it is spoken to, and the most requests that it is given at once."""
+        """Takes its protocol and its maximum number of concurrent requests."""
         self.protocol, self.url = protocol, protocol.client.url
-        self.state, self.facts, self.said = State.LEFT_OUT, None, "not asked yet"
+        self.state, self.facts, self.said = State.LEFT_OUT, None, "not contacted yet"
         self.failures = self.suspect = self.requests = self.tokens = 0
         self._most, self.limit = limit, float(limit)
         self.not_before = self.failed_at = 0.0
@@ -53,23 +53,23 @@ class Server:
         return works and self.requests < max(1, int(self.limit))
 
     def has_room_for(self, texts: int) -> bool:
-        """Whether it takes so many texts in a request."""
+        """Whether it accepts so many texts in a request."""
         return self.most_texts is None or texts <= self.most_texts
 
     def works(self, facts: ServerFacts) -> None:
-        """It has passed its checks.
+        """Records that it has passed its checks.
 
         Args:
-            facts: What it says of itself.
+            facts: Its information about itself.
         """
         self.state, self.facts, self.failures = State.WORKS, facts, 0
         self.most_texts = facts.max_texts
 
     def succeeded(self) -> None:
-        """Counts an answer."""
+        """Counts a response."""
         self.failures, self.has_answered = 0, True
         self.limit = min(float(self._most), self.limit + 1 / max(self.limit, 1.0))
 
     def slow_down(self) -> None:
-        """It has too much to do: half of what it works on."""
+        """Halves its limit after an overload."""
         self.limit = max(1.0, min(self.limit, float(self.requests)) / 2)

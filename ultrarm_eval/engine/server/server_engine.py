@@ -1,4 +1,4 @@
-"""The engine that asks servers: vLLM's, sglang's or text-embeddings-inference's."""
+"""The engine that uses servers of vLLM, sglang or text-embeddings-inference."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ _PROTOCOLS: dict[str, type[ServerProtocol]] = {
     "sglang": SglangProtocol,
     "tei": TeiProtocol,
 }
-# Texts and tokens of a request, where the settings do not say.
+# Texts and tokens per request, if the settings do not say.
 _MAX_TEXTS, _MAX_TOKENS = 64, 65_536
-# A few texts are spread over all servers, but not in requests of fewer than this.
+# A few texts are distributed over all servers, but not in smaller requests than this.
 _FEWEST_TEXTS = 4
-# Batches that wait for who takes them, for each request that the servers could work on at once.
+# Batches waiting for the consumer, per concurrent request of the servers.
 _WAITING = 2
 
 
 class _Connection:
-    """An event loop, and the servers that are spoken with in it."""
+    """An event loop and the servers used in it."""
 
     def __init__(self, model: ServedModel, given: CheckpointSettings) -> None:
         self.process = os.getpid()
@@ -74,7 +74,7 @@ class _Connection:
         return pool
 
     def close(self) -> None:
-        # A process that was forked off has neither the thread nor the connections.
+        # A forked process has neither the thread nor the connections.
         if os.getpid() != self.process:
             return
         self.loop.close(self._close_session)
@@ -86,7 +86,7 @@ class _Connection:
 
 
 class ServerEngine:
-    """Computes texts by servers.
+    """Computes texts on servers.
 
     Attributes:
         capabilities: What it can do.
@@ -95,7 +95,7 @@ class ServerEngine:
     name = SERVER
 
     def __init__(self, model: ServedModel, given: CheckpointSettings) -> None:
-        """Takes what is served and where; nothing is asked.
+        """Takes the model and the servers; no request is sent.
 
         Args:
             model: What the servers serve.
@@ -110,7 +110,7 @@ class ServerEngine:
 
     @property
     def version(self) -> str | None:
-        """What the servers run, as they say; None before they are asked."""
+        """The servers' software versions; None before they are contacted."""
         facts = [one.facts for one in self._servers() if one.facts is not None]
         versions = {one.version for one in facts if one.version is not None}
         return ", ".join(sorted(versions)) or None
@@ -138,7 +138,7 @@ class ServerEngine:
         """Connects to the servers and checks them, once in a process.
 
         Raises:
-            ConfigurationError: A server cannot give these rewards.
+            ConfigurationError: A server cannot compute these rewards.
             ScoringError: None can be reached.
         """
         with self._lock:
@@ -162,7 +162,7 @@ class ServerEngine:
         return None if self._pool is None else self._pool.reference.witness()
 
     def compute(self, texts: Sequence[Tokens]) -> Iterator[ComputedBatch]:
-        """See `ultrarm_eval.engine.engine.Engine.compute`; each batch is one answered request."""
+        """See `ultrarm_eval.engine.engine.Engine.compute`; each batch is one response."""
         self.prepare()
         connection, pool = self._connection, self._pool
         if connection is None or pool is None or not texts:
@@ -192,12 +192,11 @@ class ServerEngine:
             ScoringError: Always.
         """
         raise ScoringError(
-            "engine=server gives one value a text, and none after each of its tokens. Use "
-            "engine=torch."
+            "engine=server computes one value per text, not one after each token. Use engine=torch."
         )
 
     def close(self) -> None:
-        """Closes all connections; they are opened again when they are needed."""
+        """Closes all connections; they are reopened when needed."""
         with self._lock:
             self._drop()
 
@@ -222,9 +221,9 @@ class ServerEngine:
     def _say(self) -> None:
         said = self.described()
         logger.info(
-            "engine=server: %d of %d servers answer (%s), model %s. dtype=%s is what the settings "
-            "say of them, and no server of vLLM or sglang tells it: `ultrarm-eval verify --engine "
-            "server` measures it.",
+            "engine=server: %d of %d servers respond (%s), model %s. dtype=%s is taken from the "
+            "settings, because vLLM and sglang do not report theirs; check it with `ultrarm-eval "
+            "verify --engine server`.",
             sum(one.state is State.WORKS for one in self._servers()),
             len(self._servers()),
             said.get("server_software"),
@@ -233,7 +232,7 @@ class ServerEngine:
         )
         if self._given.dtype == AUTO and self._model.dtype == _FLOAT32:
             logger.warning(
-                "dtype=auto is float32 for this checkpoint. vLLM and sglang compute such a one in "
-                "16 bits unless they are told: start the servers with --dtype float32, or set here "
-                "the dtype that they compute in, dtype=bfloat16 or float16."
+                "dtype=auto is float32 for this checkpoint, but vLLM and sglang compute it in 16 "
+                "bits by default. Start the servers with --dtype float32, or set dtype=bfloat16 "
+                "or float16 to match the servers."
             )

@@ -1,10 +1,11 @@
-"""sglang's HTTP: its own `/classify`, by token ids, or by texts where it takes no ids.
+"""sglang's HTTP API: its own `/classify`, with token ids, or with texts if it does not accept ids.
 
 The request is its `EmbeddingReqInput`, which takes `input_ids` as well as `text`; the answer is a
 list of `{"embedding": [reward], "meta_info": {"prompt_tokens": ...}}` in the order of the texts
 (sglang: `srt/entrypoints/http_server.py`, `srt/managers/io_struct.py`). Rewards are raw: a request
-cannot switch an activation on or off. A text as long as its context is refused, and a few tokens
-are kept free; started with `--allow-auto-truncate` it cuts, which the count of tokens shows.
+cannot switch an activation on or off. A text as long as its context is rejected, because a few
+tokens are reserved; started with `--allow-auto-truncate` it truncates, which the token count
+reveals.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _PATH = "/classify"
 
 
 class SglangProtocol(ServerProtocol):
-    """Speaks with a server of sglang."""
+    """The protocol of sglang."""
 
     software = "sglang"
     switches_activation = False
@@ -56,8 +57,8 @@ class SglangProtocol(ServerProtocol):
         said = info.body if info.is_ok and isinstance(info.body, dict) else {}
         if said.get("is_generation") is True:
             raise UnusableServerError(
-                "it serves a model that writes text. Start it with --is-embedding, which is how "
-                "sglang serves reward models."
+                "it serves a model for text generation. Start it with --is-embedding, which is "
+                "how sglang serves reward models."
             )
         self._model = chosen_model(
             [(one["id"], [one.get("root"), said.get("model_path")]) for one in models], self._names
@@ -85,10 +86,10 @@ class SglangProtocol(ServerProtocol):
 
 
 async def takes_ids(protocol: SglangProtocol, probe: SentText) -> bool:
-    """Whether a server takes token ids.
+    """Whether a server accepts token ids.
 
     Raises:
-        ServerFailure: It does not answer at all.
+        ServerFailure: It does not respond at all.
     """
     try:
         await protocol.compute([probe])

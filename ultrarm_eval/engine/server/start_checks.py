@@ -1,7 +1,7 @@
-"""What is checked of a server before it is given work, and each time that it comes back.
+"""Checks of a server before it gets requests, and each time that it comes back.
 
-In this order, and in well under a second where a server is idle: what it says that it serves; that
-it tokenises as we do; that its values are those of one model, raw, in the order of the texts.
+In this order, and in well under a second if a server is idle: the served model; that it tokenizes
+like this package; that its values are raw rewards of one model, in the order of the texts.
 """
 
 from __future__ import annotations
@@ -39,25 +39,26 @@ from ultrarm_eval.settings import CheckpointSettings
 
 logger = logging.getLogger(__name__)
 
-# Texts that tokenizers make various ids of, without control tokens.
+# Texts that different tokenizers encode differently, without control tokens.
 _TOKENIZED = (
     "The quick brown fox jumps over the lazy dog. 12345 plus 678 is 13023.",
     "Human: def f(x): return x ** 2\n\nAssistant: Größe, naïve, 你好, привет, 🙂!",
 )
-# So many tokens at the start of a text may differ where ids are sent: converters of sentencepiece
-# do not agree on the space before a text, and what a server puts before its own plays no part then.
+# The number of tokens at the start of a text that may differ if ids are sent: converters of
+# sentencepiece do not agree on the space before a text, and what a server would prepend does not
+# matter then.
 _START = 6
-# The smallest request: a text, and two probes.
+# The smallest request: a text and two probes.
 _FEWEST_TEXTS = 3
-# Fewer texts say too little of a server.
+# Fewer texts are not enough to check a server.
 _FEWEST_PROBES = 4
-# sglang keeps a few tokens of its context free.
+# sglang reserves a few tokens of its context.
 _SGLANG_FREE = 6
 
 
 @dataclass(frozen=True)
 class Checked:
-    """A server that may be given work.
+    """A server that passed its checks.
 
     Attributes:
         facts: What it says of itself.
@@ -69,7 +70,7 @@ class Checked:
 
 
 class _InParts:
-    """Asks for values in requests that a server takes."""
+    """Requests values in requests that a server accepts."""
 
     def __init__(self, protocol: ServerProtocol, most: int | None) -> None:
         self.sends_text = protocol.sends_text
@@ -89,12 +90,12 @@ class StartChecks:
     """Checks servers of one model.
 
     Attributes:
-        names: What the model may be called there.
+        names: The model's possible names there.
         reference: The probes' values; None before the first servers were checked.
     """
 
     def __init__(self, model: ServedModel, given: CheckpointSettings) -> None:
-        """Takes what a server has to serve.
+        """Takes the model that servers have to serve.
 
         Args:
             model: The model.
@@ -112,11 +113,11 @@ class StartChecks:
         self._last_id = min(len(model.tokenizer), int(model.checkpoint.config.vocab_size)) - 1
 
     async def check(self, protocol: ServerProtocol) -> Checked:
-        """Asks a server for everything that has to be right.
+        """Checks everything that has to be right about a server.
 
         Raises:
-            UnusableServerError: Something is not.
-            ServerFailure: It does not answer now.
+            UnusableServerError: A check fails.
+            ServerFailure: It does not respond.
         """
         facts = await protocol.look()
         self._require_facts(facts)
@@ -127,9 +128,7 @@ class StartChecks:
         except ImplausibleAnswerError as error:
             raise UnusableServerError(str(error)) from error
         except RequestRefusedError as error:
-            raise UnusableServerError(
-                f"it refuses the texts that it is tried with: {error}"
-            ) from error
+            raise UnusableServerError(f"it rejects the probe texts: {error}") from error
         require_steady(measured)
         require_raw(measured)
         if self.reference is not None:
@@ -137,10 +136,10 @@ class StartChecks:
         return Checked(facts, measured)
 
     def agree(self, checked: Sequence[tuple[str, Checked]]) -> Reference:
-        """The probes' values, after servers were compared with each other.
+        """The probes' values, after the servers were compared with each other.
 
         Args:
-            checked: The address of each, and what was found; at least one.
+            checked: The address and the results of each; at least one.
 
         Raises:
             UnusableServerError: Two of them differ.
@@ -154,24 +153,24 @@ class StartChecks:
         return reference
 
     def try_to_write(self, text: SentText) -> SentText | str:
-        """A text with what a server of texts is sent; why there is none, if so."""
+        """A text as it is sent to a server that accepts texts; the reason if it cannot be sent."""
         try:
             return replace(text, text=self.writer.write(text.ids))
         except NoSuchTextError as error:
             return str(error)
 
     def as_sent(self, text: SentText, protocol: ServerProtocol) -> SentText:
-        """A probe as a server is sent it.
+        """A probe as it is sent to a server.
 
         Raises:
-            UnusableServerError: It takes texts, and no text has these ids.
+            UnusableServerError: It accepts only texts, and no text has these ids.
         """
         written = self.try_to_write(text) if protocol.sends_text else text
         if isinstance(written, SentText):
             return written
         raise UnusableServerError(
-            f"it takes texts and no token ids, and no text gives it the tokens of this judge: "
-            f"{written}. Use a server of vLLM, which takes ids, or another template or "
+            "it accepts only texts, not token ids, and no text produces the tokens of this judge: "
+            f"{written}. Use a vLLM server, which accepts ids, or another template or "
             "special_tokens"
         )
 
@@ -179,36 +178,36 @@ class StartChecks:
         most, wanted = facts.max_model_len, self._model.max_length
         if most is not None and most < wanted:
             raise UnusableServerError(
-                f"it takes texts of at most {most} tokens (max_model_len), and max_length is "
+                f"it accepts texts of at most {most} tokens (max_model_len), but max_length is "
                 f"{wanted}. Set max_length={most}, or start the server with a larger limit."
             )
         is_close = most is not None and most - _SGLANG_FREE < wanted
         if facts.software == SglangProtocol.software and most is not None and is_close:
             logger.warning(
-                "sglang keeps %d tokens of its context of %d free: longer texts will be refused. "
-                "Set max_length=%d, or start it with a larger --context-length.",
+                "sglang reserves %d tokens of its context of %d and will reject longer texts. Set "
+                "max_length=%d, or start it with a larger --context-length.",
                 _SGLANG_FREE,
                 most,
                 most - _SGLANG_FREE,
             )
         if facts.max_texts is not None and facts.max_texts < _FEWEST_TEXTS:
             raise UnusableServerError(
-                f"it takes {facts.max_texts} texts a request, and a text goes with two that show "
-                f"that its value is right: start it with at least {_FEWEST_TEXTS} "
-                "(--max-client-batch-size)"
+                f"it accepts {facts.max_texts} texts per request, but each text is sent with two "
+                "probes that verify its value. Start it with --max-client-batch-size of at least "
+                f"{_FEWEST_TEXTS}"
             )
         if facts.dtype is not None and facts.dtype != self._model.dtype:
             raise UnusableServerError(
-                f"it computes in {facts.dtype}, and this run is said to be of dtype="
-                f"{self._model.dtype}. Set dtype={facts.dtype}, or start the server with the other."
+                f"it computes in {facts.dtype}, but this run has dtype={self._model.dtype}. Set "
+                f"dtype={facts.dtype}, or start the server with {self._model.dtype}."
             )
 
     async def _require_same_tokens(self, protocol: ServerProtocol) -> None:
         found = await asyncio.gather(*map(protocol.tokenize, _TOKENIZED))
         if protocol.sends_text and None in found:
             logger.warning(
-                "%s takes texts and does not say how it tokenises them. Compare its rewards with "
-                "those computed here: `ultrarm-eval verify --engine server`.",
+                "%s accepts only texts and does not report how it tokenizes them. Compare its "
+                "rewards with those of torch: `ultrarm-eval verify --engine server`.",
                 protocol.client.url,
             )
         for text, ids in zip(_TOKENIZED, found, strict=True):
@@ -218,20 +217,20 @@ class StartChecks:
             what = _other_tokens(ours, ids, exactly=protocol.sends_text)
             if what is not None:
                 raise UnusableServerError(
-                    f"by its /tokenize it has {what}: {ids[:8]} and not {ours[:8]} for "
-                    f"{text[:24]!r}. Does it serve the checkpoint of pretrained, with its "
-                    "tokenizer?"
+                    f"according to its /tokenize it uses {what}: {ids[:8]} instead of {ours[:8]} "
+                    f"for {text[:24]!r}. Check that it serves the checkpoint of pretrained with "
+                    "its tokenizer."
                 )
 
     async def _as_sent(self, protocol: ServerProtocol) -> list[SentText]:
-        """The probes as this server is sent them: those that can be sent."""
+        """The probes that can be sent to this server."""
         if isinstance(protocol, SglangProtocol):
             protocol.sends_text = not await takes_ids(protocol, self._probes[0])
         return [self.as_sent(probe, protocol) for probe in self._probes]
 
     async def _measure(self, protocol: _InParts, probes: list[SentText]) -> Measured:
         values = await protocol.compute(probes)
-        # In another order, and in other places of a batch.
+        # In another order, and at other positions of a batch.
         mixed = [*range(1, len(probes), 2), *reversed(range(0, len(probes), 2))]
         again, activated, _ = await asyncio.gather(
             protocol.compute([probes[i] for i in mixed]),
@@ -251,17 +250,17 @@ class StartChecks:
         return await protocol.compute(probes, activated=True)
 
     async def _require_vocabulary(self, protocol: _InParts, probe: SentText) -> None:
-        """Sends the largest id that there is: a smaller vocabulary has no such token."""
+        """Sends the largest token id: a smaller vocabulary does not have it."""
         if protocol.sends_text:
             return
-        # In the place of another: a probe may be as long as a text can be.
+        # Instead of another token: a probe may have the maximum length.
         kept = len(probe.ids) - 1
         head, tail = probe.ids[: min(1, kept)], probe.ids[2:]
         try:
             await protocol.compute([SentText((*head, self._last_id, *tail))])
         except (RequestRefusedError, FaultyError) as error:
             raise UnusableServerError(
-                f"it refuses the token id {self._last_id}, the last of the checkpoint's "
+                f"it rejects the token id {self._last_id}, the last of the checkpoint's "
                 f"vocabulary: {error}. It serves a model with another vocabulary."
             ) from error
 
@@ -275,7 +274,7 @@ def _checkpoint_names(pretrained: str) -> tuple[str, ...]:
 
 
 def _other_tokens(ours: Sequence[int], theirs: Sequence[int], *, exactly: bool) -> str | None:
-    """What tells a server's tokens of a text from ours; None if they are the same."""
+    """How a server's tokens of a text differ from ours; None if they are equal."""
     if theirs == ours:
         return None
     if not exactly:
@@ -284,7 +283,7 @@ def _other_tokens(ours: Sequence[int], theirs: Sequence[int], *, exactly: bool) 
         if alike >= max(len(ours), len(theirs)) - _START:
             return None
     if theirs == ours[1:]:
-        return "no BOS before a text, where the checkpoint's tokenizer puts one"
+        return "no BOS before a text, unlike the checkpoint's tokenizer"
     if theirs[1:] == ours:
-        return "a token before a text that the checkpoint's tokenizer does not put there"
+        return "a token before a text that the checkpoint's tokenizer does not add"
     return "another tokenizer than the checkpoint's"

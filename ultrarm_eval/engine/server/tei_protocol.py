@@ -1,8 +1,8 @@
-"""The HTTP of text-embeddings-inference: `/predict`, by texts.
+"""The HTTP API of text-embeddings-inference: `/predict`, with texts.
 
 A request is `{"inputs": [[text], ...], "raw_scores": true, "truncate": false}`, the answer a list
-of `[{"score", "label"}]` in the order of the texts, and the header `x-compute-tokens` says how many
-tokens were read. `/info` says what is served, in which dtype, and how large a request may be
+of `[{"score", "label"}]` in the order of the texts, and the header `x-compute-tokens` contains the
+number of tokens. `/info` contains the served model, its dtype, and the maximum size of a request
 (text-embeddings-inference: `router/src/http/server.rs`, `router/src/http/types.rs`,
 `router/src/lib.rs`). A value that is NaN fails the request with status 424, one text that is too
 long with 422.
@@ -28,7 +28,7 @@ _COUNT_DIGITS = 18
 
 
 class TeiProtocol(ServerProtocol):
-    """Speaks with a server of text-embeddings-inference."""
+    """The protocol of text-embeddings-inference."""
 
     software = "text-embeddings-inference"
     switches_activation = True
@@ -40,12 +40,12 @@ class TeiProtocol(ServerProtocol):
         answer.require_ok("/info")
         info = answer.body
         if not isinstance(info, dict) or not isinstance(info.get("model_id"), str):
-            raise FaultyError("/info does not say what is served")
+            raise FaultyError("/info does not name the served model")
         kinds = info.get("model_type")
         if isinstance(kinds, dict) and not {"reranker", "classifier"} & kinds.keys():
             raise UnusableServerError(
-                f"it serves a model of the kind {', '.join(kinds)}, and rewards come from one for "
-                "sequence classification with a single label"
+                f"it serves a model of type {', '.join(kinds)}, but rewards need a sequence "
+                "classification model with a single label"
             )
         name = info.get("served_model_name")
         own = name if isinstance(name, str) else info["model_id"]
@@ -80,11 +80,11 @@ class TeiProtocol(ServerProtocol):
         answer = await self.client.post(_PATH, body)
         answer.require_ok(_PATH)
         if not isinstance(answer.body, list):
-            raise FaultyError(f"{_PATH} answered with something that is no list")
+            raise FaultyError(f"{_PATH} did not return a list")
         if len(answer.body) != len(texts):
-            raise FaultyError(f"it answered {len(answer.body)} values for {len(texts)} texts")
+            raise FaultyError(f"it returned {len(answer.body)} values for {len(texts)} texts")
         read = answer.headers.get("x-compute-tokens", "")
-        # Longer ones are no count, and Python refuses to read thousands of digits.
+        # Longer ones are not a count, and Python does not parse thousands of digits.
         is_count = read.isdecimal() and len(read) <= _COUNT_DIGITS
         require_tokens(int(read) if is_count else None, texts)
         return [_value(one) for one in answer.body]
@@ -92,7 +92,7 @@ class TeiProtocol(ServerProtocol):
 
 def _value(predictions: object) -> float:
     if not isinstance(predictions, list) or not all(isinstance(one, dict) for one in predictions):
-        raise FaultyError("its answer has something that is no prediction")
+        raise FaultyError("its response contains something that is not a prediction")
     return as_value([one.get("score") for one in predictions])
 
 

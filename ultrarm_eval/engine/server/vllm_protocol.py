@@ -1,10 +1,11 @@
-"""vLLM's HTTP: token ids to `/pooling`, or to `/classify` where that is not there.
+"""vLLM's HTTP API: token ids to `/pooling`, or to `/classify` if that does not exist.
 
-`/pooling` gives float32 in base64, exact and NaN included; `/classify` gives numbers in JSON. Both
+`/pooling` returns float32 in base64, exact and including NaN; `/classify` returns numbers in JSON.
+ Both
 apply the model's activation, a sigmoid for one label, unless `use_activation` is false or the
 model's configuration says otherwise (vllm 0.32.0: `entrypoints/pooling/base/protocol.py`,
-`model_executor/layers/pooler/activations.py`). Nothing is ever truncated there: a text that is too
-long is refused.
+`model_executor/layers/pooler/activations.py`). Texts are never truncated there: a text that is too
+long is rejected.
 """
 
 from __future__ import annotations
@@ -42,12 +43,12 @@ _FLOAT = struct.calcsize("<f")
 
 
 class VllmProtocol(ServerProtocol):
-    """Speaks with a server of vLLM."""
+    """The protocol of vLLM."""
 
     software = "vllm"
     switches_activation = True
 
-    # What values are asked of; found out with the first texts.
+    # The path for values; found with the first texts.
     _path: str | None = None
     _model = ""
 
@@ -57,7 +58,7 @@ class VllmProtocol(ServerProtocol):
             listed_models(self), optional(self, "/version", "version")
         )
         self._model = chosen_model([(one["id"], [one.get("root")]) for one in models], self._names)
-        # What it serves may have changed since it was asked before.
+        # The served model may have changed since the last request.
         self._path = None
         (card,) = (one for one in models if one["id"] == self._model)
         return ServerFacts(self._model, as_length(card), self.software, version)
@@ -78,7 +79,7 @@ class VllmProtocol(ServerProtocol):
                 values = await self._ask(_CLASSIFY, texts, activated=activated)
             except (UnusableServerError, RequestRefusedError) as other:
                 raise type(other)(
-                    f"{error}; {other}. A reward model is served with `vllm serve MODEL --runner "
+                    f"{error}; {other}. Serve the reward model with `vllm serve MODEL --runner "
                     "pooling`."
                 ) from other
             self._path = _CLASSIFY
@@ -98,7 +99,7 @@ class VllmProtocol(ServerProtocol):
         answer = await self.client.post(path, body)
         answer.require_ok(path)
         if not isinstance(answer.body, dict):
-            raise FaultyError(f"{path} answered with something that is no JSON object")
+            raise FaultyError(f"{path} did not return a JSON object")
         items = in_order(answer.body.get("data"), len(texts))
         usage = answer.body.get("usage")
         require_tokens(usage.get("prompt_tokens") if isinstance(usage, dict) else None, texts)
@@ -111,7 +112,7 @@ def _value(data: object) -> float:
     try:
         raw = base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError) as error:
-        raise FaultyError("a value of its answer is no base64") from error
+        raise FaultyError("a value in its response is not base64") from error
     if not raw or len(raw) % _FLOAT:
-        raise FaultyError(f"a value of its answer has {len(raw)} bytes and not {_FLOAT}")
+        raise FaultyError(f"a value in its response has {len(raw)} bytes instead of {_FLOAT}")
     return as_value([number for (number,) in struct.iter_unpack("<f", raw)])

@@ -1,9 +1,9 @@
-"""Makes released lm-eval find the plugins of installed packages, and follow what ours ask of it.
+"""Makes released lm-eval find the plugins of installed packages, and support what ours need.
 
-No release of the harness discovers entry points up to 0.4.13 and 0.5.0.dev1; its pull requests 4013
-to 4015 do, each for some groups, and a build that has one of them is left to do so for those groups
-alone (`registries`, most of `task_index`). What it does in no version (`evaluation`, `run_check`,
-`command_line`) is connected here, too. Each file says what makes it needless.
+No release of the harness up to 0.4.13 and 0.5.0.dev1 discovers entry points. Its pull requests 4013
+to 4015 do, each for some groups; for those groups a build that has one of them is left alone
+(`registries`, most of `task_index`). What no version does (`evaluation`, `run_check`,
+`command_line`) is connected here too. Each file says when it becomes unnecessary.
 """
 
 from __future__ import annotations

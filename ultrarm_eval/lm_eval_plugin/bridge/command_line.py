@@ -1,7 +1,7 @@
-"""What `lm_eval` makes of a command line, and how it ends on an error of ours.
+"""How `lm_eval` interprets a command line, and how it ends on one of our errors.
 
-No release makes it needless: the harness has no default model for a task, passes the model's
-arguments on as metadata of tasks, asks for `cuda:0` wherever it runs, and shows errors as
+No release makes it unnecessary: the harness has no default model for a task, passes the model's
+arguments on as metadata of tasks, requests `cuda:0` wherever it runs, and shows errors as
 tracebacks.
 """
 
@@ -28,10 +28,10 @@ _MARK = "_ultrarm_eval_shows_messages"
 
 
 def connect_config(module: ModuleType) -> None:
-    """Fills in what a command line leaves open, and keeps metadata apart from model arguments.
+    """Fills in defaults of a command line, and keeps metadata apart from model arguments.
 
-    `lm_eval --tasks ultrafeedback_pairs` without `--model` means the judge that such tasks are made
-    for. A judge whose user named no device finds one by itself.
+    `lm_eval --tasks ultrafeedback_pairs` without `--model` uses a judge. A judge without a given
+    device chooses one by itself.
     """
     config_class = module.EvaluatorConfig
     from_cli, process = config_class.from_cli.__func__, config_class._process_arguments
@@ -42,7 +42,7 @@ def connect_config(module: ModuleType) -> None:
             from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 
             logger.info(
-                "No --model given and every task is a preference task: --model %s (%s).",
+                "No --model given and all tasks are preference tasks: using --model %s (%s).",
                 DEFAULT_MODEL,
                 DEFAULT_CHECKPOINT,
             )
@@ -64,10 +64,10 @@ def connect_config(module: ModuleType) -> None:
 
 
 def connect_errors(_: ModuleType) -> None:
-    """Has the command end with an error's message, and without its traceback.
+    """Makes the command end with an error's message, without a traceback.
 
-    The module that is waited for is imported by the harness's command line alone: a program that
-    calls the harness itself, or a notebook, keeps its tracebacks.
+    The module that triggers this is imported only by the harness's command line: a program or
+    notebook that calls the harness keeps its tracebacks.
     """
     # The table has arrows, and metrics may have any name: a run must not end on one.
     escape_what_cannot_be_encoded(sys.stdout)
@@ -95,13 +95,11 @@ def _message(error: UltrarmEvalError) -> str:
     process = f", process {os.environ.get('RANK', '0')}" if several else ""
     notes = "".join(f"\n{note}" for note in getattr(error, "__notes__", ()))
     text = str(error) or type(error).__name__
-    return (
-        f"ultrarm-eval{process}: {text}{notes}\n({TRACEBACK_SWITCH}=1 shows where it was raised.)\n"
-    )
+    return f"ultrarm-eval{process}: {text}{notes}\n(Set {TRACEBACK_SWITCH}=1 for the traceback.)\n"
 
 
 def _names_device(config_class: Any, namespace: argparse.Namespace) -> bool:
-    """Whether the command line, or the file that it names, says where to compute."""
+    """Whether the command line, or its configuration file, names a device."""
     if getattr(namespace, "device", None) is not None:
         return True
     path = getattr(namespace, "config", None)
@@ -116,8 +114,8 @@ def _wants_default_model(namespace: argparse.Namespace) -> bool:
     names = [name for item in names for name in str(item).split(",") if name]
     if not names:
         return False
-    # Names that plugins and --include_path do not have are built-in, so none of ours: this is
-    # known without the long look at the built-in tasks, which only patterns can also reach.
+    # Names that plugins and --include_path do not have are built-in, so none of ours: this is known
+    # without the long look at the built-in tasks, which only patterns can also reach.
     looks = (False, True) if any(_GLOB_CHARACTERS & set(name) for name in names) else (False,)
     include_path = getattr(namespace, "include_path", None)
     return all(_are_all_ours(names, include_path, with_built_in=look) for look in looks)
@@ -132,15 +130,15 @@ def _are_all_ours(names: list[str], include_path: str | None, *, with_built_in: 
         manager = TaskManager(include_path=include_path, include_defaults=with_built_in)
     except Exception as error:
         # Other people's task files are read, and the harness says what is wrong with them.
-        logger.debug("The default model stays the harness's: %s: %s", type(error).__name__, error)
+        logger.debug("Keeping lm-eval's default model: %s: %s", type(error).__name__, error)
         return False
     try:
         return are_all_pairwise(manager, names)
     except Exception as error:
         # The harness has to go on without us; that a judge is left out for our fault is said.
         logger.warning(
-            "Whether %s are tasks for a judge could not be found out (%s: %s), so the default "
-            "model is the harness's. For a judge give --model %s, and please report this.",
+            "Could not determine whether %s are tasks for a judge (%s: %s), so lm-eval's "
+            "default model is used. To use a judge, give --model %s. Please report this.",
             ", ".join(names),
             type(error).__name__,
             error,

@@ -1,7 +1,7 @@
-"""Metrics of installed packages where the harness makes a metric's object on first use (0.5).
+"""Metrics of installed packages, for harnesses that create a metric's object on first use (0.5).
 
-There a function that registers itself does so as a factory of that object. A placeholder that the
-registry loads from would clash with the factory, and what it loads would be the bare function.
+There a function that registers itself is registered as a factory of that object. A placeholder that
+the registry loads from would clash with the factory, and would load the bare function.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from ultrarm_eval.lm_eval_plugin.harness_features import deferred_metric_class
 def deferred_metric(
     registry: ModuleType, found: FoundEntryPoint, is_named: Callable[[Any, str], bool]
 ) -> Any:
-    """A factory for the registry, which imports the metric's module when it is first asked.
+    """A factory for the registry, which imports the metric's module on first use.
 
-    It makes way for the factory that the module's own decorator registers, whether that is imported
-    through it or by others before. A function without the decorator gets the harness's defaults.
+    It gives way to the factory that the module's own decorator registers, whoever imports the
+    module first. A function without the decorator gets the harness's defaults.
 
     Args:
         registry: `lm_eval.api.registry`.
         found: The metric's entry point.
-        is_named: Whether an object is what a `module:name` leads to.
+        is_named: Whether an object is the target of a `module:name`.
     """
     base = deferred_metric_class(registry)
     state = {"loading": False}

@@ -1,7 +1,7 @@
-"""The entry points of installed packages, with what is wrong with them.
+"""The entry points of installed packages, with their problems.
 
-Needless, but for `package_folder`, with a release of lm-eval that loads every group itself: no
-release does up to 0.4.13 and 0.5.0.dev1, and neither did its main branch of 2026-08-21. Models are
+Except for `package_folder`, unnecessary with a release of lm-eval that loads every group itself: no
+release up to 0.4.13 and 0.5.0.dev1 does, and neither did its main branch of 2026-08-21. Models are
 in pull request 4013, filters, metrics and aggregations in 4014, tasks in 4015.
 """
 
@@ -34,9 +34,9 @@ class FoundEntryPoint:
     Attributes:
         name: The name it declares.
         value: What it points to.
-        group: The group it stands in.
+        group: Its group.
         package: The distribution that declares it, with its version.
-        problem: Why it cannot be used; None if nothing is known against it.
+        problem: Why it cannot be used; None if no problem is known.
     """
 
     name: str
@@ -47,7 +47,7 @@ class FoundEntryPoint:
 
     @property
     def placeholder(self) -> str:
-        """What the harness's registry loads when the name is first used."""
+        """The target that the harness's registry loads when the name is first used."""
         return self.value.split("[")[0].replace(" ", "")
 
     @property
@@ -60,7 +60,7 @@ def find_entry_points(group: str) -> Iterator[FoundEntryPoint]:
     """Finds the entry points of a group; nothing is imported.
 
     Yields:
-        Each entry point. Of two with one name the first can be used, the other has a problem.
+        Each entry point. Of two with the same name the first can be used; the other has a problem.
     """
     taken: dict[str, str] = {}
     for entry_point in importlib.metadata.entry_points(group=group):
@@ -71,22 +71,22 @@ def find_entry_points(group: str) -> Iterator[FoundEntryPoint]:
             # Other packages' import hooks are asked, and values can be anything.
             problem = f"{type(error).__name__}: {error}"
         if problem is None and entry_point.name in taken:
-            problem = f"{taken[entry_point.name]} declares this name already"
+            problem = f"{taken[entry_point.name]} already declares this name"
         if problem is None:
             taken[entry_point.name] = package
         yield FoundEntryPoint(entry_point.name, entry_point.value, group, package, problem)
 
 
 def package_folder(value: str) -> Path:
-    """The folder of an importable package, which is itself not imported.
+    """The folder of a package, without importing it.
 
     Raises:
-        ImportError: There is no such package, or it is no package with a folder.
+        ImportError: There is no such package, or it has no folder.
     """
     spec = importlib.util.find_spec(value)
     locations = list((spec.submodule_search_locations if spec else None) or [])
     if not locations:
-        raise ImportError(f"{value!r} is no importable package")
+        raise ImportError(f"{value!r} is not an importable package")
     return Path(locations[0])
 
 
@@ -105,7 +105,7 @@ def _problem(entry_point: importlib.metadata.EntryPoint, *, needs_object: bool) 
     if needs_object and not attribute:
         return f"its value {entry_point.value!r} is not of the form 'module:object'"
     if not all(part.isidentifier() for part in module.strip().split(".")):
-        return f"its value {entry_point.value!r} names no module"
+        return f"its value {entry_point.value!r} does not name a module"
     if not can_be_found(module.strip()):
         return f"there is no module {module.strip()!r}"
     return None

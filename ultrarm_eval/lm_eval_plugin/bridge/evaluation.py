@@ -1,7 +1,7 @@
-"""One wrapper around the harness's `simple_evaluate` and one around its `evaluate`.
+"""Wrappers around the harness's `simple_evaluate` and `evaluate`.
 
-No release makes them needless: lm-eval gives tasks and models no place of their own to look at a
-run before it starts, to add to its results, or to keep what was written when judging fails.
+No release makes them unnecessary: lm-eval has no hooks for tasks and models to check a run before
+it starts, to add to its results, or to keep the generated answers when judging fails.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ logger = logging.getLogger("lm_eval.ultrarm_eval")
 
 @dataclass
 class _Run:
-    """A call of `simple_evaluate`, which does not hand everything on to `evaluate`.
+    """A call of `simple_evaluate`, which does not pass everything on to `evaluate`.
 
     Attributes:
-        options: What it was asked for.
-        says_device: Whether the results are to say where the model computed.
-        device: Where it did, as `evaluate`, which alone has the model, found out.
+        options: Its arguments.
+        says_device: Whether to record in the results where the model computed.
+        device: The device, found by `evaluate`, which has the model.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -47,14 +47,14 @@ _RUN: ContextVar[_Run] = ContextVar("ultrarm_eval_run")
 
 
 def connect(evaluator: ModuleType) -> None:
-    """Puts the wrappers in the place of the harness's functions."""
+    """Replaces the harness's functions with the wrappers."""
     wrapped: Any = evaluator
     wrapped.simple_evaluate = _simple_evaluate(evaluator)
     wrapped.evaluate = _evaluate(evaluator.evaluate)
 
 
 def evaluated_tasks(task_dict: Any) -> Iterator[tuple[str, Any]]:
-    """Tasks by name, in the flat form of 0.4.12 and in the nested one before."""
+    """Yields tasks by name, from the flat form of 0.4.12 or the nested one of earlier releases."""
     if not isinstance(task_dict, Mapping):
         return
     if isinstance(task_dict.get("tasks"), Mapping):
@@ -132,13 +132,13 @@ def _evaluate(evaluate: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _prepare_filters(task: Any, most: int | None) -> bool:
-    """Looks at a task's filters that judge, and tells them their place.
+    """Checks a task's judging filters, and sets whether other filters follow.
 
-    The harness makes a filter when all answers are there: what is wrong with it would show hours
-    too late.
+    The harness creates a filter only when all answers exist: mistakes in it would show up hours too
+    late.
 
     Returns:
-        Whether a judge scores what the model writes for the task.
+        Whether a judge scores the model's answers for the task.
     """
     from ultrarm_eval.lm_eval_plugin.reward_filters import JudgingFilter
 
@@ -159,10 +159,10 @@ def _prepare_filters(task: Any, most: int | None) -> bool:
 
 
 def _check_scorers(task: Any, most: int | None) -> bool:
-    """Looks at a task's scorers that judge, where the harness has scorers.
+    """Checks a task's judging scorers, if the harness has scorers.
 
     Returns:
-        Whether there are some.
+        Whether there are any.
     """
     scorers = scorers_of(task)
     if scorers is None:
@@ -176,7 +176,7 @@ def _check_scorers(task: Any, most: int | None) -> bool:
 
 
 def _keep_answers(tasks: Mapping[str, Any], error: BaseException) -> None:
-    """Writes what models have written for tasks whose answers are not kept yet."""
+    """Saves the generated answers of tasks whose answers are not saved yet."""
     from ultrarm_eval.judges.kept_answers import write_rows
 
     for name, task in tasks.items():
@@ -184,7 +184,7 @@ def _keep_answers(tasks: Mapping[str, Any], error: BaseException) -> None:
         written = [i for i in instances if i.request_type == "generate_until" and i.resps]
         if written and written[0].doc is not getattr(error, "kept", None):
             path = write_rows(f"answers-of-{name}", _answer_rows(written))
-            logger.error("%s: what the model wrote is kept in %s.", name, path)
+            logger.error("%s: the model's answers are kept in %s.", name, path)
 
 
 def _answer_rows(instances: Iterable[Any]) -> Iterator[dict[str, Any]]:
@@ -194,10 +194,10 @@ def _answer_rows(instances: Iterable[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _add_results(results: Mapping[str, Any], tasks: Mapping[str, BridgedTask]) -> None:
-    """Adds what tasks and judges know when everything is computed.
+    """Adds what tasks and judges know only after the evaluation.
 
-    The harness copies a task's metadata before its metrics are aggregated, and writes of an answer
-    only its text.
+    The harness copies a task's metadata before its metrics are aggregated, and records only the
+    text of an answer.
     """
     samples = results.get("samples") or {}
     if any(samples.values()):
@@ -237,14 +237,14 @@ def _add_metadata(results: Mapping[str, Any], name: str, known: Mapping[str, Any
         metadata.update(known)
     if known.get("undefined"):
         logger.info(
-            "%s: documents without a pair for a metric, left out of its mean: %s.",
+            "%s: documents excluded from a metric because they have no pair for it: %s.",
             name,
             ", ".join(f"{metric} {count}" for metric, count in known["undefined"].items()),
         )
 
 
 def _device(lm: Any) -> str | None:
-    """Where a model computes; None where it does not say so."""
+    """The device of a model; None if it is not known."""
     judge = judge_of(lm)
     own = getattr(lm, "device", None)
     device = own if judge is None else judge.judge.settings().get("device")
@@ -252,7 +252,7 @@ def _device(lm: Any) -> str | None:
 
 
 def _say_device(config: Any, used: str | None) -> None:
-    """Puts the device that was used where the harness writes the one that was asked for."""
+    """Records the device that was used, where the harness records the requested one."""
     if not isinstance(config, dict):
         return
     asked = config.get("device")
@@ -262,9 +262,9 @@ def _say_device(config: Any, used: str | None) -> None:
 
 
 def _name_judge(given: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Has a judge without weights called by its own name, its folder of results, too.
+    """Names a judge without weights, and its results folder, by its registered name.
 
-    The harness calls a model whose arguments name none by eight random characters.
+    The harness names a model without a name in its arguments by eight random characters.
     """
     from ultrarm_eval.runs.run import names_model
 

@@ -1,6 +1,6 @@
-"""Whether what is called lm_eval here is the harness, and of a version that we know.
+"""Checks that the package lm_eval is the harness, in a supported version.
 
-Needless where the environment is sure to have lm-eval 0.4.10 or later and nothing else of its name.
+Unnecessary in an environment that is known to have lm-eval 0.4.10 or later.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULES_OF_OLDEST = ("lm_eval._cli", "lm_eval.config.evaluate_config")
 
 
 def harness_problem() -> str | None:
-    """What is wrong with the package lm_eval that Python finds; None if it is the harness.
+    """What is wrong with the package lm_eval that Python finds; None if it can be used.
 
     Nothing is imported.
     """
@@ -35,23 +35,24 @@ def harness_problem() -> str | None:
     lacking = [name for name in _ITS_MODULES if not can_be_found(name)]
     if lacking:
         return (
-            f"the package lm_eval that Python finds is not lm-evaluation-harness: {place} has no "
+            f"the package lm_eval at {place} is not lm-evaluation-harness: it has no "
             f"{lacking[0]}. Rename it or run from another folder (python -c 'import lm_eval; "
-            f"print(lm_eval)' shows which is found), and install lm-eval {oldest} or later."
+            f"print(lm_eval)' shows which package is found), and install lm-eval {oldest} or "
+            "later."
         )
     version = _version()
     is_old = version is not None and version < OLDEST
     if is_old or not all(map(can_be_found, _MODULES_OF_OLDEST)):
         shown = "" if version is None else f" {'.'.join(map(str, version))}"
         return (
-            f"lm-evaluation-harness{shown} at {place} is older than {oldest}, the oldest that "
-            "ultrarm-eval works with. Install a later one: pip install -U lm-eval."
+            f"lm-evaluation-harness{shown} at {place} is older than {oldest}, the oldest version "
+            "that ultrarm-eval supports. Upgrade it: pip install -U lm-eval."
         )
     return None
 
 
 def _version() -> tuple[int, ...] | None:
-    """The version of the installed distribution; None where there is none, as in a clone."""
+    """The version of the installed distribution; None if there is none, as in a clone."""
     try:
         written = importlib.metadata.version("lm_eval")
     except importlib.metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
 """Models, filters, metrics and the like of installed packages, in the harness's registries.
 
-For each group needless with the first release that loads it itself, which none does up to 0.4.13
-and 0.5.0.dev1: upstream's pull request 4013 does it for models, 4014 for filters, metrics and
-aggregations. Scorers and reductions, which lm-eval 0.5 has, are discovered by none of them.
+For each group unnecessary with the first release that loads it itself, which no release up to
+0.4.13 and 0.5.0.dev1 does: pull request 4013 does it for models, 4014 for filters, metrics and
+aggregations. Neither discovers scorers and reductions, which are new in lm-eval 0.5.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ KINDS = {
 
 
 class Placeholder(str):
-    """What the registry loads from, and what makes way for what registers itself.
+    """A string that the registry loads from, and that gives way to an object that registers itself.
 
-    The registry lets a class, and no function, take the place of a string, and of no EntryPoint,
-    that reads ``module:name`` with the module the class is defined in. Packages often point to a
-    class through another of their modules; that one must be able to take its place, too.
+    The registry lets a class (but not a function) replace a string (but not an EntryPoint) of the
+    form ``module:name`` with the module in which the class is defined. Packages often point to a
+    class through another of their modules; such a class must be able to replace it too.
     """
 
     __slots__ = ()
 
     def __eq__(self, other: object) -> bool:
-        """Equality, by which the registry tells a clash of names from the same thing again."""
+        """Equality, by which the registry tells a name clash from a repeated registration."""
         if not isinstance(other, type | FunctionType):
             return str.__eq__(self, other)
         return _is_named(other, str(self))
@@ -62,10 +62,10 @@ class Placeholder(str):
 
 
 def finds_itself(registry: ModuleType, group: str) -> bool:
-    """Whether the entry points of a group are left to the harness.
+    """Whether the harness itself registers the entry points of a group.
 
-    Its own placeholder of a metric that is made on first use would clash with the metric: then
-    ours is there first, and the harness leaves it its name.
+    Its own placeholder would clash with a metric that is created on first use: then ours is
+    registered first, and the harness keeps it.
 
     Args:
         registry: `lm_eval.api.registry`.
@@ -77,7 +77,7 @@ def finds_itself(registry: ModuleType, group: str) -> bool:
 
 
 def has_registered(known: Any, found: FoundEntryPoint) -> bool:
-    """Whether a registry has what an entry point leads to, whoever put it there.
+    """Whether a registry contains an entry point's target, whoever registered it.
 
     Args:
         known: The registry.
@@ -99,21 +99,21 @@ def has_registered(known: Any, found: FoundEntryPoint) -> bool:
 
 
 def connect_models(_: ModuleType) -> None:
-    """Registers the models of installed packages behind the built-in ones.
+    """Registers the models of installed packages after the built-in ones.
 
     Runs after `lm_eval.models` has registered the built-in models: the harness loads those only
-    into an empty registry, so a plugin that came first would make `--model hf` unknown.
+    into an empty registry, so a plugin registered before would make `--model hf` unknown.
     """
     _register(MODELS_GROUP)
 
 
 def connect_filters(_: ModuleType) -> None:
-    """Registers the filters of installed packages behind the built-in ones."""
+    """Registers the filters of installed packages after the built-in ones."""
     _register(FILTERS_GROUP)
 
 
 def connect_metrics(_: ModuleType) -> None:
-    """Registers metrics and aggregations behind the built-in ones.
+    """Registers metrics and aggregations after the built-in ones.
 
     Runs after `lm_eval.api.metrics`, which the harness imports only for an empty registry.
     """
@@ -122,12 +122,12 @@ def connect_metrics(_: ModuleType) -> None:
 
 
 def connect_scorers(_: ModuleType) -> None:
-    """Registers scorers behind the built-in ones, after the module that an empty registry loads."""
+    """Registers scorers after the built-in ones, which the harness loads into an empty registry."""
     _register(SCORERS_GROUP)
 
 
 def connect_reductions(_: ModuleType) -> None:
-    """Registers reductions behind the built-in ones, as scorers."""
+    """Registers reductions after the built-in ones, like scorers."""
     _register(REDUCTIONS_GROUP)
 
 
@@ -143,10 +143,10 @@ def _register(group: str) -> None:
         if problem is None and found.name in known:
             if has_registered(known, found):
                 continue
-            problem = f"the harness has {kind} of that name"
+            problem = f"lm-eval already has {kind} of that name"
         if problem is not None:
             logger.warning(
-                "%s %r of %s is left out: %s.",
+                "%s %r of %s is skipped: %s.",
                 kind.split()[-1].capitalize(),
                 found.name,
                 found.package,
@@ -157,7 +157,7 @@ def _register(group: str) -> None:
 
 
 def _target(registry: ModuleType, found: FoundEntryPoint) -> Any:
-    """What is registered for an entry point, which is loaded when it is first used."""
+    """The object registered for an entry point, which is loaded on first use."""
     if found.group == METRICS_GROUP and deferred_metric_class(registry) is not None:
         return deferred_metric(registry, found, _is_named)
     # The registry itself only looks for names at the top of a module.
@@ -166,7 +166,7 @@ def _target(registry: ModuleType, found: FoundEntryPoint) -> Any:
 
 
 def _is_named(value: Any, path: str) -> bool:
-    """Whether a class or function is what `module:name` leads to, also through another module."""
+    """Whether a class or function is the target of `module:name`, also through another module."""
     module, _, name = path.partition(":")
     package = module.partition(".")[0]
     of = getattr(value, "__module__", None)

@@ -1,8 +1,8 @@
-"""What is refused, or remarked upon, before anything is computed: options and tasks of a run.
+"""Checks of a run's options and tasks before anything is computed.
 
-The harness records what it was asked for, and leaves it to tasks and models what they make of it:
-what would give no number, a wrong one, or another than was meant, shows here. No release makes it
-needless.
+The harness records its options and leaves their meaning to tasks and models: options that would
+give no result, a wrong one, or not the intended one are refused or reported here. No release makes
+it unnecessary.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ _PROBE = ({"role": "user", "content": "question"},)
 
 
 def refuse_shots(options: Mapping[str, Any]) -> None:
-    """Refuses examples for tasks that take none, by their names; nothing is loaded for it.
+    """Refuses few-shot examples for tasks that use none, by task names, without loading the tasks.
 
     Args:
         options: The arguments of `simple_evaluate`.
 
     Raises:
-        ConfigurationError: A task takes none.
+        ConfigurationError: A task uses no few-shot examples.
     """
     shots, tasks = options.get("num_fewshot"), options.get("tasks")
     if not shots:
@@ -52,7 +52,7 @@ def refuse_shots(options: Mapping[str, Any]) -> None:
 def look_at_options(
     judge: BridgedJudge | None, tasks: Mapping[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """Looks at the options of a run in which a task or the model is ours.
+    """Checks the options of a run in which a task or the model is ours.
 
     Args:
         judge: The model, if it is a judge.
@@ -60,7 +60,7 @@ def look_at_options(
         options: The arguments of `simple_evaluate` and `evaluate`.
 
     Raises:
-        ConfigurationError: One cannot be followed.
+        ConfigurationError: An option cannot be used.
     """
     for name, task in tasks.items():
         if isinstance(task, BridgedTask) and not task.takes_shots:
@@ -72,16 +72,14 @@ def look_at_options(
         task.OUTPUT_TYPE == "generate_until" for task in tasks.values()
     ):
         logger.warning(
-            "--gen_kwargs changes nothing: no task of this run has text generated. A judge's own "
-            "settings stand in --model_args."
+            "--gen_kwargs has no effect: no task of this run generates text. The settings of a "
+            "judge belong in --model_args."
         )
     samples = options.get("samples")
     if samples is not None:
         for name, task in tasks.items():
             if isinstance(task, BridgedTask) and name not in samples:
-                logger.warning(
-                    "%s: --samples does not name it, so all its documents are used.", name
-                )
+                logger.warning("%s: not in --samples, so all its documents are used.", name)
         _refuse_unlogged(tasks, samples, options)
     if judge is not None:
         _look_at_texts(judge, tasks, options)
@@ -90,7 +88,7 @@ def look_at_options(
 def _refuse_unlogged(
     tasks: Mapping[str, Any], samples: Mapping[str, Sequence[int]], options: Mapping[str, Any]
 ) -> None:
-    """Refuses a choice of documents whose samples the harness fails to log, before it has them."""
+    """Refuses a selection of documents whose samples the harness would fail to log."""
     if not options.get("log_samples", True) or logs_chosen_documents():
         return
     for name in tasks:
@@ -98,15 +96,15 @@ def _refuse_unlogged(
         # What is no choice at all a task refuses; the first documents stand at their numbers.
         if all(type(one) is int for one in chosen) and chosen != list(range(len(chosen))):
             raise ConfigurationError(
-                f"{name}: --samples chooses documents whose samples this lm-eval cannot log: it "
-                "fails with an IndexError once everything is computed (seen in 0.5.0.dev1, with "
-                "any task). Leave --log_samples out (log_samples=False), take the first documents "
-                "by --limit, or use lm-eval 0.4."
+                f"{name}: this lm-eval cannot log the samples of documents selected by "
+                "--samples: it fails with an IndexError at the end of the run (in 0.5.0.dev1, "
+                "with any task). Leave --log_samples out (log_samples=False), use --limit to "
+                "select the first documents, or use lm-eval 0.4."
             )
 
 
 def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
-    """Looks at what a judge is asked to do.
+    """Checks what a judge is asked to do.
 
     Raises:
         ConfigurationError: A judge cannot do a task.
@@ -118,22 +116,23 @@ def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
     ]
     if refused:
         raise ConfigurationError(
-            "A reward judge only compares given answers: "
-            f"{'; '.join(refused)}. Run these tasks with a language model (--model hf), and the "
-            "judge on preference or multiple-choice tasks."
+            f"A reward judge only scores given answers: {'; '.join(refused)}. Run these tasks "
+            "with a language model (--model hf), and the judge on preference or multiple-choice "
+            "tasks."
         )
     for name, task in tasks.items():
         metadata = task.config.metadata if isinstance(task.config.metadata, Mapping) else {}
         if judge.pretrained in (metadata.get("in_sample_for") or ()):
             logger.warning(
-                "%s was trained on the data of %s: its accuracy there is in-sample and says "
-                "nothing about other data.",
+                "%s was trained on the data of %s: its accuracy there is in-sample and does not "
+                "carry over to other data.",
                 judge.pretrained,
                 name,
             )
         if "acc_norm" in metrics_of(task) and not _is_pairwise(task):
             logger.warning(
-                "%s: acc_norm divides rewards by lengths and means nothing for a judge; use acc.",
+                "%s: acc_norm divides rewards by lengths, which is meaningless for a judge; use "
+                "acc.",
                 name,
             )
 
@@ -141,20 +140,20 @@ def look_at_tasks(judge: BridgedJudge, tasks: Mapping[str, Any]) -> None:
 def _look_at_texts(
     judge: BridgedJudge, tasks: Mapping[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """What a judge makes of options about the texts that a language model would read."""
+    """Checks options about the texts of a language model, which a judge handles differently."""
     chat = options.get("apply_chat_template")
     if isinstance(chat, str):
         raise ConfigurationError(
-            f"--apply_chat_template {chat}: a judge's texts are written by its own template, which "
-            "--model_args template=NAME sets (chat: the tokenizer's; or a Jinja file). Leave the "
-            "name out."
+            f"--apply_chat_template {chat}: a judge uses its own prompt template. Set it with "
+            "--model_args template=NAME (chat for the tokenizer's chat template, or a Jinja "
+            "file), and leave the name out here."
         )
     ours = [name for name, task in tasks.items() if _is_pairwise(task)]
     template = judge.judge.settings().get("template")
     if chat and ours and template not in (None, "chat"):
         logger.warning(
-            "--apply_chat_template changes nothing in %s: the judge's texts are written by "
-            "template=%s. --model_args template=chat takes the tokenizer's chat template.",
+            "--apply_chat_template has no effect on %s: the judge uses template=%s. Use "
+            "--model_args template=chat for the tokenizer's chat template.",
             ", ".join(ours),
             template,
         )
@@ -164,8 +163,8 @@ def _look_at_texts(
         instructed = ({"role": "system", "content": instruction}, *_PROBE)
         if reads_alike([instructed, _PROBE], "answer"):
             raise ConfigurationError(
-                f"--system_instruction changes no text of this judge: its template ({template}) "
-                "writes no system turn. Name another template in --model_args, or leave the "
+                f"--system_instruction has no effect on this judge: its template ({template}) "
+                "has no system turn. Name another template in --model_args, or leave the "
                 "instruction out."
             )
 
@@ -176,9 +175,9 @@ def _is_pairwise(task: Any) -> bool:
 
 def _no_shots(names: Sequence[str], shots: Any) -> ConfigurationError:
     return ConfigurationError(
-        f"--num_fewshot {shots}: {', '.join(names)} {'take' if len(names) > 1 else 'takes'} no "
-        "examples. Each conversation is read as it is, so they would be recorded and left out. "
-        "Leave --num_fewshot out (or give 0); run tasks with examples in a run of their own."
+        f"--num_fewshot {shots}: {', '.join(names)} {'use' if len(names) > 1 else 'uses'} no "
+        "few-shot examples, because conversations are scored as they are. Leave --num_fewshot "
+        "out (or give 0), and run few-shot tasks separately."
     )
 
 
@@ -191,15 +190,17 @@ def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
         manager = manager or TaskManager(include_defaults=False)
     except Exception as error:
         # Other people's task files are read; what is wrong with them the harness says.
-        logger.debug("Tasks are looked at when loaded: %s: %s", type(error).__name__, error)
+        logger.debug(
+            "Tasks are checked only once they are loaded: %s: %s", type(error).__name__, error
+        )
         return []
     try:
         return tasks_without_shots(manager, names)
     except Exception as error:
         # A manager of another form; examples are refused once the tasks are loaded.
         logger.warning(
-            "Which tasks take no examples could not be found out before they are loaded (%s: %s); "
-            "please report this.",
+            "Could not determine before loading which tasks use no few-shot examples (%s: %s). "
+            "Please report this.",
             type(error).__name__,
             error,
         )
@@ -207,7 +208,7 @@ def _names_without_shots(given: Iterable[Any], manager: Any) -> list[str]:
 
 
 def _names_in(task: Any) -> Iterable[str]:
-    """The names in an element of `tasks`: itself, or those of a configuration or group."""
+    """Yields the names in an element of `tasks`: itself, or those of a configuration or group."""
     if isinstance(task, str):
         return (task,)
     if isinstance(task, Mapping):

@@ -1,9 +1,9 @@
-"""Tasks of installed packages in the harness's index of tasks, and which of them are ours.
+"""Adds tasks of installed packages to the harness's task index, and finds those of ours.
 
-Needless, but for `are_all_pairwise` and `tasks_without_shots`, with a release that has lm-eval's
-pull request 4015 (task packages are found through entry points), which none has up to 0.4.13 and
-0.5.0.dev1. Passing a run's metadata to task classes is needless from 0.4.12 on; lm-eval 0.5 makes
-plain ones of them, which is mended here, too.
+Except for `are_all_pairwise` and `tasks_without_shots`, unnecessary with a release that has
+lm-eval's pull request 4015 (task packages found through entry points), which no release up to
+0.4.13 and 0.5.0.dev1 has. Passing a run's metadata to task classes is unnecessary since 0.4.12;
+lm-eval 0.5 copies them into a plain dictionary, which is handled here too.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _WITH_SHOTS = "judging.BestOfNTask"
 
 
 def connect(module: ModuleType) -> None:
-    """Has the harness's TaskManager scan the task packages of installed distributions.
+    """Makes the harness's TaskManager scan the task packages of installed distributions.
 
     They are scanned after the built-in tasks and before ``--include_path``.
     """
@@ -58,9 +58,9 @@ def connect(module: ModuleType) -> None:
 
 @functools.cache
 def plugin_task_folders() -> tuple[Path, ...]:
-    """Folders of the installed task packages; a broken one is reported by name and left out.
+    """Folders of the installed task packages; a broken one is reported by name and skipped.
 
-    Looked for once in a process, so that a broken package is reported once.
+    Searched once per process, so that a broken package is reported once.
     """
     folders: dict[Path, None] = {}
     for found in find_entry_points(TASKS_GROUP):
@@ -72,20 +72,19 @@ def plugin_task_folders() -> tuple[Path, ...]:
                 # Finding a package imports its parents, which are other people's code.
                 problem = f"{type(error).__name__}: {error}"
         if problem is not None:
-            logger.warning("Tasks %r of %s are left out: %s.", found.name, found.package, problem)
+            logger.warning("Tasks %r of %s are skipped: %s.", found.name, found.package, problem)
     return tuple(folders)
 
 
 def are_all_pairwise(manager: Any, names: list[str]) -> bool:
-    """Whether names resolve, through groups and tags, to nothing but our pairwise tasks.
+    """Whether names resolve, through groups and tags, only to our pairwise tasks.
 
-    A pattern may also match tasks of ours in which a language model writes: what a judge cannot do
-    is refused by name once the tasks are loaded.
+    A pattern may also match our tasks in which a language model generates: those are refused by
+    name once the tasks are loaded.
 
     Args:
         manager: A TaskManager of the harness.
-        names: Names or patterns, as `--tasks` takes them. One that the manager does not know is
-            none of ours.
+        names: Names or patterns, as for `--tasks`. One that the manager does not know is not ours.
     """
     for name in names:
         classes = [_class_of_ours(task) for task in _tasks_behind(manager, [name])]
@@ -95,11 +94,11 @@ def are_all_pairwise(manager: Any, names: list[str]) -> bool:
 
 
 def tasks_without_shots(manager: Any, names: Sequence[str]) -> list[str]:
-    """The tasks of ours that take no examples, among those behind names or patterns.
+    """Our tasks without few-shot examples, among those that match names or patterns.
 
     Args:
         manager: A TaskManager of the harness.
-        names: Names or patterns; one that the manager does not know is none of ours.
+        names: Names or patterns; one that the manager does not know is not ours.
     """
     found = [
         str(read_task_file(path).get("task"))
@@ -110,11 +109,11 @@ def tasks_without_shots(manager: Any, names: Sequence[str]) -> list[str]:
 
 
 def _with_plugins(initialise: Callable[..., None], *, scans: bool) -> Callable[..., None]:
-    """Has a TaskManager tell tasks the user's own folders: data may be named for them, too.
+    """Makes a TaskManager pass the user's task folders on to tasks.
 
     Args:
         initialise: Its `__init__`.
-        scans: Whether it is also to scan the folders of installed packages.
+        scans: Whether it also scans the folders of installed packages.
     """
     signature = inspect.signature(initialise)
 
@@ -139,7 +138,7 @@ def _with_plugins(initialise: Callable[..., None], *, scans: bool) -> Callable[.
 
 
 def _keeping_origin(merger: Any) -> Callable[..., Any]:
-    """Has a task's metadata say what of them is the model's, which lm-eval 0.5 drops in a merge."""
+    """Records in a task's metadata which keys are model arguments, which lm-eval 0.5 drops."""
     merge, of_run = merger._merge_metadata, merger._meta
 
     @functools.wraps(merge)
@@ -155,7 +154,7 @@ def _keeping_origin(merger: Any) -> Callable[..., Any]:
 
 
 def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
-    """Has a task class get the run's metadata, which releases up to 0.4.11 kept from it."""
+    """Passes the run's metadata to a task class, which releases up to 0.4.11 do not."""
 
     @functools.wraps(get_config)
     def _get_config(self: Any, name: str) -> Any:
@@ -178,7 +177,7 @@ def _passing_metadata(get_config: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _tasks_behind(manager: Any, names: Sequence[str]) -> Iterator[Path | None]:
-    """Files of the tasks behind names or patterns; None for a task without a file."""
+    """Yields the files of tasks that match names or patterns; None for a task without one."""
     for name in names:
         for match in manager.match_tasks([name]):
             yield from _files(manager, match, frozenset())
@@ -208,7 +207,7 @@ def _files(manager: Any, name: str, above: frozenset[str]) -> Iterator[Path | No
 def _files_of_members(
     manager: Any, members: list[Any], above: frozenset[str]
 ) -> Iterator[Path | None]:
-    """Files of the tasks that a group lists: names, names with overrides, and groups in place."""
+    """Yields the files of a group's tasks: names, names with overrides, and inline groups."""
     if not members:
         yield None
     for member in members:

@@ -1,1 +1,1 @@
-"""Several runs over parts of the data as the one run over all of it that they are."""
+"""Merges the runs of all shards of the data into one run."""

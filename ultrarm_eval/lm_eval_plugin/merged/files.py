@@ -23,7 +23,7 @@ class WrittenRun:
 
     Attributes:
         path: Its results file.
-        run: What stands there.
+        run: The merged run.
         tasks: Its tasks.
     """
 
@@ -33,17 +33,17 @@ class WrittenRun:
 
 
 def write_merged(shards: RunShards, folder: Path) -> WrittenRun:
-    """Merges runs and writes the files of the one that they are.
+    """Merges runs and writes the files of the merged run.
 
-    The files are called after the newest run, so that the same runs give the same files again. The
-    results come last: without them the samples are of no run.
+    The files are named after the newest run, so that the same runs give the same files again. The
+    results are written last: without them the samples belong to no run.
 
     Args:
         shards: The runs.
         folder: The folder to write to.
 
     Raises:
-        ConfigurationError: The folder holds another run.
+        ConfigurationError: The folder contains another run.
         UltrarmEvalError: The runs cannot be merged.
         OSError: The folder cannot be written.
     """
@@ -77,19 +77,19 @@ def write_merged(shards: RunShards, folder: Path) -> WrittenRun:
 
 
 def _former(folder: Path) -> list[Run]:
-    """What was merged into a folder before, and is replaced.
+    """The earlier merged runs in a folder, which are replaced.
 
     Raises:
-        ConfigurationError: There is another run, or a file in its place.
+        ConfigurationError: The folder contains another run, or is a file.
     """
     if folder.exists() and not folder.is_dir():
-        raise ConfigurationError(f"-o {folder}: this is a file; give a folder to write to.")
+        raise ConfigurationError(f"-o {folder}: this is a file. Give a folder to write to.")
     runs = [read_run(path) for path in results_files(folder)] if folder.exists() else []
     for run in runs:
         if MERGED_FROM not in run.results:
             raise ConfigurationError(
-                f"-o {folder}: there is a run already, {run.path}. Give a new folder: commands "
-                "take all runs of a folder together."
+                f"-o {folder}: the folder already contains a run, {run.path}. Give a new folder: "
+                "commands read all runs of a folder together."
             )
     return runs
 

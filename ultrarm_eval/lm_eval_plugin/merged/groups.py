@@ -1,7 +1,7 @@
-"""Figures of groups, made of the merged tasks as the harness made them of each part's.
+"""Scores of groups, computed from the merged tasks as the harness computed them in each shard.
 
-The harness does not write down how it does so: of the ways it has, the one counts that gives the
-figures which stand in every part's results.
+The harness does not record how it computes them: the method is the one that reproduces the scores
+in every shard's results.
 """
 
 from __future__ import annotations
@@ -63,14 +63,15 @@ def merged_group(
         tasks: The merged tasks.
 
     Raises:
-        DataError: It has other tasks in some run, or its figures are made in a way that is not
-            known.
+        DataError: It has different tasks in some run, or its scores are computed by an unknown
+            method.
     """
     members = member_tasks(runs[0], group)
     others = [run for run in runs if set(member_tasks(run, group)) != set(members)]
     if others:
         raise DataError(
-            f"{group}: its tasks in {named_files(others)} are others than in {runs[0].path}."
+            f"{group}: its tasks in {named_files(others)} differ from those in {runs[0].path}. "
+            "Merge runs of the same tasks."
         )
     entry = {**mapping(runs[0].results["results"].get(group))}
     leaves = [tasks[name] for name in members]
@@ -108,13 +109,13 @@ def _error(
 
 
 def _way(group: str, runs: Sequence[Run], key: str, ways: tuple[_Way, ...]) -> _Way:
-    """The first of some ways that gives the number in every run's results."""
+    """The first method that reproduces the number in every run's results."""
     fitting = [way for way in ways if all(_gives(way, run, group, key) for run in runs)]
     if not fitting:
         raise DataError(
-            f"{group}: {key} is made of its tasks' figures in a way that is not known, so it "
-            f"cannot be computed for all parts ({named_files(runs)}). Run the group's tasks by "
-            "their own names."
+            f"{group}: {key} is computed from its tasks by an unknown method, so it cannot be "
+            f"computed for the merged run ({named_files(runs)}). Run the group's tasks by their "
+            "own names."
         )
     return fitting[0]
 

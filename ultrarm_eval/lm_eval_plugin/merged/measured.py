@@ -1,4 +1,4 @@
-"""The metrics of the documents of samples, by the code that a run computes them with."""
+"""Recomputes the metrics of sampled documents with the same code as a run."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ _SLACK = 1e-9
 
 
 class Measured(Protocol):
-    """How a task's samples become values, and values figures."""
+    """How a task's samples become values, and how values are aggregated."""
 
     abstentions: Abstentions
 
     @abstractmethod
     def values(self, sample: Mapping[str, Any], where: str) -> dict[str, Any]:
-        """The metrics of a sample's document, in the order in which one run writes them.
+        """The metrics of a sample's document, in the order in which a run writes them.
 
         Raises:
-            DataError: The sample does not hold what it takes, or says something else.
+            DataError: The sample lacks required fields, or contradicts its rewards.
         """
 
     @abstractmethod
     def aggregations(self) -> Mapping[str, Aggregation]:
-        """What makes one figure of a metric's values, by metric."""
+        """The aggregation of a metric's values, by metric."""
 
     @abstractmethod
     def facts(self) -> dict[str, Any]:
-        """What is known once everything is aggregated, for the task's metadata."""
+        """Facts known only after everything is aggregated, for the task's metadata."""
 
 
 def measured(shards: TaskShards, samples: MergedSamples) -> Measured:
-    """How the samples of a task are measured.
+    """Returns how the samples of a task are measured.
 
     Raises:
-        DataError: They do not hold what it takes.
+        DataError: They lack required fields.
     """
     form = mapping(samples.first.get("doc")).get("format")
     if form in (RATED, LABELLED):
@@ -67,14 +67,14 @@ def measured(shards: TaskShards, samples: MergedSamples) -> Measured:
     if (form == OPEN or "judge_used" in metadata) and samples.first.get("metrics") != ["bypass"]:
         return _Judged()
     raise DataError(
-        f"{shards.task}: its samples do not hold what its figures are computed from (metrics: "
-        f"{shown_json(samples.first.get('metrics'))}). Merged are tasks of this package whose "
-        "answers were compared or judged."
+        f"{shards.task}: its samples lack the fields from which its metrics are computed "
+        f"(metrics: {shown_json(samples.first.get('metrics'))}). Only this package's preference "
+        "and judged tasks can be merged. Leave this task out with --tasks."
     )
 
 
 class _Compared:
-    """Completions that a judge or a language model compared: computed anew from the rewards."""
+    """Completions compared by a judge or a language model: recomputed from the rewards."""
 
     def __init__(self, shards: TaskShards, samples: MergedSamples, form: str) -> None:
         first = shards.results[0]
@@ -92,8 +92,8 @@ class _Compared:
             rewards = self._rewards(document, sample)
         except (DataError, KeyError, TypeError, ValueError, IndexError) as error:
             raise DataError(
-                f"{where}: this sample is not what its task writes ({type(error).__name__}: "
-                f"{error}); the file is damaged or was edited."
+                f"{where}: this is not a sample of its task ({type(error).__name__}: {error}). "
+                "The file is damaged or was edited."
             ) from error
         found = (
             self._measurement.measure_likelihoods(document, rewards)
@@ -107,9 +107,9 @@ class _Compared:
             value = values.get(name)
             if name not in values or not _same(computed_value(sample.get(name), value), value):
                 raise DataError(
-                    f"{where}: {name} is {shown_json(sample.get(name))}, and its rewards make "
-                    f"{shown_json(value)} of it. The file was edited, or another "
-                    "version of ultrarm-eval wrote it: run its part again with this one."
+                    f"{where}: {name} is {shown_json(sample.get(name))}, but its rewards give "
+                    f"{shown_json(value)}. The file was edited, or another version of "
+                    "ultrarm-eval wrote it: run its shard again with this version."
                 )
         return values
 
@@ -140,7 +140,7 @@ class _Compared:
 
 
 class _Judged:
-    """Answers that a model wrote and a judge scored: the values are in the samples."""
+    """Generated answers scored by a judge: the values are in the samples."""
 
     def __init__(self) -> None:
         self.abstentions = Abstentions()
@@ -150,12 +150,14 @@ class _Judged:
         """See `Measured.values`."""
         names = sample.get("metrics")
         if not isinstance(names, list) or any(name not in sample for name in names):
-            raise DataError(f"{where}: this sample lacks its metrics. The file was edited.")
+            raise DataError(
+                f"{where}: this sample lacks its metrics. The file was edited; run its shard again."
+            )
         self._names |= dict.fromkeys(map(str, names))
         return {str(name): sample[name] for name in names}
 
     def aggregations(self) -> Mapping[str, Aggregation]:
-        """See `Measured.aggregations`: where no answer lacks a score, those over all."""
+        """See `Measured.aggregations`; over all documents if no answer lacks a score."""
         return {
             name: self.abstentions.over_defined(name, POOLED.get(name, mean))
             for name in self._names
@@ -181,7 +183,7 @@ def _measurement(shards: TaskShards, samples: MergedSamples, form: str) -> Measu
     if suite is None:
         raise DataError(
             f"{shards.task}: the benchmark {metadata.get('suite')!r} is not registered here, so "
-            "its figures cannot be computed. Install the package that has it."
+            "its metrics cannot be computed. Install the package that provides it."
         )
     subset = mapping(first.config.get("dataset_kwargs")).get("subset")
     ties = metadata.get("ties")

@@ -1,4 +1,4 @@
-"""All parts of a run as the results that one run would have written."""
+"""Merges the results of all shards into those that one run would have written."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class MergedRun:
     """A run that was merged.
 
     Attributes:
-        results: What one run would have written, and under `merged_from` of what it was made.
-        differing: In what the runs differ without a reward depending on it, with the values.
+        results: What one run would have written, and its origins under `merged_from`.
+        differing: Settings that differ between the runs without affecting rewards, with their
+            values.
     """
 
     results: Mapping[str, Any]
@@ -40,15 +41,15 @@ class MergedRun:
 
 
 def merge_run(shards: RunShards, tasks: Sequence[MergedTask], texts: TextCounts) -> MergedRun:
-    """Joins what the runs say.
+    """Merges the results of the runs.
 
     Args:
         shards: The runs.
         tasks: The merged tasks.
-        texts: The texts that the judge was asked for.
+        texts: The texts that the judge scored.
 
     Raises:
-        DataError: The figures of a group cannot be made.
+        DataError: The scores of a group cannot be computed.
     """
     runs = shards.runs
     joining = _Joining()
@@ -101,7 +102,7 @@ def _add_figures(
 
 
 def _of_names(key: str, runs: Sequence[Run], tasks: Mapping[str, MergedTask]) -> dict[str, Any]:
-    """What stands by the names of tasks and groups."""
+    """The entries by the names of tasks and groups."""
     each = [mapping(run.results.get(key)) for run in runs]
     found: dict[str, Any] = {}
     for name in dict.fromkeys(name for of_run in each for name in of_run):
@@ -122,7 +123,7 @@ def _of_names(key: str, runs: Sequence[Run], tasks: Mapping[str, MergedTask]) ->
 
 
 def _config(values: Sequence[Any], texts: TextCounts, joining: _Joining) -> dict[str, Any]:
-    """How the run was made."""
+    """The run's configuration."""
     rest = [{n: v for n, v in mapping(value).items() if n != _COUNTS} for value in values]
     found = dict(joining.joined(rest, "config"))
     counts = [mapping(mapping(value).get(_COUNTS)) for value in values]
@@ -142,17 +143,17 @@ def _config(values: Sequence[Any], texts: TextCounts, joining: _Joining) -> dict
 
 
 class _Joining:
-    """Joins values that runs write, and keeps in what they differ.
+    """Merges values of several runs, and records which differ.
 
     Attributes:
-        differing: The values by their place in the results.
+        differing: The differing values, by their place in the results.
     """
 
     def __init__(self) -> None:
         self.differing: dict[str, list[Any]] = {}
 
     def joined(self, values: Sequence[Any], place: str) -> Any:
-        """One value: the same of all runs, a sum of seconds, the devices, or the first run's."""
+        """One value: the common one, the sum of seconds, all devices, or the first run's."""
         name = place.rpartition(".")[2]
         if name in _SECONDS:
             total = math.fsum(float(value) for value in values if value is not None)
@@ -193,7 +194,7 @@ def _about(run: Run, shards: RunShards) -> dict[str, Any]:
 
 
 def _first_of_each(values: Sequence[Any]) -> dict[str, Any]:
-    """Mappings as one; of each name the first value."""
+    """Merges mappings, with the first value of each name."""
     found: dict[str, Any] = {}
     for value in values:
         found = {**mapping(value), **found}
@@ -202,7 +203,7 @@ def _first_of_each(values: Sequence[Any]) -> dict[str, Any]:
 
 
 def differing_in_words(differing: Mapping[str, Sequence[Any]]) -> list[str]:
-    """In what the runs differ, a line each."""
+    """The differences between the runs, one per line."""
     return [
         f"{place}: {', '.join(shown_json(value) for value in values)}"
         for place, values in differing.items()

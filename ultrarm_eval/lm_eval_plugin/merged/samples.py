@@ -1,4 +1,4 @@
-"""The samples of all parts of a task, in the order in which one run writes them."""
+"""The samples of all shards of a task, in the order in which one run writes them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ultrarm_eval.runs.shards import TaskShards, part_of
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.sources.answers import prompt_key
 
-_DAMAGED = "The file is damaged or cut off."
+_DAMAGED = "The file is damaged or truncated; run its shard again."
 # A process may have few files open at once; of more shards each is opened for every line.
 _FILES_AT_ONCE = 200
 _HASHES = ("doc_hash", "prompt_hash", "target_hash")
@@ -29,18 +29,19 @@ _HASHES = ("doc_hash", "prompt_hash", "target_hash")
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a sample stands.
+    """The place of a sample.
 
     Attributes:
         filter: The number of its filter.
-        row: The number of its row in the whole data.
+        row: The number of its row in the complete data.
         shard: The number of its shard.
-        start: The byte of the shard's file where its line begins.
+        start: The byte offset of its line in the shard's file.
         line: The line's number there.
         doc_hash: The harness's hash of its document.
         category: The category of its document.
-        texts: Equal for the same prompt with the same completions; None for other documents.
-        prompt: Equal for the same prompt; None where there is none.
+        texts: A key that is equal for the same prompt with the same completions; None for other
+            documents.
+        prompt: A key that is equal for the same prompt; None if there is none.
     """
 
     filter: int
@@ -55,23 +56,22 @@ class _Place:
 
 
 class MergedSamples:
-    """The samples of a task, found once and read again in order: texts do not lie in memory.
+    """The samples of a task, indexed once and read again in order, so that texts are not in memory.
 
     Attributes:
-        filters: The harness's filters, in their order.
+        filters: The harness's filters, in order.
         categories: The documents' categories, in the order of their first rows.
         first: The first sample.
     """
 
     def __init__(self, shards: TaskShards) -> None:
-        """Reads the samples of every part once.
+        """Reads the samples of every shard once.
 
         Args:
-            shards: The results of all parts.
+            shards: The results of all shards.
 
         Raises:
-            DataError: Samples are damaged, are others than the results say, or of rows that are
-                not their part's.
+            DataError: Samples are damaged, do not match the results, or have rows of another shard.
         """
         self._shards = shards
         self._paths = [_samples_path(result) for result in shards.results]
@@ -93,10 +93,10 @@ class MergedSamples:
         return len(self._documents)
 
     def __iter__(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yields where each sample stands, and the sample with the number it has in one run.
+        """Yields the place of each sample, and the sample with its number in the merged run.
 
         Raises:
-            DataError: A file was changed meanwhile.
+            DataError: A file was changed while it was read.
         """
         with ExitStack() as opened:
             is_few = len(self._paths) <= _FILES_AT_ONCE
@@ -115,17 +115,17 @@ class MergedSamples:
 
     @property
     def digest(self) -> str | None:
-        """The digest of the documents, as of one run."""
+        """The hash of the documents, as in one run."""
         return samples_digest({"doc_hash": p.doc_hash, "filter": 0} for p in self._documents)
 
     def repeats_between_shards(self) -> int:
-        """How many documents repeat the prompt and completions of one of another part alone."""
+        """How many documents repeat the prompt and completions of one in another shard only."""
         in_all = Counter(p.texts for p in self._documents if p.texts is not None)
         in_each = Counter((p.shard, p.texts) for p in self._documents if p.texts is not None)
         return (sum(in_all.values()) - len(in_all)) - (sum(in_each.values()) - len(in_each))
 
     def prompts(self, shard: int | None = None) -> set[str]:
-        """The distinct prompts of a part, or of all of them."""
+        """The distinct prompts of a shard, or of all shards."""
         found = (p for p in self._documents if shard is None or p.shard == shard)
         return {p.prompt for p in found if p.prompt is not None}
 
@@ -139,7 +139,7 @@ class MergedSamples:
             where = f"{path}, line {line.number}"
             document, name = mapping(sample.get("doc")), str(sample.get("filter"))
             if any(not isinstance(sample.get(one), str) for one in _HASHES):
-                raise DataError(f"{where}: this is no sample of lm-eval. {_DAMAGED}")
+                raise DataError(f"{where}: this is not a sample of lm-eval. {_DAMAGED}")
             if name not in counts:
                 filters.append(name)
             position = counts[name]
@@ -152,8 +152,9 @@ class MergedSamples:
                 or row % part.of != (part.number - 1)
             ):
                 raise DataError(
-                    f"{where}: its document is of row {row!r}, which is not of part {part.number} "
-                    f"of {part.of} of {part.rows} rows. The file is another part's, or was edited."
+                    f"{where}: its document is row {row!r}, which is not in shard {part.number} "
+                    f"of {part.of} ({part.rows} rows). The file belongs to another shard, or was "
+                    "edited."
                 )
             is_rated = document.get("format") == RATED
             prompt = document.get("prompt") if is_ours else None
@@ -161,7 +162,9 @@ class MergedSamples:
                 texts = texts_digest(prompt or [], document["completions"]) if is_rated else None
                 key = None if prompt is None else text_digest(prompt_key(prompt))
             except (AttributeError, KeyError, TypeError) as error:
-                raise DataError(f"{where}: its document is none of ours. {_DAMAGED}") from error
+                raise DataError(
+                    f"{where}: its document is not one of this package's. {_DAMAGED}"
+                ) from error
             category = document.get("category") if is_ours else None
             place = filters.index(name)
             found.append(
@@ -180,8 +183,8 @@ class MergedSamples:
         self._require_whole(result, path, counts, found)
         if number and tuple(filters) != self.filters:
             raise DataError(
-                f"{path}: its filters are {', '.join(filters)}, and those of "
-                f"{self._paths[0]} {', '.join(self.filters)}."
+                f"{path}: its filters ({', '.join(filters)}) differ from those of "
+                f"{self._paths[0]} ({', '.join(self.filters)}). Merge runs of the same task."
             )
         self.filters = tuple(filters)
         return found
@@ -193,19 +196,19 @@ class MergedSamples:
         if not counts or set(counts.values()) != {wanted}:
             there = max(counts.values(), default=0)
             raise DataError(
-                f"{path}: there are samples of {there} documents, and {result.run.path} is of "
+                f"{path}: it has samples of {there} documents, but {result.run.path} has "
                 f"{wanted}. {_DAMAGED}"
             )
         seen = [(place.filter, place.row) for place in found]
         if len(set(seen)) < len(seen):
             row = Counter(seen).most_common(1)[0][0][1]
-            raise DataError(f"{path}: there are two samples of row {row}. {_DAMAGED}")
+            raise DataError(f"{path}: it has two samples of row {row}. {_DAMAGED}")
         stored = result.metadata.get("data_digest")
         first = [{"doc_hash": p.doc_hash, "filter": 0} for p in found if p.filter == 0]
         if stored is not None and stored != samples_digest(first):
             raise DataError(
-                f"{path}: these samples are of other documents than {result.run.path} says "
-                "(data_digest). The file is another run's, or was edited."
+                f"{path}: its documents do not match the data_digest in {result.run.path}. The "
+                "file belongs to another run, or was edited."
             )
 
 

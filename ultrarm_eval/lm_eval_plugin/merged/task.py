@@ -1,4 +1,4 @@
-"""A task of all parts: its figures, its metadata, and its samples as one run writes them."""
+"""A merged task: its metrics, its metadata, and its samples as one run writes them."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _ADDED = ("documents_with_own_system_turn", "answers_without_score")
 
 @dataclass(frozen=True)
 class MergedTask:
-    """A task as one run says it.
+    """A task as one run reports it.
 
     Attributes:
-        shards: The results of its parts.
-        documents: How many documents it has.
-        figures: The harness's figures.
-        metadata: What the task says about itself and its data.
-        task_hash: The harness's digest of its samples.
+        shards: The results of its shards.
+        documents: Its number of documents.
+        figures: lm-eval's metrics.
+        metadata: The task's metadata about itself and its data.
+        task_hash: The harness's hash of its samples.
     """
 
     shards: TaskShards
@@ -48,10 +48,10 @@ class MergedTask:
 
 
 class TextCounts:
-    """The texts that a judge was asked for, over all tasks.
+    """The texts that a judge scored, over all tasks.
 
     Attributes:
-        texts: How many there were.
+        texts: Their number.
     """
 
     def __init__(self) -> None:
@@ -61,11 +61,11 @@ class TextCounts:
 
     @property
     def distinct(self) -> int:
-        """How many of them are different."""
+        """The number of distinct texts."""
         return len(self._known)
 
     def add(self, sample: Mapping[str, Any]) -> None:
-        """Counts the texts of a sample: the judge was asked for prompt and completion."""
+        """Counts the texts of a sample by prompt and completion."""
         for asked in mapping(sample.get("arguments")).values():
             prompt, completion = asked.get("arg_0"), asked.get("arg_1")
             written = f"{len(str(prompt))} {prompt}{completion}".encode("utf-8", "surrogatepass")
@@ -74,16 +74,16 @@ class TextCounts:
 
 
 def merge_task(shards: TaskShards, write: Callable[[str], object], texts: TextCounts) -> MergedTask:
-    """Joins a task's parts.
+    """Merges a task's shards.
 
     Args:
-        shards: The results of all parts.
-        write: Takes the lines of the samples, in their order.
+        shards: The results of all shards.
+        write: Receives the lines of the samples, in order.
         texts: Counts the texts.
 
     Raises:
-        DataError: The samples are damaged, or do not hold what the figures need.
-        ScoringError: A figure cannot be computed.
+        DataError: The samples are damaged, or lack required fields.
+        ScoringError: A metric cannot be computed.
     """
     samples = MergedSamples(shards)
     how = measured(shards, samples)
@@ -110,7 +110,7 @@ def merge_task(shards: TaskShards, write: Callable[[str], object], texts: TextCo
 
 
 def _with_values(sample: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """A sample with its metrics in their place: a part does not know another's categories."""
+    """A sample with its metrics in order: a shard does not know another's categories."""
     former = sample.get("metrics") or []
     written: dict[str, Any] = {}
     for name, value in sample.items():
@@ -126,7 +126,7 @@ def _with_values(sample: Mapping[str, Any], values: Mapping[str, Any]) -> dict[s
 def _figures(
     shards: TaskShards, how: Measured, values: Mapping[tuple[str, str], list[Any]]
 ) -> dict[str, Any]:
-    """Figures and standard errors, as the harness makes them of the values of all documents."""
+    """Metrics and standard errors, as the harness computes them from all documents."""
     iterations = int(shards.results[0].run.config.get("bootstrap_iters") or 0)
     figures: dict[str, Any] = {}
     aggregations = how.aggregations()
@@ -143,7 +143,7 @@ def _figures(
 def _as_harness_does(
     shards: TaskShards, figures: Mapping[str, Any], documents: int
 ) -> dict[str, Any]:
-    """The task's entry of the results, in the form that its version of the harness writes."""
+    """The task's entry of the results, in the format of its version of the harness."""
     written: dict[str, Any] = {}
     for name, value in shards.results[0].figures.items():
         if "," not in name:
@@ -175,7 +175,7 @@ def _metadata(shards: TaskShards, samples: MergedSamples, how: Measured) -> dict
 
 
 def _judge_used(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The judge of what a model wrote; what it was given is added up."""
+    """The judge of generated answers; its counts are added up."""
     counts: Counter[str] = Counter()
     for one in used:
         counts.update(
@@ -192,7 +192,7 @@ def _judge_used(used: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _counts(shards: TaskShards, samples: MergedSamples) -> dict[str, int]:
-    """What one run counts of the data: parts that know nothing of each other are added up."""
+    """The counts of the data as in one run: the sums over independent shards."""
     total: Counter[str] = Counter()
     each = [mapping(result.metadata.get("counts")) for result in shards.results]
     for counts in each:
@@ -205,8 +205,9 @@ def _counts(shards: TaskShards, samples: MergedSamples) -> dict[str, int]:
         }
         if len(known) > 1:
             raise DataError(
-                f"{shards.task}: the parts read different files of references (with "
-                f"{', '.join(map(str, sorted(known)))} prompts). Run them with one file."
+                f"{shards.task}: the shards used different reference files (with "
+                f"{', '.join(map(str, sorted(known)))} prompts). Run them again with the same "
+                "file."
             )
         total[_UNUSED] = known.pop() - len(samples.prompts())
     return {name: number for name, number in total.items() if number}

@@ -121,8 +121,8 @@ def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
     page = (DOCS / "engines.md").read_text(encoding="utf-8")
     text = " ".join(page.split())
     (stated,) = re.findall(
-        r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes once: ([\d.]+) tokens a "
-        r"text that a prompt's answers share, ([\d.]+) of an answer's own",
+        r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes computed once, which is "
+        r"([\d.]+) tokens of shared prefix per prompt and ([\d.]+) tokens per answer",
         text,
     )
     by_text, texts, once, shared, own = (float(one.replace(",", "")) for one in stated)

@@ -1,4 +1,4 @@
-"""The tables of docs/reading-results.md."""
+"""The tables of docs/results.md."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PAGE = Path(__file__).parents[2] / "docs" / "reading-results.md"
+PAGE = Path(__file__).parents[2] / "docs" / "results.md"
 #: A word in capitals that stands for several keys, and what it may be.
 _PLACEHOLDER = re.compile(r"(?<![A-Za-z])[A-Z]{3,}|(?<=@)K")
 

@@ -1,4 +1,4 @@
-"""A run is read as scripts and leaderboards read it, under the keys that docs/reading-results.md has."""
+"""A run is read as scripts and leaderboards read it, under the keys that docs/results.md has."""
 
 import json
 import re

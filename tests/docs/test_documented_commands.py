@@ -81,7 +81,8 @@ def test_lm_eval_takes_them_and_the_judge_its_settings(words, monkeypatch):
 
 
 def test_commands_are_found():
-    assert len(list(commands("ultrarm-eval"))) > 15
+    # Most commands of ultrarm-eval are in blocks that run.
+    assert len(list(commands("ultrarm-eval"))) > 2
     assert len(list(commands("lm_eval"))) > 10
 
 

@@ -258,7 +258,7 @@ def test_links_of_the_readme_and_its_neighbours_lead_to_files_and_anchors(page):
     plain = re.sub(r"^```.*?^```|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(\s*<?([^)\s>]+)", plain)
     links += re.findall(r"""(?:href|src|srcset)=["']([^"']+)""", plain)
-    assert links
+    assert links or page != README
     for link in links:
         parts = urlsplit(link)
         if parts.scheme or parts.netloc:

@@ -53,7 +53,7 @@ def test_a_link_that_is_none_of_the_web_is_not_one(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "no readable JSON"),
+        ("{", "not valid JSON"),
         ("[]", "not a file of published scores"),
         (json.dumps({**GOOD, "metrics": {}}), "metrics overall of org/m"),
         (json.dumps({**GOOD, "entries": [{"model": "m"}]}), "KeyError"),

@@ -73,7 +73,7 @@ class TestInterruptedRuns:
         judge, task = report(capsys, tmp_path)
         assert task["pooled"]["pairs"] == 3
         (remark,) = judge["remarks"]
-        assert f"{path}: this is no readable JSON" in remark
+        assert f"{path}: this is not valid JSON" in remark
 
     @pytest.mark.parametrize("rest", [2, 40, 400])
     def test_samples_that_end_in_a_line_are_said_to_be_incomplete(self, tmp_path, capsys, rest):
@@ -88,7 +88,7 @@ class TestInterruptedRuns:
         assert task["counts"]["lines_damaged"] == 1
         first, second = task["remarks"]
         assert "1 line of the samples was skipped" in first
-        assert f"{path}, line 3: this is no readable JSON" in first
+        assert f"{path}, line 3: this is not valid JSON" in first
         assert "results cover 3 documents and the samples 2" in second
 
     def test_samples_that_end_in_a_character_are_said_to_be_incomplete(self, tmp_path, capsys):

@@ -97,7 +97,7 @@ class TestDamage:
         assert found.counts == {"lines_damaged": 2}
         (remark,) = found.remarks
         assert remark.startswith("2 lines of the samples were skipped, the first of them: ")
-        assert f"{path}, line 1: this is no readable JSON" in remark
+        assert f"{path}, line 1: this is not valid JSON" in remark
 
     def test_samples_without_hashes_have_no_digest(self, observed):
         (sample,) = samples_of(rated_sample, [(FIRST, [0.0, 1.0, 0.0])])

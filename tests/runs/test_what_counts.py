@@ -91,13 +91,13 @@ def test_a_damaged_file_among_good_ones_is_left_out_and_said(tmp_path):
     (tmp_path / f"results_{LATE}.json").write_text('{"results": {"pairs"')
     (remark,) = read_evaluation(tmp_path).remarks
     assert remark.startswith("Skipped: ")
-    assert f"results_{LATE}.json: this is no readable JSON" in remark
+    assert f"results_{LATE}.json: this is not valid JSON" in remark
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"results": {', "no readable JSON"),
+        (b'{"results": {', "not valid JSON"),
         (b"\xff\xfe", "not UTF-8"),
         (b"[1]", "has no 'results' of lm_eval"),
         (b'{"results": 3}', "has no 'results' of lm_eval"),

@@ -82,7 +82,7 @@ def test_rank_correlation_is_scipys(pairs):
 
 @pytest.mark.parametrize("function", [cohens_kappa, rank_correlation])
 def test_what_cannot_agree_is_refused(function):
-    with pytest.raises(ScoringError, match="There are no items"):
+    with pytest.raises(ScoringError, match="There (are no items|is no number)"):
         function([], [])
     with pytest.raises(ScoringError, match="2 values of one judge and 1 of the other"):
         function([1, 2], [1])

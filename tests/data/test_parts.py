@@ -71,7 +71,7 @@ def test_data_are_read_as_by_every_command(tmp_path, form, capsys):
         data = tmp_path / "saved"
         datasets.Dataset.from_list(ROWS).save_to_disk(str(data))
     assert main(["shard", str(data), "-n", "3", "-o", str(tmp_path / "s")]) == 0
-    assert "of 7 rows 2 or 3 in each" in capsys.readouterr().out
+    assert "7 rows in total, 2 or 3 in each" in capsys.readouterr().out
     assert joined(tmp_path / "s", 3) == ROWS
     about = read_index(tmp_path / "s" / INDEX)
     assert about.data == str(data)
@@ -109,9 +109,12 @@ def test_writing_the_same_again_changes_nothing(tmp_path, capsys):
             "part-00001-of-00003.jsonl is missing",
         ),
         (lambda s: (s / part_name(2, 3)).unlink(), "part-00002-of-00003.jsonl is missing"),
-        (lambda s: (s / part_name(1, 9)).write_text("{}\n"), "part-00001-of-00009.jsonl is none"),
-        (lambda s: (s / INDEX).unlink(), "holds something else"),
-        (lambda s: (s / INDEX).write_text("{}"), "holds something else"),
+        (
+            lambda s: (s / part_name(1, 9)).write_text("{}\n"),
+            "part-00001-of-00009.jsonl is not in its index",
+        ),
+        (lambda s: (s / INDEX).unlink(), "with other content"),
+        (lambda s: (s / INDEX).write_text("{}"), "with other content"),
         (lambda s: (s / INDEX).write_text("{"), "shards.json"),
     ],
 )
@@ -127,7 +130,7 @@ def test_another_folder_is_refused_and_left_alone(tmp_path, change, message):
 
 @pytest.mark.parametrize(
     ("rows", "number", "message"),
-    [(ROWS[:6], 3, "rows: 7 there, 6 now"), (ROWS, 2, "parts: 3 there, 2 now")],
+    [(ROWS[:6], 3, "rows: 7 there, 6 now"), (ROWS, 2, "shards: 3 there, 2 now")],
 )
 def test_other_parts_are_refused(tmp_path, rows, number, message):
     write_parts(ListedRows(ROWS, "here"), 3, tmp_path / "s")

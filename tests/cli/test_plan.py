@@ -70,7 +70,7 @@ def test_time_is_tokens_by_the_rate_of_all_gpus(planned, gpus, rate):
 def test_the_rate_is_said_to_be_the_users(planned):
     lines = planned("--gpus", "8", "--tokens-per-second", "30800")
     assert lines["stated rate"].startswith("30,800 tokens/s on each of 8 GPUs (as you stated, not")
-    assert planned("--tokens-per-second", "5")["stated rate"].startswith("5 tokens/s on 1 GPU:")
+    assert planned("--tokens-per-second", "5")["stated rate"].startswith("5 tokens/s on 1 GPU (")
 
 
 def test_nothing_is_timed_where_a_rate_is_stated(planned, monkeypatch):

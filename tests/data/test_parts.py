@@ -148,7 +148,7 @@ def test_numbers_of_parts_that_cannot_be(tmp_path, number):
 def test_a_part_of_a_part_is_refused(tmp_path):
     write_parts(ListedRows(ROWS, "here"), 2, tmp_path / "s")
     part = open_file(tmp_path / "s" / part_name(1, 2))
-    with pytest.raises(ConfigurationError, match="part 1 of 2 of here already"):
+    with pytest.raises(ConfigurationError, match="already shard 1 of 2 of here"):
         write_parts(part, 2, tmp_path / "t")
 
 
@@ -156,7 +156,7 @@ def test_times_are_texts_and_bytes_are_refused(tmp_path):
     day = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.timezone.utc)
     write_parts(ListedRows([{"at": day}], "here"), 1, tmp_path / "s")
     assert joined(tmp_path / "s", 1) == [{"at": "2026-01-02T03:04:00+00:00"}]
-    with pytest.raises(DataError, match="row 0: the column 'image' has a value of type bytes"):
+    with pytest.raises(DataError, match="row 0: column 'image' has a value of type bytes"):
         write_parts(ListedRows([{"image": [b"x"]}], "here"), 1, tmp_path / "t")
     assert not (tmp_path / "t").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"s"}

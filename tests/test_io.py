@@ -37,7 +37,7 @@ def test_a_byte_order_mark_is_no_part_of_the_value(tmp_path):
 
 
 def test_a_file_that_is_not_there_is_an_error_of_ours(tmp_path):
-    with pytest.raises(DataError, match=r"none\.json: the file cannot be read \(No such file"):
+    with pytest.raises(DataError, match=r"none\.json: cannot read the file \(No such file"):
         read_json(tmp_path / "none.json")
 
 

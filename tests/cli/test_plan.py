@@ -69,8 +69,8 @@ def test_time_is_tokens_by_the_rate_of_all_gpus(planned, gpus, rate):
 
 def test_the_rate_is_said_to_be_the_users(planned):
     lines = planned("--gpus", "8", "--tokens-per-second", "30800")
-    assert lines["stated rate"].startswith("30,800 tokens/s on each of 8 GPUs: your figure, not")
-    assert planned("--tokens-per-second", "5")["stated rate"].startswith("5 tokens/s on 1 GPU:")
+    assert lines["stated rate"].startswith("30,800 tokens/s on each of 8 GPUs (as you stated, not")
+    assert planned("--tokens-per-second", "5")["stated rate"].startswith("5 tokens/s on 1 GPU (")
 
 
 def test_nothing_is_timed_where_a_rate_is_stated(planned, monkeypatch):
@@ -94,7 +94,7 @@ def test_padding_is_in_the_time_as_computed(planned):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--gpus", "8"], "--gpus 8: how long.*--tokens-per-second N"),
+        (["--gpus", "8"], "--gpus 8: the time depends.*--tokens-per-second N"),
         (["--gpus", "0", "--tokens-per-second", "5"], "--gpus 0: give a whole number of"),
         (["--gpus", "-3"], "--gpus -3: give a whole number of at least 1"),
         (["--tokens-per-second", "0"], "--tokens-per-second 0: give a number above 0"),

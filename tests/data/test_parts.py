@@ -71,7 +71,7 @@ def test_data_are_read_as_by_every_command(tmp_path, form, capsys):
         data = tmp_path / "saved"
         datasets.Dataset.from_list(ROWS).save_to_disk(str(data))
     assert main(["shard", str(data), "-n", "3", "-o", str(tmp_path / "s")]) == 0
-    assert "of 7 rows 2 or 3 in each" in capsys.readouterr().out
+    assert "7 rows in total, 2 or 3 in each" in capsys.readouterr().out
     assert joined(tmp_path / "s", 3) == ROWS
     about = read_index(tmp_path / "s" / INDEX)
     assert about.data == str(data)
@@ -109,9 +109,12 @@ def test_writing_the_same_again_changes_nothing(tmp_path, capsys):
             "part-00001-of-00003.jsonl is missing",
         ),
         (lambda s: (s / part_name(2, 3)).unlink(), "part-00002-of-00003.jsonl is missing"),
-        (lambda s: (s / part_name(1, 9)).write_text("{}\n"), "part-00001-of-00009.jsonl is none"),
-        (lambda s: (s / INDEX).unlink(), "holds something else"),
-        (lambda s: (s / INDEX).write_text("{}"), "holds something else"),
+        (
+            lambda s: (s / part_name(1, 9)).write_text("{}\n"),
+            "part-00001-of-00009.jsonl is not in its index",
+        ),
+        (lambda s: (s / INDEX).unlink(), "with other content"),
+        (lambda s: (s / INDEX).write_text("{}"), "with other content"),
         (lambda s: (s / INDEX).write_text("{"), "shards.json"),
     ],
 )
@@ -127,7 +130,7 @@ def test_another_folder_is_refused_and_left_alone(tmp_path, change, message):
 
 @pytest.mark.parametrize(
     ("rows", "number", "message"),
-    [(ROWS[:6], 3, "rows: 7 there, 6 now"), (ROWS, 2, "parts: 3 there, 2 now")],
+    [(ROWS[:6], 3, "rows: 7 there, 6 now"), (ROWS, 2, "shards: 3 there, 2 now")],
 )
 def test_other_parts_are_refused(tmp_path, rows, number, message):
     write_parts(ListedRows(ROWS, "here"), 3, tmp_path / "s")
@@ -145,7 +148,7 @@ def test_numbers_of_parts_that_cannot_be(tmp_path, number):
 def test_a_part_of_a_part_is_refused(tmp_path):
     write_parts(ListedRows(ROWS, "here"), 2, tmp_path / "s")
     part = open_file(tmp_path / "s" / part_name(1, 2))
-    with pytest.raises(ConfigurationError, match="part 1 of 2 of here already"):
+    with pytest.raises(ConfigurationError, match="already shard 1 of 2 of here"):
         write_parts(part, 2, tmp_path / "t")
 
 
@@ -153,7 +156,7 @@ def test_times_are_texts_and_bytes_are_refused(tmp_path):
     day = dt.datetime(2026, 1, 2, 3, 4, tzinfo=dt.timezone.utc)
     write_parts(ListedRows([{"at": day}], "here"), 1, tmp_path / "s")
     assert joined(tmp_path / "s", 1) == [{"at": "2026-01-02T03:04:00+00:00"}]
-    with pytest.raises(DataError, match="row 0: the column 'image' has a value of type bytes"):
+    with pytest.raises(DataError, match="row 0: column 'image' has a value of type bytes"):
         write_parts(ListedRows([{"image": [b"x"]}], "here"), 1, tmp_path / "t")
     assert not (tmp_path / "t").exists()
     assert {p.name for p in tmp_path.iterdir()} == {"s"}

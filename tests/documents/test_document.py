@@ -72,15 +72,18 @@ def test_a_sample_of_an_earlier_version_may_lack_what_is_only_for_its_reader(wri
 @pytest.mark.parametrize(
     ("written", "said"),
     [
-        ({**RATED, "format": "document/9"}, "has the format 'document/9'; known are"),
-        ({**RATED, "ratings": ["1"]}, r"ratings \(overall\) are \['1'\]; it has 2 completions"),
+        (
+            {**RATED, "format": "document/9"},
+            "has the unknown format 'document/9'; known formats are",
+        ),
+        ({**RATED, "ratings": ["1"]}, r"ratings \(overall\) are \['1'\], but it has 2 completions"),
         ({**RATED, "ratings": ["1", 2]}, "has the rating 2; it must be a fraction as text"),
         ({**RATED, "aspects": []}, "aspects is not an object"),
         ({**RATED, "models": ["m"]}, "models is not a list of 2 names"),
         ({**RATED, "completions": "ab"}, "completions is not a list of texts"),
         ({**RATED, "prompt": [{"role": "user"}]}, "the prompt is not a list of messages"),
-        ({**RATED, "source": 3}, "source is no text"),
-        ({**LABELLED, "correct": 3}, "3 right ones of 3 completions"),
+        ({**RATED, "source": 3}, "source is not text"),
+        ({**LABELLED, "correct": 3}, "correct is 3, with 3 completions"),
         ({**LABELLED, "correct": True}, "correct is not a whole number"),
         ({**LABELLED, "labels": 3}, "labels is not an object"),
         ({k: v for k, v in LABELLED.items() if k != "subset"}, "lacks 'subset'"),

@@ -249,7 +249,7 @@ def test_a_part_of_a_part_is_refused(tmp_path, rows):
     data = str(write_jsonl(tmp_path / "data.jsonl", rows))
     assert main(["shard", data, "-n", "2", "-o", str(tmp_path / "shards")]) == 0
     part = str(tmp_path / "shards" / "part-00001-of-00002.jsonl")
-    with pytest.raises(UltrarmEvalError, match="is part 1 of 2 already"):
+    with pytest.raises(UltrarmEvalError, match="is already shard 1 of 2"):
         write_run(tmp_path / "x", ["ultrafeedback_pairs"], {"data": part, "shard": "1/2"})
 
 

@@ -78,11 +78,14 @@ def fails(self, *_):
         ({"settings": fails}, r"settings\(\) fails: RuntimeError: out of order"),
         ({"settings": lambda _: None}, r"settings\(\) gives a value of type NoneType"),
         ({"settings": lambda _: {1: 2}}, "a mapping from names"),
-        ({"settings": lambda _: {"a": {1, 2}}}, r"gives a=\{1, 2\}, which is no JSON value"),
-        ({"settings": lambda _: {"a": torch.float32}}, "a=torch.float32, which is no JSON"),
+        ({"settings": lambda _: {"a": {1, 2}}}, r"returned a=\{1, 2\}, which is not a JSON value"),
+        ({"settings": lambda _: {"a": torch.float32}}, "a=torch.float32, which is not a JSON"),
         ({"settings": lambda _: {"counts": [1]}}, r"counts=\[1\]"),
         ({"settings": lambda _: {"counts": {"texts": "3"}}}, "from names to numbers"),
-        ({"settings": lambda _: {"scoring_seconds": "3"}}, "scoring_seconds='3', no number"),
+        (
+            {"settings": lambda _: {"scoring_seconds": "3"}},
+            "scoring_seconds='3', which is not a number",
+        ),
         ({"fingerprint": fails}, r"fingerprint\(\) fails: RuntimeError"),
         ({"fingerprint": lambda _: 3}, r"fingerprint\(\) gives 3"),
         ({"fingerprint": lambda _: ""}, r"fingerprint\(\) gives ''"),
@@ -91,7 +94,7 @@ def fails(self, *_):
         ({"identifies": lambda _: [1]}, r"identifies\(\) gives a value of type list"),
         (
             {"describes": lambda _: {"a": {1}}},
-            r"describes\(\) gives a=\{1\}, which is no JSON value",
+            r"describes\(\) returned a=\{1\}, which is not a JSON value",
         ),
         ({"__init__": fails}, "cannot be made: RuntimeError: out of order"),
         ({"__init__": lambda self, needed: None}, "cannot be made: TypeError: .*needed"),
@@ -138,7 +141,7 @@ def test_an_own_error_of_a_judge_keeps_its_words(registered):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([1.0, 2.0, 3.0], "gave 3 rewards to 4 answers"),
+        ([1.0, 2.0, 3.0], "returned 3 rewards for 4 answers"),
         ([1.0] * 5, "gave 5 rewards to 4 answers"),
         ([], "gave 0 rewards"),
         (None, "type NoneType"),
@@ -271,7 +274,7 @@ def test_what_it_states_and_cannot_state_at_the_end_loses_no_run(registered, cap
     type(judge.judge).describes = lambda _: {"speed": torch.float32}
     assert statement(judge) == whole
     assert "identifies() fails" in caplog.text
-    assert "speed=torch.float32, which is no JSON value" in caplog.text
+    assert "speed=torch.float32, which is not a JSON value" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["score", "score_stream"])

@@ -75,23 +75,26 @@ def fails(self, *_):
         ({"fingerprint": "abc"}, r"no method fingerprint\(\)"),
         ({"score": None, "settings": 1}, r"no method score\(.*; and no settings\("),
         ({"score_stream": 5}, "score_stream is not a method"),
-        ({"settings": fails}, r"settings\(\) fails: RuntimeError: out of order"),
-        ({"settings": lambda _: None}, r"settings\(\) gives a value of type NoneType"),
+        ({"settings": fails}, r"settings\(\) failed: RuntimeError: out of order"),
+        ({"settings": lambda _: None}, r"settings\(\) returned a value of type NoneType"),
         ({"settings": lambda _: {1: 2}}, "a mapping from names"),
-        ({"settings": lambda _: {"a": {1, 2}}}, r"gives a=\{1, 2\}, which is no JSON value"),
-        ({"settings": lambda _: {"a": torch.float32}}, "a=torch.float32, which is no JSON"),
+        ({"settings": lambda _: {"a": {1, 2}}}, r"returned a=\{1, 2\}, which is not a JSON value"),
+        ({"settings": lambda _: {"a": torch.float32}}, "a=torch.float32, which is not a JSON"),
         ({"settings": lambda _: {"counts": [1]}}, r"counts=\[1\]"),
         ({"settings": lambda _: {"counts": {"texts": "3"}}}, "from names to numbers"),
-        ({"settings": lambda _: {"scoring_seconds": "3"}}, "scoring_seconds='3', no number"),
-        ({"fingerprint": fails}, r"fingerprint\(\) fails: RuntimeError"),
-        ({"fingerprint": lambda _: 3}, r"fingerprint\(\) gives 3"),
-        ({"fingerprint": lambda _: ""}, r"fingerprint\(\) gives ''"),
-        ({"fingerprint": lambda _: None}, r"fingerprint\(\) gives None"),
-        ({"identifies": fails}, r"identifies\(\) fails: RuntimeError"),
-        ({"identifies": lambda _: [1]}, r"identifies\(\) gives a value of type list"),
+        (
+            {"settings": lambda _: {"scoring_seconds": "3"}},
+            "scoring_seconds='3', which is not a number",
+        ),
+        ({"fingerprint": fails}, r"fingerprint\(\) failed: RuntimeError"),
+        ({"fingerprint": lambda _: 3}, r"fingerprint\(\) returned 3"),
+        ({"fingerprint": lambda _: ""}, r"fingerprint\(\) returned ''"),
+        ({"fingerprint": lambda _: None}, r"fingerprint\(\) returned None"),
+        ({"identifies": fails}, r"identifies\(\) failed: RuntimeError"),
+        ({"identifies": lambda _: [1]}, r"identifies\(\) returned a value of type list"),
         (
             {"describes": lambda _: {"a": {1}}},
-            r"describes\(\) gives a=\{1\}, which is no JSON value",
+            r"describes\(\) returned a=\{1\}, which is not a JSON value",
         ),
         ({"__init__": fails}, "cannot be made: RuntimeError: out of order"),
         ({"__init__": lambda self, needed: None}, "cannot be made: TypeError: .*needed"),
@@ -138,9 +141,9 @@ def test_an_own_error_of_a_judge_keeps_its_words(registered):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([1.0, 2.0, 3.0], "gave 3 rewards to 4 answers"),
-        ([1.0] * 5, "gave 5 rewards to 4 answers"),
-        ([], "gave 0 rewards"),
+        ([1.0, 2.0, 3.0], "returned 3 rewards for 4 answers"),
+        ([1.0] * 5, "returned 5 rewards for 4 answers"),
+        ([], "returned 0 rewards"),
         (None, "type NoneType"),
         ((float(i) for i in range(4)), "type generator"),
         ("1234", "type str"),
@@ -206,8 +209,8 @@ def test_numbers_of_any_kind_are_rewards(registered, given):
         ([(-1, 1.0)], "for completion -1 of 4"),
         ([(0, 1.0), (1, 1.0)], "no reward to 2 of 4 completions, the first of them completion 2"),
         ([], "no reward to 4 of 4"),
-        ([1.0, 2.0], r"gave 1\.0, and it has to give the index"),
-        ([(0.0, 1.0)], r"gave \(0\.0, 1\.0\)"),
+        ([1.0, 2.0], r"yielded 1\.0; it must yield the index"),
+        ([(0.0, 1.0)], r"yielded \(0\.0, 1\.0\)"),
         ([("0", 1.0)], "the index"),
         ([(0, 1.0, 2.0)], "the index"),
         ([(0, "1")], "completion 0 '1' of type str"),
@@ -270,8 +273,8 @@ def test_what_it_states_and_cannot_state_at_the_end_loses_no_run(registered, cap
     type(judge.judge).identifies = fails
     type(judge.judge).describes = lambda _: {"speed": torch.float32}
     assert statement(judge) == whole
-    assert "identifies() fails" in caplog.text
-    assert "speed=torch.float32, which is no JSON value" in caplog.text
+    assert "identifies() failed" in caplog.text
+    assert "speed=torch.float32, which is not a JSON value" in caplog.text
 
 
 @pytest.mark.parametrize("method", ["score", "score_stream"])

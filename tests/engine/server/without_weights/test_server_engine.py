@@ -528,7 +528,7 @@ class TestFaults:
         one.change = lambda sent, v: said(status, "blocked") if bad in sent else v
         found, error = computed_until_error(made.compute(texts), TextRefusedError)
         assert str(error).startswith(f"Text 13: {one.url} rejects it, and accepts others: ")
-        assert f"answered {status}: blocked" in str(error)
+        assert f"returned status {status}: blocked" in str(error)
         del wanted[13]
         assert found == wanted
         # Each request once, three halves of one of them, and the probes alone after each refusal.

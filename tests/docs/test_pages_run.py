@@ -16,7 +16,7 @@ from tests.docs.blocks import PAGES, README, ROOT, Block, blocks_of, name
 #: What a page may read of the checkout. Copies: a page that writes into them changes nothing.
 FOLDERS = ("examples", "results", "tasks", "tests")
 #: Seconds that a block may take; a page should take less than one minute.
-LIMIT = 300
+LIMIT = 600
 #: Pages that lead a reader through commands: each has some that run.
 GUIDES = (
     "README.md",

@@ -34,12 +34,12 @@ Nothing public goes without notice: the old name or spelling works for at least 
 more and gives a warning, and the changelog names both. A change that moves the value of a
 metric raises the version of its tasks.
 
-**Provisional modules** are for reward models with a head of their own. Their names in `__all__` may
+**Provisional modules** are for reward models with their own heads. Their names in `__all__` may
 change in any minor release without a deprecation period; the changelog says so:
 
 - `ultrarm_eval.checkpoints.architecture`, `ultrarm_eval.checkpoints.headed_decoder`,
   `ultrarm_eval.checkpoints.heads`, `ultrarm_eval.checkpoints.survey`,
-  `ultrarm_eval.checkpoints.tokenizer`, `ultrarm_eval.checkpoints.weight_map`: what recognises and
+  `ultrarm_eval.checkpoints.tokenizer`, `ultrarm_eval.checkpoints.weight_map`: what recognizes and
   reads a checkpoint.
 - `ultrarm_eval.engine.reads`, `ultrarm_eval.judges.reward_head`,
   `ultrarm_eval.reward_models.headed_judge`: what computes the reward.

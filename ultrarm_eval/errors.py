@@ -44,8 +44,8 @@ class ConfigurationError(UltrarmEvalError):
     """A setting, option or metadata key has a value that is not allowed.
 
     Cause:
-        A name is misspelt, a value is out of range, two options contradict each other, or a setting
-        does not belong to this judge or engine.
+        A name is misspelled, a value is out of range, two options contradict each other, or a
+        setting does not belong to this judge or engine.
 
     Fix:
         Correct the value that the message names; it lists the allowed values and the closest name.
@@ -68,11 +68,11 @@ class MissingPackageError(ConfigurationError, ModuleNotFoundError):
 
 
 class CheckpointError(UltrarmEvalError):
-    """A checkpoint is missing, unreachable, or is not the model it is said to be.
+    """A checkpoint is missing, cannot be reached, or is not the model that it claims to be.
 
     Cause:
         The folder or hub id does not exist, the hub cannot be reached, a file is missing or
-        damaged, or weights are missing, doubled or would be ignored.
+        damaged, or weights are missing, duplicated or would be ignored.
 
     Fix:
         Check the path and the revision; `ultrarm-eval inspect-checkpoint DIR` shows what was found
@@ -81,7 +81,7 @@ class CheckpointError(UltrarmEvalError):
 
 
 class OtherKindError(CheckpointError):
-    """A checkpoint is of another type than the judge supports.
+    """A checkpoint is not of the type that the judge supports.
 
     Cause:
         `judge=NAME` names a judge for another type of reward model.
@@ -93,11 +93,11 @@ class OtherKindError(CheckpointError):
 
 
 class OwnCodeError(CheckpointError):
-    """A checkpoint needs code of its own, which is never executed.
+    """A checkpoint needs its own code, which is never executed.
 
     Cause:
         config.json names code that comes with the checkpoint (`auto_map`), and the registered judge
-        could compute other rewards than that code.
+        could compute different rewards than that code.
 
     Fix:
         If the code computes the same, remove the entry from `auto_map` in a copy of the checkpoint.
@@ -125,10 +125,12 @@ class TextDoesNotFitError(DeviceError):
         text: Which of the texts that were scored together.
 
     Cause:
-        One text, or one prompt with its completions, does not fit even as a batch of its own.
+        One text, or one prompt with its completions, does not fit even if nothing else is in its
+        batch.
 
     Fix:
-        Set a smaller `max_length` or `dtype=bfloat16`, or spread the model with `parallelize=True`.
+        Set a smaller `max_length` or `dtype=bfloat16`, or distribute the model with
+        `parallelize=True`.
     """
 
     def __init__(self, message: str, text: int) -> None:
@@ -138,7 +140,7 @@ class TextDoesNotFitError(DeviceError):
 
 
 class DataError(UltrarmEvalError):
-    """Preference data cannot be read, or contain nothing that could be scored.
+    """Preference data cannot be read, or contain nothing to score.
 
     Cause:
         The file or data set does not exist, its columns have no known schema, a row is malformed,
@@ -184,7 +186,7 @@ class TextRefusedError(ScoringError):
 
 
 class RewardError(ScoringError):
-    """A judge gave a completion no usable reward.
+    """A judge returned no usable reward for a completion.
 
     Attributes:
         completion: Which of the completions that were scored together.
@@ -192,12 +194,13 @@ class RewardError(ScoringError):
         judgements: The `Judgement`s of others of them that are known, by their index.
 
     Cause:
-        A reward is NaN or infinite, or a judge of a plugin returned another type, or nothing
+        A reward is NaN or infinite, or a plugin's judge returned another type, or returned nothing
         although it may not abstain.
 
     Fix:
-        For NaN use `dtype=float32` or look for damaged weights. A judge of a plugin gives one
-        finite number for each completion, or a `Judgement` with the value None if it may abstain.
+        For NaN use `dtype=float32` or look for damaged weights. A plugin's judge has to return
+        one finite number for each completion, or a `Judgement` with the value None if it may
+        abstain.
     """
 
     def __init__(self, message: str, completion: int, problem: str) -> None:
@@ -244,7 +247,7 @@ class UnwritableTextError(ScoringError):
 
 
 class AnswersNotJudgedError(ScoringError):
-    """A judge failed on what a model wrote; the answers are kept in a file.
+    """A judge failed on the answers of a model; they are kept in a file.
 
     Attributes:
         kept: The first of the documents whose answers are kept.
@@ -300,7 +303,7 @@ class PluginError(UltrarmEvalError):
 
     Cause:
         A name is registered twice, an object has the wrong type, a factory cannot be imported, or a
-        benchmark of a plugin fails.
+        plugin's benchmark fails.
 
     Fix:
         Correct the plugin that the message names, or uninstall its package.

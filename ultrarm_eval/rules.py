@@ -55,7 +55,7 @@ def checked_min_gap(value: object) -> Fraction:
     gap = exact_number(value)
     if gap is None or gap < 0:
         raise ConfigurationError(
-            f"min_gap={value!r}: give the least difference in rating of a pair that counts, a "
+            f"min_gap={value!r}: give the smallest rating difference of a pair that counts, a "
             "number of at least 0 in the units of the rating (aspects and fine_grained go from "
             "1 to 5, overall from 1 to 10)."
         )

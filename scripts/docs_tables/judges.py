@@ -14,7 +14,7 @@ from ultrarm_eval.settings import CheckpointSettings
 def judges_table() -> str:
     """The judges, in the order in which they are registered."""
     return table(
-        ("judge", "takes", "reward", "its own settings"),
+        ("judge", "supports", "reward", "its own settings"),
         (
             (code(name), judge.takes(), judge.reads(), _settings(judge))
             for name, judge in own_judges()

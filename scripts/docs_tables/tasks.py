@@ -62,7 +62,7 @@ def tasks_table(folder: Path = TASKS) -> str:
     ]
     _require_one_card_each(cards, files)
     data = table(
-        ("task or group", "data", "size", "licence of the data"),
+        ("task or group", "data", "size", "license of the data"),
         ((_names(card), _data(card, files), *card.said("size", "licence")) for card in cards),
     )
     scores = table(

@@ -141,7 +141,7 @@ def test_a_model_that_is_a_path_has_to_be_named(finished, tmp_path, capsys):
     changed["config"]["pretrained"] = "/weights/mine"
     results.write_text(json.dumps(changed))
     assert main(["export", "rewardbench", str(folder), "-o", str(tmp_path / "o")]) == 2
-    assert "name it, --model ORG/NAME" in capsys.readouterr().err
+    assert "name it with --model ORG/NAME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["../x", "org/../../x", "<script>", "org/a\nb", "/x"])

@@ -161,7 +161,7 @@ def test_a_model_that_is_a_path_has_to_be_named(finished, tmp_path, capsys, form
     content = json.loads(path.read_text())
     content["config"]["pretrained"] = "/weights/mine"
     run = written_run(tmp_path / "run", content, {})
-    assert "which is a path: name it, --model ORG/NAME" in refused(
+    assert "which is a path: name it with --model ORG/NAME" in refused(
         capsys, form, run, tmp_path / "o"
     )
     paths = exported(capsys, form, run, tmp_path / "o", "--model", "me/mine", *DATASETS)
@@ -184,7 +184,7 @@ def test_a_run_over_a_part_is_exported_with_a_remark_on_demand(finished, tmp_pat
 
 def test_every_eval_ever_needs_a_developer(finished, tmp_path, capsys):
     said = refused(capsys, "every-eval-ever", finished[0], tmp_path / "o")
-    assert "'demo' is not a valid ORG/NAME there: name both, --model ORG/NAME" in said
+    assert "'demo' is not a valid ORG/NAME there: name both with --model ORG/NAME" in said
 
 
 def test_eval_results_need_the_hubs_name_of_the_data(finished, tmp_path, capsys):

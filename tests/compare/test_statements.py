@@ -179,7 +179,7 @@ def test_a_difference_the_other_way_round():
 def test_a_difference_that_is_not_shown_says_how_large_it_may_be():
     said = conclusion(found(0.003, (-0.010, 0.016), 0.6), 0.6, 1, named())
     assert said == (
-        "There is no significant difference between A and B on X: 0.3 points in favour of B (95 % "
+        "There is no significant difference between A and B on X: 0.3 points in favor of B (95 % "
         "interval -1.0 to 1.6, p = 0.60). The data are compatible with a difference of up to 1.6 "
         "points."
     )
@@ -187,7 +187,7 @@ def test_a_difference_that_is_not_shown_says_how_large_it_may_be():
 
 def test_its_interval_is_that_of_what_the_favoured_one_is_ahead_by():
     said = conclusion(found(-0.003, (-0.016, 0.010), 0.6), 0.6, 1, named())
-    assert "0.3 points in favour of A (95 % interval -1.0 to 1.6, p" in said
+    assert "0.3 points in favor of A (95 % interval -1.0 to 1.6, p" in said
 
 
 def test_no_difference_at_all_favours_nobody():
@@ -201,7 +201,7 @@ def test_the_correction_is_named_where_it_changes_what_follows():
     said = conclusion(found(0.018, (0.006, 0.030), 0.02), 0.24, 12, named())
     assert said == (
         "After Holm's correction for 12 tests there is no significant difference between A and B on "
-        "X: 1.8 points in favour of B (95 % interval 0.6 to 3.0, unadjusted p = 0.020, adjusted p = "
+        "X: 1.8 points in favor of B (95 % interval 0.6 to 3.0, unadjusted p = 0.020, adjusted p = "
         "0.24). The data are compatible with a difference of up to 3.0 points."
     )
 
@@ -232,7 +232,7 @@ def test_lower_is_better():
         "B is significantly better than A on X (nll, lower is better), by 0.250 (95 % interval 0.1"
     )
     open_ = conclusion(found(0.25, (-0.1, 0.6), 0.2), 0.2, 1, loss)
-    assert ": 0.250 in favour of A (95 % interval -0.100 to 0.600, p" in open_
+    assert ": 0.250 in favor of A (95 % interval -0.100 to 0.600, p" in open_
 
 
 def test_a_metric_without_a_direction_makes_nobody_better():
@@ -245,7 +245,7 @@ def test_a_metric_without_a_direction_makes_nobody_better():
 
 def test_too_few_prompts_for_an_interval():
     said = conclusion(found(0.5, None, 1.0), 1.0, 1, named())
-    assert said.endswith("50.0 points in favour of B (p = 1.00; too few prompts for an interval).")
+    assert said.endswith("50.0 points in favor of B (p = 1.00; too few prompts for an interval).")
     said = conclusion(found(0.5, None, 0.01), 0.01, 1, named())
     assert said.endswith("50.0 points (adjusted p = 0.010; too few prompts for an interval).")
 

@@ -34,7 +34,7 @@ def test_a_name_that_is_none_is_refused_wherever_it_comes_from(name):
     assert not is_hub_name(name)
     with pytest.raises(ConfigurationError, match="--model .*: a model's name is ORG/NAME"):
         model_name("org/judge", name)
-    with pytest.raises(ConfigurationError, match="name it, --model ORG/NAME"):
+    with pytest.raises(ConfigurationError, match="name it with --model ORG/NAME"):
         model_name(name, None)
     assert model_name(name, "org/judge") == "org/judge"
 

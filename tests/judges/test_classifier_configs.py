@@ -74,7 +74,7 @@ class TestLabels:
         assert auto_judge(str(folder), device="cpu").name == "sequence-classification"
         several = write("qwen2", making={"num_labels": 2})
         change_config(several, id2label=None, label2id=None, architectures=None)
-        with pytest.raises(CheckpointError, match="does not recognise"):
+        with pytest.raises(CheckpointError, match="does not recognize"):
             auto_judge(str(several), device="cpu")
 
     def test_a_problem_type_that_transformers_refuses_for_one_label_changes_nothing(self, write):

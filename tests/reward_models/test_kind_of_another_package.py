@@ -130,7 +130,7 @@ def test_two_judges_that_recognise_one_checkpoint_are_both_named(
 
 
 def test_without_the_package_nothing_reads_it(folder: Path) -> None:
-    with pytest.raises(CheckpointError, match="does not recognise.*ExampleForTwoScores"):
+    with pytest.raises(CheckpointError, match="does not recognize.*ExampleForTwoScores"):
         recognise(str(folder))
 
 

@@ -188,7 +188,7 @@ def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]
         return
     if not _is_stock([trained], values):
         raise CheckpointError(
-            f"{adapter.name}: it was trained in the class {trained} ({ADAPTER_CONFIG}: "
+            f"{adapter.name}: it was trained as the class {trained} ({ADAPTER_CONFIG}: "
             f"auto_mapping), but its base {base} names {', '.join(named) or 'no class'}, and what "
             "that class computes is unknown. If it computes the same, remove auto_mapping from a "
             "copy of the file."

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ultrarm_eval.cli.judge_options import add_judge_options, chosen_judge
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.settings import DTYPES
 from ultrarm_eval.terminal import aligned
@@ -110,9 +111,10 @@ def byte_count(size: str) -> int:
 def _as_text(found: Converted) -> str:
     weights = found.weights
     dtypes = ", ".join(f"{count} in {dtype}" for dtype, count in found.dtypes.items())
+    files = counted(len(weights.files), "file")
     lines = [
         ("written", f"{found.folder} ({found.class_name})"),
-        ("weights", f"{weights.size / 1024**2:,.1f} MiB in {len(weights.files)} files: {dtypes}"),
+        ("weights", f"{weights.size / 1024**2:,.1f} MiB in {files}: {dtypes}"),
         ("SHA-256", weights.digest),
         ("judge", f"was {found.judge}; judge=auto loads the new folder with the same template"),
         ("template", f"{found.template} (recorded in config.json, so it is the default)"),

@@ -196,7 +196,7 @@ def _look_for(path: str) -> None:
 def _finder(*, native: bool, known: bool) -> str:
     if not known:
         return f"nobody ({SWITCH} is off)" if is_switched_off() else "nobody"
-    return "the harness itself" if native else "through ultrarm-eval"
+    return "lm-eval itself" if native else "through ultrarm-eval"
 
 
 def _load_problem(found: FoundEntryPoint) -> str | None:

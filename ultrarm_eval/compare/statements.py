@@ -233,7 +233,7 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
         f"{_metric(named)}: {amount(abs(found.value), named.are_shares)}"
     )
     if found.value:
-        higher = "higher for" if named.higher_is_better is None else "in favour of"
+        higher = "higher for" if named.higher_is_better is None else "in favor of"
         said += f" {higher} {winner}"
     p_values = f"adjusted {_p(adjusted_p)}" if tests > 1 else _p(adjusted_p)
     if is_for_correction:

@@ -81,7 +81,7 @@ def write_eval_results(
         if other != f"{figure.task} {figure.key}":
             raise ConfigurationError(
                 f"{other} and {figure.task} {figure.key} would both be {task_id!r} of {data.name}, "
-                "but a benchmark has one value for each. Give each its id, --task-id TASK=ID."
+                "but a benchmark has one value for each. Give each an id with --task-id TASK=ID."
             )
         entry = entry_class(
             dataset_id=data.name,
@@ -124,8 +124,8 @@ def _data_of_each(
         raise ConfigurationError(
             f"{path}: {', '.join(unknown)} did not read {'its' if len(unknown) == 1 else 'their'} "
             "data from the hub (or a group's tasks read several), so the run does not record which "
-            f"benchmark of the hub this is. Name it, {named_datasets(list(unknown))}, or exclude "
-            "the task by naming the others, --task. model-index needs no benchmark."
+            f"benchmark of the hub this is. Name it with {named_datasets(list(unknown))}, or "
+            "exclude the task by naming the others with --task. model-index needs no benchmark."
         )
     return found
 

@@ -117,7 +117,7 @@ def exported_figures(
         raise DataError(
             f"{evaluation.label}: there is no score to export. Either the run was interrupted: run "
             "it again, with --use_cache to resume. Or this is a group without a score of its own: "
-            "name its tasks, --task."
+            "name its tasks with --task."
         )
     _require_one_of_each(found)
     for figure in found:
@@ -125,7 +125,7 @@ def exported_figures(
             raise DataError(
                 f"{figure.result.run.path}: {figure.task} was evaluated on a subset of its data "
                 f"({spelled_out(figure.parts)}), but leaderboards need complete runs. Run all of "
-                "it, or export it with a remark that it is partial, --allow-partial."
+                "it, or export it with --allow-partial, which marks it as partial."
             )
     return found
 
@@ -161,7 +161,7 @@ def _figures_of(result: TaskResult, metrics: str) -> list[ExportedFigure]:
         if not math.isfinite(figure.value):
             raise DataError(
                 f"{result.run.path}: {result.task} has the score {figure.key} = {figure.value}, "
-                "which is not a finite number. Exclude the task by naming the others, --task."
+                "which is not a finite number. Exclude the task by naming the others with --task."
             )
         found.append(ExportedFigure(result, figure, figure.key == main.key, digest))
     return found

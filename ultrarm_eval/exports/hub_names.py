@@ -61,8 +61,8 @@ def model_name(found: str, given: str | None, run: Path | None = None) -> str:
     else:
         return found
     raise ConfigurationError(
-        f"The run's name of the model is {found!r}, which is {what}: name it, --model ORG/NAME. A "
-        f"model's name is {_ALLOWED}."
+        f"The run's name of the model is {found!r}, which is {what}: name it with --model "
+        f"ORG/NAME. A model's name is {_ALLOWED}."
     )
 
 
@@ -170,8 +170,8 @@ def require_dataset_of_each(
     open_tasks = [task for task in tasks if task not in named] or tasks
     raise ConfigurationError(
         f"--dataset {named[None]}: {len(tasks)} tasks are exported ({', '.join(tasks)}), but this "
-        "names one data set for all of them. Name the data set of each, "
-        f"{named_datasets(open_tasks)}; or export one task, --task {tasks[0]}."
+        "names one data set for all of them. Name the data set of each with "
+        f"{named_datasets(open_tasks)}, or export one task with --task {tasks[0]}."
     )
 
 

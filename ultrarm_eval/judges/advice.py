@@ -71,7 +71,7 @@ def unrecognised(survey: Survey) -> str:
         else ""
     )
     return (
-        f"{name}: judge={AUTO_JUDGE} does not recognise this checkpoint. Found: "
+        f"{name}: judge={AUTO_JUDGE} does not recognize this checkpoint. Found: "
         f"{', '.join(f'{key} {value}' for key, value in found.items())}. "
         f"{advice(survey)}{by_others}"
     )

@@ -91,7 +91,7 @@ def _one_recognised(survey: Survey) -> tuple[str, Architecture]:
         raise CheckpointError(unrecognised(survey))
     if len(kinds) > 1:
         raise CheckpointError(
-            f"{survey.name}: several judges recognise this checkpoint: {', '.join(kinds)}. Choose "
+            f"{survey.name}: several judges recognize this checkpoint: {', '.join(kinds)}. Choose "
             "one with judge=NAME."
         )
     ((judge, kind),) = kinds.items()

@@ -275,7 +275,7 @@ class PreferencePairsTask(ComparisonTask):
         if options.data is None:
             raise ConfigurationError(
                 f"{self.config.task} has no data of its own: name a file, a folder or a hub data "
-                'set with prompt, chosen and rejected, --metadata \'{"data": "PATH"}\'.'
+                'set with prompt, chosen and rejected in --metadata \'{"data": "PATH"}\'.'
             )
         return open_any(
             options.data,

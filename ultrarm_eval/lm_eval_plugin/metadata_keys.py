@@ -111,17 +111,17 @@ PREFERENCE = MetadataKey(
     "preference",
     (PAIRS, GENERATIONS),
     "The rating that orders the pairs of UltraFeedback. `fine_grained` is the mean of the four "
-    "aspect ratings. Binarised data have one score and take no preference.",
+    "aspect ratings. Binarized data have one score and accept no preference.",
     shown_default=f"`{FINE_GRAINED}`",
     choices=(FINE_GRAINED, OVERALL, *ASPECTS),
-    in_generations="The rating by which `reference` takes the `best` or the `median` answer.",
+    in_generations="The rating by which `reference` chooses the `best` or the `median` answer.",
     mistaken=("preferred",),
 )
 TIES = MetadataKey(
     "ties",
     (PAIRS,),
     "The credit of a pair with equal rewards: `half` gives one half, `wrong` gives none, which is "
-    "RewardBench's rule. Benchmarks with a rule of their own reject it.",
+    "RewardBench's rule. Benchmarks with their own rule reject it.",
     default=ComparisonRules.ties,
     shown_default=f"`{ComparisonRules.ties}`; a benchmark has its official rule",
     choices=tuple(TIE_CREDITS),
@@ -195,7 +195,7 @@ SPLIT = MetadataKey(
 CATEGORY = MetadataKey(
     "category",
     (OWN_PAIRS,),
-    "A column of the data. Each of its values gets an accuracy of its own, `acc_VALUE`.",
+    "A column of the data. Each of its values gets its own accuracy, `acc_VALUE`.",
     values="the name of a column",
     shown_default="none",
 )

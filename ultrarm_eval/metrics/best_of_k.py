@@ -194,7 +194,7 @@ def _check_values(values: Sequence[float], k: int) -> None:
     if not 1 <= k <= n:
         raise ConfigurationError(
             f"k={k}: a prompt has {n} sample{'s' if n > 1 else ''}, so k must be from 1 to {n}. "
-            "Generate more samples per prompt, or ask for a smaller k."
+            "Generate more samples per prompt, or use a smaller k."
         )
     _check_finite(values, "value")
 

@@ -81,7 +81,7 @@ def _task(task: TaskReport) -> Iterator[str]:
     yield from _if_any(Table(head, 2, parts))
     if task.small_slices_note:
         yield from (task.small_slices_note, "")
-    yield from _if_any(Table(("behaviour", ""), 2, list(_behaviour(task))))
+    yield from _if_any(Table(("behavior", ""), 2, list(_behaviour(task))))
     if task.ranks is not None:
         ranks = [
             (str(row + 1), *map(percent, shares)) for row, shares in enumerate(task.ranks.shares)

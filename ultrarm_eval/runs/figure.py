@@ -12,7 +12,7 @@ from ultrarm_eval.stats.interval import Interval
 #: standard errors are of means over many documents.
 TWO_SIDED_95 = 1.959963984540054
 #: The method of an interval from a standard error.
-FROM_STDERR = "standard error of the harness"
+FROM_STDERR = "lm-eval's standard error"
 _ROUNDING = 1e-9
 _SHARES = ("acc", "win_rate", "best_of_n", "exact_match", "tie_rate", "truncated", "empty")
 

@@ -21,7 +21,7 @@ STAMP = r"\d{4}-\d{2}-\d{2}T\d{2}-\d{2}-\d{2}(?:\.\d+)?"
 _RESULTS = re.compile(rf".+_({STAMP})\.json")
 # Arguments of a model that the harness takes for its name; without any it draws one.
 _NAMING = ("peft", "delta", "pretrained", "model", "path", "engine")
-_DAMAGED = "The file is damaged or cut off."
+_DAMAGED = "The file is damaged or truncated."
 # In seconds since 1970: the year 2200. Numbers above it are not dates.
 _LAST = 7.3e9
 _DRAWN = re.compile(r"[a-z0-9]{8}")

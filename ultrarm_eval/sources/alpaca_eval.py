@@ -37,9 +37,9 @@ def published_answers(reference: str, revision: str | None = None) -> Path:
         DataError: There is no such file, or the hub cannot be reached and it is not cached.
     """
     mend = (
-        'Name a file of answers in the metadata: {"reference": "FILE"}, in AlpacaEval\'s form of '
-        "outputs (rows with 'instruction' and 'output'); or, for prompts of your own (data), ask "
-        'for rewards alone, {"reference": "none"}.'
+        'Name a file of answers in the metadata: {"reference": "FILE"}, in AlpacaEval\'s output '
+        "format (rows with 'instruction' and 'output'). For your own prompts (data) you can also "
+        'request only rewards, {"reference": "none"}.'
     )
     if reference not in PUBLISHED:
         raise DataError(

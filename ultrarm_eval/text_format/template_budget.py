@@ -47,7 +47,7 @@ class TemplateLimitError(ConfigurationError):
     """A template exceeds its limits.
 
     Cause:
-        A Jinja template loops in loops, writes very long texts, or takes too long for one
+        A Jinja template has nested loops, writes very long texts, or takes too long for one
         conversation.
 
     Fix:

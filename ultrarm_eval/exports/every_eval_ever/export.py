@@ -175,7 +175,8 @@ def write_every_eval_ever(
             name = f"data/{_collection(of_task[0].task)}/{model}/{record_id(record)}"
             if f"{name}.json" in names:
                 raise DataError(
-                    f"Two tasks would be written to {name}.json: export them one by one, --task."
+                    f"Two tasks would be written to {name}.json: export them one by one with "
+                    "--task."
                 )
             if with_samples and not of_task[0].is_group:
                 samples = _write_samples(made, f"{name}_samples.jsonl", of_task, record)
@@ -202,7 +203,7 @@ def _require_owner(model: str) -> None:
     if len(parts) != 2 or any(_RESERVED.fullmatch(part) for part in parts):
         raise ConfigurationError(
             f"Every Eval Ever stores results by developer and model name, and {model!r} is not a "
-            "valid ORG/NAME there: name both, --model ORG/NAME."
+            "valid ORG/NAME there: name both with --model ORG/NAME."
         )
 
 

@@ -58,7 +58,7 @@ def sample_lines_of(
             raise DataError(
                 f"{result.run.samples_path(result.key)}: there are {count} samples (filter "
                 f"{used}) of {result.documents} documents; the file is truncated. Run lm_eval with "
-                "--log_samples again, or export without the samples, --no-samples."
+                "--log_samples again, or export without the samples (--no-samples)."
             )
 
 
@@ -79,7 +79,7 @@ def _score(sample: Mapping[str, Any], figure: ExportedFigure) -> float | None:
             f"{figure.result.run.samples_path(figure.result.key)}: sample "
             f"{_text(sample.get('doc_id'))[:40]} has no value of {figure.metric!r}; the file "
             "is damaged or was edited. Run lm_eval with --log_samples again, or export without "
-            "the samples, --no-samples."
+            "the samples (--no-samples)."
         )
     return score
 

@@ -31,7 +31,7 @@ def harness_problem() -> str | None:
     if spec is None:
         return f"lm-evaluation-harness is not installed. Install lm-eval {oldest} or later."
     folders = list(spec.submodule_search_locations or ())
-    place = spec.origin or (folders[0] if folders else "an unknown place")
+    place = spec.origin or (folders[0] if folders else "an unknown location")
     lacking = [name for name in _ITS_MODULES if not can_be_found(name)]
     if lacking:
         return (

@@ -101,8 +101,10 @@ def _text(found: Mapping[str, Any]) -> str:
         )
     if not usable["documents"]:
         parts.append("No pair is left to compare: a run would refuse this data.")
-    notes = "'longest wins': the share of pairs whose chosen answer is the longer one, in "
-    parts.append(f"{notes}characters; equal lengths count one half.")
+    parts.append(
+        "'longest wins' is the longest-answer baseline: the share of pairs whose chosen answer is "
+        "the longer one, in characters; equal lengths count one half."
+    )
     return "\n\n".join(parts) + "\n"
 
 

@@ -71,10 +71,10 @@ def token_budget(
     fits = max(_LEAST_TOKENS, int(free * _SHARE_OF_FREE) // bytes_per_token(config, dtype, outputs))
     budget = TokenBudget(min(batch, fits), min(tree, fits))
     logger.info(
-        "Batches have at most %d tokens%s, for %.1f GiB of free memory on %s. Change it with "
-        "max_batch_tokens.",
-        budget.batch,
-        f" (a prompt with its answers: {budget.tree})" if budget.tree > budget.batch else "",
+        "At most %s tokens per batch%s, with %.1f GiB of free memory on %s. max_batch_tokens sets "
+        "another limit.",
+        f"{budget.batch:,}",
+        f" ({budget.tree:,} for a prompt with its answers)" if budget.tree > budget.batch else "",
         max(free, 0) / 1024**3,
         device,
     )

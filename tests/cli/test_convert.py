@@ -44,8 +44,8 @@ def test_it_says_what_was_written_and_how_it_is_served(shown, checkpoint, tmp_pa
     assert re.fullmatch(rf"0\.1 MiB in {files} files: 21 in float32", said["weights"])
     provenance = json.loads((folder / "conversion.json").read_text())
     assert said["SHA-256"] == provenance["tensors_digest"]
-    assert said["judge"].startswith("ultrarm before")
-    assert said["template"].startswith("ultrarm, also where none is named")
+    assert said["judge"].startswith("was ultrarm")
+    assert said["template"].startswith("ultrarm (recorded in config.json")
     assert said["padding"].startswith("<unk> (0)")
     # The judge's own max_length, so that no server cuts or refuses its texts.
     assert said["vllm"] == (

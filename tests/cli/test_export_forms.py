@@ -286,4 +286,4 @@ def test_a_smoke_run_does_not_hide_a_whole_one(tmp_path, capsys, caplog, form, p
     paths = exported(capsys, form, tmp_path / "run", tmp_path / "o")
     assert any("0.75" in path.read_text() for path in paths)
     assert f"results_{STAMP}.json is used" in caplog.text
-    assert "over a part of its data" in refused(capsys, form, alone, tmp_path / "p")
+    assert "on a subset of its data" in refused(capsys, form, alone, tmp_path / "p")

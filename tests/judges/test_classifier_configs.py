@@ -106,7 +106,7 @@ class TestPadding:
         folder = write(family, pad_token_id=EOS)
         with caplog.at_level(logging.INFO):
             rewards = judge_of(folder).score(PROMPTS, COMPLETIONS)
-        assert "is an EOS as well (id 2)" in caplog.text
+        assert "is also EOS (id 2)" in caplog.text
         assert rewards == pytest.approx(stock_rewards(folder, PAIRS), abs=1e-5)
 
     @pytest.mark.parametrize("family", ["llama", "gpt_neox"])

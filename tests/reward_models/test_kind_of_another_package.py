@@ -153,4 +153,4 @@ def test_a_kind_that_fails_is_left_out_by_name(
     register(monkeypatch, Plugin())
     with caplog.at_level(logging.WARNING):
         assert recognise(str(folder)) == "two-scores"
-    assert "judge=failing is left out of judge=auto: recognises()" in caplog.text
+    assert "Skipping judge=failing for judge=auto: recognises()" in caplog.text

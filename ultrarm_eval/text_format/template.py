@@ -321,8 +321,8 @@ def of_plugin(template: object, plugin: str) -> Template:
     """
     if not isinstance(template, Template):
         raise PluginError(
-            f"{plugin}: a template must be an ultrarm_eval.text_format.template.Template, not of "
-            f"type {type(template).__name__}."
+            f"{plugin}: a template must be an ultrarm_eval.text_format.template.Template, not a "
+            f"value of type {type(template).__name__}."
         )
     if template.name == CHAT_TEMPLATE:
         raise PluginError(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -88,9 +90,31 @@ def run(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
+def words(line: str) -> str:
+    """A line of output without what differs between machines and runs: numbers, widths, signs."""
+    return " ".join(
+        re.sub(r"-{2,}:?", "-", re.sub(r"[-+±]?\d[\d,.]*(e[-+]?\d+)?", "#", line)).split()
+    )
+
+
+def not_printed(shown: Block, output: str) -> list[str]:
+    """The lines of a block of text that a command did not print; `...` stands for anything."""
+    printed = "\n".join(words(line) for line in output.splitlines())
+    return [
+        line
+        for line in shown.code.splitlines()
+        if not all(words(part) in printed for part in line.split("..."))
+    ]
+
+
 def run_page(page: Path, folder: Path) -> int:
-    """Run the blocks of a page in order and return how many there were; the first that fails fails."""
+    """Run the blocks of a page in order and return how many there were; the first that fails fails.
+
+    A block of text behind one that runs is what that one prints.
+    """
     blocks = runnable(page)
+    every = blocks_of(page)
+    behind = dict(pairwise(every))
     for block in blocks:
         done = run(block, folder)
         if done.returncode:
@@ -99,6 +123,16 @@ def run_page(page: Path, folder: Path) -> int:
                 f"{textwrap.indent(block.code, '    ')}\n{done.stdout[-4000:]}",
                 pytrace=False,
             )
+        shown = behind.get(block)
+        if shown is not None and shown.language == "text":
+            missing = not_printed(shown, done.stdout)
+            if missing:
+                pytest.fail(
+                    f"{shown.place}: the block before it does not print these lines:\n"
+                    + textwrap.indent("\n".join(missing), "    ")
+                    + f"\n\n{done.stdout[-4000:]}",
+                    pytrace=False,
+                )
     return len(blocks)
 
 
@@ -142,6 +176,18 @@ def test_a_failing_python_block_is_shown_with_the_pages_line(tmp_path):
     page = tmp_path / "page.md"
     page.write_text("# T\n\n```python\nx = 1\nassert x == 2\n```\n")
     with pytest.raises(pytest.fail.Exception, match=r"line 5, in <module>"):
+        run_page(page, tmp_path)
+
+
+def test_a_shown_output_is_what_is_printed_numbers_apart(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```bash\nprintf '%s\\n' 'one  2.5 pairs' '|---|' last\n```\n\n"
+        "```text\none 3 pairs\n|-----|\nla...t\n```\n"
+    )
+    assert run_page(page, tmp_path) == 1
+    page.write_text("```bash\necho one 2 pairs\n```\n\n```text\none 2 texts\n```\n")
+    with pytest.raises(pytest.fail.Exception, match=r"page.md:5: .*\n    one 2 texts\n"):
         run_page(page, tmp_path)
 
 

@@ -456,6 +456,8 @@ class TestFolder:
     ):
         usage = namedtuple("usage", "total used free")
         monkeypatch.setattr("shutil.disk_usage", lambda _: usage(1, 1, 1000))
-        with pytest.raises(ConfigurationError, match=r"need 0\.0 GiB.*0\.0 GiB free"):
+        with pytest.raises(
+            ConfigurationError, match=r"need 0\.0 GiB.*0\.0 GiB of the disk are free"
+        ):
             converted(checkpoint, tmp_path / "a" / "converted")
         assert list(tmp_path.iterdir()) == []

@@ -87,7 +87,9 @@ def test_special_tokens_have_the_ids_that_are_stated(tmp_path):
 def test_an_id_that_has_no_room_is_refused(tmp_path):
     trained(tmp_path / "tokenizer.model", dummy_prefix=False)
     added = {**STATED["added_tokens_decoder"], "900": {"content": "<|late|>", "special": True}}
-    with pytest.raises(CheckpointError, match=r"'<\|late\|>' another id"):
+    with pytest.raises(
+        CheckpointError, match=r"'<\|late\|>' an id that does not fit tokenizer\.model"
+    ):
         internlm2_tokenizer(
             "it", tmp_path / "tokenizer.model", {**STATED, "added_tokens_decoder": added}
         )

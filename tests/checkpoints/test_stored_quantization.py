@@ -174,7 +174,9 @@ def _is_installed(package):
 def test_a_method_that_transformers_does_not_know_is_named(write_model):  # noqa: F811
     folder = write_model(AUTO, "llama", num_labels=1)
     change_config(folder, quantization_config={"quant_method": "own-4bit"})
-    with pytest.raises(CheckpointError, match=r"stored quantized \(own-4bit\), and cannot be read"):
+    with pytest.raises(
+        CheckpointError, match=r"stored quantized \(own-4bit\), which cannot be read"
+    ):
         load_judge(str(folder), judge="auto", device="cpu")
 
 

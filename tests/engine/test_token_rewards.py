@@ -16,7 +16,7 @@ def test_the_reward_is_the_last_one():
         ({"tokens": ("<s>",)}, "1 tokens, 2 ids and 2 rewards"),
         ({"rewards": (0.5, None)}, "only the last reward must not be None"),
         ({"tokens": (), "ids": (), "rewards": ()}, "at least one token"),
-        ({"completion_start": 3}, "completion_start=3 lies outside of a text of 2 tokens"),
+        ({"completion_start": 3}, "completion_start=3 is outside of a text of 2 tokens"),
         ({"completion_start": -1}, "completion_start=-1"),
     ],
 )

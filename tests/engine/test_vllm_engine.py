@@ -75,7 +75,7 @@ def test_without_vllm_the_command_that_installs_it_is_named(checkpoint, monkeypa
             {"data_parallel_size": 2},
             r"vllm serve .* --data-parallel-size 2.*engine=server,base_url",
         ),
-        ({"batch_size": 8}, "batch_size=8 is for engine=torch.*max_num_seqs=8"),
+        ({"batch_size": 8}, "batch_size=8 is a setting of engine=torch.*max_num_seqs=8"),
         ({"batch_size": "16", "max_batch_size": "32"}, "^batch_size=16 .*max_num_seqs=16"),
         ({"batch_size": 1, "max_batch_size": 4}, "^max_batch_size=4 .*max_num_seqs=4"),
         ({"max_batch_tokens": 64}, "max_batch_tokens=64 .*max_num_batched_tokens=64"),
@@ -158,7 +158,7 @@ def test_a_family_that_was_not_compared_is_said(write_classifier, caplog):
     with caplog.at_level(logging.WARNING):
         found = vllm_model(served(checkpoint))
     assert found.overrides["architectures"] == ["MistralForSequenceClassification"]
-    assert "mistral models by vLLM were not compared" in caplog.text
+    assert "vLLM's rewards of mistral models were not compared" in caplog.text
     assert "ultrarm-eval verify --pretrained" in caplog.text
 
 
@@ -182,7 +182,7 @@ def test_a_plugin_that_the_user_left_out_is_refused(monkeypatch):
 def test_the_memory_that_vllm_takes_is_said():
     memory = [GpuMemory(0, 80 * GIB, 79 * GIB), GpuMemory(1, 80 * GIB, 80 * GIB)]
     assert said_of_share(0.92, memory) == (
-        "vLLM takes gpu_memory_utilization=0.92 of each GPU for itself: cuda:0 73.6 of 80.0 GiB "
+        "vLLM reserves gpu_memory_utilization=0.92 of each GPU: cuda:0 73.6 of 80.0 GiB "
         "(79.0 free), cuda:1 73.6 of 80.0 GiB (80.0 free)."
     )
 
@@ -190,7 +190,7 @@ def test_the_memory_that_vllm_takes_is_said():
 def test_beside_an_evaluated_model_the_share_to_set_is_said():
     memory = [GpuMemory(0, 80 * GIB, 60 * GIB, 20 * GIB)]
     said = said_beside(memory, None)
-    assert "holds 20.0 GiB of cuda:0" in said
+    assert "A model of this process uses 20.0 GiB of cuda:0" in said
     # 60 of 80 are free, and three hundredths are left.
     assert "Set gpu_memory_utilization=0.72:" in said
     assert "engine=server" in said
@@ -207,5 +207,5 @@ def test_weights_that_do_not_fit_are_refused():
     memory = [GpuMemory(0, 80 * GIB, 20 * GIB)]
     with pytest.raises(DeviceError, match=r"need 26\.0 GiB.*20\.0 GiB are free.*tensor_parallel"):
         require_share(0.2, memory, 26 * GIB)
-    with pytest.raises(DeviceError, match=r"need 26\.0 GiB.*0\.2 is 16\.0 GiB.*up to 0\.72"):
+    with pytest.raises(DeviceError, match=r"need 26\.0 GiB.*0\.2 is only 16\.0 GiB.*up to 0\.72"):
         require_share(0.2, [GpuMemory(0, 80 * GIB, 60 * GIB)], 26 * GIB)

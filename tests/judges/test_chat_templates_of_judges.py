@@ -57,7 +57,9 @@ def test_answers_that_differ_in_blanks_that_are_trimmed_tie_and_it_is_said(judge
     with caplog.at_level(logging.WARNING):
         first, second = judge.score(["q"] * 2, ["Water.", "Water.\n"])
     assert first == second
-    assert "In 1 of 2 texts the template cuts blanks at the ends of the answer" in caplog.text
+    assert (
+        "In 1 of 2 texts, the template strips whitespace at the ends of the answer" in caplog.text
+    )
 
 
 def test_turns_that_are_refused_are_found_before_the_weights_are_loaded(judge_of):

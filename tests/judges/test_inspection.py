@@ -27,7 +27,7 @@ def test_it_says_how_the_reward_of_the_demo_is_read(capsys):
     shown = lines(capsys)
     assert shown["judge"].startswith("ultrarm")
     assert shown["head"] == "regression_head.weight [1, 128]"
-    assert shown["template"] == "ultrarm; its tokenizer has no chat template"
+    assert shown["template"] == "ultrarm; the tokenizer has no chat template"
     assert "Human: QUESTION" in capsys.readouterr().out or "judge=ultrarm" in "".join(
         shown.values()
     )
@@ -113,7 +113,7 @@ def test_a_head_of_ones_own_is_named_and_the_name_works(write_model, classes):
     rewards = load_judge(str(folder), judge="auto", device="cpu").score(["a"], ["b"])
     renamed_head(folder, "my_scorer.weight", classes)
     refused = inspect_checkpoint(str(folder))["refused"]
-    assert refused.endswith("name it: head=my_scorer.")
+    assert refused.endswith("name the head: head=my_scorer.")
     found = inspect_checkpoint(str(folder), head="my_scorer")
     assert found["judge"] == "value-head"
     named = load_judge(str(folder), judge="auto", head="my_scorer", device="cpu")

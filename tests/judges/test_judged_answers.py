@@ -34,7 +34,7 @@ def test_answers_and_references_stand_where_they_belong():
 
 
 def test_a_judge_that_may_not_abstain_is_not_believed_to():
-    with pytest.raises(ScoringError, match="judge lengths gave 1 of 2 answers no finite number"):
+    with pytest.raises(ScoringError, match="judge lengths gave no finite reward to 1 of 2 answers"):
         judge_answers(Lengths(may_abstain=False), ["p"], [["", "a"]], [None])
 
 

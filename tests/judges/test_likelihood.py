@@ -192,14 +192,17 @@ class TestRefusals:
     def test_dpo_needs_a_reference_and_a_beta(self, model, reference):
         with pytest.raises(ConfigurationError, match="reference=DIR"):
             judge_of(model, PreferenceJudge)
-        with pytest.raises(ConfigurationError, match="beta is a number above 0"):
+        with pytest.raises(ConfigurationError, match="beta must be a number above 0, not 0"):
             judge_of(model, PreferenceJudge, reference=str(reference), beta=0)
 
     def test_a_reference_with_another_vocabulary(self, write_model, model, chat_tokenizer):
         other = copy.deepcopy(chat_tokenizer)
         other.add_tokens(["<extra>"])
         folder = write_model(AUTO, "llama", name="other", tokenizer=other)
-        with pytest.raises(CheckpointError, match="another vocabulary"):
+        with pytest.raises(
+            CheckpointError,
+            match="vocabulary differs.*'<extra>' has the id 400 in the first and none in the second",
+        ):
             judge_of(model, PreferenceJudge, reference=str(folder))
 
     @pytest.mark.parametrize("which", ["policy", "reference"])
@@ -212,7 +215,9 @@ class TestRefusals:
             folders[kind] = write_model(
                 AUTO, "llama", name=kind, tokenizer=tokenizer, vocab_size=420
             )
-        with pytest.raises(CheckpointError, match=r"another vocabulary.*<(one|two)>"):
+        with pytest.raises(
+            CheckpointError, match=r"vocabulary differs.*<(one|two)>' has the id 40[01] in"
+        ):
             judge_of(folders["policy"], PreferenceJudge, reference=str(folders["reference"]))
 
     def test_a_text_with_a_token_that_the_reference_lacks(self, write_model, chat_tokenizer, model):

@@ -80,6 +80,9 @@ def test_a_device_that_lm_eval_names_of_itself_is_not_in_the_way_of_other_engine
     with caplog.at_level(logging.INFO):
         judge = make_judge("ultrarm", given, offered={"device": "cuda:0", "batch_size": 1})
     assert judge.settings()["engine"] == "server"
-    assert "device=cuda:0 is for engine=torch" in caplog.text
-    with pytest.raises(ConfigurationError, match="device is for engine=torch"):
+    assert "Ignoring device=cuda:0, a setting of engine=torch" in caplog.text
+    with pytest.raises(
+        ConfigurationError,
+        match="device is a setting of engine=torch, but this run has engine=server",
+    ):
         make_judge("ultrarm", {**given, "device": "cpu"})

@@ -95,9 +95,15 @@ def test_official_runs_know_no_template_beside_the_tokenizers(write_model):  # n
     ("settings", "message"),
     [
         ({"parity": "rewardbench2"}, "Unknown parity 'rewardbench2'. Did you mean 'rewardbench'"),
-        ({"parity": "rewardbench", "special_tokens": "text"}, "stands for special_tokens=parse"),
+        (
+            {"parity": "rewardbench", "special_tokens": "text"},
+            "sets special_tokens=parse, but special_tokens='text' was given",
+        ),
         ({"parity": "rewardbench", "template": "raw"}, "writes the prompt before it"),
-        ({"parity": "rewardbench", "max_length": 100}, "stands for max_length=2048"),
+        (
+            {"parity": "rewardbench", "max_length": 100},
+            "sets max_length=2048, but max_length=100 was given",
+        ),
     ],
 )
 def test_settings_that_contradict_it_are_refused(checkpoint, settings, message):

@@ -118,7 +118,10 @@ def test_a_factory_that_makes_nothing_is_refused(registered):
         ("no_such_module_here:Judge", "ModuleNotFoundError: No module named"),
         ("json:NoSuchJudge", "AttributeError"),
         ("json:decoder.JSONDecoder.none", "AttributeError"),
-        ("ultrarm_eval:__version__", "of type str, and a factory is called"),
+        (
+            "ultrarm_eval:__version__",
+            "'ultrarm_eval:__version__' is a str; a factory must be callable",
+        ),
     ],
 )
 def test_a_path_that_leads_to_no_factory_is_named(registered, path, message):

@@ -115,8 +115,8 @@ def test_parity_decides_and_that_is_said(write, caplog):
     judge = judge_of(write(tokenizer=3000), parity="rewardbench")
     assert judge.max_length == 2048
     judge.score([LONG * 10], ["the answer"])
-    assert "names 3,000 tokens" in caplog.text
-    assert "parity=rewardbench cuts where the official run does" in caplog.text
+    assert "recommends 3,000 tokens" in caplog.text
+    assert "parity=rewardbench truncates like the official run" in caplog.text
     assert named_by(judge)["tokens"] == 3000
 
 
@@ -138,7 +138,7 @@ def test_plan_shows_it(write, tmp_path, capsys):
     given = ["--judge", "sequence-classification", "--pretrained", str(write(tokenizer=3000))]
     assert main(["plan", str(rows), *given, "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
-    assert "length by the checkpoint" in printed
+    assert "length from the checkpoint" in printed
     assert "3,000 tokens (model_max_length of its tokenizer)" in printed
 
 
@@ -156,7 +156,5 @@ def test_longer_texts_than_the_authors_name_are_warned_of(
     folder = write(name, tokenizer=4096, positions=8192)
     with caplog.at_level(logging.WARNING):
         judge_of(folder, max_length=max_length)
-    said = (
-        "max_length=5000" in caplog.text and "is made for 4,096 tokens (the pipeline" in caplog.text
-    )
-    assert said is is_warned
+    assert ("max_length=5000 is longer than" in caplog.text) is is_warned
+    assert ("was made for: 4,096 tokens (the pipeline" in caplog.text) is is_warned

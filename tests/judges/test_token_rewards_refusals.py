@@ -16,7 +16,7 @@ from ultrarm_eval.plugins import registry
 
 def test_a_critique_is_of_a_whole_answer(write_model):
     judge = of(write_model(LANGUAGE_MODEL, "llama"), CritiqueJudge, max_new_tokens=8)
-    with pytest.raises(ConfigurationError, match="judge=critique.*These judges do: beaver, dpo"):
+    with pytest.raises(ConfigurationError, match="judge=critique.*Judges that do: beaver, dpo"):
         judge.rewards_after_tokens("q", "a")
     assert judge.network.runner is None
 

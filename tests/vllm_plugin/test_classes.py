@@ -32,7 +32,7 @@ def test_every_class_of_a_kind_that_reads_one_token_is_served():
 
 @pytest.mark.parametrize("name", ["armorm", "qrm"])
 def test_a_gate_on_the_prompt_is_refused(name):
-    with pytest.raises(CheckpointError, match="read where the prompt ends"):
+    with pytest.raises(CheckpointError, match="a gate at the end of the prompt"):
         architectures()[name].at_last_token(nn.Identity())
 
 

@@ -101,9 +101,9 @@ def test_a_kind_that_is_said_wrong_is_refused(checkpoint, said, message):
 
 def test_what_vllm_cannot_serve_is_refused(tmp_path):
     folder = armorm.build(tmp_path / "armorm")
-    with pytest.raises(CheckpointError, match="where the prompt ends"):
+    with pytest.raises(CheckpointError, match="a gate at the end of the prompt"):
         overrides_for(opened(folder), "armorm")
-    with pytest.raises(CheckpointError, match="where the prompt ends"):
+    with pytest.raises(CheckpointError, match="a gate at the end of the prompt"):
         as_told(folder, {KIND: {"judge": "armorm"}})
     other = internlm2_reward.build(tmp_path / "internlm2")
     with pytest.raises(
@@ -185,5 +185,5 @@ def test_what_vllm_has_itself_is_told_to_be_raw_alone(tmp_path):
 def test_a_part_of_a_model_of_texts_and_images_is_refused(tmp_path):
     how = sequence_classification.VARIANTS["gemma3"]
     folder = sequence_classification.build(tmp_path / "gemma3", **how)
-    with pytest.raises(ConfigurationError, match="texts and images"):
+    with pytest.raises(ConfigurationError, match="a multimodal model whose text part scores"):
         overrides_for(opened(folder), "sequence-classification")

@@ -107,7 +107,7 @@ def said_beside(memory: list[GpuMemory], share: float | None) -> str:
     to_set = "" if share is not None else f"Set gpu_memory_utilization={_proposed(memory):g}: "
     return (
         f"A model of this process uses {held}, and vLLM will start on the same GPU after that "
-        f"model has written its answers. {to_set or ''}The fraction of GPU memory that vLLM "
+        f"model has written its answers. {to_set}The fraction of GPU memory that vLLM "
         f"reserves must be free then. Or start a server on another GPU, and use engine={SERVER}."
     )
 

@@ -109,8 +109,9 @@ class ImpliedReward(LanguageModelHead):
             raise CheckpointError(
                 f"{self._reference.name}: its vocabulary differs from that of "
                 f"{self.checkpoint.name}, so log-likelihoods cannot be compared token by token: "
-                f"{quoted(token)} has the id {theirs.get(token)} and {ours.get(token)}. Set "
-                "reference to the model that training started from."
+                f"{quoted(token)} has {_id_in(theirs, token)} in the first and "
+                f"{_id_in(ours, token)} in the second. Set reference to the model that training "
+                "started from."
             )
         fewest = min(options["vocabulary_size"], self._reference.config.vocab_size)
         return SharedVocabularyEncoder(
@@ -165,6 +166,10 @@ def special_tokens(tokenizer: Any) -> set[str]:
     """All special tokens of a tokenizer."""
     added = tokenizer.added_tokens_decoder.values()
     return {*tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
+
+
+def _id_in(vocabulary: Mapping[str, int], token: str) -> str:
+    return f"the id {vocabulary[token]}" if token in vocabulary else "none"
 
 
 def _differing_token(

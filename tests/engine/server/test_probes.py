@@ -105,9 +105,9 @@ def test_raw_values_are_known_outside_of_0_and_1_and_by_their_sigmoid():
     ("values", "again", "words"),
     [
         ((1.0,) * 12, None, "softmax"),
-        ((-1.0, 1.0) * 6, None, "normalised"),
+        ((-1.0, 1.0) * 6, None, "normalized"),
         ((0.3,) * 12, None, "12 different texts"),
-        ((math.nan, *VALUES[1:]), None, "gives nan"),
+        ((math.nan, *VALUES[1:]), None, "returns nan for a short text"),
         (VALUES, VALUES[::-1], "another order"),
         (VALUES, tuple(v + 2 for v in VALUES), "different values for the same text"),
     ],
@@ -121,6 +121,7 @@ def test_servers_agree_up_to_rounding():
     known = reference()
     require_agreement(known, "http://a", measured([v + 1e-4 for v in VALUES]), "http://b")
     with pytest.raises(
-        UnusableServerError, match="http://b gives 0.1 for a text that has 0 by http://a"
+        UnusableServerError,
+        match="http://b returns 0.1 for a probe whose value is 0 according to http://a",
     ):
         require_agreement(known, "http://a", measured([0.1, *VALUES[1:]]), "http://b")

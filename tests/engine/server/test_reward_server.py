@@ -69,7 +69,7 @@ def test_vllm_gives_base64_of_float32(serve, rewards, texts):
 @pytest.mark.parametrize(
     ("asked", "status", "said"),
     [
-        ({"input": []}, 400, "a number of prompts of at least 1"),
+        ({"input": []}, 400, "at least one prompt"),
         ({"input": [[]]}, 400, "empty"),
         ({"input": [[1, 400]]}, 400, "out of vocabulary"),
         ({"input": [[1] * 257]}, 400, "maximum context length"),

@@ -85,7 +85,7 @@ def test_a_response_cache_takes_no_rewards_of_another_model_in_a_later_run(
 
     found, _ = asked(served, range(5))
     assert found == pytest.approx(rewards[:5], abs=1e-4)
-    with pytest.raises(CacheMismatchError, match="another model"):
+    with pytest.raises(CacheMismatchError, match="rewards of a different model"):
         asked(other_served, range(10))
     found, _ = asked(served, range(10))
     assert found == pytest.approx(rewards[:10], abs=1e-4)

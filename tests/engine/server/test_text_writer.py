@@ -32,7 +32,7 @@ def test_every_text_that_is_tokenised_comes_back(writer):
 
 def test_a_bos_that_is_missing_is_named(writer):
     with pytest.raises(
-        NoSuchTextError, match="puts '<s>' before every text, and this text has none"
+        NoSuchTextError, match="add '<s>' before every text, but this text does not begin with it"
     ):
         writer.write(writer.ids("the sky is blue")[1:])
 
@@ -51,7 +51,7 @@ def test_letters_of_a_control_token_are_named(writer, tokenizer):
     letters = [tokenizer.convert_tokens_to_ids(one) for one in ("</", "s", "<0x3E>")]
     spelled = [*writer.ids("the sky"), *letters]
     assert tokenizer.unk_token_id not in spelled
-    with pytest.raises(NoSuchTextError, match="spells '</s>'"):
+    with pytest.raises(NoSuchTextError, match="contains the text '</s>', which servers parse"):
         writer.write(spelled)
 
 

@@ -39,8 +39,8 @@ def test_a_server_that_is_right_passes(serve, verify, protocol):
     assert status == 0
     # The data's, those that spell three special tokens in two places, and the longest.
     assert "42 texts, 24 pairs, float32, engine=server" in said
-    assert "including 24 texts that spell control tokens" in said
-    assert "including 2 texts cut to 256 tokens" in said
+    assert "including 24 texts with special-token text" in said
+    assert "including 2 texts truncated to 256 tokens" in said
     drift = float(
         re.search(r"one text at a time with torch: largest difference ([\d.e-]+), 0 pairs", said)[1]
     )
@@ -52,9 +52,9 @@ def test_a_server_that_is_right_passes(serve, verify, protocol):
 def test_a_server_of_texts_that_cannot_be_sent_what_spells_a_token_says_so(serve, verify):
     status, said = verify(serve("tei"), "--protocol", "tei")
     assert status == 0
-    assert "texts that spell control tokens are refused: Its reward is missing" in said
+    assert "texts with special-token text are refused: Its reward is missing" in said
     # What is cut on the left begins within a word, which no text does.
-    assert "texts cut to 256 tokens are refused: Its reward is missing" in said
+    assert "texts truncated to 256 tokens are refused: Its reward is missing" in said
     assert "16 texts, 24 pairs" in said
 
 
@@ -63,7 +63,7 @@ def test_a_sigmoid_that_no_request_switches_off_is_named(serve, verify):
     server.misbehave(SigmoidOverAll())
     status, said = verify(server)
     assert status == 1
-    assert "The likely cause is a sigmoid over the rewards: " in said
+    assert "The likely cause is a sigmoid applied to the rewards: " in said
     assert said.count("The likely cause is") == 1
     assert "OVER the threshold of 0.0001" in said
 

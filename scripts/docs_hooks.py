@@ -38,7 +38,8 @@ CHANGELOG = "changelog.md"
 
 _FENCE = re.compile(r"^\s*(`{3,}|~{3,})")
 _COMMENT = re.compile(r"^\s*<!--.*-->\s*$")
-_PICTURE = re.compile(r"!\[[^\]]*\]\(\.\./([^)\s]+)")
+#: Pictures, and pages such as a report, which a site shows and the repository's would not.
+_SHOWN = re.compile(r"(?:!\[[^\]]*\]\(\.\./([^)\s]+)|\]\(\.\./([^)\s#]+\.html))")
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -57,9 +58,9 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Add the pictures of the repository that pages show, under their paths in it."""
+    """Add the pictures and HTML pages of the repository that pages show, under their paths."""
     for page in files.documentation_pages():
-        for found in _PICTURE.findall(page.content_string):
+        for found in ("".join(groups) for groups in _SHOWN.findall(page.content_string)):
             if (ROOT / found).is_file() and files.get_file_from_path(found) is None:
                 files.append(File.generated(config, found, abs_src_path=str(ROOT / found)))
     return files
@@ -104,7 +105,7 @@ class _SiteExtension(Extension):
 
 
 class _RepositoryLinks(Treeprocessor):
-    """Links to files outside docs/ become addresses in the repository; pictures are of the site.
+    """Links to files outside docs/ become addresses in the repository; what is shown is copied.
 
     It warns where there is no such file, and of pictures that would be loaded from a network.
     """
@@ -137,7 +138,7 @@ class _RepositoryLinks(Treeprocessor):
             _log.warning("%s: %s: the repository has no such file", self.site.page, target)
             return target
         inner = quote(path.relative_to(ROOT).as_posix())
-        if not is_image:
+        if not is_image and path.suffix != ".html":
             view = "tree" if path.is_dir() else "blob"
             inner = f"{self.site.repository}/{view}/{BRANCH}/{inner}"
         return parts._replace(path=inner).geturl()

@@ -113,14 +113,17 @@ def test_a_factory_that_is_none_is_refused(manager, monkeypatch):
 def test_a_judge_needs_a_name(manager, caplog, name):
     register_one(manager, "register_judges", name, dict)
     assert set(PluginRegistry(manager).judges) == OURS
-    assert "Plugin 'third-party': a judge's name is a text" in caplog.text
+    assert (
+        f"Plugin 'third-party': a judge's name must be a non-empty string, not {name!r}"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("path", ["module", ":object", "module:", "a b:c", "a:b:c", "a..b:c"])
 def test_a_path_to_a_factory_has_two_parts(manager, caplog, path):
     register_one(manager, "register_judges", "mine", path)
     assert set(PluginRegistry(manager).judges) == OURS
-    assert f"judge 'mine' needs a factory, or its path 'module:object', not {path!r}" in caplog.text
+    assert f"judge 'mine' needs a factory or its path 'module:object', not {path!r}" in caplog.text
 
 
 def register_one(manager, hook, *given):
@@ -159,16 +162,16 @@ WHO = r"Pair source 'mine' \(plugin 'third-party'\)"
     [
         (raises(IndexError("no completions")), f"{WHO} fails on this row: IndexError: no comp"),
         (raises(KeyError("x")), f"{WHO} fails on this row: KeyError: 'x'"),
-        (gives("text"), f"{WHO} made a value of type str"),
+        (gives("text"), f"{WHO} returned a str for this row"),
         (gives(a_record(texts=("a", None))), "whose text is of type NoneType"),
-        (gives(a_record(ratings=(Fraction(1), float("nan")))), "the rating score=nan of this row"),
-        (gives(a_record(ratings=("5", "1"))), "the rating score='5' of this row"),
+        (gives(a_record(ratings=(Fraction(1), float("nan")))), "the rating score=nan for this row"),
+        (gives(a_record(ratings=("5", "1"))), "the rating score='5' for this row"),
         (gives(a_record(ratings=(True, False))), "the rating score=True"),
         (gives(a_record(prompt=({"role": "user"},))), "without role and content"),
         (gives(PromptRecord((), ("a", "b"))), "a completion of type str"),
         (
             gives(PromptRecord((), (RatedCompletion("a", {"votes": Fraction(1)}),))),
-            "a rating 'votes' of this row, and its preferences are score",
+            "a rating 'votes' for this row, but its preferences are score",
         ),
     ],
 )
@@ -187,7 +190,7 @@ def test_a_field_that_a_row_lacks_is_still_said_so(manager):
     data = PreferenceData(
         ListedRows([{"x": 1}], "d"), PluginRegistry(manager).pair_sources["mine"].item
     )
-    with pytest.raises(DataError, match="field 'y' is missing. Rows of this schema have: x, y"):
+    with pytest.raises(DataError, match="field 'y' is missing. Rows of this schema have x, y"):
         data.record(0, {"x": 1}, DataCounts())
 
 
@@ -206,7 +209,9 @@ def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
     )
     register_one(manager, "register_pair_sources", source)
     sources = PluginRegistry(manager).sources()
-    with pytest.raises(DataError, match=rf"{WHO} fails to say .* columns x: TypeError: bad"):
+    with pytest.raises(
+        DataError, match=rf"{WHO}: recognises\(\) fails on the columns x: TypeError: bad"
+    ):
         recognise(ListedRows([{"x": 1}], "data"), sources)
     with pytest.raises(DataError, match=rf"{WHO} cannot open its data: OSError: gone"):
         open_named_or_local("mine", "test", sources)
@@ -215,8 +220,8 @@ def test_a_source_that_fails_at_the_columns_or_its_data_is_named(manager):
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("text", "a pair source is an ultrarm_eval.PairSource, and not of type str"),
-        (PairSource(3, "x", bool, gives(None)), "its name must be a string"),
+        ("text", "a pair source must be an ultrarm_eval.PairSource, not a value of type str"),
+        (PairSource(3, "x", bool, gives(None)), "its name must be a non-empty string"),
         (PairSource("mine", "x", None, gives(None)), "recognises must be a function"),
         (PairSource("mine", "x", bool, "read"), "read_row must be a function"),
         (PairSource("mine", "x", bool, gives(None), open_rows=[1]), "open_rows must be"),
@@ -245,7 +250,17 @@ def test_the_table_of_plugins_says_which_factory_cannot_be_imported(monkeypatch)
 def test_what_is_no_benchmark_or_template_is_left_out_and_named(manager, caplog, kind):
     register_one(manager, f"register_{kind}s", PairSource("mine", "x", bool, gives(None)))
     assert "mine" not in getattr(PluginRegistry(manager), f"{kind}s")
-    assert f"plugin 'third-party': a {kind} is an ultrarm_eval." in caplog.text
+    assert f"plugin 'third-party': a {kind} must be an ultrarm_eval." in caplog.text
+    assert "not a value of type PairSource" in caplog.text
+
+
+@pytest.mark.parametrize("name", [3, ""])
+def test_a_benchmark_needs_a_name(manager, caplog, name):
+    benchmark = Benchmark(name, "x", gives(None), None, "half")
+    register_one(manager, "register_benchmarks", benchmark)
+    assert name not in PluginRegistry(manager).benchmarks
+    said = f"Benchmark {name!r} (plugin 'third-party'): its name must be a non-empty string."
+    assert said in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ __all__ = [
     "MissingPackageError",
     "CheckpointError",
     "OtherKindError",
+    "MissingTemplateError",
     "OwnCodeError",
     "DeviceError",
     "TextDoesNotFitError",
@@ -89,6 +90,18 @@ class OtherKindError(CheckpointError):
     Fix:
         Remove `judge`, so that the checkpoint decides (`judge=auto`); `ultrarm-eval
         inspect-checkpoint DIR` shows which judge supports it.
+    """
+
+
+class MissingTemplateError(CheckpointError, ConfigurationError):
+    """A judge needs the tokenizer's chat template, and the tokenizer has none.
+
+    Cause:
+        `template=chat` is set, or is the judge's default, and the checkpoint's tokenizer comes
+        without a chat template.
+
+    Fix:
+        Set `template=NAME` to a template of this package, or to a Jinja file.
     """
 
 

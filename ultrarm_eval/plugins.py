@@ -191,7 +191,7 @@ def _collect_judges(manager: pluggy.PluginManager) -> dict[str, Registration[Jud
         def register(name: str, factory: JudgeFactory | str) -> None:
             if not isinstance(name, str) or not name:
                 raise PluginError(
-                    f"Plugin {plugin!r}: a judge's name must be a string, not {name!r}."
+                    f"Plugin {plugin!r}: a judge's name must be a non-empty string, not {name!r}."
                 )
             if not callable(factory) and not _is_path(factory):
                 raise PluginError(

@@ -115,7 +115,7 @@ def test_false_tens_are_chosen_by_nobody(tmp_path, capsys):
     rows = binarized(data, tmp_path, "--preference", "overall", "--pairs", "best_vs_random")
     assert [texts(row) for row in rows] == [("good", "bad")]
     out = capsys.readouterr().out
-    assert "completions_left_out_false_ten=1" in out
+    assert "excluded: 1 answer (a false overall score of 10, which stands for 1)\n" in out
     assert "openbmb/UltraFeedback on the hub, revisions since 2023-12-29" in out
 
 
@@ -128,8 +128,8 @@ def test_identical_answers_are_left_out_and_counted(tmp_path, capsys):
     written = binarized(data, tmp_path, "--pairs", "all")
     assert [texts(row) for row in written] == [("same", "other"), ("other", "same")]
     out = capsys.readouterr().out
-    assert "pairs_left_out_identical_answers=2" in out
-    assert "prompts_without_written_pair=1" in out
+    assert "2 pairs (the two answers are identical), 1 prompt without written pair\n" in out
+    assert "2 pairs excluded (pairs_left_out_identical_answers): the two answers are" in out
 
 
 @pytest.mark.parametrize(
@@ -234,4 +234,5 @@ def test_halves_of_surrogate_pairs_are_written_as_question_marks(tmp_path, capsy
     (written,) = binarized(data, tmp_path, name=name)
     assert (written["prompt"], written["source"], written["chosen_model"]) == ("p?", "s?", "m?")
     assert written["chosen"][-1]["content"] == "a?"
-    assert "texts_with_lone_surrogates=4" in capsys.readouterr().out
+    said = "changed: 4 texts (lone surrogates, which are replaced by '?')\n"
+    assert said in capsys.readouterr().out

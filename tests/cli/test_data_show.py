@@ -51,10 +51,10 @@ class TestText:
             ["2", "model-2", "5", "1", "5", "5", "5", "5", "5"],
             ["3", "model-3", "1", "4", "1", "-", "1", "1", "5"],
         ]
-        assert "5 of 6 pairs count (fine_grained)\n" in said
+        assert "5 of 6 pairs count (preference fine_grained)\n" in said
         assert "  0 over 1, by 3\n" in said
-        assert "  0 and 2 do not: equal ratings\n" in said
-        assert "counted: ratings_not_applicable 1, pairs_left_out_equal_ratings 1," in said
+        assert "  0 and 2 do not count: equal ratings\n" in said
+        assert "counts: ratings_not_applicable 1, pairs_left_out_equal_ratings 1," in said
 
     def test_without_a_choice_the_first_rows_are_shown_and_how_many_more_there_are(
         self, four, capsys
@@ -298,9 +298,7 @@ class TestDisagree:
         said = shown(capsys, data, "--disagree", folder, "--limit", 1)
         assert "3 rows of this data are in the samples; on 2 of them the judge" in said
         assert "0 over 1, by 4; margin -5.0000, wrong" in said
-        assert (
-            "1 of 2 rows that the judge orders otherwise than the ratings are shown, 1 more" in said
-        )
+        assert "Showing 1 of 2 rows that the judge ranks differently than the ratings; use" in said
 
     def test_the_bundled_runs_samples_are_of_the_demo_data(self, capsys):
         from pathlib import Path

@@ -151,7 +151,10 @@ def test_in_sample_data_are_marked(tmp_path, capsys):
     [
         (["nowhere"], "no such file or folder"),
         (["."], "no result of any task here"),
-        (["run", "-o", "r.pdf"], "the ending .pdf says no form"),
+        (
+            ["run", "-o", "r.pdf"],
+            "r.pdf: unknown file extension .pdf. Choose a format with --format html|md|json",
+        ),
         (["run", "-o", "run"], None),
         (["run", "--against", "nowhere"], "no such file or folder"),
     ],

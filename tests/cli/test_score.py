@@ -394,9 +394,9 @@ class TestOutputAndStore:
         assert found == ["0 of 4 texts are already scored.", "4 of 4 texts are already scored."]
         first, second = [line for line in error if "Scored: " in line]
         assert "Scored: 12 texts" in first
-        assert "from_store" not in first
+        assert "from the score store" not in first
         assert "Scored: 12 texts, " in second
-        assert "from_store 12" in second
+        assert "12 from the score store" in second
 
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
         third_party(LengthJudge)

@@ -142,7 +142,7 @@ class TestRefusals:
             "--completion", "a", "--judge", "critique", "--judge-args", "max_new_tokens=4",
             "--template", "ultrarm", pretrained=folder,
         )  # fmt: skip
-        assert "ultrarm-eval tokens: judge=critique gives no reward after each token" in error
+        assert "ultrarm-eval tokens: judge=critique gives no rewards after each token" in error
         assert "Loading weights" not in error
 
     def test_another_packages_judge_without_the_method(self, refused, third_party):
@@ -151,7 +151,7 @@ class TestRefusals:
                 super().__init__()
 
         third_party(WithWeights)
-        assert "judge=length gives no reward after each token: it has no method" in refused(
+        assert "judge=length gives no rewards after each token: it has no method" in refused(
             "--completion", "a", "--judge", "length"
         )
 

@@ -92,3 +92,24 @@ def test_counts_of_what_is_used_or_was_not_asked_for_are_no_loss(name, left_out)
 def test_a_reason_can_be_had_by_itself():
     assert reason_in_words("equal_ratings") == "equal ratings"
     assert reason_in_words("pairs_left_out_equal_ratings") == "equal ratings"
+
+
+def test_a_line_of_counts_names_what_is_used_excluded_and_changed():
+    counts = DataCounts()
+    for name, number in (
+        ("rows", 1200),
+        ("pairs", 1),
+        ("pairs_left_out_equal_ratings", 2),
+        ("rows_of_other_sources", 1),
+        ("prompts_without_written_pair", 3),
+        ("completions_empty", 7),
+    ):
+        counts.add(name, number)
+    said = (
+        "1,200 rows, 1 pair; excluded: 2 pairs (equal ratings), 1 row of other sources, "
+        "3 prompts without written pair"
+    )
+    assert counts.listed() == said
+    counts.add("texts_with_lone_surrogates", 1)
+    changed = "; changed: 1 text (lone surrogates, which are replaced by '?')"
+    assert counts.listed() == said + changed

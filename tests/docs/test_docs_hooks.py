@@ -69,6 +69,9 @@ def test_pictures_are_files_of_the_site(render):
     made, told = render("![chart](../results/demo/report.png)")
     assert 'src="results/demo/report.png"' in made
     assert told == []
+    made, told = render("[the report](../results/demo/report.html)")
+    assert 'href="results/demo/report.html"' in made
+    assert told == []
     _, told = render("![chart](https://example.org/chart.png)")
     assert told == ["page.md: https://example.org/chart.png: a picture is a file, not an address"]
 

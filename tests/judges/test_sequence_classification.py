@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
-from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError, MissingTemplateError
 from ultrarm_eval.judges.sequence_classification import SequenceClassificationJudge
 
 AUTO = "AutoModelForSequenceClassification"
@@ -145,8 +145,14 @@ class TestRefusals:
         tokenizer = copy.deepcopy(chat_tokenizer)
         tokenizer.chat_template = None
         folder = write_model(AUTO, "llama", num_labels=1, tokenizer=tokenizer)
-        with pytest.raises(ConfigurationError, match="needs a tokenizer with a chat template.*raw"):
+        with pytest.raises(MissingTemplateError) as refused:
             judge_of(folder)
+        message = str(refused.value)
+        assert message.startswith(f"{folder}: template=chat needs a tokenizer with a chat template")
+        assert "raw" in message
+        assert message.endswith("It is the default of judge=sequence-classification.")
+        with pytest.raises(ConfigurationError, match="has none.*Jinja file.$"):
+            judge_of(folder, template="chat")
         judge_of(folder, template="raw")
 
     def test_no_checkpoint(self):

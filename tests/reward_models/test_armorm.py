@@ -60,7 +60,9 @@ def test_the_class_alone_with_another_gate_is_not_taken(tmp_path):
     for part in ("weight", "bias"):
         weights[f"gating.layers.3.{part}"] = weights[f"gating.layers.3.{part}"][:7]
     write(path, weights)
-    with pytest.raises(CheckpointError, match=r"weighs 7 objectives; ArmoRM has 19"):
+    with pytest.raises(
+        CheckpointError, match=r"3\.weight has weights for 7 objectives, but ArmoRM has 19"
+    ):
         judge_of(folder)
 
 
@@ -100,8 +102,8 @@ def test_a_judge_of_another_kind_says_which_one_takes_it_and_not_only_what_to_ta
     from tests.reward_models.published import grm
 
     folder = grm.build(tmp_path / "grm")
-    with pytest.raises(CheckpointError, match="judge=grm takes this checkpoint"):
+    with pytest.raises(CheckpointError, match="judge=grm supports this checkpoint"):
         judge_of(folder, "ultrarm")
     folder = armorm.build(tmp_path / "armorm")
-    with pytest.raises(CheckpointError, match="judge=armorm takes this checkpoint"):
+    with pytest.raises(CheckpointError, match="judge=armorm supports this checkpoint"):
         judge_of(folder, head="regression_layer")

@@ -47,7 +47,7 @@ def test_a_reward_is_not_said_to_be_negated(tmp_path, caplog):
 
 def test_another_kind_of_score_is_refused(tmp_path):
     folder = changed(beaver.build(tmp_path / "checkpoint"), score_type="critic")
-    with pytest.raises(CheckpointError, match="score_type is 'critic'; it is reward or cost"):
+    with pytest.raises(CheckpointError, match="score_type is 'critic', but must be reward or cost"):
         judge_of(folder)
 
 

@@ -53,7 +53,9 @@ def test_a_damaged_file_of_a_head_is_refused_before_loading(tmp_path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match=r"regression_layer\.pt is not what was written"):
+    with pytest.raises(
+        CheckpointError, match=r"regression_layer\.pt is damaged\. Copy or download"
+    ):
         judge_of(folder)
 
 

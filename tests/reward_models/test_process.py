@@ -358,7 +358,8 @@ def test_a_language_model_called_prm_is_sent_to_layouts(built, tmp_path):
 
 
 def test_a_layout_of_another_kind_is_refused(built):
-    with pytest.raises(CheckpointError, match=r"describes a 'llama' model; Qwen2\.5-Math-PRM has"):
+    refused = r"describes a 'llama' model, but the body of Qwen2\.5-Math-PRM must be .*\(qwen2\)"
+    with pytest.raises(CheckpointError, match=refused):
         make_judge(
             "process",
             {"pretrained": str(built("rlhflow-prm")), "layout": "qwen2-prm", "device": "cpu"},
@@ -473,7 +474,8 @@ def test_a_step_without_a_finite_reward_is_no_reward(built, aggregate, place):
 
 
 def test_another_layout_than_the_checkpoints_is_refused_with_its_own(built):
-    with pytest.raises(CheckpointError, match=r"judge=process takes .* \(layout=math-shepherd\)"):
+    own = r"judge=process supports this checkpoint \(layout=math-shepherd\)"
+    with pytest.raises(CheckpointError, match=own):
         make_judge(
             "process",
             {"pretrained": str(built("math-shepherd")), "layout": "qwen2-prm", "device": "cpu"},

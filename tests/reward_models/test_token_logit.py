@@ -80,7 +80,9 @@ class TestYesOrNo:
     def test_other_templates_ask_nothing(self, verifier):
         with pytest.raises(ConfigurationError, match="template=ultrarm writes no question"):
             judge_of(verifier, "token-logit", position="answer", template="ultrarm")
-        with pytest.raises(ConfigurationError, match="parity=rewardbench does not go with"):
+        with pytest.raises(
+            ConfigurationError, match="parity=rewardbench cannot be combined with position=answer"
+        ):
             judge_of(verifier, "token-logit", position="answer", parity="rewardbench")
 
 
@@ -133,7 +135,7 @@ class TestSettings:
             json.dumps({**json.loads(path.read_text()), "max_position_embeddings": 131072})
         )
         judge_of(folder, max_length=5000)
-        assert "for 4,096 tokens" in caplog.text
+        assert "was made for: 4,096 tokens (its model card" in caplog.text
 
 
 def test_what_is_called_a_reward_model_is_never_sent_to_likelihood(tmp_path):

@@ -120,7 +120,9 @@ def test_any_decoder_of_transformers_can_have_one(tmp_path, family, mlp):
 
 
 def test_what_is_not_there_is_refused_with_what_there_is(mlp):
-    with pytest.raises(CheckpointError, match=r"head=value_head is the name of none.*out\.reward"):
+    with pytest.raises(
+        CheckpointError, match=r"head=value_head names none of its weights.*out\.reward"
+    ):
         judge_of(mlp[0], head="value_head.weight")
 
 
@@ -143,7 +145,8 @@ def test_a_judge_without_a_name_asks_for_one(mlp, head):
 def test_auto_alone_says_how_to_name_a_value_head(tmp_path):
     published = grm.build(tmp_path / "published")
     folder = renamed(published, "v_head", "v_head")
-    with pytest.raises(CheckpointError, match=r"critic of a policy.*name it: head=v_head\.summary"):
+    advice = r"critic of a policy.*name the head: head=v_head\.summary"
+    with pytest.raises(CheckpointError, match=advice):
         recognise(str(folder))
 
 

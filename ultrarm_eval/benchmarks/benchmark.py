@@ -79,12 +79,14 @@ def of_plugin(benchmark: object, plugin: str) -> Benchmark:
     Raises:
         PluginError: It is not a benchmark.
     """
-    if not isinstance(benchmark, Benchmark) or not isinstance(benchmark.name, str):
+    if not isinstance(benchmark, Benchmark):
         raise PluginError(
-            f"{plugin}: a benchmark is an ultrarm_eval.benchmarks.benchmark.Benchmark with a name, "
-            f"and not of type {type(benchmark).__name__}."
+            f"{plugin}: a benchmark must be an ultrarm_eval.benchmarks.benchmark.Benchmark, not a "
+            f"value of type {type(benchmark).__name__}."
         )
     who = f"Benchmark {benchmark.name!r} ({plugin})"
+    if not isinstance(benchmark.name, str) or not benchmark.name:
+        raise PluginError(f"{who}: its name must be a non-empty string.")
     read = benchmark.read_row
 
     def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:

@@ -145,7 +145,7 @@ class NamedHead(HeadedDecoder):
     def _not_there(self, survey: Survey, *, is_body: bool) -> str:
         others = list(_groups(survey))
         listed = ", ".join(others[:_SHOWN]) + (", …" if len(others) > _SHOWN else "")
-        what = "is a part of the body" if is_body else "is not a name of its weights"
+        what = "is a part of the body" if is_body else "names none of its weights"
         return f"{survey.name}: head={self._head} {what}. " + (
             f"After the body it has: {listed}." if others else "It has no weights after the body."
         )

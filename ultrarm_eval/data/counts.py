@@ -115,7 +115,7 @@ class DataCounts:
         return self.counts[what]
 
     def listed(self) -> str:
-        """What is used, and what is excluded and why, in one line."""
+        """What is used, what is excluded or changed, and why, in one line."""
         used = [counted(self.counts[name], noun) for name, noun in _NOUNS.items() if self[name]]
         excluded = [
             f"{counted(number, _NOUNS[match['what']])} ({reason_in_words(name)})"
@@ -123,11 +123,19 @@ class DataCounts:
             if (match := _NAME.fullmatch(name)) is not None
         ]
         excluded += [
-            f"{number:,} {name.replace('_', ' ')}"
+            f"{counted(number, noun.removesuffix('s'))} {rest.replace('_', ' ')}"
             for name, number in self.counts.items()
             if name.startswith(("rows_of_other_", "prompts_without_written_pair"))
+            for noun, _, rest in [name.partition("_")]
         ]
-        return ", ".join(used) + (f"; excluded: {', '.join(excluded)}" if excluded else "")
+        parts = [", ".join(used)]
+        if excluded:
+            parts.append(f"excluded: {', '.join(excluded)}")
+        if broken := self["texts_with_lone_surrogates"]:
+            parts.append(
+                f"changed: {counted(broken, 'text')} (lone surrogates, which are replaced by '?')"
+            )
+        return "; ".join(parts)
 
     def as_dict(self) -> dict[str, int]:
         """The counts by name."""

@@ -21,7 +21,7 @@ from ultrarm_eval.engine.plan import Plan, joined
 from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.engine_settings import TORCH
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, MissingTemplateError
 from ultrarm_eval.judges.advice import open_for
 from ultrarm_eval.judges.computation import Computation
 from ultrarm_eval.judges.local_network import Computing, LocalNetwork
@@ -291,7 +291,11 @@ class CheckpointJudge(TextJudge):
                 template=requested,
             )
             requested = str(parity["template"])
-        named = head.template(requested, self.default_template, tokenizer)
+        try:
+            named = head.template(requested, self.default_template, tokenizer)
+        except MissingTemplateError as error:
+            default = "" if requested else f" It is the default of judge={self.name}."
+            raise MissingTemplateError(f"{self.checkpoint.name}: {error}{default}") from None
         if parity is None:
             return None, named, named
         return parity, named, closed_by_eos(named, has_chat_template=has_chat_template)

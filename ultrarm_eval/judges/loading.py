@@ -134,7 +134,7 @@ def load_judge(
 
     Args:
         pretrained: A folder, a hub id, or `demo`; the judge's own default if None.
-        judge: The judge's name.
+        judge: The judge's name; with `auto` the checkpoint decides.
         **settings: The judge's settings; for `ultrarm` see `UltraRMJudge`.
 
     Returns:

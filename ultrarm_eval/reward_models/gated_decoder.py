@@ -129,7 +129,7 @@ class GatedDecoder(HeadedDecoder):
         if count not in self.counts:
             known = " or ".join(map(str, sorted(self.counts)))
             raise CheckpointError(
-                f"{GATE}{last} weights {count} objectives, but {self.known_as} has {known}."
+                f"{GATE}{last} has weights for {count} objectives, but {self.known_as} has {known}."
             )
         quantiles = self.quantiles(config)
         if rows != count * quantiles:

@@ -26,12 +26,12 @@ def of_plugin(source: object, plugin: str) -> PairSource:
     """
     if not isinstance(source, PairSource):
         raise PluginError(
-            f"{plugin}: a pair source must be an ultrarm_eval.PairSource, not a "
-            f"{type(source).__name__}."
+            f"{plugin}: a pair source must be an ultrarm_eval.PairSource, not a value "
+            f"of type {type(source).__name__}."
         )
     who = f"Pair source {source.name!r} ({plugin})"
     if not isinstance(source.name, str) or not source.name:
-        raise PluginError(f"{who}: its name must be a string.")
+        raise PluginError(f"{who}: its name must be a non-empty string.")
     for name in ("recognises", "read_row"):
         if not callable(getattr(source, name)):
             raise PluginError(f"{who}: {name} must be a function.")
@@ -53,7 +53,7 @@ def _recognises(source: PairSource, who: str) -> Callable[[frozenset[str]], bool
             return bool(source.recognises(columns))
         except Exception as error:
             raise DataError(
-                f"{who}: its recognises fails on the columns {', '.join(sorted(columns))}: "
+                f"{who}: recognises() fails on the columns {', '.join(sorted(columns))}: "
                 f"{first_line(error)}. Fix it, or uninstall the package."
             ) from error
 

@@ -20,6 +20,7 @@ from jinja2 import TemplateError
 
 from ultrarm_eval.errors import (
     ConfigurationError,
+    MissingTemplateError,
     PluginError,
     UltrarmEvalError,
     first_line,
@@ -320,8 +321,8 @@ def of_plugin(template: object, plugin: str) -> Template:
     """
     if not isinstance(template, Template):
         raise PluginError(
-            f"{plugin}: a template must be an ultrarm_eval.text_format.template.Template, not of "
-            f"type {type(template).__name__}."
+            f"{plugin}: a template must be an ultrarm_eval.text_format.template.Template, not a "
+            f"value of type {type(template).__name__}."
         )
     if template.name == CHAT_TEMPLATE:
         raise PluginError(
@@ -369,9 +370,9 @@ def _conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
         asks: Whether a turn of the assistant begins behind them.
     """
     if not getattr(tokenizer, "chat_template", None):
-        raise ConfigurationError(
+        raise MissingTemplateError(
             "template=chat needs a tokenizer with a chat template; this one has none. "
-            f"Use one of: {', '.join(PLAIN_TEMPLATES)}, or a Jinja file."
+            f"Set template to one of {', '.join(PLAIN_TEMPLATES)}, or to a Jinja file."
         )
     what = "The tokenizer's chat template"
     try:

@@ -239,7 +239,7 @@ STORED_OTHERWISE: tuple[PublishedConfig, ...] = (
         "Qwen2ForSequenceClassification",
         _QWEN.renamed("model.", "base_model.model.model."),
         {**_ON_QUERIES, "base_model.model.score.modules_to_save.default.weight": (1, HIDDEN)},
-        f"{REFUSED}not merged",
+        f"{REFUSED}unmerged PEFT adapter",
         tokenizers.qwen(),
         config=ONE_LABEL,
     ),

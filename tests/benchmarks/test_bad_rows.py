@@ -113,7 +113,7 @@ def test_without_the_field_that_tells_the_form_the_plain_form_is_asked_for(
 ):
     path = written(tmp_path, task, changed(task, 1, **{field: None}))
     message = refusal(task, path)
-    assert message.startswith(f"{path}, line 2: field 'prompt' is missing. Rows of ")
+    assert message.startswith(f"{path}, line 2: field 'prompt' is missing. Columns of ")
     assert message.endswith("; or prompt, chosen, rejected.")
 
 
@@ -177,7 +177,7 @@ def test_parquet_names_the_row(refusal, tmp_path):
     content = changed("rm_bench", 1, rejected=["one", "two"])
     path = rows.write_parquet(tmp_path / "total_dataset.parquet", content)
     message = refusal("rm_bench", path)
-    assert message.startswith(f"{path}, row 1: field 'rejected' has 2 texts; there are 3")
+    assert message.startswith(f"{path}, row 1: field 'rejected' has 2 texts; 3 are needed")
 
 
 # One benchmark each
@@ -190,14 +190,16 @@ def test_rm_bench_needs_three_styles(refusal, tmp_path, field, number):
         tmp_path, "rm_bench", changed("rm_bench", 4, **{field: [str(i) for i in range(number)]})
     )
     message = refusal("rm_bench", path)
-    assert message.startswith(f"{path}, line 5: field {field!r} has {number} texts; there are 3")
+    assert message.startswith(f"{path}, line 5: field {field!r} has {number} texts; 3 are needed")
     assert "concise, detailed, markdown" in message
 
 
 def test_rm_bench_refuses_an_unknown_domain(refusal, tmp_path):
     path = written(tmp_path, "rm_bench", changed("rm_bench", 0, domain="poetry"))
     message = refusal("rm_bench", path)
-    assert f"{path}, line 1: the domain 'poetry' is none of chat, math, code, safety." in message
+    assert (
+        f"{path}, line 1: the domain is 'poetry'; allowed are chat, math, code, safety." in message
+    )
 
 
 @pytest.mark.parametrize("name", ["5", "ref", "ref:", ":5", "tie:3", "Ref:3", "tied-3", None])
@@ -237,7 +239,7 @@ def test_two_right_answers_are_for_ties_alone(refusal, tmp_path):
     path = rows.write_jsonl(tmp_path / "x.jsonl", content)
     message = refusal("rewardbench2_math", path)
     assert message.startswith(f"{path}, line {number + 1}: it has 2 chosen completions")
-    assert "but Ties there is one" in message
+    assert "every subset except Ties has exactly one." in message
 
 
 @pytest.mark.parametrize("field", ["chosen", "rejected"])
@@ -256,12 +258,14 @@ def test_what_is_no_transcript_is_refused(refusal, tmp_path, text):
     assert message.startswith(f"{path}, line 2: field 'rejected' is not a transcript of turns")
 
 
-def test_only_tied_votes_leave_nothing_and_are_counted(refusal, tmp_path):
-    content = [{**row, "winner": "tie"} for row in rows.ppe_human(1)]
+@pytest.mark.parametrize("winner", ["tie", "tie (bothbad)"])
+def test_only_tied_votes_leave_nothing_and_are_counted(refusal, tmp_path, winner):
+    content = [{**row, "winner": winner} for row in rows.ppe_human(1)]
     path = rows.write_jsonl(tmp_path / "x.jsonl", content)
     count = len(content)
     assert refusal("ppe_human", path) == (
-        f"{path}: no row remains to compare (rows={count}, rows_left_out_winner_tie={count})."
+        f"{path}: no row remains to compare ({count} rows; excluded: {count} rows "
+        f"(the winner is {winner!r}))."
     )
 
 
@@ -288,7 +292,7 @@ def test_an_unknown_subset_in_the_data_is_refused(refusal, tmp_path, task):
 def test_a_rule_for_ties_is_refused_where_the_benchmark_has_its_own(refusal, tmp_path, task):
     path = written(tmp_path, task, SMALL[task][1]())
     message = refusal(task, path, ConfigurationError, ties="half")
-    assert message.startswith(f"ties='half': {task} has a rule of its own")
+    assert message.startswith(f"ties='half': {task} has its own rule for equal rewards")
     assert message.endswith("Leave ties out.")
 
 
@@ -305,12 +309,12 @@ def test_an_unknown_rule_for_ties_is_refused(refusal, tmp_path):
 @pytest.mark.parametrize("task", SMALL)
 def test_an_empty_file_is_refused(refusal, tmp_path, task):
     path = rows.write_jsonl(tmp_path / f"{SMALL[task][0]}.jsonl", [])
-    assert refusal(task, path) == f"{path}: there are no rows."
+    assert refusal(task, path) == f"{path}: the file has no rows."
 
 
 def test_an_empty_array_is_refused(refusal, tmp_path):
     path = rows.write_json(tmp_path / "total_dataset.json", [])
-    assert refusal("rm_bench", path) == f"{path}: there are no rows."
+    assert refusal("rm_bench", path) == f"{path}: the file has no rows."
 
 
 def test_a_file_that_is_not_there_is_refused(refusal, tmp_path):
@@ -331,7 +335,7 @@ def test_a_file_that_does_not_say_its_part_is_refused(refusal, tmp_path, task, p
     path = rows.write_jsonl(tmp_path / "data.jsonl", SMALL[task][1]())
     message = refusal(task, path)
     assert message.startswith(f"{path}: {task} reads one part of its benchmark")
-    assert f"Call it {part}.jsonl, or give a folder" in message
+    assert f"Rename it to {part}.jsonl, give a folder" in message
 
 
 @pytest.mark.parametrize(("task", "part"), PARTS)
@@ -339,7 +343,7 @@ def test_a_folder_without_the_file_of_a_part_is_refused(refusal, tmp_path, task,
     rows.write_jsonl(tmp_path / "other.jsonl", SMALL[task][1]())
     rows.write_jsonl(tmp_path / "some" / "another.jsonl", SMALL[task][1]())
     message = refusal(task, tmp_path)
-    assert message.startswith(f"{tmp_path}: there is no file called {part} (")
+    assert message.startswith(f"{tmp_path}: there is no file named {part} (")
     assert "other.jsonl" in message
     assert "another.jsonl" in message
 
@@ -348,7 +352,7 @@ def test_a_folder_with_two_files_of_a_part_is_refused(refusal, tmp_path):
     for folder in ("a", "b"):
         rows.write_jsonl(tmp_path / folder / "shp.jsonl", rows.preference_test_set(1, "shp"))
     message = refusal("preference_test_sets_shp", tmp_path)
-    assert message.startswith(f"{tmp_path}: there are 2 files called shp")
+    assert message.startswith(f"{tmp_path}: there are 2 files named shp")
 
 
 def test_rewardbench_rows_without_llmbars_are_refused_by_it(refusal, tmp_path):

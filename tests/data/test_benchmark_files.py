@@ -58,7 +58,7 @@ def test_a_copy_of_the_hubs_repository_is_read(tmp_path):
 def test_the_one_file_of_a_folder_may_have_any_name_but_not_as_a_part(tmp_path):
     write_jsonl(tmp_path / "mine.jsonl", rows(7))
     assert numbers(open_rows(str(tmp_path), "test", ["rm_bench"], is_part=False)) == [7]
-    with pytest.raises(DataError, match=r"there is no file called shp .*Its files: mine.jsonl"):
+    with pytest.raises(DataError, match=r"there is no file named shp .*Its files: mine.jsonl"):
         open_rows(str(tmp_path), "test", ["shp"], is_part=True)
 
 
@@ -78,11 +78,11 @@ def test_a_files_own_name_comes_before_its_folders(tmp_path, path, called):
 
 @pytest.mark.parametrize("data", ["nowhere", "x" * 5000, "nowhere.jsonl"])
 def test_data_that_are_not_there_are_named(data):
-    with pytest.raises(DataError, match="there is no such file or folder"):
+    with pytest.raises(DataError, match=rf"^data='{data}': no such file or folder"):
         open_rows(data, "test", ["a"], is_part=False)
 
 
 def test_an_empty_file_is_named(tmp_path):
     path = write_jsonl(tmp_path / "empty.jsonl", [])
-    with pytest.raises(DataError, match="empty.jsonl: there are no rows"):
+    with pytest.raises(DataError, match="empty.jsonl: the file has no rows"):
         open_rows(str(path), "test", ["empty"], is_part=False)

@@ -152,10 +152,10 @@ def test_damage_within_a_file_is_our_error_and_the_rows_before_it_are_read(tmp_p
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pa.table([["a"], ["b"]], names=["x", "x"]), "the columns 'x' occur twice"),
+        (pa.table([["a"], ["b"]], names=["x", "x"]), r"several columns have the same name \('x'\)"),
         (
             pa.table({"m": pa.array([[("a", 1)]], pa.map_(pa.string(), pa.int64()))}),
-            "the column 'm' is of type map",
+            "column 'm' has the unsupported type map",
         ),
     ],
 )

@@ -179,7 +179,7 @@ def test_a_row_that_cannot_be_read_is_an_error_that_names_it(tmp_path, line, mes
 
 def test_no_usable_pair_is_an_error_that_says_what_was_left_out(tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row(answers=(("a", 3), ("b", 3)))] * 2)
-    with pytest.raises(DataError, match="no pair is left.*pairs_left_out_equal_ratings=2"):
+    with pytest.raises(DataError, match=r"no pair is left.*excluded: 2 pairs \(equal ratings\)"):
         PreferenceDocuments(opened(path))
 
 
@@ -190,17 +190,17 @@ def pair_row(**fields):
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
-        ({"chosen": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "a"}]}, "'chosen' neither repeats the end of 'prompt' nor goes on"),
+        ({"chosen": [{"role": "user", "content": "p"}, {"role": "assistant", "content": "a"}]}, "'chosen' neither repeats the end of 'prompt' nor continues it"),
         ({"chosen": 3}, "field 'chosen' is 3; it must be text"),
         ({"prompt": [{"role": "user", "content": [{"type": "image_url"}]}]}, "a part of type 'image_url'"),
         ({"score_chosen": 10**400, "score_rejected": 1}, "'score_chosen' is 1000.*plain numbers"),
         ({"score_chosen": 1, "score_rejected": 1}, "must have the higher score"),
-        ({"tools": [{"name": "t"}]}, "'tools' has what a judge of texts does not read"),
+        ({"tools": [{"name": "t"}]}, "'tools' has content that a judge of texts cannot read"),
     ],
 )  # fmt: skip
 def test_where_all_rows_fail_for_one_reason_the_error_is_that_reason(tmp_path, fields, reason):
     path = write_jsonl(tmp_path / "d.jsonl", [pair_row(**fields)] * 3)
-    with pytest.raises(DataError, match=f"All 3 rows are excluded .*line 1: .*{reason}"):
+    with pytest.raises(DataError, match=f"All 3 rows are excluded .*at line 1: .*{reason}"):
         PreferenceDocuments(opened(path))
 
 
@@ -208,7 +208,10 @@ def test_where_rows_fail_for_several_reasons_they_are_counted(tmp_path):
     rows = [pair_row(chosen=3), pair_row(prompt=3)]
     with pytest.raises(DataError) as caught:
         PreferenceDocuments(opened(write_jsonl(tmp_path / "d.jsonl", rows)))
-    assert "pairs_left_out_not_text=1, pairs_left_out_prompt_not_text=1" in str(caught.value)
+    assert (
+        "excluded: 1 pair (the chosen or the rejected answer is not text), "
+        "1 pair (the prompt is neither text nor messages))"
+    ) in str(caught.value)
     assert "the same reason" not in str(caught.value)
 
 
@@ -253,7 +256,7 @@ class TestTables:
     def test_a_column_of_the_wrong_type_is_counted(self, tmp_path):
         columns = {"instruction": ["p", "q"], "completions": ["a", "b"]}
         pq.write_table(pa.table(columns), tmp_path / "t.parquet")
-        with pytest.raises(DataError, match="rows_left_out_completions_no_list=2"):
+        with pytest.raises(DataError, match=r"2 rows \('completions' is not a list\)"):
             PreferenceDocuments(opened(tmp_path / "t.parquet"))
 
     def test_half_a_file_is_an_error(self, tmp_path):
@@ -316,5 +319,5 @@ class TestJson:
 
 def test_a_part_without_rows_says_how_many_there_are(tmp_path):
     path = write_jsonl(tmp_path / "d.jsonl", [raw_row("p", FOUR)] * 4)
-    with pytest.raises(DataError, match="shard 9/9: there are no rows in this part of 4"):
+    with pytest.raises(DataError, match="shard 9/9: there are no rows in this shard of 4"):
         PreferenceDocuments(opened(path), shard=Shard(9, 9))

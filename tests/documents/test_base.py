@@ -60,7 +60,7 @@ def test_data_that_changed_since_are_an_error(data, monkeypatch):
     lines[1] = lines[1].replace(b'"Rating": "5"', b'"Rating": "1"').replace(b"good", b"gone")
     data.write_bytes(b"".join(lines))
     assert documents[0].completions == ("same", "sam")
-    with pytest.raises(DataError, match=r"d\.jsonl, line 2: the data changed while they were read"):
+    with pytest.raises(DataError, match=r"d\.jsonl, line 2: the data changed while it was read"):
         documents[1]
 
 
@@ -68,5 +68,5 @@ def test_data_without_rows_are_not_called_a_part():
     data = PreferenceData(ListedRows([], "x"), PLAIN)
     with pytest.raises(DataError, match=r"^x: there are no rows\.$"):
         PreferenceDocuments(data)
-    with pytest.raises(DataError, match=r"^x, shard 2/3: there are no rows in this part of 0\."):
+    with pytest.raises(DataError, match=r"^x, shard 2/3: there are no rows in this shard of 0\."):
         PreferenceDocuments(data, shard=Shard(2, 3))

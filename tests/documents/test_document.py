@@ -83,7 +83,10 @@ def test_a_sample_of_an_earlier_version_may_lack_what_is_only_for_its_reader(wri
         ({**RATED, "completions": "ab"}, "completions is not a list of texts"),
         ({**RATED, "prompt": [{"role": "user"}]}, "the prompt is not a list of messages"),
         ({**RATED, "source": 3}, "source is not text"),
-        ({**LABELLED, "correct": 3}, "correct is 3, with 3 completions"),
+        (
+            {**LABELLED, "correct": 3},
+            "correct is 3, with 3 completions; at least one must be right",
+        ),
         ({**LABELLED, "correct": True}, "correct is not a whole number"),
         ({**LABELLED, "labels": 3}, "labels is not an object"),
         ({k: v for k, v in LABELLED.items() if k != "subset"}, "lacks 'subset'"),

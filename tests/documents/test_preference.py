@@ -68,7 +68,7 @@ def test_options_choose_as_metadata_do(path, options, rows):
         ({"split": "test"}, ConfigurationError, "has no splits"),
         ({"revision": "main"}, ConfigurationError, "no revisions"),
         ({"shard": "3"}, ConfigurationError, "shard='3'"),
-        ({"source": "sharegtp"}, DataError, "no prompts of the source 'sharegtp'"),
+        ({"source": "sharegtp"}, DataError, "no prompts of source 'sharegtp'"),
     ],
 )
 def test_what_cannot_be_used_is_refused(path, options, error, message):
@@ -97,7 +97,7 @@ def test_iteration_and_indexing_agree(documents):
 
 
 def test_no_pair_at_all_is_an_error_that_says_why(documents):
-    with pytest.raises(DataError, match=r"no pair is left.*pairs_left_out_equal_ratings=1"):
+    with pytest.raises(DataError, match=r"no pair is left.*excluded: 1 pair \(equal ratings\)"):
         documents(raw_row(answers=(("a", 3), ("b", 3))))
 
 

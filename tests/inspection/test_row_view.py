@@ -1,8 +1,10 @@
+import re
 from fractions import Fraction
 
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
+from ultrarm_eval.data.counts import reason_in_words
 from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.inspection.row_choice import numbered_row, rows_of_source
@@ -105,7 +107,7 @@ def test_a_row_that_is_left_out_is_shown_with_the_tasks_own_reason(opened, row, 
         assert view.fields == row
     if reasons:
         data = opened(row)
-        with pytest.raises(DataError, match=reasons[0]):
+        with pytest.raises(DataError, match=re.escape(f"({reason_in_words(reasons[0])})")):
             PreferenceDocuments(data)
 
 

@@ -122,7 +122,9 @@ class TestRefusals:
     @pytest.mark.parametrize("correct", [0, 3, -(10**400)])
     def test_an_item_without_right_or_without_wrong_answers(self, correct):
         sample = {**CHOSEN, "doc": {**CHOSEN["doc"], "correct": correct}}
-        with pytest.raises(DataError, match="right ones of 3 completions"):
+        with pytest.raises(
+            DataError, match="correct is .*, with 3 completions; at least one must be right"
+        ):
             read_sample(sample, RB2, WHERE)
 
 

@@ -32,8 +32,8 @@ def test_every_form_of_a_row_is_the_same_answer(tmp_path, row):
     ("row", "message"),
     [
         ({"prompt": [USER], "completion": [SYSTEM, ANSWER]}, "'completion' neither repeats the end of"),
-        ({"prompt": "q", "completion": "a", "tools": [{"name": "t"}]}, "field 'tools' has what a judge"),
-        ({"prompt": "q", "completion": [USER]}, "'completion' ends with a turn of 'user'"),
+        ({"prompt": "q", "completion": "a", "tools": [{"name": "t"}]}, "field 'tools' has content that a judge"),
+        ({"prompt": "q", "completion": [USER]}, "'completion' ends with a 'user' turn"),
         ({"prompt": "q", "completion": 3}, "field 'completion' is 3"),
         ({"prompt": 3, "completion": "a"}, "field 'prompt': A prompt is of type int"),
         ({"instruction": [USER], "output": "a"}, "field 'instruction' is of type list"),

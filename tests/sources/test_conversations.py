@@ -110,23 +110,23 @@ UNUSABLE = {
     "another system column": ({"system": "y", "prompt": turns("s x", "u q"), **TEXTS}, "contradictory_prompt", "'system' contradicts"),
     "history contradicts": ({"history": turns("u 1"), "prompt": "q", **TEXTS}, "contradictory_prompt", "'history' contradicts"),
     "sides apart": ({"chosen": turns("u q", "a x"), "rejected": turns("u p", "a y")}, "different_conversations", "'chosen' and 'rejected' answer different"),
-    "tools": ({"tools": [{"name": "search"}], "prompt": "q", **TEXTS}, "with_tools", "'tools' has what a judge of texts does not read"),
-    "tools as text": ({"tools": '[{"name": "search"}]', "prompt": "q", **TEXTS}, "with_tools", "'tools' has what"),
-    "images": ({"images": ["x.png"], "prompt": "q", **TEXTS}, "with_media", "'images' has what"),
+    "tools": ({"tools": [{"name": "search"}], "prompt": "q", **TEXTS}, "with_tools", "'tools' has content that a judge of texts cannot read"),
+    "tools as text": ({"tools": '[{"name": "search"}]', "prompt": "q", **TEXTS}, "with_tools", "'tools' has content that"),
+    "images": ({"images": ["x.png"], "prompt": "q", **TEXTS}, "with_media", "'images' has content that"),
     "a picture in a content": ({"prompt": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]}], **TEXTS}, "prompt_not_text", "'prompt': Message 0 of a prompt has a part of type 'image_url'"),
     "a picture in an answer": ({"prompt": "q", "chosen": [{"role": "assistant", "content": [{"type": "image"}]}], "rejected": "b"}, "not_text", "'chosen': Message 0 of a prompt has a part of type 'image'"),
-    "an unknown speaker": ({"prompt": [{"from": "observation", "value": "x"}], **TEXTS}, "prompt_not_text", "from 'observation'"),
+    "an unknown speaker": ({"prompt": [{"from": "observation", "value": "x"}], **TEXTS}, "prompt_not_text", "has from='observation'"),
     "a tool call": ({"prompt": [{"role": "assistant", "content": "", "tool_calls": [{"id": 1}]}], **TEXTS}, "prompt_not_text", "has 'tool_calls'"),
     "a system that is no text": ({"system": 5, "prompt": "q", **TEXTS}, "system_not_text", "'system'"),
     "a system of other turns": ({"system": turns("u x"), "prompt": "q", **TEXTS}, "system_not_text", "roles other than 'system'"),
-    "a history that is a text": ({"history": "long ago", "prompt": "q", **TEXTS}, "history_not_text", "'history' is a text"),
+    "a history that is a text": ({"history": "long ago", "prompt": "q", **TEXTS}, "history_not_text", "'history' is text; it must be a list"),
     "a history of numbers": ({"history": [1], "prompt": "q", **TEXTS}, "history_not_text", "'history': Message 0"),
     "a printed list": ({"prompt": str(turns("u q")), **TEXTS}, "prompt_not_text", "text that is not JSON"),
-    "a printed array": ({"prompt": "q", "chosen": "array([{'content': 'q', 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}], dtype=object)", "rejected": "b"}, "not_text", "'chosen': it holds messages as text"),
+    "a printed array": ({"prompt": "q", "chosen": "array([{'content': 'q', 'role': 'user'}\n {'content': 'a', 'role': 'assistant'}], dtype=object)", "rejected": "b"}, "not_text", "'chosen': it contains messages as text that is not JSON"),
     "a printed list cut off": ({"prompt": str(turns("u q", "a (x) y"))[:-6], **TEXTS}, "prompt_not_text", "text that is not JSON"),
-    "a conversation with a third answer": ({"messages": turns("u q", "a other"), **TEXTS}, "ends_with_answer", "'messages' ends with a turn of 'assistant' that is none of the answers"),
+    "a conversation with a third answer": ({"messages": turns("u q", "a other"), **TEXTS}, "ends_with_answer", "'messages' ends with an 'assistant' turn that is not one of the answers"),
     "JSON text cut off": ({"prompt": as_text("u q")[:-5], **TEXTS}, "prompt_not_text", "text that is not JSON"),
-    "JSON text without an answer": ({"prompt": "q", "chosen": as_text("u q"), "rejected": "b"}, "not_text", "'chosen' ends with a turn of 'user'"),
+    "JSON text without an answer": ({"prompt": "q", "chosen": as_text("u q"), "rejected": "b"}, "not_text", "'chosen' ends with a 'user' turn"),
     "JSON text with null": ({"prompt": '[{"role": "user", "content": null}]', **TEXTS}, "prompt_not_text", "content of type NoneType"),
     "an empty list": ({"prompt": "q", "chosen": [], "rejected": "b"}, "not_text", "'chosen' is empty"),
     "null": ({"prompt": "q", "chosen": None, "rejected": "b"}, "not_text", "'chosen' is None"),
@@ -161,7 +161,7 @@ def test_prose_that_begins_with_a_bracket_stays_prose(text):
 def test_messages_as_text_are_counted_and_refused_where_there_are_none():
     row = {"prompt": as_text("u q"), **TEXTS}
     assert read_pair(row).notes == ("rows_with_messages_as_text",)
-    with pytest.raises(UnusableRowError, match="'response' spells messages"):
+    with pytest.raises(UnusableRowError, match="'response' contains messages as JSON text"):
         require_prose(as_text("a x"), "response")
 
 
@@ -196,8 +196,8 @@ def test_what_may_not_be_meant_so_is_told(row, note, tmp_path, caplog):
     (tmp_path / "pairs.jsonl").write_text(json.dumps(row))
     documents = load_documents(tmp_path / "pairs.jsonl")
     assert documents.counts[f"rows_with_{note}"] == 1
-    assert "(the first:" in caplog.text
-    assert "leave it out" in caplog.text or "move it there" in caplog.text
+    assert "(first:" in caplog.text
+    assert "remove the prompt from one" in caplog.text or "move it there" in caplog.text
 
 
 def test_parts_of_a_content_are_joined_as_templates_join_them():

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 
 from ultrarm_eval.data.rows import Location
 
-_NAME = re.compile(r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>\w+)")
+_NAME = re.compile(
+    # Some reasons are values of the data, with any characters.
+    r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>.*)",
+    re.DOTALL,
+)
 # What the counts of a line are of; a document is a prompt with its answers.
 _NOUNS = {
     "rows": "row",
@@ -20,6 +24,8 @@ _NOUNS = {
 }
 #: Pairs excluded by the rules of the comparison, which are not faults in the data.
 BY_RULE = frozenset({"pairs_left_out_equal_ratings", "pairs_left_out_below_min_gap"})
+# Before a winner that is neither of the two models, as the data spells it.
+_WINNER = "winner_"
 _WORDS = {
     "rows_left_out_without_pairs": (
         "no usable pair: ratings are equal, missing or less than min_gap apart"
@@ -97,9 +103,13 @@ class DataCounts:
         (name,) = left_out
         if name not in self.why or name not in self.first:
             return None
-        number = self.counts["rows"]
-        rows = "The only row is" if number == 1 else f"All {number:,} rows are"
-        return f"{rows} excluded for the same reason. {self.first[name].place}: {self.why[name]}."
+        number, place = self.counts["rows"], self.first[name].place
+        if number == 1:
+            return f"The only row ({place}) is excluded: {self.why[name]}."
+        return (
+            f"All {number:,} rows are excluded for the same reason, first at {place}: "
+            f"{self.why[name]}."
+        )
 
     def __getitem__(self, what: str) -> int:
         return self.counts[what]
@@ -146,7 +156,10 @@ def reason_in_words(name: str) -> str:
     """Why something was excluded, by the name of its count or the reason at the name's end."""
     match = _NAME.fullmatch(name)
     reason = match["reason"] if match else name
-    return _WORDS.get(name) or _WORDS.get(reason) or reason.replace("_", " ")
+    known = _WORDS.get(name) or _WORDS.get(reason)
+    if known is None and reason.startswith(_WINNER):
+        return f"the winner is {reason.removeprefix(_WINNER)!r}"
+    return known or reason.replace("_", " ")
 
 
 def left_out_remarks(counts: DataCounts, told: Collection[str] = ()) -> list[str]:

@@ -225,7 +225,8 @@ def _check_columns(path: Path, schema: Any) -> None:
 
     repeated = sorted({name for name in schema.names if schema.names.count(name) > 1})
     if repeated:
-        raise _unreadable(path, f"duplicate columns {', '.join(map(repr, repeated))}")
+        names = ", ".join(map(repr, repeated))
+        raise _unreadable(path, f"several columns have the same name ({names}); rename them")
     for field in schema:
         if pa.types.is_map(field.type) or pa.types.is_union(field.type):
             raise _unreadable(path, f"column {field.name!r} has the unsupported type {field.type}")

@@ -333,7 +333,10 @@ def _right_ones(value: object, total: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise DataError(f"correct is not a whole number: {_shown(value)}")
     if not 0 < value < total:
-        raise DataError(f"correct is {_shown(value)}, with {total} completions")
+        raise DataError(
+            f"correct is {_shown(value)}, with {total} completions; at least one must be right and "
+            "at least one wrong"
+        )
     return value
 
 

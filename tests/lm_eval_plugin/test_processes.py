@@ -23,7 +23,7 @@ def test_the_harness_default_is_the_cpu_where_there_is_no_gpu(caplog, monkeypatc
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of_process("cuda:0", None) == "cpu"
-    assert "No CUDA device here: computing on the CPU instead of cuda:0" in caplog.text
+    assert "No CUDA device found: computing on the CPU instead of cuda:0" in caplog.text
     assert [device_of_process(one, None) for one in (None, "cuda", "cuda:1")] == [
         None,
         "cuda",

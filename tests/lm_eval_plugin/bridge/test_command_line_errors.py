@@ -9,7 +9,7 @@ import pytest
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
 from ultrarm_eval.lm_eval_plugin.bridge import command_line
 
-HINT = "(ULTRARM_EVAL_TRACEBACK=1 shows where it was raised.)\n"
+HINT = "(Set ULTRARM_EVAL_TRACEBACK=1 for the traceback.)\n"
 
 
 @pytest.fixture

@@ -39,7 +39,9 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
     from ultrarm_eval.lm_eval_plugin.processes import join_processes
 
     monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(DeviceError, match="3 processes were started, and accelerate joins 1"):
+    with pytest.raises(
+        DeviceError, match="3 processes were started, but accelerate connects only 1"
+    ):
         join_processes(lambda: None)
 
 
@@ -97,7 +99,7 @@ def test_fewer_documents_than_processes_are_refused_and_nothing_hangs(checkpoint
     run = Run(tmp_path / "run", {"one": evaluation}, processes=2)
     assert run.wait(timeout=120) != 0
     assert run.reports("one") == []
-    assert "2 processes are too many for its documents (1)" in run.errors(1)
+    assert "2 processes are too many for 1 document." in run.errors(1)
 
 
 @pytest.mark.slow

@@ -98,7 +98,7 @@ def test_the_stock_command_ends_with_the_message(command):
     finished = python("-m", command, *WRONG)
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
-    assert "ultrarm-eval: --num_fewshot 2: ultrafeedback_pairs_demo takes no" in finished.stderr
+    assert "ultrarm-eval: --num_fewshot 2: ultrafeedback_pairs_demo uses no" in finished.stderr
 
 
 @pytest.mark.slow

@@ -48,7 +48,10 @@ def test_the_environment_holds_the_settings_of_the_tasks(monkeypatch):
 
 @pytest.mark.parametrize(
     ("written", "said"),
-    [("{judge: demo}", "is no JSON .* write a JSON object"), ('["demo"]', "is no JSON object")],
+    [
+        ("{judge: demo}", "is not valid JSON .* write a JSON object"),
+        ('["demo"]', "is not a JSON object: write a JSON object"),
+    ],
 )
 def test_what_is_no_json_object_is_refused(monkeypatch, written, said):
     monkeypatch.setenv(VARIABLE, written)
@@ -60,9 +63,9 @@ def test_what_is_no_json_object_is_refused(monkeypatch, written, said):
     ("given", "said"),
     [
         ({"judges": "demo"}, "Unknown setting of a judged task: 'judges'.*Did you mean 'judge'"),
-        ({"judge": None}, "judge=None: give a text"),
-        ({"judge": " "}, "judge=' ': give a text"),
-        ({"reference": 3}, "reference=3: give a text"),
+        ({"judge": None}, "judge=None: give a non-empty string"),
+        ({"judge": " "}, "judge=' ': give a non-empty string"),
+        ({"reference": 3}, "reference=3: give a non-empty string"),
         ({"judge_args": "dtype=float32"}, "judge_args='dtype=float32': give the judge's settings"),
         ({"limit": 0}, "limit=0: give a whole number of at least 1"),
         ({"limit": True}, "limit=True: give a whole number"),

@@ -52,10 +52,10 @@ def test_the_most_specific_name_counts(given, task, path, named_as):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"llmbr": "d"}, "names 'llmbr', which is no task.*did you mean 'llmbar'"),
+        ({"llmbr": "d"}, "data: 'llmbr' is neither a task.*; did you mean 'llmbar'"),
         ({"llmbar": "d", "ultrafeedback_pair": "d"}, "did you mean 'ultrafeedback_pairs'"),
-        ({"hellaswag": "d"}, "names 'hellaswag', which is no task of this package"),
-        ({7: "d"}, "names 7, which is no task"),
+        ({"hellaswag": "d"}, "data: 'hellaswag' is neither a task .* tasks\\. Groups"),
+        ({7: "d"}, "data: 7 is neither a task of this package"),
         ({}, "no task is named"),
         ({"llmbar": 3}, "data=3 of 'llmbar': give a file"),
         ({"llmbar": " "}, "data=' ' of 'llmbar': give a file"),
@@ -71,7 +71,7 @@ def test_two_groups_of_one_size_that_disagree_are_refused(tmp_path):
     for name in ("here", "there"):
         (tmp_path / f"{name}.yaml").write_text(f"group: {name}\ntask: [torn_task, {name}_task]\n")
     given = {"here": "a", "there": "b"}
-    with pytest.raises(ConfigurationError, match="torn_task is in 'here' and in 'there'"):
+    with pytest.raises(ConfigurationError, match="torn_task is in both 'here' and 'there'"):
         read_options({"data": given}, "torn_task", folders=[tmp_path])
     own = {"data": {**given, "torn_task": "c"}}
     assert read_options(own, "torn_task", folders=[tmp_path]).data == "c"

@@ -146,8 +146,8 @@ class TestOneAnswer:
         ("reference", "message"),
         [
             ("claude", r"no prompt has the reference 'claude'.*'gpt-4'.*'best' or 'median'"),
-            ("missing.jsonl", "missing.jsonl: there is no such file"),
-            ([1], "reference=.*: give a string"),
+            ("missing.jsonl", "missing.jsonl: no such file"),
+            ([1], "reference=.*: give a non-empty string"),
         ],
     )
     def test_a_reference_that_is_not_there_is_named(self, run, writer, data, reference, message):
@@ -166,7 +166,7 @@ class TestOneAnswer:
         ("metadata", "message"),
         [
             ({"judges": "demo"}, "did you mean 'judge'"),
-            ({"judge": 3}, "judge=3: give a string"),
+            ({"judge": 3}, "judge=3: give a non-empty string"),
             ({"judge_args": "x"}, "judge_args='x': give the judge's settings"),
             ({"judge": "demo", "judge_args": {"dtyp": "x"}}, "'dtyp'. Did you mean 'dtype'"),
             ({"judge": "/nowhere"}, "/nowhere"),
@@ -321,7 +321,7 @@ class TestBestOfN:
     def test_greedy_answers_would_all_be_the_same(self, run, writer, data, scripted, how):
         scripted(longest)
         model = writer(write_in_turn)
-        with pytest.raises(ConfigurationError, match="3 answers for each prompt would all be"):
+        with pytest.raises(ConfigurationError, match="the 3 answers to each prompt would all be"):
             run(model, [BEST], {"data": data, "n": 3}, gen_kwargs=how)
         assert model.requests == []
         # One answer may be greedy.
@@ -413,8 +413,8 @@ class TestAlpacaEval:
     @pytest.mark.parametrize(
         ("reference", "message"),
         [
-            (None, r"alpaca_eval.json cannot be had from the hub.*\"reference\": \"FILE\""),
-            ("gpt4_1106_preview", "alpaca_eval_gpt4_baseline.json cannot be had"),
+            (None, r"alpaca_eval.json cannot be downloaded from the hub.*\"reference\": \"FILE\""),
+            ("gpt4_1106_preview", "alpaca_eval_gpt4_baseline.json cannot be downloaded"),
             ("gpt-5", "publishes the answers of text_davinci_003, gpt4_1106_preview"),
         ],
     )
@@ -426,5 +426,5 @@ class TestAlpacaEval:
     def test_an_input_beside_the_instruction_is_not_ignored(self, run, writer, tmp_path):
         path = tmp_path / "r.json"
         path.write_text(json.dumps([{"instruction": "a", "input": "b", "output": "c"}]))
-        with pytest.raises(DataError, match="row 0: beside 'instruction' there is an 'input'"):
+        with pytest.raises(DataError, match="row 0: the row has both 'instruction' and 'input'"):
             run(writer(answer), ["alpaca_eval_ultrarm"], {"reference": str(path)})

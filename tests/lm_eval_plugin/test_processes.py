@@ -23,7 +23,7 @@ def test_the_harness_default_is_the_cpu_where_there_is_no_gpu(caplog, monkeypatc
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert device_of_process("cuda:0", None) == "cpu"
-    assert "No CUDA device here: computing on the CPU instead of cuda:0" in caplog.text
+    assert "No CUDA device found: computing on the CPU instead of cuda:0" in caplog.text
     assert [device_of_process(one, None) for one in (None, "cuda", "cuda:1")] == [
         None,
         "cuda",
@@ -39,7 +39,9 @@ def test_processes_that_do_not_know_of_each_other_are_refused(monkeypatch):
     from ultrarm_eval.lm_eval_plugin.processes import join_processes
 
     monkeypatch.setenv("WORLD_SIZE", "3")
-    with pytest.raises(DeviceError, match="3 processes were started, and accelerate joins 1"):
+    with pytest.raises(
+        DeviceError, match="3 processes were started, but accelerate connects only 1"
+    ):
         join_processes(lambda: None)
 
 
@@ -97,7 +99,7 @@ def test_fewer_documents_than_processes_are_refused_and_nothing_hangs(checkpoint
     run = Run(tmp_path / "run", {"one": evaluation}, processes=2)
     assert run.wait(timeout=120) != 0
     assert run.reports("one") == []
-    assert "2 processes are too many for its documents (1)" in run.errors(1)
+    assert "2 processes are too many for 1 document." in run.errors(1)
 
 
 @pytest.mark.slow

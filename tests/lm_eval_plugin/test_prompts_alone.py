@@ -98,7 +98,7 @@ def test_rewards_alone_can_be_asked_for_where_there_are_answers(
 
 @pytest.mark.parametrize("task", [JUDGE, BEST])
 def test_a_reference_that_is_named_is_not_given_up(run, writer, prompts, task):
-    with pytest.raises(DataError, match=r"only prompts, which have no answer 'gpt-4'.*FILE.*none"):
+    with pytest.raises(DataError, match=r"only prompts, so there is no answer 'gpt-4'.*FILE.*none"):
         run(writer(write), [task], {"data": prompts, "reference": "gpt-4", "judge": "demo"})
 
 
@@ -111,7 +111,7 @@ def test_a_comparison_wants_a_reference(run, writer, prompts):
 
 
 def test_alpaca_eval_fetches_the_published_reference_where_none_is_named(run, writer, prompts):
-    with pytest.raises(DataError, match="alpaca_eval.json cannot be had from the hub"):
+    with pytest.raises(DataError, match="alpaca_eval.json cannot be downloaded from the hub"):
         run(writer(write), [ALPACA], {"data": prompts, "judge": "demo"})
 
 

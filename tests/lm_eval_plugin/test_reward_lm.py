@@ -191,7 +191,9 @@ class TestResponseCache:
     )
     def test_another_judge_is_refused(self, run, checkpoint, pairs, tmp_path, changed):
         self.run_cached(run, checkpoint, pairs, tmp_path / "cache")
-        with pytest.raises(CacheMismatchError, match=r"cache_rank0\.db holds rewards of another"):
+        with pytest.raises(
+            CacheMismatchError, match=r"cache_rank0\.db contains rewards of another judge"
+        ):
             self.run_cached(run, checkpoint, pairs, tmp_path / "cache", **changed)
 
     def test_the_same_weights_elsewhere_are_the_same_judge(self, run, checkpoint, pairs, tmp_path):
@@ -313,5 +315,5 @@ def test_a_judge_that_does_not_say_that_it_abstains_has_to_score_everything(
     model = model_of(lambda *_: 0.0)
     model.judge.score = lambda p, c: [Judgement(None)] * len(c)
     data = str(write_jsonl(tmp_path / "d.jsonl", [raw_row()]))
-    with pytest.raises(ScoringError, match="a reward is a finite number"):
+    with pytest.raises(ScoringError, match="a reward must be a finite number"):
         run(model, ["ultrafeedback_pairs"], {"data": data})

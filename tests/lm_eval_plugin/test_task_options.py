@@ -148,7 +148,10 @@ class TestShards:
         "given", ["0/4", "5/4", "3", "1/0", "-1/4", "a/b", "", "1/4/2", "1.0/4", 0.25, [1, 4], True]
     )
     def test_what_is_no_part_is_refused(self, evaluate, given):
-        with pytest.raises(ConfigurationError, match=r"shard=.*from '1/16' to '16/16'"):
+        with pytest.raises(
+            ConfigurationError,
+            match=r"shard=.*: give the shard's number .*, for example '1/16' to '16/16'",
+        ):
             evaluate(numbered_rows(3), shard=given)
 
 
@@ -361,7 +364,9 @@ class TestBySource:
     def test_a_source_that_the_data_do_not_have_is_an_error_naming_those_they_have(self, evaluate):
         labels = {name: of for name, of in LABELS.items() if name != "ultrachat"}
         names = "evol_instruct, false_qa, flan_v2_cot, flan_v2_niv2, sharegpt, truthful_qa"
-        with pytest.raises(DataError, match=f"no prompts of the source 'ultrachat'.*{names}"):
+        with pytest.raises(
+            DataError, match=f"no prompts of source 'ultrachat'. Its sources: {names}"
+        ):
             evaluate(rows_by_source(labels), [GROUP])
 
     def test_options_hold_for_every_source(self, evaluate):

@@ -68,7 +68,8 @@ def answers_not_judged(
     """
     command = keep_answers(prompts, answers, references)
     options = judge_options(checkpoint, judge_args)
-    said = str(error) if isinstance(error, UltrarmEvalError) else first_line(error)
+    ours = isinstance(error, UltrarmEvalError)
+    said = str(error) if ours else f"{first_line(error).rstrip('.')}."
     return AnswersNotJudgedError(
         f"{said} The model's answers are not judged; they are saved in a file. Judge them with: "
         f"{command} {options}"

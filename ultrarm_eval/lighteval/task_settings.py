@@ -60,7 +60,7 @@ class TaskSettings:
             may_be_none = name != "judge"
             if (value is None and may_be_none) or (isinstance(value, str) and value.strip()):
                 continue
-            raise ConfigurationError(f"{name}={value!r}: give a string.")
+            raise ConfigurationError(f"{name}={value!r}: give a non-empty string.")
         if not isinstance(self.judge_args, Mapping):
             raise ConfigurationError(
                 f"judge_args={self.judge_args!r}: give the judge's settings by name, for example "

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.documents.base import Documents
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.lm_eval_plugin.abstentions import Abstentions
@@ -137,8 +138,8 @@ class OwnTask(HarnessTask, BridgedTask):
             documents = min(documents, int(limit))
         if 0 < documents < world_size:
             raise ConfigurationError(
-                f"{self.config.task}: {world_size} processes are too many for {documents} "
-                "documents. Start at most one process per document."
+                f"{self.config.task}: {world_size} processes are too many for "
+                f"{counted(documents, 'document')}. Start at most one process per document."
             )
 
 

@@ -145,10 +145,10 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
     for name in given:
         if name not in known:
             close = difflib.get_close_matches(str(name), sorted(known), n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
+            hint = f"; did you mean {close[0]!r}?" if close else "."
             raise ConfigurationError(
-                f"--metadata data: unknown name {name!r}; it must be a task of this package, or "
-                f"a group or tag of its tasks; {hint}Groups and tags: "
+                f"--metadata data: {name!r} is neither a task of this package nor a group or tag "
+                f"of its tasks{hint} Groups and tags: "
                 f"{', '.join(sorted(names.members))}. lm_eval ls tasks lists the tasks."
             )
     having = [name for name in names.names_of(task) if name in given]

@@ -62,7 +62,7 @@ class MetadataKey:
 def _text(name: str) -> Callable[[Any], str]:
     def check(value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
-            raise ConfigurationError(f"--metadata {name}={value!r}: give a string.")
+            raise ConfigurationError(f"--metadata {name}={value!r}: give a non-empty string.")
         return value
 
     return check

@@ -222,7 +222,9 @@ def test_a_harness_whose_index_has_another_form_is_said(
 
     assert model_of(["ultrafeedback_pairs", "rewardbench"]) == "hf"
     (said,) = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
-    assert "Whether ultrafeedback_pairs, rewardbench are tasks for a judge" in said
+    assert (
+        "Could not determine whether ultrafeedback_pairs, rewardbench are tasks for a judge" in said
+    )
     assert "AttributeError: 'WithoutIndex' object has no attribute '_task_index'" in said
     assert "--model ultrarm" in said
 

@@ -9,7 +9,7 @@ import pytest
 from ultrarm_eval.errors import ConfigurationError, DataError, UltrarmEvalError
 from ultrarm_eval.lm_eval_plugin.bridge import command_line
 
-HINT = "(ULTRARM_EVAL_TRACEBACK=1 shows where it was raised.)\n"
+HINT = "(Set ULTRARM_EVAL_TRACEBACK=1 for the traceback.)\n"
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_the_stock_command_ends_with_the_message(command):
     finished = python("-m", command, *WRONG)
     assert finished.returncode == 1
     assert "Traceback" not in finished.stderr
-    assert "ultrarm-eval: --num_fewshot 2: ultrafeedback_pairs_demo takes no" in finished.stderr
+    assert "ultrarm-eval: --num_fewshot 2: ultrafeedback_pairs_demo uses no" in finished.stderr
 
 
 @pytest.mark.slow

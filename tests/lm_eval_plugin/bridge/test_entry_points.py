@@ -89,11 +89,11 @@ def test_first_of_two_entry_points_with_one_name_is_used(monkeypatch: pytest.Mon
     first, second = find_entry_points(MODELS_GROUP)
 
     assert (first.placeholder, first.problem) == ("json:loads", None)
-    assert second.problem == "unknown package declares this name already"
+    assert second.problem == "unknown package already declares this name"
 
 
 def test_package_folder_of_a_module_is_an_error() -> None:
-    with pytest.raises(ImportError, match="'base64' is no importable package"):
+    with pytest.raises(ImportError, match="'base64' is not an importable package"):
         package_folder("base64")
 
 
@@ -119,7 +119,7 @@ def test_task_folders_are_found_once_and_broken_ones_named(
 
     assert said == [
         "Tasks 'module' of unknown package are skipped: "
-        "ImportError: 'bridge_test_package.models' is no importable package.",
+        "ImportError: 'bridge_test_package.models' is not an importable package.",
         "Tasks 'missing' of unknown package are skipped: "
         "there is no module 'bridge_test_package.missing'.",
     ]

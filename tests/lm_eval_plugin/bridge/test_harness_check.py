@@ -36,11 +36,14 @@ def python(folder, *arguments):
 @pytest.mark.parametrize(
     ("modules", "said"),
     [
-        ((), "{place} has no lm_eval.api.registry"),
-        (("models", "tasks/__init__", "evaluator"), "{place} has no lm_eval.api.registry"),
-        (ITS[:2], "{place} has no lm_eval.api.task"),
+        ((), "at {place} is not lm-evaluation-harness: it has no lm_eval.api.registry"),
+        (
+            ("models", "tasks/__init__", "evaluator"),
+            "at {place} is not lm-evaluation-harness: it has no lm_eval.api.registry",
+        ),
+        (ITS[:2], "at {place} is not lm-evaluation-harness: it has no lm_eval.api.task"),
         (ITS, "at {place} is older than 0.4.10"),
-        ((*ITS, *OF_OLDEST), "The harness does not import: lm_eval.filters"),
+        ((*ITS, *OF_OLDEST), "lm-eval cannot be imported: lm_eval.filters: "),
     ],
 )
 def test_plugins_says_what_it_is(tmp_path, modules, said):
@@ -56,7 +59,9 @@ def test_a_single_file_of_that_name_is_none(tmp_path):
     (tmp_path / "lm_eval.py").write_text("")
     finished = python(tmp_path, "-m", "ultrarm_eval.cli", "plugins")
     assert finished.returncode == 2
-    assert "lm_eval.py has no lm_eval.api.registry" in finished.stderr
+    assert (
+        "lm_eval.py is not lm-evaluation-harness: it has no lm_eval.api.registry" in finished.stderr
+    )
 
 
 def test_the_bridge_says_so_once_and_the_program_goes_on(tmp_path):
@@ -66,8 +71,10 @@ def test_the_bridge_says_so_once_and_the_program_goes_on(tmp_path):
     )
     assert finished.returncode == 0
     (line,) = finished.stderr.splitlines()
-    assert line.startswith("ultrarm-eval is left out: the package lm_eval that Python finds is not")
-    assert str(folder) in line
+    place = folder / "lm_eval" / "__init__.py"
+    assert line.startswith(
+        f"ultrarm-eval is disabled: the package lm_eval at {place} is not lm-evaluation-harness: "
+    )
 
 
 @pytest.mark.parametrize(

@@ -66,10 +66,11 @@ demo-judge: $(VENV)/installed-dev
 	$(BIN)/python scripts/train_demo_judge.py
 
 # The run of `make demo` with its report, as it stands in results/demo, which CI compares; and the
-# README's picture of both.
+# pictures of README and docs/ that are taken of it.
 demo-report: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_demo_report.py
 	$(BIN)/python scripts/make_overview_picture.py
+	$(BIN)/python scripts/make_docs_images.py
 
 # An example of each export, from that run.
 export-examples: $(VENV)/installed-dev

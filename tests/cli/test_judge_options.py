@@ -79,6 +79,10 @@ def test_an_older_spelling_is_read_with_one_warning(caplog, arguments, kind, war
 def test_a_folder_with_a_judges_name_is_a_checkpoint_as_before(tmp_path, monkeypatch, caplog):
     (tmp_path / "dpo").mkdir()
     monkeypatch.chdir(tmp_path)
+    # A folder of another content, such as a plugin's source, does not hide the registered judge.
+    assert chosen_judge(parsed("--judge", "dpo")).kind == "dpo"
+    assert caplog.text == ""
+    (tmp_path / "dpo" / "config.json").write_text("{}")
     assert chosen_judge(parsed("--judge", "dpo")).pretrained == "dpo"
     assert "write --pretrained dpo" in caplog.text
     assert chosen_judge(parsed("--judge", "dpo", "--pretrained", "x")).kind == "dpo"

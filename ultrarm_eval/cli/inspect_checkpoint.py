@@ -54,7 +54,7 @@ def _as_text(found: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     if found.get("adapter"):
         lines["adapter"] = f"{found['adapter']} (LoRA) on {found['base']}"
     if found.get("quantized"):
-        lines["stored"] = f"quantised, {found['quantized']}"
+        lines["stored"] = f"quantized, {found['quantized']}"
     if "refused" in found:
         if "judge" in found:
             lines["judge"] = found["judge"]

@@ -202,6 +202,11 @@ def _unnamed() -> ConfigurationError:
     )
 
 
+def _is_checkpoint(folder: Path) -> bool:
+    # A plugin's source folder often has the name of its judge.
+    return any((folder / name).is_file() for name in ("config.json", "adapter_config.json"))
+
+
 def _today(options: argparse.Namespace, pretrained: Any) -> tuple[str | None, Any]:
     """`--judge` and `--pretrained` in today's spelling; older spellings are reported in a warning.
 
@@ -212,7 +217,7 @@ def _today(options: argparse.Namespace, pretrained: Any) -> tuple[str | None, An
 
     judge, older = options.judge, []
     if judge is not None and (
-        judge not in judge_names() or (pretrained is None and Path(judge).is_dir())
+        judge not in judge_names() or (pretrained is None and _is_checkpoint(Path(judge)))
     ):
         if pretrained not in (None, judge):
             raise unknown_choice("judge", judge, judge_names())

@@ -105,5 +105,5 @@ def test_a_refusal_is_what_the_harness_shows_without_a_traceback(third_party):
         preference(judge="length", data="[red]pairs.jsonl")
     # It is shown as markup.
     shown = Text.from_markup(str(refused.value.message)).plain
-    assert "data='[red]pairs.jsonl': there is no such file or folder." in shown
+    assert "data='[red]pairs.jsonl': no such file or folder." in shown
     assert str(refused.value) == shown

@@ -53,9 +53,9 @@ def test_the_kind_and_settings_with_the_names_of_arguments():
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("system=no", "system=False is no text. YAML reads yes, no"),
+        ("system=no", "system=False is not a string. YAML reads yes, no"),
         ("dtype={a: b}", "dtype="),
-        ("max_length='many'", "max_length='many' is no number"),
+        ("max_length='many'", "max_length='many' is not a number"),
     ],
 )
 def test_values_of_another_type_are_refused(written, message):
@@ -64,7 +64,7 @@ def test_values_of_another_type_are_refused(written, message):
 
 
 def test_a_setting_is_given_once():
-    with pytest.raises(ConfigurationError, match="kind and judge_args give judge two values"):
+    with pytest.raises(ConfigurationError, match="kind and judge_args both set judge"):
         judge_settings("ultrarm", {"judge": "eurus"}, {})
 
 

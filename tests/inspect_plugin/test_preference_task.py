@@ -229,7 +229,7 @@ def test_another_judge_can_judge_the_log_again(evaluate, third_party, demo_rows,
         ({"min_gap": -1}, "min_gap=-1"),
         ({"category": "colour"}, "no column 'colour'"),
         ({"factor": 1.0, "dtyp": "x"}, "Unknown setting of judge 'length': 'dtyp'"),
-        ({"judge": True}, "judge=True is no text"),
+        ({"judge": True}, "judge=True is not a string"),
     ],
 )
 def test_what_cannot_be_used_is_refused_before_anything_is_scored(

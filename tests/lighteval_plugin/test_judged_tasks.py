@@ -235,8 +235,8 @@ def test_answers_without_a_score_are_counted_and_in_no_mean(run, writer, data, s
     assert found["reward_stderr"] == pytest.approx(statistics.stdev(lengths) / 2)
     assert found["win_rate"] == pytest.approx((0 + 0 + 0.5) / 3)
     assert (facts["answers_without_score"], facts["references_without_score"]) == (1, 1)
-    assert "reward: 1 of 5 samples have none" in caplog.text
-    assert "win_rate: 2 of 5 samples have none" in caplog.text
+    assert "reward: 1 of 5 samples are excluded because the judge gave no score" in caplog.text
+    assert "win_rate: 2 of 5 samples are excluded because the judge gave no score" in caplog.text
     last = details_of(done)[4]
     assert (last.metric["reward"], last.metric["win_rate"]) == (None, None)
     assert json.loads(last.doc.specific["judged"])["answer"] == {
@@ -280,17 +280,17 @@ def test_a_judge_that_may_not_abstain_is_not_believed_to(run, writer, data, scri
     from ultrarm_eval.judges.base import Judgement
 
     scripted(lambda *_: Judgement(None))
-    with pytest.raises(AnswersNotJudgedError, match="gave 10 of 10 answers no finite number"):
+    with pytest.raises(AnswersNotJudgedError, match="gave no finite reward to 10 of 10 answers"):
         run(writer(answer), [judged_task(TASK, data=data)])
 
 
 def test_examples_and_several_answers_are_refused(run, writer, data, scripted):
     scripted(longest)
     with pytest.raises(
-        ConfigurationError, match=r"there are no examples. Ask for ultrafeedback_judge\|0"
+        ConfigurationError, match=r"this task has no few-shot examples. Use ultrafeedback_judge\|0"
     ):
         run(None, [judged_task(TASK, data=data)], tasks=f"{TASK}|2")
-    with pytest.raises(ConfigurationError, match="has 2 answers, and these tasks judge one"):
+    with pytest.raises(ConfigurationError, match="has 2 answers, but these tasks judge only one"):
         run(writer(lambda _: ["one", "two"]), [judged_task(TASK, data=data)])
 
 

@@ -88,7 +88,9 @@ def test_a_file_of_answers_of_any_harness_is_judged(run, data, scripted, tmp_pat
 def test_a_prompt_without_an_answer_is_named(run, data, scripted, tmp_path):
     scripted(lambda *_: 1.0)
     path = write_jsonl(tmp_path / "answers.jsonl", [{"prompt": "the same", "completion": "x"}])
-    with pytest.raises(DataError, match="2 of 4 prompts have no answer there.*'a(nother| third)'"):
+    with pytest.raises(
+        DataError, match="2 of 4 prompts have no saved answer, the first is 'a(nother| third)'"
+    ):
         run(saved(path), [judged_task(TASK, data=data, reference="best")])
 
 

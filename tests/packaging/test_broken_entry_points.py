@@ -54,9 +54,9 @@ def test_our_table_shows_all_of_them(environment: Any) -> None:
     assert listed.returncode == 0, listed.stderr
     rows = {" ".join(line.split()[:2]): line for line in listed.stdout.splitlines() if line}
     assert "skipped: there is no module" in rows["model third-party-broken"]
-    assert "a built-in model has this name" in rows["model hf"]
+    assert "name taken by a built-in model" in rows["model hf"]
     assert "through ultrarm-eval" in rows["model third-party"]
-    assert "a built-in filter has this name" in rows["filter lowercase"]
+    assert "name taken by a built-in filter" in rows["filter lowercase"]
     assert "through ultrarm-eval" in rows["filter third-party-filter"]
     assert "through ultrarm-eval" in rows["metric reward"]
     assert "through ultrarm-eval" in rows["aggregation third-party-aggregation"]

@@ -69,7 +69,6 @@ demo-judge: $(VENV)/installed-dev
 # pictures of README and docs/ that are taken of it.
 demo-report: $(VENV)/installed-dev
 	$(OFFLINE) $(BIN)/python scripts/make_demo_report.py
-	$(BIN)/python scripts/make_overview_picture.py
 	$(BIN)/python scripts/make_docs_images.py
 
 # An example of each export, from that run.

@@ -40,8 +40,11 @@ def main() -> None:
     references = read_references(options.references)
     by_prompt: dict[str, list[Answer]] = {}
     for answer in read_answers(options.answers):
-        if answer.key in references:
-            by_prompt.setdefault(answer.key, []).append(answer)
+        by_prompt.setdefault(answer.key, []).append(answer)
+    unpaired = by_prompt.keys() - references.keys()
+    if unpaired:
+        by_prompt = {key: of_key for key, of_key in by_prompt.items() if key in references}
+        print(f"excluded                {len(unpaired)} without a reference")
     judged = judge_answers(
         load_judge(options.pretrained, judge=options.judge, dtype=options.dtype),
         prompts=[answers[0].prompt for answers in by_prompt.values()],

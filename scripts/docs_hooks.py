@@ -191,7 +191,7 @@ def mathml(formula: str, *, is_block: bool) -> str:
     made = convert(formula, display="block" if is_block else "inline")
     made = re.sub(
         r' mathvariant="double-struck">(\d)<',
-        lambda found: f">{chr(0x1D7D8 + int(found[1]))}<",
+        _double_struck,
         made,
     )
     return _FUNCTION.sub(r'\1<mspace width="0.167em"/>', made)

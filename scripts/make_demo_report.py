@@ -20,6 +20,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from chromium import chromium_page
+
 TASK = "ultrafeedback_pairs_demo"
 # Folder of the run, and what the judge is told beside its checkpoint.
 RUNS = {"run": "", "run_without_template": ",template=raw"}
@@ -107,20 +109,12 @@ def _run(folder: Path, setting: str) -> None:
 
 def _take_picture(page: Path, picture: Path) -> None:
     """Shows the upper part of a page in Chromium, where there is one."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
+    if shutil.which("chromium") is None:
         print("There is no chromium: the picture of the report stays as it is.")
         return
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox", "--disable-gpu"]
-        )
-        opened = browser.new_page(viewport={"width": 1200, "height": 1500}, color_scheme="light")
-        opened.goto(page.absolute().as_uri())
-        opened.screenshot(path=picture)
-        browser.close()
+    with chromium_page(1200, 1500) as shown:
+        shown.goto(page.absolute().as_uri())
+        shown.screenshot(path=picture)
 
 
 def _call(command: str, *arguments: str) -> None:

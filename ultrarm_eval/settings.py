@@ -270,24 +270,3 @@ def require_known(given: Iterable[str], allowed: Iterable[str], judge: str) -> N
     for name in given:
         if name not in names:
             raise unknown_choice(f"setting of judge {judge!r}:", name, names)
-
-
-def settings_table() -> str:
-    """The table of settings as Markdown; settings that are explained together share a row."""
-    rows = ["| setting | values (default first) |", "|---|---|"]
-    of_engines = settings_in(EngineSettings)
-    for setting in settings_in(CheckpointSettings).values():
-        if setting.values and setting.name not in of_engines:
-            names = "`batch_size`, `max_batch_tokens`" if setting.name == "batch_size" else None
-            rows.append(f"| {names or f'`{setting.name}`'} | {setting.values} |")
-    return "\n".join(rows) + "\n"
-
-
-def engine_settings_table() -> str:
-    """The table of engine settings as Markdown."""
-    rows = ["| setting | engine | values (default first) |", "|---|---|---|"]
-    for setting in settings_in(EngineSettings).values():
-        default = "" if setting.default in (None, False, AUTO) else f"`{setting.default}`: "
-        said = setting.values if setting.choices else default + setting.values
-        rows.append(f"| `{setting.name}` | {', '.join(setting.engines) or 'all'} | {said} |")
-    return "\n".join(rows) + "\n"

@@ -4,10 +4,42 @@ from __future__ import annotations
 
 from docs_tables.judges import own_judges
 from docs_tables.markdown import code, codes, table
-from ultrarm_eval.setting import Setting, settings_in
-from ultrarm_eval.settings import CheckpointSettings, engine_settings_table, settings_table
+from ultrarm_eval.engine_settings import EngineSettings
+from ultrarm_eval.setting import AUTO, Setting, settings_in
+from ultrarm_eval.settings import CheckpointSettings
 
-__all__ = ["engine_settings_table", "judge_settings_table", "settings_table"]
+# Settings that are explained together share a row.
+_TOGETHER = {"batch_size": ("batch_size", "max_batch_tokens")}
+
+
+def settings_table() -> str:
+    """The settings of every judge that reads a checkpoint."""
+    of_engines = settings_in(EngineSettings)
+    return table(
+        ("setting", "values (default first)"),
+        (
+            (codes(_TOGETHER.get(name, (name,))), one.values)
+            for name, one in settings_in(CheckpointSettings).items()
+            if one.values and name not in of_engines
+        ),
+    )
+
+
+def engine_settings_table() -> str:
+    """The settings of engines, with the engines that have them."""
+    return table(
+        ("setting", "engine", "values (default first)"),
+        (
+            (code(one.name), ", ".join(one.engines) or "all", _engine_values(one))
+            for one in settings_in(EngineSettings).values()
+        ),
+    )
+
+
+def _engine_values(setting: Setting) -> str:
+    if setting.choices or setting.default in (None, False, AUTO):
+        return setting.values
+    return f"{code(str(setting.default))}: {setting.values}"
 
 
 def judge_settings_table() -> str:

@@ -341,3 +341,28 @@ def test_records_for_inspect_go_into_json_lines(tmp_path, third_party, capsys, o
     assert ".jsonl" in capsys.readouterr().err
     assert main(["judge", given, "--value", "reward", "--judge", "length"]) == 2
     assert "--format inspect" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["judge", "{gone}"],
+        ["judge", "{answers}", "--reference", "{gone}"],
+        ["score", "{gone}"],
+    ],
+)
+def test_a_missing_file_is_reported_before_the_judge_is_looked_for(
+    arguments, tmp_path, capsys, monkeypatch
+):
+    def looked_for(*_, **__):
+        raise AssertionError("the judge was looked for")
+
+    monkeypatch.setattr("ultrarm_eval.cli.judge_options.JudgeChoice.make", looked_for)
+    answers = tmp_path / "answers.jsonl"
+    answers.write_text('{"prompt": "a", "completion": "b"}\n')
+    places = {"gone": tmp_path / "gone.jsonl", "answers": answers}
+    given = [one.format(**places) for one in arguments]
+    assert main([*given, "--judge", "no-such-judge"]) == 2
+    error = capsys.readouterr().err
+    assert "gone.jsonl" in error
+    assert "no such file" in error

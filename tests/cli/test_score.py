@@ -393,10 +393,10 @@ class TestOutputAndStore:
         found = [line.split(": ", 1)[1] for line in error if "are already scored" in line]
         assert found == ["0 of 4 texts are already scored.", "4 of 4 texts are already scored."]
         first, second = [line for line in error if "Scored: " in line]
-        assert "Scored: 12 texts" in first
+        assert "Scored: 12 texts requested" in first
         assert "from the score store" not in first
-        assert "Scored: 12 texts, " in second
-        assert "12 from the score store" in second
+        assert "Scored: 12 texts requested, " in second
+        assert "12 texts from the score store" in second
 
     def test_a_judge_without_a_store_of_its_own_gets_one(self, file, tmp_path, third_party, capsys):
         third_party(LengthJudge)

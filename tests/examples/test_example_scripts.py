@@ -124,6 +124,15 @@ def test_judge_and_pick(reward, tmp_path):
     assert picks == best
 
 
+def test_prompts_without_a_reference_are_counted(tmp_path):
+    first, *_ = (EXAMPLES / "data" / "references.jsonl").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "one.jsonl").write_text(first + "\n", encoding="utf-8")
+    printed = run("judge_and_pick.py", "--references", "one.jsonl", cwd=tmp_path)
+    prompts = {row["prompt"] for row in rows_of(EXAMPLES / "data" / "answers.jsonl")}
+    assert printed["excluded"] == f"{len(prompts) - 1} without a reference"
+    assert printed["prompts"] == "1 of 1"
+
+
 def test_the_table_names_every_example():
     table = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     here = {one.name for one in EXAMPLES.iterdir() if not one.name.startswith((".", "_"))}

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ultrarm_eval.cli.judge_counts import judge_counts_in_words
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.judge_counts import judge_counts_in_words
 
 if TYPE_CHECKING:
     from ultrarm_eval.lm_eval_plugin.merged.files import WrittenRun

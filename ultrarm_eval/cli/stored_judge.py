@@ -10,10 +10,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ultrarm_eval.cli.judge_counts import judge_counts_in_words
 from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.engine.score_store import FOUND_IN_STORE, ScoreStore, checked_store_path
 from ultrarm_eval.errors import RewardError, ScoreStoreError, ScoringError, UnwritableTextError
+from ultrarm_eval.judge_counts import judge_counts_in_words
 from ultrarm_eval.judges.base import Judge, Judgement
 from ultrarm_eval.judges.judgements import EqualRewards, check_texts, judgements_of, texts_from
 from ultrarm_eval.judges.loading import load_weights, takes_setting

@@ -173,7 +173,7 @@ def read_judging(metadata: Mapping[str, Any]) -> JudgingOptions:
         ConfigurationError: A value is not allowed.
     """
     judge, reference = JUDGE.read(metadata), REFERENCE.read(metadata)
-    return JudgingOptions(judge, JUDGE_ARGS.read(metadata), reference, N.read(metadata))
+    return JudgingOptions(judge, JUDGE_ARGS.read(metadata) or {}, reference, N.read(metadata))
 
 
 def _meant(key: str) -> str | None:

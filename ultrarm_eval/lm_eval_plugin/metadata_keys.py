@@ -162,7 +162,6 @@ JUDGE_ARGS = MetadataKey(
     "Settings of the judge, as in `--model_args`. `judge` among them names the registered judge; "
     "`device` places it.",
     values='`{"dtype": "bfloat16", "device": "cuda:1", ...}`',
-    default={},
     shown_default="none; without `device` the GPU with the most free memory",
     check=_settings,
 )

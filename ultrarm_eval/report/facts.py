@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ultrarm_eval.judge_counts import COMPUTED_TOKENS, LABELS
 from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import mapping
@@ -84,32 +85,8 @@ def _of_computing(evaluation: Evaluation) -> Iterator[tuple[str, Any]]:
     yield "attention, batching", _joined(config.get("attn_implementation"), config.get("batching"))
     runs = evaluation.runs
     counts = [mapping(run.config.get("judge_counts")) for run in runs]
-    for name, what in (
-        ("texts", "texts requested"),
-        ("distinct_texts", "distinct texts"),
-        ("from_store", "of these, from the score store"),
-        ("truncated", "texts truncated to max_length"),
-        ("cut_by_template", "answers shortened or changed by the template"),
-        (
-            "trimmed_by_template",
-            "answers stripped of leading or trailing whitespace by the template",
-        ),
-        ("turns_left_out", "texts with turns dropped by the template"),
-        ("system_dropped", "texts with the system turn dropped (system=drop)"),
-        ("system_folded", "texts with the system turn merged into the user turn (system=fold)"),
-        ("spelled_special", "texts that contain special-token text"),
-        (
-            "special_hidden_from_template",
-            "of these, tokenized differently than by the chat template",
-        ),
-        ("special_read_by_template", "of these, with a token that the chat template searches for"),
-        ("spelled_added", "texts that contain the text of another added token"),
-        ("steps_cut", "texts with truncated steps"),
-        ("one_step", "answers with a single step"),
-        ("spelled_step_end", "texts that contain the step separator"),
-        ("unreadable", "critiques without a readable score (abstentions)"),
-    ):
-        if any(name in of_run for of_run in counts):
+    for name, what in LABELS.items():
+        if name != COMPUTED_TOKENS and any(name in of_run for of_run in counts):
             yield what, count(sum(int(finite(of_run.get(name)) or 0) for of_run in counts))
     yield from _of_speed(runs)
 
@@ -120,7 +97,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
         for run in runs
         for tokens, seconds in [
             (
-                finite(mapping(run.config.get("judge_counts")).get("computed_tokens")),
+                finite(mapping(run.config.get("judge_counts")).get(COMPUTED_TOKENS)),
                 finite(run.config.get("scoring_seconds")),
             )
         ]
@@ -128,7 +105,7 @@ def _of_speed(runs: list[Run]) -> Iterator[tuple[str, Any]]:
     ]
     if computed:
         tokens, seconds = sum(t for t, _ in computed), math.fsum(s for _, s in computed)
-        yield "tokens computed", count(tokens)
+        yield LABELS[COMPUTED_TOKENS], count(tokens)
         yield (
             "tokens per second",
             f"{count(round(tokens / seconds))} ({seconds:.1f} s in the model)",

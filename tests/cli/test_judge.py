@@ -357,12 +357,12 @@ def test_a_missing_file_is_reported_before_the_judge_is_looked_for(
     def looked_for(*_, **__):
         raise AssertionError("the judge was looked for")
 
-    monkeypatch.setattr("ultrarm_eval.cli.judge_options.JudgeChoice.make", looked_for)
+    monkeypatch.setattr("ultrarm_eval.judges.auto.auto_if_readable", looked_for)
     answers = tmp_path / "answers.jsonl"
     answers.write_text('{"prompt": "a", "completion": "b"}\n')
     places = {"gone": tmp_path / "gone.jsonl", "answers": answers}
     given = [one.format(**places) for one in arguments]
-    assert main([*given, "--judge", "no-such-judge"]) == 2
+    assert main([*given, "--pretrained", "nobody/no-such-checkpoint"]) == 2
     error = capsys.readouterr().err
     assert "gone.jsonl" in error
     assert "no such file" in error

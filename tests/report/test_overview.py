@@ -148,3 +148,20 @@ def test_every_setting_that_rewards_depend_on_is_told_with_its_label(tmp_path):
     assert told.items() <= facts.items()
     assert facts["special tokens in texts"] == "parse"
     assert "batching" not in facts
+
+
+def test_a_count_of_the_judge_is_told_once(tmp_path):
+    path = write_run(tmp_path, samples_of(rated_sample, pairs(3), METADATA), METADATA)
+    content = json.loads(path.read_text())
+    content["config"].update(
+        judge_counts={"texts": 9, "computed_tokens": 1200}, scoring_seconds=2.5
+    )
+    path.write_text(json.dumps(content))
+    (evaluation,) = read_evaluations(tmp_path)
+    facts = [(fact.name, fact.value) for fact in facts_of(evaluation)]
+    assert [name for name, _ in facts if name.startswith("texts ")] == ["texts requested"]
+    assert [name for name, _ in facts if "tokens" in name] == [
+        "tokens computed",
+        "tokens per second",
+    ]
+    assert dict(facts)["tokens per second"] == "480 (2.5 s in the model)"

@@ -14,6 +14,7 @@ from tests.report.written_runs import (
 )
 from tests.runs.observed import keys
 from tests.runs.observed import observed as observed_run
+from ultrarm_eval.runs.digest import content_digest
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.samples import read_samples
 
@@ -53,7 +54,7 @@ class TestAbstentions:
         assert found.counts == {"documents_without_score": 2}
         assert found.completions.document.tolist() == [0, 0, 0]
         # It is the second of its hash: of another judge, too, which scored the first as well.
-        assert keys(found) == [(samples[0]["doc_hash"], 1)]
+        assert keys(found) == [(content_digest(samples[0]["doc"]), 1)]
 
     def test_the_digest_is_that_of_a_judge_that_scored_everything(self, observed):
         scored = observed(

@@ -34,6 +34,28 @@ def test_documents_are_matched_by_what_they_are_and_not_by_their_place(observed)
     assert len(matched.only_a) == len(matched.only_b) == 0
 
 
+@pytest.mark.parametrize("form", [rated, choice])
+def test_documents_of_a_file_in_another_order_are_the_same(observed, form):
+    def judged(order):
+        """The samples of a file that holds the documents in an order."""
+        found = []
+        for row, content in enumerate(order):
+            document = {**form(content, [1, 0])["doc"], "row": row}
+            if "id" in document:
+                document["id"] = str(row)
+            found.append(sample(row, document, [content, 0]) | {"acc": 1.0})
+        return found
+
+    a, b = observed("a", judged(range(9))), observed("b", judged([5, *range(8, 0, -1)]))
+    matched = match_documents(a, b)
+    rewards = [one.pairs.chosen_reward.to_numpy() for one in (a, b)]
+    assert sorted(rewards[0][matched.a]) == list(range(1, 9))
+    assert rewards[0][matched.a].tolist() == rewards[1][matched.b].tolist()
+    # Document 0 is in the first file alone, and document 5 is in the second one twice.
+    assert (len(matched.only_a), len(matched.only_b)) == (1, 1)
+    assert a.digest != b.digest
+
+
 def test_the_order_of_the_match_does_not_depend_on_that_of_the_samples(observed):
     samples = [rated(i, [i, 0]) for i in range(20)]
     a, b = observed("a", samples), observed("b", samples[::-1])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import JsonLine, json_lines, parse_json
-from ultrarm_eval.runs.digest import documents_digest
+from ultrarm_eval.runs.digest import content_digest, documents_digest
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE, Sample, read_sample, shown
 from ultrarm_eval.runs.task_result import TaskResult
@@ -51,9 +51,9 @@ _DAMAGED = "The file is damaged or was edited."
 class Samples:
     """The samples of a task.
 
-    A document is identified by its hash and its `occurrence` among the documents with this hash.
-    The rows of `parts` and `aspects` are those of `documents`, and the `document` of a pair or of a
-    completion is the index of its row.
+    A document is identified by the hash of its content, or for third-party tasks by lm-eval's, and
+    its `occurrence` among the documents with this hash. The rows of `parts` and `aspects` are those
+    of `documents`, and the `document` of a pair or of a completion is the index of its row.
 
     Attributes:
         result: The task's result.
@@ -158,6 +158,7 @@ class _Reading:
         self._metric, _, self._filter = key.partition(",")
         self._filters = {key.partition(",")[2] for key in result.metrics}
         self._seen: Counter[str] = Counter()
+        self._met: Counter[str] = Counter()
         self._have_hashes = True
         self._kind: str | None = None
         self._counts: Counter[str] = Counter()
@@ -192,9 +193,12 @@ class _Reading:
         sample = read_sample(content, self._metadata, where)
         digest = str(content.get("doc_hash", content.get("doc_id")))
         self._have_hashes &= "doc_hash" in content
-        occurrence = self._seen[digest]
-        # Before anything is left out: runs of several judges number equal documents alike.
         self._seen[digest] += 1
+        is_ours = sample is not None and self._have_hashes
+        content_hash = content_digest(content["doc"]) if is_ours else digest
+        # Before anything is left out: runs of several judges number equal documents alike.
+        occurrence = self._met[content_hash]
+        self._met[content_hash] += 1
         value = _value(content, self._metric)
         worth = [] if sample is None else pair_credits(sample, value)
         if sample is not None and sample.kind == REFERENCE:
@@ -209,13 +213,13 @@ class _Reading:
         prompt = None if sample is None else sample.prompt_key
         self._documents.append(
             (
-                digest,
+                content_hash,
                 occurrence,
                 content.get("doc_id"),
                 start,
                 math.nan if value is None else value,
                 # A digest has no blank: what has no prompt shares it with nothing.
-                prompt or f"{digest} {occurrence}",
+                prompt or f"{content_hash} {occurrence}",
                 math.nan if sample is None else sample.prompt_length,
             )
         )

@@ -74,7 +74,7 @@ def test_tasks_can_be_chosen_and_unknown_ones_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("where", "part", "told"),
     [
-        ("config", {"limit": 20}, "limit 20"),
+        ("config", {"limit": 1}, "limit 1"),
         ("config", {"samples": {"pairs": list(range(500))}}, r"samples \{'pairs': \[0,.* \[...\]"),
         ("metadata", {"shard": "1/4"}, "shard 1/4"),
     ],

@@ -135,10 +135,10 @@ def test_a_group_is_in_sample_where_a_task_of_it_is(tmp_path):
 
 def test_cut_texts_parts_and_figures_without_a_direction_are_remarked_upon(tmp_path):
     results = results_of()
-    results["config"] |= {"limit": 2, "judge_counts": {"texts": 4, "truncated": 3}}
+    results["config"] |= {"limit": 1, "judge_counts": {"texts": 4, "truncated": 3}}
     found = figures(tmp_path, results, metrics="all", allow_partial=True)
     assert remarks_on(found[0], "org/judge") == [
-        "partial run over a subset of the data (limit 2)",
+        "partial run over a subset of the data (limit 1)",
         "3 of the run's 4 texts were truncated",
     ]
     assert remarks_on(found[-1], "x")[-1] == "neither direction of acc_longest is better"

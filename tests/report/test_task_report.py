@@ -52,10 +52,10 @@ def test_counts_that_are_none_are_left_out(tmp_path, counts):
 
 
 def test_a_part_of_the_data_is_said(tmp_path):
-    found = report_on(tmp_path, {"shard": "1/4"}, config={"limit": 2})
-    assert found.partial == {"limit": 2, "shard": "1/4"}
+    found = report_on(tmp_path, {"shard": "1/4"}, config={"limit": 0.5})
+    assert found.partial == {"limit": 0.5, "shard": "1/4"}
     assert found.remarks == (
-        "Partial run: only a subset of the data was evaluated (limit 2, shard 1/4).",
+        "Partial run: only a subset of the data was evaluated (limit 0.5, shard 1/4).",
     )
 
 

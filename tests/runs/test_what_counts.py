@@ -1,6 +1,7 @@
 """Of several runs in a folder: which results count, and what is said of the others."""
 
 import json
+import math
 
 import pytest
 
@@ -56,9 +57,45 @@ def test_the_samples_of_a_critique_are_no_part_of_the_data(tmp_path):
 
 def test_a_run_over_all_the_data_goes_before_a_later_one_over_a_part(tmp_path):
     write_run(tmp_path, samples(1), stamp=EARLY)
-    write_run(tmp_path, samples(3), stamp=LATE, config={"limit": 4})
+    write_run(tmp_path, samples(3), stamp=LATE, config={"limit": 3})
     result = read_evaluation(tmp_path).tasks["pairs"]
     assert (result.main_figure.value, result.parts) == (0.25, {})
+
+
+@pytest.mark.parametrize(
+    ("limit", "counted", "parts"),
+    [
+        (4.0, {"original": 4, "effective": 4}, {}),
+        (60.0, {"original": 4, "effective": 4}, {}),
+        (3.0, {"original": 4, "effective": 3}, {"limit": 3}),
+        # A share; 0.4.10 counts other tasks' documents here.
+        (0.5, {"original": 4, "effective": 4}, {"limit": 0.5}),
+        (math.inf, {"original": 4, "effective": 4}, {}),
+        (60.0, {}, {"limit": 60}),
+    ],
+)
+def test_a_limit_that_all_documents_are_within_makes_no_part(tmp_path, limit, counted, parts):
+    path = write_run(tmp_path, samples(), config={"limit": limit})
+    content = json.loads(path.read_text())
+    content["n-samples"] = {"pairs": counted}
+    path.write_text(json.dumps(content))
+    assert read_evaluation(path).tasks["pairs"].parts == parts
+
+
+def test_a_limit_may_limit_one_task_of_a_group_alone(tmp_path):
+    path = write_run(tmp_path, samples(), config={"limit": 10})
+    content = json.loads(path.read_text())
+    content["results"] |= {"more": {"acc,none": 0.5}, "all": {"acc,none": 0.5}}
+    content["group_subtasks"] = {"all": ["pairs", "more"]}
+    content["n-samples"] = {
+        "pairs": {"original": 4, "effective": 4},
+        "more": {"original": 40, "effective": 10},
+    }
+    path.write_text(json.dumps(content))
+    evaluation = read_evaluation(path)
+    assert evaluation.tasks["pairs"].parts == {}
+    assert evaluation.tasks["more"].parts == {"limit": 10}
+    assert evaluation.groups["all"].parts == {"limit": 10}
 
 
 def test_a_task_with_other_settings_is_another_column(tmp_path):

@@ -203,10 +203,13 @@ class TaskResult:
     def parts(self) -> dict[str, Any]:
         """What limited a partial run to a subset of the data: `--limit`, `--samples`, a shard.
 
-        For a group, what limited any of its tasks.
+        For a group, what limited any of its tasks. A `--limit` that all documents are within limits
+        nothing.
         """
         samples = self.run.config.get("samples")
         limit = self.run.config.get("limit")
+        if all(one._is_within(limit) for one in self.members):
+            limit = None
         given = {
             # lm-eval writes --limit 60 as 60.0; below 1 it is a share.
             "limit": int(limit) if isinstance(limit, float) and limit.is_integer() else limit,
@@ -222,6 +225,18 @@ class TaskResult:
     @property
     def _counted(self) -> Mapping[str, Any]:
         return mapping(mapping(self.run.results.get("n-samples")).get(self.key))
+
+    def _is_within(self, limit: Any) -> bool:
+        """Whether all documents are within a limit, as far as their counts are recorded."""
+        original = self._counted.get("original")
+        # A limit below 1 is a share of the documents.
+        return (
+            isinstance(limit, int | float)
+            and limit >= 1
+            and isinstance(original, int)
+            and original <= limit
+            and self._counted_part() is None
+        )
 
     def _counted_part(self) -> str | None:
         counted = self._counted

@@ -141,11 +141,13 @@ def test_a_whole_task_is_compared_however_small(tmp_path):
 def test_for_pairs_the_accuracies_are_told_once(tmp_path, six):
     for written in (as_text(six), as_markdown(six), as_page(six)):
         assert "A accuracy" not in written
+        assert "Prompts with more pairs count more here" not in written
     several = [rated(i, [float(i % 3), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     other = [rated(i, [float(i % 2), 0.5, 0.1], (5, 3, 1)) for i in range(9)]
     comparison = pair_of_runs(tmp_path / "several", several, other, options_b=OTHER)
     for written in (as_text(comparison), as_markdown(comparison), as_page(comparison)):
         assert "A accuracy" in written
+        assert "Prompts with more pairs count more here than in the differences." in written
 
 
 def found(value, interval, p_value, *, prompts=200):
@@ -183,6 +185,36 @@ def test_a_difference_that_is_not_shown_says_how_large_it_may_be():
         "interval -1.0 to 1.6, p = 0.60). The data are compatible with a difference of up to 1.6 "
         "points."
     )
+
+
+@pytest.mark.parametrize(
+    ("interval", "prompts", "shares", "told"),
+    [
+        (
+            (-0.28, 1.0),
+            20,
+            True,
+            " of up to 100.0 points: 20 prompts are too few to compare the runs.",
+        ),
+        ((-0.2, 0.3), 5, True, " of up to 30.0 points: 5 prompts are too few to compare the runs."),
+        ((-0.2, 0.3), 1, True, " of up to 30.0 points: 1 prompt is too few to compare the runs."),
+        ((-0.4, 0.49), 6, True, " of up to 49.0 points."),
+        ((-0.6, 0.7), 200, False, " of up to 0.700."),
+        ((-0.28, 1.0), None, True, " of up to 100.0 points. The runs are treated as independent, "),
+    ],
+)
+def test_too_few_prompts_are_named(interval, prompts, shares, told):
+    said = conclusion(found(0.2, interval, 0.6, prompts=prompts), 0.6, 1, named(are_shares=shares))
+    assert f"compatible with a difference{told}" in said
+
+
+def test_too_few_prompts_are_named_among_several_tasks(tmp_path):
+    few, more = ["x"], ["y"]
+    a, b = ({**tasks(i, few, 4), **tasks(i, more, 200)} for i in (3, 4))
+    comparison = pair_of_runs(tmp_path, a, b)
+    (one,) = statements(comparison, comparison.rows)
+    assert one.text.count("), too few prompts; y ") == 1
+    assert one.text.count("too few") == 1
 
 
 def test_its_interval_is_that_of_what_the_favoured_one_is_ahead_by():

@@ -9,6 +9,11 @@ from ultrarm_eval.compare.agreement import JudgesAgreement
 from ultrarm_eval.compare.cautions import SettingDifference
 from ultrarm_eval.compare.parts import Part
 
+#: How the accuracies beside the agreement differ from those beside the differences.
+ACCURACY_OF_PAIRS = (
+    "Accuracy: the share of these pairs that a judge ranks correctly. Prompts with more pairs "
+    "count more here than in the differences."
+)
 # Tolerance between equal values summed in another order.
 _SAME = 1e-9
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import Any
 
-from ultrarm_eval.compare.comparison import Comparison, Row
+from ultrarm_eval.compare.comparison import ACCURACY_OF_PAIRS, Comparison, Row
 from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import is_shown, small_parts_note, statements
 from ultrarm_eval.show.page import render_page
@@ -40,6 +40,7 @@ def as_page(comparison: Comparison) -> str:
         first="A" if is_pair else "first",
         second="B" if is_pair else "second",
         has_right=not comparison.accuracies_are_told,
+        accuracy_of_pairs=ACCURACY_OF_PAIRS,
         agreements=[(t, list(of)) for t, of in groupby(comparison.agreements, lambda a: a.task)],
         letters=[run.letter for run in comparison.runs],
         tests=_TESTS,

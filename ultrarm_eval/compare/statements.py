@@ -17,6 +17,8 @@ from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
 
 #: Differences with adjusted p-values below this are significant.
 LEVEL = 0.05
+# An interval that reaches as far tells nothing: half of what shares could differ by.
+_WIDE = 0.5
 # At most as many differences that are not significant are spelled out; the table has all.
 _NAMED = 12
 _INDEPENDENT = " The runs are treated as independent, because their documents cannot be matched."
@@ -80,9 +82,8 @@ def _concluded(row: Row, adjusted_p: float | None, tests: int, labels: Mapping[s
         part.higher_is_better,
     )
     if part.is_too_small:
-        count = part.difference.prompts
-        prompts = "prompt is" if count == 1 else "prompts are"
-        said = f"{named.on}: {count} {prompts} too few to compare the runs."
+        prompts = _prompts(part.difference.prompts or 0)
+        said = f"{named.on}: {prompts} too few to compare the runs."
     else:
         said = conclusion(part.difference, adjusted_p, tests, named)
     return dataclasses.replace(row, adjusted_p=adjusted_p, conclusion=said)
@@ -157,7 +158,7 @@ def _in_short(row: Row) -> str:
     said = f"{subject(row)} {difference(found.value, shares, signed=True)}"
     if interval is not None:
         said += f" ({difference_interval(interval, shares, signed=True)})"
-    return said
+    return f"{said}, too few prompts" if _too_few_prompts(found, shares) else said
 
 
 @dataclass(frozen=True)
@@ -247,7 +248,21 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
     if not reach:
         return said
     reached = amount(reach, named.are_shares)
-    return f"{said} The data are compatible with a difference of up to {reached}."
+    said += f" The data are compatible with a difference of up to {reached}"
+    few = _too_few_prompts(found, named.are_shares)
+    return f"{said}: {_prompts(few)} too few to compare the runs." if few else f"{said}."
+
+
+def _too_few_prompts(found: Difference, are_shares: bool) -> int | None:
+    """How many prompts a difference is over, where it says nothing about the runs."""
+    if found.prompts is None or found.interval is None:
+        return None
+    is_wide = are_shares and max(map(abs, found.interval.ends)) >= _WIDE
+    return found.prompts if found.prompts < FEWEST_PROMPTS or is_wide else None
+
+
+def _prompts(count: int) -> str:
+    return "1 prompt is" if count == 1 else f"{count} prompts are"
 
 
 def _in_favour(found: Difference, named: Named) -> tuple[str, str, Interval | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ultrarm_eval.compare.comparison import Comparison, Row
+from ultrarm_eval.compare.comparison import ACCURACY_OF_PAIRS, Comparison, Row
 from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import small_parts_note, statements
 from ultrarm_eval.show.formats import (
@@ -185,8 +185,10 @@ def _agreements(comparison: Comparison) -> Table:
         "Over the pairs that both runs judged. Kappa: Cohen's kappa of the preferences, with each "
         "pair counted in both orders; of errors: of being correct, incorrect or undecided. "
         "Rewards, margins: Spearman's rank correlation. "
-        f"{'Accuracy, label kappa' if has_right else 'Label kappa'}: each judge against the labels."
+        "Label kappa: each judge against the labels."
     )
+    if has_right:
+        note += f" {ACCURACY_OF_PAIRS}"
     return Table(columns, 2, rows, "Agreement between judges", note)
 
 

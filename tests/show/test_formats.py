@@ -24,6 +24,28 @@ from ultrarm_eval.show.formats import (
 from ultrarm_eval.stats.interval import Interval
 
 
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [
+        (0.9996, "99.96"),
+        (0.9995, "99.95"),
+        (0.99944, "99.9"),
+        (1 - 1e-6, "99.9999"),
+        (1 - 1e-15, "100.0"),
+        (1.0, "100.0"),
+        (1.01, "101.0"),
+        (0.0004, "0.04"),
+        (2e-6, "0.0002"),
+        (1e-15, "0.0"),
+        (-0.0, "0.0"),
+        (-0.0004, "-0.04"),
+    ],
+)
+def test_only_all_reads_100_percent_and_only_none_0(share, written):
+    assert percent(share) == f"{written} %"
+    assert cell_value(share, True) == written.replace("-", "\N{MINUS SIGN}")
+
+
 def test_a_share_is_in_percent_and_a_number_is_none():
     share = Figure("acc", "none", 0.12345, interval=Interval(0.1, 0.2))
     assert (figure_value(share), figure_interval(share)) == ("12.3 %", "10.0 % to 20.0 %")

@@ -14,12 +14,22 @@ if TYPE_CHECKING:
 NONE = "\N{EN DASH}"
 _THIN_SPACE = "\u202f"
 _DIGIT_SPACE = "\N{FIGURE SPACE}"
+# One of a million documents, in percent.
+_MOST_DIGITS = 4
 _MINUS = "\N{MINUS SIGN}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share in percent."""
-    return NONE if value is None or math.isnan(value) else f"{100 * value:.{digits}f} %"
+    """A share in percent; only all reads 100.0 and only none 0.0."""
+    return NONE if value is None or math.isnan(value) else f"{_percents(value, digits)} %"
+
+
+def _percents(share: float, digits: int = 1) -> str:
+    scaled = 100 * share
+    # A share that differs from all or none by rounding errors alone keeps its digits.
+    while round(scaled, digits) in (0, 100) and round(scaled, _MOST_DIGITS) not in (0, 100):
+        digits += 1
+    return f"{round(scaled, digits) + 0.0:.{digits}f}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -76,7 +86,7 @@ def figure_interval(figure: Figure | None) -> str:
 def cell_value(value: float, is_share: bool) -> str:
     """A value for a narrow cell: a share in percent without the sign, a number by its size."""
     if is_share:
-        return f"{100 * value:.1f}".replace("-", _MINUS)
+        return _percents(value).replace("-", _MINUS)
     digits = 0 if abs(value) >= 1000 else 3 if abs(value) < 10 else 1
     text = f"{value:.{digits}f}" if abs(value) < 1e9 else f"{value:.3g}"
     return text.replace("-", _MINUS)

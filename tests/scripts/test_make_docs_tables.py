@@ -191,7 +191,7 @@ def test_every_setting_that_one_judge_has_is_in_the_table_with_its_values(docs):
 
 
 def test_every_template_is_in_the_table_with_what_it_writes(docs):
-    from ultrarm_eval.text_format.template import TEMPLATE_NAMES
+    from ultrarm_eval.text_format.template_lookup import TEMPLATE_NAMES
 
     table = docs.templates.templates_table()
     assert names(table) == [*TEMPLATE_NAMES, "FILE.jinja"]

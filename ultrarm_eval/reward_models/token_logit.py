@@ -42,12 +42,9 @@ from ultrarm_eval.messages import Prompt
 from ultrarm_eval.settings import ANSWER
 from ultrarm_eval.text_format.asking_encoder import AskingEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import (
-    CHAT_TEMPLATE,
-    Template,
-    asking_template,
-    get_template,
-)
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import asking_template, get_template
 from ultrarm_eval.text_format.tokens import Tokens
 
 #: What is called so is read by the token 0 at the end; what writes its verdict is not.

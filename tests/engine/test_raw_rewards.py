@@ -12,6 +12,8 @@ from ultrarm_eval.errors import ConfigurationError
 
 OUTSIDE = tuple(3 * math.sin(i) for i in range(12))
 INSIDE = tuple(0.5 + value / 8 for value in OUTSIDE)
+#: A sigmoid changes these as little as rounding does: its fixed point is 0.65905.
+FIXED = tuple(0.65905 + value / 3000 for value in OUTSIDE)
 
 
 def sigmoid(values):
@@ -22,6 +24,7 @@ def sigmoid(values):
 NOT_RAW = {
     "no activated values": (INSIDE, None),
     "the same": (INSIDE, INSIDE),
+    "the same near the fixed point": (FIXED, FIXED),
     "twice a sigmoid": (INSIDE, sigmoid(sigmoid(INSIDE))),
     "another activation": (INSIDE, tuple(1 - value for value in INSIDE)),
     "the two exchanged": (sigmoid(OUTSIDE), OUTSIDE),

@@ -47,7 +47,8 @@ from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.plan import make_plan
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import DEFAULT_TEMPLATE, get_template
+from ultrarm_eval.text_format.plain_templates import DEFAULT_TEMPLATE
+from ultrarm_eval.text_format.template_lookup import get_template
 
 #: Seconds per distinct token of many prompts over those of few, at most.
 GROWTH_GOAL = 1.1

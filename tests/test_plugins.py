@@ -15,7 +15,8 @@ from ultrarm_eval.messages import as_messages
 from ultrarm_eval.plugins import PluginRegistry, make_plugin_manager
 from ultrarm_eval.sources.preference_data import PreferenceData, open_named_or_local, recognise
 from ultrarm_eval.sources.source import PairSource
-from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 KNOWN = {"ultrarm", "auto", "critique", "dpo", "eurus", "likelihood", "sequence-classification"}
 OURS = set(PluginRegistry(make_plugin_manager(load_entry_points=False)).judges)
@@ -310,7 +311,7 @@ def test_the_tokenizers_template_is_nobody_elses(manager, caplog):
 def test_a_template_of_another_package_is_used_by_its_name(manager, monkeypatch):
     register_one(manager, "register_templates", Template("qa", lambda *_: "Q and A"))
     registry = PluginRegistry(manager)
-    monkeypatch.setattr("ultrarm_eval.text_format.template.registry", lambda: registry)
+    monkeypatch.setattr("ultrarm_eval.text_format.template_lookup.registry", lambda: registry)
     assert get_template("qa").render(as_messages("x"), "y") == "Q and A"
     with pytest.raises(ConfigurationError, match="qa"):
         get_template("nobody's")

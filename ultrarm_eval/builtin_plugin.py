@@ -91,7 +91,7 @@ def register_benchmarks(register: Callable[[Benchmark], None]) -> None:
 @hookimpl
 def register_templates(register: Callable[[Template], None]) -> None:
     """Registers the templates that need no tokenizer."""
-    from ultrarm_eval.text_format.template import PLAIN_TEMPLATES
+    from ultrarm_eval.text_format.plain_templates import PLAIN_TEMPLATES
 
     for template in PLAIN_TEMPLATES.values():
         register(template)

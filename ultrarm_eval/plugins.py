@@ -226,7 +226,7 @@ def _checked_benchmark(benchmark: object, plugin: str) -> Benchmark:
 
 
 def _checked_template(template: object, plugin: str) -> Template:
-    from ultrarm_eval.text_format.template import of_plugin
+    from ultrarm_eval.text_format.template_lookup import of_plugin
 
     return of_plugin(template, plugin)
 

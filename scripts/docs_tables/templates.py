@@ -5,7 +5,8 @@ from __future__ import annotations
 from docs_tables.markdown import code, table
 from ultrarm_eval.messages import Message
 from ultrarm_eval.plugins import OWN_PLUGIN, registry
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.template import Template
 
 QUESTION, ANSWER = "What is 2 + 2?", "4"
 # Those that a checkpoint or the user brings.

@@ -6,7 +6,7 @@ from tests.compare.written_runs import choice, foreign, judged, rated, write_run
 from ultrarm_eval.compare.agreement import judges_agreement
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.matching import match_documents
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 
 @pytest.fixture

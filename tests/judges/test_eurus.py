@@ -8,7 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.judges.eurus import EurusJudge
-from ultrarm_eval.text_format.template import get_template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 PROMPTS = ["the question", "the question", "a word list"]
 COMPLETIONS = ["the answer", "sky blue green " * 9, ""]

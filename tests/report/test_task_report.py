@@ -13,7 +13,7 @@ from tests.report.written_runs import (
 from tests.runs.observed import observed
 from ultrarm_eval.report.task_report import report_task
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 from ultrarm_eval.stats import bootstrap
 
 DOC = rated(0, ["a", "b"], ["2", "1"])

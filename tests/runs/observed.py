@@ -8,7 +8,8 @@ from typing import Any
 
 from tests.report.written_runs import Sample, rated, rated_sample, samples_of, write_run
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.samples import Samples, read_samples
+from ultrarm_eval.runs.samples import Samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 
 def observed(

@@ -29,7 +29,7 @@ from ultrarm_eval.report.report import make_report
 from ultrarm_eval.report.text import as_markdown
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
 from ultrarm_eval.runs.json_values import as_plain
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 #: As they stand in a file; Python writes no number of 400 digits as a float, and no 1e400.
 WRONG = [

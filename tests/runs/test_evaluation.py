@@ -8,7 +8,7 @@ import pytest
 from tests.report.written_runs import STAMP, rated, rated_sample, samples_of, write_run
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.runs.evaluation import read_evaluation, read_evaluations
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 EARLY, LATE = "2026-01-01T00-00-00.000000", "2026-02-02T00-00-00"
 

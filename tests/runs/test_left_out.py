@@ -16,7 +16,7 @@ from tests.runs.observed import keys
 from tests.runs.observed import observed as observed_run
 from ultrarm_eval.runs.digest import content_digest
 from ultrarm_eval.runs.evaluation import read_evaluation
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 NAN = math.nan
 

@@ -6,7 +6,7 @@ import pytest
 from tests.compare.written_runs import choice, foreign, rated, sample, write_run
 from ultrarm_eval.runs.evaluation import read_evaluation
 from ultrarm_eval.runs.matching import match_documents, match_pairs, matched_rewards
-from ultrarm_eval.runs.samples import read_samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def test_every_setting_that_one_judge_has_is_in_the_table_with_its_values(docs):
 
 
 def test_every_template_is_in_the_table_with_what_it_writes(docs):
-    from ultrarm_eval.text_format.template import TEMPLATE_NAMES
+    from ultrarm_eval.text_format.template_lookup import TEMPLATE_NAMES
 
     table = docs.templates.templates_table()
     assert names(table) == [*TEMPLATE_NAMES, "FILE.jinja"]
@@ -307,7 +307,7 @@ def test_a_task_without_a_card_and_a_card_without_a_task_are_errors(docs, task_f
 
 
 def test_every_error_class_is_in_the_table_with_what_to_do(docs):
-    import ultrarm_eval.sources.conversations
+    import ultrarm_eval.sources.message_fields
     import ultrarm_eval.text_format.template_budget
     from ultrarm_eval.errors import UltrarmEvalError
 
@@ -322,7 +322,7 @@ def test_every_error_class_is_in_the_table_with_what_to_do(docs):
     # It derives from a class of inspect_ai's, too, which need not be installed.
     assert "RunRefusedError" in names(table)
     assert all(len(row) == 3 and all(row) for row in rows(table))
-    assert ultrarm_eval.sources.conversations.UnusableRowError.__name__ in names(table)
+    assert ultrarm_eval.sources.message_fields.UnusableRowError.__name__ in names(table)
 
 
 def test_an_error_without_a_fix_is_an_error(docs, tmp_path):

@@ -7,13 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ultrarm_eval import load_documents
-from ultrarm_eval.sources.conversations import (
-    UnusableRowError,
-    read_answered_prompt,
-    read_pair,
-    read_prompt,
-    require_prose,
-)
+from ultrarm_eval.sources.conversations import read_answered_prompt, read_pair, read_prompt
+from ultrarm_eval.sources.message_fields import UnusableRowError, require_prose
 
 
 def turns(*spelled):

@@ -11,7 +11,7 @@ from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import get_template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 BOS, EOS, UNK = 1, 2, 0
 CHAT = (

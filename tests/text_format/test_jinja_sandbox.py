@@ -11,8 +11,8 @@ from tests.chatml import (
 )
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.text_format.jinja_sandbox import chat_environment, file_environment
-from ultrarm_eval.text_format.template import get_template
 from ultrarm_eval.text_format.template_budget import TemplateLimitError
+from ultrarm_eval.text_format.template_lookup import get_template
 
 TURNS = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]
 GROWING = "{% set ns = namespace(x=START) %}{% for i in range(99) %}GROW{% endfor %}{{ ns.x }}"

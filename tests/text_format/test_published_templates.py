@@ -3,7 +3,7 @@
 import pytest
 
 from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.text_format.template import get_template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 TURNS = [
     {"role": "user", "content": "Name a river."},

@@ -4,7 +4,8 @@ import pytest
 
 from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import as_messages
-from ultrarm_eval.text_format.template import TEMPLATE_NAMES, get_template, template_for
+from ultrarm_eval.text_format.plain_templates import template_for
+from ultrarm_eval.text_format.template_lookup import TEMPLATE_NAMES, get_template
 
 
 def render(template, prompt, completion):

@@ -8,7 +8,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import get_template
+from ultrarm_eval.text_format.template_lookup import get_template
 from ultrarm_eval.text_format.token_texts import TokenTexts
 
 HARD = "See 你好 👩‍🚀!\n\t</s> <0xE2>  é"

@@ -13,7 +13,7 @@ from tests.chatml import (
 )
 from ultrarm_eval.errors import ConfigurationError, UltrarmEvalError, UnwritableTextError
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import get_template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 START, END = "<|im_start|>", "<|im_end|>"
 

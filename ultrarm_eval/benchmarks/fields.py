@@ -12,11 +12,10 @@ from ultrarm_eval.messages import Message
 from ultrarm_eval.sources.conversations import (
     CONTRADICTIONS,
     AnsweredPrompt,
-    UnusableRowError,
     read_pair,
     read_prompt,
-    require_prose,
 )
+from ultrarm_eval.sources.message_fields import UnusableRowError, require_prose
 
 
 def text_of(row: Row, field: str, where: Location) -> str:

@@ -19,13 +19,9 @@ from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.plugins import registry
-from ultrarm_eval.sources.conversations import (
-    CONTRADICTIONS,
-    UNSEEN,
-    AnsweredPrompt,
-    UnusableRowError,
-    read_pair,
-)
+from ultrarm_eval.sources.conversation_columns import UNSEEN
+from ultrarm_eval.sources.conversations import CONTRADICTIONS, AnsweredPrompt, read_pair
+from ultrarm_eval.sources.message_fields import UnusableRowError
 from ultrarm_eval.sources.preference_data import (
     PreferenceData,
     open_named_or_local,

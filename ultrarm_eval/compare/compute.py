@@ -37,7 +37,8 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import Evaluation, labelled, read_evaluations
 from ultrarm_eval.runs.identity import task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
-from ultrarm_eval.runs.samples import Indices, Samples, read_samples
+from ultrarm_eval.runs.samples import Indices, Samples
+from ultrarm_eval.runs.samples_file import read_samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.text import visible_name

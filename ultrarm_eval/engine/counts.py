@@ -6,10 +6,10 @@ import logging
 from collections import Counter
 
 from ultrarm_eval.engine.portions import Portion
-from ultrarm_eval.text_format.encoder import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE
 from ultrarm_eval.text_format.special_tokens import HIDDEN_FROM_TEMPLATE, READ_BY_TEMPLATE
 from ultrarm_eval.text_format.step_encoder import ONE_STEP, SPELLED_STEP_END, STEPS_CUT
 from ultrarm_eval.text_format.template_check import TURNS_LEFT_OUT
+from ultrarm_eval.text_format.text_renderer import CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE
 
 logger = logging.getLogger(__name__)
 

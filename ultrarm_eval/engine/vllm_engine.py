@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from ultrarm_eval.engine.engine import Capabilities, ComputedBatch
 from ultrarm_eval.engine.probe_texts import probe_texts
+from ultrarm_eval.engine.raw_rewards import may_be_activated, why_not_raw
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.vllm_arguments import engine_arguments, require_possible
 from ultrarm_eval.engine.vllm_installation import require_installed, version
@@ -26,8 +27,6 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 # Requests queued in vLLM per text that it computes at once, so that it never waits.
 _HELD_FOR_ONE = 2
-# The maximum difference of two rewards computed from the same number with the same activation.
-_SAME = 1e-4
 
 
 class VllmEngine:
@@ -182,11 +181,9 @@ class VllmEngine:
         )
 
     def _require_raw(self, process: VllmProcess) -> None:
-        """Verifies that rewards are the head's raw outputs, without a sigmoid.
+        """Verifies that rewards are the head's raw outputs, without a sigmoid; see `why_not_raw`.
 
-        A value outside 0 to 1 did not pass through a sigmoid. If there is none, vLLM's activation
-        on request has to change the values; for a regression head, which has no activation, vLLM's
-        own configuration has to say that it is one.
+        A regression head has no activation: there vLLM's own configuration says that it is one.
         """
         texts = [list(text) for text in probe_texts(self._model)]
         raw = process.rewards(texts, activated=False)
@@ -196,13 +193,11 @@ class VllmEngine:
                 "Weights or activations overflowed: use dtype=bfloat16 or float32 instead of "
                 "float16, and check that the checkpoint is not damaged."
             )
-        if any(not 0 <= value <= 1 for value in raw) or process.is_regression:
+        if process.is_regression or not may_be_activated(raw):
             return
-        activated = process.rewards(texts, activated=True)
-        if any(abs(one - other) > _SAME for one, other in zip(raw, activated, strict=True)):
-            return
-        raise ConfigurationError(
-            f"{self._model.checkpoint.name}: vLLM {self.version} returns rewards between "
-            f"{min(raw):.3g} and {max(raw):.3g} for {len(raw)} probe texts, whether raw rewards "
-            f"are requested or not, so a sigmoid may have been applied. Use engine={TORCH}."
-        )
+        again = process.rewards(texts, activated=False)
+        why = why_not_raw(raw, again, process.rewards(texts, activated=True))
+        if why is not None:
+            raise ConfigurationError(
+                f"{self._model.checkpoint.name}: vLLM {self.version}: {why}. Use engine={TORCH}."
+            )

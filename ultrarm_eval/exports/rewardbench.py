@@ -26,13 +26,10 @@ from ultrarm_eval.runs.judge_identity import same_judges
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.run import Run, find_runs
 from ultrarm_eval.runs.task_result import TaskResult
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.plain_templates import template_for
 from ultrarm_eval.text_format.system_turns import checked_system, without_system
-from ultrarm_eval.text_format.template import (
-    CHAT_TEMPLATE,
-    TEMPLATE_NAMES,
-    get_template,
-    template_for,
-)
+from ultrarm_eval.text_format.template_lookup import TEMPLATE_NAMES, get_template
 from ultrarm_eval.text_format.text_pair import PAIR_TEMPLATE
 
 logger = logging.getLogger(__name__)

@@ -13,7 +13,6 @@ import torch
 from ultrarm_eval.checkpoints.architecture import Architecture
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.fingerprint import Fingerprint
-from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.recommended_length import recommended_length
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, load_tokenizer
@@ -21,22 +20,21 @@ from ultrarm_eval.engine.plan import Plan, joined
 from ultrarm_eval.engine.portions import portions
 from ultrarm_eval.engine.score_store import ScoreStore, checked_store_path
 from ultrarm_eval.engine_settings import TORCH
-from ultrarm_eval.errors import ConfigurationError, MissingTemplateError
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judges.advice import open_for
 from ultrarm_eval.judges.computation import Computation
 from ultrarm_eval.judges.local_network import Computing, LocalNetwork
-from ultrarm_eval.judges.parity import closed_by_eos, parity_settings
 from ultrarm_eval.judges.recognition import survey_of
 from ultrarm_eval.judges.reward_head import RewardHead
 from ultrarm_eval.judges.served_computation import ServedComputation
 from ultrarm_eval.judges.text_judge import TextJudge
-from ultrarm_eval.judges.text_length import advice_on_cuts, checked_max_length, warn_of_length
+from ultrarm_eval.judges.text_length import advice_on_cuts, warn_of_length
+from ultrarm_eval.judges.text_options import TextOptions
 from ultrarm_eval.known_settings import identifying
 from ultrarm_eval.messages import Prompt
-from ultrarm_eval.settings import SPECIAL_TOKENS, CheckpointSettings, make_settings
+from ultrarm_eval.settings import CheckpointSettings, make_settings
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.system_turns import KEEP, checked_system
-from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.system_turns import KEEP
 
 logger = logging.getLogger(__name__)
 
@@ -107,8 +105,15 @@ class CheckpointJudge(TextJudge):
         self._store_path = _checked_store(given.score_store)
         self._store: ScoreStore | None = None
         head = self.make_head(loaded)
-        self._parity, self._named, self._template = self._templates(head, loaded.tokenizer)
-        encoder = self._make_encoder(head, loaded)
+        self._texts = TextOptions.of(
+            given,
+            head,
+            loaded.tokenizer,
+            self.default_template,
+            judge=self.name,
+            name=self.checkpoint.name,
+        )
+        encoder = self._texts.encoder(head, loaded, self.checkpoint)
         self.network = self._computation(head, encoder, loaded.tokenizer)
         self.recommended_length = recommended_length(self.checkpoint, loaded.tokenizer)
         warn_of_length(self.checkpoint.name, given.max_length)
@@ -204,11 +209,11 @@ class CheckpointJudge(TextJudge):
     def settings(self) -> dict[str, Any]:
         """The settings that rewards depend on, and counts of the texts."""
         given, checkpoint, said = self.given, self.checkpoint, self.recommended_length
-        engine = self.network.engine
+        engine, parity = self.network.engine, self._texts.parity
         return {
             "pretrained": given.pretrained,
             **self._origins(),
-            "template": self._template.name,
+            "template": self._texts.template.name,
             "engine": engine.name,
             "engine_version": engine.version,
             "dtype": str(self.dtype).removeprefix("torch."),
@@ -218,8 +223,8 @@ class CheckpointJudge(TextJudge):
             "truncation": "left",
             "special_tokens": self._encoder.special_tokens,
             **self._system(),
-            "appends_eos": self._template.append_eos,
-            **({} if self._parity is None else {"parity": self._parity}),
+            "appends_eos": self._texts.template.append_eos,
+            **({} if parity is None else {"parity": parity}),
             "parameters": checkpoint.parameter_count(),
             "weights_digest": self._fingerprint.known_weights(),
             "counts": self._counts.as_dict(),
@@ -277,62 +282,19 @@ class CheckpointJudge(TextJudge):
             compose=head.compose,
         )
 
-    def _templates(
-        self, head: RewardHead, tokenizer: Any
-    ) -> tuple[dict[str, Any] | None, Template, Template]:
-        """The settings that `parity` stands for; the named template, and the template in use."""
-        given, parity, requested = self.given, None, self.given.template
-        has_chat_template = bool(tokenizer.chat_template)
-        if given.parity is not None:
-            parity = parity_settings(
-                given.parity,
-                {"special_tokens": given.special_tokens, "max_length": given.max_length},
-                has_chat_template=has_chat_template,
-                template=requested,
-            )
-            requested = str(parity["template"])
-        try:
-            named = head.template(requested, self.default_template, tokenizer)
-        except MissingTemplateError as error:
-            default = "" if requested else f" It is the default of judge={self.name}."
-            raise MissingTemplateError(f"{self.checkpoint.name}: {error}{default}") from None
-        if parity is None:
-            return None, named, named
-        return parity, named, closed_by_eos(named, has_chat_template=has_chat_template)
-
-    def _make_encoder(self, head: RewardHead, loaded: LoadedTokenizer) -> TextEncoder:
-        given, checkpoint, positions = self.given, self.checkpoint, head.positions()
-        max_length, special_tokens = given.max_length, given.special_tokens
-        if self._parity is not None:
-            special_tokens = self._parity["special_tokens"]
-            max_length = min(self._parity["max_length"], positions or self._parity["max_length"])
-        what = f"{checkpoint.name}: its tokenizer or its chat template cannot be used"
-        with as_checkpoint_error(what):
-            return head.encoder(
-                loaded,
-                self._template,
-                max_length=checked_max_length(max_length, checkpoint.name, positions),
-                special_tokens=special_tokens or SPECIAL_TOKENS[0],
-                system=checked_system(given.system),
-                vocabulary_size=checkpoint.config.vocab_size,
-                is_sentencepiece=loaded.is_sentencepiece,
-                eos_id=loaded.eos_id(checkpoint.config),
-            )
-
     def _identity(self) -> dict[str, Any]:
         """The settings that rewards depend on, in addition to the weights."""
         quantization = self.given.quantization
-        # The name of a template implies its own EOS, but not one that parity adds.
-        adds_eos = self._template.append_eos and not self._named.append_eos
+        template = self._texts.template
         return {
             # The name of a file does not identify a template: its source does.
-            "template": self._template.source or self._template.name,
+            "template": template.source or template.name,
             "dtype": str(self.dtype),
             "special_tokens": self._encoder.special_tokens,
             "max_length": self.max_length,
             **({"quantization": quantization} if quantization else {}),
             **self._system(),
-            **({"appends_eos": True} if adds_eos else {}),
+            **({"appends_eos": True} if self._texts.adds_eos else {}),
             **self.network.engine.identity(),
             **self._head.identity(),
         }

@@ -31,7 +31,9 @@ from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import LanguageModelHead
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)

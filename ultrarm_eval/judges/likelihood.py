@@ -12,7 +12,7 @@ from ultrarm_eval.judge_settings import LikelihoodSettings
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import LanguageModelHead
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 
 
 class LikelihoodJudge(CheckpointJudge):

@@ -13,7 +13,9 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, unknown_choice
 from ultrarm_eval.settings import REWARDBENCH
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, RAW_TEMPLATE, Template
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.plain_templates import RAW_TEMPLATE
+from ultrarm_eval.text_format.template import Template
 
 _MAX_LENGTH = 2048
 #: Differences of a model's official run that no setting here reproduces.

@@ -38,7 +38,8 @@ from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.completion_encoder import CompletionEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import Template, get_template
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.tokens import Tokens
 

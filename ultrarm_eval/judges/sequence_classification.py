@@ -31,7 +31,9 @@ from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import DecoderHead, RewardHead, own_forward
 from ultrarm_eval.setting import AUTO
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 from ultrarm_eval.text_format.text_end import TextEnd
 from ultrarm_eval.text_format.text_pair import (
     PAIR_TEMPLATE,

@@ -7,7 +7,7 @@ from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges import DEFAULT_CHECKPOINT, DEFAULT_JUDGE
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
-from ultrarm_eval.text_format.template import DEFAULT_TEMPLATE
+from ultrarm_eval.text_format.plain_templates import DEFAULT_TEMPLATE
 
 
 class UltraRMJudge(CheckpointJudge):

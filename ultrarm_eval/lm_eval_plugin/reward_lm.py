@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from lm_eval.api.model import LM
 from tqdm import tqdm
 
-from ultrarm_eval._version import __version__
 from ultrarm_eval.data.counts import counted
 from ultrarm_eval.documents.document import is_comparison
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.judges import DEFAULT_JUDGE
-from ultrarm_eval.judges.base import Judge, Judgement, may_abstain, statement
+from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
 from ultrarm_eval.judges.loading import default_checkpoint, make_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
+from ultrarm_eval.lm_eval_plugin.model_info import model_info
 from ultrarm_eval.lm_eval_plugin.processes import (
     JudgeCounts,
     device_of_process,
@@ -36,15 +36,11 @@ from ultrarm_eval.lm_eval_plugin.response_cache import (
     require_same_model,
 )
 from ultrarm_eval.messages import as_messages
-from ultrarm_eval.runs.judge_identity import OF_COMPUTING
 
 if TYPE_CHECKING:
     from lm_eval.api.instance import Instance
 
 logger = logging.getLogger(__name__)
-
-# Keys of the results' configuration that the harness sets.
-_OF_HARNESS = ("model", "model_args")
 
 
 class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
@@ -220,37 +216,7 @@ class RewardModelLM(LM):  # type: ignore[misc, unused-ignore]
 
     def get_model_info(self) -> dict[str, Any]:
         """The judge's settings, for the ``config`` section of the results."""
-        settings = dict(self.judge.settings())
-        # The harness records the requested device under "device".
-        used = {"device_used": settings.pop("device", None)}
-        settings.pop("counts", None)
-        if "scoring_seconds" in settings:
-            settings["scoring_seconds"] = self._counts.seconds()
-        counts = {"judge_counts": self._counts.counts()}
-        names = {
-            "model_num_parameters": settings.pop("parameters", None),
-            "model_dtype": settings.get("dtype"),
-            "model_revision": settings.get("revision"),
-            "model_sha": settings.pop("weights_digest", None),
-        }
-        said = self.judge.settings()
-        own = {name: value for name, value in said.items() if name not in OF_COMPUTING}
-        identity = {
-            "judge_settings": own,
-            **statement(self.judge),
-            "fingerprint": self._known_fingerprint(),
-        }
-        version = {"ultrarm_eval_version": __version__}
-        for name in _OF_HARNESS:
-            settings.pop(name, None)
-        about = {"judge": self.judge_name, **used, **names, **counts, **identity, **version}
-        return {**settings, **about}
-
-    def _known_fingerprint(self) -> str | None:
-        """The fingerprint of the rewards; None if that would mean reading many gigabytes."""
-        known = getattr(self.judge, "known_fingerprint", None)
-        fingerprint = self.judge.fingerprint() if known is None else known()
-        return None if fingerprint is None else str(fingerprint)
+        return model_info(self.judge, self.judge_name, self._counts)
 
     def _require_same_model(self) -> None:
         """Checks the model before anything is put into the harness's cache.

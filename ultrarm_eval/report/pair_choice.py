@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ultrarm_eval.runs.sample import REFERENCE
-from ultrarm_eval.runs.samples import Numbers, Samples, sample_at
+from ultrarm_eval.runs.samples import Numbers, Samples
+from ultrarm_eval.runs.samples_file import sample_at
 
 #: Why a pair is shown.
 MISTAKE, LOSS, CLOSE, DISAGREEMENT, ANY = (

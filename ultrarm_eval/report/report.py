@@ -17,7 +17,8 @@ from ultrarm_eval.report.pairs import (
 from ultrarm_eval.report.task_report import TaskReport, report_task
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.figure import Figure
-from ultrarm_eval.runs.samples import Samples, read_samples
+from ultrarm_eval.runs.samples import Samples
+from ultrarm_eval.runs.samples_file import read_samples
 
 FORMAT = "ultrarm_eval.report/1"
 

@@ -23,7 +23,7 @@ from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.text_format.template import BEAVER_TEMPLATE
+from ultrarm_eval.text_format.plain_templates import BEAVER_TEMPLATE
 
 logger = logging.getLogger(__name__)
 

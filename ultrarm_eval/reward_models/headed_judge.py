@@ -8,7 +8,7 @@ from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.reward_head import DecoderHead
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 
 __all__ = ["HeadedJudge"]
 

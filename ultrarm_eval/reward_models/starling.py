@@ -18,12 +18,9 @@ from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.first_pad_encoder import FirstPadEncoder
-from ultrarm_eval.text_format.template import (
-    STARLING_34B_TEMPLATE,
-    STARLING_TEMPLATE,
-    Template,
-    get_template,
-)
+from ultrarm_eval.text_format.plain_templates import STARLING_34B_TEMPLATE, STARLING_TEMPLATE
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 from ultrarm_eval.text_format.text_end import TextEnd
 
 _BODY, _TURN, _PAD_ID = "transformer.", "<|im_start|>", 0

@@ -13,7 +13,7 @@ or capped.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -26,13 +26,14 @@ from ultrarm_eval.checkpoints.decoder_reward_model import DECODER_FAMILIES
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder, Shapes
 from ultrarm_eval.checkpoints.heads import Linear32
 from ultrarm_eval.checkpoints.language_head import language_head, require_language_head
+from ultrarm_eval.checkpoints.named_token import token_id
 from ultrarm_eval.checkpoints.survey import Survey
-from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer, tokenizer_of
+from ultrarm_eval.checkpoints.tokenizer import LoadedTokenizer
 from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.engine.engine import Capabilities
 from ultrarm_eval.engine.token_logit_runner import TokenLogitRunner
 from ultrarm_eval.engine.token_rewards import TokenRewards
-from ultrarm_eval.errors import CheckpointError, ConfigurationError, OtherKindError
+from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.judge_settings import TokenLogitSettings
 from ultrarm_eval.judges.checkpoint_judge import CheckpointJudge
 from ultrarm_eval.judges.loading import no_token_rewards
@@ -40,21 +41,15 @@ from ultrarm_eval.judges.local_network import Computing
 from ultrarm_eval.judges.reward_head import DecoderHead, LanguageModelHead, RewardHead
 from ultrarm_eval.messages import Prompt
 from ultrarm_eval.settings import ANSWER
-from ultrarm_eval.text_format.asking_encoder import AskingEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
-from ultrarm_eval.text_format.template import (
-    CHAT_TEMPLATE,
-    Template,
-    asking_template,
-    get_template,
-)
-from ultrarm_eval.text_format.tokens import Tokens
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import asking_template, get_template
+from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 #: What is called so is read by the token 0 at the end; what writes its verdict is not.
 _NEMOTRON = re.compile(r"nemotron(?!.*genrm).*-reward")
 _NEMOTRON_CLASS = "LlamaForCausalLM"
-_QUOTED = re.compile(r"'(.+)'|\"(.+)\"", re.DOTALL)
-_NAMED = 6
 
 
 class TokenLogit(HeadedDecoder):
@@ -161,6 +156,27 @@ class TokenLogitJudge(CheckpointJudge):
         return super().rewards_after_tokens(prompt, completion)
 
 
+class _AskingEncoder(TextEncoder):
+    """Encodes texts as `TextEncoder` does; an answer to nothing is asked about, too."""
+
+    def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
+        """See `TextEncoder.check`."""
+        super().check(_asked(prompts), completions)
+
+    def encode(
+        self,
+        prompts: Sequence[Prompt],
+        completions: Sequence[str],
+        numbers: Sequence[int] | None = None,
+    ) -> Iterator[EncodedText]:
+        """See `TextEncoder.encode`."""
+        yield from super().encode(_asked(prompts), completions, numbers)
+
+
+def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
+    return ["" if prompt is None or prompt == [] else prompt for prompt in prompts]
+
+
 class _Asked(RewardHead):
     """Where the logits are read, whatever the network is run by."""
 
@@ -193,7 +209,7 @@ class _Asked(RewardHead):
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""
-        encoder_class = AskingEncoder if self._is_asked else TextEncoder
+        encoder_class = _AskingEncoder if self._is_asked else TextEncoder
         return encoder_class(loaded.tokenizer, template, **options)
 
 
@@ -239,46 +255,11 @@ def tokens_of(survey: Survey, token: str, contrast: str | None) -> tuple[int, in
         ConfigurationError: A text is not one token, an id is none of the model's, or both are the
             same.
     """
-    found = _token_id(survey, "token", token)
-    other = None if contrast is None else _token_id(survey, "contrast", contrast)
+    found = token_id(survey, "token", token)
+    other = None if contrast is None else token_id(survey, "contrast", contrast)
     if found == other:
         raise ConfigurationError(
             f"token={token} and contrast={contrast} are the same token ({found}): every reward "
             "would be 0. Use another token."
         )
     return found, other
-
-
-def _token_id(survey: Survey, setting: str, named: str) -> int:
-    if survey.model_type == "":
-        raise OtherKindError(f"{survey.name}: its config.json names no model_type.")
-    size = int(survey.values.get("vocab_size") or 0)
-    quoted = _QUOTED.fullmatch(named)
-    if quoted is None and named.isdecimal():
-        number = int(named)
-        if size and number >= size:
-            raise ConfigurationError(
-                f"{setting}={named}: {survey.name} has {size} tokens, so an id must be an integer "
-                f"from 0 to {size - 1}. To name a token by this text, put it in quotes: "
-                f"{setting}=\"'{named}'\"."
-            )
-        return number
-    text = named if quoted is None else str(quoted[1] or quoted[2])
-    tokenizer = tokenizer_of(survey).tokenizer
-    ids = tokenizer.encode(text, add_special_tokens=False)
-    if len(ids) != 1 and text in tokenizer.get_vocab():
-        # By the vocabulary's own name, as of a token that a space is a part of.
-        ids = [tokenizer.get_vocab()[text]]
-    if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
-        pieces = tokenizer.convert_ids_to_tokens(ids[:_NAMED])
-        raise ConfigurationError(
-            f"{setting}={named}: the tokenizer of {survey.name} splits it into {len(ids)} tokens "
-            f"({', '.join(map(repr, pieces))}), but a reward is the logit of one token. Use the "
-            "text of one token, or its id."
-        )
-    if size and ids[0] >= size:
-        raise CheckpointError(
-            f"{survey.name}: its tokenizer has the id {ids[0]} for {text!r}, but the model has "
-            f"{size} tokens: they do not belong together."
-        )
-    return int(ids[0])

@@ -11,7 +11,8 @@ from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.rows import Location, Row, Rows, wrong_type
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
-from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
+from ultrarm_eval.sources.conversations import read_answered_prompt
+from ultrarm_eval.sources.message_fields import UnusableRowError
 
 __all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
 

@@ -14,7 +14,8 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.exact_numbers import exact_number
-from ultrarm_eval.sources.conversations import ADVICE, UnusableRowError, read_pair
+from ultrarm_eval.sources.conversations import ADVICE, read_pair
+from ultrarm_eval.sources.message_fields import UnusableRowError
 from ultrarm_eval.sources.source import DEFAULT_PREFERENCE, PairSource
 
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))

@@ -6,11 +6,8 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.conversations import (
-    CONVERSATION_COLUMNS,
-    UnusableRowError,
-    read_prompt,
-)
+from ultrarm_eval.sources.conversations import CONVERSATION_COLUMNS, read_prompt
+from ultrarm_eval.sources.message_fields import UnusableRowError
 from ultrarm_eval.sources.source import PairSource
 
 #: The possible columns of a prompt; the first that is not empty is used.

@@ -18,7 +18,8 @@ from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import JsonLines, Location, Row
 from ultrarm_eval.demo import DEMO_NAME, demo_data_path
 from ultrarm_eval.exact_numbers import exact_number
-from ultrarm_eval.sources.conversations import UnusableRowError, read_prompt, require_prose
+from ultrarm_eval.sources.conversations import read_prompt
+from ultrarm_eval.sources.message_fields import UnusableRowError, require_prose
 from ultrarm_eval.sources.source import PairSource
 
 FINE_GRAINED, OVERALL = "fine_grained", "overall"

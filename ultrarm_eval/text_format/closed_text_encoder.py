@@ -12,14 +12,42 @@ from typing import Any
 
 from ultrarm_eval.errors import CheckpointError
 from ultrarm_eval.messages import Message
-from ultrarm_eval.text_format.encoder import TRIMMED_BY_TEMPLATE, TextEncoder
+from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.text_renderer import TRIMMED_BY_TEMPLATE, TextRenderer
 
 _LINE_END = "\n"
 
 
+class _ClosedTextRenderer(TextRenderer):
+    """Renders texts that end in the tokenizer's EOS."""
+
+    def __init__(self, tokenizer: Any, template: Template, **options: Any) -> None:
+        self._closing = str(tokenizer.eos_token)
+        super().__init__(tokenizer, template, **options)
+
+    def write(
+        self,
+        template: Template,
+        messages: Sequence[Message],
+        completion: str,
+        spells: bool | None = None,
+    ) -> tuple[str, tuple[str, ...]]:
+        written, remarks = super().write(template, messages, completion, spells)
+        # Where texts are not parsed, an EOS that a content spells is none.
+        closing = self._closing
+        if self.special_tokens != "parse":
+            closing = self._literals.aliases.get(closing, closing)
+        text = written.rstrip(_LINE_END)
+        if completion in written and completion not in text:
+            remarks = (*remarks, TRIMMED_BY_TEMPLATE)
+        return (text if text.endswith(closing) else f"{text} {closing}"), remarks
+
+
 class ClosedTextEncoder(TextEncoder):
     """Encodes texts that end in EOS exactly once."""
+
+    _renderer_class = _ClosedTextRenderer
 
     def __init__(self, tokenizer: Any, template: Template, *, name: str, **options: Any) -> None:
         """Prepares the tokenizer.
@@ -33,30 +61,12 @@ class ClosedTextEncoder(TextEncoder):
         Raises:
             CheckpointError: The tokenizer has no EOS token.
         """
-        self._closing = tokenizer.eos_token
-        if self._closing is None or tokenizer.eos_token_id is None:
+        if tokenizer.eos_token is None or tokenizer.eos_token_id is None:
             raise CheckpointError(
                 f"{name}: its tokenizer names no EOS token, but the reward of this model is "
                 "computed at the EOS after the text. Set eos_token in its tokenizer_config.json."
             )
         super().__init__(tokenizer, template, adds_bos=False, **options)
-
-    def _write(
-        self,
-        template: Template,
-        messages: Sequence[Message],
-        completion: str,
-        spells: bool | None = None,
-    ) -> tuple[str, tuple[str, ...]]:
-        written, remarks = super()._write(template, messages, completion, spells)
-        # Where texts are not parsed, an EOS that a content spells is none.
-        closing = self._closing
-        if self.special_tokens != "parse":
-            closing = self._literals.aliases.get(closing, closing)
-        text = written.rstrip(_LINE_END)
-        if completion in written and completion not in text:
-            remarks = (*remarks, TRIMMED_BY_TEMPLATE)
-        return (text if text.endswith(closing) else f"{text} {closing}"), remarks
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         return []

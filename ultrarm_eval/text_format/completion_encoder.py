@@ -13,7 +13,7 @@ from typing import Any
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.messages import Message, Prompt, as_messages
 from ultrarm_eval.text_format.encoder import TextEncoder, common_prefix
-from ultrarm_eval.text_format.template import Template, template_for
+from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 
@@ -34,19 +34,14 @@ class CompletionEncoder(TextEncoder):
                 completion.
         """
         super().__init__(tokenizer, template, max_length=max_length, **options)
-        self._prompt_alone(template, as_messages("question"))
+        self._prompt_alone(as_messages("question"))
 
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
-        conversations = [self._messages(prompt) for prompt in prompts]
-        templates = [template_for(self.template, messages) for messages in conversations]
         # Whole here: where the completion begins is known before anything is cut.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
-        alone = [
-            self._prompt_alone(template, messages)
-            for template, messages in zip(templates, conversations, strict=True)
-        ]
+        alone = [self._prompt_alone(self._renderer.messages(prompt)) for prompt in prompts]
         for number, whole, ids in zip(numbers, wholes, self._tokens.encode(alone), strict=True):
             yield self._placed(whole, ids, number)
 
@@ -55,12 +50,12 @@ class CompletionEncoder(TextEncoder):
         (encoded,) = self.encode([prompt], [completion])
         return encoded, encoded.tokens.start or 0
 
-    def _prompt_alone(self, template: Template, messages: Sequence[Message]) -> str:
-        before, is_written = self._before(template, messages)
+    def _prompt_alone(self, messages: Sequence[Message]) -> str:
+        before, is_written = self._renderer.before(messages)
         if not is_written:
             raise ConfigurationError(
-                f"template={template.name} changes the completion, so the completion's tokens are "
-                "not known. Use another template."
+                f"template={self.template.name} changes the completion, so the completion's tokens "
+                "are not known. Use another template."
             )
         return before
 

@@ -7,26 +7,19 @@ BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the pu
 from __future__ import annotations
 
 import copy
-import secrets
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from tokenizers import Tokenizer
 
-from ultrarm_eval.errors import (
-    ConfigurationError,
-    ScoringError,
-    UnwritableTextError,
-    unknown_choice,
-)
-from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
+from ultrarm_eval.errors import ConfigurationError, ScoringError, unknown_choice
+from ultrarm_eval.messages import Prompt, as_messages
 from ultrarm_eval.settings import SPECIAL_TOKENS
-from ultrarm_eval.text_format.special_tokens import ContentsAsText, SpecialLiterals
-from ultrarm_eval.text_format.system_turns import DROP, FOLD, KEEP, checked_system, without_system
-from ultrarm_eval.text_format.template import Template, template_for
-from ultrarm_eval.text_format.template_check import TurnCheck, check_template, probe_turns
+from ultrarm_eval.text_format.special_tokens import SpecialLiterals
+from ultrarm_eval.text_format.system_turns import KEEP, checked_system
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.text_renderer import TextRenderer, WrittenText
 from ultrarm_eval.text_format.textual_tokenizer import (
     ParsingTokenizer,
     TextualTokenizer,
@@ -34,28 +27,7 @@ from ultrarm_eval.text_format.textual_tokenizer import (
 )
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
-#: What else can happen to a text, by the names of the counts: see `ultrarm_eval.engine.counts`.
-CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
-SPELLED_ADDED = "spelled_added"
-SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 _BATCH = 2048
-
-
-@dataclass(frozen=True)
-class WrittenText:
-    """A text as a template wrote it.
-
-    Attributes:
-        text: The text to tokenise.
-        template: What wrote it.
-        spells: Whether prompt or completion contain special-token text.
-        remarks: Its remarks for the counts.
-    """
-
-    text: str
-    template: Template
-    spells: bool
-    remarks: tuple[str, ...]
 
 
 class TextEncoder:
@@ -71,6 +43,8 @@ class TextEncoder:
         unread_id: The token that is skipped at the end of a text; None if there is none.
         final_id: The token that is appended to every text and read; None if there is none.
     """
+
+    _renderer_class: ClassVar[type[TextRenderer]] = TextRenderer
 
     def __init__(
         self,
@@ -126,11 +100,7 @@ class TextEncoder:
         backend.no_truncation()
         backend.no_padding()
         added = backend.get_added_tokens_decoder().values()
-        self._literals = SpecialLiterals(token.content for token in added if token.special)
-        # Runs of spaces, which some tokenizers add, are spelled by every indented line.
-        self._added = SpecialLiterals(
-            token.content for token in added if not token.special and token.content.strip()
-        )
+        literals = SpecialLiterals(token.content for token in added if token.special)
         writes_special_tokens = template.writes_special_tokens
         self._tokens = (
             # The tutorial tokenises as the tokenizer does by itself; a template that writes
@@ -139,7 +109,7 @@ class TextEncoder:
             if special_tokens == "parse"
             else TextualTokenizer(
                 backend,
-                self._literals,
+                literals,
                 restore_prefix=is_sentencepiece and not writes_special_tokens,
                 adds_bos=adds_bos,
             )
@@ -155,12 +125,17 @@ class TextEncoder:
                 f"template={template.name} appends an EOS token, but the tokenizer has none. Use "
                 "another template."
             )
-        # Private use characters and a secret: no text has them.
-        self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
-        self._contents = ContentsAsText(self._literals, self._structural(tokenizer))
-        self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
-        # A template that cannot be rendered, or ignores what it is given, is found now.
-        check_template(template, self._rendered)
+        self._renderer = self._renderer_class(
+            tokenizer,
+            template,
+            literals=literals,
+            # Runs of spaces, which some tokenizers add, are spelled by every indented line.
+            added=SpecialLiterals(
+                token.content for token in added if not token.special and token.content.strip()
+            ),
+            special_tokens=special_tokens,
+            system=self.system,
+        )
         if max_length < 2 + template.append_eos + len(self._final):
             raise ConfigurationError(
                 f"max_length={max_length} leaves no room for any text. Set a larger max_length."
@@ -177,9 +152,7 @@ class TextEncoder:
             UnwritableTextError: The template rejects the turns of a prompt.
         """
         for number, prompt in enumerate(prompts):
-            messages = self._messages(prompt)
-            if not self.template.ignores_prompt:
-                self._turns.check(messages, number)
+            self._renderer.check_turns(self._renderer.messages(prompt), number)
         for number, completion in enumerate(completions):
             if not isinstance(completion, str):
                 raise ScoringError(
@@ -232,9 +205,8 @@ class TextEncoder:
             uncut = copy.copy(self)
             uncut.max_length = sys.maxsize
             (whole,) = uncut.encode([prompt], [completion])
-        messages = self._messages(prompt)
         # A template that changes the completion writes another mark: ids part there as well.
-        before, _ = self._before(template_for(self.template, messages), messages)
+        before, _ = self._renderer.before(self._renderer.messages(prompt))
         (ids,) = self._tokens.encode([before])
         start = common_prefix(list(whole.tokens), ids)
         cut = len(whole.tokens) - len(encoded.tokens)
@@ -242,108 +214,16 @@ class TextEncoder:
             start = max(start - cut, len(self._opening(list(encoded.tokens))))
         return encoded, start
 
-    def _before(self, template: Template, messages: Sequence[Message]) -> tuple[str, bool]:
-        """What a template writes before the completion, and whether it writes that as it is."""
-        before, mark, _ = self._write(template, messages, self._mark)[0].partition(self._mark)
-        return well_formed(before), bool(mark)
-
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
         written = [
-            self._written(as_messages(prompt), completion, number)
+            self._renderer.text(as_messages(prompt), completion, number)
             for prompt, completion, number in zip(prompts, completions, numbers, strict=True)
         ]
         texts = self._tokens.encode([one.text for one in written])
         for ids, one, number in zip(texts, written, numbers, strict=True):
             yield self._finish(ids, one, number)
-
-    def _written(
-        self,
-        given: tuple[Message, ...],
-        completion: str,
-        number: int,
-        turns: tuple[Message, ...] | None = None,
-    ) -> WrittenText:
-        """Writes a text.
-
-        Args:
-            given: The conversation as it was given.
-            completion: What the template writes behind the turns.
-            number: What messages call the text.
-            turns: The turns that the template is given; the conversation, with what `system`
-                makes of its system turns, if None.
-
-        Raises:
-            UnwritableTextError: The template refuses it.
-        """
-        kept = without_system(given, self.system)
-        messages = kept if turns is None else turns
-        template = template_for(self.template, messages)
-        written = () if template.ignores_prompt else messages
-        contents = [completion, *(message["content"] for message in written)]
-        spells = any(map(self._literals.occur_in, contents))
-        try:
-            text, of_text = self._write(template, messages, completion, spells)
-        except ConfigurationError as error:
-            raise UnwritableTextError(number, str(error)) from error
-        remarks = [*of_text, *self._turns.remarks(written)]
-        if any(map(self._added.occur_in, contents)):
-            remarks.append(SPELLED_ADDED)
-        if kept is not given:
-            remarks.append(SYSTEM_COUNTS[self.system])
-        return WrittenText(well_formed(text), template, spells, tuple(remarks))
-
-    def _messages(self, prompt: Prompt) -> tuple[Message, ...]:
-        """A conversation as the template gets it."""
-        return without_system(as_messages(prompt), self.system)
-
-    def _write(
-        self,
-        template: Template,
-        messages: Sequence[Message],
-        completion: str,
-        spells: bool | None = None,
-    ) -> tuple[str, tuple[str, ...]]:
-        """The text to tokenise.
-
-        Args:
-            template: What writes it.
-            messages: The turns before the completion.
-            completion: The completion.
-            spells: Whether one of them spells a special token; looked for if None.
-
-        Returns:
-            The text, and what is to be counted of it.
-        """
-        if self.special_tokens == "parse" or not template.writes_special_tokens:
-            text = template.render(messages, completion)
-            return text, _what_is_missing(completion, text)
-        if spells is None:
-            contents = [completion, *(message["content"] for message in messages)]
-            spells = any(map(self._literals.occur_in, contents))
-        if not spells:
-            text = template.render(messages, completion)
-            return self._literals.alias_structure(text), _what_is_missing(completion, text)
-        written = self._contents.write(template, messages, completion)
-        missing = _what_is_missing(completion, written.plain)
-        return written.aliased, missing if written.remark is None else (*missing, written.remark)
-
-    def _rendered(self, messages: Sequence[Message], completion: str) -> str:
-        return self._write(template_for(self.template, messages), messages, completion)[0]
-
-    def _structural(self, tokenizer: Any) -> frozenset[str]:
-        """The special tokens that begin and end texts and turns."""
-        named = getattr(tokenizer, "special_tokens_map", {}).values()
-        found = {str(token) for token in named if not isinstance(token, list)}
-        if self.template.writes_special_tokens:
-            turns, completion = probe_turns(["user"])
-            before, _, behind = self.template.render(turns, completion).partition(
-                turns[0]["content"]
-            )
-            closing = self._literals.first_in(behind)
-            found |= {*self._literals.spelled_in(before), *([closing] if closing else ())}
-        return frozenset(found)
 
     def _finish(self, ids: list[int], written: WrittenText, position: int) -> EncodedText:
         suffix = self._suffix(ids, written.template)
@@ -411,10 +291,3 @@ def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     """The length of the common prefix of two sequences."""
     pairs = enumerate(zip(first, second, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
-
-
-def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:
-    """What a template did to a completion, if it is not in the text as it is."""
-    if completion in text:
-        return ()
-    return (TRIMMED_BY_TEMPLATE if completion.strip() in text else CUT_BY_TEMPLATE,)

@@ -9,9 +9,10 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableTextError
 from ultrarm_eval.messages import Message, Prompt, as_messages
-from ultrarm_eval.text_format.encoder import TextEncoder, WrittenText
+from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.step_separators import Split
 from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.text_renderer import WrittenText
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 #: Of texts of which steps were cut off, that are one step, or that spell what ends a step.
@@ -78,9 +79,8 @@ class StepEncoder(TextEncoder):
         """See `TextEncoder.check`; a completion may be a list of steps."""
         for number, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             steps = self._steps(completion, number)
-            turns, _ = self._conversation(self._messages(prompt), steps, number)
-            if not self.template.ignores_prompt:
-                self._turns.check(turns, number)
+            turns, _ = self._conversation(self._renderer.messages(prompt), steps, number)
+            self._renderer.check_turns(turns, number)
 
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[Any], numbers: Sequence[int]
@@ -88,9 +88,9 @@ class StepEncoder(TextEncoder):
         written, pieces = [], []
         for prompt, completion, number in zip(prompts, completions, numbers, strict=True):
             given, steps = as_messages(prompt), self._steps(completion, number)
-            messages = self._messages(prompt)
+            messages = self._renderer.messages(prompt)
             turns, behind = self._conversation(messages, steps, number)
-            one = self._written(given, behind, number, turns)
+            one = self._renderer.text(given, behind, number, turns)
             remarks = [*one.remarks, *([ONE_STEP] if len(steps) == 1 else [])]
             if self._spells_tag(messages, steps):
                 remarks.append(SPELLED_STEP_END)

@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 from ultrarm_eval.errors import ConfigurationError, UnwritableTextError
 from ultrarm_eval.messages import Message, as_messages
+from ultrarm_eval.text_format.plain_templates import RAW_TEMPLATE
 from ultrarm_eval.text_format.special_tokens import SpecialLiterals
 from ultrarm_eval.text_format.system_turns import DROP, FOLD, without_system
-from ultrarm_eval.text_format.template import RAW_TEMPLATE, Template
+from ultrarm_eval.text_format.template import Template
 
 logger = logging.getLogger(__name__)
 

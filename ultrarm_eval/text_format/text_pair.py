@@ -82,8 +82,8 @@ class PairEncoder(TextEncoder):
     ) -> Iterator[EncodedText]:
         # Whole here: where the second text begins is known before anything is cut.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
-        conversations = [self._messages(prompt) for prompt in prompts]
-        before = [self._before(self.template, turns)[0] for turns in conversations if turns]
+        conversations = [self._renderer.messages(prompt) for prompt in prompts]
+        before = [self._renderer.before(turns)[0] for turns in conversations if turns]
         lengths = iter([len(ids) for ids in self._tokens.encode(before)])
         for whole, messages in zip(wholes, conversations, strict=True):
             yield self._paired(whole, next(lengths) if messages else len(whole.tokens))

@@ -13,7 +13,8 @@ import pyarrow as pa
 from scored_parquet.columns import INPUT, INSTRUCTION, REFUSED, ROW, TRUNCATED, Columns
 from ultrarm_eval.errors import UltrarmEvalError, UnwritableTextError
 from ultrarm_eval.messages import Message
-from ultrarm_eval.sources.conversations import UnusableRowError, read_answered_prompt
+from ultrarm_eval.sources.conversations import read_answered_prompt
+from ultrarm_eval.sources.message_fields import UnusableRowError
 from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.tokens import EncodedText
 

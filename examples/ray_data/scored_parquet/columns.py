@@ -6,12 +6,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from ultrarm_eval.errors import DataError
-from ultrarm_eval.sources.conversations import (
-    CONVERSATION_COLUMNS,
-    HISTORY_COLUMN,
-    SYSTEM_COLUMNS,
-    UNSEEN_COLUMNS,
-)
+from ultrarm_eval.sources.conversation_columns import HISTORY_COLUMN, SYSTEM_COLUMNS, UNSEEN_COLUMNS
+from ultrarm_eval.sources.conversations import CONVERSATION_COLUMNS
 
 #: What is added: the reward, null where there is none; why there is none, null where there is one;
 #: whether tokens were cut off on the left; the row's number in its file, from 0 on; the judge.

@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import math
+import random
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -121,6 +122,29 @@ class Refuses(Fault):
         return web.json_response({"error": error}, status=self._status)
 
 
+class AnswersTo(Fault):
+    """Another answer to certain texts: a function of the texts, that gives none for others."""
+
+    def __init__(self, answer: Callable[[Sequence[Ids]], web.Response | None], **when: Any) -> None:
+        super().__init__(**when)
+        self._answer = answer
+
+    async def instead(self, request: web.Request, texts: Sequence[Ids]) -> web.Response | None:
+        return self._answer(texts)
+
+
+def refuses(
+    is_bad: Callable[[Sequence[Ids]], bool], status: int, message: str, **when: Any
+) -> Fault:
+    """An error with a message for certain requests."""
+
+    def answer(texts: Sequence[Ids]) -> web.Response | None:
+        error = {"error": {"message": message}}
+        return web.json_response(error, status=status) if is_bad(texts) else None
+
+    return AnswersTo(answer, **when)
+
+
 class Slow(Fault):
     """So many seconds for each text, one request after the other."""
 
@@ -214,6 +238,13 @@ class Gives(Fault):
     def rewards(self, texts: Sequence[Ids], rewards: list[float]) -> list[float]:
         pairs = zip(texts, rewards, strict=True)
         return [self._reward if self._of(text) else one for text, one in pairs]
+
+
+class Shuffled(Fault):
+    """The rewards in a random order."""
+
+    def rewards(self, texts: Sequence[Ids], rewards: list[float]) -> list[float]:
+        return random.sample(rewards, len(rewards))
 
 
 class OtherModel(Fault):

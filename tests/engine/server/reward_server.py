@@ -27,6 +27,7 @@ if __name__ == "__main__":
 from tests.engine.server.misbehaviour import Fault, Ids
 from tests.engine.server.protocols import Asked, Protocol, RefusedError, VllmProtocol
 from tests.engine.server.served_checkpoint import ServedCheckpoint
+from tests.engine.server.served_function import ServedFunction
 from tests.engine.server.text_protocols import SglangProtocol, TeiProtocol
 
 PROTOCOLS: dict[str, Callable[[], Protocol]] = {
@@ -57,7 +58,7 @@ class RewardServer:
     """The server, in a thread.
 
     Attributes:
-        model: What computes.
+        model: What computes: a checkpoint, or a function of the ids.
         key: The key that it asks for; None for no key.
         missing_paths: Paths that are not there, as in other versions.
         seen: Every request that came.
@@ -67,7 +68,7 @@ class RewardServer:
 
     def __init__(
         self,
-        model: ServedCheckpoint,
+        model: ServedCheckpoint | ServedFunction,
         protocol: Protocol | str = "vllm",
         *,
         key: str | None = None,

@@ -14,6 +14,7 @@ class ServedCheckpoint:
 
     Attributes:
         judge: Our judge of it, which computes by torch, each text in a forward pass of its own.
+        tokenizer: Its tokenizer.
         name: Its name on the server.
         max_model_len: The most tokens of a text.
         vocabulary_size: How many token ids there are.
@@ -23,14 +24,14 @@ class ServedCheckpoint:
     def __init__(
         self, judge: Any, *, name: str | None = None, max_model_len: int | None = None
     ) -> None:
-        self.judge = judge
+        self.judge, self.tokenizer = judge, judge.tokenizer
         self.name = name or str(judge.given.pretrained)
         self.root = str(judge.given.pretrained)
         config = judge.checkpoint.config
         self.max_model_len = max_model_len or int(config.max_position_embeddings)
         self.vocabulary_size = int(config.vocab_size)
         self.dtype = str(judge.dtype).removeprefix("torch.")
-        self.bos_id = judge.tokenizer.bos_token_id
+        self.bos_id = self.tokenizer.bos_token_id
         self._known: dict[tuple[int, ...], float] = {}
         self._lock = threading.Lock()
 
@@ -44,5 +45,5 @@ class ServedCheckpoint:
 
     def ids(self, text: str, *, add_special_tokens: bool = True) -> list[int]:
         """A text as the checkpoint's own tokenizer reads it: `</s>` in it is a control token."""
-        encoded = self.judge.tokenizer(text, add_special_tokens=add_special_tokens)
+        encoded = self.tokenizer(text, add_special_tokens=add_special_tokens)
         return list(encoded["input_ids"])

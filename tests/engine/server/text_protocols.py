@@ -14,13 +14,17 @@ class SglangProtocol(Protocol):
     """sglang: `/classify` of texts (or token ids), `/model_info`, `/v1/models`; raw rewards.
 
     A list is answered with a list, each item with the tokens that were computed. With a key every
-    path but `/health` wants it.
+    path but `/health` wants it. Only newer versions have `/tokenize`.
     """
 
     scoring = ("/classify",)
 
+    def __init__(self, *, takes_ids: bool = True, tokenizes: bool = False) -> None:
+        self.takes_ids, self.tokenizes = takes_ids, tokenizes
+
     def read(self, path: str, asked: Any, model: ServedCheckpoint) -> Asked:
-        given = [asked[name] for name in ("text", "input_ids") if asked.get(name) is not None]
+        names = ("text", "input_ids") if self.takes_ids else ("text",)
+        given = [asked[name] for name in names if asked.get(name) is not None]
         texts = texts_of(given[0]) if len(given) == 1 else None
         if texts is None or not texts[0]:
             raise _refused_by_sglang("Either text, input_ids or input_embeds should be provided.")
@@ -74,6 +78,9 @@ class SglangProtocol(Protocol):
                 }
             case "/v1/models":
                 return model_list(model, "sglang")
+            case "/tokenize" if self.tokenizes:
+                ids = model.ids(asked["prompt"])
+                return {"tokens": ids, "count": len(ids), "max_model_len": model.max_model_len}
         raise RefusedError(
             404, {"object": "error", "message": "Not Found", "type": "404", "code": 404}
         )
@@ -186,8 +193,8 @@ def _is_one_text(value: Any) -> bool:
 
 
 def _token(token: int, model: ServedCheckpoint) -> dict[str, Any]:
-    text = model.judge.tokenizer.convert_ids_to_tokens(token)
-    special = token in model.judge.tokenizer.all_special_ids
+    text = model.tokenizer.convert_ids_to_tokens(token)
+    special = token in model.tokenizer.all_special_ids
     return {"id": token, "text": text, "special": special, "start": None, "stop": None}
 
 

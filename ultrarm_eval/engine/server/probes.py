@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 from scipy.special import expit
 
+from ultrarm_eval.engine.raw_rewards import why_not_raw
 from ultrarm_eval.engine.server.failures import ImplausibleAnswerError, UnusableServerError
 from ultrarm_eval.engine.server.protocol import SentText
 from ultrarm_eval.engine.witness import Witness
@@ -187,31 +188,18 @@ def _require_various(values: Sequence[float]) -> None:
 
 
 def require_raw(measured: Measured) -> None:
-    """Rejects a server whose values are not proven to be raw.
-
-    A value outside of 0 to 1 did not pass through a sigmoid. If all are inside, the server's
-    activated values prove it: they have to be the sigmoid of the raw ones, and different from them.
+    """Rejects a server whose values are not proven to be raw; see `why_not_raw`.
 
     Raises:
         UnusableServerError: A sigmoid may have been applied to them.
     """
-    values, activated = measured.values, measured.activated
-    if any(not 0.0 <= value <= 1.0 for value in values):
-        return
-    if activated is not None:
-        near = max(measured.drift * _MARGIN, 1e-3)
-        if _near([float(expit(value)) for value in values], activated, near) and not _near(
-            values, activated, near
-        ):
-            return
-        if all(one == 1.0 for one in activated):
-            return
-    raise UnusableServerError(
-        f"all its values for {len(values)} texts are between 0 and 1, as after a sigmoid, and "
-        "requests for raw values return the same. Serve the model with raw rewards: set "
-        'problem_type="regression" in its config.json, use vLLM\'s --pooler-config '
-        "'{\"use_activation\": false}', or use a newer version of the server."
-    )
+    why = why_not_raw(measured.values, measured.again, measured.activated)
+    if why is not None:
+        raise UnusableServerError(
+            f"{why}. Serve the model with raw rewards: set "
+            'problem_type="regression" in its config.json, use vLLM\'s --pooler-config '
+            "'{\"use_activation\": false}', or use a newer version of the server."
+        )
 
 
 def require_agreement(known: Reference, at: str, measured: Measured, name: str) -> None:

@@ -26,9 +26,10 @@ from ultrarm_eval.reward_models.process.layouts import (
 from ultrarm_eval.reward_models.process.process_model import ProcessModel
 from ultrarm_eval.setting import AUTO
 from ultrarm_eval.settings import LANGUAGE_MODEL_LAYOUTS
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 from ultrarm_eval.text_format.step_encoder import StepEncoder
 from ultrarm_eval.text_format.step_separators import splitter
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)

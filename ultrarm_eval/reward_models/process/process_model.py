@@ -11,9 +11,11 @@ from torch import nn
 from ultrarm_eval.checkpoints.headed_decoder import HeadedDecoder
 from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.messages import Message
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 from ultrarm_eval.text_format.step_encoder import StepForm
 from ultrarm_eval.text_format.step_separators import Split
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template, get_template
+from ultrarm_eval.text_format.template import Template
+from ultrarm_eval.text_format.template_lookup import get_template
 
 INNER = "inner."
 

@@ -21,9 +21,10 @@ from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.messages import Message
 from ultrarm_eval.reward_models.process.process_model import INNER, ProcessModel, token_id
 from ultrarm_eval.reward_models.process.step_reward import ClassShare
+from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 from ultrarm_eval.text_format.step_encoder import StepForm
 from ultrarm_eval.text_format.step_separators import Split, without_blanks
-from ultrarm_eval.text_format.template import CHAT_TEMPLATE, Template
+from ultrarm_eval.text_format.template import Template
 
 #: What ends a step.
 STEP_END = "<extra_0>"

@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from tests.engine.server.reward_server import RewardServer
+from tests.engine.server.served_function import ServedFunction
 from tests.engine.server.without_weights.computed import value_of
-from tests.engine.server.without_weights.small_reward_server import RewardServer
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.engine.served_model import ServedModel
 from ultrarm_eval.engine.server import pool
@@ -54,12 +55,13 @@ def no_long_waits(monkeypatch):
 
 @pytest.fixture
 def server(tokenizer):
-    """Makes servers, which are closed in the end."""
+    """Starts servers of a function of the ids, which are ended with the test."""
     servers = []
 
-    def make(**changes):
-        score = changes.pop("score", value_of)
-        one = RewardServer(score, lambda text: tokenizer(text)["input_ids"], **changes)
+    def make(protocol="vllm", *, key=None, missing_paths=(), **model):
+        served = ServedFunction(**{"score": value_of, "tokenizer": tokenizer, **model})
+        one = RewardServer(served, protocol, key=key, missing_paths=missing_paths)
+        one.start()
         servers.append(one)
         return one
 

@@ -66,7 +66,7 @@ class TextEncoder:
         max_length: The maximum number of tokens per text.
         special_tokens: "text" or "parse".
         system: How system turns are handled.
-        bos_id: The token that every text begins with; None if there is none.
+        opening: The tokens that every text begins with: BOS, or none; GLM's are two.
         closing_id: The token that ends texts; None if there is none.
         unread_id: The token that is skipped at the end of a text; None if there is none.
         final_id: The token that is appended to every text and read; None if there is none.
@@ -144,7 +144,7 @@ class TextEncoder:
                 adds_bos=adds_bos,
             )
         )
-        self.bos_id = self._tokens.bos_id
+        self.opening = self._tokens.opening
         self.closing_id = closing_id(backend) if closes_texts else None
         self.unread_id = unread_id
         self.final_id = final_id
@@ -161,10 +161,16 @@ class TextEncoder:
         self._turns = TurnCheck(self._rendered, self._literals, name=template.name)
         # A template that cannot be rendered, or ignores what it is given, is found now.
         check_template(template, self._rendered)
-        if max_length < 2 + template.append_eos + len(self._final):
+        needed = max(len(self.opening), 1) + 1 + template.append_eos + len(self._final)
+        if max_length < needed:
             raise ConfigurationError(
                 f"max_length={max_length} leaves no room for any text. Set a larger max_length."
             )
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that every text begins with; None if there is none."""
+        return self.opening[0] if self.opening else None
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
         """Rejects texts that cannot be rendered, before time is spent on the rest.
@@ -390,8 +396,9 @@ class TextEncoder:
         return prefix + ids[len(ids) - most + len(prefix) :]
 
     def _opening(self, ids: list[int]) -> list[int]:
-        """The BOS that a text begins with, if it does."""
-        return ids[:1] if self.bos_id is not None and ids[:1] == [self.bos_id] else []
+        """The tokens of `opening` that a text begins with, if it does."""
+        size = len(self.opening)
+        return ids[:size] if ids[:size] == list(self.opening) else []
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:

@@ -245,3 +245,28 @@ def test_a_text_begins_with_all_tokens_that_the_tokenizer_puts_there(
     assert ids(7) == [*opening, *own[-5:]]
     with pytest.raises(ConfigurationError, match="max_length=2 leaves no room"):
         ids(2)
+
+
+def test_a_text_ends_with_all_tokens_that_the_tokenizer_puts_there():
+    """As XLNet's does, which is read at the second of them."""
+    from tokenizers import processors
+
+    tokenizer = chatml_tokenizer()
+    backend = tokenizer.backend_tokenizer
+    backend.add_special_tokens(["<sep>", "<cls>"])
+    closing = [(token, backend.token_to_id(token)) for token in ("<sep>", "<cls>")]
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A <sep> <cls>", special_tokens=closing
+    )
+    own = tokenizer("The Elbe.").input_ids
+    for special_tokens in ("text", "parse"):
+        encoder = TextEncoder(
+            tokenizer,
+            get_template("raw"),
+            max_length=256,
+            closes_texts=True,
+            special_tokens=special_tokens,
+        )
+        assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own
+        encoder.max_length = 5
+        assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own[-5:]

@@ -30,7 +30,7 @@ from ultrarm_eval.text_format.template_check import TurnCheck, check_template, p
 from ultrarm_eval.text_format.textual_tokenizer import (
     ParsingTokenizer,
     TextualTokenizer,
-    closing_id,
+    closing_ids,
 )
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
@@ -67,7 +67,7 @@ class TextEncoder:
         special_tokens: "text" or "parse".
         system: How system turns are handled.
         opening: The tokens that every text begins with: BOS, or none; GLM's are two.
-        closing_id: The token that ends texts; None if there is none.
+        closing: The tokens that end texts: EOS or `[SEP]`, or none; XLNet's are two.
         unread_id: The token that is skipped at the end of a text; None if there is none.
         final_id: The token that is appended to every text and read; None if there is none.
     """
@@ -99,8 +99,8 @@ class TextEncoder:
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
             is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
             eos_id: The EOS token; the tokenizer's own if None.
-            closes_texts: Whether the token that the tokenizer puts behind a text by itself, if it
-                has one, follows what a template without special tokens writes.
+            closes_texts: Whether the tokens that the tokenizer puts behind a text by itself, if it
+                has any, follow what a template without special tokens writes.
             unread_id: Left out at the end of a text, where the model does not read it.
             final_id: Put behind every text, whatever was cut off before: the token that the model
                 is read at.
@@ -145,7 +145,7 @@ class TextEncoder:
             )
         )
         self.opening = self._tokens.opening
-        self.closing_id = closing_id(backend) if closes_texts else None
+        self.closing = closing_ids(backend) if closes_texts else ()
         self.unread_id = unread_id
         self.final_id = final_id
         self._final = [] if final_id is None else [final_id]
@@ -403,9 +403,9 @@ class TextEncoder:
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
             return [self._eos, *self._final]
-        closed = template.writes_special_tokens or ids[-1:] == [self.closing_id]
-        closing = [] if closed or self.closing_id is None else [self.closing_id]
-        return closing + self._final
+        closing = list(self.closing)
+        closed = template.writes_special_tokens or ids[len(ids) - len(closing) :] == closing
+        return self._final if closed else closing + self._final
 
     def _read_part(self, ids: list[int]) -> list[int]:
         stop = len(ids)

@@ -113,18 +113,21 @@ def opening_ids(backend: Tokenizer) -> tuple[int, ...]:
     Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
     is there.
     """
-    plain = backend.encode("a", add_special_tokens=False).ids
-    whole = backend.encode("a").ids
-    places = range(len(whole) - len(plain) + 1) if plain else ()
-    start = next((i for i in places if whole[i : i + len(plain)] == plain), 0)
-    return tuple(whole[:start])
+    return _around_a_text(backend)[0]
 
 
-def closing_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts behind a text by itself."""
+def closing_ids(backend: Tokenizer) -> tuple[int, ...]:
+    """The tokens that the tokenizer puts behind a text by itself."""
+    return _around_a_text(backend)[1]
+
+
+def _around_a_text(backend: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     plain = backend.encode("a", add_special_tokens=False).ids
     whole = backend.encode("a").ids
-    return whole[-1] if plain and whole[-1 - len(plain) : -1] == plain else None
+    size = len(plain)
+    places = range(len(whole) - size + 1) if plain else ()
+    start = next((i for i in places if whole[i : i + size] == plain), None)
+    return ((), ()) if start is None else (tuple(whole[:start]), tuple(whole[start + size :]))
 
 
 def _textual(

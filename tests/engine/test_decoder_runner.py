@@ -187,6 +187,8 @@ def test_a_chain_of_prefixes_sees_one_stretch_of_the_row():
     [
         ({"rope_scaling": {"rope_type": "longrope"}}, "(longrope)"),
         ({"rope_parameters": {"rope_type": "dynamic"}}, "(dynamic)"),
+        # Gemma 3 has one for each type of layers.
+        ({"rope_parameters": {"full_attention": {"rope_type": "longrope"}}}, "(longrope)"),
         ({"is_causal": False}, "bidirectional"),
         ({"rope_scaling": {"rope_type": "llama3"}}, None),
         ({"rope_scaling": None}, None),

@@ -45,18 +45,20 @@ def test_a_token_that_is_not_read_leaves_the_reward_of_the_one_before(ids, unrea
 
 def test_every_prefix_is_a_text():
     ids = Tokens.of([1, 5, 6])
-    found = prefixes(ids, closing_id=None, unread_id=None)
+    found = prefixes(ids, closing=(), unread_id=None)
     assert lists(found) == [[1], [1, 5], [1, 5, 6]]
 
 
 def test_what_closes_the_text_closes_its_prefixes():
     ids = Tokens.of([1, 5, 3, 6, 3])
-    found = prefixes(ids, closing_id=3, unread_id=None)
+    found = prefixes(ids, closing=(3,), unread_id=None)
     assert lists(found) == [[1, 3], [1, 5, 3], [1, 5, 3], [1, 5, 3, 6, 3], [1, 5, 3, 6, 3]]
+    twice = prefixes(Tokens.of([5, 6, 3, 4]), closing=(3, 4), unread_id=None)
+    assert lists(twice) == [[5, 3, 4], [5, 6, 3, 4], [5, 6, 3, 4], [5, 6, 3, 4]]
     unclosed = Tokens.of([1, 5, 3, 6])
-    assert lists(prefixes(unclosed, closing_id=3, unread_id=None))[0] == [1]
+    assert lists(prefixes(unclosed, closing=(3,), unread_id=None))[0] == [1]
 
 
 def test_what_is_not_read_is_left_out():
     ids = Tokens.of([1, 2, 5])
-    assert lists(prefixes(ids, closing_id=None, unread_id=2)) == [[1], [1], [1, 2, 5]]
+    assert lists(prefixes(ids, closing=(), unread_id=2)) == [[1], [1], [1, 2, 5]]

@@ -5,7 +5,12 @@ import logging
 
 import pytest
 import torch
+from tokenizers import processors
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES as CLASSES,
+)
 
+from tests.chatml import chatml_tokenizer
 from ultrarm_eval.checkpoints.decoder_reward_model import DecoderRewardModel
 from ultrarm_eval.errors import CheckpointError, ConfigurationError, MissingTemplateError
 from ultrarm_eval.judges.sequence_classification import SequenceClassificationJudge
@@ -158,3 +163,39 @@ class TestRefusals:
     def test_no_checkpoint(self):
         with pytest.raises(ConfigurationError, match="pretrained=DIR"):
             SequenceClassificationJudge()
+
+
+@pytest.mark.skipif(
+    "gemma3_text" not in CLASSES, reason="this version of transformers has no such classifier"
+)
+@pytest.mark.parametrize("closes_texts", [False, True])
+def test_rope_that_depends_on_the_longest_text_is_computed_text_by_text(write_model, closes_texts):
+    """Gemma 3 has it for one type of layers; a tokenizer that ends texts changes nothing."""
+    tokenizer = chatml_tokenizer()
+    if closes_texts:
+        end = "<|im_end|>"
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {end}", special_tokens=[(end, tokenizer.eos_token_id)]
+        )
+    long_rope = {
+        "rope_type": "longrope",
+        "short_factor": [1.0] * 4,
+        "long_factor": [8.0] * 4,
+        "factor": 4.0,
+        "original_max_position_embeddings": 64,
+    }
+    rope = {"full_attention": long_rope, "sliding_attention": {"rope_type": "default"}}
+    folder = write_model(
+        AUTO,
+        "gemma3_text",
+        tokenizer=tokenizer,
+        num_labels=1,
+        pad_token_id=256,
+        layer_types=["full_attention", "sliding_attention"],
+        sliding_window=256,
+        rope_parameters={name: {**one, "rope_theta": 1e4} for name, one in rope.items()},
+    )
+    judge = SequenceClassificationJudge(str(folder), device="cpu", template="chat")
+    pairs = [("What?", "Water."), ("What?", "Water, it is known. " * 6)]
+    texts = [list(part) for part in zip(*pairs, strict=True)]
+    assert judge.score(*texts) == pytest.approx(plain_rewards(folder, *texts), abs=1e-5)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
+from tests.chatml import chatml_tokenizer
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.errors import ConfigurationError, ScoringError
@@ -200,3 +201,72 @@ def test_a_completion_that_is_no_text_is_refused_with_its_position(encode):
 def test_unknown_special_tokens_names_the_choices(encode):
     with pytest.raises(ConfigurationError, match="Choose one of: parse, text"):
         encode("q", "a", special_tokens="txt")
+
+
+@pytest.fixture(scope="module")
+def glm_tokenizer():
+    """A tokenizer that puts two tokens before every text, as GLM-4's does."""
+    from tokenizers import processors
+
+    tokenizer = chatml_tokenizer(
+        "[gMASK]<sop>{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"
+    )
+    backend = tokenizer.backend_tokenizer
+    backend.add_special_tokens(["[gMASK]", "<sop>", "<|user|>", "<|assistant|>"])
+    opening = [(token, backend.token_to_id(token)) for token in ("[gMASK]", "<sop>")]
+    backend.post_processor = processors.TemplateProcessing(
+        single="[gMASK] <sop> $A", special_tokens=opening
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize("special_tokens", ["text", "parse"])
+@pytest.mark.parametrize("template", ["raw", "ultrarm", "chat"])
+def test_a_text_begins_with_all_tokens_that_the_tokenizer_puts_there(
+    glm_tokenizer, template, special_tokens
+):
+    written = get_template(template, glm_tokenizer)
+    turns = [{"role": "user", "content": "Name a river."}]
+    own = glm_tokenizer(
+        written.render(turns, "The Elbe."), add_special_tokens=template != "chat"
+    ).input_ids
+    opening = glm_tokenizer.convert_tokens_to_ids(["[gMASK]", "<sop>"])
+    assert own[:2] == opening
+    assert own.count(opening[0]) == 1
+
+    def ids(max_length):
+        encoder = TextEncoder(
+            glm_tokenizer, written, max_length=max_length, special_tokens=special_tokens
+        )
+        return list(next(encoder.encode(["Name a river."], ["The Elbe."])).tokens)
+
+    assert ids(256) == own
+    assert ids(len(own)) == own
+    assert ids(7) == [*opening, *own[-5:]]
+    with pytest.raises(ConfigurationError, match="max_length=2 leaves no room"):
+        ids(2)
+
+
+def test_a_text_ends_with_all_tokens_that_the_tokenizer_puts_there():
+    """As XLNet's does, which is read at the second of them."""
+    from tokenizers import processors
+
+    tokenizer = chatml_tokenizer()
+    backend = tokenizer.backend_tokenizer
+    backend.add_special_tokens(["<sep>", "<cls>"])
+    closing = [(token, backend.token_to_id(token)) for token in ("<sep>", "<cls>")]
+    backend.post_processor = processors.TemplateProcessing(
+        single="$A <sep> <cls>", special_tokens=closing
+    )
+    own = tokenizer("The Elbe.").input_ids
+    for special_tokens in ("text", "parse"):
+        encoder = TextEncoder(
+            tokenizer,
+            get_template("raw"),
+            max_length=256,
+            closes_texts=True,
+            special_tokens=special_tokens,
+        )
+        assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own
+        encoder.max_length = 5
+        assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own[-5:]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ultrarm_eval.engine.kernels.choice import EAGER, PADDED_KERNELS, ROW_KERNELS
@@ -19,13 +20,16 @@ _ROPES_OF_THE_BATCH = frozenset({"dynamic", "longrope", "su"})
 _ROPES_OF_TWO_LENGTHS = frozenset({"longrope", "su"})
 
 
-def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tuple[str, bool]:
+def resolve_batching(
+    requested: str, config: Any, attention: str = AUTO, *, is_masked: bool = False
+) -> tuple[str, bool]:
     """The batching for a model.
 
     Args:
         requested: `auto` or one of `ultrarm_eval.settings.BATCHINGS`.
         config: The model's configuration.
         attention: The requested attention implementation.
+        is_masked: Whether a mask hides padding from bidirectional attention.
 
     Returns:
         The batching, `shared` for `auto`, and whether texts may be computed together at all.
@@ -36,7 +40,7 @@ def resolve_batching(requested: str, config: Any, attention: str = AUTO) -> tupl
     """
     if requested not in (AUTO, *BATCHINGS):
         raise unknown_choice("batching", requested, (AUTO, *BATCHINGS))
-    obstacle = why_alone(config)
+    obstacle = why_alone(config, is_masked=is_masked)
     if obstacle is None:
         if requested != AUTO:
             _require_serving(requested, attention)
@@ -83,9 +87,7 @@ def _slides(config: Any) -> bool:
 
 def why_not_in_parts(config: Any, max_length: int) -> str | None:
     """Why a prefix is computed differently on its own than in the text; None if it is not."""
-    for field in ("rope_parameters", "rope_scaling"):
-        rope = getattr(config, field, None) or {}
-        kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
+    for kind, rope in _ropes(config):
         if kind not in _ROPES_OF_TWO_LENGTHS:
             continue
         length = (
@@ -98,16 +100,33 @@ def why_not_in_parts(config: Any, max_length: int) -> str | None:
     return None
 
 
-def why_alone(config: Any) -> str | None:
-    """Why a text's reward would depend on the other texts in its batch; None if it does not."""
-    for field in ("rope_parameters", "rope_scaling"):
-        rope = getattr(config, field, None) or {}
-        kind = rope.get("rope_type", rope.get("type")) if isinstance(rope, dict) else None
+def why_alone(config: Any, *, is_masked: bool = False) -> str | None:
+    """Why a text's reward would depend on the other texts in its batch; None if it does not.
+
+    Args:
+        config: The model's configuration.
+        is_masked: Whether a mask hides padding from bidirectional attention.
+    """
+    for kind, _ in _ropes(config):
         if kind in _ROPES_OF_THE_BATCH:
             return f"the model's rotary embedding ({kind}) depends on the longest text of a batch"
-    if (
+    if not is_masked and (
         getattr(config, "is_causal", True) is False
         or getattr(config, "use_bidirectional_attention", None) is True
     ):
         return "the model's attention is bidirectional and sees padding"
     return None
+
+
+def _ropes(config: Any) -> Iterator[tuple[object, Mapping[str, Any]]]:
+    """The types of a model's rotary embeddings, and their parameters.
+
+    Families with several types of layers, such as Gemma 3, have one for each.
+    """
+    for field in ("rope_parameters", "rope_scaling"):
+        stated = getattr(config, field, None)
+        if not isinstance(stated, Mapping):
+            continue
+        for rope in (stated, *stated.values()):
+            if isinstance(rope, Mapping):
+                yield rope.get("rope_type", rope.get("type")), rope

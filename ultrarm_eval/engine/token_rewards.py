@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ultrarm_eval.errors import ScoringError
@@ -71,19 +72,23 @@ def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
     return positions
 
 
-def prefixes(text: Tokens, *, closing_id: int | None, unread_id: int | None) -> list[Tokens]:
+def prefixes(text: Tokens, *, closing: Sequence[int], unread_id: int | None) -> list[Tokens]:
     """The texts that end after each of the tokens, as a model gets them.
 
     Args:
         text: The text.
-        closing_id: An end token: if this text ends with it, all do.
+        closing: End tokens: if this text ends with them, all do.
         unread_id: A token that is skipped at the end of a text.
     """
     ids = list(text)
-    is_closed = len(ids) > 1 and ids[-1] == closing_id
+    size = len(closing)
+    is_closed = 0 < size < len(ids) and ids[-size:] == list(closing)
     found: list[Tokens] = []
     for position in read_positions(text, unread_id):
         prefix = ids[: position + 1]
-        closing = ids[-1:] if is_closed and prefix[-1] != closing_id else []
-        found.append(Tokens.of(prefix + closing, text.start))
+        if is_closed and position >= len(ids) - size:
+            prefix = ids
+        elif is_closed and prefix[-size:] != ids[-size:]:
+            prefix += ids[-size:]
+        found.append(Tokens.of(prefix, text.start))
     return found

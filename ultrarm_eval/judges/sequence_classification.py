@@ -41,7 +41,7 @@ from ultrarm_eval.text_format.text_pair import (
     pair_template,
     reads_token_types,
 )
-from ultrarm_eval.text_format.textual_tokenizer import closing_id
+from ultrarm_eval.text_format.textual_tokenizer import closing_ids
 from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class SequenceClassificationJudge(CheckpointJudge):
         record = recorded(self.checkpoint.name, {RECORD: getattr(config, RECORD, None)})
         if record is not None:
             return ConvertedReward(self.checkpoint, record)
-        is_encoder = closing_id(tokenizer.backend_tokenizer) is not None
+        is_encoder = bool(closing_ids(tokenizer.backend_tokenizer))
         is_ours = isinstance(self.checkpoint.network, DecoderRewardModel)
         unread = None
         if is_ours or not is_encoder:
@@ -259,7 +259,7 @@ class Logit(RewardHead):
             logger.warning("Texts are computed one at a time instead of in batches: %s.", seen)
             return PADDED, False
         # An encoder is bidirectional, and a mask hides padding from it.
-        return PADDED, self._is_encoder or resolve_batching(PADDED, self.checkpoint.config)[1]
+        return resolve_batching(PADDED, self.checkpoint.config, is_masked=self._is_encoder)
 
     def runner(self, computing: Computing, batching: str) -> ClassifierRunner:
         """See `RewardHead.runner`."""

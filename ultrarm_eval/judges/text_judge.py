@@ -211,7 +211,7 @@ class TextJudge:
             rewards = engine.compute_after_tokens(text)
             return [rewards[at] for at in read_positions(text, encoder.unread_id)]
         # Each prefix in its own forward pass.
-        every = prefixes(text, closing_id=encoder.closing_id, unread_id=encoder.unread_id)
+        every = prefixes(text, closing=encoder.closing, unread_id=encoder.unread_id)
         texts = list(dict.fromkeys(every))
         found: dict[Tokens, float] = {}
         for batch in engine.compute(texts):

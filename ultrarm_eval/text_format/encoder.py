@@ -23,7 +23,7 @@ from ultrarm_eval.text_format.text_renderer import TextRenderer, WrittenText
 from ultrarm_eval.text_format.textual_tokenizer import (
     ParsingTokenizer,
     TextualTokenizer,
-    closing_id,
+    closing_ids,
 )
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
@@ -38,8 +38,8 @@ class TextEncoder:
         max_length: The maximum number of tokens per text.
         special_tokens: "text" or "parse".
         system: How system turns are handled.
-        bos_id: The token that every text begins with; None if there is none.
-        closing_id: The token that ends texts; None if there is none.
+        opening: The tokens that every text begins with: BOS, or none; GLM's are two.
+        closing: The tokens that end texts: EOS or `[SEP]`, or none; XLNet's are two.
         unread_id: The token that is skipped at the end of a text; None if there is none.
         final_id: The token that is appended to every text and read; None if there is none.
     """
@@ -73,8 +73,8 @@ class TextEncoder:
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
             is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
             eos_id: The EOS token; the tokenizer's own if None.
-            closes_texts: Whether the token that the tokenizer puts behind a text by itself, if it
-                has one, follows what a template without special tokens writes.
+            closes_texts: Whether the tokens that the tokenizer puts behind a text by itself, if it
+                has any, follow what a template without special tokens writes.
             unread_id: Left out at the end of a text, where the model does not read it.
             final_id: Put behind every text, whatever was cut off before: the token that the model
                 is read at.
@@ -114,8 +114,8 @@ class TextEncoder:
                 adds_bos=adds_bos,
             )
         )
-        self.bos_id = self._tokens.bos_id
-        self.closing_id = closing_id(backend) if closes_texts else None
+        self.opening = self._tokens.opening
+        self.closing = closing_ids(backend) if closes_texts else ()
         self.unread_id = unread_id
         self.final_id = final_id
         self._final = [] if final_id is None else [final_id]
@@ -136,10 +136,16 @@ class TextEncoder:
             special_tokens=special_tokens,
             system=self.system,
         )
-        if max_length < 2 + template.append_eos + len(self._final):
+        needed = max(len(self.opening), 1) + 1 + template.append_eos + len(self._final)
+        if max_length < needed:
             raise ConfigurationError(
                 f"max_length={max_length} leaves no room for any text. Set a larger max_length."
             )
+
+    @property
+    def bos_id(self) -> int | None:
+        """The token that every text begins with; None if there is none."""
+        return self.opening[0] if self.opening else None
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
         """Rejects texts that cannot be rendered, before time is spent on the rest.
@@ -270,15 +276,16 @@ class TextEncoder:
         return prefix + ids[len(ids) - most + len(prefix) :]
 
     def _opening(self, ids: list[int]) -> list[int]:
-        """The BOS that a text begins with, if it does."""
-        return ids[:1] if self.bos_id is not None and ids[:1] == [self.bos_id] else []
+        """The tokens of `opening` that a text begins with, if it does."""
+        size = len(self.opening)
+        return ids[:size] if ids[:size] == list(self.opening) else []
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:
             return [self._eos, *self._final]
-        closed = template.writes_special_tokens or ids[-1:] == [self.closing_id]
-        closing = [] if closed or self.closing_id is None else [self.closing_id]
-        return closing + self._final
+        closing = list(self.closing)
+        closed = template.writes_special_tokens or ids[len(ids) - len(closing) :] == closing
+        return self._final if closed else closing + self._final
 
     def _read_part(self, ids: list[int]) -> list[int]:
         stop = len(ids)

@@ -178,7 +178,7 @@ class StepEncoder(TextEncoder):
         kept = self._cut(ids, self.max_length - len(suffix))
         cut = len(ids) - len(kept)
         # A step end behind the BOS has nothing left of its step.
-        first = cut + int(self.bos_id is not None) if cut else -1
+        first = cut + len(self._opening(kept)) if cut else -1
         reads = [end - cut for end in ends if end > first]
         if not reads:
             raise ScoringError(

@@ -96,7 +96,7 @@ class PairEncoder(TextEncoder):
         kept = self._cut(ids, self.max_length)
         cut = len(ids) - len(kept)
         if cut:
-            start = max(start - cut, int(self.bos_id is not None))
+            start = max(start - cut, len(self.opening))
         return replace(whole, tokens=Tokens.of(kept, start), truncated=cut > 0)
 
     def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
@@ -105,7 +105,7 @@ class PairEncoder(TextEncoder):
         start = encoded.tokens.start
         if start is None or start >= len(encoded.tokens):
             # Without a prompt there is one text, behind the opening token.
-            start = int(self.bos_id is not None)
+            start = len(self.opening)
         return encoded, start
 
 

@@ -16,7 +16,7 @@ class ParsingTokenizer:
     """A Hugging Face tokenizer as it is: spelled-out special tokens are special tokens.
 
     Attributes:
-        bos_id: The token that every text begins with; None if there is none.
+        opening: The tokens that every text begins with: BOS, or none; GLM's are two.
     """
 
     def __init__(self, backend: Tokenizer, *, is_bare: bool, adds_bos: bool = True) -> None:
@@ -26,20 +26,21 @@ class ParsingTokenizer:
             backend: The fast tokenizer's backend, which neither cuts nor pads.
             is_bare: Whether texts have no special tokens of their own, and get those that the
                 tokenizer adds by itself.
-            adds_bos: Whether every text begins with BOS, also where none is written.
+            adds_bos: Whether every text begins with them, also where none is written.
         """
         self._backend, self._is_bare = backend, is_bare and adds_bos
         self._adds_bos = adds_bos
-        self.bos_id = opening_id(backend)
+        self.opening = opening_ids(backend)
 
     def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
         """The token ids of texts, BOS first."""
+        opening = list(self.opening)
         for encoding in self._backend.encode_batch_fast(
             list(texts), add_special_tokens=self._is_bare
         ):
             ids = list(encoding.ids)
-            if self._adds_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:
-                ids = [self.bos_id, *ids]
+            if self._adds_bos and ids[: len(opening)] != opening:
+                ids = opening + ids
             yield ids
 
 
@@ -49,7 +50,7 @@ class TextualTokenizer:
     What a template writes for them are aliases, which become the special tokens.
 
     Attributes:
-        bos_id: The token that every text begins with; None if there is none.
+        opening: The tokens that every text begins with; see `ParsingTokenizer`.
     """
 
     def __init__(
@@ -66,10 +67,10 @@ class TextualTokenizer:
             backend: The fast tokenizer's backend, which neither cuts nor pads.
             literals: Its special tokens.
             restore_prefix: Whether a space stands before every text, as sentencepiece has it.
-            adds_bos: Whether every text begins with BOS, also where none is written.
+            adds_bos: Whether every text begins with them, also where none is written.
         """
         self._adds_bos = adds_bos
-        self.bos_id = opening_id(backend)
+        self.opening = opening_ids(backend)
         self._backend, self._alias_ids = _textual(backend, literals, restore_prefix=restore_prefix)
         # What a text contains must not reach these; an unknown character may reach <unk>.
         self._control_ids = set(self._alias_ids.values()) - {_unknown_id(backend)}
@@ -80,6 +81,8 @@ class TextualTokenizer:
         Raises:
             ScoringError: The tokenizer makes a special token of what a text spells.
         """
+        opening = list(self.opening)
+        size = len(opening)
         for encoding in self._backend.encode_batch_fast(list(texts), add_special_tokens=False):
             if not self._control_ids.isdisjoint(encoding.ids):
                 raise ScoringError(
@@ -87,11 +90,11 @@ class TextualTokenizer:
                     "special_tokens=parse, and check such texts."
                 )
             ids = [self._alias_ids.get(i, i) for i in encoding.ids]
-            if self._adds_bos and self.bos_id is not None and ids[:1] != [self.bos_id]:
-                ids = [self.bos_id, *ids]
-            elif self.bos_id is not None and ids[:2] == [self.bos_id, self.bos_id]:
+            if self._adds_bos and ids[:size] != opening:
+                ids = opening + ids
+            elif ids[: 2 * size] == opening * 2:
                 # A chat template that writes BOS behind a BOS.
-                ids = ids[1:]
+                ids = ids[size:]
             yield ids
 
 
@@ -104,22 +107,27 @@ def _unknown_id(backend: Tokenizer) -> int | None:
     return backend.token_to_id(unknown) if isinstance(unknown, str) else None
 
 
-def opening_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts before a text by itself.
+def opening_ids(backend: Tokenizer) -> tuple[int, ...]:
+    """The tokens that the tokenizer puts before a text by itself.
 
     Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
     is there.
     """
-    plain = backend.encode("a", add_special_tokens=False).ids
-    whole = backend.encode("a").ids
-    return whole[0] if plain and whole[1 : 1 + len(plain)] == plain else None
+    return _around_a_text(backend)[0]
 
 
-def closing_id(backend: Tokenizer) -> int | None:
-    """The one token that the tokenizer puts behind a text by itself."""
+def closing_ids(backend: Tokenizer) -> tuple[int, ...]:
+    """The tokens that the tokenizer puts behind a text by itself."""
+    return _around_a_text(backend)[1]
+
+
+def _around_a_text(backend: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]]:
     plain = backend.encode("a", add_special_tokens=False).ids
     whole = backend.encode("a").ids
-    return whole[-1] if plain and whole[-1 - len(plain) : -1] == plain else None
+    size = len(plain)
+    places = range(len(whole) - size + 1) if plain else ()
+    start = next((i for i in places if whole[i : i + size] == plain), None)
+    return ((), ()) if start is None else (tuple(whole[:start]), tuple(whole[start + size :]))
 
 
 def _textual(

@@ -10,7 +10,14 @@ from ultrarm_eval.compare.comparison import Comparison, Row
 from ultrarm_eval.compare.difference import Difference
 from ultrarm_eval.compare.parts import FIGURE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
-from ultrarm_eval.show.formats import amount, difference, difference_interval, p_value
+from ultrarm_eval.show.formats import (
+    amount,
+    count,
+    counted,
+    difference,
+    difference_interval,
+    p_value,
+)
 from ultrarm_eval.show.text import visible_name
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
@@ -80,9 +87,9 @@ def _concluded(row: Row, adjusted_p: float | None, tests: int, labels: Mapping[s
         part.higher_is_better,
     )
     if part.is_too_small:
-        count = part.difference.prompts
-        prompts = "prompt is" if count == 1 else "prompts are"
-        said = f"{named.on}: {count} {prompts} too few to compare the runs."
+        prompts = part.difference.prompts
+        are = "prompt is" if prompts == 1 else "prompts are"
+        said = f"{named.on}: {count(prompts)} {are} too few to compare the runs."
     else:
         said = conclusion(part.difference, adjusted_p, tests, named)
     return dataclasses.replace(row, adjusted_p=adjusted_p, conclusion=said)
@@ -110,12 +117,12 @@ def statements(comparison: Comparison, rows: Iterable[Row]) -> list[Statement]:
 
 def small_parts_note(comparison: Comparison) -> str:
     """How many subsets are not tested, and why."""
-    count = len(comparison.small_parts)
+    size = len(comparison.small_parts)
     return (
-        f"{count} {'subset' if count == 1 else 'subsets'} with fewer than {FEWEST_PROMPTS} prompts "
-        f"{'is' if count == 1 else 'are'} not tested and not shown: no test could be significant "
+        f"{counted(size, 'subset')} with fewer than {FEWEST_PROMPTS} prompts "
+        f"{'is' if size == 1 else 'are'} not tested and not shown: no test could be significant "
         f"there, but each would count in the correction. JSON and CSV contain "
-        f"{'it' if count == 1 else 'them'}."
+        f"{'it' if size == 1 else 'them'}."
     )
 
 
@@ -132,7 +139,7 @@ def _together(comparison: Comparison, rows: list[Row]) -> str:
     a, b = (visible_name(comparison.label(letter)) for letter in (first.a, first.b))
     unit = "points, " if all(row.part.are_shares for row in rows) else ""
     named = "; ".join(map(_in_short, rows[:_NAMED]))
-    more = f"; and {len(rows) - _NAMED} more in the table" if len(rows) > _NAMED else ""
+    more = f"; and {count(len(rows) - _NAMED)} more in the table" if len(rows) > _NAMED else ""
     said = (
         f"There is no significant difference between {a} and {b} on {_counted(rows)}. Differences, "
         f"{first.b} minus {first.a} ({unit}95 % interval): {named}{more}."
@@ -146,9 +153,7 @@ def _counted(rows: list[Row]) -> str:
     parts = sum(row.part.name is not None for row in rows)
     groups = sum(bool(row.part.members) for row in rows)
     counts = ((groups, "group"), (len(rows) - groups - parts, "task"), (parts, "subset"))
-    return " and ".join(
-        f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count
-    )
+    return " and ".join(counted(size, what) for size, what in counts if size)
 
 
 def _in_short(row: Row) -> str:

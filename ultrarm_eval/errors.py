@@ -334,6 +334,17 @@ def first_line(error: BaseException) -> str:
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
 
 
+def closest(value: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
+    """The name that a misspelt one most likely means; None if none is close.
+
+    Args:
+        value: What was given.
+        names: The allowed names.
+        cutoff: How similar a name has to be, from 0 to 1 (`difflib.SequenceMatcher.ratio`).
+    """
+    return next(iter(difflib.get_close_matches(value, list(names), n=1, cutoff=cutoff)), None)
+
+
 def unknown_choice(
     what: str,
     value: object,
@@ -352,8 +363,8 @@ def unknown_choice(
         where: What the names belong to, if they depend on it.
     """
     names = sorted(allowed)
-    close = difflib.get_close_matches(str(value), names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
+    close = closest(str(value), names)
+    hint = f" Did you mean {close!r}?" if close else ""
     choices = ", ".join(names) + (f", {otherwise}" if otherwise else "")
     place = f"{where}: unknown" if where else "Unknown"
     return ConfigurationError(f"{place} {what} {value!r}.{hint} Choose one of: {choices}.")

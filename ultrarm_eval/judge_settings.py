@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, closest
 from ultrarm_eval.setting import AUTO, as_count, as_flag, as_number, as_text, declared, one_of
 from ultrarm_eval.settings import (
     AGGREGATES,
@@ -50,14 +49,14 @@ def _separator(name: str, value: object) -> str | None:
     if value is None or value in SEPARATORS:
         return None if value is None else str(value)
     text = str(value)
-    meant = difflib.get_close_matches(text.lower().replace("_", "-"), SEPARATORS, 1, 0.75)
+    meant = closest(text.lower().replace("_", "-"), SEPARATORS, cutoff=0.75)
     if not text.removeprefix(TEXT_SEPARATOR):
         raise ConfigurationError(
             f"{name}={text!r} is empty. Use one of {', '.join(SEPARATORS)}, or a text."
         )
     if meant and not text.startswith(TEXT_SEPARATOR):
         raise ConfigurationError(
-            f"{name}={text!r}: did you mean {meant[0]}? If steps end with this text, write "
+            f"{name}={text!r}: did you mean {meant}? If steps end with this text, write "
             f"{name}={TEXT_SEPARATOR}{text}."
         )
     return text

@@ -112,6 +112,47 @@ def test_what_is_no_command_is_a_usage_error(arguments, capsys):
     assert "usage: ultrarm-eval" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "usage", "said"),
+    [
+        (["scor"], "ultrarm-eval", "'merge-stores', 'plugins'). Did you mean score?"),
+        (
+            ["--verison"],
+            "ultrarm-eval",
+            "COMMAND. Unknown option --verison. Did you mean --version?",
+        ),
+        (["data", "inspct", "x"], "ultrarm-eval data", "'binarize'). Did you mean inspect?"),
+        (
+            ["score", "pairs.jsonl", "--pretraind", "demo"],
+            "ultrarm-eval score",
+            "unrecognized arguments: --pretraind demo. Did you mean --pretrained?",
+        ),
+        (
+            ["score", "pairs.jsonl", "--pretraind=demo", "--devcie", "cpu"],
+            "ultrarm-eval score",
+            "--devcie cpu. Did you mean --pretrained? Did you mean --device?",
+        ),
+        (
+            ["export", "model-index", "run", "--outptu", "out"],
+            "ultrarm-eval export model-index",
+            "required: -o/--output. Unknown option --outptu. Did you mean --output?",
+        ),
+        (["report", "run", "other", "-orun.html"], "ultrarm-eval report", "arguments: other"),
+        (["report", "run", "--zzz"], "ultrarm-eval report", "arguments: --zzz"),
+    ],
+)
+def test_a_misspelt_option_or_command_is_suggested_with_the_commands_usage(
+    arguments, usage, said, capsys
+):
+    with pytest.raises(SystemExit, match="^2$"):
+        main(arguments)
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"usage: {usage} [-h]")
+    assert f"\n{usage}: error: " in shown
+    # Argparse quotes the choices of a command in some versions of Python only.
+    assert shown.replace("'", "").endswith(said.replace("'", "") + "\n")
+
+
 def test_the_package_itself_is_the_command(tmp_path):
     run = subprocess.run(
         [sys.executable, "-m", "ultrarm_eval", "score", "--help"],

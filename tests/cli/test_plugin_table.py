@@ -1,6 +1,7 @@
 """What `ultrarm-eval plugins` says of judges, without importing those that come along."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -23,7 +24,7 @@ def problem_of(monkeypatch):
 
     def state(factory, plugin=OWN_PLUGIN):
         monkeypatch.setitem(registry().judges, "tried", Registration(factory, plugin))
-        return plugin_table._factory_problem("tried")
+        return plugin_table._factory_problem("tried", plugin_table._missing_library())
 
     return state
 
@@ -39,7 +40,7 @@ def test_plugins_lists_everything_without_torch():
 
 @pytest.mark.parametrize("judge", registry().judges)
 def test_every_judge_that_comes_along_is_where_it_is_looked_for(judge):
-    assert plugin_table._factory_problem(judge) is None
+    assert plugin_table._factory_problem(judge, None) is None
     assert callable(registry().judge(judge))
 
 
@@ -59,8 +60,28 @@ def test_one_that_is_not_there_is_broken(problem_of, factory, said):
 def test_a_library_that_is_missing_breaks_them(problem_of, monkeypatch, library):
     found = plugin_table.can_be_found
     monkeypatch.setattr(plugin_table, "can_be_found", lambda name: name != library and found(name))
+    monkeypatch.setitem(sys.modules, library, None)
     said = problem_of("ultrarm_eval.judges.ultrarm:UltraRMJudge")
-    assert said == f"broken: ModuleNotFoundError: No module named {library!r}"
+    assert said.startswith(f"broken: it needs {library}, which cannot be imported: ")
+    assert "ModuleNotFoundError" in said
+
+
+@pytest.mark.parametrize("library", ["torch", "transformers"])
+def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tmp_path, library):
+    (tmp_path / library).mkdir()
+    said = "libcudart.so.12 (CUDA): no such file"
+    (tmp_path / library / "__init__.py").write_text(f"raise ImportError({said!r})\n")
+    run = subprocess.run(
+        [sys.executable, "-c", LISTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    shown = [line for line in run.stdout.splitlines() if line.startswith("judge ")]
+    assert [line.split()[1] for line in shown] == list(registry().judges)
+    state = f"broken: it needs {library}, which cannot be imported: ImportError: {said}"
+    assert all(line.endswith(state) for line in shown)
 
 
 def test_a_damaged_file_is_broken(problem_of, tmp_path, monkeypatch):

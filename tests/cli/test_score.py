@@ -34,11 +34,11 @@ def expected(checkpoint):
     return with_prompt, bare
 
 
-def test_both_rewards_and_their_difference_are_printed(file, checkpoint, expected, capsys):
+def test_both_rewards_and_their_margin_are_printed(file, checkpoint, expected, capsys):
     assert main(["score", file, "--pretrained", str(checkpoint)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    differences = [float(line.split(": ")[1]) for line in lines if line.startswith("Difference in rewards: ")]  # fmt: skip
-    assert differences == pytest.approx([a - b for a, b in expected], abs=1e-5)
+    margins = [float(line.split(": ")[1]) for line in lines if line.startswith("Margin: ")]  # fmt: skip
+    assert margins == pytest.approx([a - b for a, b in expected], abs=1e-5)
     assert lines[0].startswith("Pair 1: reward of chosen: ")
 
 
@@ -174,14 +174,14 @@ def test_another_packages_judge_gets_only_the_settings_that_were_given(file, cap
 
     third_party(WithWeights)
     assert main(["score", file, "--pretrained", "none", "--judge", "length"]) == 0
-    assert "Difference in rewards: 7.0" in capsys.readouterr().out
+    assert "Margin: 7.0" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("option", ["--judge", "--kind"])
 def test_a_judge_without_weights_needs_no_checkpoint(file, capsys, third_party, option):
     third_party(LengthJudge)
     assert main(["score", file, option, "length", "--judge-args", "factor=2"]) == 0
-    assert "Difference in rewards: 14.0" in capsys.readouterr().out
+    assert "Margin: 14.0" in capsys.readouterr().out
     assert main(["score", file, option, "length", "--judge-args", "fcator=2"]) == 2
     assert "Did you mean 'factor'" in capsys.readouterr().err
     assert main(["score", file, option, "length", "--pretrained", "x"]) == 2
@@ -304,12 +304,15 @@ class TestRewardsThatAreNone:
         monkeypatch.setattr(UltraRMJudge, "judgements", judgements)
         assert main(["score", file, "--pretrained", "demo", "--format", form]) == 0
         out, error = capsys.readouterr()
-        assert "1 of 4 answers got no readable score" in error
+        assert (
+            "1 of 4 answers got no readable score from the judge; their pairs have no margin"
+            in error
+        )
         assert "nan" not in out.lower()
         if form == "text":
             assert out.splitlines()[:2] == [
                 "Pair 1: reward of chosen: 7.0, reward of rejected: no score",
-                "Difference in rewards: no score",
+                "Margin: no score",
             ]
         else:
             first = json.loads(out.splitlines()[0])
@@ -406,7 +409,7 @@ class TestOutputAndStore:
             LengthJudge.asked.clear()
             assert main([*arguments, *options]) == 0
             asked.append(len(LengthJudge.asked))
-            assert "Difference in rewards: " in capsys.readouterr().out
+            assert "Margin: " in capsys.readouterr().out
         assert asked == [4, 0, 4]
 
     def test_what_was_sound_is_in_the_store_when_a_judge_fails(self, tmp_path, third_party, capsys):
@@ -496,7 +499,7 @@ def test_each_row_is_parsed_once(tmp_path, third_party, parsed, capsys):
     assert main(["score", str(data), "--judge", "length"]) == 0
     lines = [text for text in parsed if b"chosen" in text]
     assert len(lines) == len(set(lines)) == 130
-    assert capsys.readouterr().out.count("Difference in rewards") == 130
+    assert capsys.readouterr().out.count("Margin") == 130
 
 
 def test_pairs_that_do_not_fit_into_memory_are_read_again(

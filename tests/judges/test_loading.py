@@ -3,7 +3,8 @@ import logging
 import pytest
 
 from ultrarm_eval import load_judge
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import CheckpointError, ConfigurationError
+from ultrarm_eval.judges import loading
 from ultrarm_eval.judges.loading import make_judge, takes_setting
 
 
@@ -15,6 +16,39 @@ def test_an_unknown_judge_lists_the_registered_ones():
 def test_an_unknown_setting_lists_the_judges_settings():
     with pytest.raises(ConfigurationError, match=r"Did you mean 'template'.*max_batch_tokens"):
         load_judge("demo", tempalte="raw")
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gemma2"])
+def test_without_a_named_judge_the_checkpoint_decides(write_model, model_type):
+    folder = str(write_model("AutoModelForSequenceClassification", model_type, num_labels=1))
+    judge = load_judge(folder, device="cpu")
+    named = load_judge(folder, judge="sequence-classification", device="cpu")
+    assert judge.fingerprint() == named.fingerprint()
+    assert judge.score(["q"], ["a"]) == named.score(["q"], ["a"])
+
+
+def test_an_unnamed_judge_of_ultrarm_keeps_its_fingerprint(checkpoint):
+    named = load_judge(str(checkpoint), judge="ultrarm", device="cpu")
+    assert load_judge(str(checkpoint), device="cpu").fingerprint() == named.fingerprint()
+
+
+def test_without_a_checkpoint_the_default_is_the_published_ultrarm(monkeypatch):
+    asked = []
+
+    def made(judge, settings):
+        asked.append((judge, settings))
+        raise ConfigurationError("not on the hub")
+
+    monkeypatch.setattr(loading, "make_judge", made)
+    with pytest.raises(ConfigurationError, match="not on the hub"):
+        load_judge()
+    assert asked == [("ultrarm", {})]
+    assert loading.default_checkpoint("ultrarm") == "openbmb/UltraRM-13b"
+
+
+def test_a_checkpoint_that_cannot_be_reached_has_the_error_of_its_absence():
+    with pytest.raises(CheckpointError, match="no/such/folder"):
+        load_judge("./no/such/folder")
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_by_score(folder, pairs, capsys):
     assert not said.out
     assert "pairs.jsonl, line 301: its turns are system, user" in said.err
     assert main([*command, "--system", "fold"]) == 0
-    assert capsys.readouterr().out.count("Difference in rewards") == 301
+    assert capsys.readouterr().out.count("Margin") == 301
 
 
 def test_by_judge(folder, tmp_path, capsys):

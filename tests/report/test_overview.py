@@ -1,6 +1,7 @@
 """Figures that are the same by definition, and parts that say nothing, have no row."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -165,3 +166,11 @@ def test_a_count_of_the_judge_is_told_once(tmp_path):
         "tokens per second",
     ]
     assert dict(facts)["tokens per second"] == "480 (2.5 s in the model)"
+
+
+def test_numbers_of_tokens_have_a_comma_between_thousands():
+    run = Path(__file__).parents[2] / "results/demo/run"
+    (evaluation,) = read_evaluations(run)
+    facts = {fact.name: fact.value for fact in facts_of(evaluation)}
+    assert facts["max_length"] == "1,024 tokens, longer texts truncated on the left"
+    assert facts["parameters"] == "456,448"

@@ -341,7 +341,7 @@ def test_every_public_name_and_module_is_in_the_table_with_its_stability(docs):
     shown = [name.partition("(")[0] for name in names(table)]
     public = ultrarm_eval.__all__
     assert shown[: len(public)] == public
-    assert "| `load_judge(pretrained=None, *, judge='ultrarm', **settings)` |" in table
+    assert "| `load_judge(pretrained=None, *, judge=None, **settings)` |" in table
     modules = {row[0].split("`")[1]: row for row in rows(table)[len(public) :]}
     assert "`UltrarmEvalError`" in modules["ultrarm_eval.errors"][0]
     assert modules["ultrarm_eval.errors"][2] == "stable"

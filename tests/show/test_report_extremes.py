@@ -60,8 +60,8 @@ def test_of_a_text_of_a_million_characters_the_beginning_is_shown(tmp_path, open
     assert path.stat().st_size < 500_000
     page = open_page(path)
     texts = page.locator(".pair .text").all_inner_texts()
-    assert texts[1] == "x" * 20_000 + " \u2026 980\u202f000 more characters"
-    assert texts[2].endswith(" \u2026 1\u202f180\u202f000 more characters")
+    assert texts[1] == "x" * 20_000 + " \u2026 980,000 more characters"
+    assert texts[2].endswith(" \u2026 1,180,000 more characters")
     assert page.locator(".pair .text").nth(2).evaluate("one => one.textContent.slice(0, 14)") == (
         "\N{GRINNING FACE}<b>&\u2028" * 2
     )
@@ -69,7 +69,7 @@ def test_of_a_text_of_a_million_characters_the_beginning_is_shown(tmp_path, open
         page.locator(".pair .role")
         .nth(2)
         .inner_text()
-        .startswith("chosen answer · reward 0.000 · 1\u202f200\u202f000 characters")
+        .startswith("chosen answer · reward 0.000 · 1,200,000 characters")
     )
 
 

@@ -48,13 +48,13 @@ _OTHER_KINDS = re.compile(
 
 @dataclass(frozen=True)
 class AdapterParts:
-    """Which tensors of an adapter are what.
+    """The tensors of an adapter by their role.
 
     Attributes:
         changes: Names of the tensors of low-rank changes and trained rows: by the module's name in
             the model, and the part (`a`, `b`, `bias`, `embedding_a`, `embedding_b`, `magnitude`,
             `rows`).
-        whole: Names of tensors that stand for a weight as it is, by the weight's name in the model.
+        whole: Names of tensors that replace a weight, by the weight's name in the model.
     """
 
     changes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -89,10 +89,10 @@ class AdapterWeights:
 
     @cached_property
     def parts(self) -> AdapterParts:
-        """Which of them are what.
+        """The tensors by their role.
 
         Raises:
-            CheckpointError: One is of no kind that is known here, or two are the same part.
+            CheckpointError: A tensor has no known role, or two have the same one.
         """
         changes: dict[str, dict[str, str]] = {}
         whole: dict[str, str] = {}

@@ -98,7 +98,7 @@ class Architecture(ABC):
         return head
 
     def weight_map(self, config: Any, survey: Survey) -> Mapping[str, WeightSource] | None:
-        """How the network's weights are made of the stored ones, by the network's names.
+        """How the network's weights are built from the stored ones, by the network's names.
 
         Args:
             config: The network's configuration.

@@ -47,10 +47,10 @@ class Checkpoint:
         network: The network that it describes, without weights (on the device `meta`).
         weights: Its weight files.
         fetch: How to get its files by name.
-        weight_map: How the network's weights are made of the stored ones; None where the files
+        weight_map: How the network's weights are built from the stored ones; None where the files
             have them by the network's names.
         adapter: The adapter that is merged into it, if there is one.
-        adapted: What that makes of the stored weights.
+        adapted: The stored weights with that adapter applied.
     """
 
     name: str
@@ -190,7 +190,7 @@ def open_checkpoint(
     peft: str | None = None,
     peft_revision: str | None = None,
 ) -> Checkpoint:
-    """Finds a checkpoint and checks that it is a reward model of a type.
+    """Finds a checkpoint and checks that it is a reward model of the given type.
 
     Args:
         name: A folder, or a hub id.

@@ -27,7 +27,7 @@ _BODY = "model."
 
 
 class HeadedDecoder(Architecture):
-    """A type of checkpoint with a body of transformers and a head that transformers does not have.
+    """A type of checkpoint with a decoder of transformers and a head that transformers lacks.
 
     A subclass defines the type's name in config.json, the head's stored weights, and the head
     itself. The head gets the hidden states after the body's final norm in float32.

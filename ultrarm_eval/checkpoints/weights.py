@@ -21,7 +21,7 @@ from ultrarm_eval.checkpoints.pickles import load_pickle
 from ultrarm_eval.errors import CheckpointError
 
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
-#: Parts the name of a further file from the name of a weight in it.
+#: Separates the name of a further file from the name of a weight in it.
 IN_FILE = ":"
 # safetensors' names of the floating-point dtypes that are numbers without a scale beside them.
 _FLOATING = ("F16", "BF16", "F32", "F64")
@@ -30,10 +30,10 @@ _NAMED = 3
 
 @dataclass(frozen=True)
 class StoredWeight:
-    """A weight as a file has it.
+    """A weight as stored in a file.
 
     Attributes:
-        dtype: Its dtype in the file's words.
+        dtype: Its dtype as the file names it.
         is_floating: Whether that is a real floating-point number.
         shape: Its shape.
     """
@@ -55,7 +55,7 @@ class WeightFiles:
     Attributes:
         files: Their names.
         keys: The names of the weights, as far as they are known without loading many gigabytes.
-        safetensors: Whether they are safetensors (otherwise pickles, read weights-only).
+        safetensors: Whether they are safetensors (otherwise pickles, read with weights_only=True).
         total_size: Bytes of all weights as stored, from the index; None without an index.
         stored: What is in the files, where they were looked into.
         further: What is in files beside them, by `FILE:NAME`; among `keys` and `stored` as well.

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import ultrarm_eval
+from ultrarm_eval.cli.parser import CommandParser
 from ultrarm_eval.cli.standard_streams import (
     discard_output,
     log_to_stderr,
@@ -119,7 +120,7 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     Args:
         given: The command line; arguments are added only to the commands it names.
     """
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=_PROGRAM,
         usage=f"{_PROGRAM} [-h] [--version] COMMAND ...",
         description="Reward models as judges for lm-evaluation-harness.",

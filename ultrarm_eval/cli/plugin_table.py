@@ -43,8 +43,9 @@ _FILLED_BY = {
 }
 # New in lm-eval 0.5.
 _SINCE_SCORERS = (SCORERS_GROUP, REDUCTIONS_GROUP)
-# Libraries that built-in judges need in addition to this package.
-_NEEDED = ("torch", "transformers")
+# Libraries that built-in judges need in addition to this package, and a module that each cannot be
+# imported without.
+_NEEDED = {"torch": "torch._C", "transformers": "transformers.modeling_utils"}
 
 
 def registered_in_harness() -> list[tuple[str, ...]]:
@@ -147,19 +148,46 @@ def registered_here() -> Iterator[tuple[str, ...]]:
         ("benchmark", plugins.benchmarks),
         ("template", plugins.templates),
     )
+    missing = _missing_library()
     for kind, registered in kinds:
         for name, registration in registered.items():
             # Everything else is loaded already; a judge's factory is imported when it is used.
-            state = _factory_problem(name) if kind == "judge" else None
+            state = _factory_problem(name, missing) if kind == "judge" else None
             package = packages.get(registration.plugin, own)
             yield kind, name, package, "ultrarm-eval", state or "ok"
 
 
-def _factory_problem(judge: str) -> str | None:
+def _missing_library() -> str | None:
+    """Which library of built-in judges cannot be imported, and why; None if all seem complete.
+
+    A complete one is not imported: it would take most of the command's time. What shows only when
+    its binaries are loaded is not found here.
+    """
+    for library, essential in _NEEDED.items():
+        if can_be_found(library) and can_be_found(essential):
+            continue
+        try:
+            importlib.import_module(library)
+            importlib.import_module(essential)
+        except Exception as error:
+            # Whatever an incomplete installation raises.
+            return f"it needs {library}, which cannot be imported: {first_line(error)}"
+    return None
+
+
+def _factory_problem(judge: str, missing: str | None) -> str | None:
+    """Why a judge cannot be used; None if nothing is wrong.
+
+    Args:
+        judge: Its name.
+        missing: What built-in judges need and is missing.
+    """
     plugins = registry()
     factory = plugins.judges[judge].item
     try:
         if plugins.is_ours(judge) and isinstance(factory, str):
+            if missing is not None:
+                return f"broken: {missing}"
             # Not imported: torch and transformers would take most of the command's time.
             _look_for(factory)
         else:
@@ -172,19 +200,18 @@ def _factory_problem(judge: str) -> str | None:
 
 
 def _look_for(path: str) -> None:
-    """Looks for a factory of this package, and for the libraries that it needs.
+    """Looks for a factory of this package.
 
     Args:
         path: The factory, `module:object`.
 
     Raises:
-        ImportError: Its module, a library or the factory is missing.
+        ImportError: Its module or the factory is missing.
         SyntaxError: The module is damaged.
     """
     module, _, name = path.partition(":")
-    for needed in (*_NEEDED, module):
-        if not can_be_found(needed):
-            raise ModuleNotFoundError(f"No module named {needed!r}")
+    if not can_be_found(module):
+        raise ModuleNotFoundError(f"No module named {module!r}")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"No module named {module!r}")

@@ -43,9 +43,10 @@ _FORMS = {"text": (".txt",), "jsonl": (".jsonl",)}
 def add_arguments(command: argparse.ArgumentParser) -> None:
     """Declares the command's arguments."""
     command.description = (
-        "Scores pairs and prints the reward of chosen, the reward of rejected and their "
-        "difference. Each row of PAIRS has 'chosen', 'rejected' and, if there is one, 'prompt'. "
-        "Without a prompt the texts are scored as they are (template raw)."
+        "Scores pairs and prints the reward of chosen, the reward of rejected and their margin "
+        "(chosen minus rejected; 'difference' in JSON lines). Each row of PAIRS has 'chosen', "
+        "'rejected' and, if there is one, 'prompt'. Without a prompt the texts are scored as they "
+        "are (template raw)."
     )
     command.add_argument(
         "pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file of pairs, or a folder"
@@ -187,7 +188,7 @@ class _Unscored:
         if self._without:
             logger.warning(
                 "%d of %d answers got no readable score from the judge; their pairs have no "
-                "difference.",
+                "margin.",
                 self._without,
                 self._answers,
             )
@@ -215,18 +216,18 @@ def _read(where: Location, row: Row) -> AnsweredPrompt:
         raise DataError(f"{where}: {error}.") from error
 
 
-def _difference(chosen: float | None, rejected: float | None) -> float | None:
+def _margin(chosen: float | None, rejected: float | None) -> float | None:
     return None if chosen is None or rejected is None else chosen - rejected
 
 
 def _text_row(index: int, chosen: Judgement, rejected: Judgement) -> str:
     rewards = chosen.value, rejected.value
-    first, second, difference = (
-        "no score" if value is None else float(value) for value in (*rewards, _difference(*rewards))
+    first, second, margin = (
+        "no score" if value is None else float(value) for value in (*rewards, _margin(*rewards))
     )
     return (
         f"Pair {index + 1}: reward of chosen: {first}, reward of rejected: {second}\n"
-        f"Difference in rewards: {difference}\n"
+        f"Margin: {margin}\n"
     )
 
 
@@ -235,7 +236,7 @@ def _json_row(index: int, chosen: Judgement, rejected: Judgement) -> str:
         "row": index,
         "reward_chosen": chosen.value,
         "reward_rejected": rejected.value,
-        "difference": _difference(chosen.value, rejected.value),
+        "difference": _margin(chosen.value, rejected.value),
     }
     # Objectives, rewards of steps, or a written critique.
     for side, judgement in zip(_SIDES, (chosen, rejected), strict=True):

@@ -14,7 +14,7 @@ from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs
-from ultrarm_eval.show.formats import counted
+from ultrarm_eval.show.formats import count, counted
 
 _SLACK = 1e-6
 # The most tasks named in a caution.
@@ -142,8 +142,9 @@ def caution_about_pairs(
     pairs = match_pairs(a.observed, b.observed, matched)
     if pairs.only_a or pairs.only_b:
         cautions.add(
-            f"In the matched documents {pairs.only_a} pairs are only in {a.letter} and "
-            f"{pairs.only_b} only in {b.letter}; the value of each run is over its own pairs.",
+            f"In the matched documents {count(pairs.only_a)} pairs are only in {a.letter} and "
+            f"{count(pairs.only_b)} only in {b.letter}; the value of each run is over its own "
+            "pairs.",
             task,
         )
     for side in (a, b):
@@ -183,4 +184,4 @@ def some_of(tasks: Sequence[str]) -> str:
     """Names of tasks; the first ones of many, and how many others there are."""
     if len(tasks) <= _NAMED:
         return ", ".join(tasks)
-    return f"{', '.join(tasks[: _NAMED - 1])} and {len(tasks) - _NAMED + 1} others"
+    return f"{', '.join(tasks[: _NAMED - 1])} and {count(len(tasks) - _NAMED + 1)} others"

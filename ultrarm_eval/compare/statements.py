@@ -10,7 +10,14 @@ from ultrarm_eval.compare.comparison import Comparison, Row
 from ultrarm_eval.compare.difference import Difference
 from ultrarm_eval.compare.parts import FIGURE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
-from ultrarm_eval.show.formats import amount, difference, difference_interval, p_value
+from ultrarm_eval.show.formats import (
+    amount,
+    count,
+    counted,
+    difference,
+    difference_interval,
+    p_value,
+)
 from ultrarm_eval.show.text import visible_name
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
@@ -111,12 +118,12 @@ def statements(comparison: Comparison, rows: Iterable[Row]) -> list[Statement]:
 
 def small_parts_note(comparison: Comparison) -> str:
     """How many subsets are not tested, and why."""
-    count = len(comparison.small_parts)
+    size = len(comparison.small_parts)
     return (
-        f"{count} {'subset' if count == 1 else 'subsets'} with fewer than {FEWEST_PROMPTS} prompts "
-        f"{'is' if count == 1 else 'are'} not tested and not shown: no test could be significant "
+        f"{counted(size, 'subset')} with fewer than {FEWEST_PROMPTS} prompts "
+        f"{'is' if size == 1 else 'are'} not tested and not shown: no test could be significant "
         f"there, but each would count in the correction. JSON and CSV contain "
-        f"{'it' if count == 1 else 'them'}."
+        f"{'it' if size == 1 else 'them'}."
     )
 
 
@@ -133,7 +140,7 @@ def _together(comparison: Comparison, rows: list[Row]) -> str:
     a, b = (visible_name(comparison.label(letter)) for letter in (first.a, first.b))
     unit = "points, " if all(row.part.are_shares for row in rows) else ""
     named = "; ".join(map(_in_short, rows[:_NAMED]))
-    more = f"; and {len(rows) - _NAMED} more in the table" if len(rows) > _NAMED else ""
+    more = f"; and {count(len(rows) - _NAMED)} more in the table" if len(rows) > _NAMED else ""
     said = (
         f"There is no significant difference between {a} and {b} on {_counted(rows)}. Differences, "
         f"{first.b} minus {first.a} ({unit}95 % interval): {named}{more}."
@@ -147,9 +154,7 @@ def _counted(rows: list[Row]) -> str:
     parts = sum(row.part.name is not None for row in rows)
     groups = sum(bool(row.part.members) for row in rows)
     counts = ((groups, "group"), (len(rows) - groups - parts, "task"), (parts, "subset"))
-    return " and ".join(
-        f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count
-    )
+    return " and ".join(counted(size, what) for size, what in counts if size)
 
 
 def _in_short(row: Row) -> str:
@@ -261,8 +266,8 @@ def _too_few_prompts(found: Difference, are_shares: bool) -> int | None:
     return found.prompts if found.prompts < FEWEST_PROMPTS or is_wide else None
 
 
-def _prompts(count: int) -> str:
-    return "1 prompt is" if count == 1 else f"{count} prompts are"
+def _prompts(number: int) -> str:
+    return "1 prompt is" if number == 1 else f"{count(number)} prompts are"
 
 
 def _in_favour(found: Difference, named: Named) -> tuple[str, str, Interval | None]:

@@ -10,6 +10,7 @@ from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import small_parts_note, statements
 from ultrarm_eval.show.formats import (
     NONE,
+    count,
     counted,
     difference,
     difference_interval,
@@ -122,7 +123,7 @@ def _differences(comparison: Comparison) -> Table:
             *_if(has_parts, name),
             *_if(has_metrics, part.metric),
             *_if(not is_pair, f"{row.a}, {row.b}"),
-            NONE if found.documents is None else str(found.documents),
+            count(found.documents),
             quantity(found.figure_a, shares),
             quantity(found.figure_b, shares),
             difference(found.value, shares, signed=True),
@@ -167,7 +168,7 @@ def _agreements(comparison: Comparison) -> Table:
         (
             row.task,
             f"{row.a}, {row.b}",
-            str(found.pairs),
+            count(found.pairs),
             quantity(found.same, True),
             *(
                 number(value, 2)
@@ -200,9 +201,9 @@ def _unmatched(comparison: Comparison) -> Table:
             f"{one.a}, {one.b}",
             _numbers(one.first_a, one.only_a),
             _numbers(one.first_b, one.only_b),
-            str(one.matched),
-            str(one.only_a),
-            str(one.only_b),
+            count(one.matched),
+            count(one.only_a),
+            count(one.only_b),
         )
         for one in comparison.unmatched
     )
@@ -243,9 +244,9 @@ def _pair_names(comparison: Comparison) -> tuple[str, str]:
     return "first", "second"
 
 
-def _numbers(first: Sequence[str], count: int) -> str:
+def _numbers(first: Sequence[str], total: int) -> str:
     shown = ", ".join(first)
-    return f"{shown}, …" if count > len(first) else shown or NONE
+    return f"{shown}, …" if total > len(first) else shown or NONE
 
 
 def _if(condition: bool, text: str) -> tuple[str, ...]:

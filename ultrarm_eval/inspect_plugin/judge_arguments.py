@@ -7,10 +7,9 @@ option of `ultrarm-eval` has.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from ultrarm_eval.errors import ConfigurationError, unknown_choice
+from ultrarm_eval.errors import ConfigurationError, closest, unknown_choice
 from ultrarm_eval.known_settings import known_settings
 
 if TYPE_CHECKING:
@@ -50,7 +49,7 @@ def scoring_queue(
     except ConfigurationError as error:
         # Everything that is not an argument arrives here as a setting of the judge.
         for name in settings:
-            if name not in known_settings() and get_close_matches(name, arguments, n=1):
+            if name not in known_settings() and closest(name, arguments):
                 raise unknown_choice(
                     "argument", name, arguments, otherwise="or a setting of the judge"
                 ) from error

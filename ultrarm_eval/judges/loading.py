@@ -128,13 +128,14 @@ def takes_setting(judge: str, name: str) -> bool:
 
 
 def load_judge(
-    pretrained: str | None = None, *, judge: str = DEFAULT_JUDGE, **settings: Any
+    pretrained: str | None = None, *, judge: str | None = None, **settings: Any
 ) -> Judge:
     """Loads a judge that is ready to score.
 
     Args:
         pretrained: A folder, a hub id, or `demo`; the judge's own default if None.
-        judge: The judge's name; with `auto` the checkpoint decides.
+        judge: The judge's name. If None, the checkpoint decides (`auto`), as in the commands;
+            without a checkpoint it is `ultrarm` with UltraRM's published checkpoint.
         **settings: The judge's settings; for `ultrarm` see `UltraRMJudge`.
 
     Returns:
@@ -145,9 +146,18 @@ def load_judge(
     """
     if pretrained is not None:
         settings["pretrained"] = pretrained
+    if judge is None:
+        judge = default_judge(pretrained, settings.get("revision"))
     made = make_judge(judge, settings)
     load_weights(made)
     return as_registered(made)
+
+
+def default_judge(pretrained: str | None, revision: str | None) -> str:
+    """The judge if the user names none: `auto`, or `ultrarm` without a readable checkpoint."""
+    from ultrarm_eval.judges.auto import auto_if_readable
+
+    return DEFAULT_JUDGE if pretrained is None else auto_if_readable(str(pretrained), revision)
 
 
 def as_registered(judge: Judge) -> Judge:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ultrarm_eval.data.rows import Shard
-from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.errors import ConfigurationError, closest
 from ultrarm_eval.lm_eval_plugin.metadata_keys import (
     DATA,
     DATA_REVISION,
@@ -144,8 +143,8 @@ def _data_of(task: str, given: Mapping[Any, Any], names: TaskNames) -> tuple[str
         )
     for name in given:
         if name not in known:
-            close = difflib.get_close_matches(str(name), sorted(known), n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else "."
+            close = closest(str(name), sorted(known))
+            hint = f"; did you mean {close!r}?" if close else "."
             raise ConfigurationError(
                 f"--metadata data: {name!r} is neither a task of this package nor a group or tag "
                 f"of its tasks{hint} Groups and tags: "
@@ -184,5 +183,4 @@ def _meant(key: str) -> str | None:
         return folded
     if folded in _MISTAKEN:
         return _MISTAKEN[folded]
-    close = difflib.get_close_matches(folded, KEYS, n=1, cutoff=_CLOSENESS)
-    return close[0] if close else None
+    return closest(folded, KEYS, cutoff=_CLOSENESS)

@@ -17,7 +17,7 @@ from ultrarm_eval.errors import ConfigurationError, ScoringError, UnwritableText
 from ultrarm_eval.judges import DEFAULT_JUDGE
 from ultrarm_eval.judges.base import Judge, Judgement, may_abstain
 from ultrarm_eval.judges.judgements import described, judgement_stream, warn_if_all_equal
-from ultrarm_eval.judges.loading import default_checkpoint, make_judge
+from ultrarm_eval.judges.loading import default_checkpoint, default_judge, make_judge
 from ultrarm_eval.lm_eval_plugin.document_json import place_of
 from ultrarm_eval.lm_eval_plugin.harness_values import Reward, as_reward
 from ultrarm_eval.lm_eval_plugin.logs import show_as_harness_does
@@ -275,9 +275,7 @@ class AnyRewardModelLM(RewardModelLM):
     @classmethod
     def judge_unless_named(cls, pretrained: str | None, revision: str | None) -> str:
         """`auto` if the checkpoint's config.json can be read, else `ultrarm`."""
-        from ultrarm_eval.judges.auto import auto_if_readable
-
-        return DEFAULT_JUDGE if pretrained is None else auto_if_readable(str(pretrained), revision)
+        return default_judge(pretrained, revision)
 
 
 def _no_number(who: str, judgement: Judgement, request: Instance) -> ScoringError:

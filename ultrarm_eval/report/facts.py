@@ -62,10 +62,10 @@ def _of_model(run: Run) -> Iterator[tuple[str, Any]]:
             if "truncation" in config
             else ""
         )
-        yield _setting("max_length", f"{config['max_length']} tokens{cut}")
+        yield _setting("max_length", f"{count(config['max_length'])} tokens{cut}")
     named = mapping(config.get("recommended_max_length"))
     if named:
-        said = f"{named.get('tokens')} tokens ({named.get('source')})"
+        said = f"{count(named.get('tokens'))} tokens ({named.get('source')})"
         yield _setting("recommended_max_length", said)
     if config.get("judge") is not None:
         for name in identifying():

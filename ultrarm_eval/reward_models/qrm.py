@@ -52,7 +52,7 @@ class QRM(GatedDecoder):
         return any(key.startswith(GATE) and key.endswith(".running_mean") for key in survey.keys)
 
     def is_transformed(self, survey: Survey) -> bool:
-        """See `GatedDecoder.is_transformed`; the Gemma model of five objectives has no matrix."""
+        """See `GatedDecoder.is_transformed`; the Gemma model with five objectives has no matrix."""
         return survey.model_type != "gemma2" or TRANSFORM in survey.keys
 
     def quantiles(self, config: Any) -> int:

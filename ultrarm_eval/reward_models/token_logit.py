@@ -5,9 +5,9 @@ a generation prompt, and the reward is the logit of the token 0 behind its last 
 which generate one token and take `scores[0][0][0]`). A verifier that answers Yes or No is another:
 it is asked, and the reward is the log odds where its answer would begin.
 
-Decoders of Llama's make have these rows of the language head for a head, and are run in rows
-without padding. Every other family runs through its own forward pass, in which logits may be scaled
-or capped.
+For decoders with Llama's architecture, these rows of the language head are the reward head, and
+texts are computed without padding. Every other family runs through its own forward pass, which may
+scale or cap logits.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NEMOTRON_CLASS = "LlamaForCausalLM"
 
 
 class TokenLogit(HeadedDecoder):
-    """A causal language model of Llama's make whose head is a row of its language head."""
+    """A causal language model of Llama's architecture; its head is a row of its language head."""
 
     known_as = "a language model whose reward is a token's logit"
     classes = frozenset()
@@ -75,7 +75,7 @@ class TokenLogit(HeadedDecoder):
         return {"token": self.token, "contrast": self.contrast}
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; by the name, for config.json says nothing."""
+        """See `Architecture.recognises`; by the checkpoint's name, as config.json does not tell."""
         is_causal = survey.classes == (_NEMOTRON_CLASS,) and survey.model_type == "llama"
         return is_causal and is_nemotron(survey)
 
@@ -98,7 +98,7 @@ class TokenLogit(HeadedDecoder):
 
 
 def is_nemotron(survey: Survey) -> bool:
-    """Whether a checkpoint is called as Nemotron's reward models are.
+    """Whether a checkpoint has the name of one of Nemotron's reward models.
 
     Args:
         survey: Its small files.
@@ -178,7 +178,7 @@ def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 class _Asked(RewardHead):
-    """Where the logits are read, whatever the network is run by."""
+    """The positions at which logits are read, for every way to run the network."""
 
     _own: Mapping[str, Any]
 
@@ -214,7 +214,7 @@ class _Asked(RewardHead):
 
 
 class RowLogit(_Asked, DecoderHead):
-    """The logits of a decoder of Llama's make, by their rows of the language head."""
+    """The logits of a decoder with Llama's architecture, from the rows of its language head."""
 
     def __init__(self, checkpoint: Checkpoint, own: Mapping[str, Any]) -> None:
         """Takes the checkpoint, and the judge's own settings."""

@@ -1,8 +1,9 @@
 """URM (LxzGordon/URM-LLaMa-3.1-8B): the means of five attributes, weighted by a second network.
 
-At the last token a linear layer gives a mean and a spread of each attribute, side by side, and a
-perceptron with SELU a weight for each. The reward is the sum of mean x weight. Source: sgl-project/
-sglang, models/llama_classification.py, which computes the weights in float16; here it is float32.
+At the last token, a linear layer outputs the mean and the spread of each attribute, interleaved,
+and a perceptron with SELU the weight of each. The reward is the sum of mean x weight. Source:
+sgl-project/sglang, models/llama_classification.py, which computes the weights in float16; here it
+is float32.
 """
 
 from __future__ import annotations

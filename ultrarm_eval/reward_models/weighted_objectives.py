@@ -1,4 +1,4 @@
-"""Rewards that are a sum of objectives, each with a weight that the network gives it."""
+"""Rewards that are a weighted sum of objectives, with weights that the network outputs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def stacked(shown: torch.Tensor, weighed: torch.Tensor, weights: torch.Tensor) -
     """What a network's head gives at a token, for `WeightedReward`: (..., 3 x objectives).
 
     Args:
-        shown: The objectives as results show them, (..., objectives).
-        weighed: The objectives as they are weighed.
+        shown: The objectives as reported in results, (..., objectives).
+        weighed: The objectives as they enter the weighted sum.
         weights: The weights.
     """
     return torch.cat([shown, weighed, weights], dim=-1)
@@ -28,7 +28,7 @@ class WeightedSum(nn.Module):
     """The sum of objectives times weights, where both are read at one token."""
 
     def __init__(self, head: nn.Module) -> None:
-        """Takes a head that gives what `stacked` makes."""
+        """Takes a head whose output is that of `stacked`."""
         super().__init__()
         self.head = head
 
@@ -45,7 +45,7 @@ class WeightedReward(DecoderHead):
         """Takes the checkpoint.
 
         Args:
-            checkpoint: The checkpoint; its head gives what `stacked` makes.
+            checkpoint: The checkpoint; the output of its head is that of `stacked`.
             names: The objectives' names, in their order.
         """
         super().__init__(checkpoint)
@@ -53,7 +53,7 @@ class WeightedReward(DecoderHead):
         self.compose = self._composed
 
     def _composed(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
-        """The objectives are those at the last token that is read, the weights the first's."""
+        """Objectives are read at the last token in `outputs`, weights at the first."""
         shown, weighed, _ = outputs[-1].reshape(3, -1)
         weights = outputs[0].reshape(3, -1)[2]
         named = dict(zip(self._names, shown.tolist(), strict=True))

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 #: Stands for a missing value.
 NONE = "\N{EN DASH}"
-_THIN_SPACE = "\u202f"
 _DIGIT_SPACE = "\N{FIGURE SPACE}"
 # One of a million documents, in percent.
 _MOST_DIGITS = 4
@@ -38,13 +37,12 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def count(value: object) -> str:
-    """A count with thousands separated; a value that is not a number stays as it is."""
+    """A count with a comma between thousands; a value that is not a number stays as it is."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return NONE
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    spelled = f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
-    return spelled.replace(",", _THIN_SPACE)
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
 
 
 def counted(value: int, noun: str) -> str:

@@ -154,7 +154,7 @@ class StepRewards(DecoderHead):
         return StepEncoder(loaded.tokenizer, template, form=form, name=name, **options)
 
     def compose(self, outputs: Outputs) -> tuple[float, dict[str, Any]]:
-        """The reward of an answer of what is read where its steps end."""
+        """The reward of an answer, from the outputs at the ends of its steps."""
         rewards: Sequence[float] = outputs[:, 0].tolist()
         if not all(map(math.isfinite, rewards)):
             # The least of numbers and of what is none is whichever comes first.

@@ -1,9 +1,9 @@
-"""Math-Shepherd (peiyi9979/math-shepherd-mistral-7b-prm): `+` against `-` at `ки` behind a step.
+"""Math-Shepherd (peiyi9979/math-shepherd-mistral-7b-prm): P(`+`) at the token `ки` after a step.
 
-The text is the question, a space, and the steps, a line each, with ` ки` behind; at the token of
-that the share of `+` in a softmax over the logits of `+` and `-` is the step's reward (model card;
-ssmisya/PRMBench, mr_eval/models/math_shepherd.py). Steps begin with `Step 1:` as in its training
-data (peiyi9979/Math-Shepherd). The paper scores answers by the least of their steps' rewards (arXiv
+The text is the question, a space, and one line per step, each followed by ` ки`. At that token, the
+probability of `+` in a softmax over the logits of `+` and `-` is the step's reward (model card;
+ssmisya/PRMBench, mr_eval/models/math_shepherd.py). Steps begin with `Step 1:` as in the training
+data (peiyi9979/Math-Shepherd). The paper scores an answer by the minimum of its step rewards (arXiv
 2312.08935, section 3.4).
 """
 

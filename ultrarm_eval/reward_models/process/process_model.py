@@ -25,8 +25,8 @@ class ProcessModel(HeadedDecoder):
 
     Attributes:
         layout: Its name, one of `ultrarm_eval.settings.LAYOUTS`.
-        separator: Where steps end in an answer that is one text, unless a user says otherwise.
-        aggregate: What the rewards of steps become, unless a user says otherwise.
+        separator: The default separator of steps in an answer that is one text.
+        aggregate: How step rewards are aggregated by default.
     """
 
     layout: ClassVar[str]
@@ -39,12 +39,12 @@ class ProcessModel(HeadedDecoder):
 
         Args:
             tokenizer: The checkpoint's.
-            template: What writes turns.
-            split: Makes steps of an answer that is one text.
+            template: Renders the turns.
+            split: Splits an answer that is one text into steps.
             name: The checkpoint, for messages.
 
         Raises:
-            CheckpointError: The tokenizer lacks what ends a step.
+            CheckpointError: The tokenizer lacks the token that ends a step.
         """
 
     def own_template(self, tokenizer: Any, name: str) -> Template | None:
@@ -90,7 +90,7 @@ class ProcessModel(HeadedDecoder):
 
 
 def token_id(tokenizer: Any, text: str, name: str) -> int:
-    """The one token that a tokenizer makes of a text.
+    """The id of the only token that a text is tokenized to.
 
     Args:
         tokenizer: The tokenizer.
@@ -98,7 +98,7 @@ def token_id(tokenizer: Any, text: str, name: str) -> int:
         name: The checkpoint, for messages.
 
     Raises:
-        CheckpointError: It makes several, or knows none.
+        CheckpointError: The text is several tokens, or an unknown one.
     """
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:

@@ -1,10 +1,10 @@
 r"""Qwen2.5-Math-PRM (Qwen/Qwen2.5-Math-PRM-7B, -72B, Qwen2.5-Math-7B-PRM800K): two classes a step.
 
-The token `<extra_0>` follows every step; two layers give two classes there, and the share of the
-second is the step's reward. The answer is written by the tokenizer's chat template behind the
-system turn with which the model card's code writes every question. The paper scores answers by the
-product of their steps' rewards (arXiv 2501.07301, section 2.2); the card separates steps by blank
-lines.
+The token `<extra_0>` follows every step. There, a two-layer head outputs the logits of two classes,
+and the probability of the second class is the step's reward. The text is rendered with the
+tokenizer's chat template and the system turn of the model card's code. The paper scores an answer
+by the product of its step rewards (arXiv 2501.07301, section 2.2); the card separates steps by
+blank lines.
 """
 
 from __future__ import annotations

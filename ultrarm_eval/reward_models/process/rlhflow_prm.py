@@ -1,10 +1,11 @@
 """RLHFlow's PRMs (RLHFlow/Llama3.1-8B-PRM-Mistral-Data, -Deepseek-Data): `+` answers each step.
 
-A conversation in which the user says a step, the first one behind the question and a space, and the
-assistant says `+`. Where the assistant's sign is predicted, the share of `+` in a softmax over the
-logits of `+` and `-` is the step's reward; the mean over steps is the answer's (RLHFlow/
+Each step is a user turn, the first one after the question and a space, and the assistant's turn is
+`+`. At the position that predicts it, the probability of `+` in a softmax over the logits of `+`
+and `-` is the step's reward; the answer's reward is the mean over steps (RLHFlow/
 RLHF-Reward-Modeling, math-rm/prm_evaluate.py and README, which split DeepSeek's answers at blank
-lines). Their code reads one conversation a step; a causal model gives the same in one.
+lines). Their code runs one conversation per step; with a causal model, one conversation of all
+steps gives the same.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Skywork-o1-Open-PRM (Skywork/Skywork-o1-Open-PRM-Qwen-2.5-1.5B, -7B): a value at each newline.
 
-The text is BOS, the problem and a newline, tokenised together, and then every step by itself with
-the token of a newline behind it; there is no chat template. The sigmoid of the value there is the
-step's reward (SkyworkAI/skywork-o1-prm-inference, model_utils/io_utils.py and prm_model.py, which
-split answers at newlines and keep empty lines as steps). No public code of theirs makes one reward
-of them: the minimum here.
+BOS, the problem and a newline are tokenized together; then every step is tokenized separately and
+followed by the token of a newline. There is no chat template. The sigmoid of the value at that
+newline is the step's reward (SkyworkAI/skywork-o1-prm-inference, model_utils/io_utils.py and
+prm_model.py, which split answers at newlines and keep empty lines as steps). Their public code does
+not aggregate the step rewards; the minimum is used here.
 """
 
 from __future__ import annotations

@@ -7,10 +7,10 @@ from torch import nn
 
 
 class ClassShare(nn.Module):
-    """The share of one class in a softmax over few."""
+    """The probability of one class in a softmax over a few classes."""
 
     def __init__(self, inner: nn.Module, index: int) -> None:
-        """Takes what gives the classes' logits, and which class is the good one."""
+        """Takes the module that outputs the classes' logits, and the index of the good class."""
         super().__init__()
         self.inner, self._index = inner, index
 
@@ -24,7 +24,7 @@ class Sigmoid(nn.Module):
     """The sigmoid of one value."""
 
     def __init__(self, inner: nn.Module) -> None:
-        """Takes what gives the value."""
+        """Takes the module that outputs the value."""
         super().__init__()
         self.inner = inner
 

@@ -25,8 +25,8 @@ class TwoTokenModel(ProcessModel):
     """A causal language model whose logits of two tokens are a step's two classes.
 
     Attributes:
-        language_models: The classes that config.json names, which say nothing of rewards.
-        published_name: What the names of published ones have.
+        language_models: The classes that config.json names; they do not identify a reward model.
+        published_name: A part of the names of the published checkpoints.
     """
 
     classes = frozenset()
@@ -42,7 +42,7 @@ class TwoTokenModel(ProcessModel):
         """
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; by the name, for config.json says nothing."""
+        """See `Architecture.recognises`; by the checkpoint's name, as config.json does not tell."""
         is_causal = bool(self.language_models.intersection(survey.classes))
         return is_causal and any(map(self.published_name.search, survey.called))
 

@@ -28,7 +28,7 @@
     return make("bdi", "", characters.length > most ? `${characters.slice(0, most - 1).join("")}\u2026` : characters.join(""));
   };
   const number = (x) => (x === null ? "\u2013" : x.toFixed(3));
-  const counted = (n, what) => `${n.toLocaleString("en").replaceAll(",", "\u202f")} ${what}${n === 1 ? "" : "s"}`;
+  const counted = (n, what) => `${n.toLocaleString("en")} ${what}${n === 1 ? "" : "s"}`;
 
   const pairs = JSON.parse(source.textContent).pairs;
   for (const pair of pairs) {

@@ -377,7 +377,9 @@ class TestPublishedPackage:
 
     def test_what_it_refuses_is_not_written(self, tmp_path, monkeypatch):
         monkeypatch.setattr("ultrarm_eval.exports.every_eval_ever.record.SCHEMA_VERSION", 3)
-        with pytest.raises(DataError, match="The package every-eval-ever rejects .*schema_version: Input sho"):
+        with pytest.raises(
+            DataError, match="The package every-eval-ever rejects .*schema_version: Input sho"
+        ):
             written(tmp_path)
         assert list((tmp_path / "out").iterdir()) == []
 

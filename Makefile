@@ -6,6 +6,9 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 # The newest packages want Python 3.11; 3.10 has a set of its own.
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info >= (3, 11) else 'constraints-py310.txt')")
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+# Tests start many processes, and pytest rewrites every assertion: what is compiled is kept, in an
+# image that says otherwise too.
+unexport PYTHONDONTWRITEBYTECODE
 # Pairs and judge of the demo are in the package: nothing may be fetched.
 OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 
@@ -56,9 +59,9 @@ unit: $(VENV)/installed-dev
 slow: $(VENV)/installed-dev
 	$(PYTEST) -m "slow and not campaign and not vllm"
 
-# Faults by the thousand: kills, flipped bits, mutated files.
+# Faults by the thousand: kills, flipped bits, mutated files; and drawn examples in full number.
 campaign: $(VENV)/installed-dev
-	$(PYTEST) -m campaign
+	ULTRARM_EVAL_FULL_EXAMPLES=1 $(PYTEST) -m "(campaign or hypothesis) and not vllm"
 
 # Makes the bundled demo data and judge anew; minutes on a CPU, the same result each time.
 demo-judge: $(VENV)/installed-dev

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable
@@ -11,8 +12,17 @@ from typing import Any, ClassVar
 import hypothesis
 import pytest
 
+#: Set by `make campaign`, which tries drawn examples in their full number.
+FULL_EXAMPLES = bool(os.environ.get("ULTRARM_EVAL_FULL_EXAMPLES"))
+
+
+def examples(number: int) -> int:
+    """How many examples Hypothesis draws: a third of them but at least 15, and all in a campaign."""
+    return number if FULL_EXAMPLES else max(number // 3, min(number, 15))
+
+
 # No test is timed: a busy machine takes longer.
-hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.register_profile("untimed", deadline=None, max_examples=examples(100))
 hypothesis.settings.load_profile("untimed")
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -45,6 +55,16 @@ _WORDS = [
     "blue",
     "green",
 ]
+
+
+def pytest_collection_finish() -> None:
+    """Keeps what is loaded for the whole run out of Python's searches for garbage.
+
+    Half a million objects of libraries and tests are searched again and again otherwise.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,6 @@
 import ast
 import importlib
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -49,13 +47,10 @@ def test_a_name_that_another_module_declares_is_public_there_as_well(name):
         assert name in names_of(module)
 
 
-def test_a_star_import_has_the_public_names_and_loads_them_only_then():
-    code = (
-        "import sys, ultrarm_eval; assert 'torch' not in sys.modules; "
-        "from ultrarm_eval import *; print(' '.join(set(dir()) & set(ultrarm_eval.__all__)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == set(ultrarm_eval.__all__)
+def test_a_star_import_has_the_public_names():
+    found = {}
+    exec("from ultrarm_eval import *", found)
+    assert set(found) - {"__builtins__"} == set(ultrarm_eval.__all__)
 
 
 @pytest.mark.parametrize("module", DECLARED)

@@ -10,9 +10,14 @@ from typing import Any
 import pytest
 
 from tests.harness_lines import by_task
-from tests.lm_eval_plugin.conftest import _restored_registries, model_of, run
+from tests.lm_eval_plugin.conftest import (
+    _restored_registries,
+    _task_files_read_once,
+    model_of,
+    run,
+)
 
-__all__ = ["_restored_registries", "model_of", "run", "evaluate"]
+__all__ = ["_restored_registries", "_task_files_read_once", "model_of", "run", "evaluate"]
 
 Reward = Callable[[str], float]
 

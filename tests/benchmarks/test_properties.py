@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 
 from tests.benchmarks import reference, rows
 from tests.benchmarks.conftest import random_reward
+from tests.conftest import examples
 from ultrarm_eval.benchmarks.figures import best_of_k_credit, value_of
 from ultrarm_eval.benchmarks.rewardbench2 import ties_score as ties_means
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.plugins import registry
 
-quick = settings(max_examples=60, deadline=None)
+quick = settings(max_examples=examples(60), deadline=None)
 # Whole numbers: sums and differences of them are exact.
 rewards = st.integers(-8, 8).map(float)
 seeds = st.integers(0, 10_000)

@@ -32,13 +32,21 @@ def commands(runs, output):
 
 def test_an_older_output_of_any_form_is_replaced(runs, tmp_path, capsys):
     output = tmp_path / "out"
-    for first in commands(runs, output):
-        assert main(first) == 0
-        written = output.read_bytes()
-        assert main(first) == 0
-        assert output.read_bytes() == written
-        for second in commands(runs, output):
-            assert main(second) == 0, (first, second)
+    written = {}
+    # Each over what the one before it wrote.
+    for command in commands(runs, output):
+        assert main(command) == 0
+        written[" ".join(command)] = output.read_bytes()
+        assert main(command) == 0
+        assert output.read_bytes() == written[" ".join(command)]
+    assert len(set(written.values())) == len(written)
+    # Both commands look at a file before they write, whatever form they write.
+    plain = [command for command in commands(runs, output) if command[-1] in ("md", "text")]
+    for content in written.values():
+        for command in plain:
+            output.write_bytes(content)
+            assert main(command) == 0, (command, content[:100])
+            assert output.read_bytes() == written[" ".join(command)]
 
 
 @pytest.mark.parametrize(

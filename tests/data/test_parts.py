@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.parts import INDEX, open_part, part_name, read_index, write_parts
@@ -40,7 +41,7 @@ _values = st.recursive(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.fixed_dictionaries({"a": _values, "b": _values}), min_size=1), st.data())
 def test_the_parts_are_the_data(tmp_path_factory, rows, data):
     folder = tmp_path_factory.mktemp("parts") / "shards"

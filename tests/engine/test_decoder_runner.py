@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import LlamaConfig
 
-from tests.conftest import TINY_LLAMA
+from tests.conftest import TINY_LLAMA, examples
 from tests.text_format.token_texts import as_tokens, distinct_texts
 from ultrarm_eval import LlamaRewardModel
 from ultrarm_eval.engine.batching import resolve_batching
@@ -54,7 +54,7 @@ def without_groups():
     return model
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(
     texts=distinct_texts(max_token=300),
     batching=st.sampled_from(["shared", "packed", "padded"]),

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from ultrarm_eval.engine.reads import Reads
 from ultrarm_eval.engine.torch_engine import BatchLimits, TorchEngine
 from ultrarm_eval.errors import TextDoesNotFitError
@@ -83,7 +84,7 @@ def expected(text):
     return compose(np.array([state(ids[: at + 1]) for at in places], dtype=np.float64))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(
     many_texts(),
     st.sampled_from(BATCHINGS),
@@ -108,7 +109,7 @@ def test_values_are_those_of_one_pass(texts, batching, budget, most, limit):
         assert tokens == network.computed
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(many_texts(), st.randoms(use_true_random=False))
 def test_a_text_is_whole_once_whatever_comes_first(texts, random):
     reads = Reads(texts)

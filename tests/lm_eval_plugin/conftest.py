@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,34 @@ def _restored_registries() -> Iterator[None]:
     yield
     model_registry._objs.clear()
     model_registry._objs.update(before)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _task_files_read_once() -> Iterator[None]:
+    """Keeps what the package's own task files say: each TaskManager reads all of them.
+
+    They do not change while tests run. Releases before 0.4.12 have another reader, which stays.
+    """
+    try:
+        from lm_eval.tasks import _index
+    except ImportError:
+        yield
+        return
+    import ultrarm_eval.tasks
+
+    (ours,) = map(Path, ultrarm_eval.tasks.__path__)
+    read = _index.load_yaml
+    kept = functools.cache(functools.partial(read, resolve_func=False))
+
+    def load_yaml(path: Path, **options: Any) -> Any:
+        if options.get("resolve_func", True) or not Path(path).is_relative_to(ours):
+            return read(path, **options)
+        options.pop("resolve_func")
+        return copy.deepcopy(kept(path, **options))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_index, "load_yaml", load_yaml)
+        yield
 
 
 @pytest.fixture(autouse=True)

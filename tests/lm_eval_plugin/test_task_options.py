@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import raw_row, write_jsonl
+from tests.conftest import examples, raw_row, write_jsonl
 from tests.harness_lines import by_task, needs_chosen_samples
 from tests.metrics.rows import any_rows, completion, row, texts_row, usable_rows
 from ultrarm_eval.data.rows import ListedRows, Shard, read_shard
@@ -76,7 +76,7 @@ def documents_of(rows, shard=None):
 
 class TestShards:
     @given(st.one_of(any_rows(), usable_rows()), st.integers(1, 9))
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=examples(100), deadline=None)
     def test_they_partition_the_documents_and_rows_keep_their_numbers(self, rows, of):
         parts = []
         for number in range(1, of + 1):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.metrics.core import measure
 from tests.metrics.reference import WITH_STDERR, WITHOUT_STDERR, reference_metrics
 from tests.metrics.rows import MIN_GAPS, PREFERENCES, any_rows, completion, judges, options, row
@@ -35,13 +36,13 @@ def assert_as_in_the_reference(rows, reward, **chosen):
 @pytest.mark.parametrize("ties", ["half", "wrong"])
 @pytest.mark.parametrize("preference", PREFERENCES)
 @given(any_rows(), judges(), st.sampled_from(MIN_GAPS))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_metrics_are_those_of_plain_loops(preference, ties, rows, judge, min_gap):
     assert_as_in_the_reference(rows, judge, preference=preference, ties=ties, min_gap=min_gap)
 
 
 @given(any_rows(), judges(st.floats(-30, 30) | st.sampled_from([-1e4, 0.0, 1e4])), options())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_metrics_of_judges_with_any_rewards_are_those_of_plain_loops(rows, judge, chosen):
     assert_as_in_the_reference(rows, judge, **chosen)
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.metrics.best_of_k import (
     MAX_SUBSETS,
@@ -18,7 +19,7 @@ from ultrarm_eval.metrics.best_of_k import (
     sizes,
 )
 
-quick = settings(max_examples=100, deadline=None)
+quick = settings(max_examples=examples(100), deadline=None)
 RIGHT_OR_WRONG = st.sampled_from([0.0, 1.0])
 # Few numbers, so that ties are frequent, and some that no float can hold exactly.
 REWARDS = st.sampled_from([-2.0, -0.0, 0.0, 0.1, 0.3, 7.5])

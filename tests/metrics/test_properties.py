@@ -7,6 +7,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
+from tests.conftest import examples
 from tests.metrics.core import measure
 from tests.metrics.reference import ASPECTS, WITH_STDERR, surprise
 from tests.metrics.rows import (
@@ -31,7 +32,7 @@ from ultrarm_eval.metrics.within_prompt import (
 )
 from ultrarm_eval.rules import ComparisonRules
 
-quick = settings(max_examples=50, deadline=None)
+quick = settings(max_examples=examples(50), deadline=None)
 HALF = ("half",)
 
 

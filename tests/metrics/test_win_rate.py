@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 import ultrarm_eval.metrics.win_rate as module
+from tests.conftest import examples
 from ultrarm_eval.errors import ScoringError
 from ultrarm_eval.metrics.win_rate import length_controlled_win_rate, win_credit
 
@@ -74,7 +75,7 @@ class TestAgainstScikitLearn:
         assert found == pytest.approx(of_scikit_learn(*CASES[case]), abs=1e-6)
 
     @given(compared_prompts())
-    @settings(max_examples=100, deadline=None)
+    @settings(max_examples=examples(100), deadline=None)
     def test_any_prompts(self, prompts):
         found = length_controlled_win_rate(*prompts)
         assert found == pytest.approx(of_scikit_learn(*prompts), abs=1e-6)
@@ -110,7 +111,7 @@ class TestWhatLengthExplains:
 
 class TestWhatMustNotMatter:
     @given(compared_prompts(), st.sampled_from([0.25, 3.0, 1000.0]))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=examples(50), deadline=None)
     def test_the_unit_of_length(self, prompts, unit):
         win_credits, differences = prompts
         scaled = [unit * difference for difference in differences]
@@ -118,7 +119,7 @@ class TestWhatMustNotMatter:
         assert length_controlled_win_rate(win_credits, scaled) == pytest.approx(wanted, abs=1e-9)
 
     @given(compared_prompts())
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=examples(50), deadline=None)
     def test_which_side_is_called_the_reference(self, prompts):
         win_credits, differences = prompts
         turned = [1 - credit for credit in win_credits], [-difference for difference in differences]

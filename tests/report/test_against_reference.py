@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.exports.runs import harness_run
 from tests.report.checked_figures import check, close, report_of, sliced
 from tests.report.drawn_runs import answered, choices, known_or_none, rated_documents
@@ -76,7 +77,7 @@ def emptied(tmp_path):
 
 
 in_a_folder = settings(
-    max_examples=50,
+    max_examples=examples(50),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     derandomize=True,

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+from tests.conftest import examples
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.text_format.encoder import TextEncoder
@@ -46,7 +47,7 @@ def byte_level():
     return backend
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(text=ANY_TEXT)
 def test_sentencepieces_tokens_are_the_text_behind_its_leading_space(llama, text):
     ids_of, texts = llama
@@ -55,7 +56,7 @@ def test_sentencepieces_tokens_are_the_text_behind_its_leading_space(llama, text
     assert "".join(others) == (f" {text}" if text else "")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(text=ANY_TEXT)
 def test_byte_level_tokens_are_the_text(byte_level, text):
     ids = byte_level.encode(text).ids

@@ -3,6 +3,7 @@ import struct
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from ultrarm_eval.text_format.tokens import Tokens
 
 
@@ -27,7 +28,7 @@ def read_texts(draw):
     return Tokens.of(ids, reads=sorted(draw(places)), reads_cut=draw(st.integers(0, 3)))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(read_texts(), read_texts())
 def test_texts_that_are_read_otherwise_are_no_one_text_to_a_store(one, other):
     assert (one.identity == other.identity) == (one == other)

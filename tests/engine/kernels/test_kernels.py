@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from tests.text_format.token_texts import as_tokens, distinct_texts
 from ultrarm_eval.engine.kernels import flex
 from ultrarm_eval.engine.kernels.cascade import CascadeAttention
@@ -75,7 +76,7 @@ def expected_of(layout, query, key, value, scale):
 
 
 @pytest.mark.parametrize("name", KERNELS)
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=examples(25))
 @given(
     texts=distinct_texts(),
     least_shared=st.integers(1, 4),

@@ -5,6 +5,7 @@ import transformers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import examples
 from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.engine.server.text_writer import NoSuchTextError, TextWriter
@@ -21,7 +22,7 @@ def writer(tokenizer):
 
 
 def test_every_text_that_is_tokenised_comes_back(writer):
-    @settings(deadline=None, max_examples=50)
+    @settings(deadline=None, max_examples=examples(50))
     @given(st.text(max_size=40))
     def check(text):
         ids = writer.ids(text)

@@ -57,6 +57,26 @@ _WORDS = [
 ]
 
 
+#: Files whose tests take minutes. Begun last, one of them keeps one worker busy when the other has
+#: nothing left.
+_TAKE_MINUTES = (
+    "tests/docs/test_pages_run.py",
+    "tests/lm_eval_plugin/test_processes.py",
+    "tests/examples/test_example_scripts.py",
+    "tests/packaging/",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with the files that take minutes."""
+
+    def place(item: pytest.Item) -> int:
+        found = (i for i, name in enumerate(_TAKE_MINUTES) if item.nodeid.startswith(name))
+        return next(found, len(_TAKE_MINUTES))
+
+    items.sort(key=place)
+
+
 def pytest_collection_finish() -> None:
     """Keeps what is loaded for the whole run out of Python's searches for garbage.
 

@@ -243,7 +243,7 @@ def choice_of(options: argparse.Namespace) -> JudgeChoice:
         others = "|".join(set(ENGINES) - {VLLM, TORCH})
         raise ConfigurationError(
             f"--engine is {VLLM} or {TORCH} here: workers compute. For engine={others} no cluster "
-            "is needed, see docs/engines.md."
+            "is needed, see docs/many-machines.md."
         )
     return choice
 

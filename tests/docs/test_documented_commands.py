@@ -119,7 +119,7 @@ def test_vllm_takes_those_that_serve():
 
 
 def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
-    page = (DOCS / "engines.md").read_text(encoding="utf-8")
+    page = (DOCS / "many-machines.md").read_text(encoding="utf-8")
     text = " ".join(page.split())
     (stated,) = re.findall(
         r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes computed once, which is "

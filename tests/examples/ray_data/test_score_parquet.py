@@ -160,7 +160,7 @@ def test_on_a_cluster_of_two_workers_a_run_goes_on_where_it_was(arguments, judge
 
 def test_the_commands_of_the_documentation_are_ones_that_it_takes():
     root = SCRIPT.parents[2]
-    pages = [SCRIPT.with_name("README.md"), root / "docs" / "engines.md"]
+    pages = [SCRIPT.with_name("README.md"), root / "docs" / "many-machines.md"]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     lines = re.findall(r"score_parquet\.py (DATA .*|s3://.*)$", text, re.MULTILINE)
     assert len(lines) == 4

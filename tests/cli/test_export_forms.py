@@ -172,14 +172,14 @@ def test_a_model_that_is_a_path_has_to_be_named(finished, tmp_path, capsys, form
 def test_a_run_over_a_part_is_exported_with_a_remark_on_demand(finished, tmp_path, capsys, form):
     (path,) = finished[0].rglob("results_*.json")
     content = json.loads(path.read_text())
-    content["config"]["limit"] = 2
+    content["config"]["limit"] = 1
     run = written_run(tmp_path / "run", content, {})
     named = ("--model", "openbmb/UltraRM-13b", "--dataset", "openbmb/UltraFeedback")
     more = ("--task", "ultrafeedback_flan", *named)
     said = refused(capsys, form, run, tmp_path / "o", *more)
-    assert "on a subset of its data (limit 2)" in said
+    assert "on a subset of its data (limit 1)" in said
     (path,) = exported(capsys, form, run, tmp_path / "o", "--allow-partial", *more)
-    assert "partial run over a subset of the data (limit 2)" in " ".join(path.read_text().split())
+    assert "partial run over a subset of the data (limit 1)" in " ".join(path.read_text().split())
 
 
 def test_every_eval_ever_needs_a_developer(finished, tmp_path, capsys):

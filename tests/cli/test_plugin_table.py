@@ -59,7 +59,9 @@ def test_one_that_is_not_there_is_broken(problem_of, factory, said):
 @pytest.mark.parametrize("library", ["torch", "transformers"])
 def test_a_library_that_is_missing_breaks_them(problem_of, monkeypatch, library):
     found = plugin_table.can_be_found
-    monkeypatch.setattr(plugin_table, "can_be_found", lambda name: name != library and found(name))
+    monkeypatch.setattr(
+        plugin_table, "can_be_found", lambda n, **how: n != library and found(n, **how)
+    )
     monkeypatch.setitem(sys.modules, library, None)
     said = problem_of("ultrarm_eval.judges.ultrarm:UltraRMJudge")
     assert said.startswith(f"broken: it needs {library}, which cannot be imported: ")
@@ -82,6 +84,21 @@ def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tm
     assert [line.split()[1] for line in shown] == list(registry().judges)
     state = f"broken: it needs {library}, which cannot be imported: ImportError: {said}"
     assert all(line.endswith(state) for line in shown)
+
+
+def test_a_library_without_its_binary_is_the_state_of_each_of_our_judges(tmp_path):
+    # torch has a folder of this name beside its binary, without code.
+    (tmp_path / "torch" / "_C").mkdir(parents=True)
+    (tmp_path / "torch" / "__init__.py").write_text("from torch._C import ops\n")
+    run = subprocess.run(
+        [sys.executable, "-c", LISTED],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+    )
+    shown = [line for line in run.stdout.splitlines() if line.startswith("judge ")]
+    assert all("broken: it needs torch, which cannot be imported" in line for line in shown)
 
 
 def test_a_damaged_file_is_broken(problem_of, tmp_path, monkeypatch):

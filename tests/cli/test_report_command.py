@@ -134,7 +134,7 @@ def test_a_run_that_was_interrupted_is_reported_from_its_samples(run, capsys):
 
 
 def test_a_partial_run_says_so(tmp_path, capsys):
-    write_run(tmp_path / "run", samples_of(rated_sample, judged()), config={"limit": 12})
+    write_run(tmp_path / "run", samples_of(rated_sample, judged()), config={"limit": 2})
     text = report(capsys, tmp_path / "run", "--format", "md")
     assert "only a subset of the data was evaluated (pairs)" in text
 

@@ -4,6 +4,7 @@ import math
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from ultrarm_eval.engine import vllm_engine
 from ultrarm_eval.engine.raw_rewards import may_be_activated, why_not_raw
@@ -24,6 +25,7 @@ def sigmoid(values):
 NOT_RAW = {
     "no activated values": (INSIDE, None),
     "the same": (INSIDE, INSIDE),
+    "the softmax of a single label both times": ((1.0,) * 12, (1.0,) * 12),
     "the same near the fixed point": (FIXED, FIXED),
     "twice a sigmoid": (INSIDE, sigmoid(sigmoid(INSIDE))),
     "another activation": (INSIDE, tuple(1 - value for value in INSIDE)),
@@ -49,6 +51,11 @@ def test_values_inside_are_not_raw_otherwise(case):
     assert "all its values for 12 probe texts are between 0 and 1" in why_not_raw(
         raw, raw, activated
     )
+
+
+def test_a_sigmoid_may_be_rounded_to_bfloat16():
+    rounded = torch.tensor(sigmoid(INSIDE)).bfloat16().tolist()
+    assert why_not_raw(INSIDE, INSIDE, rounded) is None
 
 
 def test_activated_values_may_differ_by_the_rounding_that_was_seen():

@@ -164,7 +164,7 @@ def _missing_library() -> str | None:
     its binaries are loaded is not found here.
     """
     for library, essential in _NEEDED.items():
-        if can_be_found(library) and can_be_found(essential):
+        if can_be_found(library) and can_be_found(essential, has_code=True):
             continue
         try:
             importlib.import_module(library)

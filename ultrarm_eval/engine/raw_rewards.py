@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from scipy.special import expit
 
-# The allowed factor over the rounding that was observed, and the least that is allowed.
-_MARGIN, _LEAST = 4, 1e-3
+# The allowed factor over the rounding that was observed, and the least that is allowed: a sigmoid
+# that was rounded to bfloat16 is off by up to 2e-3.
+_MARGIN, _LEAST = 4, 4e-3
 
 
 def may_be_activated(values: Sequence[float]) -> bool:
@@ -35,13 +36,17 @@ def why_not_raw(
         drift = max(abs(a - b) for a, b in zip(values, again, strict=True))
         tolerance = max(_MARGIN * drift, _LEAST)
         expected = [float(expit(value)) for value in values]
-        if _near(expected, activated, tolerance) and not _near(values, activated, tolerance):
+        as_activated = _near(expected, activated, tolerance) or all(one == 1.0 for one in activated)
+        if as_activated and not _near(values, activated, tolerance):
             return None
-        if all(one == 1.0 for one in activated):
-            return None
+    unproven = (
+        "there are no values with the activation to compare them with"
+        if activated is None
+        else "requests with and without the activation do not prove that they are raw"
+    )
     return (
         f"all its values for {len(values)} probe texts are between 0 and 1, as after a sigmoid, "
-        "and requests with and without the activation do not prove that they are raw"
+        f"and {unproven}"
     )
 
 

@@ -89,12 +89,17 @@ def _other_tokens(
     completions: Sequence[str],
     texts: Sequence[Tokens],
 ) -> Iterator[tuple[str, Mapping[int, float]]]:
-    bos, eos = judge.encoder.bos_id, judge.tokenizer.eos_token_id
+    opening, eos = judge.encoder.opening, judge.tokenizer.eos_token_id
+    size = len(opening)
     most = judge.checkpoint.positions or math.inf
-    if bos is not None:
-        lost = {i: list(t)[1:] for i, t in enumerate(texts) if len(t) > 1 and next(iter(t)) == bos}
+    if opening:
+        lost = {
+            i: ids[size:]
+            for i, ids in enumerate(map(list, texts))
+            if len(ids) > size and tuple(ids[:size]) == opening
+        }
         yield "a missing BOS", _computed(judge, lost)
-        doubled = {i: [bos, *t] for i, t in enumerate(texts) if len(t) < most}
+        doubled = {i: [*opening, *t] for i, t in enumerate(texts) if len(t) + size <= most}
         yield "a duplicate BOS", _computed(judge, doubled)
     if eos is not None:
         closed = {i: [*t, eos] for i, t in enumerate(texts) if len(t) < most}

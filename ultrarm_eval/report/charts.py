@@ -15,7 +15,7 @@ from ultrarm_eval.report.ranks import RankConfusion
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
-from ultrarm_eval.show.formats import count
+from ultrarm_eval.show.formats import count, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -160,7 +160,7 @@ def _lengths(lengths: LengthReport, name: str) -> Chart:
     follows = (
         ""
         if lengths.follows_length is None
-        else f"The judge prefers the longer answer in {100 * lengths.follows_length:.1f} % of the "
+        else f"The judge prefers the longer answer in {percent(lengths.follows_length)} of the "
         "pairs of unequal length. "
     )
     return Chart(

@@ -122,12 +122,12 @@ class TaskReport:
     @property
     def small_slices_note(self) -> str:
         """How many subsets are too small for a row; empty where there are none."""
-        count = len(self.slices) - len(self.shown_slices)
-        if not count:
+        number = len(self.slices) - len(self.shown_slices)
+        if not number:
             return ""
-        one = count == 1
+        one = number == 1
         return (
-            f"{'1 subset' if one else f'{count} subsets'} of fewer than {FEWEST_PROMPTS} documents "
+            f"{number:,} subset{'' if one else 's'} of fewer than {FEWEST_PROMPTS} documents "
             f"{'is' if one else 'are'} not shown: the interval would be too wide to be useful. "
             f"The JSON contains {'it' if one else 'them'}."
         )

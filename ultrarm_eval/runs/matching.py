@@ -58,7 +58,9 @@ class MatchedPairs:
 
 
 def match_documents(a: Samples, b: Samples) -> MatchedDocuments:
-    """Matches by document hash and by occurrence among the documents with this hash.
+    """Matches by the hash of the content and by occurrence among the documents with this hash.
+
+    The hash is lm-eval's for the tasks of third parties.
 
     If one run has a document more often, its surplus occurrences stay unmatched.
     """

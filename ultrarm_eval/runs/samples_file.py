@@ -129,7 +129,7 @@ class _Reading:
         digest = str(content.get("doc_hash", content.get("doc_id")))
         self._have_hashes &= "doc_hash" in content
         self._seen[digest] += 1
-        is_ours = sample is not None and self._have_hashes
+        is_ours = sample is not None and "doc_hash" in content
         content_hash = content_digest(content["doc"]) if is_ours else digest
         # Before anything is left out: runs of several judges number equal documents alike.
         occurrence = self._met[content_hash]
@@ -230,13 +230,15 @@ class _Reading:
         if self._errors:
             count = len(self._errors)
             skipped = (
-                "1 line of the samples was" if count == 1 else f"{count} lines of the samples were"
+                "1 line of the samples was"
+                if count == 1
+                else f"{count:,} lines of the samples were"
             )
             remarks.append(f"{skipped} skipped, the first of them: {self._errors[0]}")
         # Where all lack it, the metric is not a mean over documents.
         if self._undefined and len(self._undefined) < len(self._documents):
             count = counts["documents_without_value"] = len(self._undefined)
-            excluded = "1 document without" if count == 1 else f"{count} documents without"
+            excluded = "1 document without" if count == 1 else f"{count:,} documents without"
             remarks.append(
                 f"{excluded} a value of {self._metric or 'acc'} excluded from its mean, the first "
                 f"of them in {self._undefined[0]}."

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import Any, ClassVar
 
 from tokenizers import Tokenizer
@@ -136,7 +137,8 @@ class TextEncoder:
             special_tokens=special_tokens,
             system=self.system,
         )
-        needed = max(len(self.opening), 1) + 1 + template.append_eos + len(self._final)
+        own = () if template.writes_special_tokens or template.append_eos else self.closing
+        needed = max(len(self.opening), 1) + 1 + template.append_eos + len([*own, *self._final])
         if max_length < needed:
             raise ConfigurationError(
                 f"max_length={max_length} leaves no room for any text. Set a larger max_length."
@@ -144,7 +146,7 @@ class TextEncoder:
 
     @property
     def bos_id(self) -> int | None:
-        """The token that every text begins with; None if there is none."""
+        """The first token that every text begins with; None if there is none."""
         return self.opening[0] if self.opening else None
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
@@ -276,9 +278,13 @@ class TextEncoder:
         return prefix + ids[len(ids) - most + len(prefix) :]
 
     def _opening(self, ids: list[int]) -> list[int]:
-        """The tokens of `opening` that a text begins with, if it does."""
-        size = len(self.opening)
-        return ids[:size] if ids[:size] == list(self.opening) else []
+        """The tokens of `opening` that a text begins with."""
+        return [
+            one
+            for one, _ in takewhile(
+                lambda pair: pair[0] == pair[1], zip(ids, self.opening, strict=False)
+            )
+        ]
 
     def _suffix(self, ids: list[int], template: Template) -> list[int]:
         if template.append_eos:

@@ -39,7 +39,7 @@ class ParsingTokenizer:
             list(texts), add_special_tokens=self._is_bare
         ):
             ids = list(encoding.ids)
-            if self._adds_bos and ids[: len(opening)] != opening:
+            if self._adds_bos and ids[:1] != opening[:1]:
                 ids = opening + ids
             yield ids
 
@@ -90,7 +90,8 @@ class TextualTokenizer:
                     "special_tokens=parse, and check such texts."
                 )
             ids = [self._alias_ids.get(i, i) for i in encoding.ids]
-            if self._adds_bos and ids[:size] != opening:
+            # A template that begins with the first of them decides which of them it writes.
+            if self._adds_bos and ids[:1] != opening[:1]:
                 ids = opening + ids
             elif ids[: 2 * size] == opening * 2:
                 # A chat template that writes BOS behind a BOS.

@@ -21,7 +21,7 @@ from ultrarm_eval.text_format.tokens import EncodedText
 #: What a judge is asked of a row, as JSON; null where it is refused. It is not kept.
 ASKED = "__asked__"
 #: Reasons that begin what stands in the column of refusals; others are those of
-#: `ultrarm_eval.sources.conversations`.
+#: `ultrarm_eval.sources.conversations` and `ultrarm_eval.sources.conversation_columns`.
 TEMPLATE_REFUSES, NOT_ENCODED, WITH_INPUT = "template_refuses", "not_encoded", "with_input"
 _AT_ONCE = 512
 

@@ -111,8 +111,13 @@ def _problem(entry_point: importlib.metadata.EntryPoint, *, needs_object: bool) 
     return None
 
 
-def can_be_found(module: str) -> bool:
-    """Looks for a module, package by package, without running any of their code."""
+def can_be_found(module: str, *, has_code: bool = False) -> bool:
+    """Looks for a module, package by package, without running any of their code.
+
+    Args:
+        module: Its dotted name.
+        has_code: Whether a folder without `__init__.py` is no module.
+    """
     path: list[str] | None = None
     parts = module.split(".")
     for depth in range(1, len(parts) + 1):
@@ -125,7 +130,8 @@ def can_be_found(module: str) -> bool:
             if spec.submodule_search_locations is None:
                 return False
             path = list(spec.submodule_search_locations)
-    return True
+    # A folder without code has no file.
+    return not has_code or getattr(spec, "origin", None) is not None
 
 
 def _find_spec(name: str, path: list[str] | None) -> importlib.machinery.ModuleSpec | None:

@@ -11,7 +11,10 @@ const make = (tag, className, content) => {
 };
 const isolated = (content) => make("bdi", "", content);
 const rankOf = (figure) => (!figure || !figure[best] ? "" : figure[best] === figure[last] ? `${figure[best]}` : `${figure[best]}\u2013${figure[last]}`);
-const number = (x, unit) => (unit ? (100 * x).toFixed(1) : Math.abs(x) < 10 ? x.toFixed(3) : Math.abs(x) < 1000 ? x.toFixed(1) : x.toPrecision(4)).replace("-", "\u2212");
+// Only all reads 100.0 and only none 0.0, as in ultrarm_eval/show/formats.py.
+const isWhole = (x, digits) => [0, 100].includes(Math.abs(Number(x.toFixed(digits))));
+const percents = (x, digits = 1) => (digits < 4 && isWhole(x, digits) && !isWhole(x, 4) ? percents(x, digits + 1) : x.toFixed(digits));
+const number = (x, unit) => (unit ? percents(100 * x) : Math.abs(x) < 10 ? x.toFixed(3) : Math.abs(x) < 1000 ? x.toFixed(1) : x.toPrecision(4)).replace("-", "\u2212");
 const between = (figure, unit) => (figure[low] === null ? "no interval" : `${number(figure[low], unit)} to ${number(figure[high], unit)}`);
 
 // The metrics of a row, and how its results were made.

@@ -66,6 +66,23 @@ def test_other_tokens_are_named_and_no_other_cause(said, judge, change, name):
     assert cause.startswith(f"The likely cause is a sigmoid applied to the rewards, and {name}: ")
 
 
+@pytest.mark.parametrize(
+    ("change", "name"),
+    [(lambda ids: ids[2:], "a missing BOS"), (lambda ids: [BOS, 7, *ids], "a duplicate BOS")],
+)
+def test_all_tokens_before_texts_are_missing_or_doubled(said, judge, monkeypatch, change, name):
+    # As with GLM's two tokens.
+    monkeypatch.setattr(judge.encoder, "opening", (BOS, 7))
+    encoded = judge.encoded
+
+    def with_two(*text):
+        return Tokens.of([BOS, 7, *list(encoded(*text))[1:]])
+
+    monkeypatch.setattr(judge, "encoded", with_two)
+    (cause,) = said(altered(judge, change))
+    assert cause.startswith(f"The likely cause is {name}: ")
+
+
 def test_a_sigmoid_is_named(said, expected):
     (cause,) = said(sigmoid(expected))
     assert cause.startswith("The likely cause is a sigmoid applied to the rewards: ")

@@ -12,6 +12,7 @@ from ultrarm_eval.checkpoints.checkpoint import open_checkpoint
 from ultrarm_eval.checkpoints.tokenizer import load_tokenizer
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.template_lookup import get_template
 
 BOS, EOS, UNK = 1, 2, 0
@@ -247,6 +248,23 @@ def test_a_text_begins_with_all_tokens_that_the_tokenizer_puts_there(
         ids(2)
 
 
+@pytest.mark.parametrize("special_tokens", ["text", "parse"])
+def test_a_template_that_writes_the_first_of_them_decides_which_it_writes(
+    glm_tokenizer, special_tokens
+):
+    template = Template(
+        "own",
+        lambda messages, completion: f"[gMASK]{messages[0]['content']}{completion}",
+        writes_special_tokens=True,
+    )
+    encoder = TextEncoder(glm_tokenizer, template, max_length=6, special_tokens=special_tokens)
+    first = glm_tokenizer.convert_tokens_to_ids("[gMASK]")
+    plain = glm_tokenizer("A river? The Elbe.", add_special_tokens=False).input_ids
+    assert len(plain) > 6
+    (encoded,) = encoder.encode(["A river? "], ["The Elbe."])
+    assert list(encoded.tokens) == [first, *plain[-5:]]
+
+
 def test_a_text_ends_with_all_tokens_that_the_tokenizer_puts_there():
     """As XLNet's does, which is read at the second of them."""
     from tokenizers import processors
@@ -270,3 +288,11 @@ def test_a_text_ends_with_all_tokens_that_the_tokenizer_puts_there():
         assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own
         encoder.max_length = 5
         assert list(next(encoder.encode([None], ["The Elbe."])).tokens) == own[-5:]
+        with pytest.raises(ConfigurationError, match="max_length=3 leaves no room"):
+            TextEncoder(
+                tokenizer,
+                get_template("raw"),
+                max_length=3,
+                closes_texts=True,
+                special_tokens=special_tokens,
+            )

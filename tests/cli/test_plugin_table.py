@@ -68,19 +68,24 @@ def test_a_library_that_is_missing_breaks_them(problem_of, monkeypatch, library)
     assert "ModuleNotFoundError" in said
 
 
-@pytest.mark.parametrize("library", ["torch", "transformers"])
-def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tmp_path, library):
-    (tmp_path / library).mkdir()
-    said = "libcudart.so.12 (CUDA): no such file"
-    (tmp_path / library / "__init__.py").write_text(f"raise ImportError({said!r})\n")
+def judges_listed_with(packages):
+    """The lines of judges where these packages come first."""
     run = subprocess.run(
         [sys.executable, "-c", LISTED],
         capture_output=True,
         text=True,
         check=True,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": str(packages)},
     )
-    shown = [line for line in run.stdout.splitlines() if line.startswith("judge ")]
+    return [line for line in run.stdout.splitlines() if line.startswith("judge ")]
+
+
+@pytest.mark.parametrize("library", ["torch", "transformers"])
+def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tmp_path, library):
+    (tmp_path / library).mkdir()
+    said = "libcudart.so.12 (CUDA): no such file"
+    (tmp_path / library / "__init__.py").write_text(f"raise ImportError({said!r})\n")
+    shown = judges_listed_with(tmp_path)
     assert [line.split()[1] for line in shown] == list(registry().judges)
     state = f"broken: it needs {library}, which cannot be imported: ImportError: {said}"
     assert all(line.endswith(state) for line in shown)
@@ -90,14 +95,7 @@ def test_a_library_without_its_binary_is_the_state_of_each_of_our_judges(tmp_pat
     # torch has a folder of this name beside its binary, without code.
     (tmp_path / "torch" / "_C").mkdir(parents=True)
     (tmp_path / "torch" / "__init__.py").write_text("from torch._C import ops\n")
-    run = subprocess.run(
-        [sys.executable, "-c", LISTED],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-    )
-    shown = [line for line in run.stdout.splitlines() if line.startswith("judge ")]
+    shown = judges_listed_with(tmp_path)
     assert all("broken: it needs torch, which cannot be imported" in line for line in shown)
 
 

@@ -21,15 +21,15 @@ _LANGUAGE_HEAD = "lm_head"
 def adapted_values(
     adapter: Adapter, base: str, values: Mapping[str, Any], fetch: Fetch
 ) -> dict[str, Any]:
-    """What config.json says of the model that the adapter was trained as.
+    """The config.json of the model as the adapter was trained: with its class, labels and tokens.
 
-    A base is a language model as a rule, and the adapter has made a classifier of it: config.json
+    A base is usually a language model that the adapter turned into a classifier: its config.json
     names the language model's class, and no labels.
 
     Args:
         adapter: The adapter.
         base: The base, for messages.
-        values: What the base's config.json says.
+        values: The content of the base's config.json.
         fetch: How to get the base's files.
 
     Raises:
@@ -70,7 +70,7 @@ def unties_head(adapter: Adapter, values: Mapping[str, Any]) -> bool:
 
     Args:
         adapter: The adapter.
-        values: What the base's config.json says.
+        values: The content of the base's config.json.
     """
     parts = adapter.weights.parts
     changed = {
@@ -93,7 +93,7 @@ def pad_token_id(fetch: Fetch, fetch_of_base: Fetch) -> int | None:
 
     Args:
         fetch: How to get the adapter's files.
-        fetch_of_base: How to get the base's, whose vocabulary it may share.
+        fetch_of_base: How to get the base's files, whose vocabulary it may share.
     """
     path = fetch("tokenizer_config.json")
     if path is None:
@@ -177,10 +177,10 @@ def require_trained_class(adapter: Adapter, base: str, values: Mapping[str, Any]
     Args:
         adapter: The adapter.
         base: The base, for messages.
-        values: What the base's config.json says.
+        values: The content of the base's config.json.
 
     Raises:
-        CheckpointError: It was.
+        CheckpointError: It was trained in another class.
     """
     trained = adapter.config.base_class
     named = [str(one) for one in values.get("architectures") or ()]

@@ -29,7 +29,7 @@ class AdaptedWeights:
 
     Attributes:
         name: The adapter, for messages.
-        config: What its adapter_config.json says.
+        config: The content of its adapter_config.json.
         weights: Its tensors.
         base: The base, for messages.
         keys: The names of the base's weights, as they are stored.
@@ -125,7 +125,7 @@ class AdaptedWeights:
             shapes: The shapes of the network's weights by stored name, as far as they are known.
 
         Raises:
-            CheckpointError: There is such a change.
+            CheckpointError: A change has another shape.
         """
         for key, change in self._changes.items():
             shape = shapes.get(key)
@@ -146,7 +146,7 @@ class AdaptedWeights:
         """Refuses changes of weights that a network does not have.
 
         Args:
-            read: The stored names of what it reads.
+            read: The stored names of the weights that it uses.
             network: Its class, for messages.
 
         Raises:
@@ -215,7 +215,7 @@ class AdaptedWeights:
         return change.merged_into(weight, self.weights, self.config, inputs_first=is_turned)
 
     def _change(self, weight: str, *, may_be_new: bool = False) -> WeightChange:
-        """The change of a weight of the model, which the base has under this or a near name."""
+        """The change of a weight of the model, which the base has under this or a similar name."""
         key = self._stored(weight)
         if key is None and weight in self._changes:
             key = weight
@@ -224,14 +224,14 @@ class AdaptedWeights:
         return self._changes.setdefault(key or weight, WeightChange(key))
 
     def _stored(self, weight: str) -> str | None:
-        """The stored name of a weight: files can lack the name of the body, or have one more."""
+        """The stored name of a weight: files can lack the body's prefix, or have an extra one."""
         if weight in self.keys:
             return weight
         near = [key for key in self.keys if _is_same(key, weight)]
         return near[0] if len(near) == 1 else None
 
     def _may_be_new(self, weight: str) -> bool:
-        """Whether a whole weight may be one that the base lacks: a layer that was trained."""
+        """Whether the base may lack a whole weight: one of a head or a completely trained layer."""
         return any(
             f".{weight}".find(f".{module}.") >= 0 for module in self.config.modules_to_save
         ) or bool(_HEAD.search(weight))
@@ -290,6 +290,6 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _is_among(key: str, names: Iterable[str]) -> bool:
-    """Whether a stored weight is one of a network's, with or without the name of its body."""
+    """Whether a stored weight is one of a network's, with or without the body's prefix."""
     known = names if isinstance(names, set | frozenset) else set(names)
     return key in known or any(_is_same(key, name) for name in known)

@@ -46,7 +46,7 @@ class AdapterConfig:
         modules_to_save: Modules that were trained completely.
         token_indices: Rows of an embedding that were trained: by the embedding's name, the input's
             under an empty name.
-        ties_weights: Whether changes of an embedding are those of a head that is tied to it, too.
+        ties_weights: Whether changes of an embedding also apply to a head that is tied to it.
     """
 
     base: str | None
@@ -97,7 +97,7 @@ class AdapterConfig:
 
 
 def read_adapter_config(name: str, values: Mapping[str, Any]) -> AdapterConfig:
-    """Reads what an adapter_config.json holds.
+    """Reads the content of an adapter_config.json.
 
     Args:
         name: The adapter, for messages.
@@ -229,7 +229,7 @@ def _listed(modules: tuple[str, ...] | str | None) -> tuple[str, ...]:
 
 
 def _by_pattern(values: Mapping[str, T], module: str, default: T) -> T:
-    """What the first pattern that matches the end of a module's name gives, as PEFT reads them."""
+    """The value of the first pattern that matches the end of a module's name, as in PEFT."""
     for pattern, value in values.items():
         if re.match(rf"(.*\.)?({pattern})$", module):
             return value

@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 ADAPTER_CONFIG = "adapter_config.json"
 
-#: Fields that are read here, or tell what can be seen from the tensors, or matter in training only.
+#: Fields that are read here, that the tensors show anyway, or that matter only in training.
 _KNOWN = frozenset(
     {
         *("peft_type", "base_model_name_or_path", "revision", "task_type", "auto_mapping"),
@@ -49,10 +49,10 @@ _STARTS = ("gaussian", "eva", "orthogonal", "mica", "true", "false")
 
 
 def advice_to_merge(values: Mapping[str, Any] | None = None) -> str:
-    """How an adapter becomes a checkpoint, with PEFT itself.
+    """How to merge an adapter into a checkpoint, with PEFT itself.
 
     Args:
-        values: What its adapter_config.json says.
+        values: The content of its adapter_config.json.
     """
     base = (values or {}).get("base_model_name_or_path")
     model = repr(base) if isinstance(base, str) and base else "BASE"
@@ -70,7 +70,7 @@ def refuse_variants(name: str, values: Mapping[str, Any]) -> None:
 
     Args:
         name: The adapter, for messages.
-        values: What its adapter_config.json says.
+        values: The content of its adapter_config.json.
 
     Raises:
         CheckpointError: There is such a field.

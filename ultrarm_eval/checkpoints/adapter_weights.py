@@ -66,11 +66,11 @@ class AdapterWeights:
 
     Attributes:
         path: The file.
-        stored: What is in it, by name.
+        stored: Its tensors' dtypes and shapes, by name.
     """
 
     def __init__(self, name: str, path: Path) -> None:
-        """Looks into the file.
+        """Reads the dtypes and shapes of the tensors.
 
         Args:
             name: The adapter, for messages.
@@ -118,7 +118,7 @@ class AdapterWeights:
             else:
                 self._place(whole, inner, key)
         for module, key in originals:
-            # What a trained module was before: the model does not use it.
+            # A trained module's original weight: the model does not use it.
             if not any(name.startswith(f"{module}.") for name in whole):
                 raise self._unread(
                     key, "is a module's original weight, but the trained one is missing"
@@ -129,7 +129,7 @@ class AdapterWeights:
         """Rejects tensors with NaN or infinity, before anything slow begins.
 
         Raises:
-            CheckpointError: There are such.
+            CheckpointError: There is such a tensor.
         """
         if not self.stored:
             raise CheckpointError(f"{self._name}: {self.path.name} contains no weights.")

@@ -28,7 +28,7 @@ _WHOLE_WEIGHTS = tuple(
     for file in ("model.safetensors", "pytorch_model.bin")
     for index in ("", ".index.json")
 )
-# Parts of the names that PEFT gives to what it adds to a model, or wraps in it.
+# Parts of the names of the layers that PEFT adds to a model or wraps.
 _PART = re.compile(
     r"(^|\.)(lora_|lokr_|hada_|ia3_|vera_|oft_|boft_|modules_to_save\.|original_module\."
     r"|base_layer\.|prompt_encoder\.|prompt_embeddings)|^base_model\.model\."
@@ -38,14 +38,14 @@ _TRAINED = re.compile(r"\.modules_to_save\.[^.]+\.")
 
 @dataclass(frozen=True)
 class Adapter:
-    """An adapter, looked at before its base.
+    """An adapter, inspected before its base.
 
     Attributes:
         name: Its folder or hub id.
         revision: Its hub revision, as given.
         commit: The hub commit it resolved to; None for a folder.
         fetch: How to get its files.
-        config: What its adapter_config.json says.
+        config: The content of its adapter_config.json.
         weights: Its tensors.
         is_alone: Whether its base is the one that its adapter_config.json names.
     """
@@ -92,7 +92,7 @@ class Adapter:
         """Identifies it: the hub commit, or a folder's weights and how they are merged."""
         if self.commit:
             return self.commit
-        # Where the base lies says nothing: its weights do.
+        # The base's location does not matter: its weights are identified.
         settings = {**asdict(self.config), "base": None, "base_revision": None}
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
         with self.weights.path.open("rb") as file:
@@ -107,7 +107,7 @@ def find_adapter(
     peft: str | None = None,
     peft_revision: str | None = None,
 ) -> Adapter | None:
-    """The adapter that is named beside a base, or in its place; None if there is none.
+    """The adapter that is named with a base, or instead of one; None if there is none.
 
     Args:
         name: A folder, or a hub id.
@@ -117,8 +117,8 @@ def find_adapter(
 
     Raises:
         CheckpointError: It cannot be found or read, is not a LoRA adapter, or is in the folder of
-        a complete model.
-        ConfigurationError: A revision of no adapter.
+            a complete model.
+        ConfigurationError: A revision was given without an adapter.
     """
     fetch = fetcher(name, revision)
     is_adapter = fetch(ADAPTER_CONFIG) is not None

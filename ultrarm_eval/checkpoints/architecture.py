@@ -22,7 +22,7 @@ class Architecture(ABC):
         reading: How the reward is computed, in a line.
         is_general: Whether another type that also recognises a checkpoint takes precedence.
         only_recognised: Whether a checkpoint that it does not recognise never has this type, so
-        that advice never suggests it for such a checkpoint.
+            that advice never suggests it for such a checkpoint.
         further_files: Weight files besides the checkpoint's own; the names of their weights begin
             with the file's name and a colon.
     """
@@ -75,7 +75,7 @@ class Architecture(ABC):
 
     @abstractmethod
     def network(self, config: Any, survey: Survey) -> nn.Module:
-        """The network with any weights, to count them on the device `meta`.
+        """The network with arbitrary weights; on the device `meta`, to count them.
 
         Args:
             config: Its configuration.

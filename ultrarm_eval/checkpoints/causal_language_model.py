@@ -78,7 +78,7 @@ class CausalLanguageModel(Architecture):
 
 
 def _sees_what_follows(config: Any) -> bool:
-    """Whether attention goes in both directions; transformers makes causal models of encoders."""
+    """Whether attention is bidirectional; transformers builds causal models of encoders, too."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES as ENCODERS
 
     if config.model_type in ENCODERS and not getattr(config, "is_encoder_decoder", False):

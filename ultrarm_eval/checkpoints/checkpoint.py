@@ -77,7 +77,7 @@ class Checkpoint:
 
     @property
     def stored_dtype(self) -> torch.dtype:
-        """The dtype the configuration says the weights have (float32 if it says nothing)."""
+        """The weights' dtype according to the configuration (float32 if it names none)."""
         stored = getattr(self.config, "dtype", None) or getattr(self.config, "torch_dtype", None)
         if isinstance(stored, torch.dtype):
             return stored
@@ -108,7 +108,7 @@ class Checkpoint:
         """Rejects damaged weights, and weights that do not fit the network, before they are loaded.
 
         Raises:
-            CheckpointError: There are such.
+            CheckpointError: There are such weights.
         """
         for path in map(self.fetch, self.weights.pickles):
             if path is not None:
@@ -117,7 +117,7 @@ class Checkpoint:
         self.require_finite_head()
 
     def look_into(self) -> dict[str, StoredWeight]:
-        """The weights in all files, as an adapter makes them where there is one.
+        """The weights in all files, with the adapter applied if there is one.
 
         Raises:
             CheckpointError: A file is missing or damaged.
@@ -129,7 +129,7 @@ class Checkpoint:
         """Rejects weights that the network would not use, or whose dtype or shape is wrong.
 
         Args:
-            stored: What is in the files, as far as it was looked at.
+            stored: The weights in the files, as far as they were inspected.
 
         Raises:
             CheckpointError: There are such weights.
@@ -153,7 +153,7 @@ class Checkpoint:
         """Rejects an adapter that changes unused weights, or has other shapes.
 
         Raises:
-            CheckpointError: It does.
+            CheckpointError: It has such an adapter.
         """
         if self.adapted is None or self.weight_map is None:
             return
@@ -170,7 +170,7 @@ class Checkpoint:
         )
 
     def reader(self) -> WeightReader:
-        """What reads its weights by the names that the network has for them."""
+        """A reader of its weights by the network's names."""
         return WeightReader(self.name, self.weights, self.fetch, self.weight_map, self.adapted)
 
     def digest(self) -> str:
@@ -206,7 +206,7 @@ def open_checkpoint(
 
 
 def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
-    """The same of a checkpoint whose small files were read.
+    """Like `open_checkpoint`, for a checkpoint whose small files were read.
 
     Args:
         survey: The small files.
@@ -258,10 +258,10 @@ def open_surveyed(survey: Survey, architecture: Architecture) -> Checkpoint:
 
 
 def _identity(network: nn.Module, survey: Survey) -> WeightMap:
-    """Sources by the stored names: transformers is given weights, and reads no files."""
+    """A map of unchanged weights: transformers gets the weights, and reads no files."""
     own, body = set(network.state_dict(keep_vars=True)), f"{network.base_model_prefix}."
     return {
-        # Some files leave out the body's name, which not every version of transformers adds.
+        # Some files lack the body's prefix, which not every version of transformers adds.
         body + key if key not in own and body + key in own else key: WeightSource.of(key)
         for key in without_language_heads(network, survey.keys)
     }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-#: The weights of which a row belongs to each label, in the families' own names; where a model has
-#: several, the first.
+#: The families' own names of the weight with one row per label; the first one that a model has
+#: counts.
 HEADS = (
     "score.weight",
     "classifier.out_proj.weight",
@@ -15,10 +15,10 @@ HEADS = (
     "logits_proj.weight",
     "sequence_summary.summary.weight",
 )
-#: How the names of the weights begin that read texts, in models that read images as well: as in
-#: the network (Qwen 3.5's files), and as transformers writes Gemma 3's files.
+#: Prefixes of the text part's weights in models of texts and images: the network's (as in Qwen
+#: 3.5's files), and the one in Gemma 3's files as transformers writes them.
 TEXT_BODIES = ("model.language_model.", "language_model.model.")
-#: The part for images in them, by the family of the complete model.
+#: Their image part, by the family of the complete model.
 IMAGE_PARTS = {
     "gemma3": (
         *("model.vision_tower", "model.multi_modal_projector"),

@@ -31,7 +31,7 @@ from ultrarm_eval.errors import CheckpointError
 
 logger = logging.getLogger(__name__)
 
-# Files' own names of dtypes, of safetensors and of torch.
+# The names of dtypes in files of safetensors and of torch.
 _STORED = {
     **{name: dtype for dtype, name in DTYPE_NAMES.items()},
     **{str(dtype).removeprefix("torch."): dtype for dtype in DTYPE_NAMES},
@@ -60,17 +60,17 @@ class Conversion:
 
     Attributes:
         checkpoint: The checkpoint.
-        standard: What it is as a classifier.
+        standard: The checkpoint as a classifier.
     """
 
     def __init__(
         self, checkpoint: Checkpoint, standard: StandardClassifier, dtype: str | None = None
     ) -> None:
-        """Takes what is to be written.
+        """Takes the checkpoint to write.
 
         Args:
             checkpoint: The checkpoint.
-            standard: What it is as a classifier.
+            standard: The checkpoint as a classifier.
             dtype: The dtype of the written weights; the stored one if None. The final norm and the
                 head, which judges never round, keep theirs if it is narrower.
 
@@ -92,18 +92,18 @@ class Conversion:
 
     @property
     def largest(self) -> int:
-        """Bytes of the largest weight, in float32: what is in memory at a time, once or twice."""
+        """Bytes of the largest weight in float32; memory holds one or two of them at a time."""
         sizes = (torch.Size(one.shape).numel() for one in self.tensors)
         return max(sizes) * torch.float32.itemsize
 
     @property
     def rounded(self) -> Sequence[str]:
-        """The weights that are written in fewer bits than they have."""
+        """The weights that are rounded when they are written."""
         return tuple(self._rounded)
 
     @property
     def dtype(self) -> torch.dtype:
-        """What config.json will say of the weights' dtype."""
+        """The weights' dtype in the written config.json."""
         return self._dtype or self.checkpoint.stored_dtype
 
     def dtypes(self) -> dict[str, int]:
@@ -115,11 +115,11 @@ class Conversion:
         return found
 
     def config(self, pad_token_id: int | None, record: ConversionRecord | None) -> dict[str, Any]:
-        """What config.json will say.
+        """The content of the written config.json.
 
         Args:
-            pad_token_id: The token that is not read at the end of a text.
-            record: How texts are written, if a judge cannot know it by itself.
+            pad_token_id: The padding token, which is skipped at the end of a text.
+            record: How texts are rendered, if a judge cannot know it by itself.
         """
         return {
             "architectures": [self.standard.class_name],
@@ -134,7 +134,7 @@ class Conversion:
         """Writes the weights, and an index where there are several files.
 
         Args:
-            folder: Where.
+            folder: The target folder.
             most_bytes: The maximum size of a file; a larger weight gets its own file.
 
         Raises:
@@ -175,7 +175,7 @@ class Conversion:
         stored = torch.float32 if is_merged else self._stored_dtype(keys[0])
         wanted = self._dtype
         if wanted is None:
-            # As a judge loads it by itself.
+            # The dtype in which a judge loads it by default.
             wanted = self.checkpoint.stored_dtype if is_merged else stored
         if not is_rounded(stored, wanted):
             return wanted

@@ -19,12 +19,12 @@ RECORD = "ultrarm_eval"
 
 @dataclass(frozen=True)
 class ConversionRecord:
-    """How the texts of a converted checkpoint are written.
+    """How the texts of a converted checkpoint are rendered.
 
     Attributes:
         judge: The judge that it was converted from.
         template: That judge's template.
-        text_end: What stands at the end of a text: see `ultrarm_eval.text_format.text_end`.
+        text_end: How a text ends: see `ultrarm_eval.text_format.text_end`.
     """
 
     judge: str
@@ -32,16 +32,16 @@ class ConversionRecord:
     text_end: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The record as it is written to config.json."""
         return {"judge": self.judge, "template": self.template, "text_end": dict(self.text_end)}
 
 
 def recorded(name: str, values: Mapping[str, Any]) -> ConversionRecord | None:
-    """What a config.json records; None if the checkpoint was not converted by this package.
+    """The record in a config.json; None if the checkpoint was not converted by this package.
 
     Args:
         name: The checkpoint, for messages.
-        values: What its config.json says.
+        values: The content of its config.json.
 
     Raises:
         CheckpointError: The record is damaged.

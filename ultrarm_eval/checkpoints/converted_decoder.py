@@ -12,8 +12,8 @@ from ultrarm_eval.checkpoints.survey import Survey
 class ConvertedDecoder(KnownHead):
     """A checkpoint that `ultrarm-eval convert` wrote.
 
-    transformers' own class computes the head in the body's dtype, and the judge that the
-    checkpoint is from in float32.
+    transformers' own class computes the head in the body's dtype; the judge that the checkpoint was
+    converted from computes it in float32.
     """
 
     known_as = "a converted reward model"
@@ -31,5 +31,5 @@ class ConvertedDecoder(KnownHead):
         return frozenset(one for one in survey.classes if one.endswith(CLASS_ENDING))
 
     def body_of(self, survey: Survey) -> str:
-        """See `HeadedDecoder.body_of`; the family's own name for its body."""
+        """See `HeadedDecoder.body_of`; the family's own prefix."""
         return family_prefix(survey.model_type)

@@ -22,11 +22,11 @@ def require_free(folder: Path, *, overwrite: bool) -> None:
     """Rejects a folder that is not empty, except a finished conversion that may be replaced.
 
     Args:
-        folder: Where the checkpoint is to be.
+        folder: The target folder.
         overwrite: Whether a finished conversion may be replaced.
 
     Raises:
-        ConfigurationError: It holds something else, or is a file.
+        ConfigurationError: It contains something else, or is a file.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ConfigurationError(
@@ -59,7 +59,7 @@ def require_room(folder: Path, needed: int) -> None:
     """Checks that the disk has enough space.
 
     Args:
-        folder: Where the checkpoint is to be; it need not exist.
+        folder: The target folder; it need not exist.
         needed: Bytes of its weights.
 
     Raises:
@@ -82,8 +82,8 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     An existing target stays until then; if writing fails, the temporary folder is deleted.
 
     Args:
-        folder: Where the checkpoint is to be.
-        overwrite: See `require_free`, which is asked again at the end.
+        folder: The target folder.
+        overwrite: See `require_free`, which is called again at the end.
 
     Raises:
         ConfigurationError: It cannot be written.
@@ -96,7 +96,7 @@ def whole_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     temporary = Path(made)
     try:
         yield temporary
-        # Others may read what mkdtemp gave to this user alone.
+        # mkdtemp gives access to this user alone: use the parent folder's permissions.
         temporary.chmod(folder.parent.stat().st_mode & 0o777)
         require_free(folder, overwrite=overwrite)
         _put(temporary, folder)

@@ -15,7 +15,7 @@ from ultrarm_eval.checkpoints.tokenizer import TokenizerOwner, tokenizer_place
 _CONFIG, _SPECIAL = "tokenizer_config.json", "special_tokens_map.json"
 _TEMPLATE, _TEMPLATE_FIELD = "chat_template.jinja", "chat_template"
 _PAD = "pad_token"
-# What is kept of tokenizer_config.json beside the named tokens, where a tokenizer is written anew.
+# Fields of tokenizer_config.json that are kept, besides special tokens, in a rewritten tokenizer.
 _KEPT = ("model_max_length", "padding_side", "truncation_side")
 
 
@@ -24,14 +24,14 @@ def write_tokenizer(
 ) -> None:
     """Writes the files.
 
-    A sentencepiece model alone is read otherwise by transformers 4, by 5 and by other engines: it
-    gets a tokenizer.json beside it.
+    transformers 4, transformers 5 and other engines read a sentencepiece model alone differently:
+    a tokenizer.json is written next to it.
 
     Args:
         checkpoint: The checkpoint.
         tokenizer: Its tokenizer, as it was loaded.
-        folder: Where they go.
-        pad: The padding token that is to be named; None leaves what is named.
+        folder: The target folder.
+        pad: The padding token to set; None keeps the present one.
     """
     place = tokenizer_place(checkpoint)
     for file in TOKENIZER_FILES:
@@ -50,7 +50,7 @@ def write_tokenizer(
 
 
 def _described(tokenizer: Any, stated: Mapping[str, Any]) -> dict[str, Any]:
-    """A tokenizer_config.json for a tokenizer.json that says all else."""
+    """A tokenizer_config.json with the fields that tokenizer.json does not have."""
     return {
         "tokenizer_class": "PreTrainedTokenizerFast",
         **{key: stated[key] for key in _KEPT if key in stated},
@@ -71,7 +71,7 @@ def _put_chat_template(tokenizer: Any, folder: Path) -> None:
     if not isinstance(loaded, str) or loaded == written:
         return
     path.write_text(loaded, encoding="utf-8")
-    # Versions that know no file of its own read it there.
+    # Versions that know no separate template file read it there.
     _write(folder / _CONFIG, {**stated, _TEMPLATE_FIELD: loaded})
 
 

@@ -2,9 +2,10 @@
 
 The families that are run without padding have the same structure: a backbone ``model`` with
 ``layers`` and a final RMS norm ``norm``. The head is a bias-free linear layer to a scalar unless a
-kind makes another. UltraRM's layout is that of the public checkpoint `openbmb/UltraRM-13b`: the
-backbone's weights start with ``model.``, the head is ``regression_head.weight``. The class follows
-its model card; nothing from a checkpoint's repository is executed.
+type of checkpoint defines another. UltraRM's layout is that of the public checkpoint
+`openbmb/UltraRM-13b`: the backbone's weights start with ``model.``, the head is
+``regression_head.weight``. The class follows its model card; nothing from a checkpoint's repository
+is executed.
 """
 
 from __future__ import annotations
@@ -23,11 +24,11 @@ from ultrarm_eval.checkpoints.unread_weights import require_read
 from ultrarm_eval.checkpoints.weights import refuse_missing
 from ultrarm_eval.errors import CheckpointError
 
-#: The head of networks whose weights have other names in the files.
+#: The head's name in networks whose weights have other names in the files.
 REWARD_HEAD = "head"
-#: transformers' model_type and the beginning of its classes' names, of the families whose reward
-#: models are run over rows without padding. Each is tested to be of Llama's make: norms, rotary
-#: embedding, gated MLP, and what the last layer's hook takes for granted.
+#: By transformers' model_type, the prefix of its class names, for families whose reward models run
+#: on rows without padding. Each is tested to have Llama's structure: norms, rotary embedding, gated
+#: MLP, and what the last layer's hook assumes.
 DECODER_FAMILIES = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3"}
 
 
@@ -42,7 +43,7 @@ def require_family(name: str, config: Mapping[str, Any], model_type: str) -> Non
 
 
 def wrong_family(name: str, config: Mapping[str, Any], model_type: str) -> str:
-    """What is said of a configuration of another family."""
+    """The error message for a configuration of another family."""
     return (
         f"{name}: its config.json describes a {config.get('model_type')!r} model, but this judge "
         f"needs model_type {model_type!r}."
@@ -77,7 +78,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     backbone_class: ClassVar[Any]
     head_name: ClassVar[str]
-    # Gemma 3's is another, or none, in some versions of transformers.
+    # Gemma 3's differs, or is missing, in some versions of transformers.
     base_model_prefix = "model"
 
     def __init__(self, config: Any) -> None:
@@ -91,12 +92,12 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
     @classmethod
     def make_head(cls, config: Any) -> nn.Module:
-        """The head: from hidden states, (..., hidden size), to numbers of them, float32."""
+        """The head, in float32: maps hidden states (..., hidden size) to (..., width)."""
         return Linear32(config.hidden_size, 1, bias=False)
 
     @property
     def reward_head(self) -> nn.Module:
-        """The head, to the reward or to the numbers that it is made of."""
+        """The head, which outputs the reward or the numbers that it is computed from."""
         return getattr(self, self.head_name)  # type: ignore[no-any-return]
 
     @classmethod
@@ -112,7 +113,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
 
         Args:
             *arguments: As for any model of transformers.
-            output_loading_info: Return (model, what transformers reports about the loading).
+            output_loading_info: Return (model, transformers' report about the loading).
             **options: As for any model of transformers.
 
         Raises:
@@ -163,7 +164,7 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
             **model_inputs: Passed to the backbone.
 
         Returns:
-            float32 rewards, shape (batch,); (batch, width) of a head that gives more numbers.
+            float32 rewards, shape (batch,); (batch, width) for a wider head.
         """
         hidden = self.hidden_states(input_ids, **model_inputs)
         rows = torch.arange(hidden.shape[0], device=hidden.device)
@@ -171,9 +172,9 @@ class DecoderRewardModel(PreTrainedModel):  # type: ignore[misc, unused-ignore]
         return self.reward_head(last_hidden).squeeze(-1)  # type: ignore[no-any-return]
 
     def rewards_after_tokens(self, input_ids: torch.Tensor, **model_inputs: Any) -> torch.Tensor:
-        """Rewards of texts that end after each of their tokens.
+        """Rewards of every prefix of the texts.
 
-        A causal model has computed every prefix on the way to the whole text.
+        One forward pass of a causal model computes all prefixes.
 
         Args:
             input_ids: Token ids, shape (batch, length).
@@ -217,8 +218,8 @@ class LlamaRewardModel(DecoderRewardModel, LlamaPreTrainedModel):  # type: ignor
     config_class = LlamaConfig
     backbone_class = LlamaModel
     head_name = "regression_head"
-    # The final norm cannot stand here: some versions of transformers know "norm", others
-    # "model.norm", and others would take the layers' own norms too. The judge's loader does it.
+    # The final norm cannot be listed here: some versions of transformers match "norm", others
+    # "model.norm", and others would match the layers' norms too. The judge's loader does it.
     _keep_in_fp32_modules_strict = ("regression_head",)
 
 
@@ -236,7 +237,7 @@ def decoder_class(model_type: str, head_name: str) -> type[DecoderRewardModel]:
 def headed_class(
     model_type: str, make_head: Callable[[Any], nn.Module]
 ) -> type[DecoderRewardModel]:
-    """The network of any family of decoders with a head of its own, named `head`.
+    """The network of any family of decoders with a given head, named `head`.
 
     Families other than those of `DECODER_FAMILIES` can only be run padded.
 
@@ -263,7 +264,7 @@ def _class_of(model_type: str, head_name: str, **members: Any) -> type[DecoderRe
             "__doc__": f"Scalar reward model on a {beginning} backbone.",
             "config_class": backbone.config_class,
             "backbone_class": backbone,
-            # Also of families that call their body otherwise.
+            # Also for families that name their body differently.
             "base_model_prefix": "model",
             "head_name": head_name,
             "_keep_in_fp32_modules_strict": (head_name,),

@@ -62,7 +62,7 @@ def check_memory(
         device: Where they go.
         parallelize: Whether they may be spread over all GPUs and the CPU.
         dtype: The dtype they are loaded in.
-        is_quantized: Whether most of them take less than the dtype.
+        is_quantized: Whether most of them need less memory than in that dtype.
 
     Raises:
         DeviceError: There is less memory than the weights alone need.

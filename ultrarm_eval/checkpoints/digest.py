@@ -13,7 +13,7 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.weights import WeightFiles
 from ultrarm_eval.errors import CheckpointError
 
-#: Besides the weights, what the ids and so the rewards depend on.
+#: Files that the token ids, and so the rewards, depend on besides the weights.
 TOKENIZER_FILES = (
     "tokenizer.model",
     "tokenizer.json",
@@ -41,7 +41,7 @@ def digest_of_files(name: str, weights: WeightFiles, fetch: Fetch) -> str:
         fetch: How to get its files.
 
     Raises:
-        CheckpointError: A file cannot be read, or is not what was downloaded.
+        CheckpointError: A file cannot be read, or differs from the downloaded one.
     """
     small = [path for path in map(fetch, ("config.json", *TOKENIZER_FILES)) if path is not None]
     found = [fetch(file) for file in sorted((*weights.files, *weights.further_files))]
@@ -61,7 +61,7 @@ def digest_with_adapter(base: str, adapter: Adapter) -> str:
     """The digest of a base and an adapter on it.
 
     Args:
-        base: The base's.
+        base: The base's digest.
         adapter: The adapter; its tokenizer comes before the base's.
     """
     small = map(adapter.fetch, TOKENIZER_FILES)

@@ -26,11 +26,11 @@ _SIDES = ("left", "right")
 
 @dataclass(frozen=True)
 class Values:
-    """What a field may hold.
+    """The values that a field may have.
 
     Attributes:
-        allowed: That in words, for messages.
-        accepts: Whether a value is one of them; null is left to what reads the field.
+        allowed: Those values in words, for messages.
+        accepts: Whether a value is allowed; null is left to the code that reads the field.
     """
 
     allowed: str
@@ -51,13 +51,13 @@ def _is_texts(value: object) -> bool:
 
 
 def _is_token(value: object) -> bool:
-    """Whether it is a token's text, or its text with how it is found."""
+    """Whether it is a token's text, or an added token with its text as `content`."""
     content = value.get("content") if isinstance(value, dict) else value
     return isinstance(content, str)
 
 
 def _is_rope(value: object) -> bool:
-    """Whether every number of a rotary embedding's settings is one, also by kind of layer."""
+    """Whether a rotary embedding's settings have valid numbers, also those per type of layer."""
     if not isinstance(value, dict):
         return False
     for name, setting in value.items():
@@ -99,7 +99,7 @@ def _is_added_tokens(value: object) -> bool:
 
 
 _COUNT = Values("an integer of at least 1", lambda v: _is_whole(v, 1))
-# Labels and positions are counted out when a network is built.
+# Limits, because building a network enumerates its labels and positions.
 _LABELS = Values("an integer from 1 to 100000", lambda v: _is_whole(v, 1, 100_000))
 _POSITIONS = Values("an integer from 1 to 2^26", lambda v: _is_whole(v, 1, 2**26))
 _WHOLE = Values("an integer of at least 0", lambda v: _is_whole(v, 0))
@@ -245,7 +245,7 @@ def require_config_values(name: str, values: Mapping[str, Any]) -> None:
 
     Args:
         name: The checkpoint, for messages.
-        values: What its config.json says.
+        values: The content of its config.json.
 
     Raises:
         CheckpointError: A field has such a value.
@@ -259,7 +259,7 @@ def require_config_values(name: str, values: Mapping[str, Any]) -> None:
 
 
 def _by_pattern(values: Mapping[str, Any]) -> dict[str, Values]:
-    """What fields may hold that are not in the table, by their names."""
+    """The allowed values of fields that are not in the table, by patterns of their names."""
     found = {field: _ANY_NUMBER for field, value in values.items() if isinstance(value, float)}
     for pattern, allowed in _PATTERNS.items():
         found |= {field: allowed for field in values if pattern.search(field)}
@@ -272,7 +272,7 @@ def require_tokenizer_values(name: str, file: str, values: Mapping[str, Any]) ->
     Args:
         name: The checkpoint, for messages.
         file: Which file.
-        values: What it says.
+        values: Its content.
 
     Raises:
         CheckpointError: A field has such a value.
@@ -284,15 +284,15 @@ def require_tokenizer_values(name: str, file: str, values: Mapping[str, Any]) ->
 
 
 def read_index(name: str, file: str, index: Mapping[str, Any]) -> tuple[dict[str, str], int | None]:
-    """The file of each weight, and the bytes of all, as an index of shards says.
+    """The file of each weight, and the bytes of all of them, from an index of shards.
 
     Args:
         name: The checkpoint, for messages.
         file: The index.
-        index: What it says.
+        index: Its content.
 
     Raises:
-        CheckpointError: It names no files beside itself, or no number of bytes.
+        CheckpointError: It names a file outside its folder or none, or the size is not a number.
     """
     where = f"{name}: {file}"
     weight_map = index.get("weight_map")

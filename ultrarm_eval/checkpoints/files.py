@@ -15,7 +15,7 @@ from ultrarm_eval.errors import CheckpointError, first_line
 #: Maps a file's name to its path; None where the checkpoint has no such file.
 Fetch: TypeAlias = Callable[[str], Path | None]
 
-# A repository has one of them: where it is cached, what else is not there does not exist.
+# Every repository has one of them: if it is cached, other files that are not cached do not exist.
 _ANCHORS = ("config.json", "adapter_config.json")
 _LOCAL_HELP = "For local weights, set pretrained=DIR (or judge=DIR) to their folder."
 
@@ -64,12 +64,12 @@ def _hub_fetcher(name: str, revision: str | None) -> Fetch:
 
 
 def own_name(name: str) -> str:
-    """A checkpoint's short name: the end of its folder's path or of its hub id."""
+    """A checkpoint's short name: the last part of its folder's path or of its hub id."""
     return re.split(r"[\\/]", name.rstrip("\\/"))[-1]
 
 
 def exists(name: str, file: str, revision: str | None) -> bool:
-    """Whether a checkpoint has a file, which is not downloaded to find that out.
+    """Whether a checkpoint has a file; does not download it.
 
     Args:
         name: A folder, or a hub id.
@@ -124,7 +124,7 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError, OSError) as error:
-        # Python refuses numbers of more than 4,300 digits, and brackets within brackets.
+        # Python refuses numbers of more than 4,300 digits, and deeply nested brackets.
         raise CheckpointError(f"{path}: this is not valid JSON: {brief(error)}") from error
     if not isinstance(values, dict):
         raise CheckpointError(f"{path}: this is not a JSON object.")

@@ -35,7 +35,7 @@ class Fingerprint:
         self._other_digests: dict[str, str] = {}
 
     def parts(self) -> dict[str, Any]:
-        """What is identified."""
+        """All that the digest identifies."""
         if self._digest is None:
             self._digest = self._checkpoint.digest()
         for name, checkpoint in self._others.items():
@@ -48,13 +48,13 @@ class Fingerprint:
         return hashlib.sha256(json.dumps(self.parts(), sort_keys=True).encode()).hexdigest()
 
     def known_digest(self) -> str | None:
-        """The same, unless that would read many gigabytes only for a report."""
+        """The hash of all parts; None if it would read many gigabytes only for a report."""
         others = (c for name, c in self._others.items() if name not in self._other_digests)
         is_quick = self.known_weights() is not None and all(map(_is_quick_to_hash, others))
         return self.digest() if is_quick else None
 
     def known_weights(self) -> str | None:
-        """The weights' hash, unless that would read many gigabytes only for a report."""
+        """The weights' hash; None if it would read many gigabytes only for a report."""
         if self._digest is None and _is_quick_to_hash(self._checkpoint):
             self._digest = self._checkpoint.digest()
         return self._digest

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from ultrarm_eval.errors import CheckpointError, UltrarmEvalError, first_line
 
 _MOST_CHARACTERS = 300
-# Raised by libraries written in Rust; it is no Exception.
+# Raised by libraries written in Rust; it is not a subclass of Exception.
 _PANIC = "PanicException"
 
 _quoting = reprlib.Repr()

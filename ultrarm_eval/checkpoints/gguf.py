@@ -15,10 +15,10 @@ def refuse_gguf_file(name: str) -> None:
     """Refuses the path of a GGUF file.
 
     Args:
-        name: What was named as the checkpoint.
+        name: The path or hub id of the checkpoint.
 
     Raises:
-        CheckpointError: It is one.
+        CheckpointError: It is a GGUF file.
     """
     if name.lower().endswith(_ENDING):
         raise _refusal(name, name)
@@ -31,8 +31,8 @@ def refuse_gguf_alone(name: str) -> None:
         name: The checkpoint in which config.json or weights were not found.
 
     Raises:
-        CheckpointError: It is one, as far as that can be seen: a hub's files are not listed, and
-            its name is taken at its word.
+        CheckpointError: It is one; on the hub, whose files are not listed, this is decided by the
+            name.
     """
     folder = Path(name).expanduser()
     files = sorted(folder.glob(f"*{_ENDING}")) if folder.is_dir() else []

@@ -1,4 +1,4 @@
-"""Checks the numbers of a head: they are few, and their damage is hard to notice."""
+"""Checks the numbers of a head: they are few, and damage to them is hard to notice."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ultrarm_eval.errors import CheckpointError
 
 
 def head_weights(network: Any) -> list[str]:
-    """The names of a network's weights after its body, without a row for each token."""
+    """The names of a network's weights after its body, without those of a language head."""
     by_token = getattr(network, "get_output_embeddings", lambda: None)()
     left_out = set() if by_token is None else {id(weight) for weight in by_token.parameters()}
     return [
@@ -49,7 +49,7 @@ def require_finite_head(
         numbers = reader.read(weight)
         if not numbers.is_floating_point():
             continue
-        # Some dtypes of eight bits have no such test of their own.
+        # isfinite does not support some 8-bit dtypes.
         bad = ~torch.isfinite(numbers.float())
         if bad.any():
             source = (weight_map or {}).get(weight)

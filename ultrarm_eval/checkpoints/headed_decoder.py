@@ -21,7 +21,7 @@ from ultrarm_eval.errors import CheckpointError, OtherKindError
 
 __all__ = ["HeadedDecoder", "Shapes"]
 
-#: Shapes of a head's weights, by their names in it.
+#: Shapes of a head's weights, by their names in the head.
 Shapes = Mapping[str, tuple[int, ...]]
 _BODY = "model."
 
@@ -33,13 +33,13 @@ class HeadedDecoder(Architecture):
     itself. The head gets the hidden states after the body's final norm in float32.
 
     Attributes:
-        classes: The classes that config.json names, and the classes of the code that comes along:
-            what they compute is what is computed here; the code itself is never executed.
-        families: The families of the body, transformers' names; any decoder's if empty.
-        body: How the names of the body's weights begin in the files.
+        classes: The class names in config.json, its `auto_map` included, that belong to this type.
+            They compute the same as here; the checkpoint's code is never executed.
+        families: The model types of transformers that the body may have; any decoder if empty.
+        body: The prefix of the body's weight names in the files.
         not_read: Patterns of the names of stored weights that play no part in rewards.
-        is_known_code: Whether code of those names that comes along is what is computed here.
-        head_fields: Fields of config.json that are about the head alone.
+        is_known_code: Whether checkpoint code with those class names computes the same as here.
+        head_fields: Fields of config.json that describe only the head.
     """
 
     only_recognised = True
@@ -52,7 +52,7 @@ class HeadedDecoder(Architecture):
 
     @abstractmethod
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
-        """What the head's weights are made of, by their names in the head.
+        """The sources of the head's weights, by their names in the head.
 
         Args:
             survey: The checkpoint's small files.
@@ -60,14 +60,14 @@ class HeadedDecoder(Architecture):
 
     @abstractmethod
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
-        """The head: float32, from hidden states (..., hidden size) to numbers (..., width).
+        """The head, in float32: maps hidden states (..., hidden size) to (..., width).
 
         Args:
-            shapes: The shapes of its weights that are stored as they are.
+            shapes: The shapes of those of its weights that are stored unchanged.
             config: The configuration of the body.
 
         Raises:
-            CheckpointError: The shapes are not those of such a head.
+            CheckpointError: The shapes do not fit such a head.
         """
 
     def recognises(self, survey: Survey) -> bool:
@@ -87,7 +87,7 @@ class HeadedDecoder(Architecture):
         model_type = str(values.get("model_type") or "")
         is_decoder = (
             model_type in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
-            # An encoder sees what follows a token: its output there would depend on padding.
+            # An encoder attends to later tokens: its output would depend on padding.
             and model_type not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
         )
         if not is_decoder or (self.families and model_type not in self.families):
@@ -113,7 +113,7 @@ class HeadedDecoder(Architecture):
         return config
 
     def known_classes(self, survey: Survey) -> frozenset[str]:
-        """The classes of which it is known that they compute what is computed here.
+        """The classes that are known to compute the same as this type.
 
         Args:
             survey: The checkpoint's small files.
@@ -121,7 +121,7 @@ class HeadedDecoder(Architecture):
         return self.classes
 
     def body_values(self, survey: Survey) -> Mapping[str, Any]:
-        """What config.json says of the body, in transformers' words."""
+        """The body's fields of config.json, by transformers' field names."""
         return survey.values
 
     def weight_map(self, config: Any, survey: Survey) -> WeightMap:
@@ -133,7 +133,7 @@ class HeadedDecoder(Architecture):
         return {**self.body_weights(config, survey), **head}
 
     def body_weights(self, config: Any, survey: Survey) -> WeightMap:
-        """What the body's weights are made of, by the network's names.
+        """The sources of the body's weights, by the network's names.
 
         Args:
             config: The configuration of the body.
@@ -147,7 +147,7 @@ class HeadedDecoder(Architecture):
         }
 
     def body_of(self, survey: Survey) -> str:
-        """How the names of the body's weights begin in the files.
+        """The prefix of the body's weight names in the files.
 
         Args:
             survey: The checkpoint's small files.

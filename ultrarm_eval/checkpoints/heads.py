@@ -26,10 +26,10 @@ _LAYER = re.compile(r"(?:(.+)\.)?(weight|bias|running_mean|running_var)")
 
 
 class Linear32(nn.Linear):
-    """A linear layer in float32, also where its weight was loaded in less.
+    """A linear layer in float32, even if its weight was loaded in a narrower dtype.
 
-    One output is summed row by row: a product with one column rounds by the number of rows, so
-    that a reward would depend on how many texts are read beside it.
+    A single output is summed row by row: in a matrix product with one column, rounding depends on
+    the number of rows, so a reward would depend on the size of its batch.
     """
 
     def forward(self, hidden: torch.Tensor) -> torch.Tensor:
@@ -44,12 +44,12 @@ class Linear32(nn.Linear):
 
 @dataclass(frozen=True)
 class LinearPart:
-    """The one linear layer that a head is.
+    """The single linear layer that a head consists of.
 
     Attributes:
         weight: The name of its weight in the head.
         bias: The name of its bias; None if it has none.
-        sign: What its output is multiplied with, 1 or -1.
+        sign: The factor of its output, 1 or -1.
     """
 
     weight: str = "weight"
@@ -58,9 +58,9 @@ class LinearPart:
 
 
 def linear_part(head: nn.Module) -> LinearPart | None:
-    """The one linear layer to a number that a head is; None if it is something else.
+    """The single linear layer with one output that a head consists of; None for any other head.
 
-    A head of another class that is one says so by a method `linear_part`.
+    A head of another class can state its layer with a method `linear_part`.
 
     Args:
         head: The head.
@@ -75,12 +75,12 @@ def linear_part(head: nn.Module) -> LinearPart | None:
 
 
 class RunningNorm(nn.Module):
-    """A batch norm as it computes after training: over the mean and variance that it has kept.
+    """A batch norm as it computes after training: with its stored mean and variance.
 
-    Its numbers are weights like others, so that one that is missing is seen.
+    They are weights like others, so that a missing one is noticed.
     """
 
-    #: The names of its weights, each of one number an input.
+    #: The names of its weights, each with one number per input.
     WEIGHTS = ("weight", "bias", "running_mean", "running_var")
     _EPSILON = 1e-5
     weight: torch.Tensor
@@ -92,7 +92,7 @@ class RunningNorm(nn.Module):
         """Makes a norm without effect.
 
         Args:
-            width: How many numbers it norms.
+            width: The number of inputs.
         """
         super().__init__()
         for name in self.WEIGHTS:
@@ -100,7 +100,7 @@ class RunningNorm(nn.Module):
             self.register_parameter(name, nn.Parameter(weight, requires_grad=False))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Norms each number of the last dimension by itself."""
+        """Normalises each number of the last dimension by itself."""
         scale = self.weight.to(torch.float32) * torch.rsqrt(
             self.running_var.to(torch.float32) + self._EPSILON
         )
@@ -108,16 +108,16 @@ class RunningNorm(nn.Module):
 
 
 def perceptron(*places: int) -> tuple[str, ...]:
-    """The names of the weights of linear layers with biases, at places of a row of layers."""
+    """The names of weights and biases of linear layers at these indices of a list of layers."""
     return tuple(f"{place}.{part}" for place in places for part in ("weight", "bias"))
 
 
 def part_shapes(shapes: Mapping[str, tuple[int, ...]], prefix: str) -> dict[str, tuple[int, ...]]:
-    """The shapes of a part of a head, by the names of its weights in that.
+    """The shapes of a part of a head, by the names of its weights in that part.
 
     Args:
         shapes: The shapes of all weights of the head.
-        prefix: How the names of the part's begin.
+        prefix: The prefix of the part's weight names.
     """
     return {
         key.removeprefix(prefix): shape for key, shape in shapes.items() if key.startswith(prefix)
@@ -133,20 +133,20 @@ def head_of_shapes(
     name: str = "its head",
     prefix: str = "",
 ) -> nn.Module:
-    """A head whose layers are those of its weights: one linear layer, or several with activations.
+    """A head with the layers that its weights imply: one linear layer, or several with activations.
 
     Args:
         shapes: The shapes of the weights: `weight` and perhaps `bias` of a linear layer; of a
             perceptron `0.weight`, `2.weight` and so on in the order of the numbers. A layer with
-            `running_mean` is a batch norm. Numbers between are of what has no weights.
+            `running_mean` is a batch norm. Skipped numbers belong to layers without weights.
         hidden_size: The width of the body.
-        outputs: How many numbers the head gives; any if None.
-        activation: What follows each linear layer but the last.
+        outputs: The number of outputs of the head; any if None.
+        activation: The activation after each linear layer but the last.
         name: The head, for messages.
-        prefix: How the names of its weights begin in the files, for messages.
+        prefix: The prefix of its weight names in the files, for messages.
 
     Raises:
-        CheckpointError: The shapes do not follow one another, or give another number of outputs.
+        CheckpointError: The shapes do not fit each other, or give another number of outputs.
     """
     layers: dict[str, nn.Module] = {}
     width, places = hidden_size, _places(shapes, name, prefix)
@@ -199,7 +199,7 @@ def _require_norm(
 
 
 def _places(shapes: Mapping[str, Sequence[int]], name: str, prefix: str) -> dict[int, str]:
-    """The places of layers, in order, and how their weights' names begin."""
+    """The indices of layers, in order, and the prefixes of their weight names."""
     found: dict[int, str] = {}
     for key in shapes:
         match = _LAYER.fullmatch(key)

@@ -16,18 +16,18 @@ logger = logging.getLogger(__name__)
 
 
 def weights_on_hub(name: str, revision: str | None) -> WeightFiles | None:
-    """The weight files of a repository whose weights are not here yet.
+    """The weight files of a repository whose weights are not downloaded yet.
 
-    Some kilobytes of each file are fetched, so that what is wrong with a checkpoint is known before
-    many gigabytes are.
+    Fetches some kilobytes of each file, so that errors in a checkpoint are found before many
+    gigabytes are downloaded.
 
     Args:
         name: A hub id.
         revision: Branch, tag or commit.
 
     Returns:
-        The files and what is in them; None where they are pickles, or in the hub's cache, or the
-        hub cannot be asked.
+        The files and their content; None if they are pickles or in the hub's cache, or if the hub
+        cannot be reached.
     """
     from huggingface_hub import get_safetensors_metadata, try_to_load_from_cache
     from huggingface_hub.errors import NotASafetensorsRepoError
@@ -40,7 +40,7 @@ def weights_on_hub(name: str, revision: str | None) -> WeightFiles | None:
     except NotASafetensorsRepoError:
         return None
     except Exception as error:
-        # The hub's client raises its own, requests', httpx' and OS errors; what is cached may do.
+        # The hub's client raises its own, requests', httpx' and OS errors; the cache may suffice.
         logger.debug(
             "%s: file headers on the hub cannot be read, so files are downloaded before "
             "they are checked: %s",

@@ -1,7 +1,7 @@
-"""InternLM2's tokenizer, which is a class of its checkpoints' own over a sentencepiece file.
+"""InternLM2's tokenizer: the checkpoints' own class for a sentencepiece file.
 
-That class turns the file into a byte pair encoding as Llama's does, but puts a space before a text
-only where the file says so. It is never executed: the same is built here, and compared with
+That class turns the file into a byte pair encoding as Llama's does, but adds a space before a text
+only if the file says so. It is never executed: an equivalent is built here, and compared with
 sentencepiece itself on texts that would show a difference.
 """
 
@@ -15,7 +15,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pro
 
 from ultrarm_eval.errors import CheckpointError
 
-#: What such checkpoints call the class of their tokenizer.
+#: The names of the tokenizer's class in such checkpoints.
 CLASSES = frozenset({"InternLM2Tokenizer", "InternLM2TokenizerFast"})
 
 _UNKNOWN, _BOS, _EOS = "<unk>", "<s>", "</s>"
@@ -35,7 +35,7 @@ def internlm2_tokenizer(name: str, path: Path, stated: Mapping[str, Any]) -> Any
     Args:
         name: The checkpoint, for messages.
         path: Its tokenizer.model.
-        stated: What tokenizer_config.json says.
+        stated: The content of tokenizer_config.json.
 
     Returns:
         A fast tokenizer of transformers.
@@ -85,7 +85,7 @@ def internlm2_tokenizer(name: str, path: Path, stated: Mapping[str, Any]) -> Any
 
 
 def _backend(own: Any, added: Mapping[int, str]) -> Tokenizer:
-    """A byte pair encoding with the pieces of a sentencepiece model, of which some are renamed."""
+    """A byte pair encoding with the pieces of a sentencepiece model, some of them renamed."""
     pieces = [own.id_to_piece(number) for number in range(own.get_piece_size())]
     pieces = [added.get(number, piece) for number, piece in enumerate(pieces)]
     ids = {piece: number for number, piece in enumerate(pieces)}
@@ -117,7 +117,7 @@ def _backend(own: Any, added: Mapping[int, str]) -> Tokenizer:
 
 
 def _is_byte_pair_encoding(own: Any) -> bool:
-    """Whether scores are ranks of merges, and not logarithms of probabilities."""
+    """Whether scores are ranks of merges, and not log probabilities."""
     return all(float(own.get_score(n)).is_integer() for n in range(own.get_piece_size()))
 
 

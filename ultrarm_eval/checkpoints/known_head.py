@@ -18,11 +18,11 @@ TWO_LAYERS = perceptron(0, 2)
 
 
 class KnownHead(HeadedDecoder):
-    """A kind whose head is a row of linear layers to one number.
+    """A type of checkpoint whose head is one or more linear layers with one output.
 
     Attributes:
-        head: How the head is called in the files.
-        parts: The names of its weights behind that.
+        head: The name of the head in the files.
+        parts: The names of its weights after that prefix.
     """
 
     head: ClassVar[str]

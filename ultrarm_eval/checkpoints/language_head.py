@@ -21,7 +21,7 @@ def language_head(survey: Survey) -> str:
 
 
 def require_language_head(survey: Survey, config: Any) -> None:
-    """Refuses a language head that is not that of the configuration.
+    """Refuses a language head that does not fit the configuration.
 
     Args:
         survey: The checkpoint's small files.

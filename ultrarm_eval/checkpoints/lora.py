@@ -1,8 +1,8 @@
 """Low-rank changes of a weight (LoRA) and its magnitudes (DoRA), merged into it in float32.
 
 LoRA (arXiv 2106.09685): W' = W + s B A, with A (rank, inputs) and B (outputs, rank). DoRA (arXiv
-2402.09353): W' = m (W + s B A) / ||W + s B A||, norms and magnitudes m of the rows that give an
-output each. An embedding has a column for each output.
+2402.09353): W' = m (W + s B A) / ||W + s B A||, with norms and magnitudes m per row, that is per
+output. An embedding has a column for each output.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class LowRankChange:
         a: The first factor, (rank, inputs).
         b: The second factor, (outputs, rank).
         scaling: The factor of their product.
-        magnitude: The norms of what gives an output each, (outputs,); None without DoRA.
+        magnitude: DoRA's magnitude of each output, (outputs,); None without DoRA.
     """
 
     a: torch.Tensor
@@ -35,7 +35,7 @@ class LowRankChange:
 
         Args:
             weight: The weight, (outputs, inputs).
-            inputs_first: It is (inputs, outputs): an embedding, or GPT-2's kind of layer.
+            inputs_first: Whether it is (inputs, outputs): an embedding, or GPT-2's type of layer.
 
         Raises:
             CheckpointError: The shapes do not belong together.

@@ -46,9 +46,9 @@ def load_decoder(
         quantization: See `ultrarm_eval.checkpoints.quantization`; none if None.
 
     Raises:
-        ConfigurationError: What the quantisation needs is not installed.
+        ConfigurationError: A package that the quantisation needs is not installed.
         CheckpointError: Weights are missing, damaged or of another shape.
-        DeviceError: The device does not know the attention or the quantisation.
+        DeviceError: The device does not support the attention or the quantisation.
     """
     options = _options(attention, quantization, [model_class.head_name])
     model = _loaded(
@@ -62,7 +62,7 @@ def load_decoder(
 
 
 def _keep_exact(model: DecoderRewardModel, reader: WeightReader) -> None:
-    """Gives norm and head the numbers that are stored: transformers rounds them to the dtype."""
+    """Restores norm and head as stored, because transformers rounds them to the body's dtype."""
     layers = {model.head_name: model.reward_head}
     norm = getattr(model.model, "norm", None)
     if isinstance(norm, Float32RMSNorm):
@@ -78,7 +78,7 @@ def _keep_exact(model: DecoderRewardModel, reader: WeightReader) -> None:
 
 
 def _is_rounded(weight: torch.Tensor) -> bool:
-    """Whether a weight is not there in float32."""
+    """Whether a weight is not present in float32."""
     is_exact = weight.dtype == torch.float32 and weight.device.type != "meta"
     return weight.is_floating_point() and not is_exact
 
@@ -105,12 +105,12 @@ def load_own_forward(
         quantization: See `ultrarm_eval.checkpoints.quantization`; none if None.
 
     Raises:
-        CheckpointError: Weights are missing, damaged, of another shape, or read by nothing.
-        DeviceError: The device does not know the attention or the quantisation.
+        CheckpointError: Weights are missing, damaged, of another shape, or unused.
+        DeviceError: The device does not support the attention or the quantisation.
     """
     heads = [] if quantization is None else layers_behind_body(checkpoint.network)
     if checkpoint.weight_map is not None:
-        # An auto class takes no weights but those of a folder.
+        # An auto class loads weights only from files.
         auto_class = type(checkpoint.network)
     model, report = _loaded(
         checkpoint,
@@ -133,7 +133,7 @@ def load_own_forward(
 def _options(
     attention: str | None, quantization: str | None, heads: Sequence[str]
 ) -> dict[str, Any]:
-    """What a device may not know, by the names of the settings."""
+    """The loading options that a device may not support, by the names of the settings."""
     options: dict[str, Any] = {}
     if attention is not None:
         options["attn_implementation"] = attention
@@ -153,10 +153,10 @@ def _loaded(
     options: dict[str, Any],
     **further: Any,
 ) -> Any:
-    """What `from_pretrained` of a class gives."""
+    """The model that `from_pretrained` of a class returns."""
     checkpoint.require_sound_weights()
     where: tuple[Any, ...] = (checkpoint.name,)
-    # As it was read: config.json may say less, or what transformers refuses.
+    # As it was read: config.json itself may lack fields, or have some that transformers refuses.
     further["config"] = checkpoint.config
     network: Any = checkpoint.network
     if checkpoint.is_quantized:
@@ -188,7 +188,7 @@ def _loaded(
                 f"({brief(error)}). Remove these settings to see whether the weights themselves "
                 "are damaged."
             ) from error
-        # What is raised for a missing, cut off or mismatched file differs between versions.
+        # Versions raise different errors for a missing, truncated or mismatched file.
         raise CheckpointError(
             f"{checkpoint.name}: the weights cannot be loaded; a file is damaged, lacks weights, "
             f"or does not fit the config ({brief(error)})."
@@ -196,8 +196,8 @@ def _loaded(
     if checkpoint.is_quantized:
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if not parallelize and are_numbers(model):
-            # What was quantised is in a dtype of its own, once it is numbers again. Buffers stay:
-            # rotary frequencies are float32 in every model.
+            # Dequantised weights have a dtype of their own. Buffers stay: rotary frequencies are
+            # float32 in every model.
             for weight in model.parameters():
                 weight.data = weight.data.to(dtype)
         require_computing(checkpoint.name, model)

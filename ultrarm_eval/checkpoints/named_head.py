@@ -1,4 +1,4 @@
-"""A decoder with a head whose name the user knows, and the heads that weights have by name."""
+"""A decoder with a head that the user names, and the names of the heads in a checkpoint."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from ultrarm_eval.checkpoints.weight_map import WeightSource
 from ultrarm_eval.checkpoints.weights import IN_FILE
 from ultrarm_eval.errors import CheckpointError, OtherKindError
 
-# The first layer of a body, in the families' words for a row of them.
+# The first layer of a body; families name their list of layers differently.
 _FIRST_LAYER = re.compile(r"^((?:\w+\.)*?)(?:decoder\.)?(?:layers|layer|h|blocks)\.0\.")
 _PARTS = ("weight", "bias")
 _PART = re.compile(rf"(\.\d+)?\.({'|'.join(_PARTS)})$")
 _LANGUAGE_HEAD = re.compile("|".join(LANGUAGE_HEADS))
 _SHOWN = 8
-# Where LLaMA-Factory puts the head of a reward model, beside a language model's weights.
+# Where LLaMA-Factory saves a reward model's head, next to a language model's weights.
 _HEAD_FILES = ("value_head.safetensors", "value_head.bin")
 
 
 def body_beginning(survey: Survey) -> str:
-    """How the names of the body's weights begin in a checkpoint's files.
+    """The prefix of the body's weight names in a checkpoint's files.
 
     Args:
         survey: The checkpoint's small files.
@@ -39,7 +39,7 @@ def body_beginning(survey: Survey) -> str:
 
 
 def head_files(survey: Survey) -> list[str]:
-    """The files beside a checkpoint's own that hold a value head.
+    """The separate files of a checkpoint that contain a value head.
 
     Args:
         survey: The checkpoint's small files.
@@ -48,7 +48,7 @@ def head_files(survey: Survey) -> list[str]:
 
 
 def heads_behind_body(survey: Survey) -> list[str]:
-    """The heads that could be a reward's: rows of linear layers to one number, by their names.
+    """The names of possible reward heads: linear layers, the last of them with one output.
 
     Args:
         survey: The checkpoint's small files.
@@ -64,7 +64,7 @@ def heads_behind_body(survey: Survey) -> list[str]:
 
 
 def _groups(survey: Survey) -> dict[str, list[str]]:
-    """The weights behind the body, by the names of what they belong to."""
+    """The weights after the body, except language heads, by the name of their module."""
     body = body_beginning(survey)
     groups: dict[str, list[str]] = {}
     for key in sorted(survey.keys):
@@ -83,16 +83,16 @@ class NamedHead(HeadedDecoder):
     """A decoder of any family of transformers, and a head that the user names."""
 
     classes = frozenset()
-    # What is named is the head: code that comes along could compute another body.
+    # The user names only the head: the checkpoint's code could compute another body.
     is_known_code = False
 
     def __init__(self, head: str | None = None) -> None:
         """Takes the head's name.
 
         Args:
-            head: A weight, `v_head.weight`, or the beginning of the names of several, `v_head` or
-                `v_head.summary`; behind a file and a colon where it is in one of its own,
-                `value_head.bin:v_head.summary`; None for no checkpoint.
+            head: The name of a weight, `v_head.weight`, or a prefix of several, `v_head` or
+                `v_head.summary`; after a file name and a colon if it is in a separate file,
+                `value_head.bin:v_head.summary`; None without a checkpoint.
         """
         file = (head or "").rpartition(IN_FILE)[0]
         self.further_files = (file,) if file else ()
@@ -106,11 +106,11 @@ class NamedHead(HeadedDecoder):
         return {"head": self._head}
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; never, as the head's name says nothing of its use."""
+        """See `Architecture.recognises`; never, as a head's name does not tell its use."""
         return False
 
     def known_classes(self, survey: Survey) -> frozenset[str]:
-        """See `HeadedDecoder.known_classes`; the user says what the class computes."""
+        """See `HeadedDecoder.known_classes`; all, as the user states what they compute."""
         return frozenset(survey.classes)
 
     def body_of(self, survey: Survey) -> str:
@@ -121,7 +121,7 @@ class NamedHead(HeadedDecoder):
         """See `HeadedDecoder.head_weights`.
 
         Raises:
-            CheckpointError: There are no such weights, or they are of the body.
+            CheckpointError: There are no such weights, or they belong to the body.
         """
         if self._head is None:
             raise OtherKindError(f"{survey.name}: no head was named. Set head=NAME.")
@@ -130,7 +130,7 @@ class NamedHead(HeadedDecoder):
         body = body_beginning(survey)
         if not keys or (body and begin.startswith(body)):
             raise CheckpointError(self._not_there(survey, is_body=bool(keys)))
-        # `v_head` where all it has is `v_head.summary`.
+        # `v_head` may have `v_head.summary` as its only layer.
         while len(firsts := {key[len(begin) :].split(".")[0] for key in keys}) == 1:
             (first,) = firsts
             if first.isdecimal() or first in _PARTS:
@@ -139,7 +139,7 @@ class NamedHead(HeadedDecoder):
         return {key[len(begin) :]: WeightSource.of(key) for key in keys}
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
-        """See `HeadedDecoder.make_head`; what stands between layers is a ReLU."""
+        """See `HeadedDecoder.make_head`; with a ReLU between layers."""
         return head_of_shapes(shapes, config.hidden_size, name=f"head={self._head}")
 
     def _not_there(self, survey: Survey, *, is_body: bool) -> str:

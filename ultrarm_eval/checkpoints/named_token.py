@@ -22,7 +22,7 @@ def token_id(survey: Survey, setting: str, named: str) -> int:
 
     Raises:
         CheckpointError: The tokenizer has a token that the model does not have.
-        ConfigurationError: The text is not one token, or the id is none of the model's.
+        ConfigurationError: The text is not one token, or the model has no such id.
         OtherKindError: Its config.json names no model type.
     """
     if survey.model_type == "":
@@ -42,7 +42,7 @@ def token_id(survey: Survey, setting: str, named: str) -> int:
     tokenizer = tokenizer_of(survey).tokenizer
     ids = tokenizer.encode(text, add_special_tokens=False)
     if len(ids) != 1 and text in tokenizer.get_vocab():
-        # By the vocabulary's own name, as of a token that a space is a part of.
+        # By its entry in the vocabulary, such as that of a token with a leading space.
         ids = [tokenizer.get_vocab()[text]]
     if len(ids) != 1 or ids[0] == tokenizer.unk_token_id:
         pieces = tokenizer.convert_ids_to_tokens(ids[:_NAMED])

@@ -14,22 +14,22 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error, quoted
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
 
-# Numbers of parts, each of which is built: more than any model has, and hours of building.
+# A limit of layers and other repeated parts: more than any model has, and hours to build.
 _MOST_PARTS = 100_000
-# Some families repeat a layer, so that it has fewer weights than layers.
+# Some families share one layer's weights, so a network can have fewer weights than layers.
 _PARTS_WITHOUT_WEIGHTS = 1_000
 _PARTS = re.compile(r"^(?!max_).*(layers?|experts|groups?|blocks?|stages)$")
 
 
 def described(survey: Survey, architecture: Architecture) -> Any:
-    """The configuration that a checkpoint describes to a kind of model.
+    """The configuration of a checkpoint, as its type reads it.
 
     Args:
         survey: The checkpoint's small files.
-        architecture: The kind.
+        architecture: The type.
 
     Raises:
-        CheckpointError: It is of another kind, or describes nothing that could be built.
+        CheckpointError: It has another type, or describes no network that could be built.
     """
     name = survey.name
     for field, count in _parts(survey.values):
@@ -50,7 +50,7 @@ def built(config: Any, survey: Survey, architecture: Architecture) -> nn.Module:
     Args:
         config: The configuration.
         survey: The checkpoint's small files.
-        architecture: The kind.
+        architecture: The type.
 
     Raises:
         CheckpointError: The network cannot be built, or lacks its head.
@@ -77,7 +77,7 @@ def _not_to_be_built(name: str) -> str:
 
 
 def _parts(values: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
-    """The fields that say how many of a part there are, in the parts of a configuration, too."""
+    """The fields that count layers and other repeated parts, also in nested configurations."""
     for field, value in values.items():
         if isinstance(value, dict):
             yield from _parts(value)

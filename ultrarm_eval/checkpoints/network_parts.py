@@ -1,4 +1,4 @@
-"""A network's body, and what is behind it: the head."""
+"""A network's body, and the head after it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 
 def body_prefix(network: Any) -> str:
-    """How the names of the weights of a network's body begin.
+    """The prefix of the weight names of a network's body.
 
     Args:
         network: A model of transformers, on any device.
     """
-    # Some families name no body in some versions of transformers, and all of those call it so.
+    # Some families set no prefix in some versions of transformers; their body is always `model`.
     return f"{getattr(network, 'base_model_prefix', '') or 'model'}."
 
 
@@ -22,6 +22,6 @@ def weights_behind_body(network: Any) -> list[str]:
 
 
 def layers_behind_body(network: Any) -> list[str]:
-    """The names of a network's layers beside its body."""
+    """The names of a network's layers outside its body."""
     body = body_prefix(network)
     return [name for name, _ in network.named_children() if f"{name}." != body]

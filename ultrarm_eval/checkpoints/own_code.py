@@ -1,7 +1,7 @@
-"""Code that comes with a checkpoint: never executed, and so what it would compute is refused.
+"""Rejects checkpoints that need their own code, which is never executed.
 
-Weights with the names of transformers' own class load into that class without a word; what the
-checkpoint's own class does otherwise (gates, pooling, bidirectional attention) would be left out.
+Weights with the names of transformers' own class load into that class without a warning; what the
+checkpoint's own class does differently (gates, pooling, bidirectional attention) would be lost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ultrarm_eval.checkpoints.foreign_errors import quoted
 from ultrarm_eval.errors import CheckpointError, OtherKindError, OwnCodeError
 
 _CONFIG_CLASS, _BODY_CLASS, _TOKENIZER_CLASS = "AutoConfig", "AutoModel", "AutoTokenizer"
-#: Entries for language models, which a reward model keeps of the model its training began with.
+#: Entries for language models, which a reward model keeps from the model it was trained from.
 _OF_LANGUAGE_MODELS = frozenset(
     {"AutoModelForCausalLM", "AutoModelForSeq2SeqLM", "AutoModelForMaskedLM", "AutoModelWithLMHead"}
 )
@@ -27,20 +27,21 @@ def refuse_own_code(
     auto_class: str,
     is_known_code: bool = False,
 ) -> None:
-    """Refuses a checkpoint whose config.json names code of its own for what a judge would load.
+    """Rejects a checkpoint whose config.json names its own code for what a judge would load.
 
     Args:
         name: The checkpoint, for messages.
-        values: What its config.json says.
+        values: The content of its config.json.
         own_classes: The classes whose forward pass the judge runs.
         auto_class: transformers' auto class by which the model would be loaded.
-        is_known_code: Whether code of those names is what the judge computes.
+        is_known_code: Whether code with those class names computes the same as the judge.
 
     Raises:
-        OtherKindError: The class is another; OwnCodeError, it names code.
+        OtherKindError: It names another class.
+        OwnCodeError: It names its own code.
     """
     classes = [str(one) for one in values.get("architectures") or ()]
-    # Checkpoints of 2023 write "LLaMA".
+    # Checkpoints from 2023 write "LLaMA".
     known = {one.lower() for one in own_classes}
     foreign = next((one for one in classes if one.lower() not in known), None)
     if foreign is not None:
@@ -69,16 +70,16 @@ def refuse_own_code(
 def refuse_own_tokenizer(
     name: str, values: Mapping[str, Any], file: str, known: Collection[str] = ()
 ) -> None:
-    """Refuses a tokenizer that needs code of the checkpoint's: its ids would be others.
+    """Rejects a tokenizer that needs the checkpoint's own code: without it, ids could differ.
 
     Args:
         name: The checkpoint, for messages.
-        values: What the file says.
+        values: The content of the file.
         file: config.json or tokenizer_config.json.
-        known: Classes of which it is known how they tokenise.
+        known: Tokenizer classes that are supported without their code.
 
     Raises:
-        CheckpointError: It does.
+        CheckpointError: It needs other code.
     """
     auto_map = values.get("auto_map") or {}
     reference = auto_map.get(_TOKENIZER_CLASS)
@@ -93,11 +94,11 @@ def refuse_own_tokenizer(
 
 
 def is_own_tokenizer(values: Mapping[str, Any], classes: Collection[str]) -> bool:
-    """Whether a tokenizer's file names code of its own, and that is of these classes alone.
+    """Whether a tokenizer's file names its own code, and only these classes.
 
     Args:
-        values: What the file says.
-        classes: The classes.
+        values: The content of the file.
+        classes: The class names.
     """
     auto_map = values.get("auto_map")
     reference = (auto_map if isinstance(auto_map, dict) else {}).get(_TOKENIZER_CLASS)
@@ -107,12 +108,12 @@ def is_own_tokenizer(values: Mapping[str, Any], classes: Collection[str]) -> boo
 
 
 def _is_in_the_way(auto: str, auto_class: str, *, is_named: bool) -> bool:
-    """Whether an entry is about what would be loaded."""
+    """Whether an entry of auto_map applies to the model that would be loaded."""
     if auto in (_CONFIG_CLASS, _BODY_CLASS, auto_class):
         return True
     if not auto.startswith(_BODY_CLASS):
         return False
-    # Left over from a language model, where the class of these weights is said to be another.
+    # Left over from a language model if config.json names the class of these weights.
     return not (is_named and auto in _OF_LANGUAGE_MODELS)
 
 

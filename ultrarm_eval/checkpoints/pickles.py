@@ -18,7 +18,7 @@ def load_pickle(path: Path) -> dict[str, torch.Tensor]:
     """Reads a pickled state dict: tensors only, no code is ever executed.
 
     Raises:
-        CheckpointError: It is no such dict.
+        CheckpointError: It is not such a dict.
     """
     what = (
         f"{path}: these weights cannot be read as plain tensors; a file is damaged, or contains "
@@ -43,17 +43,17 @@ def load_pickle(path: Path) -> dict[str, torch.Tensor]:
 
 
 def verify_checksums(name: str, path: Path) -> None:
-    """Compares a pickle in the zip format with the checksums that the format keeps of its parts.
+    """Compares the parts of a pickle in the zip format with the checksums in the file.
 
-    torch does not look at them: a flipped bit would load as another weight. Files without
-    checksums (of torch before 1.6, or written without them) are left to what reads them.
+    torch does not verify them: a flipped bit would load as another weight. Files without checksums
+    (of torch before 1.6, or written without them) are not checked here.
 
     Args:
         name: The checkpoint, for messages.
         path: The file.
 
     Raises:
-        CheckpointError: A part is not what was written.
+        CheckpointError: A part does not match its checksum.
     """
     what = (
         f"{name}: the weights cannot be loaded because {path.name} is damaged. Copy or download "

@@ -1,6 +1,6 @@
 """Weights in eight bits, through transformers' own quantisation.
 
-Off unless asked for: rewards differ. What it costs is measured by `ultrarm-eval verify`.
+Off by default, because it changes rewards; `ultrarm-eval verify` measures by how much.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ INT8, FP8 = QUANTIZATIONS
 _HEAD = "regression_head"
 # Bytes of a weight that is quantised.
 BYTES_PER_WEIGHT = 1
-# NVIDIA's Ada and Hopper are the first that multiply float8.
+# NVIDIA's Ada and Hopper are the first GPUs that multiply float8.
 _FLOAT8_CAPABILITY = (8, 9)
 
 
@@ -27,14 +27,14 @@ def checked_quantization(value: object, device: torch.device, dtype: torch.dtype
     """The name of a quantisation, or None.
 
     Args:
-        value: What the user set.
+        value: The user's setting.
         device: Where the weights go.
         dtype: The body's dtype.
 
     Raises:
-        ConfigurationError: There is none of that name, what it needs is not installed, or the
-            dtype does not go with it.
-        DeviceError: The device does not know it.
+        ConfigurationError: The name is unknown, a package that it needs is not installed, or it
+            does not support the dtype.
+        DeviceError: The device does not support it.
     """
     if value is None:
         return None
@@ -51,9 +51,9 @@ def checked_quantization(value: object, device: torch.device, dtype: torch.dtype
 
 
 def require_quantized(model: torch.nn.Module, name: str) -> None:
-    """Sees to it that the weights are what they are said to be, and can be multiplied with.
+    """Checks that weights are quantised and can be multiplied with.
 
-    transformers loads a model unquantised, and only logs it, on some devices it does not know.
+    On some devices, transformers loads a model unquantised and only logs it.
 
     Raises:
         DeviceError: No weight has eight bits, or the first product fails.
@@ -71,7 +71,7 @@ def require_quantized(model: torch.nn.Module, name: str) -> None:
         with torch.inference_mode():
             eight[0](trial)
     except Exception as error:
-        # A missing kernel or a card it does not know: each raises something else.
+        # A missing kernel and an unsupported GPU raise different errors.
         raise DeviceError(
             f"quantization={name} does not work here ({first_line(error)}). Remove it."
         ) from error
@@ -87,14 +87,14 @@ def _require_float8(device: torch.device) -> None:
 
 
 def quantization_config(name: str, *, heads: Sequence[str] = (_HEAD,)) -> Any:
-    """Transformers' configuration of a quantisation that leaves the heads as they are.
+    """Transformers' configuration of a quantisation that leaves the heads unchanged.
 
     Args:
         name: One of `QUANTIZATIONS`.
-        heads: Names of the layers behind the body.
+        heads: Names of the layers after the body.
 
     Raises:
-        ConfigurationError: What it needs is not installed.
+        ConfigurationError: A package that it needs is not installed.
     """
     import transformers
 

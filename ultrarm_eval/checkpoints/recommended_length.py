@@ -1,4 +1,4 @@
-"""How long a text a checkpoint names itself: what is said where texts are cut shorter."""
+"""The text length that a checkpoint itself states, reported if texts are truncated to less."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 from ultrarm_eval.checkpoints.checkpoint import Checkpoint
 from ultrarm_eval.checkpoints.files import own_name, read_json
 
-# A tokenizer without a limit of its own names one of 30 digits.
+# A tokenizer without a limit states a number of 30 digits.
 _NO_LIMIT = 10**9
-# What transformers writes into a generation_config.json that nobody wrote.
+# transformers' default `max_length`, in a generation_config.json that nobody edited.
 _NOBODYS = 20
-# What authors say of published models, by the end of their names: (tokens, source).
+# The lengths that authors of published models state, by the end of their names: (tokens, source).
 _PUBLISHED: Mapping[re.Pattern[str], tuple[int, str]] = {
     re.compile(r"Skywork-Reward-V2-.*"): (
         16_384,
@@ -33,11 +33,11 @@ _PUBLISHED: Mapping[re.Pattern[str], tuple[int, str]] = {
 
 @dataclass(frozen=True)
 class RecommendedLength:
-    """The most tokens that a checkpoint names, and who says so.
+    """The maximum number of tokens that a checkpoint states, and the source.
 
     Attributes:
         tokens: Tokens of a text, special tokens included.
-        source: Where it stands.
+        source: Where it is stated.
     """
 
     tokens: int
@@ -47,14 +47,14 @@ class RecommendedLength:
         return f"{self.tokens:,} tokens ({self.source})"
 
     def to_json(self) -> dict[str, Any]:
-        """As results have it."""
+        """The form in results."""
         return {"tokens": self.tokens, "source": self.source}
 
 
 def recommended_length(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLength | None:
-    """What a checkpoint says of the length of texts; None if it says nothing.
+    """The text length that a checkpoint states; None if it states none.
 
-    What its authors say of it comes first, then its tokenizer's `model_max_length`, then its
+    Its authors' statement comes first, then its tokenizer's `model_max_length`, then its
     generation config's `max_length`; never more than its positions.
 
     Args:
@@ -69,7 +69,7 @@ def recommended_length(checkpoint: Checkpoint, tokenizer: Any) -> RecommendedLen
 
 
 def published_length(name: str) -> RecommendedLength | None:
-    """What the authors of a published checkpoint say of the length of texts; None if nothing.
+    """The text length that the authors of a published checkpoint state; None if they state none.
 
     Args:
         name: Its folder or hub id.
@@ -80,7 +80,7 @@ def published_length(name: str) -> RecommendedLength | None:
 
 
 def tokenizer_length(tokenizer: Any) -> int | None:
-    """The most tokens that a tokenizer names; None if it names none."""
+    """The maximum number of tokens that a tokenizer states; None if it states none."""
     named = getattr(tokenizer, "model_max_length", None)
     return int(named) if named is not None and 1 < named < _NO_LIMIT else None
 

@@ -1,7 +1,7 @@
 """Writing safetensors tensor by tensor, so that one of them is in memory at a time.
 
-The format (huggingface/safetensors, README): eight bytes that say how long the header is, the
-header, a JSON object of dtype, shape and place of each tensor, and the numbers, one tensor behind
+The format (huggingface/safetensors, README): eight bytes with the length of the header, the
+header, a JSON object of dtype, shape and offsets of each tensor, and the numbers, one tensor after
 the other. The library writes whole files of tensors that are all in memory.
 """
 
@@ -31,7 +31,7 @@ _METADATA = "__metadata__"
 
 @dataclass(frozen=True)
 class PlannedTensor:
-    """A tensor that is to be written.
+    """A tensor to write.
 
     Attributes:
         name: Its name.
@@ -50,11 +50,11 @@ class PlannedTensor:
 
 
 def shards(tensors: Sequence[PlannedTensor], most: int) -> list[list[PlannedTensor]]:
-    """Parts tensors into files of at most so many bytes, in order; a larger tensor stands alone.
+    """Splits tensors into files of at most `most` bytes, in order; a larger one gets its own file.
 
     Args:
         tensors: The tensors.
-        most: The most bytes of a file.
+        most: The maximum size of a file in bytes.
     """
     found: list[list[PlannedTensor]] = []
     room = 0
@@ -73,13 +73,13 @@ def write_tensors(
     read: Callable[[str], torch.Tensor],
     metadata: dict[str, str],
 ) -> dict[str, str]:
-    """Writes a file; the numbers of one tensor after the other are read and written.
+    """Writes a file; tensors are read and written one after the other.
 
     Args:
-        path: The file, which is not there yet.
-        tensors: What is to be in it.
-        read: Gives the numbers of a tensor.
-        metadata: Texts that stand in the header.
+        path: The file, which does not exist yet.
+        tensors: The tensors to write.
+        read: Returns the numbers of a tensor.
+        metadata: Texts for the header.
 
     Returns:
         The SHA-256 of the numbers of each tensor, by its name.
@@ -118,7 +118,7 @@ def _header(tensors: Sequence[PlannedTensor], metadata: dict[str, str]) -> bytes
 
 
 def _bytes_of(planned: PlannedTensor, tensor: torch.Tensor) -> memoryview:
-    """The numbers as they stand in the file; without a copy where they lie one after another."""
+    """The numbers as bytes for the file; without a copy where they are contiguous."""
     if tensor.dtype != planned.dtype or tuple(tensor.shape) != planned.shape:
         raise CheckpointError(
             f"The weight {planned.name!r} is {tensor.dtype} with the shape {list(tensor.shape)} "

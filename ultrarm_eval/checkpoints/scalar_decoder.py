@@ -1,4 +1,4 @@
-"""Decoders of Llama's make with one linear head, in the layout of UltraRM and Eurus-RM."""
+"""Decoders of Llama's architecture with one linear head, laid out like UltraRM and Eurus-RM."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from ultrarm_eval.checkpoints.stock_classes import CLASS_ENDING, stock_classes
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import OtherKindError
 
-#: What the published checkpoints, and those made like them, call a decoder with one linear head.
+#: Class names that published checkpoints, and similar ones, give a decoder with one linear head.
 REWARD_MODEL_CLASSES = frozenset(
     {"LlamaRewardModel", "LlamaRM", "UltraRM", "MistralRewardModel", "EurusRewardModel", "EurusRM"}
 )
-# Their configurations, which are those of the family under another name.
+# Their configuration classes: the family's own under another name.
 _CONFIG_CLASSES = frozenset({"EurusConfig"})
 
 
@@ -82,7 +82,7 @@ class ScalarDecoder(Architecture):
 
 
 def _own_classes(model_type: str) -> frozenset[str]:
-    """Classes of transformers of a family: their body is the judge's, and its head is named."""
+    """Transformers' classes of a family: they have the judge's body; the head is found by name."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
         MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES,

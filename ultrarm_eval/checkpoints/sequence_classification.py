@@ -36,8 +36,8 @@ _ONE_LABEL = "single_label_classification"
 class SequenceClassification(Architecture):
     """A sequence classification model of a family that transformers knows, with one label.
 
-    Of a model of texts and images the part that reads texts is taken, under the configuration of
-    that part; what reads images is not loaded.
+    Of a model of texts and images, only the text part is used, with its own configuration; the
+    image part is not loaded.
     """
 
     known_as = "a sequence classification model of transformers"
@@ -160,16 +160,17 @@ class SequenceClassification(Architecture):
 
 
 def _with_labels(survey: Survey) -> dict[str, Any]:
-    """What config.json says, with the number of labels that the head has where it names none.
+    """The content of config.json, with the head's number of labels if it names none.
 
-    transformers takes two for none, and refuses a loss for one label that no reward depends on.
+    transformers would assume two, and refuses a `problem_type` for one label that no reward
+    depends on.
     """
     stated = dict(survey.values)
     if stated_labels(stated) is None:
         for field in ("id2label", "label2id", "num_labels"):
             stated.pop(field, None)
         rows = _rows_of_head(survey)[1]
-        # Where there is no head, it is said of the weights.
+        # A missing head is reported when the weights are checked.
         stated["num_labels"] = 1 if rows is None else rows
     if stated_labels(stated) == 1 and stated.get("problem_type") == _ONE_LABEL:
         del stated["problem_type"]
@@ -191,7 +192,7 @@ def _by_head(survey: Survey) -> str:
 
 
 def _of_texts(name: str, config: Any, text: Any) -> Any:
-    """The configuration of the part that reads texts, in a model of texts and images."""
+    """The configuration of the text part, in a model of texts and images."""
     from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
 
     if config.model_type not in IMAGE_PARTS or text.model_type not in MODEL_MAPPING_NAMES:
@@ -221,7 +222,7 @@ def _of_texts(name: str, config: Any, text: Any) -> Any:
 
 
 def _text_prefix(survey: Survey) -> str | None:
-    """How the names of the weights begin that read texts, beside others that read images."""
+    """The prefix of the text part's weight names, next to an image part."""
     if survey.model_type not in IMAGE_PARTS:
         return None
     found = (one for one in TEXT_BODIES if any(key.startswith(one) for key in survey.keys))

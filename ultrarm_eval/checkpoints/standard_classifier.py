@@ -1,7 +1,7 @@
 """A reward model as transformers' own classifier of its family: which class, weights and config.
 
-Such a class reads one linear layer without bias, `score`, at the last token of a text that is not
-its configuration's padding token. A reward that is computed so has the same numbers there.
+Such a class applies one linear layer without bias, `score`, at the last token of a text that is not
+its configuration's padding token. Rewards that are computed this way are the same there.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ultrarm_eval.checkpoints.weight_map import renamed_keys
 from ultrarm_eval.errors import CheckpointError
 
 _BODY, _NORM = "model.", "model.norm.weight"
-# What is said anew, or is of code that comes along.
+# Fields that are written anew, or that belong to the checkpoint's own code.
 _LEFT_OUT = (
     *("architectures", "auto_map", "num_labels", "id2label", "label2id", "problem_type"),
     *("dtype", "torch_dtype", "quantization_config", "_name_or_path", RECORD),
@@ -40,16 +40,16 @@ _ONE_LABEL: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class StandardClassifier:
-    """What a checkpoint is as a classifier of transformers.
+    """A checkpoint described as a classifier of transformers.
 
     Attributes:
         class_name: transformers' class.
-        values: What config.json says, but for the padding token and the dtype.
-        sources: The network's names of its weights, by the names of that class.
-        shapes: Their shapes, by the same names.
-        sign: What the head is multiplied with: -1 where a cost is negated.
+        values: The content of config.json, except the padding token and the dtype.
+        sources: The network's weight names, by the names in that class.
+        shapes: The weights' shapes, by the same names.
+        sign: The factor of the head: -1 where a cost is negated.
         exact: The weights that a judge never rounds: the final norm and the head.
-        is_as_it_is: Whether the checkpoint is of that class already.
+        is_as_it_is: Whether the checkpoint already has that class.
     """
 
     class_name: str
@@ -62,14 +62,14 @@ class StandardClassifier:
 
 
 def standard_classifier(checkpoint: Checkpoint, survey: Survey) -> StandardClassifier:
-    """A checkpoint as a classifier of transformers; no weight but the head's bias is read.
+    """Describes a checkpoint as a classifier of transformers; reads no weight but the head's bias.
 
     Args:
         checkpoint: The checkpoint.
         survey: Its small files.
 
     Raises:
-        CheckpointError: Its reward is not computed so, or its weights are quantised.
+        CheckpointError: No such class computes its reward, or its weights are quantised.
     """
     name, config = checkpoint.name, checkpoint.config
     if checkpoint.is_quantized:
@@ -103,7 +103,7 @@ def standard_classifier(checkpoint: Checkpoint, survey: Survey) -> StandardClass
 
 
 def _body_values(checkpoint: Checkpoint, survey: Survey) -> dict[str, Any]:
-    """What config.json says of the body and the one label, in the words of the source."""
+    """The body's fields of config.json, and one label: the source's own if it has one."""
     architecture, values = checkpoint.architecture, survey.values
     left_out: tuple[str, ...] = _LEFT_OUT
     if isinstance(architecture, HeadedDecoder):
@@ -116,7 +116,7 @@ def _body_values(checkpoint: Checkpoint, survey: Survey) -> dict[str, Any]:
 
 
 def _renamed(checkpoint: Checkpoint) -> tuple[dict[str, str], int, frozenset[str]]:
-    """The weights of a decoder of ours by the names of transformers' class."""
+    """Our decoder's weight names by those of transformers' class, the sign, the exact weights."""
     network: Any = checkpoint.network
     part = None
     if isinstance(network, DecoderRewardModel):
@@ -141,7 +141,7 @@ def _renamed(checkpoint: Checkpoint) -> tuple[dict[str, str], int, frozenset[str
 
 
 def _said(network: Any) -> str:
-    """The head in words, for messages."""
+    """Describes the head, for messages."""
     head = getattr(network, "reward_head", None)
     if head is None:
         return f"the class {type(network).__name__}"
@@ -202,7 +202,7 @@ def _stock_network(name: str, values: Mapping[str, Any]) -> tuple[str, nn.Module
 def _shapes(
     checkpoint: Checkpoint, stock: nn.Module, sources: Mapping[str, str]
 ) -> dict[str, tuple[int, ...]]:
-    """The shapes of the weights, after it was seen that transformers' class has just these."""
+    """The weights' shapes, after checking that transformers' class has exactly these weights."""
     own = checkpoint.network.state_dict(keep_vars=True)
     found = {name: tuple(own[source].shape) for name, source in sources.items()}
     wanted = {name: tuple(weight.shape) for name, weight in stock.named_parameters()}
@@ -220,16 +220,16 @@ def _shapes(
 def read_numbers(
     checkpoint: Checkpoint, standard: StandardClassifier, dtypes: Mapping[str, torch.dtype]
 ) -> Callable[[str], torch.Tensor]:
-    """What reads the weights of a classifier one by one.
+    """Makes a function that reads the weights of a classifier one by one.
 
     Args:
         checkpoint: The checkpoint.
-        standard: What it is as a classifier.
-        dtypes: The dtypes that are wanted, by name.
+        standard: The checkpoint as a classifier.
+        dtypes: The wanted dtypes, by weight name.
 
     Returns:
-        Gives a weight by its name. It raises a `CheckpointError` where a number is too large for
-        the dtype.
+        A function from a weight's name to the weight. It raises a `CheckpointError` if a number is
+        too large for the dtype.
     """
     reader = checkpoint.reader()
 
@@ -249,5 +249,5 @@ def read_numbers(
 
 
 def is_rounded(stored: torch.dtype, written: torch.dtype) -> bool:
-    """Whether numbers of one dtype are not all numbers of the other."""
+    """Whether the written dtype cannot represent every number of the stored one."""
     return torch.promote_types(stored, written) != written

@@ -1,11 +1,11 @@
-"""How transformers calls its classes, and their weights, by family."""
+"""transformers' names of classes, and of their weights, by family."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: How transformers calls its classes with a classifier.
+#: The end of the names of transformers' sequence classification classes.
 CLASS_ENDING = "ForSequenceClassification"
 
 
@@ -14,7 +14,7 @@ def stock_classes(model_type: str, *tables: Mapping[str, Any]) -> frozenset[str]
 
     Args:
         model_type: transformers' name of the family.
-        tables: transformers' tables of classes by family, of which an entry is one or several.
+        tables: transformers' tables of classes by family; an entry is one name or several.
     """
     found: set[str] = set()
     for table in tables:
@@ -24,7 +24,7 @@ def stock_classes(model_type: str, *tables: Mapping[str, Any]) -> frozenset[str]
 
 
 def family_prefix(model_type: str) -> str:
-    """How the names of a body's weights begin where transformers writes them.
+    """The prefix of a body's weight names in files that transformers writes.
 
     Args:
         model_type: transformers' name of the family; `model.` for one that it does not know.

@@ -1,9 +1,9 @@
-"""Checkpoints whose weights are stored quantised: what they need, and that the head never is.
+"""Checkpoints whose weights are stored quantised: their requirements, and an unquantised head.
 
 transformers quantises every linear layer that the checkpoint's own list of exceptions leaves out.
 A list made for a language model (`lm_head`) does not name the head of a reward model, which then
-is rounded, or filled at random, without a word. So the head is named here, and looked at when the
-weights are loaded.
+is rounded, or filled at random, without a warning. So the head is added to the list here, and
+checked after loading.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from ultrarm_eval.checkpoints.weight_reader import WeightReader
 
-#: What names the layers that are left alone, by the method. GPTQ is not here: it quantises the
-#: layers of the body's blocks alone.
+#: The field with the list of exceptions, by method. GPTQ is not here: it quantises only the layers
+#: in the body's blocks.
 _EXCEPTIONS = {
     "bitsandbytes": "llm_int8_skip_modules",
     "compressed-tensors": "ignore",
@@ -37,7 +37,7 @@ _EXCEPTIONS = {
         "modules_to_not_convert",
     ),
 }
-# What stands in the place of a quantised weight, or beside it.
+# Tensors that replace a quantised weight, or belong to one.
 _QUANTIZED = re.compile(
     r"\.(qweight|qzeros|scales|g_idx|SCB|weight_(packed|scale|scale_inv|shape|zero_point)"
     r"|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..*))$"
@@ -49,15 +49,15 @@ _SMALLEST_FLOAT = 2
 
 
 def method_of(values: Mapping[str, Any]) -> str | None:
-    """How a config.json says that weights are stored; None where they are numbers.
+    """The quantisation method that a config.json names; None if weights are plain numbers.
 
     Args:
-        values: What config.json says.
+        values: The content of config.json.
     """
     stated = values.get("quantization_config")
     if not isinstance(stated, dict) or not stated:
         return None
-    # Files of 2023 name no method: bitsandbytes was the only one.
+    # Files from 2023 name no method: bitsandbytes was the only one.
     return str(stated.get("quant_method") or "bitsandbytes")
 
 
@@ -66,11 +66,11 @@ def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[s
 
     Args:
         name: The checkpoint, for messages.
-        values: What its config.json says.
+        values: The content of its config.json.
         keys: The names of its weights.
 
     Raises:
-        CheckpointError: It is.
+        CheckpointError: It is quantised.
     """
     method = method_of(values)
     found = sorted(key for key in keys if _HEADS.match(key) and _QUANTIZED.search(key))
@@ -92,15 +92,15 @@ def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dt
         name: The checkpoint, for messages.
         config: Its configuration.
         device: Where it goes.
-        dtype: The dtype of what is not quantised.
+        dtype: The dtype of the unquantised weights.
 
     Returns:
-        Whether the weights become plain numbers when they are loaded, as FP8 does where a device
-        does not multiply it.
+        Whether the weights become plain numbers when they are loaded, as FP8 weights do on a device
+        that cannot multiply FP8.
 
     Raises:
         ConfigurationError: A package is missing, or too old.
-        DeviceError: The device does not know them.
+        DeviceError: The device does not support them.
         CheckpointError: transformers does not know the method.
     """
     import transformers
@@ -122,13 +122,13 @@ def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dt
             f"{what}, which cannot be used on {device}. {by}{first_line(error)}"
         ) from error
     except Exception as error:
-        # Each method's configuration class raises what it likes.
+        # Each method's configuration class raises errors of its own.
         raise CheckpointError(f"{what}, which cannot be read. {by}{first_line(error)}") from error
     return bool(getattr(quantizer.quantization_config, "dequantize", False))
 
 
 def with_heads_kept(config: Any, heads: Collection[str]) -> Any:
-    """A configuration whose quantisation leaves the layers behind the body alone, by their names.
+    """A configuration whose quantisation skips the named layers after the body.
 
     Args:
         config: The configuration of a quantised checkpoint.
@@ -150,17 +150,17 @@ def with_heads_kept(config: Any, heads: Collection[str]) -> Any:
 def require_heads_as_stored(
     name: str, model: nn.Module, network: Any, reader: WeightReader, keys: Collection[str]
 ) -> None:
-    """Sees to it that the weights behind the body are those that are stored.
+    """Checks that the weights after the body equal the stored ones.
 
     Args:
         name: The checkpoint, for messages.
         model: The loaded model.
         network: The network that its configuration describes.
-        reader: Reads what is stored.
-        keys: The names of what is stored.
+        reader: Reads the stored weights.
+        keys: The names of the stored weights.
 
     Raises:
-        CheckpointError: One is not.
+        CheckpointError: One differs.
     """
     loaded = dict(model.named_parameters())
     for key in weights_behind_body(network):
@@ -183,9 +183,9 @@ def require_heads_as_stored(
 
 
 def require_computing(name: str, model: nn.Module) -> None:
-    """Sees to it that quantised weights can be multiplied with, once, through the whole model.
+    """Checks with one forward pass of the whole model that quantised weights can be computed with.
 
-    compressed-tensors makes them ready in a model's first forward pass, and not in its body's.
+    compressed-tensors prepares them in the first forward pass of a model, but not of its body.
 
     Args:
         name: The checkpoint, for messages.
@@ -200,7 +200,7 @@ def require_computing(name: str, model: nn.Module) -> None:
         with torch.inference_mode():
             model(input_ids=ids)
     except Exception as error:
-        # A missing kernel, or a card that it does not know: each raises something else.
+        # A missing kernel and an unsupported GPU raise different errors.
         raise DeviceError(
             f"{name}: its weights are stored quantized, and a first matrix product with them "
             f"failed on {device} ({first_line(error)}). Use the checkpoint that it was quantized "

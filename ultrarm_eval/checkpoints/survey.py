@@ -1,4 +1,4 @@
-"""What a checkpoint's files say before anything heavy is read: config.json and weights' names."""
+"""A checkpoint's config.json and weight names, read before anything large."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ __all__ = ["Survey"]
 
 
 class Survey:
-    """A checkpoint's small files; with an adapter, those of its base, as the adapter makes them.
+    """A checkpoint's small files; with an adapter, those of its base with the adapter applied.
 
     Attributes:
         name: The folder or hub id.
         revision: The hub revision, as given.
-        is_folder: Whether it is a folder here.
+        is_folder: Whether it is a local folder.
         fetch: How to get its files by name.
         config_path: Where its config.json is.
-        values: What its config.json says.
+        values: The content of its config.json.
         adapter: The adapter that is merged into it, if there is one.
     """
 
@@ -101,16 +101,17 @@ class Survey:
 
     @property
     def called(self) -> tuple[str, ...]:
-        """What it is called, by its folder or hub id and by its config.json; in small letters."""
+        """Its names in lower case: from its folder or hub id, and from its config.json."""
         names = (self.name, self.values.get("_name_or_path"))
         return tuple(own_name(str(name)).lower() for name in names if name)
 
     @cached_property
     def weights(self) -> WeightFiles:
-        """The weight files; with an adapter, what they hold is what it makes of them.
+        """The weight files; with an adapter, their content has it applied.
 
         Raises:
-            CheckpointError: There are none, what says so is damaged, or they are an adapter's.
+            CheckpointError: There are none, a file or the index is damaged, or they are an
+                adapter's.
         """
         found, adapted = self._base_weights, self.adapted
         if adapted is None:
@@ -128,7 +129,7 @@ class Survey:
 
     @cached_property
     def adapted(self) -> AdaptedWeights | None:
-        """What the adapter makes of the weights; None without one.
+        """The weights with the adapter applied; None without one.
 
         Raises:
             CheckpointError: It changes weights that are not there, or lacks a part of a change.
@@ -151,10 +152,10 @@ class Survey:
         return self.weights.keys
 
     def shape(self, key: str) -> tuple[int, ...] | None:
-        """The shape of a stored weight; None if there is none of that name.
+        """The shape of a stored weight; None if there is no such weight.
 
         Args:
-            key: Its name in the files. The file that has it is looked into.
+            key: Its name in the files. Its file is inspected.
         """
         if key not in self.keys:
             return None
@@ -177,7 +178,7 @@ class Survey:
         return found[key].shape if key in found else None
 
     def with_files(self, files: Sequence[str]) -> Survey:
-        """The same, with the weights of files beside the checkpoint's own.
+        """The same survey, with the weights of files besides the checkpoint's own.
 
         Args:
             files: Their names; see `Architecture.further_files`.
@@ -199,14 +200,14 @@ class Survey:
 
 
 def read_config(name: str, fetch: Fetch) -> tuple[Path, dict[str, Any]]:
-    """A checkpoint's config.json: where it is, and what it says.
+    """A checkpoint's config.json: its path and its content.
 
     Args:
         name: The checkpoint, for messages.
         fetch: How to get its files.
 
     Raises:
-        CheckpointError: There is none, or a value is none its field can have.
+        CheckpointError: There is none, or a field has a value that is not allowed.
     """
     path = fetch("config.json")
     if path is None:

@@ -1,9 +1,9 @@
-"""Loading a checkpoint's tokenizer so that it means the same on every transformers version.
+"""Loads a checkpoint's tokenizer so that it gives the same ids on every transformers version.
 
 A folder with a `tokenizer.model` alone is read differently by transformers 4 and 5 (seen with
 4.50 and 5.23): `AutoTokenizer` of 5 converts it to a generic tokenizer without BOS and without
-sentencepiece's dummy prefix. Llama's own class, told to add the BOS it always had, gives the ids
-of sentencepiece itself.
+sentencepiece's dummy prefix. Llama's own class, with `add_bos_token` set, gives the ids of
+sentencepiece itself.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ultrarm_eval.errors import CheckpointError
 
 __all__ = ["LoadedTokenizer"]
 
-#: Files that transformers makes a tokenizer of; one of them has to be there.
+#: Files from which transformers builds a tokenizer; one of them is required.
 VOCABULARY_FILES = (
     "tokenizer.json",
     "tokenizer.model",
@@ -32,7 +32,7 @@ VOCABULARY_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
-#: JSON files that say how it is used.
+#: JSON files that configure it.
 DESCRIPTIONS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
 
@@ -50,7 +50,7 @@ class LoadedTokenizer:
     is_sentencepiece: bool
 
     def eos_id(self, config: Any) -> int | None:
-        """The tokenizer's EOS; the model's where a tokenizer.json alone names none."""
+        """The tokenizer's EOS id; the model's if a tokenizer.json alone names none."""
         if self.tokenizer.eos_token_id is not None:
             return int(self.tokenizer.eos_token_id)
         configured = getattr(config, "eos_token_id", None)
@@ -58,7 +58,7 @@ class LoadedTokenizer:
 
 
 class TokenizerOwner(Protocol):
-    """What has a tokenizer: a checkpoint, also before its weights are looked into."""
+    """An object with a tokenizer: a checkpoint, also before its weights are inspected."""
 
     @property
     def name(self) -> str:
@@ -94,7 +94,7 @@ class _Source:
         name: The folder or hub id.
         revision: The hub revision.
         fetch: How to get its files.
-        present: The files of vocabularies that are there.
+        present: The vocabulary files that exist.
         options: Further options of transformers' loading.
     """
 
@@ -108,7 +108,7 @@ class _Source:
 def _sources(checkpoint: TokenizerOwner) -> list[_Source]:
     """Where a checkpoint's tokenizer may be: with an adapter, or with its base."""
     places: list[Any] = [one for one in (checkpoint.adapter, checkpoint) if one is not None]
-    # An adapter's folder has no config.json, which transformers asks for the tokenizer's class.
+    # An adapter's folder has no config.json, where transformers looks for the tokenizer's class.
     return [
         _Source(
             place.name,
@@ -166,7 +166,7 @@ def tokenizer_of(survey: Survey) -> LoadedTokenizer:
 def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
     """Loads the tokenizer of a checkpoint; its code, if it has any, is never executed.
 
-    An adapter's own comes before its base's; the chat template, too.
+    An adapter's tokenizer, and its chat template, take precedence over its base's.
 
     Raises:
         CheckpointError: There is no usable tokenizer.
@@ -186,12 +186,12 @@ def load_tokenizer(checkpoint: TokenizerOwner) -> LoadedTokenizer:
 
 @dataclass(frozen=True)
 class TokenizerPlace:
-    """Where the files lie that a checkpoint's tokenizer is made of.
+    """The files of a checkpoint's tokenizer.
 
     Attributes:
         fetch: How to get them.
-        stated: What tokenizer_config.json says.
-        is_as_stored: Whether transformers makes the same tokenizer of the files by itself.
+        stated: The content of tokenizer_config.json.
+        is_as_stored: Whether transformers by itself builds the same tokenizer from the files.
     """
 
     fetch: Fetch
@@ -200,7 +200,7 @@ class TokenizerPlace:
 
 
 def tokenizer_place(checkpoint: TokenizerOwner) -> TokenizerPlace:
-    """Where the tokenizer is from that `load_tokenizer` gives.
+    """The files of the tokenizer that `load_tokenizer` returns.
 
     Args:
         checkpoint: A checkpoint whose tokenizer was loaded.
@@ -257,7 +257,7 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 source.name, revision=source.revision, trust_remote_code=False, **source.options
             )
-        # What is wrong with it can show when it is used first.
+        # Some defects show only when it is first used.
         tokenizer("a")
         loaded = LoadedTokenizer(tokenizer, has_model)
         loaded.eos_id(checkpoint.config)
@@ -265,7 +265,7 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
 
 
 def _stated(source: _Source, config: Any) -> dict[str, Any]:
-    """What tokenizer_config.json says, after all that describes the tokenizer was checked."""
+    """The content of tokenizer_config.json, after checking all files that describe a tokenizer."""
     refuse_own_tokenizer(
         source.name, {"auto_map": getattr(config, "auto_map", None)}, "config.json"
     )
@@ -276,7 +276,7 @@ def _stated(source: _Source, config: Any) -> dict[str, Any]:
             continue
         values = read_json(path)
         require_tokenizer_values(source.name, file, values)
-        # Their class is known where it is made of a sentencepiece file.
+        # InternLM2's class is supported if it is built from a sentencepiece file.
         is_known = "tokenizer.model" in source.present
         known = internlm2_tokenizer.CLASSES if is_known else ()
         refuse_own_tokenizer(source.name, values, file, known)
@@ -299,6 +299,6 @@ def _load_llama(transformers: Any, source: _Source, stated: dict[str, Any]) -> A
     return llama.from_pretrained(
         source.name,
         revision=source.revision,
-        # What transformers 4 took where nothing is stated, and UltraRM was trained with.
+        # The default of transformers 4, with which UltraRM was trained.
         add_bos_token=stated.get("add_bos_token", True),
     )

@@ -1,7 +1,7 @@
 """Published reward models that no judge supports: recognised, and rejected with the reason.
 
-Some of them say that they are what a judge reads (a language model, InternLM2's reward model), and
-would get numbers that mean nothing.
+The config.json of some describes a model that a judge supports (a language model, InternLM2's
+reward model), so they would get meaningless rewards.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _TWO_ANSWERS = "a model that compares two answers at once and has no reward for 
 _REFERENCE = "a model that needs a reference answer, which judges do not get"
 #: By the class that config.json names. PairRM: huggingface.co/llm-blender/PairRM-hf.
 _BY_CLASS = {"DebertaV2PairRM": _TWO_ANSWERS}
-#: By the checkpoint's name, where config.json says nothing: RLHFlow's pair-preference-model (a
+#: By the checkpoint's name, if config.json does not tell: RLHFlow's pair-preference-model (a
 #: causal language model that writes A or B), SteamSHP (Flan-T5), POLAR (InternLM2's class).
 _BY_NAME = {
     r"pair[-_]?rm|pair[-_]preference|steamshp": _TWO_ANSWERS,
     r"^polar\b": _REFERENCE,
 }
-#: By a token that parts its two answers: POLAR has the class and the family of InternLM2-Reward.
+#: By a token that separates two answers: POLAR has the class and the family of InternLM2-Reward.
 _BY_TOKEN = {"internlm2": ("<|reward|>", _REFERENCE)}
 
 
 def why_unread(survey: Survey) -> str | None:
-    """What a checkpoint is, if it is a reward model that no judge here reads.
+    """Describes a checkpoint that is a reward model without a judge here; None for any other.
 
     Args:
         survey: Its small files.

@@ -1,7 +1,7 @@
-"""Weights of a checkpoint that its network would not read: refused, because rewards need them.
+"""Refuses weights of a checkpoint that its network would not use, because rewards may need them.
 
 transformers loads such a checkpoint and at most logs it: a gate, a second head, a bias of the head
-or an adapter that was not merged would be left out of the reward without a word.
+or an adapter that was not merged would be left out of the reward without a warning.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ HARMLESS = {
     r"^(roberta|longformer)\.pooler\.dense\.": "a layer that their classifiers never use",
 }
 _NO_PART = re.compile("|".join(f"({pattern})" for pattern in HARMLESS))
-#: The same for a model that is no language model: heads of one, kept from the training before.
+#: The same for a model that is not a language model: language heads kept from earlier training.
 LANGUAGE_HEADS = {
     r"^lm_head\.(weight|bias)$": "a decoder's",
     r"^lm_head\.(dense|layer_norm|decoder)\.(weight|bias)$": "RoBERTa's",
@@ -42,19 +42,19 @@ LANGUAGE_HEADS = {
 }
 # The head of transformers' decoders with one label.
 _CLASSIFIER_HEAD = "score"
-# A value head beside it: GRM's classifiers were trained on from models that had one, and keep it.
+# A value head next to it: GRM's classifiers were trained from models with one, and keep it.
 _EARLIER_HEADS = {
     r"^v_head\.summary\.(\d+\.)?(weight|bias)$": "the value head of the GRM it was trained from"
 }
-# Of these, those with a row for each token.
+# Weights of language heads, with a row for each token.
 _LANGUAGE_HEAD_WEIGHTS = frozenset({"lm_head.weight", "embed_out.weight", "decoder.weight"})
 _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
-#: What heads of rewards are called, where they begin.
+#: Prefixes of the names of reward heads.
 _HEAD = re.compile(
     r"^(score|classifier|(v|value|reward|regression|score)_head|regression_layer|gating)\."
 )
-#: Heads of published kinds by the beginning of their names: where a kind is not recognised by its
-#: class, its weights still say what it may be.
+#: Heads of published types by the prefix of their names: if a type is not recognised by its class,
+#: its weights still suggest one.
 _HEADS_OF_KINDS = {
     "v_head.": "a value head, as in TRL's policies, GRM or Athene-RM",
     "value_head.": "a value head, as in OpenRLHF's older reward models",
@@ -73,18 +73,18 @@ def refuse_unread(
     *,
     is_quantized: bool = False,
 ) -> None:
-    """Refuses weights that are seen before loading to be read by nothing.
+    """Refuses unused weights before loading.
 
-    Where names of the network are not among them, transformers knows other names for some, and
-    what is left over is known when it has loaded them.
+    If the files lack names of the network, transformers may rename some weights, so unused ones are
+    known only after loading.
 
     Args:
         name: The checkpoint, for messages.
         network: The network that its configuration describes, on any device.
         keys: The names of its weights.
         shapes: Their shapes, as far as they are known.
-        is_quantized: Whether they are quantised: then what is behind the body alone is looked at,
-            and a weight may have companions (`score.weight.absmax`).
+        is_quantized: Whether they are quantised: then only weights after the body are checked, and
+            a weight may have companions (`score.weight.absmax`).
 
     Raises:
         CheckpointError: There are such weights.
@@ -104,7 +104,7 @@ def refuse_unread(
 def _refuse_head_of_another_kind(
     name: str, network: Any, left_over: Collection[str], shapes: Mapping[str, Sequence[int]]
 ) -> None:
-    """Refuses what has a language head's name and gives other numbers than one for each token."""
+    """Refuses a weight with a language head's name that does not have a row for each token."""
     tokens = getattr(getattr(network, "config", None), "vocab_size", 0)
     for key in sorted(_LANGUAGE_HEAD_WEIGHTS & set(left_over)):
         shape = shapes.get(key)
@@ -117,12 +117,12 @@ def _refuse_head_of_another_kind(
 
 
 def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> None:
-    """Refuses weights that nothing read, but for those that play no part in a reward.
+    """Refuses weights that were not used, except those that play no part in a reward.
 
     Args:
         name: The checkpoint, for messages.
         network: The network.
-        left_over: Names of weights that it did not read.
+        left_over: Names of weights that it did not use.
 
     Raises:
         CheckpointError: There are such weights.
@@ -154,7 +154,7 @@ def require_read(name: str, network: nn.Module, left_over: Iterable[str]) -> Non
 
 
 def _known(key: str) -> str:
-    """What kind of head a weight is known to be of, in brackets."""
+    """The published type of head that a weight belongs to, in brackets."""
     found = (what for beginning, what in _HEADS_OF_KINDS.items() if key.startswith(beginning))
     return next((f" ({what})" for what in found), "")
 
@@ -165,7 +165,7 @@ def plays_no_part(key: str) -> bool:
 
 
 def without_language_heads(network: nn.Module, keys: Collection[str]) -> frozenset[str]:
-    """The stored weights but for those of a language head that a classifier does not have.
+    """The stored weights, except those of a language head that a classifier does not have.
 
     Args:
         network: The network.
@@ -190,7 +190,7 @@ def _harmless(network: Any) -> re.Pattern[str]:
 
 
 def _left_from_before(network: Any) -> Mapping[str, str]:
-    """Heads of an earlier training beside the classifier that was trained last, and is read."""
+    """Heads from earlier training, next to the classifier that was trained last and is used."""
     name = type(network).__name__
     is_classifier = getattr(network, "head_name", None) == _CLASSIFIER_HEAD
     is_classifier = is_classifier or name.endswith("ForSequenceClassification")
@@ -198,7 +198,7 @@ def _left_from_before(network: Any) -> Mapping[str, str]:
 
 
 def head_of_a_kind(keys: Collection[str]) -> str | None:
-    """What a model with a head of a published kind may be; None if it has no such head.
+    """Describes a model by its published type of head; None if it has no such head.
 
     Args:
         keys: The names of its weights.

@@ -1,4 +1,4 @@
-"""What an adapter does to one stored weight of its base."""
+"""An adapter's change of one stored weight of its base."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from ultrarm_eval.errors import CheckpointError
 
 @dataclass
 class WeightChange:
-    """What an adapter does to a stored weight.
+    """An adapter's change of a stored weight.
 
     Attributes:
         base: The name of the base's weight; None for a weight that the base does not have.
-        whole: The tensor that stands in its place, if one does.
-        module: The module whose low-rank change, bias or rows it takes.
+        whole: The tensor that replaces it, if there is one.
+        module: The module whose low-rank change, bias or rows are merged into it.
         kind: `linear`, `embedding`, `bias`, or empty.
         rows: The tensor of trained rows.
     """
@@ -43,12 +43,12 @@ class WeightChange:
         *,
         inputs_first: bool,
     ) -> torch.Tensor:
-        """The weight with what the adapter does to it, float32.
+        """The changed weight, float32.
 
         Args:
             weight: The weight.
             weights: The adapter's tensors.
-            config: What its adapter_config.json says.
+            config: The content of its adapter_config.json.
             inputs_first: Whether a linear layer's weight is (inputs, outputs).
 
         Raises:

@@ -1,4 +1,4 @@
-"""How a network's weights are made of stored ones that have other names, or another form."""
+"""How a network's weights are made from stored ones with other names or another layout."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class WeightSource:
-    """What a network's weight is made of.
+    """The source of a network's weight.
 
     Attributes:
         keys: The names of the stored weights, in the order in which `make` takes them.
-        make: Makes the network's weight of them; None where it is the one as it is stored.
+        make: Makes the network's weight from them; None if the only one is used unchanged.
     """
 
     keys: tuple[str, ...]
@@ -37,22 +37,22 @@ WeightMap = Mapping[str, WeightSource]
 def under_other_prefix(
     parts: Iterable[str], stored: str, name: str = ""
 ) -> dict[str, WeightSource]:
-    """The sources of weights whose names begin otherwise in the files.
+    """The sources of weights whose names have another prefix in the files.
 
     Args:
-        parts: The ends of their names, in which the two are alike.
-        stored: How the stored names begin.
-        name: How the names in the network, or in its head, begin.
+        parts: The parts of the names after the prefix.
+        stored: The prefix of the stored names.
+        name: The prefix of the names in the network, or in its head.
     """
     return {f"{name}{part}": WeightSource.of(f"{stored}{part}") for part in parts}
 
 
 def renamed(weights: WeightMap | None, stored: Mapping[str, T]) -> dict[str, T]:
-    """What is known of stored weights, by the network's names where those are the same weights.
+    """Facts about stored weights, by the network's names where they are used unchanged.
 
     Args:
         weights: The sources; None where the names are the network's.
-        stored: What is known, by stored names. Names that no source takes stay as they are.
+        stored: The facts, by stored names. Names that no source takes are kept.
     """
     if weights is None:
         return dict(stored)
@@ -65,7 +65,7 @@ def renamed(weights: WeightMap | None, stored: Mapping[str, T]) -> dict[str, T]:
 
 
 def renamed_keys(weights: WeightMap | None, keys: Collection[str]) -> frozenset[str]:
-    """The names of weights as the network has them; a source that lacks a part gives none."""
+    """The network's names of stored weights; a source that lacks one of its parts has none."""
     if weights is None:
         return frozenset(keys)
     there = set(keys)

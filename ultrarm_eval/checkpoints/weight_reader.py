@@ -1,4 +1,4 @@
-"""Reading single weights of a checkpoint, by the names that its network has for them."""
+"""Reads single weights of a checkpoint by its network's names."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class WeightReader:
         weight_map: WeightMap | None,
         adapted: AdaptedWeights | None = None,
     ) -> None:
-        """Takes where they are.
+        """Takes the location of the weights.
 
         Args:
             name: The checkpoint, for messages.
@@ -42,7 +42,7 @@ class WeightReader:
             fetch: How to get its files.
             weight_map: How the network's weights are made of the stored ones; None where the
                 files have them by the network's names.
-            adapted: What an adapter makes of the stored weights, if there is one.
+            adapted: The stored weights with an adapter applied, if there is one.
         """
         self._name, self._weights, self._fetch, self._map = name, weights, fetch, weight_map
         self._adapted = adapted
@@ -70,7 +70,7 @@ class WeightReader:
         """All weights of a network whose weights have sources, by the network's names.
 
         Args:
-            dtype: What weights that an adapter is merged into are rounded to, each as it is made.
+            dtype: The dtype of merged weights, each of which is rounded as soon as it is made.
 
         Raises:
             CheckpointError: One is not there, or cannot be read.
@@ -85,7 +85,7 @@ class WeightReader:
         return adapted is not None and any(map(adapted.is_merged, source.keys))
 
     def stored(self, key: str) -> torch.Tensor:
-        """A weight as it is stored, or as an adapter makes it of that.
+        """A stored weight, with the adapter applied if there is one.
 
         Args:
             key: Its name in the files; for one of a further file `FILE:NAME`.

@@ -1,4 +1,4 @@
-"""Weight files of a checkpoint: which there are, and what is stored in them.
+"""Weight files of a checkpoint, and the weights stored in them.
 
 Nothing that they contain is ever executed.
 """
@@ -23,7 +23,7 @@ from ultrarm_eval.errors import CheckpointError
 SAFETENSORS_FILE, PICKLE_FILE = "model.safetensors", "pytorch_model.bin"
 #: Separates the name of a further file from the name of a weight in it.
 IN_FILE = ":"
-# safetensors' names of the floating-point dtypes that are numbers without a scale beside them.
+# safetensors' names of the floating-point dtypes that need no separate scale.
 _FLOATING = ("F16", "BF16", "F32", "F64")
 _NAMED = 3
 
@@ -34,7 +34,7 @@ class StoredWeight:
 
     Attributes:
         dtype: Its dtype as the file names it.
-        is_floating: Whether that is a real floating-point number.
+        is_floating: Whether that is a plain floating-point dtype.
         shape: Its shape.
     """
 
@@ -57,8 +57,8 @@ class WeightFiles:
         keys: The names of the weights, as far as they are known without loading many gigabytes.
         safetensors: Whether they are safetensors (otherwise pickles, read with weights_only=True).
         total_size: Bytes of all weights as stored, from the index; None without an index.
-        stored: What is in the files, where they were looked into.
-        further: What is in files beside them, by `FILE:NAME`; among `keys` and `stored` as well.
+        stored: The weights in the files, if they were inspected.
+        further: The weights in further files, by `FILE:NAME`; also in `keys` and `stored`.
     """
 
     files: tuple[str, ...]
@@ -70,7 +70,7 @@ class WeightFiles:
 
     @property
     def further_files(self) -> tuple[str, ...]:
-        """The names of the files beside them."""
+        """The names of the further files."""
         return tuple(sorted({key.partition(IN_FILE)[0] for key in self.further}))
 
     @property
@@ -91,12 +91,12 @@ def survey_weights(name: str, fetch: Fetch, *, is_folder: bool = False) -> Weigh
     Args:
         name: The checkpoint, for messages.
         fetch: How to get its files.
-        is_folder: Whether all files are here, so that looking into them is cheap.
+        is_folder: Whether all files are local, so that a missing one is noticed.
 
     Raises:
-        CheckpointError: There are none, or what says so is damaged.
+        CheckpointError: There are none, or a file or the index is damaged.
     """
-    # In transformers' own order, so that what is looked at is what is loaded.
+    # In transformers' own order, so that the inspected files are the loaded ones.
     for file, safetensors in ((SAFETENSORS_FILE, True), (PICKLE_FILE, False)):
         path = fetch(file)
         if path is not None:
@@ -137,12 +137,12 @@ def look_into(name: str, weights: WeightFiles, fetch: Fetch) -> dict[str, Stored
 def with_further(
     name: str, weights: WeightFiles, files: Sequence[str], fetch: Fetch
 ) -> WeightFiles:
-    """A checkpoint's weights, and those of files beside them; a file that is not there has none.
+    """A checkpoint's weights with those of further files; missing files are ignored.
 
     Args:
         name: The checkpoint, for messages.
-        weights: Its own.
-        files: The names of the files.
+        weights: Its own weight files.
+        files: The names of the further files.
         fetch: How to get its files.
 
     Raises:
@@ -206,14 +206,14 @@ def stored_weights(name: str, path: Path, *, safetensors: bool) -> dict[str, Sto
 
 
 def is_floating(dtype: str) -> bool:
-    """Whether safetensors' name of a dtype is that of real floating-point numbers."""
+    """Whether safetensors' name of a dtype is that of plain floating-point numbers."""
     return dtype in _FLOATING
 
 
 def require_fitting(
     name: str, network: nn.Module, stored: Mapping[str, StoredWeight], *, is_quantized: bool
 ) -> None:
-    """Refuses weights that are no numbers for the network, or of another size.
+    """Refuses weights whose dtype is not floating-point, or whose size does not fit the network.
 
     Args:
         name: The checkpoint, for messages.
@@ -243,14 +243,14 @@ def require_fitting(
 
 
 def refuse_missing(name: str, missing: Collection[str]) -> None:
-    """Refuses weights that lack some of a network's: transformers would fill these at random.
+    """Refuses a checkpoint with missing weights: transformers would fill these at random.
 
     Args:
         name: The checkpoint, for messages.
-        missing: The names of those.
+        missing: The names of the missing weights.
 
     Raises:
-        CheckpointError: There are such.
+        CheckpointError: A weight is missing.
     """
     if missing:
         some = ", ".join(map(repr, sorted(map(str, missing))[:_NAMED]))

@@ -1,8 +1,8 @@
 """Athene-RM (Nexusflow/Athene-RM-8B, Athene-RM-70B): a linear layer at a token after the text.
 
-The model card's class and pipeline put the tokenizer's CLS token behind the conversation and read
-its last occurrence; its id stands in that class. config.json names a class that exists nowhere,
-and transformers' own would have two labels at random.
+The model card's class and pipeline append the tokenizer's CLS token to the conversation and read
+its last occurrence; its id is hard-coded in that class. config.json names a class that exists
+nowhere, and transformers' own would have two random labels.
 """
 
 from __future__ import annotations

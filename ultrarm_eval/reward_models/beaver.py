@@ -1,9 +1,9 @@
-"""Beaver's reward and cost models of Safe RLHF (PKU-Alignment/beaver-7b-*): a head at the end.
+"""Beaver's reward and cost models of Safe RLHF (PKU-Alignment/beaver-7b-*): one linear head.
 
-From PKU-Alignment/safe-rlhf's score model, of which RewardBench has a copy in
-rewardbench/models/beaver.py: `score_head` at the last token; where config.json says do_normalize, a
-reward is (score - mean) / (sqrt(var) + 1e-8) and a cost is score / (sqrt(var) + 1e-8). A lower
-cost is better, so the reward of a cost model is its negated cost, as in RewardBench.
+From PKU-Alignment/safe-rlhf's score model, copied in RewardBench's rewardbench/models/beaver.py:
+`score_head` at the last token; where config.json sets do_normalize, a reward is
+(score - mean) / (sqrt(var) + 1e-8) and a cost is score / (sqrt(var) + 1e-8). A lower cost is
+better, so the reward of a cost model is its negated cost, as in RewardBench.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class ScoreHead(nn.Module):
         """Puts the parts together.
 
         Args:
-            layer: From hidden states to a score.
-            is_cost: Whether the score is a cost, of which less is better.
-            normalizes: Whether it is divided by its standard deviation in training, and a reward's
-                mean taken off before.
+            layer: Maps hidden states to a score.
+            is_cost: Whether the score is a cost, where lower is better.
+            normalizes: Whether scores are divided by their standard deviation in training, and a
+                reward's mean is subtracted first.
         """
         super().__init__()
         self.layer, self._is_cost, self._normalizes = layer, is_cost, normalizes

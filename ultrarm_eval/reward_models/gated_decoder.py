@@ -1,9 +1,9 @@
 """Reward models with several objectives, weighted by a gate on the prompt: ArmoRM, QRM.
 
-At the last token a linear layer gives the objectives r, or quantiles of each, whose mean is r. At
-the token that ends the prompt, where the assistant's turn begins, a small perceptron gives weights
+At the last token, a linear layer outputs the objectives r, or quantiles of each, whose mean is r.
+At the token that ends the prompt, where the assistant's turn begins, a small MLP outputs weights
 g = softmax(MLP(h) / temperature) x scale. The reward is the sum of g x (M r), with M the reward
-transform matrix of models that have one. Sources: the kinds' own files.
+transform matrix of models that have one. Sources: see the modules of the models.
 """
 
 from __future__ import annotations
@@ -25,26 +25,26 @@ from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.prompt_end_encoder import PromptEndEncoder
 from ultrarm_eval.text_format.template import Template
 
-#: What the gate's layers are called in the files.
+#: The prefix of the gate's layers in the files.
 GATE = "gating.layers."
 _OBJECTIVES = "regression_layer.weight"
-#: What objectives are multiplied by, in models that do so.
+#: The matrix that objectives are multiplied by, in models that have one.
 TRANSFORM = "reward_transform_matrix"
 _SCALE = "gating.logit_scale"
-#: What chat templates write between the prompt and the completion, by the body's family; but for
-#: line breaks at its end, which tokenizers join with those that a completion begins with.
+#: The text between prompt and completion in chat templates, by the body's family; without line
+#: breaks at its end, which tokenizers merge with those at the start of a completion.
 _TURNS = {
     "llama": "<|eot_id|><|start_header_id|>assistant<|end_header_id|>",
     "gemma2": "<end_of_turn>\n<start_of_turn>model",
 }
-#: What a softmax divides by where config.json does not say `gating_temperature`.
+#: The softmax temperature, for a config.json without `gating_temperature`.
 _TEMPERATURES = {"llama": 10.0, "gemma2": 1.0}
-#: The gate's layers before the last, where config.json does not say `gating_n_hidden`.
+#: The number of the gate's layers before the last, for a config.json without `gating_n_hidden`.
 _HIDDEN_LAYERS = 3
 
 
 class GatedObjectives(nn.Module):
-    """Objectives, what they are transformed to, and the gate's weights of these, at every token.
+    """Objectives, the transformed objectives, and the gate's weights for these, at every token.
 
     Attributes:
         count: How many objectives there are.
@@ -63,13 +63,13 @@ class GatedObjectives(nn.Module):
         """Puts the parts together.
 
         Args:
-            objectives: From hidden states to the objectives, or to the quantiles of the first, of
+            objectives: Maps hidden states to the objectives, or to the quantiles of the first, of
                 the second, and so on.
-            gate: From hidden states to a number for each objective.
+            gate: Maps hidden states to a number for each objective.
             count: How many objectives there are.
-            temperature: What the gate's numbers are divided by.
+            temperature: The divisor of the gate's outputs.
             is_transformed: Whether objectives are multiplied by a matrix.
-            shows_transformed: Whether results show them as they are then.
+            shows_transformed: Whether results show the transformed objectives.
         """
         super().__init__()
         self.objectives, self.gate = objectives, gate
@@ -92,8 +92,8 @@ class GatedDecoder(HeadedDecoder):
     """A decoder with objectives and a gate.
 
     Attributes:
-        counts: How many objectives there may be.
-        shows_transformed: Whether the objectives in results are those that are weighed.
+        counts: The allowed numbers of objectives.
+        shows_transformed: Whether results show the transformed objectives.
     """
 
     families = frozenset(_TURNS)
@@ -105,10 +105,10 @@ class GatedDecoder(HeadedDecoder):
         gate = {
             f"gate.{key.removeprefix(GATE)}": WeightSource.of(key)
             for key in survey.keys
-            # Batch norms count what they have seen in training.
+            # Batch norms count their training batches; rewards do not depend on it.
             if key.startswith(GATE) and not key.endswith(".num_batches_tracked")
         }
-        # Where there is none, its first layer is what is missed.
+        # Without a gate, its first layer is reported as missing.
         gate = gate or {"gate.0.weight": WeightSource.of(f"{GATE}0.weight")}
         own = {"objectives.weight": _OBJECTIVES, "scale": _SCALE}
         if self.is_transformed(survey):
@@ -116,7 +116,7 @@ class GatedDecoder(HeadedDecoder):
         return {**{name: WeightSource.of(key) for name, key in own.items()}, **gate}
 
     def is_transformed(self, survey: Survey) -> bool:
-        """Whether objectives are multiplied by a matrix before they are weighed."""
+        """Whether objectives are multiplied by a matrix before they are weighted."""
         return True
 
     def make_head(self, shapes: Shapes, config: Any) -> nn.Module:
@@ -152,7 +152,7 @@ class GatedDecoder(HeadedDecoder):
         )
 
     def _require_depth(self, gate: Shapes, config: Any) -> None:
-        """Refuses a gate that lacks a layer or a bias: the others may fit without it."""
+        """Rejects a gate that lacks a layer or a bias: the remaining ones may still fit."""
         wanted = getattr(config, "gating_n_hidden", _HIDDEN_LAYERS) + 1
         found = sum(len(shape) == 2 for shape in gate.values())
         if found != wanted:
@@ -172,7 +172,7 @@ class GatedDecoder(HeadedDecoder):
                 )
 
     def quantiles(self, config: Any) -> int:
-        """How many numbers an objective is the mean of."""
+        """The number of quantiles that an objective is the mean of."""
         return 1
 
     def at_last_token(self, head: nn.Module) -> nn.Module:

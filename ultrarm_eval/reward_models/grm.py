@@ -1,9 +1,9 @@
-"""GRM (Ray2333/GRM-llama3-8B-sftreg and its sisters): a value head on a language model.
+"""GRM (Ray2333/GRM-llama3-8B-sftreg and similar ones): a value head on a language model.
 
 From YangRui2015/Generalizable-Reward-Model, rm_eval/grm_utils.py, and RewardBench's
-rewardbench/models/grm.py: `v_head.summary` is one linear layer, or layers with a ReLU behind each
+rewardbench/models/grm.py: `v_head.summary` is one linear layer, or layers with a ReLU after each
 but the last, all with biases, at the last token. config.json names a causal language model, and
-code of the checkpoint's own by auto_map. GRM-*-rewardmodel-ft are plain sequence classification.
+the checkpoint's own code in auto_map. GRM-*-rewardmodel-ft are plain sequence classifiers.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class GRM(KnownHead):
     head_fields = (_LAYER_TYPE,)
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; a policy of TRL has the same head, which is its critic."""
+        """See `Architecture.recognises`; a policy of TRL has the same head, as its critic."""
         code = [str(one) for one in (survey.values.get("auto_map") or {}).values()]
         is_said = (
             _LAYER_TYPE in survey.values
             or _CLASS in survey.classes
             or any(one.rsplit(".", 1)[-1] == _CLASS for one in code)
         )
-        # The models that were trained on from these keep what config.json says of the head.
+        # Classifiers that were trained from these models keep the head's fields of config.json.
         return is_said and "score.weight" not in survey.keys and bool(_layers(survey, self.head))
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
@@ -46,10 +46,10 @@ class GRM(KnownHead):
 
 
 def _layers(survey: Survey, head: str) -> list[str]:
-    """How the names of the head's layers begin behind its own."""
+    """The prefixes of the head's layers, after the head's own name."""
     begin = f"{head}."
     names = (key.removeprefix(begin) for key in survey.keys if key.startswith(begin))
-    # `0.` of `0.weight`, and nothing of the `weight` of a single layer.
+    # `0.` for `0.weight`, and an empty prefix for the `weight` of a single layer.
     return sorted({name[: name.rfind(".") + 1] for name in names})
 
 

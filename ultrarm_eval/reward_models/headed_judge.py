@@ -16,7 +16,7 @@ __all__ = ["HeadedJudge"]
 class HeadedJudge(CheckpointJudge):
     """Scores texts with a decoder and its own head, computed at the text's last token.
 
-    A kind that reads elsewhere, or is given other texts, has another head.
+    A judge that reads other tokens, or encodes texts differently, overrides `make_head`.
     """
 
     architecture: ClassVar[HeadedDecoder]

@@ -1,8 +1,8 @@
 """INF-ORM (infly/INF-ORM-Llama3.1-70B): two layers at the token before the first padding.
 
-From the class on its model card, which RewardBench has in rewardbench/models/inform.py: hidden to
-hidden, ReLU, hidden to 1, both with biases, read one before the first padding token of config.json,
-or at the last token of a text without one.
+From the class on its model card, copied in RewardBench's rewardbench/models/inform.py: hidden to
+hidden, ReLU, hidden to 1, both with biases, at the token before the first padding token of
+config.json, or at the last token of a text without one.
 """
 
 from __future__ import annotations

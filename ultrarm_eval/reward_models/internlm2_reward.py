@@ -1,9 +1,9 @@
 """InternLM2-Reward (1.8B, 7B, 20B): a linear head at a token that is appended to the text.
 
-The family is not one of transformers. Its body is Llama's under other names, with the projections
-of queries, keys and values in one weight: for each key and value head its queries, its key, its
-value. The checkpoint's own `get_score` renders the chat template, lets the tokenizer add no special
-tokens, and puts `reward_token_id` behind the text.
+transformers does not have this family. Its body is Llama's under other names, with the query, key
+and value projections in one weight: for each key-value head its queries, its key, its value. The
+checkpoint's own `get_score` renders the chat template, tokenizes it without adding special tokens,
+and appends `reward_token_id`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LAYER = {
 }
 _WHOLE = {"tok_embeddings": "embed_tokens", "norm": "norm"}
 _FUSED, _PROJECTIONS = "attention.wqkv", ("q_proj", "k_proj", "v_proj")
-# What the two families say alike.
+# Fields of config.json that the two families have in common.
 _SHARED = (
     "attention_dropout",
     "bos_token_id",
@@ -79,7 +79,7 @@ class InternLM2Reward(KnownHead):
         return super().read_config(survey)
 
     def body_values(self, survey: Survey) -> Mapping[str, Any]:
-        """See `HeadedDecoder.body_values`; of another family than InternLM2 as they are."""
+        """See `HeadedDecoder.body_values`; unchanged for a family other than InternLM2."""
         values = survey.values
         if values.get("model_type") != _MODEL_TYPE:
             return values
@@ -124,7 +124,7 @@ def _part(fused: torch.Tensor, *, place: int, config: Any) -> torch.Tensor:
 
 
 def _reward_token(survey: Survey) -> int:
-    """The token that is put behind the text."""
+    """The id of the token that is appended to the text."""
     token, tokens = survey.values.get(_REWARD_TOKEN), survey.values.get("vocab_size")
     if isinstance(token, int) and isinstance(tokens, int) and 0 <= token < tokens:
         return token
@@ -136,13 +136,13 @@ def _reward_token(survey: Survey) -> int:
 
 
 def _scaling(survey: Survey) -> dict[str, Any]:
-    """How positions are scaled, in transformers' words."""
+    """The scaling of positions, by transformers' field names."""
     given = survey.values.get("rope_scaling")
     if given is None:
         return {}
     kind = given.get("type", given.get("rope_type")) if isinstance(given, dict) else None
     factor = given.get("factor") if isinstance(given, dict) else None
-    # Positions are scaled only beyond max_position_embeddings, and no text is longer.
+    # Dynamic scaling begins beyond max_position_embeddings, and no text is longer.
     if kind == "dynamic":
         return {}
     if kind == "linear" and isinstance(factor, int | float):

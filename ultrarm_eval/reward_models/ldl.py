@@ -1,8 +1,8 @@
 """LDL-Reward-Gemma-2-27B: distributions of objectives over ten ratings, weighted by a gate.
 
-At the last token one perceptron gives each objective's distribution over ratings from 0 to 1, and
-another the objectives' weights. The reward is the sum of weight x expected rating. Body and heads
-are saved apart: the heads in two pickles. Source: allenai/reward-bench,
+At the last token, one MLP outputs each objective's distribution over ratings from 0 to 1, and
+another the objectives' weights. The reward is the sum of weight x expected rating. The two heads
+are pickles next to the body's weights. Source: allenai/reward-bench,
 rewardbench/models/ldlreward.py.
 """
 
@@ -25,7 +25,7 @@ from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, WeightedSum, stacked
 
 _RATINGS = 10
-#: The heads by their names in the network: the file, and the places of its linear layers.
+#: By the head's name in the network: its file, and the indices of its linear layers.
 _HEADS = {
     "distributions": ("regression_layer.pt", (0, 2, 4)),
     "gate": ("gating_layer.pt", (0, 3, 6)),
@@ -46,10 +46,10 @@ class RatedObjectives(nn.Module):
         """Puts the parts together.
 
         Args:
-            distributions: From hidden states to a number for each rating of each objective.
-            gate: From hidden states to the objectives' weights.
+            distributions: Maps hidden states to a logit for each rating of each objective.
+            gate: Maps hidden states to the objectives' weights.
             count: How many objectives there are.
-            temperature: Of a softmax over the weights; None where they are what the gate gives.
+            temperature: The temperature of a softmax over the weights; None for no softmax.
         """
         super().__init__()
         self.distributions, self.gate = distributions, gate
@@ -70,13 +70,13 @@ class LDL(HeadedDecoder):
 
     known_as = "LDL-Reward"
     reading = "the weighted sum of its objectives' expected ratings at the last token"
-    # Its body is saved on its own, and so under the body's class.
+    # The body is saved separately, so config.json may name the body's class.
     classes = frozenset({"LDLRewardModel27B", "Gemma2Model"})
     families = frozenset({"gemma2"})
     further_files = tuple(file for file, _ in _HEADS.values())
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; a body alone is none."""
+        """See `Architecture.recognises`; a body without the heads' files is not one."""
         is_named = not survey.classes or super().recognises(survey)
         is_body = is_named and survey.model_type in self.families
         return is_body and all(survey.fetch(file) is not None for file in self.further_files)
@@ -90,7 +90,7 @@ class LDL(HeadedDecoder):
         return found
 
     def body_weights(self, config: Any, survey: Survey) -> WeightMap:
-        """See `HeadedDecoder.body_weights`; a body on its own has no prefix before its names."""
+        """See `HeadedDecoder.body_weights`; a body saved separately has names without prefix."""
         if any(key.startswith(self.body) for key in survey.keys):
             return super().body_weights(config, survey)
         own = survey.keys - survey.weights.further.keys()
@@ -120,13 +120,13 @@ class LDL(HeadedDecoder):
                 f"{first} outputs {numbers} numbers but {second} weights {count} objectives with "
                 f"{_RATINGS} ratings each: they do not belong together."
             )
-        # As in its own code: no softmax where config.json does not ask for one.
+        # As in its own code: a softmax only if config.json asks for one.
         is_softmax = bool(getattr(config, "softmax", False))
         temperature = float(getattr(config, "temperature", None) or 1.0) if is_softmax else None
         return RatedObjectives(distributions, gate, count, temperature=temperature)
 
     def at_last_token(self, head: nn.Module) -> nn.Module:
-        """See `Architecture.at_last_token`; without the objectives beside the reward."""
+        """See `Architecture.at_last_token`; outputs the reward without the objectives."""
         return WeightedSum(head)
 
 
@@ -140,6 +140,6 @@ class LDLJudge(HeadedJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> WeightedReward:
         """See `CheckpointJudge.make_head`."""
-        # They have no published names.
+        # The objectives have no published names.
         count = cast(RatedObjectives, self.checkpoint.network.head).count
         return WeightedReward(self.checkpoint, [str(number) for number in range(count)])

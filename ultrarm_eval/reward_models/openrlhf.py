@@ -1,9 +1,9 @@
 """Reward models of OpenRLHF: a linear head at the EOS token that ends every text.
 
-From OpenRLHF's openrlhf/models/model.py: a layer without bias, called what config.json says in
-`value_head_prefix` (`score` where it says nothing; `value_head` in checkpoints from before that),
-is read at the last token. config.json's `mean` and `std` belong to training with PPO: they are
-applied where the caller asks for it, whatever `normalize_reward` says there.
+From OpenRLHF's openrlhf/models/model.py: a layer without bias, named by config.json's
+`value_head_prefix` (default `score`; `value_head` in checkpoints from before that field), is
+applied at the last token. config.json's `mean` and `std` are for PPO training: they are applied
+only on request, whatever its `normalize_reward` says.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from ultrarm_eval.text_format.encoder import TextEncoder
 from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.text_end import TextEnd
 
-# Their names for the head, the newest first.
+# OpenRLHF's names of the head, the newest first.
 _HEADS = ("score", "value_head")
-# What it writes to config.json, and nobody else.
+# Fields of config.json that only OpenRLHF writes.
 _OWN_FIELDS = ("value_head_prefix", "normalize_reward")
 
 
 class NormalizedHead(Linear32):
-    """A linear layer whose output is taken relative to the rewards of training."""
+    """A linear layer whose output is normalized with the mean and std of training rewards."""
 
     def __init__(self, hidden_size: int, mean: float, std: float) -> None:
-        """Takes the figures of config.json.
+        """Takes the mean and std of config.json.
 
         Args:
             hidden_size: The width of the body.
-            mean: Of the rewards of the training data.
-            std: Their standard deviation.
+            mean: The mean reward of the training data.
+            std: The standard deviation of those rewards.
         """
         super().__init__(hidden_size, 1, bias=False)
         self._mean, self._std = mean, std
@@ -67,11 +67,11 @@ class OpenRLHF(HeadedDecoder):
     # Buffers, which OpenRLHF fills from config.json.
     not_read = (r"^(mean|std)$",)
     head_fields = (*_OWN_FIELDS, "mean", "std")
-    # OpenRLHF saves no code: what comes along under this name is somebody else's.
+    # OpenRLHF saves no code: code under this class name is somebody else's.
     is_known_code = False
 
     def __init__(self, *, normalize: bool = False) -> None:
-        """Says what is done with config.json's `mean` and `std`.
+        """Sets whether config.json's `mean` and `std` are applied.
 
         Args:
             normalize: Whether rewards are (r - mean) / std.
@@ -85,7 +85,7 @@ class OpenRLHF(HeadedDecoder):
         return {"normalize": True} if self._normalize else {}
 
     def recognises(self, survey: Survey) -> bool:
-        """See `Architecture.recognises`; where no class is named, by what OpenRLHF alone writes."""
+        """See `Architecture.recognises`; by OpenRLHF's own fields if no class is named."""
         is_said = not survey.classes and any(name in survey.values for name in _OWN_FIELDS)
         return is_said or super().recognises(survey)
 
@@ -98,7 +98,7 @@ class OpenRLHF(HeadedDecoder):
         return config
 
     def body_of(self, survey: Survey) -> str:
-        """See `HeadedDecoder.body_of`; the family's own name for its body."""
+        """See `HeadedDecoder.body_of`; the family's own prefix."""
         return family_prefix(survey.model_type)
 
     def head_weights(self, survey: Survey) -> Mapping[str, WeightSource]:
@@ -115,7 +115,7 @@ class OpenRLHF(HeadedDecoder):
 
 
 def _head(survey: Survey) -> str:
-    """What a checkpoint calls its head."""
+    """The name of a checkpoint's head."""
     named = survey.values.get("value_head_prefix")
     if named is not None:
         return str(named)
@@ -130,7 +130,7 @@ def _head(survey: Survey) -> str:
 
 
 def _figures(name: str, values: Mapping[str, Any]) -> None:
-    """Refuses a config.json without figures to normalize by."""
+    """Rejects a config.json without a usable mean and std."""
     found = {key: values.get(key) for key in ("mean", "std")}
     lacking = [key for key, value in found.items() if value is None]
     if lacking:

@@ -1,8 +1,8 @@
 """QRM (nicolinho/QRM-Llama3-8B, -Llama3.1-8B, -Gemma-2-27B): quantiles of objectives, and a gate.
 
-Sources: allenai/reward-bench, rewardbench/models/qrm.py, for the Llama models of nineteen
-objectives; public ports of QRM-Gemma-2-27B for that of five, which has no transform matrix and
-dropout, without effect here, between the gate's layers. arXiv 2409.10164.
+Sources: allenai/reward-bench, rewardbench/models/qrm.py, for the Llama models with nineteen
+objectives; public ports of QRM-Gemma-2-27B for the one with five, which has no transform matrix but
+has dropout, without effect here, between the gate's layers. arXiv 2409.10164.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ultrarm_eval.reward_models.gated_decoder import (
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 
 _QUANTILES = 19
-#: HelpSteer2's, in their order: what models of five objectives have.
+#: HelpSteer2's objectives, in their order: those of models with five.
 HELPSTEER = OBJECTIVES[:5]
 
 

@@ -2,8 +2,9 @@
 
 config.json says model_type qwen2 and names the checkpoint's own class, `Qwen2ForRewardModel`:
 hidden to hidden, ReLU, hidden to 1, both with biases. transformers' own classes would drop them.
-The text is the chat template's with nothing added, so that the line end behind the last turn is
-read. Math-RM's card puts its instruction to reason step by step in a system turn of the data.
+The text is the rendered chat template with nothing added, so the reward is read at the newline
+after the last turn. Math-RM's card puts its instruction to reason step by step in a system turn of
+the data.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Starling-RM (berkeley-nest/Starling-RM-7B-alpha, Nexusflow/Starling-RM-34B): a head in pickles.
 
-From the model cards, of which RewardBench has a copy in rewardbench/models/starling.py: `v_head` at
-the last token of the text, on a Llama whose weights are called `transformer.*`. The 7B's file has
-them a second time as `model.model.*`, and that repository has neither config.json nor tokenizer:
-those of meta-llama/Llama-2-7b-chat-hf go beside its weights. The 34B's config.json names a class of
-transformers, which reads another head.
+From the model cards, copied in RewardBench's rewardbench/models/starling.py: `v_head` at the last
+token of the text, on a Llama whose weights are named `transformer.*`. The 7B's file contains them a
+second time as `model.model.*`, and that repository has neither config.json nor tokenizer: those of
+meta-llama/Llama-2-7b-chat-hf have to be copied next to its weights. The 34B's config.json names a
+class of transformers, which uses another head.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Starling(KnownHead):
     classes = frozenset({_OWN_CLASS, "LlamaForSequenceClassification"})
     families = frozenset({"llama"})
     head, body = "v_head", _BODY
-    # The same weights again, and the head of the language model that training began with.
+    # The same weights again, and the head of the language model that it was trained from.
     not_read = (r"^model\.model\.", r"^model\.lm_head\.weight$")
 
     def recognises(self, survey: Survey) -> bool:
@@ -80,8 +80,8 @@ class StarlingHead(DecoderHead):
 
 
 def _pad_id(tokenizer: Any) -> int | None:
-    """The token before the first of which a text is read."""
-    # The 7B's code takes BOS for its padding, with which every text begins.
+    """The padding token before whose first occurrence a text is read; None for the last token."""
+    # The 7B's code uses BOS as padding, and every text begins with BOS.
     return _PAD_ID if _has_turns(tokenizer) else None
 
 

@@ -1,9 +1,9 @@
 """Language models whose logit of one token, or log odds of two, is the reward.
 
-Llama-3.1- and Llama-3.3-Nemotron-70B-Reward (NVIDIA) are such: the conversation is rendered without
-a generation prompt, and the reward is the logit of the token 0 behind its last token (model cards,
-which generate one token and take `scores[0][0][0]`). A verifier that answers Yes or No is another:
-it is asked, and the reward is the log odds where its answer would begin.
+Llama-3.1- and Llama-3.3-Nemotron-70B-Reward (NVIDIA) are examples: the conversation is rendered
+without a generation prompt, and the reward is the logit of the token 0 after its last token (model
+cards, which generate one token and take `scores[0][0][0]`). Another is a verifier that answers Yes
+or No to a question: the reward is the log odds where its answer would begin.
 
 For decoders with Llama's architecture, these rows of the language head are the reward head, and
 texts are computed without padding. Every other family runs through its own forward pass, which may
@@ -47,7 +47,7 @@ from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.template_lookup import asking_template, get_template
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
-#: What is called so is read by the token 0 at the end; what writes its verdict is not.
+#: Names of checkpoints whose reward is the logit of the token 0; generative ones are excluded.
 _NEMOTRON = re.compile(r"nemotron(?!.*genrm).*-reward")
 _NEMOTRON_CLASS = "LlamaForCausalLM"
 
@@ -149,7 +149,7 @@ class TokenLogitJudge(CheckpointJudge):
         """See `TextJudge.rewards_after_tokens`.
 
         Raises:
-            ConfigurationError: The judge is asked about the whole answer.
+            ConfigurationError: The judge scores complete answers (`position=answer`).
         """
         if self.given.position == ANSWER:
             raise no_token_rewards(self.name, f"with position={ANSWER} it scores a complete answer")
@@ -157,7 +157,7 @@ class TokenLogitJudge(CheckpointJudge):
 
 
 class _AskingEncoder(TextEncoder):
-    """Encodes texts as `TextEncoder` does; an answer to nothing is asked about, too."""
+    """Encodes texts as `TextEncoder` does; a missing prompt counts as an empty one."""
 
     def check(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> None:
         """See `TextEncoder.check`."""
@@ -178,7 +178,7 @@ def _asked(prompts: Sequence[Prompt]) -> list[Prompt]:
 
 
 class _Asked(RewardHead):
-    """The positions at which logits are read, for every way to run the network."""
+    """Settings, template and encoder of the judge, for every way to run the network."""
 
     _own: Mapping[str, Any]
 
@@ -249,10 +249,10 @@ def tokens_of(survey: Survey, token: str, contrast: str | None) -> tuple[int, in
     Args:
         survey: The checkpoint's small files.
         token: An id, or the text of one token.
-        contrast: Another; None for none.
+        contrast: A second one, or None.
 
     Raises:
-        ConfigurationError: A text is not one token, an id is none of the model's, or both are the
+        ConfigurationError: A text is not one token, the model has no such id, or both are the
             same.
     """
     found = token_id(survey, "token", token)

@@ -22,7 +22,7 @@ from ultrarm_eval.checkpoints.weight_map import WeightSource, under_other_prefix
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
 from ultrarm_eval.reward_models.weighted_objectives import WeightedReward, WeightedSum, stacked
 
-#: HelpSteer2's, in their order (arXiv 2410.00847).
+#: HelpSteer2's attributes, in their order (arXiv 2410.00847).
 OBJECTIVES = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 _SCORE, _WEIGHTS = "score.weight", "weights.fc."
 _LAYERS = perceptron(0, 2, 4)
@@ -37,8 +37,8 @@ class UncertainAttributes(nn.Module):
         """Puts the parts together.
 
         Args:
-            attributes: From hidden states to the mean and the spread of each attribute.
-            weights: From hidden states to the attributes' weights.
+            attributes: Maps hidden states to the mean and the spread of each attribute.
+            weights: Maps hidden states to the attributes' weights.
         """
         super().__init__()
         self.attributes, self.weights = attributes, weights
@@ -81,7 +81,7 @@ class URM(HeadedDecoder):
         )
 
     def at_last_token(self, head: nn.Module) -> nn.Module:
-        """See `Architecture.at_last_token`; without the objectives beside the reward."""
+        """See `Architecture.at_last_token`; outputs the reward without the objectives."""
         return WeightedSum(head)
 
 

@@ -1,7 +1,7 @@
 """`head=NAME`: your own head on a decoder, computed at the last token.
 
-The head is a linear layer, or several with a ReLU between, as its weights are. The text is the chat
-template's.
+The head is a linear layer, or several with ReLUs between, depending on its weights. The text is
+rendered with the chat template.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from ultrarm_eval.judges.reward_head import DecoderHead
 
 
 def stacked(shown: torch.Tensor, weighed: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """What a network's head gives at a token, for `WeightedReward`: (..., 3 x objectives).
+    """The output of a network's head at a token, for `WeightedReward`: (..., 3 x objectives).
 
     Args:
         shown: The objectives as reported in results, (..., objectives).

@@ -34,7 +34,7 @@ from ultrarm_eval.text_format.tokens import Tokens
 
 logger = logging.getLogger(__name__)
 
-#: Where the rewards of the steps stand in results.
+#: The key of the steps' rewards in results.
 STEP_REWARDS = "step_rewards"
 
 _AGGREGATES: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -83,7 +83,7 @@ class ProcessJudge(CheckpointJudge):
         if layout == AUTO:
             return layout_of(survey)
         known = recognised_layout(survey)
-        # Of a language model a name alone says it, and the user knows better.
+        # A language model is recognised only by its name, so the user's setting takes precedence.
         is_sure = known is not None and known.layout not in LANGUAGE_MODEL_LAYOUTS
         if known is not None and is_sure and known.layout != layout:
             raise ConfigurationError(
@@ -157,7 +157,7 @@ class StepRewards(DecoderHead):
         """The reward of an answer, from the outputs at the ends of its steps."""
         rewards: Sequence[float] = outputs[:, 0].tolist()
         if not all(map(math.isfinite, rewards)):
-            # The least of numbers and of what is none is whichever comes first.
+            # The minimum of numbers with a NaN depends on their order.
             return math.nan, {STEP_REWARDS: rewards}
         return float(_AGGREGATES[self._aggregate](rewards)), {STEP_REWARDS: rewards}
 

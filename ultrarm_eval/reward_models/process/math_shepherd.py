@@ -58,7 +58,7 @@ class MathShepherd(TwoTokenModel):
         return Template(self.layout, render, source=self.layout)
 
     def form(self, tokenizer: Any, template: Template, split: Split, name: str) -> StepForm:
-        """See `ProcessModel.form`; a step that ends with the tag, as in its data, has it once."""
+        """See `ProcessModel.form`; a step that ends with the tag, as in its data, gets no other."""
 
         def converse(
             messages: Sequence[Message], steps: Sequence[str], end: str

@@ -35,7 +35,7 @@ class ProcessModel(HeadedDecoder):
 
     @abstractmethod
     def form(self, tokenizer: Any, template: Template, split: Split, name: str) -> StepForm:
-        """How steps become a text.
+        """How steps are rendered to a text.
 
         Args:
             tokenizer: The checkpoint's.
@@ -57,15 +57,15 @@ class ProcessModel(HeadedDecoder):
         return None
 
     def template(self, requested: str | None, tokenizer: Any, name: str) -> Template:
-        """How turns become one text.
+        """How turns are rendered to one text.
 
         Args:
-            requested: What the user named; the layout's own, or `chat`, if None.
+            requested: The template that the user named; the layout's own, or `chat`, if None.
             tokenizer: The checkpoint's.
             name: The checkpoint, for messages.
 
         Raises:
-            ConfigurationError: The layout has another one, or the template cannot be used.
+            ConfigurationError: The layout requires another one, or the template cannot be used.
         """
         own = self.own_template(tokenizer, name)
         if own is None:
@@ -110,7 +110,7 @@ def token_id(tokenizer: Any, text: str, name: str) -> int:
 
 
 def question_of(messages: Sequence[Message], layout: str) -> str:
-    """The question of a conversation that is one user's turn; empty where there is none.
+    """The question of a conversation of one user turn; empty if there is none.
 
     Raises:
         ConfigurationError: It has other turns.

@@ -42,7 +42,7 @@ class Qwen2PRM(ProcessModel):
         "computed from its step rewards, each the probability of the good class at the "
         f"{STEP_END} after the step"
     )
-    # The second is its configuration's: of Qwen2's, and a dropout.
+    # The second is its configuration class: Qwen2's with a dropout.
     classes = frozenset({"Qwen2ForProcessRewardModel", "Qwen2RMConfig"})
     families = frozenset({"qwen2"})
     layout, separator, aggregate = "qwen2-prm", "blank-line", "product"

@@ -51,7 +51,7 @@ class TwoTokenModel(ProcessModel):
 
         @cache
         def ids() -> list[int]:
-            # Which rows they are says the tokenizer.
+            # The tokenizer determines which rows they are.
             return self.sign_ids(tokenizer_of(survey).tokenizer, survey.name)
 
         def rows(weight: torch.Tensor) -> torch.Tensor:

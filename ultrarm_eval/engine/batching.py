@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 # transformers chooses their frequencies by the longest text of a batch.
 _ROPES_OF_THE_BATCH = frozenset({"dynamic", "longrope", "su"})
-# Dynamic ones scale beyond all positions that there are.
+# Dynamic ones scale only beyond the maximum number of positions.
 _ROPES_OF_TWO_LENGTHS = frozenset({"longrope", "su"})
 
 

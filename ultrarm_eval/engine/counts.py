@@ -80,7 +80,7 @@ class TextCounts:
         self._remarks.update(remark for text in portion.texts for remark in text.remarks)
 
     def report(self) -> None:
-        """Warns once how many texts were cut, by max_length or the template."""
+        """Warns once how many texts were truncated, by max_length or the template."""
         if self._counts["truncated"] and not self._warned_of_truncation:
             self._warned_of_truncation = True
             logger.warning(

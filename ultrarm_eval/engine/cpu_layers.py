@@ -39,7 +39,7 @@ class CpuLayers:
         """Finds what to change, once for a model.
 
         Args:
-            model: The loaded model. Changed are layers in float32 on the CPU.
+            model: The loaded model. Only float32 layers on the CPU are changed.
         """
         self._forwards: list[tuple[nn.Module, Callable[..., Any]]] = []
         layers = getattr(model.model, "layers", None)

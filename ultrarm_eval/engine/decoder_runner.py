@@ -91,7 +91,7 @@ class DecoderRunner:
         return rewards[0, : len(row.texts)].squeeze(-1)
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
-        """Rewards of a text that ends after each of its tokens, in one pass.
+        """Rewards of every prefix of a text, in one pass.
 
         Returns:
             float32, shape (tokens,).
@@ -189,7 +189,7 @@ class LastLayerAtEnds:
         normed = layer.input_layernorm(hidden)
         shape = (*normed.shape[:-1], -1, attention.head_dim)
         key = attention.k_proj(normed).view(shape)
-        # Qwen3 norms its keys.
+        # Qwen3 normalises its keys.
         key_norm = getattr(attention, "k_norm", None)
         key = (key if key_norm is None else key_norm(key)).transpose(1, 2)
         value = attention.v_proj(normed).view(shape).transpose(1, 2)
@@ -222,7 +222,7 @@ def compile_layers(model: DecoderRewardModel) -> None:
         with torch.inference_mode():
             first.mlp(first.input_layernorm(trial))
     except Exception as error:
-        # A missing compiler, missing headers or an unsupported GPU: each raises something else.
+        # A missing compiler, missing headers and an unsupported GPU raise different errors.
         raise DeviceError(
             f"torch_compile=True does not work here ({first_line(error)}). Remove it."
         ) from error

@@ -37,7 +37,7 @@ class ComputedBatch:
         texts: Indices into the requested texts.
         values: Their values.
         tokens: Tokens computed for them: shared prefixes count once, and generated tokens count
-        too (the samples of a text up to the longest); padding of the input does not count.
+            too (the samples of a text up to the longest); padding of the input does not count.
         details: What each value was computed from, as JSON values; None if a network outputs the
             value itself.
     """
@@ -117,7 +117,7 @@ class Engine(Protocol):
         ...
 
     def compute_after_tokens(self, text: Tokens) -> list[float]:
-        """The values of a text that ends after each of its tokens, in one pass.
+        """The values of every prefix of a text, in one pass.
 
         Args:
             text: The text. If it has a `start`, the values are those after the tokens from there

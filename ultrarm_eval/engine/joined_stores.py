@@ -38,7 +38,7 @@ class JoinedRows:
         rows: The number of undamaged rows: rewards, and what they were computed from.
         added: The number of new rows.
         rounded: The number of rewards that differ from another store's by rounding; the other's
-        are kept.
+            are kept.
         damaged: The number of damaged rows, which are skipped.
         judges: The fingerprints of the judges of its rewards.
     """

@@ -42,7 +42,7 @@ class Plan:
         batches: The batches; each text is in exactly one.
         text_tokens: Tokens of all texts.
         distinct_tokens: The same with every shared prefix counted once: the minimum that has to be
-        computed.
+            computed.
         texts: The number of texts.
     """
 
@@ -71,7 +71,7 @@ def make_plan(
         texts: Distinct texts of at least one token.
         batching: One of `BATCHINGS`.
         max_tokens: The maximum number of tokens per batch, including padding. A longer text gets
-        its own batch.
+            its own batch.
         max_texts: The maximum number of texts per batch; no limit if None.
         max_tree_tokens: Texts with a common prefix are computed together up to this many tokens,
             in their own batch if they exceed `max_tokens`; `max_tokens` if None.
@@ -134,7 +134,7 @@ def pad(
     Args:
         lengths: Number of tokens of each text.
         max_tokens: The maximum number of tokens per batch, including padding. A longer text gets
-        its own batch.
+            its own batch.
         max_texts: The maximum number of texts per batch; no limit if None.
 
     Returns:

@@ -23,6 +23,6 @@ _CONVERSATIONS = (
 
 
 def probe_texts(model: ServedModel) -> list[Tokens]:
-    """The distinct texts as a model reads them."""
+    """The distinct texts as a model gets them."""
     prompts, completions = zip(*_CONVERSATIONS, strict=True)
     return list(dict.fromkeys(map(model.as_read, model.encode(prompts, completions))))

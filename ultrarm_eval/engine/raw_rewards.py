@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from scipy.special import expit
 
-# The allowed factor over the rounding that was observed, and the least that is allowed: a sigmoid
-# that was rounded to bfloat16 is off by up to 2e-3.
+# The tolerance as a multiple of the observed rounding, and its minimum: a sigmoid that was rounded
+# to bfloat16 is off by up to 2e-3.
 _MARGIN, _LEAST = 4, 4e-3
 
 
@@ -19,7 +19,7 @@ def may_be_activated(values: Sequence[float]) -> bool:
 def why_not_raw(
     values: Sequence[float], again: Sequence[float], activated: Sequence[float] | None
 ) -> str | None:
-    """What suggests that values passed through a sigmoid; None if they are proven to be raw.
+    """Why values may have passed through a sigmoid; None if they are proven to be raw.
 
     A value outside of 0 to 1 did not pass through a sigmoid. If all are inside, the activated
     values prove it: they have to be the sigmoid of the raw ones, or the softmax of a single label,

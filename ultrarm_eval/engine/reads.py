@@ -24,7 +24,7 @@ Compose: TypeAlias = Callable[[Outputs], tuple[float, Any]]
 
 
 class Reads:
-    """The prefixes at whose ends texts are read, and which texts are complete.
+    """The prefixes at whose ends outputs are read, and which texts are complete.
 
     Attributes:
         ends: Distinct prefixes, whose ends are read.

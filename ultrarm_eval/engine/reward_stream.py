@@ -43,7 +43,7 @@ class Scoring:
         store: The score store, if there is one; opened on first use.
         keeps_unreadable: Whether a NaN reward is yielded instead of raising an error.
         stored: Finds stored rewards with all that belongs to them; only the rewards if None.
-        judged: Makes what is yielded for a text and its reward; the reward if None.
+        judged: Makes the yielded result from a text and its reward; the reward itself if None.
     """
 
     encoder: TextEncoder
@@ -70,7 +70,7 @@ class RewardStream:
         """
         self._scoring, self._counts = scoring, scoring.counts
         self._prompts, self._completions = prompts, completions
-        # What was yielded for a text, by where it was first requested.
+        # The yielded result of a text, by the index of its first request.
         self._found: dict[int, Any] = {}
         # Rewards that could not be stored yet.
         self._not_stored: dict[bytes, Computed] = {}

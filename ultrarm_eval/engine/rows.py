@@ -46,12 +46,12 @@ class TreeLayout:
 
 @dataclass(frozen=True)
 class PackedRow:
-    """What the model computes in one pass.
+    """A row that the model computes in one pass.
 
     Attributes:
         ids: Token ids, shape (tokens,).
         positions: Position of each token in its own text, shape (tokens,): they continue after the
-        shared prefix and start at 0 with the next tree.
+            shared prefix and start at 0 with the next tree.
         layout: Which tokens see which, and where rewards are read.
         texts: The texts of the rewards, in the order of the rewards.
     """

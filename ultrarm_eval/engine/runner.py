@@ -37,7 +37,7 @@ class Runner(Protocol):
         ...
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
-        """Rewards of a text that ends after each of its tokens, in one pass, shape (tokens,)."""
+        """Rewards of every prefix of a text, in one pass, shape (tokens,)."""
         ...
 
     def score_alone(self, text: Tokens) -> torch.Tensor:

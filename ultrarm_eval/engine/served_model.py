@@ -22,7 +22,7 @@ class ServedModel:
         max_length: The maximum number of tokens per text.
         tokenizer: Transformers' tokenizer of the checkpoint.
         as_read: Cuts a text after the token at which the reward is computed: a decoder ignores
-        what follows.
+            what follows.
         encode: Encodes prompts and completions, for the engine's own texts (probes).
     """
 

@@ -28,12 +28,12 @@ _SCHEMA = {
     "critiques": "CREATE TABLE critiques (judge INTEGER NOT NULL, text BLOB NOT NULL, "
     "critique TEXT NOT NULL, checksum BLOB NOT NULL, PRIMARY KEY (judge, text)) WITHOUT ROWID",
 }
-# Of SQLite's file format: the header's first bytes, the place of the application id, and of the
-# kind and the number of entries of the first page, which lists the tables.
+# SQLite's file format: the header's first bytes, the offset of the application id, and those of the
+# type and the number of entries of the first page, which lists the tables.
 _MAGIC = b"SQLite format 3\0"
 _ID_PLACE, _PAGE_PLACE, _LEAF = 68, 100, 0x0D
 _HEAD_BYTES = 4096
-# A header with so many of its first bytes as they should be was one.
+# A damaged header is still recognised by this many correct bytes among the first ones.
 _MAGIC_LEFT = 12
 # Files that SQLite keeps next to a database. If it is gone, they are all that is left of it.
 _JOURNALS = ("-wal", "-journal")
@@ -52,7 +52,7 @@ def checked_store_path(given: object) -> Path:
         impossible = path.is_dir() or not path.parent.is_dir()
         # A link stays when its target is moved aside.
         path = path.resolve()
-        # One that leads to itself is an error before Python 3.13, and stays a link from there on.
+        # A link to itself is an error before Python 3.13, and stays a link from then on.
         impossible = impossible or path.is_symlink()
     except (OSError, RuntimeError, ValueError):
         impossible = True
@@ -143,7 +143,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        # On a full disk it is this that fails.
+        # On a full disk, this fails.
         connection.execute("COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
@@ -157,7 +157,7 @@ def refuse_what_is_no_store(path: Path) -> None:
     A file that does not exist yet, or is empty, can become one.
 
     Raises:
-        ScoreStoreError: It is not.
+        ScoreStoreError: It is something else.
         OSError: It cannot be read.
     """
     _refuse_used_lock(path)

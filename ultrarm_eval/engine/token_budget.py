@@ -14,8 +14,8 @@ logger = logging.getLogger(__name__)
 
 # On a CPU larger rows do not fit into its caches.
 _CPU_TOKENS = 2048
-#: That costs less there than to recompute a prompt, so a prompt with all its answers may be this
-#: large.
+#: Larger rows cost less there than recomputing a prompt, so a prompt with all its answers may be
+#: this large.
 CPU_TREE_TOKENS = 16_384
 # A 13B model reaches full speed with much smaller rows; a larger row only costs memory.
 _GPU_TOKENS = 32_768

@@ -42,13 +42,13 @@ class TokenLogitRunner(PaddedRunner):
             return self._read(logits[range(len(texts)), [len(text) - 1 for text in texts]])
 
     def score_after_tokens(self, text: Tokens) -> torch.Tensor:
-        """Rewards of a text that ends after each of its tokens, float32, shape (tokens,)."""
+        """Rewards of every prefix of a text, float32, shape (tokens,)."""
         with self._running, torch.inference_mode():
             ids, mask = padded_right([text], _PADDING_ID, self.model.device)
             logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False).logits[0]
             return self._read(logits)
 
     def _read(self, logits: torch.Tensor) -> torch.Tensor:
-        """Of logits (texts, vocabulary)."""
+        """The rewards from logits (texts, vocabulary)."""
         found = logits[:, self._token].float()
         return found if self._contrast is None else found - logits[:, self._contrast].float()

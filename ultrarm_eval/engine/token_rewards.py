@@ -15,14 +15,14 @@ class TokenRewards:
 
     Attributes:
         tokens: Readable text of each token; together they are the scored text, as far as the
-        tokenizer allows. Control tokens have their names (`<s>`), and sentencepiece's leading space
-        is kept. A character whose bytes are in several tokens is shown at the last of them, and the
-        others are empty; bytes of an incomplete character are `<0xE2>`.
+            tokenizer allows. Control tokens have their names (`<s>`), and sentencepiece's leading
+            space is kept. A character whose bytes are in several tokens is shown at the last of
+            them, and the others are empty; bytes of an incomplete character are `<0xE2>`.
         ids: The token ids.
-        rewards: The reward after each token; None if there is none, such as before a completion
-        that is scored by its likelihood.
-        completion_start: Index of the completion's first token; what the template writes after the
-        completion belongs to it. The number of tokens if the completion has none.
+        rewards: The reward after each token; None where it has none, such as before a completion
+            that is scored by its likelihood.
+        completion_start: Index of the completion's first token; text that the template writes after
+            the completion belongs to it. The number of tokens if the completion has none.
         truncated: Whether the text was truncated on the left.
     """
 
@@ -59,7 +59,7 @@ class TokenRewards:
 
 
 def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
-    """The position at which the reward is computed, for texts that end after each of the tokens.
+    """The position at which the reward is computed, for every prefix of a text.
 
     Args:
         text: The text.
@@ -73,7 +73,7 @@ def read_positions(text: Tokens, unread_id: int | None) -> list[int]:
 
 
 def prefixes(text: Tokens, *, closing: Sequence[int], unread_id: int | None) -> list[Tokens]:
-    """The texts that end after each of the tokens, as a model gets them.
+    """Every prefix of a text, as a model gets it.
 
     Args:
         text: The text.

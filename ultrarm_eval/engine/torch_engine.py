@@ -46,7 +46,7 @@ _PERHAPS_OUT_OF_MEMORY = (
     "cudnn_status_not_initialized",
     "cudnn_status_internal_error",
 )
-# What a network raises if its configuration has a wrong value.
+# Errors that a network raises if its configuration has a wrong value.
 _NOT_COMPUTED = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
 
 
@@ -99,11 +99,11 @@ class TorchEngine:
         self.capabilities = capabilities or Capabilities()
 
     def identity(self) -> dict[str, Any]:
-        """See `ultrarm_eval.engine.engine.Engine.identity`; rewards were always of this engine."""
+        """See `ultrarm_eval.engine.engine.Engine.identity`; empty for this default engine."""
         return {}
 
     def described(self) -> dict[str, Any]:
-        """See `ultrarm_eval.engine.engine.Engine.described`; its network says it."""
+        """See `ultrarm_eval.engine.engine.Engine.described`; empty, as its network reports it."""
         return {}
 
     def prepare(self) -> None:

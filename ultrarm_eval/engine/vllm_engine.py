@@ -50,7 +50,7 @@ class VllmEngine:
 
         Raises:
             ConfigurationError: vLLM is not installed, does not support this checkpoint, or does
-            not support a setting.
+                not support a setting.
             DeviceError: There are fewer GPUs than requested, or too little memory next to a loaded
                 model.
         """
@@ -156,7 +156,7 @@ class VllmEngine:
             raise TextRefusedError(*refused)
 
     def compute_after_tokens(self, text: Tokens) -> NoReturn:
-        """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`; a reward a text alone."""
+        """See `ultrarm_eval.engine.engine.Engine.compute_after_tokens`; not supported."""
         raise ScoringError(
             "vLLM computes the reward of a complete text, not one after each "
             "token. Use engine=torch."
@@ -183,7 +183,7 @@ class VllmEngine:
     def _require_raw(self, process: VllmProcess) -> None:
         """Verifies that rewards are the head's raw outputs, without a sigmoid; see `why_not_raw`.
 
-        A regression head has no activation: there vLLM's own configuration says that it is one.
+        vLLM applies no activation to a model that its own configuration marks as regression.
         """
         texts = [list(text) for text in probe_texts(self._model)]
         raw = process.rewards(texts, activated=False)

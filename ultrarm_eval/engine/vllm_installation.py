@@ -23,7 +23,7 @@ def require_installed() -> None:
     """Checks that vLLM is installed, without importing it.
 
     Raises:
-        ConfigurationError: It is not.
+        ConfigurationError: It is not installed.
     """
     if importlib.util.find_spec("vllm") is None:
         raise ConfigurationError(

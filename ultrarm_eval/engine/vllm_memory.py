@@ -1,4 +1,4 @@
-"""Checks the memory that vLLM reserves next to what is in use already."""
+"""Checks whether the memory that vLLM reserves is free."""
 
 from __future__ import annotations
 

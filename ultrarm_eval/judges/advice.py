@@ -92,11 +92,11 @@ def takers(survey: Survey) -> list[str]:
 
 
 def advice(survey: Survey, said: str = "") -> str:
-    """What a checkpoint is, and which judge supports it, in sentences.
+    """Explains in sentences what a checkpoint is, and which judge supports it.
 
     Args:
         survey: Its small files.
-        said: What the message contains already; it is not repeated.
+        said: The existing text of the message, which is not repeated.
     """
     keys = survey.keys
     unread = why_unread(survey)

@@ -24,9 +24,9 @@ class Judgement:
 
     Attributes:
         value: The reward, a finite number; None if the judge abstained. Abstentions are counted,
-        and no reward is substituted.
+            and no reward is substituted.
         explanation: What the judge wrote about the completion; empty for a judge that writes
-        nothing.
+            nothing.
         extra: Additional JSON values, such as the score in each of these texts.
     """
 

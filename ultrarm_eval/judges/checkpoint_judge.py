@@ -55,7 +55,7 @@ class CheckpointJudge(TextJudge):
         default_checkpoint: The checkpoint used if the user names none.
         gives_token_rewards: Whether it can compute the reward after each token.
         checks_memory: Whether weights that do not fit into memory are rejected at once; false for
-        a judge that is only inspected.
+            a judge that is only inspected.
         given: The settings given by the user.
         checkpoint: The checkpoint.
         others: Further checkpoints that rewards depend on, by name.
@@ -80,7 +80,7 @@ class CheckpointJudge(TextJudge):
 
         Args:
             pretrained: A folder or a hub id, the judge's own default if None; also `demo`, the
-            small judge that comes with the package.
+                small judge that comes with the package.
             **settings: See `ultrarm_eval.settings`.
 
         Raises:
@@ -233,7 +233,7 @@ class CheckpointJudge(TextJudge):
         }
 
     def identifies(self) -> dict[str, Any]:
-        """What the rewards depend on in addition to the weights, as results report it."""
+        """The settings in results that the rewards depend on in addition to the weights."""
         reported = self.settings()
         if not self.network.engine.identity():
             # Earlier versions always computed with torch, and did not record it.
@@ -251,7 +251,7 @@ class CheckpointJudge(TextJudge):
         return self._fingerprint.digest()
 
     def known_fingerprint(self) -> str | None:
-        """The same, unless that would read many gigabytes only for a report."""
+        """The fingerprint; None if it would read many gigabytes only for a report."""
         if type(self).fingerprint is not CheckpointJudge.fingerprint:
             return self.fingerprint()
         return self._fingerprint.known_digest()

@@ -95,8 +95,8 @@ def convert(
 ) -> Converted:
     """Writes a checkpoint as a sequence classification model of transformers.
 
-    Memory:
-     two or three times the largest weight, plus one weight file for pickles older than torch 1.6.
+    Needs memory of two or three times the largest weight, plus one weight file for pickles older
+    than torch 1.6.
 
     Args:
         pretrained: A folder, a hub id, or `demo`.

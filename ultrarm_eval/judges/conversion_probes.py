@@ -80,7 +80,7 @@ def _text(judge: CheckpointJudge, prompt: Prompt, completion: str) -> ProbeText:
 def require_same_texts(
     source: CheckpointJudge, texts: Probes, converted: CheckpointJudge, *, reads_padding: bool
 ) -> None:
-    """Rejects a conversion with other token ids, or read elsewhere by transformers' class.
+    """Rejects a conversion with other token ids, or one that transformers reads at another token.
 
     Args:
         source: The judge of the source.

@@ -210,7 +210,7 @@ def read_score(critique: str) -> float | None:
     """The score in a critique; None if there is no readable one.
 
     Args:
-        critique: What the model wrote after its prompt.
+        critique: The text that the model wrote after its prompt.
     """
     found = _AT_START.match(critique) or _NAMED.search(critique) or _BEGINS.match(critique)
     if found is None or _RANGE.match(critique, found.end()):

@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Critique:
-    """What was written about an answer.
+    """The critiques of an answer.
 
     Attributes:
         texts: The critiques.

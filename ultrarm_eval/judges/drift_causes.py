@@ -70,7 +70,7 @@ def _mistakes(
     texts: Sequence[Tokens],
     expected: Sequence[float],
 ) -> Iterator[tuple[str, Mapping[int, float]]]:
-    """Mistakes, and the rewards that they give, by text."""
+    """Mistakes, and the rewards that they cause, by text."""
     plain = dict(enumerate(expected))
     for name, rewards in (
         ("", plain),

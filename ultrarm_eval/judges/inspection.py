@@ -78,7 +78,7 @@ def judge_to_look_at(name: str, settings: dict[str, Any]) -> CheckpointJudge:
 
 
 def _of_survey(pretrained: str, survey: Survey) -> dict[str, Any]:
-    """What the small files contain."""
+    """The content of the small files."""
     quantization = survey.values.get("quantization_config") or {}
     return {
         "checkpoint": pretrained,

@@ -18,9 +18,8 @@ from ultrarm_eval.text_format.jinja_template import CHAT_TEMPLATE
 class LikelihoodJudge(CheckpointJudge):
     """Scores completions by their log-likelihood under a causal language model, given the prompt.
 
-    What the template writes after the completion, such as a chat template's end of turn, counts as
-    part of it.
-     An empty completion without such an end is scored as the EOS token.
+    Text that the template writes after the completion, such as a chat template's end of turn,
+    counts as part of it. An empty completion without such an end is scored as the EOS token.
     """
 
     name = "likelihood"

@@ -33,8 +33,8 @@ def make_judge(
 
     Args:
         judge: The name it is registered under.
-        settings: What the user set.
-        offered: What the caller offers (device, batch size); passed if the judge has such a
+        settings: The user's settings.
+        offered: The caller's defaults (device, batch size); passed if the judge has such a
             setting.
 
     Raises:
@@ -63,7 +63,7 @@ def make_judge(
 
 
 def _for_engine(offered: dict[str, Any], engine: str) -> dict[str, Any]:
-    """What is offered, without settings that the user's engine does not have.
+    """The caller's defaults, without settings that the user's engine does not have.
 
     lm-eval sets a device by default, which looks like one that the user set.
     """
@@ -241,5 +241,5 @@ def _settings_of(factory: Any) -> set[str] | None:
         names |= {n for n, kind in kinds.items() if kind not in (_ANY, _MANY)}
         if _ANY not in kinds.values():
             return names - {"self"}
-    # What is passed on to one of our judges are its declared settings.
+    # Only declared settings are passed on to one of our judges.
     return None if declared is None else {*settings_in(declared), *names} - {"self"}

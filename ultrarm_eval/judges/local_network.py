@@ -197,7 +197,7 @@ class LocalNetwork(Computation):
             batching: See `ultrarm_eval.engine.plan`.
             max_texts: The maximum number of texts per batch; no limit if None.
             max_tokens: The maximum number of tokens per batch; computed from the device's free
-            memory if None.
+                memory if None.
             outputs_per_token: See `RewardHead.outputs_per_token`.
             capabilities: See `RewardHead.capabilities`.
             compose: See `RewardHead.compose`.

@@ -41,7 +41,7 @@ def parity_settings(
         parity: The user's setting.
         given: The settings `special_tokens` and `max_length`, if set.
         has_chat_template: Whether the tokenizer has a chat template; it takes precedence over
-        RewardBench's.
+            RewardBench's.
         template: The template that the user named. Official runs name one too, for a model whose
             tokenizer has no chat template and whose turns are not UltraRM's.
 

@@ -37,7 +37,7 @@ class PluginJudge:
         """Checks the judge.
 
         Args:
-            judge: What its factory made.
+            judge: The object that its factory made.
             who: The judge and its plugin, for messages.
             given: The named settings that its factory accepts.
 
@@ -58,7 +58,7 @@ class PluginJudge:
         self._describes = self._checked_describes(self._settings, self._identifies)
 
     def __getattr__(self, name: str) -> Any:
-        # What a judge has besides these methods: a device, a tokenizer, its own name.
+        # A judge's further attributes: a device, a tokenizer, its own name.
         return getattr(self.__dict__["judge"], name)
 
     def score(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> list[float]:

@@ -35,7 +35,7 @@ def chosen_by_setting(settings: Mapping[str, Any]) -> str | None:
     """The judge that a setting implies (`CheckpointJudge.chosen_by`); None if none is set.
 
     Args:
-        settings: What the user set.
+        settings: The user's settings.
     """
     given = {name for name, value in settings.items() if value not in (None, AUTO)}
     return next(

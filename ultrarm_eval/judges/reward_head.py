@@ -3,8 +3,8 @@
 A judge is a text format, an engine and a head: the text format makes tokens of prompt and
 completion (`ultrarm_eval.text_format`), the engine computes a value for them
 (`ultrarm_eval.engine`), and the head defines that value: which encoder makes its input, and which
-network and runner compute it.
- A new head is a `RewardHead`, here or next to its judge, which makes it in `make_head`.
+network and runner compute it. A new head is a `RewardHead`, here or next to its judge, which makes
+it in `make_head`.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class RewardHead(ABC):
         checkpoint: The checkpoint.
         may_lack: Whether a text may have no reward.
         compose: Computes the reward of a text, and the details stored with it in results, from the
-        network's outputs at the tokens that its encoder names (`Tokens.reads`); None if the network
-        outputs the reward itself, at the last token.
+            network's outputs at the tokens that its encoder names (`Tokens.reads`); None if the
+            network outputs the reward itself, at the last token.
         unread_id: The token at the end of a text that the network skips, if the encoder leaves it
             there; None if there is none.
     """
@@ -97,7 +97,7 @@ class RewardHead(ABC):
         """The prompt template.
 
         Args:
-            requested: What the user named.
+            requested: The template that the user named.
             default: The judge's own.
             tokenizer: The checkpoint's.
         """
@@ -153,7 +153,7 @@ class RewardHead(ABC):
         return Judgement(computed.reward, extra=computed.details or {})
 
     def stored(self, store: ScoreStore, texts: Sequence[bytes]) -> dict[bytes, Computed]:
-        """What a store contains, by the identities of the texts."""
+        """The results in a store, by the identities of the texts."""
         rewards = store.find(texts)
         if self.compose is None:
             return {text: Computed(reward) for text, reward in rewards.items()}

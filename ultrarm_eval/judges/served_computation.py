@@ -40,7 +40,7 @@ class ServedComputation(Computation):
             given: Its settings.
             checkpoint: The checkpoint.
             head: How its reward is computed.
-            encoder: What makes its texts.
+            encoder: The encoder of its texts.
             tokenizer: Its tokenizer.
 
         Raises:

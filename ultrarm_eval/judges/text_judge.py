@@ -120,7 +120,7 @@ class TextJudge:
         yield from RewardStream(scoring, prompts, completions)
 
     def witness(self) -> Witness | None:
-        """Tells the model that computed apart from another of the same name."""
+        """Distinguishes the computing model from another of the same name."""
         return self._engine.witness()
 
     def encoded(self, prompt: Prompt, completion: str) -> Tokens:

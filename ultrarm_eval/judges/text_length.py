@@ -59,7 +59,7 @@ def advice_on_cuts(said: RecommendedLength | None, max_length: int, parity: str 
 
     Args:
         said: The checkpoint's recommendation.
-        max_length: The most tokens of a text.
+        max_length: The maximum number of tokens per text.
         parity: The official run whose truncation is reproduced, if there is one.
     """
     if said is None or said.tokens <= max_length:

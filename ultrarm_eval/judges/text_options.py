@@ -1,4 +1,4 @@
-"""The texts that a judge's settings ask for: their template, and the encoder that makes them."""
+"""The prompt template and the encoder that a judge's settings determine."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from ultrarm_eval.messages import Prompt
 _PROMPTS = 4
 # Tokenizers have up to hundreds of special tokens; the most important come first.
 _TOKENS = 4
-# A template may drop what is added.
+# A limit, because a template may drop the added text.
 _DOUBLINGS = 20
 # Filler that lengthens data without its own answers.
 _WORD = "word "
@@ -45,7 +45,7 @@ def spelled_texts(
     A server that gets texts may parse it as control tokens.
 
     Args:
-        judge: Whose tokenizer it is.
+        judge: The judge whose tokenizer is used.
         prompts: Prompts of the data.
         completions: Their completions.
     """
@@ -71,7 +71,7 @@ def longest_texts(
     """Completions longer than the maximum length, so that they are truncated to exactly that.
 
     Args:
-        judge: Whose lengths they are.
+        judge: The judge whose maximum length is used.
         prompts: Prompts of the data.
         completions: Their completions.
     """

@@ -15,7 +15,7 @@ import torch
 from ultrarm_eval.engine.kernels.sdpa import AttentionBySegment
 from ultrarm_eval.engine.rows import Span, TreeLayout
 
-#: Queries of one segment, side by side.
+#: Consecutive slices of queries, each with its segment.
 _Asked = Sequence[tuple[Span, int]]
 
 
@@ -90,17 +90,18 @@ class CascadeAttention(AttentionBySegment):
 
 
 def shared_prefixes(layout: TreeLayout, asked: _Asked) -> list[tuple[Span, Span]]:
-    """Stretches of keys that stand before segments, and the queries that see each of them.
+    """The slices of keys before segments, and the queries that attend to each of them.
 
     Args:
         layout: The row's layout.
-        asked: Slices of the queries, side by side and ascending, and the segment of each.
+        asked: Consecutive slices of the queries, ascending, and the segment of each.
 
     Returns:
-        A slice of keys and a slice of queries; every query sees each of its context once.
+        Pairs of a slice of keys and a slice of queries; every query gets each slice of its context
+        once.
     """
     found: list[tuple[Span, Span]] = []
-    # What the queries right before see, and since when.
+    # The slices that the previous queries attend to, and the first query of each.
     since: dict[Span, int] = {}
     end = 0
     for (start, stop), segment in asked:

@@ -36,7 +36,7 @@ ATTN_IMPLEMENTATIONS = (AUTO, *ROW_KERNELS, EAGER)
 
 # torch's messages about missing operators are pages long.
 _MOST_SAID = 160
-# A tree with a fork, a fork in a branch, a branch of one token, and a tree beside it.
+# A tree with a fork, a fork in a branch, a branch of one token, and a second tree.
 _TRIAL = TreeLayout(
     spans=((0, 40), (40, 57), (57, 187), (187, 188), (188, 221)),
     contexts=((), ((0, 40),), ((0, 40),), ((0, 40), (57, 187)), ()),

@@ -13,8 +13,8 @@ from ultrarm_eval.engine.rows import TreeLayout
 
 # Block size of the mask, and the minimum length: few lengths mean few compiled kernels.
 _BLOCK, _LEAST = 128, 1024
-# Each length up to a full budget is a kernel, for every judge of another width or dtype. Beyond
-# dynamo's own limit, 8 for a process, compiling is refused and scoring would end.
+# Each length up to a full budget needs a kernel, again for every width and dtype of a judge. Beyond
+# dynamo's own limit, 8 per process, compiling is refused and scoring would end.
 _MOST_KERNELS = 128
 
 
@@ -78,7 +78,7 @@ def seen_until_position(layout: TreeLayout, length: int) -> torch.Tensor:
 
 
 def _allow_kernels() -> None:
-    """Raises dynamo's limit for this thread, which computes the row, and leaves it."""
+    """Raises dynamo's limit permanently in this thread, which computes the row."""
     limits: Any = torch._dynamo.config
     # The second is the older name, and an alias if both exist.
     name = "recompile_limit" if hasattr(limits, "recompile_limit") else "cache_size_limit"

@@ -32,7 +32,7 @@ class AttentionBySegment(RowAttention):
             elif not context:
                 mask, causal = None, True
             else:
-                # SDPA's own is_causal aligns to the upper left where there are more keys.
+                # SDPA's own is_causal aligns to the upper left if there are more keys than queries.
                 mask, causal = causal_lower_right(length, keys.shape[2]), False
             outputs.append(
                 scaled_dot_product_attention(

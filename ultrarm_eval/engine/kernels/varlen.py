@@ -53,7 +53,7 @@ class Sequences:
         spans: Sequence[Span] | None,
         device: torch.device,
     ) -> Sequences:
-        """The sequences of these lengths, whose keys stand in these slices of the row."""
+        """The sequences of these lengths, whose keys are in these slices of the row."""
         return cls(
             sum(query_lengths),
             _ends(query_lengths, device),
@@ -102,7 +102,7 @@ class VarlenAttention(RowAttention):
     def _calls(
         self, query_lengths: Sequence[int], segments: Sequence[int], device: torch.device
     ) -> list[Sequences]:
-        """The calls that attend for segments, none of which gathers more keys than is bounded."""
+        """The calls that compute segments, each within the limit of gathered keys."""
         layout = self.layout
         seen = [[*layout.contexts[s], layout.spans[s]] for s in segments]
         lengths = [sum(stop - start for start, stop in spans) for spans in seen]

@@ -71,7 +71,7 @@ class EventLoop:
         # The garbage collector may call from any thread, this loop's own too.
         if threading.current_thread() is self._thread:
             return
-        # If it does not end: the thread does not keep the interpreter alive.
+        # If it does not end, the thread still does not keep the interpreter alive.
         with contextlib.suppress(concurrent.futures.TimeoutError):
             ended.result(_CLOSING_SECONDS)
         self._thread.join(_CLOSING_SECONDS)

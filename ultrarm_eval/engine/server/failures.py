@@ -19,7 +19,7 @@ class OverloadedError(ServerFailure):
     """The server is overloaded.
 
     Attributes:
-        seconds: How long it asks to wait; None if it does not say.
+        seconds: How long it asks to wait; None if it does not state that.
     """
 
     def __init__(self, message: str, seconds: float | None) -> None:

@@ -15,7 +15,7 @@ async def listed_models(protocol: ServerProtocol) -> list[dict[str, Any]]:
     """The models of a server with OpenAI's `/v1/models`, each with its `id`.
 
     Raises:
-        ServerFailure: It does not say.
+        ServerFailure: It does not list them.
     """
     answer = await protocol.client.get("/v1/models", LOOK_SECONDS)
     answer.require_ok("/v1/models")

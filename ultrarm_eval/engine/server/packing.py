@@ -28,7 +28,7 @@ class Request:
         not_before: When it may be resent, in the event loop's time.
         said: Why the last attempt failed.
         goes_on: The request whose last text shares a prefix with the first of this one, if there
-        is one.
+            is one.
         place: The server that it was last sent to, as an opaque object.
     """
 

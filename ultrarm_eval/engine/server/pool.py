@@ -144,7 +144,7 @@ class Pool:
         server.failed_at, server.said = now, str(error)
         is_suspect = isinstance(error, ImplausibleAnswerError | UnusableServerError)
         if is_suspect:
-            # An error that its checks do not reproduce would be repeated without end.
+            # An error that its checks do not reproduce would be repeated forever.
             server.suspect += 1
             if server.suspect >= _MOST_SUSPECT:
                 self._refuse(server, f"{error}, for the second time")
@@ -184,7 +184,7 @@ class Pool:
             return
         asleep = {server: task for server, task in self._returning.items() if task in self._asleep}
         for server, task in asleep.items():
-            # At once: work that begins before it has ended starts another.
+            # Deleted at once: work that begins before the check has ended starts another.
             del self._returning[server]
             task.cancel()
         await asyncio.gather(*asleep.values(), return_exceptions=True)
@@ -256,7 +256,7 @@ class Pool:
             del self._returning[server]
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            # It would be waited for without end.
+            # Otherwise it would be waited for forever.
             logger.error("The check of %s failed.", server.url, exc_info=error)
             self._refuse(server, f"its check failed ({type(error).__name__}: {error})")
 

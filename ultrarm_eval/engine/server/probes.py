@@ -3,7 +3,8 @@
 A server gets all of them when it is checked, and each later request contains some, in random
 places. Before any value of a response is used, they reveal another model behind the same address,
 an activation that was switched on, another precision, or values in another order.
- A shuffle of n texts and k probes goes unseen only if it leaves each of the k where it was:
+
+A shuffle of n texts and k probes goes undetected only if it leaves each of the k in its place:
 once in (n + k)! / n! times, 10^5 for 4 texts and over 10^18 for 64. A swap of two single values is
 detected less often, at the rate of the probes' share; no server is known to do that. The cost is k
 texts of about twenty tokens in addition to up to 64 texts of hundreds, under one percent; their
@@ -47,7 +48,7 @@ class Measured:
     Attributes:
         values: All of them in one request.
         again: The same in another order.
-        activated: With the model's activation; None if a request cannot ask for it.
+        activated: With the model's activation; None if a request cannot switch it on.
     """
 
     values: tuple[float, ...]
@@ -90,7 +91,7 @@ class Reference:
         drift = max(one.drift for one in measured)
         scale = max(spread, max(map(abs, values)) / 4)
         tolerance = min(max(_ROUNDING[dtype] * scale, _MARGIN * drift), _MOST * spread)
-        # The shortest first, each with a value of its own.
+        # The shortest first, each with a different value.
         riders: list[int] = []
         for index in sorted(range(len(texts)), key=lambda i: len(texts[i].ids)):
             if all(abs(values[index] - values[other]) > 2 * tolerance for other in riders):
@@ -98,7 +99,7 @@ class Reference:
         return cls(tuple(texts), values, tolerance, tuple(riders))
 
     def witness(self) -> Witness:
-        """The same for a score store."""
+        """The same values for a score store."""
         written = json.dumps([text.ids for text in self.texts])
         return Witness(hashlib.sha256(written.encode()).hexdigest(), self.values, self.tolerance)
 
@@ -123,7 +124,7 @@ class Reference:
         """
         for probe, value in zip(probes, values, strict=True):
             known = self.values[probe]
-            # A NaN is near nothing.
+            # Written so that a NaN fails, too.
             if not abs(value - known) <= self.tolerance:
                 raise ImplausibleAnswerError(
                     f"the value of a probe changed from {known:.6g} to {value:.6g} (rounding "
@@ -146,7 +147,7 @@ def require_steady(measured: Measured) -> None:
     """Rejects a server with varying values for one text, or values in another order.
 
     Raises:
-        UnusableServerError: It does.
+        UnusableServerError: Its values vary, or are in another order.
     """
     values, again = measured.values, measured.again
     if not all(map(math.isfinite, (*values, *again))):

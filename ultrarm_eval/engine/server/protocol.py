@@ -125,7 +125,7 @@ def chosen_model(listed: Sequence[tuple[str, Sequence[object]]], names: ServedNa
 
     Args:
         listed: The served models: the name of each, and its other names.
-        names: What the model may be called.
+        names: The model's possible names.
 
     Raises:
         UnusableServerError: The model is not served.
@@ -195,7 +195,7 @@ def require_tokens(read: object, texts: Sequence[SentText]) -> None:
 
     Args:
         read: The server's token count; anything but a number above 0 is ignored.
-        texts: What was sent.
+        texts: The texts that were sent.
 
     Raises:
         ImplausibleAnswerError: The counts differ.

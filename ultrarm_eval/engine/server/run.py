@@ -103,8 +103,8 @@ class Run:
         await self._pool.remove(self._changed)
 
     async def _wait(self, until: float | None) -> None:
-        # No `asyncio.wait_for`: before Python 3.12 it loses a cancellation that comes together with
-        # what is waited for, as where a batch is taken and the run is left at once.
+        # No `asyncio.wait_for`: before Python 3.12 it loses a cancellation that arrives together
+        # with the awaited event, as when a batch is taken and the run is abandoned at once.
         timer = (
             None if until is None else asyncio.get_running_loop().call_at(until, self._changed.set)
         )
@@ -203,7 +203,7 @@ class Run:
         return [value for place, value in enumerate(values) if place not in places]
 
     async def _written(self, server: Server, request: Request) -> list[SentText]:
-        """What is sent to a server; texts that cannot be sent are removed from the request."""
+        """The texts as sent to a server; texts that cannot be sent are removed from the request."""
         texts = [SentText(tuple(self._texts[i])) for i in request.texts]
         if not server.protocol.sends_text:
             return texts
@@ -241,8 +241,7 @@ class Run:
             server.most_texts = max(alone, self._size(request) // 2)
             self._requests.appendleft(request)
             return
-        # What looks like the server's fault may be caused by a text that something in between
-        # blocks.
+        # An apparent failure of the server may be caused by a text that a proxy in between blocks.
         other = await self._pool.refuses_everything(server, is_certain=not is_refusal)
         if isinstance(other, RequestRefusedError):
             other = UnusableServerError(f"it rejects all requests: {other}")

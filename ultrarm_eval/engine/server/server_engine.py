@@ -38,7 +38,7 @@ _PROTOCOLS: dict[str, type[ServerProtocol]] = {
     "sglang": SglangProtocol,
     "tei": TeiProtocol,
 }
-# Texts and tokens per request, if the settings do not say.
+# Texts and tokens per request, unless the settings state them.
 _MAX_TEXTS, _MAX_TOKENS = 64, 65_536
 # A few texts are distributed over all servers, but not in smaller requests than this.
 _FEWEST_TEXTS = 4
@@ -98,7 +98,7 @@ class ServerEngine:
         """Takes the model and the servers; no request is sent.
 
         Args:
-            model: What the servers serve.
+            model: The model that the servers serve.
             given: The settings of the run.
         """
         self.capabilities = Capabilities()

@@ -61,7 +61,7 @@ class Checked:
     """A server that passed its checks.
 
     Attributes:
-        facts: What it says of itself.
+        facts: Its information about itself.
         measured: Its values of the probes.
     """
 

@@ -1,8 +1,7 @@
 """vLLM's HTTP API: token ids to `/pooling`, or to `/classify` if that does not exist.
 
 `/pooling` returns float32 in base64, exact and including NaN; `/classify` returns numbers in JSON.
- Both
-apply the model's activation, a sigmoid for one label, unless `use_activation` is false or the
+Both apply the model's activation, a sigmoid for one label, unless `use_activation` is false or the
 model's configuration says otherwise (vllm 0.32.0: `entrypoints/pooling/base/protocol.py`,
 `model_executor/layers/pooler/activations.py`). Texts are never truncated there: a text that is too
 long is rejected.

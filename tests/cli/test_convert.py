@@ -73,7 +73,7 @@ def test_the_servers_that_are_named_know_the_class(shown, tmp_path):
     encoder = sequence_classification.build(tmp_path / "encoder", family="modernbert")
     said = dict(shown(encoder, "-o", tmp_path / "a"))
     assert said["tei"] == f"text-embeddings-router --model-id {tmp_path / 'a'} --port 8080"
-    assert said["sglang"] == "computes no ModernBertForSequenceClassification"
+    assert said["sglang"] == "does not support ModernBertForSequenceClassification"
     assert "already" in said["note"]
     gemma = sequence_classification.build(tmp_path / "gemma")
     said = dict(shown(gemma, "-o", tmp_path / "b"))

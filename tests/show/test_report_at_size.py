@@ -35,7 +35,7 @@ def test_a_hundred_thousand_pairs(tmp_path, benchmark, open_page):
     assert "more did not fit on the page" in page.locator("#pairs").inner_text()
     # The figures are those of all.
     tiles = page.locator(".tile .label").all_inner_texts()
-    assert tiles[1] == f"over all {written['pairs']:,} pairs"
+    assert tiles[1] == f"accuracy pooled over {written['pairs']:,} pairs"
 
 
 @pytest.mark.campaign

@@ -78,7 +78,7 @@ def test_the_servers_that_are_named_know_the_class(shown, tmp_path):
     gemma = sequence_classification.build(tmp_path / "gemma")
     said = dict(shown(gemma, "-o", tmp_path / "b"))
     assert "--is-embedding" in said["sglang"]
-    assert said["tei"].endswith("no Gemma2ForSequenceClassification")
+    assert said["tei"].endswith("of encoders, not Gemma2ForSequenceClassification")
 
 
 def test_judge_and_settings_are_named_as_in_other_commands(shown, tmp_path):

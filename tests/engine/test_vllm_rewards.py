@@ -178,7 +178,7 @@ def test_a_refused_text_is_named_after_all_others_were_handed_out(judge, asked, 
         for batch in batches:
             handed_out.update(zip(batch.texts, batch.values, strict=True))
 
-    with pytest.raises(TextRefusedError, match="vLLM refuses its 3 tokens") as refused:
+    with pytest.raises(TextRefusedError, match="vLLM rejects its 3 tokens") as refused:
         take_all()
     assert refused.value.text == 1
     assert largest([handed_out[i] for i in (0, 2, 3, 4)], expected[:4]) <= TOLERANCE

@@ -28,6 +28,7 @@ from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
+from ultrarm_eval.show.formats import counted
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 
@@ -127,7 +128,7 @@ class TaskReport:
             return ""
         one = number == 1
         return (
-            f"{number:,} subset{'' if one else 's'} of fewer than {FEWEST_PROMPTS} documents "
+            f"{counted(number, 'subset')} of fewer than {FEWEST_PROMPTS} documents "
             f"{'is' if one else 'are'} not shown: the interval would be too wide to be useful. "
             f"The JSON contains {'it' if one else 'them'}."
         )

@@ -127,7 +127,6 @@ class RewardServer:
         """Stops listening and cuts every connection, as a process that is killed."""
         if self._loop is None:
             return
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(10)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
         self._loop = None
@@ -142,10 +141,7 @@ class RewardServer:
         loop.run_until_complete(self._listen())
         ready.set()
         loop.run_forever()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.run_until_complete(self._end())
         loop.close()
 
     async def _listen(self) -> None:
@@ -156,12 +152,21 @@ class RewardServer:
         await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
         self._port = self._runner.addresses[0][1]
 
-    async def _stop(self) -> None:
+    async def _end(self) -> None:
         for site in list(self._runner.sites):
             await site.stop()
+        # Who was accepted just before is a connection, and can be cut, two rounds later.
+        for _ in range(2):
+            await asyncio.sleep(0)
         for connection in self._runner.server.connections:
             if connection.transport is not None:
                 connection.transport.abort()
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        # A transport that was cut closes its socket in the next round.
+        await asyncio.sleep(0)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()

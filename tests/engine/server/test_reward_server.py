@@ -1,9 +1,13 @@
 """The reward server of the tests answers as the servers that it stands for."""
 
 import base64
+import contextlib
+import gc
 import http.client
 import json
+import socket
 import struct
+import time
 import urllib.error
 import urllib.request
 
@@ -170,3 +174,16 @@ def test_a_killed_server_comes_back_where_it_was(serve, texts):
     assert server.url == url
     assert post(url + "/pooling", asked)[0] == 200
     assert set(server.computed.values()) == {1}
+
+
+def test_a_killed_server_cuts_those_whom_it_accepted_last(serve):
+    # The garbage collector tells of a socket left open, in whatever test it runs next.
+    server = serve()
+    address = ("127.0.0.1", int(server.url.rsplit(":", 1)[1]))
+    server._loop.call_soon_threadsafe(time.sleep, 0.2)
+    callers = [socket.create_connection(address, timeout=20) for _ in range(20)]
+    server.kill()
+    gc.collect()
+    for caller in callers:
+        with caller, contextlib.suppress(ConnectionResetError):
+            assert caller.recv(1) == b""

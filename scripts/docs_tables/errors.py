@@ -66,7 +66,7 @@ def errors_table(package: Path = PACKAGE) -> str:
     for error in _ordered(_classes(package)):
         summary = error.docstring.partition("\n")[0]
         cause, fix = map(error.section, _SECTIONS)
-        kind = "" if error.parent == BASE else f" (a {code(error.parent)})"
+        kind = "" if error.parent in (BASE, None) else f" (a {code(error.parent)})"
         rows.append((f"{code(error.name)}{kind}", f"{sentence(summary)} {sentence(cause)}", fix))
     return table(("error", "when it is raised", "what to do"), rows)
 

@@ -48,7 +48,7 @@ class Measurement(ABC):
     metrics: Mapping[str, Metric]
 
     @abstractmethod
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """The completions whose rewards are needed, by their index, ascending."""
 
     @abstractmethod
@@ -131,7 +131,7 @@ class PreferenceMeasurement(Measurement):
         by_category = dict.fromkeys(self._categories.values(), Metric(is_of_some=True))
         self.metrics = {**metrics, **by_category}
 
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """The rated ones, and those that an aspect compares."""
         return completions_to_score(document, self._rules)
 
@@ -142,7 +142,7 @@ class PreferenceMeasurement(Measurement):
         per_byte: Mapping[int, float] | None = None,
     ) -> dict[str, Any] | None:
         """See `Measurement.measure`: one pair with both rewards is enough."""
-        lacking = set(self.completions_asked(document)) - rewards.keys()
+        lacking = set(self.completions_to_score(document)) - rewards.keys()
         if lacking:
             document = document.without_ratings_of(lacking)
         pairs = preference_pairs(document.main_ratings, self._rules.min_gap)
@@ -184,7 +184,7 @@ class BenchmarkMeasurement(Measurement):
             **{name: Metric(_value(figure)) for name, figure in self._figures.items()},
         }
 
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """All of them."""
         return range(len(document.completions))
 

@@ -10,8 +10,8 @@ from typing import Any
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row, Shard, read_shard
 from ultrarm_eval.documents.base import Documents
-from ultrarm_eval.documents.census import Census
 from ultrarm_eval.documents.document import RATED, Document
+from ultrarm_eval.documents.prompt_counts import PromptCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
@@ -61,7 +61,7 @@ class PreferenceDocuments(Documents):
         self._labels: set[str] = set()
         self._rules = rules or ComparisonRules()
         self.preference = data.source.checked_preference(self._rules, data.origin)
-        self._census = Census(self._rules, self.preference, data.source.aspects)
+        self._prompt_counts = PromptCounts(self._rules, self.preference, data.source.aspects)
         self._categories: dict[str, None] = {}
         super().__init__(data.rows, shard)
         self.categories = tuple(self._categories)
@@ -79,7 +79,7 @@ class PreferenceDocuments(Documents):
                 counts.add("rows_of_other_sources")
                 return None
         record = self._data.record(index, row, counts)
-        if record is None or not self._census.count(record, counts):
+        if record is None or not self._prompt_counts.count(record, counts):
             return None
         where = self._rows.where(index)
         document = Document.of_record(record, self.preference, source.aspects, where=where)

@@ -55,7 +55,7 @@ def preference_scorer(
         with located_errors(where):
             document, rules = as_document(state)
             measurement = PreferenceMeasurement(rules, (), ())
-            asked = measurement.completions_asked(document)
+            asked = measurement.completions_to_score(document)
         found = await queue.judgements(
             document.prompt, [document.completions[i] for i in asked], where
         )

@@ -19,7 +19,7 @@ from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
-from ultrarm_eval.documents.census import Census
+from ultrarm_eval.documents.prompt_counts import PromptCounts
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.io import whole_file
 from ultrarm_eval.messages import Message, as_plain_text
@@ -78,9 +78,9 @@ class BinarizedRows:
             DataError: A row of the data cannot be read, or no pair is left.
         """
         self.counts = DataCounts()
-        census = Census(self._rules, self.preference, ())
+        prompt_counts = PromptCounts(self._rules, self.preference, ())
         for index, record in self._data.records(range(len(self._data.rows)), self.counts):
-            if not census.count(record, self.counts):
+            if not prompt_counts.count(record, self.counts):
                 continue
             taken = self._taken(index, record.usable_by(self.preference))
             self.counts.add("prompts_without_written_pair", int(not taken))

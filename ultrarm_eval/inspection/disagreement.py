@@ -10,8 +10,8 @@ from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord
-from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import is_comparison
+from ultrarm_eval.documents.prompt_counts import texts_digest
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import json_lines
 from ultrarm_eval.messages import well_formed

@@ -158,7 +158,7 @@ class ContentsAsText:
     def _read_by(
         self, template: Template, messages: Sequence[Message], completion: str
     ) -> set[str]:
-        """Special tokens in contents that the template's source contains, except structural ones."""
+        """Special tokens in contents that the template's source has, except structural ones."""
         contents = [completion, *(message["content"] for message in messages)]
         spelled = {token for text in contents for token in self._literals.spelled_in(text)}
         return {t for t in spelled if t in template.source and t not in self._structural}

@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.text_format.closed_text_encoder import ClosedTextEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.eos_encoder import EosEncoder
 from ultrarm_eval.text_format.first_pad_encoder import FirstPadEncoder
 from ultrarm_eval.text_format.template import Template
 
@@ -44,7 +44,7 @@ class TextEnd:
             **options: As for `TextEncoder`.
         """
         if self.closed_by_eos:
-            return ClosedTextEncoder(tokenizer, template, name=name, **options)
+            return EosEncoder(tokenizer, template, name=name, **options)
         if self.cut_before_id is not None:
             return FirstPadEncoder(tokenizer, template, pad_id=self.cut_before_id, **options)
         return TextEncoder(tokenizer, template, final_id=self.final_id, **options)

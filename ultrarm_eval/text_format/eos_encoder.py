@@ -19,7 +19,7 @@ from ultrarm_eval.text_format.text_renderer import TRIMMED_BY_TEMPLATE, TextRend
 _LINE_END = "\n"
 
 
-class _ClosedTextRenderer(TextRenderer):
+class _EosRenderer(TextRenderer):
     """Renders texts that end in the tokenizer's EOS."""
 
     def __init__(self, tokenizer: Any, template: Template, **options: Any) -> None:
@@ -44,10 +44,10 @@ class _ClosedTextRenderer(TextRenderer):
         return (text if text.endswith(closing) else f"{text} {closing}"), remarks
 
 
-class ClosedTextEncoder(TextEncoder):
+class EosEncoder(TextEncoder):
     """Encodes texts that end in EOS exactly once."""
 
-    _renderer_class = _ClosedTextRenderer
+    _renderer_class = _EosRenderer
 
     def __init__(self, tokenizer: Any, template: Template, *, name: str, **options: Any) -> None:
         """Prepares the tokenizer.

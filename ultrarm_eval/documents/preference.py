@@ -47,7 +47,7 @@ class PreferenceDocuments(Documents):
             data: The data.
             rules: How completions are compared; the data's default if None.
             origin: Reads only the prompts of one collection: rows whose label is this name, or
-                starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
+                starts with it and an underscore (UltraFeedback's FLAN prompts are labeled
                 `flan_v2_cot`, `flan_v2_niv2`, ...).
             category: The column with a document's category.
             shard: Reads only this shard of the rows.

@@ -16,7 +16,7 @@ from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_o
 
 # The metric's name in inspect_ai, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
-# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
+# Arguments that are not settings of a judge, to suggest corrections of misspelled names.
 _ARGUMENTS = ("judge", "kind", "judge_args")
 
 

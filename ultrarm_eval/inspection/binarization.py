@@ -1,4 +1,4 @@
-"""Pairs from rated completions, in the binarised schema that trainers read.
+"""Pairs from rated completions, in the binarized schema that trainers read.
 
 The schema is HuggingFaceH4/ultrafeedback_binarized's (`prompt`, `prompt_id`, `chosen` and
 `rejected` as message lists, `score_chosen`, `score_rejected`; `prompt_id` is the prompt's SHA-256),
@@ -35,7 +35,7 @@ CHOICES = (ALL, BEST_VS_RANDOM, BEST_VS_WORST)
 
 
 class BinarizedRows:
-    """The rows of the binarised schema, made one by one.
+    """The rows of the binarized schema, made one by one.
 
     Attributes:
         preference: The rating that orders the pairs.
@@ -146,7 +146,7 @@ class BinarizedRows:
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str, Any]) -> None:
-    """Writes rows of the binarised schema to a file, which appears once it is complete.
+    """Writes rows of the binarized schema to a file, which appears once it is complete.
 
     Args:
         rows: The rows.

@@ -155,7 +155,7 @@ def _digest(judged: Sample) -> bytes:
 
 
 def _sampled(document: Mapping[str, Any], judged: Sample, result: TaskResult) -> _Sampled:
-    # A benchmark's item has none: which of its answers are right is what its row is rated by.
+    # A benchmark's item has no preference: its labels say which answers are correct.
     preference = str(document["preference"]) if "preference" in document else None
     gap = checked_min_gap(result.metadata.get("min_gap", 0))
     wrong = [judged.rewards[p.rejected] - judged.rewards[p.chosen] for p in judged.pairs]

@@ -253,7 +253,7 @@ def _no_pairs(completions: Sequence[CompletionView], min_gap: Fraction) -> tuple
     for (i, first), (j, second) in combinations(enumerate(completions), 2):
         why = why_no_pair(first.rating, second.rating, min_gap)
         if why is not None:
-            # What is wrong with one of them says more than that a rating is not there.
+            # Why a completion is excluded is a better reason than its missing rating.
             found.append(NoPairView((i, j), first.left_out or second.left_out or why))
     return tuple(found)
 

@@ -1,4 +1,4 @@
-"""The way from rows to figures, without the harness's loop around it."""
+"""Computes metrics from rows of data, without the harness."""
 
 from __future__ import annotations
 

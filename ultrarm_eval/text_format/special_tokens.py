@@ -7,9 +7,10 @@ masked, so that only the special tokens of the template itself are parsed.
 
 A template can depend on such text: one that cuts an answer at ``</think>`` has to see it. The
 rendering with masked contents is therefore compared with the rendering of the original contents. If
-they differ, weaker markings are tried, which leave the token's text in place, until the rendering
-is that of the original contents. If no marking achieves this, the masked rendering is used, and
-counted (`HIDDEN_FROM_TEMPLATE`).
+they differ, these are tried in turn, until the rendering is that of the original contents: markers
+around the token's text, which leave it in place; and masking all tokens except those that the
+template's source contains, which are then parsed and counted (`READ_BY_TEMPLATE`). If neither
+works, the masked rendering is used and counted (`HIDDEN_FROM_TEMPLATE`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What differs between the harness's releases before and from 0.5 on, for tests of both."""
+"""Differences between lm-eval before 0.5 and from 0.5 on, for tests that run on both."""
 
 from __future__ import annotations
 

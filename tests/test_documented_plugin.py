@@ -1,4 +1,4 @@
-"""The code on docs/plugins.md is the code of the example plugin, which other tests install and run."""
+"""The code on the pages about plugins is that of the example plugin, which other tests run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,19 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "tests" / "fixtures" / "example_plugin"
-BLOCKS = re.findall(
-    r"^`([\w./]+)`:\n\n(?:<!-- not run: [^\n]*-->\n)?```\w+\n(.*?)^```",
-    (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8"),
-    re.MULTILINE | re.DOTALL,
-)
+PAGES = ("plugins.md", "plugins-judges.md", "plugins-data.md")
+BLOCKS = [
+    block
+    for page in PAGES
+    for block in re.findall(
+        r"^`([\w./]+)`:\n\n(?:<!-- not run: [^\n]*-->\n)?```\w+\n(.*?)^```",
+        (ROOT / "docs" / page).read_text(encoding="utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+]
 
 
-def test_the_page_shows_code_for_each_thing_that_a_package_adds():
+def test_the_pages_show_code_for_each_thing_that_a_package_adds():
     shown = {path.rpartition("/")[2] for path, _ in BLOCKS}
     files = {"pyproject.toml", "plugin.py", "overlap.py", "answered_questions.py", "sums.py"}
     assert shown == {*files, "sums.yaml"}

@@ -29,7 +29,7 @@ _URL = re.compile(r"https?://[^\s/?#@,]+(/[^\s?#,]*)?")
 
 
 def _urls(name: str, value: object) -> str | None:
-    """Addresses of servers, joined by `;`, normalised: without a trailing slash."""
+    """Addresses of servers, joined by `;`, normalized: without a trailing slash."""
     if value is None:
         return None
     named = [one.strip().rstrip("/") for one in str(value).split(";") if one.strip()]

@@ -1,6 +1,6 @@
 """Every error this package raises on purpose.
 
-A caller that wants to tell our refusals from bugs catches `UltrarmEvalError`.
+Catch `UltrarmEvalError` to distinguish these errors from bugs.
 Messages say what failed, where, what is allowed, and how to fix it.
 """
 
@@ -203,8 +203,8 @@ class RewardError(ScoringError):
 
     Attributes:
         completion: Which of the completions that were scored together.
-        problem: What is wrong with its reward, for who knows better where it stands.
-        judgements: The `Judgement`s of others of them that are known, by their index.
+        problem: What is wrong with the reward, without the place of the completion.
+        judgements: The `Judgement`s of the other completions that are known, by index.
 
     Cause:
         A reward is NaN or infinite, or a plugin's judge returned another type, or returned nothing
@@ -335,7 +335,7 @@ def first_line(error: BaseException) -> str:
 
 
 def closest(value: str, names: Iterable[str], cutoff: float = 0.6) -> str | None:
-    """The name that a misspelt one most likely means; None if none is close.
+    """The name that a misspelled one most likely means; None if none is close.
 
     Args:
         value: What was given.

@@ -28,7 +28,7 @@ def register_judges(register: Callable[[str, JudgeFactory | str], None]) -> None
     class like those of `ultrarm_eval.reward_models`, with a `name`, an `architecture` and a
     `make_head`. Only an `ultrarm_eval.checkpoints.architecture.Architecture` in its class attribute
     `architecture` is needed for ``judge=auto``, ``inspect-checkpoint`` and the hints in error
-    messages. ``judge=auto`` uses the judge whose architecture recognises a checkpoint; general
+    messages. ``judge=auto`` uses the judge whose architecture recognizes a checkpoint; general
     architectures have lower priority, and several matches are refused by name. For a transformers
     decoder with its own head the base classes are
     `ultrarm_eval.checkpoints.headed_decoder.HeadedDecoder` (which weights, what module) and

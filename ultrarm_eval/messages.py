@@ -155,7 +155,7 @@ def well_formed(text: str) -> str:
 def as_plain_text(messages: Sequence[Message]) -> str:
     """A conversation as text for a language model without a chat template.
 
-    A single user turn is used as it is; several turns are labelled by role.
+    A single user turn is used as it is; several turns are labeled by role.
     """
     if len(messages) == 1 and messages[0]["role"] == "user":
         return messages[0]["content"]

@@ -67,8 +67,8 @@ def declared(
     Args:
         kind: The type of its values.
         default: The value if the user gives none.
-        check: Returns the validated value for its name and a given value; raises
-        `ConfigurationError` for a value that is not allowed.
+        check: Maps the setting's name and a given value to the validated value; raises
+            `ConfigurationError` for a value that is not allowed.
         **about: Further attributes; see `Setting`.
     """
     about = {"kind": kind, "default": default, **about}
@@ -86,14 +86,14 @@ def settings_in(settings_class: type) -> dict[str, Setting]:
 
 
 def as_flag(name: str, value: object) -> bool:
-    """True or False; see `declared`."""
+    """Validates True or False; a `check` of `declared`."""
     if not isinstance(value, bool):
         raise ConfigurationError(f"{name} must be True or False, not {value!r}.")
     return value
 
 
 def as_count(name: str, value: object) -> int | None:
-    """An integer of at least 1, or None; see `declared`."""
+    """Validates an integer of at least 1, or None; a `check` of `declared`."""
     if value is None:
         return None
     if isinstance(value, bool) or not str(value).isdecimal() or int(str(value)) < 1:
@@ -102,7 +102,7 @@ def as_count(name: str, value: object) -> int | None:
 
 
 def one_of(*choices: str) -> Callable[[str, Any], Any]:
-    """One of the given strings, or None; see `declared`."""
+    """Returns a `check` of `declared` for one of the given strings, or None."""
 
     def check(name: str, value: Any) -> Any:
         if value is not None and value not in choices:
@@ -113,7 +113,7 @@ def one_of(*choices: str) -> Callable[[str, Any], Any]:
 
 
 def as_text(_: str, value: object) -> str | None:
-    """A string, or None; see `declared`."""
+    """Validates a string, or None; a `check` of `declared`."""
     return None if value is None else str(value)
 
 

@@ -36,6 +36,11 @@ class ErrorClass:
     bases: tuple[str, ...]
     docstring: str
 
+    @property
+    def parent(self) -> str | None:
+        """The first base that is an error, under which the table lists the class."""
+        return next((base for base in self.bases if base.endswith("Error")), None)
+
     def section(self, title: str) -> str:
         """The text of a section of the docstring.
 
@@ -61,8 +66,7 @@ def errors_table(package: Path = PACKAGE) -> str:
     for error in _ordered(_classes(package)):
         summary = error.docstring.partition("\n")[0]
         cause, fix = map(error.section, _SECTIONS)
-        parent = next(base for base in error.bases if base.endswith("Error"))
-        kind = "" if parent == BASE else f" (a {code(parent)})"
+        kind = "" if error.parent in (BASE, None) else f" (a {code(error.parent)})"
         rows.append((f"{code(error.name)}{kind}", f"{sentence(summary)} {sentence(cause)}", fix))
     return table(("error", "when it is raised", "what to do"), rows)
 
@@ -84,6 +88,6 @@ def _in_file(path: Path) -> Iterator[ErrorClass]:
 
 def _ordered(classes: dict[str, ErrorClass], below: str = BASE) -> Iterable[ErrorClass]:
     for error in classes.values():
-        if below in error.bases:
+        if below == error.parent:
             yield error
             yield from _ordered(classes, error.name)

@@ -1,4 +1,4 @@
-"""The benchmark of the example on docs/plugins.md, beside ours."""
+"""The benchmark of the example of docs/plugins-data.md, beside ours."""
 
 import dataclasses
 from pathlib import Path

@@ -122,8 +122,8 @@ def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
     page = (DOCS / "many-machines.md").read_text(encoding="utf-8")
     text = " ".join(page.split())
     (stated,) = re.findall(
-        r"([\d,]+) tokens in ([\d,]+) texts, ([\d,]+) with shared prefixes computed once, which is "
-        r"([\d.]+) tokens of shared prefix per prompt and ([\d.]+) tokens per answer",
+        r"([\d,]+) tokens in ([\d,]+) texts, or ([\d,]+) if each shared prefix \(the prompt\) is "
+        r"computed once: ([\d.]+) tokens of shared prefix per prompt and ([\d.]+) tokens per answer",
         text,
     )
     by_text, texts, once, shared, own = (float(one.replace(",", "")) for one in stated)
@@ -134,7 +134,9 @@ def test_the_cost_table_is_what_its_page_says_of_tokens_rate_and_gpus():
     prompts, answers = (int(one.replace(",", "")) for one in (prompts, answers))
     whole = answers * (shared + own)
     whole_once = prompts * shared + answers * own
-    millions = re.findall(r"are (\d+) million tokens by text, and (\d+) million with", text)
+    millions = re.findall(
+        r"are (\d+) million tokens if each text is computed by itself, and (\d+) million if", text
+    )
     assert millions == [(f"{whole / 1e6:.0f}", f"{whole_once / 1e6:.0f}")]
     rows = re.findall(r"^\| ([\d,]+)(?: \(.*?\))? \|((?: [\d.]+ min \|){6})$", page, re.MULTILINE)
     assert len(rows) == 3

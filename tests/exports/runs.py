@@ -1,4 +1,4 @@
-"""Runs to export: of the harness on small data, and such as are written by hand."""
+"""Runs to export: made by the harness on small data, or written by hand."""
 
 from __future__ import annotations
 

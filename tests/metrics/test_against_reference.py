@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import examples
-from tests.metrics.core import measure
+from tests.metrics.measured_rows import measure
 from tests.metrics.reference import WITH_STDERR, WITHOUT_STDERR, reference_metrics
 from tests.metrics.rows import MIN_GAPS, PREFERENCES, any_rows, completion, judges, options, row
 from ultrarm_eval.errors import ConfigurationError, DataError

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import kendalltau
 
 from tests.conftest import examples
-from tests.metrics.core import measure
+from tests.metrics.measured_rows import measure
 from tests.metrics.reference import ASPECTS, WITH_STDERR, surprise
 from tests.metrics.rows import (
     MIN_GAPS,

@@ -1,4 +1,4 @@
-"""The example on docs/plugins.md: really installed, and used by the stock command."""
+"""The example of docs/plugins.md: really installed, and used by the stock command."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What is asked of every judge that reads a published kind of reward model.
+"""Checks that every judge of a published type of reward model has to pass.
 
-The checkpoints and the reference passes are those of `tests.reward_models.published`: written from
-public sources by somebody who had not read the judge.
+Checkpoints and reference forward passes are in `tests.reward_models.published`, which was written
+from public sources, independently of the judges.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Folders as interrupted, repeated and old runs leave them; see also test_what_counts.py."""
+"""Folders as interrupted, repeated and old runs leave them; see also test_result_choice.py."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""What tells models and tasks apart; see also test_what_counts.py and test_parts_and_groups.py."""
+"""What tells models and tasks apart; see also test_result_choice.py and test_parts_and_groups.py."""
 
 import pytest
 

@@ -49,12 +49,13 @@ class Benchmark:
         credit: The credit of a judge on an item, from 0 to 1; the mean over items is `acc`.
         ties: The official credit of equal rewards: `half` or `wrong`, or None where the benchmark
             has its own rule that no option replaces.
-        figures: Metrics over all items other than `acc`, by name.
-        evidence: What these need of an item; its first element is the subset.
-        file_names: The name of its file on the hub, where that is not the split's name.
-        subset_figures: Subsets whose own metric is not a mean of credits; it is their `acc`.
-        pair_tie: The credit of a correct and an incorrect completion with equal rewards among the
-            pairs, from their document, where the benchmark has its own rule for equal rewards.
+        figures: The benchmark's scores other than `acc`, by name; each is computed from the
+            evidence of all items.
+        evidence: What these scores need of an item, as JSON values; the first is its subset.
+        file_names: Names of a local data file, in addition to those of the benchmark and its split.
+        subset_figures: Scores of subsets whose `acc` is not a mean of credits, by subset.
+        pair_tie: The credit of a correct and an incorrect completion with equal rewards, where
+            pairs are compared one by one; from their document.
     """
 
     name: str

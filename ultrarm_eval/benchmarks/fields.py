@@ -104,12 +104,12 @@ def one_of(row: Row, field: str, allowed: Sequence[Any], where: Location) -> Any
         raise DataError(
             f"{where}: field {field!r} is {value!r}; allowed are {', '.join(map(repr, allowed))}."
         )
-    # As it is allowed: a file may spell a number 1 as 1.0.
+    # The allowed value, because a file may write the number 1 as 1.0.
     return found[0]
 
 
 def _as_prose(text: str, field: str, where: Location) -> str:
-    """A text that is not a serialised list of messages, which would be scored like prose."""
+    """A text that is not a serialized list of messages, which would be scored like prose."""
     try:
         require_prose(text, field)
     except UnusableRowError as error:

@@ -28,7 +28,7 @@ from ultrarm_eval.metrics.within_prompt import (
 from ultrarm_eval.pairs import preference_pairs
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules
 
-#: The accuracy, and that of a language model by log-likelihood per byte.
+#: The accuracy, and the accuracy of a language model by log-likelihood per byte.
 ACCURACY, PER_BYTE = "acc", "acc_norm"
 #: The value of `ties` in results where the benchmark has its own rule.
 OWN_RULE = "the benchmark's own rule"
@@ -48,7 +48,7 @@ class Measurement(ABC):
     metrics: Mapping[str, Metric]
 
     @abstractmethod
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """The completions whose rewards are needed, by their index, ascending."""
 
     @abstractmethod
@@ -131,7 +131,7 @@ class PreferenceMeasurement(Measurement):
         by_category = dict.fromkeys(self._categories.values(), Metric(is_of_some=True))
         self.metrics = {**metrics, **by_category}
 
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """The rated ones, and those that an aspect compares."""
         return completions_to_score(document, self._rules)
 
@@ -142,7 +142,7 @@ class PreferenceMeasurement(Measurement):
         per_byte: Mapping[int, float] | None = None,
     ) -> dict[str, Any] | None:
         """See `Measurement.measure`: one pair with both rewards is enough."""
-        lacking = set(self.completions_asked(document)) - rewards.keys()
+        lacking = set(self.completions_to_score(document)) - rewards.keys()
         if lacking:
             document = document.without_ratings_of(lacking)
         pairs = preference_pairs(document.main_ratings, self._rules.min_gap)
@@ -184,7 +184,7 @@ class BenchmarkMeasurement(Measurement):
             **{name: Metric(_value(figure)) for name, figure in self._figures.items()},
         }
 
-    def completions_asked(self, document: Document) -> Sequence[int]:
+    def completions_to_score(self, document: Document) -> Sequence[int]:
         """All of them."""
         return range(len(document.completions))
 
@@ -235,7 +235,7 @@ def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) 
         )
     names: dict[str, str] = {}
     taken = set(metrics)
-    # Of two that would share a name, the same one has it in whatever order the data are.
+    # Sorted, so that which of two categories keeps a shared name does not depend on their order.
     for category in sorted(categories, key=lambda one: (_in_name(one) != one, one)):
         name = f"acc_{_in_name(category)}"
         while name in taken:
@@ -246,5 +246,5 @@ def _named(categories: Sequence[str], metrics: Mapping[str, Metric], what: str) 
 
 
 def _in_name(category: str) -> str:
-    """A category as names of metrics have it; the harness writes errors under `METRIC_stderr`."""
+    """A category as part of a metric's name; the harness uses the suffix `_stderr` itself."""
     return category.translate(_IN_NAMES).replace("_stderr", "-stderr") or "empty"

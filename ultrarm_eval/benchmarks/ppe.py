@@ -22,7 +22,7 @@ def read_row(row: Row, where: Location, counts: DataCounts) -> Document | None:
     counts.add("rows")
     winner = text_of(row, "winner", where)
     if winner not in _SIDES:
-        # By its name: how the data spell a tie could not be read, and a typo should show.
+        # Counted by its value: the data's value for a tie is not known, and typos should show.
         counts.add(f"rows_left_out_winner_{winner}")
         return None
     better, worse = _SIDES[winner]

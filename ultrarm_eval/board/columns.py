@@ -22,7 +22,7 @@ from ultrarm_eval.stats.interval import Interval
 
 # Rewards of different judges are not on the same scale.
 _OF_OWN_SCALE = ("margin",)
-# A mean needs at least so many tasks.
+# The minimum number of tasks for a mean.
 _FEWEST = 2
 
 

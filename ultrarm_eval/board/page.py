@@ -14,7 +14,7 @@ from ultrarm_eval.show.formats import cell_interval, cell_value, count, counted
 from ultrarm_eval.show.page import render_page
 from ultrarm_eval.show.text import visible_name
 
-#: In the order of the bits that stand for them in the page's data.
+#: In the order of the bits that encode them in the page's data.
 _MEANINGS = {
     PARTIAL: (
         "the run evaluated only a subset of the data (--limit, --samples or a shard); not ranked"

@@ -34,7 +34,7 @@ def adapted_values(
 
     Raises:
         CheckpointError: The adapter was trained in a class that the base does not name, or the
-            base's weights are quantised.
+            base's weights are quantized.
     """
     if values.get("quantization_config"):
         raise CheckpointError(

@@ -39,7 +39,7 @@ class AdapterConfig:
         ranks: Ranks by pattern of modules' names.
         alphas: Numerators by pattern of modules' names.
         use_rslora: Whether the denominator of the scaling is the rank's square root.
-        use_dora: Whether directions are normalised and have a magnitude (DoRA).
+        use_dora: Whether directions are normalized and have a magnitude (DoRA).
         targets: The modules with LoRA: a list of names, a pattern, or None.
         excluded: The modules without LoRA.
         layers: The layers with LoRA; all if None.

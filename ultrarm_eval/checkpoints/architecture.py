@@ -1,4 +1,4 @@
-"""Types of checkpoints: how to recognise them, and the network made from them."""
+"""Types of checkpoints: how to recognize them, and the network made from them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Architecture(ABC):
     Attributes:
         known_as: The type's name, for messages.
         reading: How the reward is computed, in a line.
-        is_general: Whether another type that also recognises a checkpoint takes precedence.
-        only_recognised: Whether a checkpoint that it does not recognise never has this type, so
+        is_general: Whether another type that also recognizes a checkpoint takes precedence.
+        only_recognised: Whether a checkpoint that it does not recognize never has this type, so
             that advice never suggests it for such a checkpoint.
         further_files: Weight files besides the checkpoint's own; the names of their weights begin
             with the file's name and a colon.
@@ -46,7 +46,7 @@ class Architecture(ABC):
         """The judge's settings that state which of several types a checkpoint has.
 
         Args:
-            survey: The small files of a checkpoint that it recognises.
+            survey: The small files of a checkpoint that it recognizes.
         """
         return ""
 
@@ -63,7 +63,7 @@ class Architecture(ABC):
 
     @abstractmethod
     def require_weights(self, survey: Survey, network: nn.Module) -> None:
-        """Rejects weights without a head, which transformers would initialise randomly.
+        """Rejects weights without a head, which transformers would initialize randomly.
 
         Args:
             survey: The checkpoint's small files.

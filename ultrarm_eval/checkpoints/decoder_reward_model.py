@@ -58,7 +58,7 @@ class Float32RMSNorm(LlamaRMSNorm):  # type: ignore[misc, unused-ignore]
     """
 
     def forward(self, hidden_states: torch.Tensor) -> torch.Tensor:
-        """Normalises the last dimension."""
+        """Normalizes the last dimension."""
         hidden_states = hidden_states.to(torch.float32)
         variance = hidden_states.pow(2).mean(-1, keepdim=True)
         normed = hidden_states * torch.rsqrt(variance + self.variance_epsilon)

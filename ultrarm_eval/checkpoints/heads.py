@@ -100,7 +100,7 @@ class RunningNorm(nn.Module):
             self.register_parameter(name, nn.Parameter(weight, requires_grad=False))
 
     def forward(self, values: torch.Tensor) -> torch.Tensor:
-        """Normalises each number of the last dimension by itself."""
+        """Normalizes each number of the last dimension by itself."""
         scale = self.weight.to(torch.float32) * torch.rsqrt(
             self.running_var.to(torch.float32) + self._EPSILON
         )

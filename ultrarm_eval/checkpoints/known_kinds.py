@@ -28,7 +28,7 @@ def architectures() -> dict[str, Architecture]:
 
 
 def recognised(survey: Survey) -> dict[str, Architecture]:
-    """The judges that recognise a checkpoint, with its type; only the most specific ones.
+    """The judges that recognize a checkpoint, with its type; only the most specific ones.
 
     A judge of another package that fails is skipped with a warning.
 

@@ -46,9 +46,9 @@ def load_decoder(
         quantization: See `ultrarm_eval.checkpoints.quantization`; none if None.
 
     Raises:
-        ConfigurationError: A package that the quantisation needs is not installed.
+        ConfigurationError: A package that the quantization needs is not installed.
         CheckpointError: Weights are missing, damaged or of another shape.
-        DeviceError: The device does not support the attention or the quantisation.
+        DeviceError: The device does not support the attention or the quantization.
     """
     options = _options(attention, quantization, [model_class.head_name])
     model = _loaded(
@@ -106,7 +106,7 @@ def load_own_forward(
 
     Raises:
         CheckpointError: Weights are missing, damaged, of another shape, or unused.
-        DeviceError: The device does not support the attention or the quantisation.
+        DeviceError: The device does not support the attention or the quantization.
     """
     heads = [] if quantization is None else layers_behind_body(checkpoint.network)
     if checkpoint.weight_map is not None:
@@ -196,7 +196,7 @@ def _loaded(
     if checkpoint.is_quantized:
         model = loaded[0] if isinstance(loaded, tuple) else loaded
         if not parallelize and are_numbers(model):
-            # Dequantised weights have a dtype of their own. Buffers stay: rotary frequencies are
+            # Dequantized weights have a dtype of their own. Buffers stay: rotary frequencies are
             # float32 in every model.
             for weight in model.parameters():
                 weight.data = weight.data.to(dtype)

@@ -1,4 +1,4 @@
-"""Weights in eight bits, through transformers' own quantisation.
+"""Weights in eight bits, through transformers' own quantization.
 
 Off by default, because it changes rewards; `ultrarm-eval verify` measures by how much.
 """
@@ -17,14 +17,14 @@ from ultrarm_eval.settings import QUANTIZATIONS
 INT8, FP8 = QUANTIZATIONS
 
 _HEAD = "regression_head"
-# Bytes of a weight that is quantised.
+# Bytes of a weight that is quantized.
 BYTES_PER_WEIGHT = 1
 # NVIDIA's Ada and Hopper are the first GPUs that multiply float8.
 _FLOAT8_CAPABILITY = (8, 9)
 
 
 def checked_quantization(value: object, device: torch.device, dtype: torch.dtype) -> str | None:
-    """The name of a quantisation, or None.
+    """The name of a quantization, or None.
 
     Args:
         value: The user's setting.
@@ -51,9 +51,9 @@ def checked_quantization(value: object, device: torch.device, dtype: torch.dtype
 
 
 def require_quantized(model: torch.nn.Module, name: str) -> None:
-    """Checks that weights are quantised and can be multiplied with.
+    """Checks that weights are quantized and can be multiplied with.
 
-    On some devices, transformers loads a model unquantised and only logs it.
+    On some devices, transformers loads a model unquantized and only logs it.
 
     Raises:
         DeviceError: No weight has eight bits, or the first product fails.
@@ -87,7 +87,7 @@ def _require_float8(device: torch.device) -> None:
 
 
 def quantization_config(name: str, *, heads: Sequence[str] = (_HEAD,)) -> Any:
-    """Transformers' configuration of a quantisation that leaves the heads unchanged.
+    """Transformers' configuration of a quantization that leaves the heads unchanged.
 
     Args:
         name: One of `QUANTIZATIONS`.

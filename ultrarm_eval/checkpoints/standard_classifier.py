@@ -69,7 +69,7 @@ def standard_classifier(checkpoint: Checkpoint, survey: Survey) -> StandardClass
         survey: Its small files.
 
     Raises:
-        CheckpointError: No such class computes its reward, or its weights are quantised.
+        CheckpointError: No such class computes its reward, or its weights are quantized.
     """
     name, config = checkpoint.name, checkpoint.config
     if checkpoint.is_quantized:

@@ -1,6 +1,6 @@
-"""Checkpoints whose weights are stored quantised: their requirements, and an unquantised head.
+"""Checkpoints whose weights are stored quantized: their requirements, and an unquantized head.
 
-transformers quantises every linear layer that the checkpoint's own list of exceptions leaves out.
+transformers quantizes every linear layer that the checkpoint's own list of exceptions leaves out.
 A list made for a language model (`lm_head`) does not name the head of a reward model, which then
 is rounded, or filled at random, without a warning. So the head is added to the list here, and
 checked after loading.
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from ultrarm_eval.checkpoints.weight_reader import WeightReader
 
-#: The field with the list of exceptions, by method. GPTQ is not here: it quantises only the layers
+#: The field with the list of exceptions, by method. GPTQ is not here: it quantizes only the layers
 #: in the body's blocks.
 _EXCEPTIONS = {
     "bitsandbytes": "llm_int8_skip_modules",
@@ -37,7 +37,7 @@ _EXCEPTIONS = {
         "modules_to_not_convert",
     ),
 }
-# Tensors that replace a quantised weight, or belong to one.
+# Tensors that replace a quantized weight, or belong to one.
 _QUANTIZED = re.compile(
     r"\.(qweight|qzeros|scales|g_idx|SCB|weight_(packed|scale|scale_inv|shape|zero_point)"
     r"|weight\.(absmax|quant_map|nested_absmax|nested_quant_map|quant_state\..*))$"
@@ -49,7 +49,7 @@ _SMALLEST_FLOAT = 2
 
 
 def method_of(values: Mapping[str, Any]) -> str | None:
-    """The quantisation method that a config.json names; None if weights are plain numbers.
+    """The quantization method that a config.json names; None if weights are plain numbers.
 
     Args:
         values: The content of config.json.
@@ -62,7 +62,7 @@ def method_of(values: Mapping[str, Any]) -> str | None:
 
 
 def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[str]) -> None:
-    """Refuses a head that is itself stored quantised.
+    """Refuses a head that is itself stored quantized.
 
     Args:
         name: The checkpoint, for messages.
@@ -70,7 +70,7 @@ def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[s
         keys: The names of its weights.
 
     Raises:
-        CheckpointError: It is quantised.
+        CheckpointError: It is quantized.
     """
     method = method_of(values)
     found = sorted(key for key in keys if _HEADS.match(key) and _QUANTIZED.search(key))
@@ -86,13 +86,13 @@ def refuse_quantized_head(name: str, values: Mapping[str, Any], keys: Iterable[s
 
 
 def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dtype) -> bool:
-    """Refuses quantised weights that cannot be used here, before they are loaded.
+    """Refuses quantized weights that cannot be used here, before they are loaded.
 
     Args:
         name: The checkpoint, for messages.
         config: Its configuration.
         device: Where it goes.
-        dtype: The dtype of the unquantised weights.
+        dtype: The dtype of the unquantized weights.
 
     Returns:
         Whether the weights become plain numbers when they are loaded, as FP8 weights do on a device
@@ -128,10 +128,10 @@ def require_usable(name: str, config: Any, device: torch.device, dtype: torch.dt
 
 
 def with_heads_kept(config: Any, heads: Collection[str]) -> Any:
-    """A configuration whose quantisation skips the named layers after the body.
+    """A configuration whose quantization skips the named layers after the body.
 
     Args:
-        config: The configuration of a quantised checkpoint.
+        config: The configuration of a quantized checkpoint.
         heads: The names of those layers.
     """
     stated = _as_dict(config.quantization_config)
@@ -183,7 +183,7 @@ def require_heads_as_stored(
 
 
 def require_computing(name: str, model: nn.Module) -> None:
-    """Checks with one forward pass of the whole model that quantised weights can be computed with.
+    """Checks with one forward pass of the whole model that quantized weights can be computed with.
 
     compressed-tensors prepares them in the first forward pass of a model, but not of its body.
 
@@ -209,7 +209,7 @@ def require_computing(name: str, model: nn.Module) -> None:
 
 
 def are_numbers(model: nn.Module) -> bool:
-    """Whether all weights of a loaded model are plain numbers, none of them quantised any more.
+    """Whether all weights of a loaded model are plain numbers, none of them quantized any more.
 
     Args:
         model: The model.

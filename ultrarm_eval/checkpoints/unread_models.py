@@ -1,4 +1,4 @@
-"""Published reward models that no judge supports: recognised, and rejected with the reason.
+"""Published reward models that no judge supports: recognized, and rejected with the reason.
 
 The config.json of some describes a model that a judge supports (a language model, InternLM2's
 reward model), so they would get meaningless rewards.

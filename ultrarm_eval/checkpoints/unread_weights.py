@@ -53,7 +53,7 @@ _CLASSIFIER_ENDINGS = ("ForSequenceClassification", "RewardModel")
 _HEAD = re.compile(
     r"^(score|classifier|(v|value|reward|regression|score)_head|regression_layer|gating)\."
 )
-#: Heads of published types by the prefix of their names: if a type is not recognised by its class,
+#: Heads of published types by the prefix of their names: if a type is not recognized by its class,
 #: its weights still suggest one.
 _HEADS_OF_KINDS = {
     "v_head.": "a value head, as in TRL's policies, GRM or Athene-RM",
@@ -83,7 +83,7 @@ def refuse_unread(
         network: The network that its configuration describes, on any device.
         keys: The names of its weights.
         shapes: Their shapes, as far as they are known.
-        is_quantized: Whether they are quantised: then only weights after the body are checked, and
+        is_quantized: Whether they are quantized: then only weights after the body are checked, and
             a weight may have companions (`score.weight.absmax`).
 
     Raises:

@@ -219,7 +219,7 @@ def require_fitting(
         name: The checkpoint, for messages.
         network: The network that its configuration describes, on any device.
         stored: Its weights.
-        is_quantized: Whether they are quantised, so that only the head's are plain numbers.
+        is_quantized: Whether they are quantized, so that only the head's are plain numbers.
 
     Raises:
         CheckpointError: There are such weights.

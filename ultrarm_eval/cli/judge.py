@@ -14,7 +14,7 @@ from typing import Any
 from ultrarm_eval.cli.inspect_records import VALUES, InspectRecords, require_json_lines
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput
-from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
+from ultrarm_eval.cli.stored_judge import StoredJudge, TextToScore
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
@@ -130,7 +130,7 @@ def judge_answers(
     inputs = [answers, *([reference] if reference else [])]
     rows: list[dict[str, Any]] = []
     with nullcontext() if samples is None else RowOutput(Path(samples), inputs) as output:
-        scoring.check(AskedText(one.prompt, one.asked, one.where) for one in given)
+        scoring.check(TextToScore(one.prompt, one.asked, one.where) for one in given)
         scoring.load()
         for part in _judged(scoring, list(zip(given, references, strict=True))):
             written = part
@@ -161,9 +161,9 @@ def _judged(
         for answer, text in part:
             if text is not None and (answer.key, text) not in of_references:
                 compared.setdefault((answer.key, text), answer)
-        texts = [AskedText(answer.prompt, answer.asked, answer.where) for answer, _ in part]
+        texts = [TextToScore(answer.prompt, answer.asked, answer.where) for answer, _ in part]
         texts += [
-            AskedText(answer.prompt, text, f"{answer.where}, its reference")
+            TextToScore(answer.prompt, text, f"{answer.where}, its reference")
             for (_, text), answer in compared.items()
         ]
         found, failure = scoring.judgements(texts)

@@ -45,7 +45,7 @@ class CommandParser(argparse.ArgumentParser):
         for word, names in known.items():
             meant = closest(word.partition("=")[0], names)
             if meant is not None:
-                # A missing option is reported before a misspelt one.
+                # A missing option is reported before a misspelled one.
                 what = "" if word in message else f" Unknown option {word}."
                 said += f"{what} Did you mean {meant}?"
         return f".{said}" if said else ""

@@ -13,7 +13,7 @@ from typing import TextIO
 
 from ultrarm_eval.cli.judge_options import SCORING, JudgeChoice, add_judge_options, chosen_judge
 from ultrarm_eval.cli.output import RowOutput, form_of
-from ultrarm_eval.cli.stored_judge import AskedText, StoredJudge
+from ultrarm_eval.cli.stored_judge import StoredJudge, TextToScore
 from ultrarm_eval.data.counts import DataCounts, left_out_remarks
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.errors import DataError
@@ -91,7 +91,9 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
     scoring = StoredJudge(judge)
     pairs = _Pairs(open_named_or_local(data, "test", registry().sources()))
     scoring.check(
-        AskedText(pair.prompt, answer, where) for _, where, pair in pairs for answer in pair.answers
+        TextToScore(pair.prompt, answer, where)
+        for _, where, pair in pairs
+        for answer in pair.answers
     )
     scoring.load()
     unscored = _Unscored()
@@ -99,7 +101,7 @@ def _score(data: str, judge: JudgeChoice, form: str, output: TextIO | RowOutput)
     rows = iter(pairs)
     while chunk := list(islice(rows, _ROWS_AT_ONCE)):
         texts = [
-            AskedText(pair.prompt, answer, f"{where}, field {side!r}")
+            TextToScore(pair.prompt, answer, f"{where}, field {side!r}")
             for _, where, pair in chunk
             for side, answer in zip(_SIDES, pair.answers, strict=True)
         ]

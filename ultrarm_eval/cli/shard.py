@@ -30,7 +30,7 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from ultrarm_eval.data.parts import INDEX, write_parts
+    from ultrarm_eval.data.shard_files import INDEX, write_parts
     from ultrarm_eval.plugins import registry
     from ultrarm_eval.sources.preference_data import open_any_rows
 

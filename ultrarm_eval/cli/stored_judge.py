@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _STORED_AT_ONCE = 32
 
 
-class AskedText(NamedTuple):
+class TextToScore(NamedTuple):
     """A completion to be judged.
 
     Attributes:
@@ -70,7 +70,7 @@ class StoredJudge:
         if path is not None:
             self._store = ScoreStore(path, self.judge.fingerprint(), self.settings())
 
-    def check(self, texts: Iterable[AskedText]) -> None:
+    def check(self, texts: Iterable[TextToScore]) -> None:
         """Refuses texts that cannot be scored; see `check_texts`."""
         check_texts(self.judge, texts)
 
@@ -90,7 +90,7 @@ class StoredJudge:
         return dict(self.judge.settings())
 
     def judgements(
-        self, texts: Sequence[AskedText]
+        self, texts: Sequence[TextToScore]
     ) -> tuple[dict[int, Judgement], ScoringError | None]:
         """The judgements of texts.
 
@@ -104,7 +104,7 @@ class StoredJudge:
         failure = None
         try:
             with texts_from([text.where for text in texts]):
-                found = dict(enumerate(self._found_or_asked(texts)))
+                found = dict(enumerate(self._found_or_scored(texts)))
         except RewardError as error:
             failure = ScoringError(f"{texts[error.completion].where}: {error.problem}")
             failure.__cause__ = error
@@ -114,7 +114,7 @@ class StoredJudge:
             self._watched.add((repr(prompt), completion), judgement.value)
         return found, failure
 
-    def _found_or_asked(self, texts: Sequence[AskedText]) -> list[Judgement]:
+    def _found_or_scored(self, texts: Sequence[TextToScore]) -> list[Judgement]:
         if self._store is None:
             return judgements_of(self.judge, *_columns(texts))
         keys = [_key(text) for text in texts]
@@ -156,10 +156,10 @@ class StoredJudge:
         return judgements
 
 
-def _columns(texts: Sequence[AskedText]) -> tuple[list[Prompt], list[Any]]:
+def _columns(texts: Sequence[TextToScore]) -> tuple[list[Prompt], list[Any]]:
     return [text.prompt for text in texts], [text.completion for text in texts]
 
 
-def _key(text: AskedText) -> bytes:
+def _key(text: TextToScore) -> bytes:
     """A unique key of the prompt and completion, as bytes."""
     return json.dumps([as_messages(text.prompt), text.completion]).encode()

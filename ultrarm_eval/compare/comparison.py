@@ -9,7 +9,7 @@ from ultrarm_eval.compare.agreement import JudgesAgreement
 from ultrarm_eval.compare.cautions import SettingDifference
 from ultrarm_eval.compare.parts import Part
 
-#: How the accuracies beside the agreement differ from those beside the differences.
+#: How the accuracies in the table of agreement differ from those in the table of differences.
 ACCURACY_OF_PAIRS = (
     "Accuracy: the share of these pairs that a judge ranks correctly. Prompts with more pairs "
     "count more here than in the differences."

@@ -24,9 +24,9 @@ from ultrarm_eval.stats.significance import FEWEST_PROMPTS, holm
 
 #: Differences with adjusted p-values below this are significant.
 LEVEL = 0.05
-# An interval that reaches as far tells nothing: half of what shares could differ by.
+# An interval that reaches this far is uninformative: half of the possible difference of shares.
 _WIDE = 0.5
-# At most as many differences that are not significant are spelled out; the table has all.
+# The maximum number of differences without significance in a sentence; the table has all.
 _NAMED = 12
 _INDEPENDENT = " The runs are treated as independent, because their documents cannot be matched."
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from ultrarm_eval.data.rows import Location
 
 _NAME = re.compile(
-    # Some reasons are values of the data, with any characters.
+    # Some reasons end with a value of the data, which may have any characters.
     r"(?P<what>rows|prompts|pairs|completions)_left_out_(?P<reason>.*)",
     re.DOTALL,
 )
-# What the counts of a line are of; a document is a prompt with its answers.
+# The nouns of counts; a document is a prompt with its answers.
 _NOUNS = {
     "rows": "row",
     "documents": "prompt",
@@ -24,7 +24,7 @@ _NOUNS = {
 }
 #: Pairs excluded by the rules of the comparison, which are not faults in the data.
 BY_RULE = frozenset({"pairs_left_out_equal_ratings", "pairs_left_out_below_min_gap"})
-# Before a winner that is neither of the two models, as the data spells it.
+# Prefix of a value of `winner` that is neither of the two models.
 _WINNER = "winner_"
 _WORDS = {
     "rows_left_out_without_pairs": (

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.data.parts import open_part
 from ultrarm_eval.data.rows import JsonLines, ListedRows, Rows
+from ultrarm_eval.data.shard_files import open_part
 from ultrarm_eval.data.tables import DatasetRows, ParquetRows
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import read_json

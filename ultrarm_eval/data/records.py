@@ -10,7 +10,7 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.messages import Message
 
-# Also the place and the type of a row, for plugins' sources.
+# Location and Row are re-exported for the sources of plugins.
 __all__ = ["DataCounts", "Location", "PromptRecord", "RatedCompletion", "Row", "read_name"]
 
 

@@ -1,6 +1,6 @@
 """The bundled demo: a tiny reward model and synthetic data in UltraFeedback's raw schema.
 
-Both exist to run the whole way offline. The demo judge is no judge of anything real.
+With both, everything can be run offline. The demo judge's scores mean nothing for real data.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 DEMO_NAME = "demo"
-#: What to type where neither hub nor cache has what is needed.
+#: The hint of errors about a checkpoint or data that neither hub nor cache has.
 OFFLINE_HELP = (
     "To try everything offline: the name demo stands for a bundled judge and for bundled data, as "
     "in lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs "

@@ -102,8 +102,8 @@ class Document:
             record: The prompt with its completions; those that cannot be compared are dropped.
             preference: The rating that orders the pairs.
             aspects: Ratings that get an accuracy of their own.
-            where: Where the row stands.
-            row: The row's number, if nothing else is known about its place.
+            where: The row's place.
+            row: The row's number, if its place is not known.
         """
         usable = record.usable_by(preference)
         return cls(
@@ -139,7 +139,7 @@ class Document:
             prompt: The conversation before the completions.
             right: The right completions.
             wrong: The wrong completions.
-            where: Where the row stands.
+            where: The row's place.
             id: Its id in the data; the row's number if it has none.
             subset: The part of the benchmark it belongs to.
             labels: Other values that its score depends on.

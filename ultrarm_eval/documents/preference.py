@@ -10,8 +10,8 @@ from typing import Any
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location, Row, Shard, read_shard
 from ultrarm_eval.documents.base import Documents
-from ultrarm_eval.documents.census import Census
 from ultrarm_eval.documents.document import RATED, Document
+from ultrarm_eval.documents.prompt_counts import PromptCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import ComparisonRules, checked_min_gap
@@ -47,7 +47,7 @@ class PreferenceDocuments(Documents):
             data: The data.
             rules: How completions are compared; the data's default if None.
             origin: Reads only the prompts of one collection: rows whose label is this name, or
-                starts with it and an underscore (UltraFeedback's FLAN prompts are labelled
+                starts with it and an underscore (UltraFeedback's FLAN prompts are labeled
                 `flan_v2_cot`, `flan_v2_niv2`, ...).
             category: The column with a document's category.
             shard: Reads only this shard of the rows.
@@ -61,7 +61,7 @@ class PreferenceDocuments(Documents):
         self._labels: set[str] = set()
         self._rules = rules or ComparisonRules()
         self.preference = data.source.checked_preference(self._rules, data.origin)
-        self._census = Census(self._rules, self.preference, data.source.aspects)
+        self._prompt_counts = PromptCounts(self._rules, self.preference, data.source.aspects)
         self._categories: dict[str, None] = {}
         super().__init__(data.rows, shard)
         self.categories = tuple(self._categories)
@@ -79,7 +79,7 @@ class PreferenceDocuments(Documents):
                 counts.add("rows_of_other_sources")
                 return None
         record = self._data.record(index, row, counts)
-        if record is None or not self._census.count(record, counts):
+        if record is None or not self._prompt_counts.count(record, counts):
             return None
         where = self._rows.where(index)
         document = Document.of_record(record, self.preference, source.aspects, where=where)

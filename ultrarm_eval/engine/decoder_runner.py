@@ -189,7 +189,7 @@ class LastLayerAtEnds:
         normed = layer.input_layernorm(hidden)
         shape = (*normed.shape[:-1], -1, attention.head_dim)
         key = attention.k_proj(normed).view(shape)
-        # Qwen3 normalises its keys.
+        # Qwen3 normalizes its keys.
         key_norm = getattr(attention, "k_norm", None)
         key = (key if key_norm is None else key_norm(key)).transpose(1, 2)
         value = attention.v_proj(normed).view(shape).transpose(1, 2)

@@ -1,4 +1,4 @@
-"""The file of a score store: recognising it, connecting to it, and moving a damaged one aside."""
+"""The file of a score store: recognizing it, connecting to it, and moving a damaged one aside."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SCHEMA = {
 _MAGIC = b"SQLite format 3\0"
 _ID_PLACE, _PAGE_PLACE, _LEAF = 68, 100, 0x0D
 _HEAD_BYTES = 4096
-# A damaged header is still recognised by this many correct bytes among the first ones.
+# A damaged header is still recognized by this many correct bytes among the first ones.
 _MAGIC_LEFT = 12
 # Files that SQLite keeps next to a database. If it is gone, they are all that is left of it.
 _JOURNALS = ("-wal", "-journal")
@@ -114,7 +114,7 @@ def set_aside(path: Path, why: object) -> None:
         OSError: It cannot be moved.
     """
     aside = _unused(path)
-    # The store last: without it the other files could not be recognised.
+    # The store last: without it the other files could not be recognized.
     for suffix in (*_BESIDE, ""):
         beside = Path(f"{path}{suffix}")
         if beside.exists():

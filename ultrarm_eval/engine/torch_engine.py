@@ -35,7 +35,7 @@ _OUT_OF_MEMORY = (
 )
 # Messages that may mean a lack of memory or something else: oneDNN has one message for every status
 # of a primitive ("could not create a primitive", "... a memory object"), and cuBLAS and cuDNN fail
-# to initialise if no memory is left for their workspaces.
+# to initialize if no memory is left for their workspaces.
 _PERHAPS_OUT_OF_MEMORY = (
     "could not create a primitive",
     "could not create a descriptor",

@@ -170,7 +170,7 @@ def _memory(given: CheckpointSettings) -> list[GpuMemory]:
 
 
 def _uses_gpus() -> bool:
-    """Whether this process has used a GPU; querying its memory would initialise it."""
+    """Whether this process has used a GPU; querying its memory would initialize it."""
     return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
 
 

@@ -210,10 +210,10 @@ def hub_data(figure: ExportedFigure, named: Mapping[str | None, str]) -> HubData
 
 
 def hub_split(figure: ExportedFigure, named: Mapping[str | None, str]) -> str | None:
-    """The split of the hub's data set that a score is of.
+    """The split of the hub's data set for which a score was computed.
 
-    None where the run read a file, or the user names another data set: the split that the task's
-    file names is one of the task's own.
+    None if the run read a file, or if the user names another data set: the split in the task's
+    file is a split of the task's own data set.
     """
     data, read = hub_data(figure, named), hub_data(figure, {})
     if data is None or read is None or data.name != read.name:
@@ -233,7 +233,7 @@ def _tasks(figures: Sequence[ExportedFigure]) -> list[str]:
 def _read_from_hub(figure: ExportedFigure, index: int) -> HubData | None:
     member = figure.members[index]
     path = dataset_path(member)
-    # A file of one's own may hold anything, whatever the task reads by itself.
+    # A local file may contain other data than the task's own data set.
     if path is None or "/" not in path or member.metadata.get("data_used", path) != path:
         return None
     revision = str(member.metadata.get("data_revision") or "")

@@ -23,10 +23,10 @@ from ultrarm_eval.runs.task_result import TaskResult
 
 # lm-eval's name of a model's revision; its own key has the commit.
 _REVISION = "model_revision"
-# What else it writes of a model, and what exports call it.
+# Other keys of lm-eval about a model, and their names in exports.
 _OF_MODELS = {"model_dtype": "dtype", "model_num_parameters": "num_parameters"}
 _OF_TASK = ("data_schema", "suite", "preference", "ties", "min_gap")
-# What a note has room for beside the settings that are brief.
+# Entries of a one-line note, in addition to the brief settings.
 _IN_NOTES = (
     "revision_sha",
     "weights_digest",
@@ -41,7 +41,7 @@ _OF_ANSWERS_JUDGE = ("template", "dtype", "revision", "weights_digest", "fingerp
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _A_LOCAL_FILE = "a local file"
 _NOT_TOLD = "omitted, as it may be a path"
-# Names of the hub that this package itself has in its texts.
+# Hub names that are certainly no local paths.
 _KNOWN_NAMES = (DEFAULT_CHECKPOINT,)
 
 
@@ -189,7 +189,7 @@ def _told(settings: Mapping[str, str]) -> str:
 def _public(value: Any) -> str:
     """A setting as text, unless it may be a local path."""
     if isinstance(value, Mapping):
-        # A setting that stands for others has a name; the others have entries of their own.
+        # A preset such as `parity` has a name; the settings that it sets have their own entries.
         told = {"": value["name"]} if value.get("name") else value
         parts = (f"{name} {_public(item)}".strip() for name, item in told.items())
         return one_line(", ".join(parts))

@@ -16,7 +16,7 @@ from ultrarm_eval.inspect_plugin.score_details import explanation_of, metadata_o
 
 # The metric's name in inspect_ai, and its name among the metrics of a prompt.
 _FIGURES = {"acc": "acc", "margin": "margin", "tie": "tie_rate"}
-# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
+# Arguments that are not settings of a judge, to suggest corrections of misspelled names.
 _ARGUMENTS = ("judge", "kind", "judge_args")
 
 
@@ -55,7 +55,7 @@ def preference_scorer(
         with located_errors(where):
             document, rules = as_document(state)
             measurement = PreferenceMeasurement(rules, (), ())
-            asked = measurement.completions_asked(document)
+            asked = measurement.completions_to_score(document)
         found = await queue.judgements(
             document.prompt, [document.completions[i] for i in asked], where
         )

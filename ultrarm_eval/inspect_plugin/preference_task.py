@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 # By default inspect_ai opens as many samples at once as a model may have open calls. Here no model
 # is called, and more open samples mean larger batches for the judge.
 _OPEN_AT_ONCE = 512
-# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
+# Arguments that are not settings of a judge, to suggest corrections of misspelled names.
 _ARGUMENTS = (
     *("judge", "data", "split", "data_revision", "preference", "ties", "min_gap"),
     *("category", "source", "shard", "kind", "judge_args"),

@@ -26,7 +26,7 @@ from ultrarm_eval.sources.answers import prompt_key
 
 #: The prompt of the answers: the sample's input, or all messages before the answer.
 INPUT, MESSAGES = "input", "messages"
-# Arguments that are not settings of a judge, to suggest corrections of misspelt names.
+# Arguments that are not settings of a judge, to suggest corrections of misspelled names.
 _ARGUMENTS = ("judge", "reference", "prompt", "kind", "judge_args")
 
 

@@ -1,4 +1,4 @@
-"""Pairs from rated completions, in the binarised schema that trainers read.
+"""Pairs from rated completions, in the binarized schema that trainers read.
 
 The schema is HuggingFaceH4/ultrafeedback_binarized's (`prompt`, `prompt_id`, `chosen` and
 `rejected` as message lists, `score_chosen`, `score_rejected`; `prompt_id` is the prompt's SHA-256),
@@ -19,7 +19,7 @@ from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
-from ultrarm_eval.documents.census import Census
+from ultrarm_eval.documents.prompt_counts import PromptCounts
 from ultrarm_eval.errors import ConfigurationError, DataError, unknown_choice
 from ultrarm_eval.io import whole_file
 from ultrarm_eval.messages import Message, as_plain_text
@@ -35,7 +35,7 @@ CHOICES = (ALL, BEST_VS_RANDOM, BEST_VS_WORST)
 
 
 class BinarizedRows:
-    """The rows of the binarised schema, made one by one.
+    """The rows of the binarized schema, made one by one.
 
     Attributes:
         preference: The rating that orders the pairs.
@@ -78,9 +78,9 @@ class BinarizedRows:
             DataError: A row of the data cannot be read, or no pair is left.
         """
         self.counts = DataCounts()
-        census = Census(self._rules, self.preference, ())
+        prompt_counts = PromptCounts(self._rules, self.preference, ())
         for index, record in self._data.records(range(len(self._data.rows)), self.counts):
-            if not census.count(record, self.counts):
+            if not prompt_counts.count(record, self.counts):
                 continue
             taken = self._taken(index, record.usable_by(self.preference))
             self.counts.add("prompts_without_written_pair", int(not taken))
@@ -146,7 +146,7 @@ class BinarizedRows:
 
 
 def write_rows(rows: Iterable[Mapping[str, Any]], path: Path, about: Mapping[str, Any]) -> None:
-    """Writes rows of the binarised schema to a file, which appears once it is complete.
+    """Writes rows of the binarized schema to a file, which appears once it is complete.
 
     Args:
         rows: The rows.

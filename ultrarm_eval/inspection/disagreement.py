@@ -10,8 +10,8 @@ from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord
-from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import is_comparison
+from ultrarm_eval.documents.prompt_counts import texts_digest
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import json_lines
 from ultrarm_eval.messages import well_formed
@@ -155,7 +155,7 @@ def _digest(judged: Sample) -> bytes:
 
 
 def _sampled(document: Mapping[str, Any], judged: Sample, result: TaskResult) -> _Sampled:
-    # A benchmark's item has none: which of its answers are right is what its row is rated by.
+    # A benchmark's item has no preference: its labels say which answers are correct.
     preference = str(document["preference"]) if "preference" in document else None
     gap = checked_min_gap(result.metadata.get("min_gap", 0))
     wrong = [judged.rewards[p.rejected] - judged.rewards[p.chosen] for p in judged.pairs]

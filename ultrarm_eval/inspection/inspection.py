@@ -7,7 +7,7 @@ from typing import Any
 
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Row
-from ultrarm_eval.documents.census import Census
+from ultrarm_eval.documents.prompt_counts import PromptCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.tallies import ModelTally, RatingTally, SourceTally
 from ultrarm_eval.messages import well_formed
@@ -21,7 +21,7 @@ AMOUNTS = ("rows", "completions", "pairs", "pairs_of_equal_length", "documents")
 _ERRORS_KEPT = 10
 
 
-class _AskedRow(Mapping[str, Any]):
+class _TrackedRow(Mapping[str, Any]):
     """A row that records which of its columns are read."""
 
     def __init__(self, row: Row, asked: set[str]) -> None:
@@ -69,10 +69,10 @@ class Inspection:
         self.unreadable, self.errors = 0, list[str]()
         self._columns: dict[str, None] = {}
         self._asked: set[str] = set()
-        self._census = Census(self._rules, self.preference, data.source.aspects)
+        self._prompt_counts = PromptCounts(self._rules, self.preference, data.source.aspects)
         for index in range(len(data.rows)):
             try:
-                row = _AskedRow(data.rows[index], self._asked)
+                row = _TrackedRow(data.rows[index], self._asked)
                 self._columns |= dict.fromkeys(row)
                 counts = DataCounts(where=data.rows.where(index))
                 self._read(index, row, counts)
@@ -125,7 +125,7 @@ class Inspection:
         record = self._data.record(index, row, counts)
         if record is None:
             return
-        counts.add("documents", int(self._census.count(record, counts)))
+        counts.add("documents", int(self._prompt_counts.count(record, counts)))
         gap = self._rules.min_gap
         self.sources.setdefault(self._label(row), SourceTally()).add(record, self.preference, gap)
         for name, tally in self.ratings.items():

@@ -73,7 +73,7 @@ def rows_of_source(data: PreferenceData, source: str, most: int) -> RowChoice:
     if not total:
         if not labels:
             raise ConfigurationError(f"source {source!r}: {data.origin} does not name sources.")
-        # Labels are the data's: characters that move others are spelled out.
+        # Labels come from the data: characters that would reorder the message are escaped.
         spelled = [repr(label)[1:-1] for label in labels]
         raise unknown_choice("source", source, spelled, where=data.origin)
     return RowChoice(tuple(found), total, unreadable)

@@ -13,7 +13,7 @@ from typing import Any
 from ultrarm_eval.data.counts import DataCounts, is_left_out
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion
 from ultrarm_eval.data.rows import Location, Row
-from ultrarm_eval.documents.census import WITHOUT_PAIRS, Census
+from ultrarm_eval.documents.prompt_counts import WITHOUT_PAIRS, PromptCounts
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.inspection.inspection import AMOUNTS
 from ultrarm_eval.messages import Message
@@ -164,7 +164,7 @@ def view_row(data: PreferenceData, index: int, rules: ComparisonRules) -> RowVie
         left_out = tuple(filter(is_left_out, counts.counts))
         why = dict(counts.why)
         return dataclasses.replace(view, left_out=left_out, why=why, counts=_told(counts))
-    has_pair = Census(rules, preference, data.source.aspects).count(record, counts)
+    has_pair = PromptCounts(rules, preference, data.source.aspects).count(record, counts)
     completions = _completions(record, preference, _notes(data, row, record))
     return dataclasses.replace(
         view,
@@ -253,7 +253,7 @@ def _no_pairs(completions: Sequence[CompletionView], min_gap: Fraction) -> tuple
     for (i, first), (j, second) in combinations(enumerate(completions), 2):
         why = why_no_pair(first.rating, second.rating, min_gap)
         if why is not None:
-            # What is wrong with one of them says more than that a rating is not there.
+            # Why a completion is excluded is a better reason than its missing rating.
             found.append(NoPairView((i, j), first.left_out or second.left_out or why))
     return tuple(found)
 

@@ -160,7 +160,7 @@ def advice(survey: Survey, said: str = "") -> str:
 
 
 def _advice_on_head(survey: Survey) -> str:
-    """What to do with a checkpoint that no judge recognises and that has its own head."""
+    """What to do with a checkpoint that no judge recognizes and that has its own head."""
     code = [str(one) for one in (survey.values.get("auto_map") or {}).values()]
     if code:
         return (

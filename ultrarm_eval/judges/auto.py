@@ -61,7 +61,7 @@ def judge_for(pretrained: str, revision: str | None, settings: Mapping[str, Any]
     The checkpoint is not opened here: the judge opens it when it is made.
 
     Raises:
-        CheckpointError: No judge recognises it, or it cannot be reached.
+        CheckpointError: No judge recognizes it, or it cannot be reached.
     """
     named = chosen_by_setting(settings)
     return named or _one_recognised(survey_of(pretrained, revision, **adapter_in(settings)))[0]
@@ -85,7 +85,7 @@ def recognise(pretrained: str, revision: str | None = None, **adapter: str | Non
 
 
 def _one_recognised(survey: Survey) -> tuple[str, Architecture]:
-    """The only judge that recognises a checkpoint, and the checkpoint's type."""
+    """The only judge that recognizes a checkpoint, and the checkpoint's type."""
     kinds = {} if why_unread(survey) else recognised(survey)
     if not kinds:
         raise CheckpointError(unrecognised(survey))

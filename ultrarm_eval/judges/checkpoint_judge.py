@@ -247,7 +247,7 @@ class CheckpointJudge(TextJudge):
         return {name: value for name, value in self.settings().items() if name not in others}
 
     def fingerprint(self) -> str:
-        """Identifies weights, template, dtype, special_tokens, max_length and quantisation."""
+        """Identifies weights, template, dtype, special_tokens, max_length and quantization."""
         return self._fingerprint.digest()
 
     def known_fingerprint(self) -> str | None:

@@ -39,7 +39,7 @@ class Computing:
         parallelize: Whether weights are spread over all GPUs and the CPU.
         compiled: Whether norms and MLPs are compiled.
         attention: The requested attention implementation.
-        quantization: The quantisation of the weights, if any.
+        quantization: The quantization of the weights, if any.
     """
 
     device: torch.device

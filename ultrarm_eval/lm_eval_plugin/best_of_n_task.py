@@ -11,7 +11,7 @@ from typing import Any
 from lm_eval.api.instance import Instance
 from lm_eval.api.metrics import mean
 
-from ultrarm_eval.data.parts import open_part
+from ultrarm_eval.data.shard_files import open_part
 from ultrarm_eval.data.tables import DatasetRows
 from ultrarm_eval.documents.base import part_read
 from ultrarm_eval.errors import ConfigurationError, ScoringError

@@ -165,7 +165,7 @@ class ComparisonTask(ConversationTask):
                 conversation=conversation,
                 **whose,
             )
-            for i in self._comparison.completions_asked(document)
+            for i in self._comparison.completions_to_score(document)
         ]
 
     def _continuation(self, completion: str, *, chat: bool) -> str:
@@ -186,7 +186,7 @@ class ComparisonTask(ConversationTask):
         if self.only_writes():
             return {"bypass": None}
         document = document_of(doc)
-        asked = self._comparison.completions_asked(document)
+        asked = self._comparison.completions_to_score(document)
         rewards = {
             i: float(result[0])
             for i, result in zip(asked, results, strict=True)

@@ -1,6 +1,6 @@
 """The keys of `--metadata` that the tasks of this package read, each declared once.
 
-Validation, the hint for a misspelt key and the tables of the documentation use these declarations.
+Validation, hints for misspelled keys and the tables of the documentation use these declarations.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ultrarm_eval.judges import DEFAULT_CHECKPOINT
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap, checked_ties
 from ultrarm_eval.sources.ultrafeedback import ASPECTS, FINE_GRAINED, OVERALL
 
-#: Which tasks read a key: those that compare pairs, those in which a judge scores what a model
-#: writes, and `preference_pairs` alone.
+#: Which tasks read a key: those that compare pairs, those in which a judge scores generated
+#: answers, and only `preference_pairs`.
 PAIRS, GENERATIONS, OWN_PAIRS = "pairs", "generations", "own pairs"
 
 
@@ -28,14 +28,14 @@ class MetadataKey:
         name: The key.
         tasks: The tasks that read it: `PAIRS`, `GENERATIONS` or `OWN_PAIRS`.
         help: What it does, in Markdown.
-        values: What it can be, in Markdown, where `choices` does not say all of it.
-        default: What stands for it where a run does not name it; see `shown_default`.
-        shown_default: The default in words, where `default` leaves it to the task or the data.
-        choices: The names that it can have; empty if any value of its type can be given.
-        check: From a value that a run names the value that is used. Raises `ConfigurationError`
-            for one that is not allowed.
-        in_generations: What it does in tasks that judge generations, if that is something else.
-        mistaken: Names that are often given instead and are too different for `difflib`.
+        values: The allowed values, in Markdown, if `choices` is not complete.
+        default: The value if a run does not set it; see `shown_default`.
+        shown_default: The default in words, if it depends on the task or the data.
+        choices: The allowed names; empty if the values cannot be listed.
+        check: Maps a given value to the validated value. Raises `ConfigurationError` for a value
+            that is not allowed.
+        in_generations: What it does in tasks that judge generations, if that differs from `help`.
+        mistaken: Common wrong names that are too different for `difflib`.
     """
 
     name: str

@@ -4,8 +4,8 @@ Its keys contain the request but not the model, so a second judge would be serve
 rewards. The judge's fingerprint is therefore stored in the cache itself. Every reward has a
 checksum over fingerprint, request and value: a damaged one counts as missing and is recomputed.
 
-The file is read here instead of through the harness's cache, which unpickles whatever it finds, and
-waits forever for a value that cannot be read.
+The file is read here instead of through the harness's cache, which unpickles any value and waits
+forever for one that cannot be read.
 """
 
 from __future__ import annotations

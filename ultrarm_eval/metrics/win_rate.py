@@ -68,7 +68,7 @@ def length_controlled_win_rate(
 
         P(win) = sigmoid(a + b tanh(d / s)),   s the standard deviation of d,
 
-    and sigmoid(a) is reported: the model's chance of a win at difference 0. The fit minimises
+    and sigmoid(a) is reported: the model's chance of a win at difference 0. The fit minimizes
 
         sum of -y log P - (1 - y) log(1 - P)   +   (a^2 + b^2) / 2,
 
@@ -123,7 +123,7 @@ def length_controlled_win_rate(
 
 
 def _fit(columns: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The coefficients of the penalised logistic model, by Newton's method.
+    """The coefficients of the penalized logistic model, by Newton's method.
 
     The penalty makes the loss strictly convex, with a Hessian of at least 1: there is one minimum,
     and a step is never ill-conditioned.

@@ -165,7 +165,7 @@ def compare(
 def bradley_terry_loss(margin: float) -> float:
     """-log sigmoid(margin) in nats: the negative log-likelihood of the preference.
 
-    The loss of reward modelling (Ouyang et al. 2022, arXiv 2203.02155, equation 1, also averaged
+    The loss of reward modeling (Ouyang et al. 2022, arXiv 2203.02155, equation 1, also averaged
     over the pairs of a prompt); computed without overflow for any margin.
     """
     return max(-margin, 0.0) + math.log1p(math.exp(-abs(margin)))

@@ -1,1 +1,1 @@
-"""Published types of reward models: how each is recognised, and how its reward is computed."""
+"""Published types of reward models: how each is recognized, and how its reward is computed."""

@@ -34,7 +34,7 @@ _EPSILON = 1e-8
 
 
 class ScoreHead(nn.Module):
-    """A linear layer whose score is normalised, and negated where it is a cost."""
+    """A linear layer whose score is normalized, and negated where it is a cost."""
 
     def __init__(self, layer: nn.Module, *, is_cost: bool, normalizes: bool) -> None:
         """Puts the parts together.

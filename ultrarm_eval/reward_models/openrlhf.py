@@ -28,8 +28,8 @@ from ultrarm_eval.errors import CheckpointError, ConfigurationError
 from ultrarm_eval.judge_settings import NormalizeSettings
 from ultrarm_eval.judges.reward_head import DecoderHead
 from ultrarm_eval.reward_models.headed_judge import HeadedJudge
-from ultrarm_eval.text_format.closed_text_encoder import ClosedTextEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.eos_encoder import EosEncoder
 from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.text_end import TextEnd
 
@@ -162,10 +162,10 @@ class OpenRLHFJudge(HeadedJudge):
 
     def make_head(self, loaded: LoadedTokenizer) -> DecoderHead:
         """See `CheckpointJudge.make_head`."""
-        return ClosedTextHead(self.checkpoint, normalize=self.given.normalize)
+        return EosHead(self.checkpoint, normalize=self.given.normalize)
 
 
-class ClosedTextHead(DecoderHead):
+class EosHead(DecoderHead):
     """The head at the EOS token that closes every text."""
 
     def __init__(self, checkpoint: Checkpoint, *, normalize: bool) -> None:
@@ -187,4 +187,4 @@ class ClosedTextHead(DecoderHead):
 
     def encoder(self, loaded: LoadedTokenizer, template: Template, **options: Any) -> TextEncoder:
         """See `RewardHead.encoder`."""
-        return ClosedTextEncoder(loaded.tokenizer, template, name=self.checkpoint.name, **options)
+        return EosEncoder(loaded.tokenizer, template, name=self.checkpoint.name, **options)

@@ -8,22 +8,22 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Where a document stands in its file, and what it is called there.
+# The position of a document in its file, and its name there.
 _PLACE = ("row", "id")
 
 
 def content_digest(document: Mapping[str, Any]) -> str:
-    """SHA-256 of a document of this package, whatever its place in its file.
+    """SHA-256 of a document of this package, independent of its position in its file.
 
-    lm-eval's hash of it is of its row as well, so it changes when the file is sorted otherwise, or
-    when a row before it is removed.
+    lm-eval's hash includes the row's number, so it changes if the file is sorted differently or a
+    row before it is removed.
     """
     content = {name: value for name, value in document.items() if name not in _PLACE}
     return text_digest(json.dumps(content, sort_keys=True))
 
 
 def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
-    """SHA-256 of the documents, whatever their order.
+    """SHA-256 of the documents, independent of their order.
 
     Args:
         keys: lm-eval's hash of each document, and its occurrence among those with this hash.

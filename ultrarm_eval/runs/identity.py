@@ -22,7 +22,7 @@ from ultrarm_eval.setting import settings_in
 _GENERATING = "generate_until"
 _MISSING = object()
 
-#: Settings that say which data a task read, and not how it compared them.
+#: Settings about which data a task read, as opposed to how it compared them.
 OF_DATA = ("data_used", "data_revision", "split")
 #: The settings that results of this package's tasks depend on, other than the task's name.
 _OF_TASK = (
@@ -33,12 +33,12 @@ _OF_TASK = (
     "category",
     *OF_DATA,
 )
-# The same of a task whose answers are judged. Results of older versions hold them in the metadata
-# of every task, as the harness merges a run's --model_args into it.
+# Further ones of tasks with judged answers. In results of older versions the metadata of every task
+# may contain them, because the harness merges a run's --model_args into it.
 _OF_JUDGED_TASK = ("reference", "n")
-# The metadata key that identifies a task of this package.
+# Metadata keys by which a task of this package is recognized.
 _MARKS_OF_OURS = ("counts", "data_used", "judge_used", "suite", "preference", "ties", "min_gap")
-# What the metadata of others' tasks hold beside what these read there.
+# Metadata keys of third-party tasks on which no result depends.
 _DESCRIBING = ("config_source", "data_digest", "in_sample_for", "shard", "undefined")
 _JUDGING_FILTERS = ("reward", "best_of_n")
 _OF_FILTER = ("n", "reference")
@@ -60,7 +60,7 @@ def model_settings(run: Run) -> dict[str, Any]:
         found[FINGERPRINT] = fingerprint
     else:
         found = {"model": config.get("model"), "revision": config.get("model_revision")}
-        # Settings of a judge's engine may be those that say which model a harness asks.
+        # Engine settings such as base_url may name the model that lm-eval uses.
         known = {"pretrained", *OF_COMPUTING} - settings_in(EngineSettings).keys()
         found |= {name: value for name, value in given.items() if name not in known}
         found["model_sha"] = config.get("model_sha")
@@ -70,7 +70,7 @@ def model_settings(run: Run) -> dict[str, Any]:
 
 
 def task_settings(run: Run, key: str) -> dict[str, Any]:
-    """The settings that a task's results depend on, as far as recorded; a group's are its tasks'.
+    """The settings that a task's results depend on, as far as recorded; for a group of its tasks.
 
     Args:
         run: The run.
@@ -97,7 +97,7 @@ def _of_metadata(metadata: Mapping[str, Any], run: Run, *, is_generating: bool) 
         is_judged = is_generating or "judge_used" in metadata
         names = (*_OF_TASK, *(_OF_JUDGED_TASK if is_judged else ()))
         return {name: metadata.get(name) for name in names}
-    # Others' tasks may read anything there, but what the harness put there for the model.
+    # Third-party tasks may read any key, except the model's arguments, which lm-eval adds.
     given = arguments(run.config.get("model_args"))
     return {
         str(name): value
@@ -107,7 +107,7 @@ def _of_metadata(metadata: Mapping[str, Any], run: Run, *, is_generating: bool) 
 
 
 def _of_judge(metadata: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, Any]:
-    """The judge of the answers that a model writes, and its settings."""
+    """The judge of generated answers, and its settings."""
     used = mapping(metadata.get("judge_used"))
     given = mapping(metadata.get("judge_args"))
     found: dict[str, Any] = {}
@@ -122,7 +122,7 @@ def _of_judge(metadata: Mapping[str, Any], config: Mapping[str, Any]) -> dict[st
 
 
 def _judging_filter(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The settings of the filter that judges, of a task that has one."""
+    """The settings of a task's judging filter; empty if it has none."""
     listed = config.get("filter_list")
     for each in listed if isinstance(listed, list) else ():
         functions = mapping(each).get("filter")
@@ -133,7 +133,7 @@ def _judging_filter(config: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _of_generation(config: Mapping[str, Any], run: Run) -> dict[str, Any]:
-    """How the model writes."""
+    """The settings with which the model generates."""
     given = mapping(config.get("generation_kwargs"))
     found = {f"gen_{name}": value for name, value in given.items()}
     if given.get("do_sample"):
@@ -195,10 +195,10 @@ def distinguishing(named: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
             for key in dict.fromkeys(key for others in same for key in others)
             if any(others.get(key) != settings.get(key) for others in same)
         ]
-        # Only where nothing else tells them apart.
+        # Only if no other setting differs.
         told = without_fingerprints(differing)
         twins = [o for o in same if all(o.get(key) == settings.get(key) for key in told)]
-        # Of runs of older versions there is none, and that tells nothing.
+        # Runs of older versions may lack a setting, which is not a difference.
         known = [key for key in differing if settings.get(key) is not None]
         if any(o.get(key) not in (None, settings[key]) for o in twins for key in known):
             told = differing

@@ -1,4 +1,4 @@
-"""What identifies a judge: the fingerprint of its rewards, and the settings that it reports."""
+"""What identifies a judge in results: its fingerprint, and the settings its rewards depend on."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ultrarm_eval.engine_settings import TORCH
 from ultrarm_eval.known_settings import identifying, known_settings
 from ultrarm_eval.setting import AUTO
 
-#: The settings' key of a judge's fingerprint.
+#: The key of a judge's fingerprint among its settings.
 FINGERPRINT = "fingerprint"
-#: The key under which settings hold the names of those that a user can give to a judge of another
-#: package: a default is told from another value whether it was given or not.
+#: The key of the names of a third-party judge's parameters, so that a default value and an explicit
+#: one are compared alike.
 PARAMETERS = "judge_parameters"
-#: The results' key of the settings that a judge reports its rewards to depend on.
+#: The key of the settings on which, as the judge reports, its rewards depend.
 IDENTIFIES = "judge_identifies"
 # The order of labels.
 _USUAL = tuple(identifying())
@@ -33,10 +33,10 @@ _OF_MODELS = frozenset(
         "trust_remote_code",
     }
 )
-#: Settings and counts that no reward depends on: devices, speed, and what happened to texts.
+#: Settings and counts on which no reward depends: devices, speed, and counts of texts.
 OF_COMPUTING = _OF_MODELS | set(known_settings()) - {*_USUAL, "pretrained", "weights_digest"}
-# What results hold beside a judge's settings: the judge's name, and what the harness and the model
-# around the judge write there. Only results without `judge_settings` have them side by side.
+# Other keys beside a judge's settings in results of versions without `judge_settings`, from the
+# harness and from the model class around the judge.
 _BESIDE = frozenset(
     {
         "name",
@@ -67,15 +67,16 @@ _BESIDE = frozenset(
 
 
 def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a judge's rewards depend on, as far as its results say it.
+    """The settings on which a judge's rewards depend, as far as its results record them.
 
-    Results hold what the judge says of it. Older ones hold its settings: where they hold the
-    judge's fingerprint as well, the usual settings count, and those that the user gave or could
-    have given; else every setting that is not known for one of computing.
+    Results contain the settings that the judge itself reports (`IDENTIFIES`). Results of older
+    versions contain all its settings: with a fingerprint, the known identifying settings count, and
+    those that the user set or could have set; without one, every setting except those in
+    `OF_COMPUTING`.
 
     Args:
-        reported: What the judge says of itself, in results also beside other things.
-        given: The settings that the user gave.
+        reported: The judge's part of the results, possibly with other keys.
+        given: The settings that the user set.
     """
     known = {name: v for name, v in reported.items() if _counts(name, v)}
     own = {name: v for name, v in given.items() if _counts(name, v)}
@@ -89,20 +90,20 @@ def judge_settings(reported: Mapping[str, Any], given: Mapping[str, Any]) -> dic
         known = {name: v for name, v in known.items() if name in told}
     ordered = [name for name in _USUAL if name in known]
     found = {name: known[name] for name in dict.fromkeys([*ordered, *known])}
-    # The judge knows better what became of a setting (dtype=auto, judge=auto).
+    # The judge reports the value that it used, for example for dtype=auto and judge=auto.
     found |= {name: value for name, value in own.items() if name not in found and name != "judge"}
     return stated({**found, FINGERPRINT: fingerprint})
 
 
 def _counts(name: str, value: Any) -> bool:
-    """Whether rewards depend on a setting; those of torch, named or not, are the usual ones."""
+    """Whether rewards depend on a setting; engine=torch and engine=auto are the same."""
     if name in OF_COMPUTING | _BESIDE:
         return False
     return name != "engine" or value not in (AUTO, TORCH)
 
 
 def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that say something; the harness writes an empty text for what it does not know.
+    """The settings that have a value; the harness writes an empty text for an unknown one.
 
     Args:
         settings: The settings.
@@ -111,7 +112,7 @@ def stated(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def arguments(given: Any) -> Mapping[str, Any]:
-    """Arguments of a model, which the harness writes as a mapping or as the text it was given."""
+    """The arguments of a model, which the harness writes as a mapping or as the original text."""
     if isinstance(given, Mapping):
         return given
     if not isinstance(given, str):
@@ -121,17 +122,17 @@ def arguments(given: Any) -> Mapping[str, Any]:
 
 
 def same_judges(settings: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[list[int]]:
-    """Which of several runs are of one model or judge with its settings.
+    """Groups runs by model, or by judge with its settings.
 
-    Two are if name and settings are the same. A run that does not hold its judge's fingerprint, as
-    older ones do not, belongs to those that do if it contradicts no setting of theirs, and to none
-    where it could be several.
+    Runs belong together if their names and settings are equal. A run without a fingerprint, as
+    older versions wrote it, belongs to runs with one if no setting differs, unless there are
+    several such groups.
 
     Args:
         settings: The model's name and the settings of each run.
 
-    Returns:
-        The places of the runs that belong together.
+    Yields:
+        The indices of the runs of one group.
     """
     alike: dict[str, list[int]] = {}
     for place, (name, of_run) in enumerate(settings):
@@ -154,15 +155,15 @@ def same_judges(settings: Sequence[tuple[str, Mapping[str, Any]]]) -> Iterator[l
 
 
 def _agree(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    # Results without a judge are those of a language model.
+    # Results of a language model have no judge.
     return "judge" in a and all(written(a[name]) == written(b[name]) for name in a.keys() & b)
 
 
 def written(settings: Any) -> str:
-    """Settings as text, equal for equal ones."""
+    """Settings as text; equal settings have equal texts."""
     return json.dumps(settings, sort_keys=True, default=str)
 
 
 def without_fingerprints(names: Iterable[str]) -> list[str]:
-    """Names of settings without those of fingerprints: a hash tells a reader nothing."""
+    """Names of settings except fingerprints, which mean nothing to a reader."""
     return [name for name in names if not name.endswith(FINGERPRINT)]

@@ -131,13 +131,13 @@ class _Reading:
         self._seen[digest] += 1
         is_ours = sample is not None and "doc_hash" in content
         content_hash = content_digest(content["doc"]) if is_ours else digest
-        # Before anything is left out: runs of several judges number equal documents alike.
+        # Before anything is excluded, so that runs of different judges count occurrences alike.
         occurrence = self._met[content_hash]
         self._met[content_hash] += 1
         value = _value(content, self._metric)
         worth = [] if sample is None else pair_credits(sample, value)
         if sample is not None and sample.kind == REFERENCE:
-            # Its main metric may be the reward, which has a value without a reference's, too.
+            # The win rate's value: the main metric may be the reward, which needs no reference.
             value = math.fsum(worth) / len(worth) if worth else None
         if sample is not None and value is None and not sample.pairs:
             self._counts["documents_without_score"] += 1
@@ -153,7 +153,7 @@ class _Reading:
                 content.get("doc_id"),
                 start,
                 math.nan if value is None else value,
-                # A digest has no blank: what has no prompt shares it with nothing.
+                # Unique for a document without a prompt: no key of a prompt contains a space.
                 prompt or f"{content_hash} {occurrence}",
                 math.nan if sample is None else sample.prompt_length,
             )
@@ -167,7 +167,7 @@ class _Reading:
 
     def _is_undefined(self, content: Mapping[str, Any], sample: Sample | None) -> bool:
         """Whether a sample lacks its contribution to the metric."""
-        # What is composed of all documents has several numbers of each.
+        # Metrics that are pooled over documents have several numbers for each.
         if sample is None or sample.kind != PREFERENCE:
             return not isinstance(content.get(self._metric or "acc"), list | tuple)
         return bool(sample.pairs) and not isinstance(content.get("acc"), list | tuple)
@@ -198,7 +198,7 @@ class _Reading:
         """The tables; None where there is no document."""
         if not self._documents:
             return None
-        # Objects: texts of damaged files may hold what no UTF-8 can, as pandas keeps texts.
+        # As objects, because texts of damaged files may have characters that UTF-8 cannot encode.
         documents = pd.DataFrame(self._documents, columns=_DOCUMENT, dtype=object)
         documents["prompt"], prompt_keys = pd.factorize(documents.prompt.to_numpy(), sort=True)
         documents = documents.astype(_TYPES)

@@ -1,7 +1,7 @@
-"""Which results of several runs are of the same task: the one rule of report, comparison and board.
+"""Which results of several runs are of the same task, for report, comparison and leaderboard.
 
-Two results are of the same task if name, settings and data are the same. Data are the same by name,
-or by the documents themselves.
+Two results are of the same task if name, settings and data are the same. Data are the same if they
+have the same name or the same documents.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def shared_tasks(
     for of_name in results_by_name(results).values():
         is_one = by_name and len({place for place, _ in of_name}) == len(of_name)
         alike += [of_name] if is_one else _parted(of_name)
-    # The newest names settings and data, which may be called otherwise where they are the same.
+    # Settings and data are named as in the newest result: equal data may have several names.
     newest = [max((result for _, result in one), key=lambda r: r.worth) for one in alike]
     titles = distinguishing([(one.task, task_settings(one.run, one.key)) for one in newest])
     found = [
@@ -73,10 +73,9 @@ def _shared(
 
 
 def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[int, TaskResult]]]:
-    """Splits results of one name by settings and data.
+    """Splits results of one task name by settings and data.
 
-    Results whose data have the same name, or over the same documents, belong together, also
-    transitively.
+    Results whose data have the same name or the same documents belong together, also transitively.
     """
     classes: list[tuple[set[str], list[tuple[int, TaskResult]]]] = []
     for place, result in results:

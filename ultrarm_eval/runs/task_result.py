@@ -24,7 +24,7 @@ MAIN_METRIC = "acc"
 _MAIN_KEY = f"{MAIN_METRIC},none"
 # lm-eval writes this where a metric is not defined.
 _NOT_DEFINED = ("N/A", "", " ")
-# What a float still counts exactly; more is no count of documents.
+# The largest integers that floats represent exactly; larger values are not document counts.
 _MOST_DOCUMENTS = 2**53
 _NO_METRICS = ("name", "alias", "sample_len", "sample_count", "samples")
 
@@ -38,7 +38,7 @@ class TaskResult:
         run: The run it is from.
         figures: lm-eval's metrics, by metric and filter (`acc,none`, `acc_stderr,none`); empty
             where the run was interrupted before they were written.
-        called: Its name among results of other runs; None for its name in its own run.
+        called: The task's name among results of other runs; None for its name in its own run.
     """
 
     key: str
@@ -110,21 +110,21 @@ class TaskResult:
 
     @property
     def damaged_figures(self) -> dict[str, str]:
-        """Invalid values that stand instead of a metric, by key."""
+        """Invalid values in place of a metric, by key."""
         written: dict[str, Any] = {
             key: value
             for key, value in self.figures.items()
-            # Others' metrics may be lists and mappings.
+            # Metrics of third-party tasks may be lists and mappings.
             if isinstance(value, str | int)
             and "," in key
             and key not in self.metrics
             and value not in _NOT_DEFINED
         }
         main = finite(self.figures.get(_MAIN_KEY), spelled=False)
-        # Those of others may go from 0 to 100.
+        # Third-party accuracies may range from 0 to 100.
         if "counts" in self.metadata and main is not None and not 0 <= main <= 1:
             written[_MAIN_KEY] = main
-        # A standard error may be missing, and a deviation of nothing is no number.
+        # A standard error may be missing, or NaN for a single document.
         return {k: shown_json(v) for k, v in written.items() if "_stderr," not in k or _is_odd(v)}
 
     @property

@@ -1,4 +1,4 @@
-"""Charts as SVG in the page's own colours, light or dark."""
+"""Charts as SVG in the page's own colors, light or dark."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-# Placeholders for colours of the page, which CSS variables replace.
+# Placeholders for colors of the page, which CSS variables replace.
 INK, MUTED, GRID = "#010203", "#010204", "#010205"
 RIGHT, WRONG, NEUTRAL = "#010206", "#010207", "#010208"
 _VARIABLES = {
@@ -64,7 +64,7 @@ def draw(name: str, description: str, plot: Callable[[Axes], None]) -> Markup:
     Args:
         name: Prefix of the ids in the chart, unique in the page.
         description: What it shows, for a reader who cannot see it.
-        plot: Draws it, in the colours of this module.
+        plot: Draws it, in the colors of this module.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure

@@ -75,7 +75,7 @@ def size_in_page(text: str) -> int:
 def _policy(code: str) -> str:
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     scripts = f"'sha256-{digest}'" if code else "'none'"
-    # Charts carry their colours in style attributes; a style cannot reach the network here.
+    # Charts carry their colors in style attributes; a style cannot reach the network here.
     return (
         f"default-src 'none'; script-src {scripts}; style-src 'unsafe-inline'; img-src data:; "
         "base-uri 'none'; form-action 'none'"

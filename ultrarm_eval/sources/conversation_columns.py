@@ -11,7 +11,7 @@ from typing import Any
 
 from ultrarm_eval.data.rows import Row
 from ultrarm_eval.messages import Message
-from ultrarm_eval.sources.continuation import led_by, with_history
+from ultrarm_eval.sources.conversation_parts import led_by, with_history
 from ultrarm_eval.sources.message_fields import Messages, UnusableRowError, is_nan, read_messages
 
 #: Columns with the conversation's system turn, and with its earlier turns.

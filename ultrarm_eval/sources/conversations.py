@@ -14,8 +14,8 @@ from typing import Any
 from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Row
 from ultrarm_eval.messages import as_messages
-from ultrarm_eval.sources.continuation import joined, joined_with_text
 from ultrarm_eval.sources.conversation_columns import ConversationColumns
+from ultrarm_eval.sources.conversation_parts import joined, joined_with_text
 from ultrarm_eval.sources.message_fields import Messages, UnusableRowError, is_nan, read_messages
 
 #: Columns with complete conversations, used as the prompt if there is no `prompt`.
@@ -82,7 +82,7 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
     Args:
         row: The row. A prompt is text, messages or nothing; an answer is text, or messages that end
             with it; messages may be written as JSON text. Turns in both are read once (see
-            `continuation`). The columns `system` and `history` belong to the prompt.
+            `conversation_parts`). The columns `system` and `history` belong to the prompt.
         prompt_field: The prompt's column, which may be missing.
         fields: The answers' columns.
 

@@ -1,7 +1,7 @@
 """UltraFeedback's raw schema (openbmb/UltraFeedback): up to four rated completions per prompt.
 
 It has three types of rating: four aspects from 1 to 5, their mean (`fine_grained`), on which
-UltraRM was trained (arXiv 2310.01377, section on reward modelling), and an overall score from 1 to
+UltraRM was trained (arXiv 2310.01377, section on reward modeling), and an overall score from 1 to
 10. The mean is computed from the aspects, as an exact fraction without "N/A".
 """
 

@@ -154,7 +154,7 @@ def negative_log_likelihood(margins: ArrayLike, temperature: float = 1.0) -> flo
 
 
 def fit_temperature(margins: ArrayLike) -> float | None:
-    """The temperature T > 0 that minimises the mean of -log sigmoid(margin / T).
+    """The temperature T > 0 that minimizes the mean of -log sigmoid(margin / T).
 
     Above 1 the judge is overconfident, below 1 underconfident (temperature scaling, Guo et al.
     2017, arXiv 1706.04599). The loss is convex in 1/T, so there is at most one minimum. Ties cost

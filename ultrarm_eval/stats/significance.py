@@ -59,7 +59,7 @@ def mcnemar_exact(only_a: int, only_b: int) -> float:
     # From an even split on, the two tails overlap.
     if more - fewer <= 1:
         return 1.0
-    # P(X <= k) of n tosses is the regularised incomplete beta function of (n - k, k + 1).
+    # P(X <= k) of n tosses is the regularized incomplete beta function of (n - k, k + 1).
     return min(1.0, 2 * float(betainc(more, fewer + 1, 0.5)))
 
 
@@ -76,7 +76,7 @@ def sign_flip_test(differences: ArrayLike, *, replicates: int = 100_000, seed: i
     - otherwise (hits + 1) / (replicates + 1) over random assignments, with a standard error of
       sqrt(p (1 - p) / replicates).
 
-    This is Fisher's randomisation test for pairs (The Design of Experiments, 1935). Neither the
+    This is Fisher's randomization test for pairs (The Design of Experiments, 1935). Neither the
     order of the prompts nor a common factor changes it. It is conservative where many assignments
     reach exactly the observed sum.
 

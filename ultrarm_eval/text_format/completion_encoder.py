@@ -1,7 +1,7 @@
-"""Encoding for language models that predict a completion: token ids, and where it begins in them.
+"""Encoding for judges that need the likelihood of a completion: token ids, and where it begins.
 
-Prompt and completion are never tokenized separately: the common prefix of their ids and those of
-only the rendered prompt belongs to the prompt.
+Prompt and completion are tokenized as one text. The tokens that this text has in common with the
+rendered prompt, from the beginning on, belong to the prompt; the others to the completion.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
 
 class CompletionEncoder(TextEncoder):
-    """Encodes texts for a language model that predicts the completion's tokens."""
+    """Encodes texts and finds the first token of the completion."""
 
     def __init__(self, tokenizer: Any, template: Template, *, max_length: int, **options: Any):
         """Prepares the tokenizer.
@@ -26,7 +26,7 @@ class CompletionEncoder(TextEncoder):
         Args:
             tokenizer: A fast Hugging Face tokenizer.
             template: How prompt and completion become one text.
-            max_length: The most tokens a text may have, BOS and EOS included.
+            max_length: The maximum number of tokens per text, including BOS and EOS.
             **options: As for `TextEncoder`.
 
         Raises:
@@ -39,7 +39,7 @@ class CompletionEncoder(TextEncoder):
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
-        # Whole here: where the completion begins is known before anything is cut.
+        # Not yet truncated: the completion's first token has to be found first.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
         alone = [self._prompt_alone(self._renderer.messages(prompt)) for prompt in prompts]
         for number, whole, ids in zip(numbers, wholes, self._tokens.encode(alone), strict=True):
@@ -66,8 +66,8 @@ class CompletionEncoder(TextEncoder):
         ids = list(whole.tokens)
         start = common_prefix(prompt, ids)
         if start == 0 and self._eos is not None:
-            # Something has to predict the first token; EOS stands before it, as in lm-eval, where
-            # there is neither a prompt nor a BOS token.
+            # Without a prompt and BOS, EOS is put before the text, as in lm-eval: the first
+            # token needs a context in which it is predicted.
             ids = [self._eos, *ids]
         if start == 0 and self._eos is None:
             raise ScoringError(
@@ -81,7 +81,7 @@ class CompletionEncoder(TextEncoder):
                     f"Completion {number} is empty and the tokenizer has no EOS token, so it has "
                     "no likelihood. Remove the empty completion."
                 )
-            # An empty completion is as likely as ending at once.
+            # The likelihood of an empty completion is that of EOS after the prompt.
             ids = [*ids[:start], self._eos]
             start = len(ids) - 1
         kept = self._cut(ids, self.max_length)

@@ -1,7 +1,7 @@
-"""From prompt and completion to token ids, the same ids on every transformers version.
+"""Encodes prompt and completion to token ids, the same with every transformers version.
 
-With ``special_tokens="text"`` (the default) the ids are those of sentencepiece itself behind one
-BOS; with ``"parse"`` they are those of the Hugging Face tokenizer, as in the published tutorial.
+With ``special_tokens="text"`` (the default) the ids are one BOS and those of sentencepiece itself;
+with ``"parse"`` they are those of the Hugging Face tokenizer, as in the published tutorial.
 """
 
 from __future__ import annotations
@@ -32,17 +32,18 @@ _BATCH = 2048
 
 
 class TextEncoder:
-    """Renders and tokenises prompts and completions for one model and one set of settings.
+    """Renders and tokenizes prompts and completions for one model and one set of settings.
 
     Attributes:
         template: How prompt and completion become one text.
         max_length: The maximum number of tokens per text.
         special_tokens: "text" or "parse".
         system: How system turns are handled.
-        opening: The tokens that every text begins with: BOS, or none; GLM's are two.
-        closing: The tokens that end texts: EOS or `[SEP]`, or none; XLNet's are two.
-        unread_id: The token that is skipped at the end of a text; None if there is none.
-        final_id: The token that is appended to every text and read; None if there is none.
+        opening: The tokens that every text begins with: BOS, or none; GLM has two.
+        closing: The tokens that texts end with: EOS or `[SEP]`, or none; XLNet has two.
+        unread_id: A token that is removed from the end of a text; None if there is none.
+        final_id: A token that is appended to every text, at which the reward is read; None if there
+            is none.
     """
 
     _renderer_class: ClassVar[type[TextRenderer]] = TextRenderer
@@ -69,18 +70,19 @@ class TextEncoder:
             tokenizer: A fast Hugging Face tokenizer.
             template: How prompt and completion become one text.
             max_length: The maximum number of tokens per text, including BOS and EOS.
-            special_tokens: "text" or "parse", see the module's description.
+            special_tokens: "text" or "parse"; see the module docstring.
             system: See `ultrarm_eval.text_format.system_turns`.
             vocabulary_size: Number of rows of the model's embedding, to refuse ids beyond it.
             is_sentencepiece: Whether the tokenizer was converted from a sentencepiece model.
             eos_id: The EOS token; the tokenizer's own if None.
-            closes_texts: Whether the tokens that the tokenizer puts behind a text by itself, if it
-                has any, follow what a template without special tokens writes.
-            unread_id: Left out at the end of a text, where the model does not read it.
-            final_id: Put behind every text, whatever was cut off before: the token that the model
-                is read at.
-            adds_bos: Whether a text begins with the BOS that the tokenizer has, also where the
-                template writes none.
+            closes_texts: Whether the tokens that the tokenizer itself appends to a text, if any,
+                are also appended to texts of templates without special tokens.
+            unread_id: A token that is removed from the end of a text, because the model does not
+                read it.
+            final_id: A token that is appended to every text after truncation, at which the reward
+                is read.
+            adds_bos: Whether a text begins with the tokenizer's BOS even if the template does not
+                write one.
 
         Raises:
             ConfigurationError: A setting is not allowed, or the tokenizer cannot be used.
@@ -104,8 +106,8 @@ class TextEncoder:
         literals = SpecialLiterals(token.content for token in added if token.special)
         writes_special_tokens = template.writes_special_tokens
         self._tokens = (
-            # The tutorial tokenises as the tokenizer does by itself; a template that writes
-            # special tokens has written its own BOS.
+            # As in the tutorial, the tokenizer adds its special tokens, unless the template writes
+            # special tokens and therefore its own BOS.
             ParsingTokenizer(backend, is_bare=not writes_special_tokens, adds_bos=adds_bos)
             if special_tokens == "parse"
             else TextualTokenizer(
@@ -130,7 +132,7 @@ class TextEncoder:
             tokenizer,
             template,
             literals=literals,
-            # Runs of spaces, which some tokenizers add, are spelled by every indented line.
+            # Without runs of spaces, which some tokenizers add: every indented line has them.
             added=SpecialLiterals(
                 token.content for token in added if not token.special and token.content.strip()
             ),
@@ -155,8 +157,8 @@ class TextEncoder:
         Every sequence of roles is rendered once.
 
         Raises:
-            ConfigurationError: A prompt is no text, message list or None.
-            ScoringError: A completion is no string.
+            ConfigurationError: A prompt is not a text, a list of messages or None.
+            ScoringError: A completion is not a string.
             UnwritableTextError: The template rejects the turns of a prompt.
         """
         for number, prompt in enumerate(prompts):
@@ -179,10 +181,11 @@ class TextEncoder:
         Args:
             prompts: Prompts.
             completions: Completions, one for each prompt.
-            numbers: What messages call them, where they were checked; from 0 on if None.
+            numbers: Their numbers in error messages, for texts that were checked before; 0, 1, ...
+                if None.
 
         Raises:
-            ScoringError: A completion is no string, or a text has no token at all.
+            ScoringError: A completion is not a string, or a text has no tokens.
         """
         if numbers is None:
             self.check(prompts, completions)
@@ -194,18 +197,19 @@ class TextEncoder:
     def place(self, prompt: Prompt, completion: str) -> tuple[EncodedText, int]:
         """Encodes a text and finds its completion.
 
-        The completion begins where the ids part from those of what the template writes before it.
+        The completion begins at the first token that differs from those of the text that the
+        template writes before it.
 
         Args:
             prompt: The prompt.
             completion: The completion.
 
         Returns:
-            The text, and the index of the first token that the completion has a part in.
+            The text, and the index of the first token with a part of the completion.
 
         Raises:
-            ConfigurationError: The prompt is no text, message list or None.
-            ScoringError: The completion is no string, or the text has no token at all.
+            ConfigurationError: The prompt is not a text, a list of messages or None.
+            ScoringError: The completion is not a string, or the text has no tokens.
         """
         (encoded,) = self.encode([prompt], [completion])
         whole = encoded
@@ -213,7 +217,7 @@ class TextEncoder:
             uncut = copy.copy(self)
             uncut.max_length = sys.maxsize
             (whole,) = uncut.encode([prompt], [completion])
-        # A template that changes the completion writes another mark: ids part there as well.
+        # If the template changes the completion, the ids differ from that place on as well.
         before, _ = self._renderer.before(self._renderer.messages(prompt))
         (ids,) = self._tokens.encode([before])
         start = common_prefix(list(whole.tokens), ids)
@@ -245,7 +249,7 @@ class TextEncoder:
         return EncodedText(tokens, truncated, written.spells, written.remarks)
 
     def _require_known(self, ids: Sequence[int], number: int) -> None:
-        """Refuses a text without tokens, or with one that the model does not have."""
+        """Rejects a text without tokens, or with a token id that the model does not have."""
         if not ids:
             raise ScoringError(
                 f"Text {number} is empty and the tokenizer has no BOS token, so there is no token "
@@ -258,27 +262,27 @@ class TextEncoder:
             )
 
     def _reads(self, ids: Sequence[int], number: int) -> tuple[int, ...]:
-        """Where a network is read in a text; nothing for the last token alone.
+        """The indices of the tokens at which the head is read; empty for only the last token.
 
         Args:
-            ids: The text's ids, as the network gets them.
-            number: What messages call the text.
+            ids: The text's ids, as the network receives them.
+            number: The text's number in error messages.
         """
         return ()
 
     def _most_tokens(self) -> int | None:
-        """The number of tokens to keep; all if None."""
+        """The maximum number of tokens to keep; None for all."""
         return self.max_length
 
     def _cut(self, ids: list[int], most: int) -> list[int]:
-        """This many of a text's last tokens, after its BOS."""
+        """The text's opening tokens and its last ones, `most` tokens in all."""
         if len(ids) <= most:
             return ids
         prefix = self._opening(ids)
         return prefix + ids[len(ids) - most + len(prefix) :]
 
     def _opening(self, ids: list[int]) -> list[int]:
-        """The tokens of `opening` that a text begins with."""
+        """The tokens of `opening` with which the text begins."""
         return [
             one
             for one, _ in takewhile(

@@ -1,4 +1,4 @@
-"""Encoding for networks that are read before the first padding token, wherever that stands."""
+"""Encoding for models whose reward is read before the first padding token of a text."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from ultrarm_eval.text_format.template import Template
 class FirstPadEncoder(TextEncoder):
     """Encodes texts up to their first padding token.
 
-    A causal network gives before that token what it gives of the text that ends there. A text that
-    begins with one is read at its end, as in the published code, where index -1 is the last.
+    In a causal network, the output before that token equals the last output of the text that ends
+    there. A text that begins with a padding token is read at its end, as in the published code,
+    whose index -1 is the last token.
     """
 
     def __init__(

@@ -1,11 +1,10 @@
-"""Jinja templates with limited work: a template is a program, and programs can run forever.
+"""Renders Jinja templates with a limited amount of computation and output.
 
-Jinja's sandbox limits what a template can access, but not how much it can do:
- two nested loops over
-`range(99999)` are ten thousand million turns. Here every turn of a loop, every branch, call, filter
-and written piece costs steps of a budget, what grows a value by much is measured before it does,
-and what a template makes of one conversation may be neither longer than `_LONGEST` allows nor take
-more than `_SECONDS` of the processor. A chat template is rendered with what transformers gives it.
+Jinja's sandbox limits what a template can access, but not how much it computes: two nested loops
+over `range(99999)` have ten billion iterations. Here every iteration, branch, call, filter and
+piece of output costs steps of a budget, and operations that could create a very large value are
+checked before they run. `template_budget` has the limits for one conversation. Chat templates are
+rendered with the same variables and functions as in transformers.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ _STEP, _MEASURED = "one step of work", "a measured value"
 
 
 class _CodeGenerator(CodeGenerator):
-    """Writes a step into every block of statements, and measures what is put together."""
+    """Adds a budget step to every block of statements, and checks the size of composed values."""
 
     def blockvisit(self, nodes_: Any, frame: Any) -> None:
         body = list(nodes_)
@@ -76,7 +75,7 @@ class _CodeGenerator(CodeGenerator):
 
 
 class _Namespace(Namespace):
-    """Variables that loops can write to, as transformers' own: without names of Python's inside."""
+    """Jinja's `namespace`, as in transformers, without access to Python's special attributes."""
 
     def __init__(*args: Any, **kwargs: Any) -> None:
         self, *rest = args
@@ -90,12 +89,12 @@ class _Namespace(Namespace):
         super().__setitem__(name, value)
 
     def __repr__(self) -> str:
-        # What it holds can hold it.
+        # It may contain itself.
         return "<Namespace>"
 
 
 class _Dict:
-    """`dict`, without what a class has besides."""
+    """Jinja's `dict`, without the attributes of the class."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> dict[Any, Any]:
         return dict(*args, **kwargs)
@@ -112,7 +111,7 @@ def _refuse_inner(name: object) -> None:
 
 
 class _Generation(Extension):
-    """`{% generation %}`: transformers marks with it what the model wrote; the text is the same."""
+    """`{% generation %}`, with which chat templates mark what the model wrote; changes no text."""
 
     tags = {"generation"}  # noqa: RUF012 - jinja2's way
 
@@ -123,7 +122,7 @@ class _Generation(Extension):
 
 
 class BoundedEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, with a budget for each rendering."""
+    """Jinja's sandbox with a budget for each rendering."""
 
     code_generator_class = _CodeGenerator
     intercepted_binops = frozenset({"+", "*", "**", "%"})
@@ -138,10 +137,11 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """Prepares what templates can use.
 
         Args:
-            undefined: What stands for variables that are not there; an error if not given.
-            trims: Whether the line of a block's tag leaves nothing behind.
-            as_transformers: Whether `tojson` writes characters as they are, as it does in a chat
-                template, and not as HTML.
+            undefined: The value of undefined variables; by default their use is an error.
+            trims: Whether the whitespace around the tag of a block is removed (`trim_blocks` and
+                `lstrip_blocks`).
+            as_transformers: Whether `tojson` leaves characters unescaped, as in chat templates,
+                instead of escaping them for HTML.
         """
         self.work = Work()
         super().__init__(
@@ -164,7 +164,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
     def _generate(self, source: nodes.Template, *args: Any, **kwargs: Any) -> str:
         for loop in source.find_all(nodes.For):
             if loop.test is not None:
-                # Turns that the condition leaves out are turns.
+                # Iterations that the condition skips cost steps, too.
                 step = nodes.Filter(nodes.Const(1), _STEP, [], [], None, None, lineno=loop.lineno)
                 loop.test = nodes.And(step, loop.test, lineno=loop.lineno)
         for block in source.find_all(nodes.AssignBlock):
@@ -178,15 +178,16 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         """Compiles a template.
 
         Args:
-            source: The template.
+            source: The template's text.
 
         Returns:
-            What renders it, from the names that it sees.
+            A function that renders the template from its variables.
 
         Raises:
-            Exception: What jinja2 and Python raise where it is no template; `TemplateLimitError`.
+            Exception: Any error of jinja2 or Python, for an invalid template.
+            TemplateLimitError: The template exceeds its budget while it is compiled.
         """
-        # What is constant is computed here.
+        # Jinja computes constant expressions while it compiles.
         with self.work.limited(len(source)):
             compiled = self.from_string(source)
 
@@ -197,7 +198,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return render
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        """Computes with two values, if the result is not too large."""
+        """Applies a binary operator, if the result is not too large."""
         self.work.step()
         if operator == "*":
             for many, times in ((left, right), (right, left)):
@@ -223,7 +224,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         return __self.work.measured(super().call(__context, __obj, *args, **kwargs))
 
     def _bounded(self, name: str, each: Callable[..., Any]) -> Callable[..., Any]:
-        """A filter that is paid for. What it is given besides its value stays as it was."""
+        """A filter that costs steps of the budget."""
         work = self.work
 
         passes = hasattr(each, "jinja_pass_arg")
@@ -243,19 +244,19 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 @functools.cache
 def file_environment() -> BoundedEnvironment:
-    """For template files of users."""
+    """The environment for template files of users."""
     return BoundedEnvironment()
 
 
 @functools.cache
 def column_environment() -> BoundedEnvironment:
-    """For texts that users make of a document's columns."""
+    """The environment for texts that users write from a document's columns."""
     return BoundedEnvironment(trims=False)
 
 
 @functools.cache
 def chat_environment() -> BoundedEnvironment:
-    """For chat templates of checkpoints, as transformers renders them."""
+    """The environment for chat templates of checkpoints, as in transformers."""
     return BoundedEnvironment(undefined=jinja2.Undefined, as_transformers=True)
 
 

@@ -1,4 +1,4 @@
-"""Templates written in Jinja: the tokenizer's chat template, and files."""
+"""Jinja templates: the tokenizer's chat template, and template files."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ logger = logging.getLogger(__name__)
 
 CHAT_TEMPLATE = "chat"
 
-#: Writes a conversation as one text.
+#: Renders a conversation as one text.
 Converse = Callable[[Sequence[Message]], str]
 
 
 def chat_template(tokenizer: Any) -> Template:
-    """The tokenizer's chat template, which writes the completion as the assistant's turn.
+    """The tokenizer's chat template; the completion is the assistant's turn.
 
     Raises:
-        ConfigurationError: The tokenizer has none, or it cannot be used.
+        ConfigurationError: The tokenizer has no chat template, or it cannot be used.
     """
     source, converse = chat_conversations(tokenizer, asks=False)
 
@@ -43,7 +43,7 @@ def chat_template(tokenizer: Any) -> Template:
 
 
 def file_template(path: Path, tokenizer: Any) -> Template:
-    """The template of a Jinja file; see `template_lookup.get_template` for what it sees.
+    """The template of a Jinja file; `template_lookup.get_template` lists its variables.
 
     Raises:
         ConfigurationError: The file cannot be read.
@@ -70,11 +70,12 @@ def file_template(path: Path, tokenizer: Any) -> Template:
 
 
 def chat_conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
-    """The tokenizer's chat template, and what writes conversations with it.
+    """The source of the tokenizer's chat template, and a function that renders conversations.
 
     Args:
         tokenizer: The tokenizer.
-        asks: Whether a turn of the assistant begins behind them.
+        asks: Whether the text ends with the beginning of an assistant turn
+            (`add_generation_prompt`).
     """
     if not getattr(tokenizer, "chat_template", None):
         raise MissingTemplateError(
@@ -83,7 +84,7 @@ def chat_conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
         )
     what = "The tokenizer's chat template"
     try:
-        # A tokenizer may have several by name; this is the one that it takes itself.
+        # A tokenizer may have several, by name; this is its default one.
         source = str(tokenizer.get_chat_template())
     except ValueError as error:
         raise ConfigurationError(f"{what} cannot be used: {first_line(error)}") from error
@@ -107,7 +108,7 @@ def chat_conversations(tokenizer: Any, *, asks: bool) -> tuple[str, Converse]:
 
 
 def _as_transformers(converse: Converse, tokenizer: Any, *, asks: bool) -> Converse:
-    """What writes conversations, if it writes what transformers writes; else transformers'."""
+    """The renderer, if its output equals that of transformers; otherwise transformers' own."""
 
     def converse_theirs(messages: Sequence[Message]) -> str:
         try:
@@ -128,9 +129,9 @@ def _as_transformers(converse: Converse, tokenizer: Any, *, asks: bool) -> Conve
     try:
         ours = converse(probe)
     except ConfigurationError:
-        # It is said where the template is checked, with what can be done.
+        # The check of the template reports it, with a fix.
         return converse
-    # What ended here ends there, too.
+    # Rendering ended within the budget here, so it also ends in transformers.
     if ours == converse_theirs(probe):
         return converse
     logger.warning(
@@ -143,13 +144,13 @@ def _as_transformers(converse: Converse, tokenizer: Any, *, asks: bool) -> Conve
 def _compiled(
     environment: BoundedEnvironment, source: str, what: str
 ) -> Callable[[Mapping[str, Any]], str]:
-    """What renders a Jinja template, with errors of ours alone."""
+    """A function that renders a Jinja template and raises only errors of this package."""
     try:
         render = environment.template(source)
     except TemplateLimitError as error:
         raise ConfigurationError(f"{what} cannot be used: {error}") from error
     except Exception as error:
-        # Besides its own, jinja2 raises what Python's parser does with what it wrote.
+        # jinja2 also raises errors of Python's parser on the code that it generates.
         said = str(error) if isinstance(error, TemplateError) else first_line(error)
         raise ConfigurationError(f"{what} cannot be read: {said}") from error
 
@@ -159,7 +160,7 @@ def _compiled(
         except TemplateLimitError as error:
             raise ConfigurationError(f"{what} cannot be used: {error}") from error
         except Exception as error:
-            # A template is a program; besides jinja2's errors it raises Python's.
+            # A template can raise Python's errors as well as jinja2's.
             said = str(error) if isinstance(error, TemplateError) else first_line(error)
             raise ConfigurationError(f"{what} failed: {said}") from error
 

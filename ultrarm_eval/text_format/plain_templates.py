@@ -1,10 +1,10 @@
-"""The templates whose format is fixed, each as its source publishes it.
+"""The built-in templates, each as its source publishes it.
 
-Sources: the model card of openbmb/UltraRM-13b (`ultrarm`, `ultrarm-one-newline`), RewardBench's
-run of UltraRM (`rewardbench`), the published tutorial, which scores bare texts (`raw`), that
-of openbmb/Eurus-RM-7b (`mistral` by its words, `eurus-card` by its printed example), Safe RLHF's
-safe_rlhf/configs/constants.py (`beaver`), and the cards of berkeley-nest/Starling-RM-7B-alpha
-(`starling`) and Nexusflow/Starling-RM-34B (`starling-34b`).
+Sources: the model card of openbmb/UltraRM-13b (`ultrarm` by its text, `ultrarm-one-newline` by its
+examples); RewardBench's run of UltraRM (`rewardbench`); UltraRM's published tutorial, which scores
+bare texts (`raw`); the model card of openbmb/Eurus-RM-7b (`mistral` by its text, `eurus-card` by
+its example); Safe RLHF's safe_rlhf/configs/constants.py (`beaver`); and the model cards of
+berkeley-nest/Starling-RM-7B-alpha (`starling`) and Nexusflow/Starling-RM-34B (`starling-34b`).
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class _Labels:
                         "and assistant. Use template=chat or a Jinja file for other roles."
                     )
         turns.append(f"{self.assistant}: {completion}")
-        # RewardBench's templates close no empty turn.
+        # RewardBench's templates write no closing text after an empty turn.
         return self.separator.join(turns) + (self.closing if completion else "")
 
 
 @dataclass(frozen=True)
 class _Instruction:
-    """Mistral-Instruct's form of a single turn, without special tokens."""
+    """Mistral-Instruct's format of a single turn, without special tokens."""
 
     closing: str
 
@@ -72,13 +72,13 @@ class _Instruction:
 
 @dataclass(frozen=True)
 class _Turns:
-    """A text of turns with special tokens in them, each written by its role.
+    """A format with special tokens in which each role has its own form.
 
     Attributes:
-        forms: What is written of a turn, by its role; `{}` stands for its content.
-        begin: What stands before the first.
-        separator: What stands between turns.
-        last: What is written of the completion, where it is another form than the assistant's.
+        forms: The form of a turn by its role; `{}` stands for its content.
+        begin: Text before the first turn.
+        separator: Text between turns.
+        last: The form of the completion, if it differs from that of other assistant turns.
     """
 
     forms: Mapping[str, str]
@@ -190,5 +190,5 @@ PLAIN_TEMPLATES = {
 
 
 def template_for(template: Template, messages: Sequence[Message]) -> Template:
-    """The template that writes a conversation: without a prompt, the completion stands alone."""
+    """The template for a conversation: `raw`, only the completion, if there is no prompt."""
     return template if messages else RAW

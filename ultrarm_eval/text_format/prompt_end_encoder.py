@@ -1,4 +1,4 @@
-"""Encoding for networks that are read where the prompt ends, and at the last token."""
+"""Encoding for models that are read at the end of the prompt and at the last token."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ultrarm_eval.text_format.template import Template
 
 
 class PromptEndEncoder(TextEncoder):
-    """Encodes texts, and finds where the last turn of the assistant begins."""
+    """Encodes texts, and finds where the last assistant turn begins."""
 
     def __init__(
         self, tokenizer: Any, template: Template, *, turn: str, name: str, **options: Any
@@ -21,13 +21,13 @@ class PromptEndEncoder(TextEncoder):
         Args:
             tokenizer: A fast Hugging Face tokenizer.
             template: How prompt and completion become one text.
-            turn: What the model's chat template writes between the prompt and the completion, from
-                the end of the prompt's turn on; special tokens by their names.
+            turn: The text that the model's chat template writes between the content of the prompt
+                and the completion, special tokens included.
             name: The checkpoint, for messages.
             **options: As for `TextEncoder`.
 
         Raises:
-            CheckpointError: The tokenizer lacks a special token of that.
+            CheckpointError: The tokenizer lacks the special tokens in `turn`.
         """
         super().__init__(tokenizer, template, **options)
         self._turn = tokenizer.encode(turn, add_special_tokens=False)

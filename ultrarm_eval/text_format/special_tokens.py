@@ -1,14 +1,16 @@
-"""Special tokens that occur as plain text.
+"""Keeps special-token text in prompts and answers plain text.
 
 Published model outputs contain a literal ``</s>``. A Hugging Face tokenizer turns it into the
-end-of-text token; sentencepiece itself does not. What a prompt or an answer contains is text, so
-contents are masked before a template that writes special tokens of its own is rendered, and only
-what the template wrote is parsed.
+end-of-text token; sentencepiece itself does not. Prompts and answers (the contents) are plain text:
+before a template that writes special tokens is rendered, special-token text in the contents is
+masked, so that only the special tokens of the template itself are parsed.
 
-A template can read what it is given: one that cuts an answer at ``</think>`` has to see it. So the
-text with masked contents is compared with that of the contents as they are. Where they differ, the
-contents are marked in other ways, which leave the tokens in sight, until the template does what it
-does without; where none does, the masked text stands and is counted.
+A template can depend on such text: one that cuts an answer at ``</think>`` has to see it. The
+rendering with masked contents is therefore compared with the rendering of the original contents. If
+they differ, these are tried in turn, until the rendering is that of the original contents: markers
+around the token's text, which leave it in place; and masking all tokens except those that the
+template's source contains, which are then parsed and counted (`READ_BY_TEMPLATE`). If neither
+works, the masked rendering is used and counted (`HIDDEN_FROM_TEMPLATE`).
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.messages import Message
 from ultrarm_eval.text_format.template import Template
 
-#: Special-token text in contents is parsed, because the template looks for it there.
+#: Count: special-token text in contents is parsed, because the template looks for it there.
 READ_BY_TEMPLATE = "special_read_by_template"
-#: The template would have written another text if it had seen what contents spell.
+#: Count: the template would have written another text if it had seen special-token text.
 HIDDEN_FROM_TEMPLATE = "special_hidden_from_template"
 
 _MARKS = ((True, True), (True, False), (False, True))
 
-# Beyond so many, looking for the first characters of all tokens is slower than for the tokens.
+# With more first characters than this, searching for them is slower than for the tokens.
 _FEW = 4
 
 
@@ -77,25 +79,25 @@ class SpecialLiterals:
         )
 
     def unmask(self, text: str) -> str:
-        """A text, masked or marked, as it would be without."""
+        """Removes masks and marks from a text."""
         unmasked = self._in_masked.sub(lambda found: self._unmasks[found[0]], text)
         return unmasked.replace(self._before, "").replace(self._behind, "")
 
     def mark(self, text: str, *, before: bool, behind: bool) -> str:
-        """Marks spelled-out special tokens, which a template can then still read."""
+        """Puts marks before or after special-token text, which a template can still find."""
         first, last = self._before if before else "", self._behind if behind else ""
         return self._in_text.sub(lambda found: f"{first}{found[0]}{last}", text)
 
     def mask_marked(self, rendered: str, *, before: bool, behind: bool) -> str:
-        """Replaces what was marked in contents, and is still whole, as `mask` would have."""
+        """Masks special-token text that still has all its marks."""
         first, last = self._before if before else "", self._behind if behind else ""
         marked = re.compile(f"{re.escape(first)}({self._in_text.pattern}){re.escape(last)}")
         return marked.sub(lambda found: self._masks[found[1]], rendered)
 
     def alias_structure(self, rendered: str) -> str:
-        """Replaces the template's own special tokens by aliases, and unmasks the contents'."""
+        """Replaces the template's own special tokens by aliases, and unmasks the contents."""
         aliased = self._in_text.sub(lambda found: self.aliases[found.group()], rendered)
-        # A mark that a template cut off its token breaks what would be another token until here.
+        # Only now: a mark without its token may still separate characters that would be a token.
         return self.unmask(aliased)
 
 
@@ -104,9 +106,9 @@ class TextOfContents:
     """A rendered text.
 
     Attributes:
-        aliased: The text to tokenise, the template's own special tokens as aliases.
-        plain: The text as it is to be read.
-        remark: What has to be counted; None if nothing.
+        aliased: The text to tokenize; the template's own special tokens are aliases.
+        plain: The same text with the special tokens themselves.
+        remark: The name of a count; None if there is nothing to count.
     """
 
     aliased: str
@@ -115,21 +117,22 @@ class TextOfContents:
 
 
 class ContentsAsText:
-    """Renders for one tokenizer."""
+    """Renders contents as plain text, for one tokenizer."""
 
     def __init__(self, literals: SpecialLiterals, structural: Collection[str]) -> None:
         """Takes the tokens.
 
         Args:
             literals: The tokenizer's special tokens.
-            structural: Those that begin and end turns and texts, which no content may write.
+            structural: The special tokens that begin and end turns and texts; in contents they
+                always stay plain text.
         """
         self._literals, self._structural = literals, structural
 
     def write(
         self, template: Template, messages: Sequence[Message], completion: str
     ) -> TextOfContents:
-        """Renders contents that spell special tokens.
+        """Renders contents with special-token text.
 
         Raises:
             ConfigurationError: The template rejects them.
@@ -156,7 +159,7 @@ class ContentsAsText:
     def _read_by(
         self, template: Template, messages: Sequence[Message], completion: str
     ) -> set[str]:
-        """The tokens in contents that the template names and that hold no turns together."""
+        """Special tokens in contents that the template's source has, except structural ones."""
         contents = [completion, *(message["content"] for message in messages)]
         spelled = {token for text in contents for token in self._literals.spelled_in(text)}
         return {t for t in spelled if t in template.source and t not in self._structural}
@@ -178,7 +181,7 @@ def _tried(
     completion: str,
     change: Callable[[str], str],
 ) -> str | None:
-    """The text; None where the template fails on what marks are written around."""
+    """The rendering; None if the template fails on contents with marks."""
     try:
         return _rendered(template, messages, completion, change)
     except ConfigurationError:

@@ -1,4 +1,4 @@
-"""Encoding for networks whose outputs at the end of each step are used."""
+"""Encoding for process reward models, which are read at the end of each step."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.text_renderer import WrittenText
 from ultrarm_eval.text_format.tokens import EncodedText, Tokens
 
-#: Of texts of which steps were cut off, that are one step, or that spell what ends a step.
+#: Counts of texts with truncated steps, of a single step, and with the text of a step's end tag.
 STEPS_CUT, ONE_STEP, SPELLED_STEP_END = "steps_cut", "one_step", "spelled_step_end"
 
-#: From the turns before an answer, its steps, and the mark that ends a step: the turns that a
-#: template is given, and what it writes behind them. The mark stands there once for each step.
+#: Makes turns for the template from the turns before an answer, the answer's steps, and a marker.
+#: Returns the turns and the completion; the marker occurs in them once at the end of each step.
 Converse = Callable[[Sequence[Message], Sequence[str], str], tuple[tuple[Message, ...], str]]
 
 
@@ -28,12 +28,12 @@ class StepForm:
     """How an answer's steps become a text, and where they are read.
 
     Attributes:
-        split: Makes steps of an answer that is one text.
-        converse: Makes turns of them.
-        tag_id: The token that ends a step; it stands where the mark is.
-        writes_tag: Whether `converse` writes the tag itself, before the mark.
-        offset: Where a step is read, from its tag on: 0, or -1 for the token before it.
-        tag: What a text that spells the tag has; None where that is nothing to tell.
+        split: Splits an answer that is one text into steps.
+        converse: Makes turns of the steps.
+        tag_id: The token that ends a step; it replaces the marker.
+        writes_tag: Whether `converse` writes the tag itself, before the marker.
+        offset: Where a step is read, relative to its tag: 0, or -1 for the token before it.
+        tag: The tag's text, to count the texts that contain it; None if these are not counted.
     """
 
     split: Split
@@ -45,9 +45,9 @@ class StepForm:
 
 
 class StepEncoder(TextEncoder):
-    """Encodes answers step by step: what stands between two step ends is tokenised by itself.
+    """Encodes answers step by step: the text between two step ends is tokenized by itself.
 
-    A step end is known by its place. What a prompt or an answer spells ends no step.
+    Step ends are known by their position, so the tag's text in a prompt or answer ends no step.
     """
 
     def __init__(
@@ -63,13 +63,13 @@ class StepEncoder(TextEncoder):
             **options: As for `TextEncoder`.
 
         Raises:
-            ConfigurationError: See `TextEncoder`; or the tokenizer does not tell steps apart.
+            ConfigurationError: See `TextEncoder`; or the tokenizer joins neighboring steps.
         """
         super().__init__(tokenizer, template, **options)
         self._form, self._name = form, name
-        # Private use characters and a secret: no text has them.
+        # Private use characters and random digits, which no text contains.
         self._step_end = f"\ue000s-{secrets.token_hex(8)}\ue001"
-        # What the tokenizer puts before a text: a text that goes on has it not.
+        # The ids that the tokenizer puts before a text, to remove them from all but the first part.
         (newline,) = self._tokens.encode(["\n"])
         self._before_text = newline[:-1]
         if form.writes_tag:
@@ -127,7 +127,7 @@ class StepEncoder(TextEncoder):
         return tag is not None and any(tag in content for content in contents)
 
     def _pieces(self, text: str, steps: int, number: int) -> list[str]:
-        """The parts of a text that end with a step, and what stands behind the last of them."""
+        """The parts of a text up to each step end, and the rest after the last one."""
         pieces = text.split(self._step_end)
         if len(pieces) != steps + 1:
             raise UnwritableTextError(
@@ -141,7 +141,7 @@ class StepEncoder(TextEncoder):
     def _joined(
         self, pieces: Sequence[str], encoded: Iterator[list[int]], number: int
     ) -> tuple[list[int], list[int]]:
-        """The ids of a text, and where its steps are read."""
+        """The ids of a text, and the indices at which its steps are read."""
         form, ids, ends = self._form, list[int](), list[int]()
         for index, piece in enumerate(pieces):
             own = next(encoded)
@@ -162,7 +162,7 @@ class StepEncoder(TextEncoder):
         return ids, ends
 
     def _continued(self, ids: list[int], number: int) -> list[int]:
-        """What a part gives that begins no text."""
+        """The ids of a part that does not begin the text."""
         size = len(self._before_text)
         if ids[:size] != self._before_text:
             raise ScoringError(
@@ -177,7 +177,7 @@ class StepEncoder(TextEncoder):
         suffix = self._suffix(ids, written.template)
         kept = self._cut(ids, self.max_length - len(suffix))
         cut = len(ids) - len(kept)
-        # A step end behind the BOS has nothing left of its step.
+        # Of a step whose end directly follows BOS, every token was truncated.
         first = cut + len(self._opening(kept)) if cut else -1
         reads = [end - cut for end in ends if end > first]
         if not reads:
@@ -197,7 +197,7 @@ class StepEncoder(TextEncoder):
         )
 
     def _require_parting(self) -> None:
-        """Rejects a tokenizer that encodes parts of a text differently."""
+        """Rejects a tokenizer that encodes parts differently than the whole text."""
         first, second = f"a {self._form.tag}", f"\nb {self._form.tag}"
         whole, *parts = self._tokens.encode([first + second, first, second])
         if parts[0] + parts[1][len(self._before_text) :] != whole or whole[-1] != self._form.tag_id:

@@ -1,4 +1,4 @@
-"""Where the steps of an answer end, for judges that score steps."""
+"""Splits answers into steps, for process reward models."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from ultrarm_eval.settings import SEPARATORS, TEXT_SEPARATOR
 
 Split = Callable[[str], list[str]]
 
-# A new step begins with each of these; what stands before the first is a step, too.
+# Each match begins a step; the text before the first match is a step, too.
 _STEP_BEGINS = re.compile(
     r"^(?=[ \t]*(?:#+[ \t]*|\*+)?step[ \t]*\d+\b)", re.IGNORECASE | re.MULTILINE
 )
 _BLANK_LINE, _LINE, _STEP = SEPARATORS
-# What a command line cannot hold.
+# Escapes for characters that are hard to write on a command line.
 _ESCAPES = {r"\n": "\n", r"\t": "\t"}
 
 
 def splitter(separator: str) -> Split:
-    """Makes the function that splits an answer into its steps, without the separators.
+    """Returns a function that splits an answer into its steps, without the separators.
 
     Args:
-        separator: One of `SEPARATORS`, or another text, see `separator_text`.
+        separator: One of `SEPARATORS`, or another text; see `separator_text`.
     """
     if separator == _BLANK_LINE:
         return lambda answer: answer.split("\n\n")
@@ -35,7 +35,7 @@ def splitter(separator: str) -> Split:
 
 
 def separator_text(separator: str) -> str:
-    r"""The text that a separator of one's own stands for: `\n` and `\t` are written for blanks."""
+    r"""The text of a user's own separator: `\n` and `\t` become a newline and a tab."""
     text = separator.removeprefix(TEXT_SEPARATOR)
     for written, meant in _ESCAPES.items():
         text = text.replace(written, meant)
@@ -43,5 +43,5 @@ def separator_text(separator: str) -> str:
 
 
 def without_blanks(pieces: list[str]) -> list[str]:
-    """Stripped steps; empty ones are dropped, unless there is no other."""
+    """The steps without surrounding whitespace; empty steps are dropped unless all are empty."""
     return [piece.strip() for piece in pieces if piece.strip()] or [""]

@@ -8,7 +8,7 @@ from ultrarm_eval.errors import unknown_choice
 from ultrarm_eval.messages import Message
 from ultrarm_eval.settings import SYSTEM_TURNS
 
-#: `error`: they stay, and a template that rejects them is an error.
+#: `error` keeps system turns, and a template that rejects them is an error.
 KEEP, FOLD, DROP = SYSTEM_TURNS
 
 _SYSTEM, _USER = "system", "user"
@@ -16,10 +16,10 @@ _BETWEEN = "\n\n"
 
 
 def checked_system(system: object) -> str:
-    """The name of a way to treat system turns.
+    """The validated value of the setting `system`.
 
     Raises:
-        ConfigurationError: There is no such way.
+        ConfigurationError: The value is not one of `SYSTEM_TURNS`.
     """
     if system is None:
         return KEEP
@@ -29,13 +29,13 @@ def checked_system(system: object) -> str:
 
 
 def without_system(messages: tuple[Message, ...], system: str) -> tuple[Message, ...]:
-    """A conversation as a template gets it.
+    """A conversation with its system turns handled as the setting `system` requests.
 
     Args:
         messages: The conversation.
-        system: `error` leaves it as it is; `drop` leaves its system turns out; `fold` writes them
-            in front of the next user turn, two newlines between. Where no user turn follows, they
-            stand behind the last one, and are a user turn where there is none at all.
+        system: `error` changes nothing; `drop` removes system turns; `fold` puts their text before
+            the text of the next user turn, separated by a blank line. If no user turn follows, it
+            is put after the text of the last user turn; if there is none, it becomes a user turn.
     """
     if system == KEEP or all(message["role"] != _SYSTEM for message in messages):
         return messages
@@ -64,7 +64,7 @@ def _folded(messages: Sequence[Message]) -> tuple[Message, ...]:
 
 
 def _joined(texts: Sequence[str]) -> str:
-    # An empty system turn is no reason for two newlines.
+    # No blank line for an empty system turn.
     return (
         _BETWEEN.join(text for text in texts[:-1] if text)
         + (_BETWEEN if any(texts[:-1]) else "")

@@ -25,11 +25,11 @@ class Template:
         append_eos: Whether the tokenizer's EOS follows the text.
         writes_special_tokens: Whether the template itself writes special tokens (such as
             ``<s>`` in a chat template) that must be parsed as such, unlike those in the contents.
-        source: What the template writes, where its name alone does not say it: rewards are kept
-            apart by it, or else by the name.
+        source: Identifies what the template writes; stored rewards are keyed by it. If empty, the
+            name identifies it.
         ignores_prompt: Whether the prompt is not written at all.
-        about: Whose format it is, in a line of Markdown.
-        origin: Where the format was read, in Markdown.
+        about: Whose format it is, in one line of Markdown for the documentation.
+        origin: The source of the format, in Markdown for the documentation.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Limits of a template's work for one conversation, in steps, characters and seconds."""
+"""The budget of a template for one conversation: steps, characters and seconds."""
 
 from __future__ import annotations
 
@@ -11,32 +11,33 @@ from typing import Any
 
 from ultrarm_eval.errors import ConfigurationError
 
-# An ordinary chat template takes some ten steps a turn; one that looks at all turns for each
+# An ordinary chat template takes about ten steps per turn; one that loops over all turns for each
 # turn takes more for long conversations.
 _STEPS = 500_000
 _STEPS_PER_TURN = 2_000
 CHARACTERS_PER_STEP = 64
 _ITEMS_PER_STEP = 8
 _STEPS_BETWEEN_LOOKS = 100
-# For steps that are long in themselves.
+# A limit for templates with few but slow steps.
 _SECONDS = 3.0
-# Characters of a text, and items in a list with all that is in it; and times the conversation.
+# Limits of the characters in a text, and of the items in a list with its nested lists. A text may
+# also have this many times the characters of its conversation.
 _LONGEST = 2**24
 MOST_ITEMS = 2**18
 _TIMES_THE_CONVERSATION = 16
 MOST_BITS = 2**16
 _MOST_REPLACED = 2**28
-# These write as many characters, or make as many items, as a number says.
+# Filters, methods and functions whose output size is given by a number.
 WIDENING = frozenset(
     {
         "center", "ljust", "rjust", "zfill", "expandtabs", "indent",
         "batch", "slice", "wordwrap", "lipsum", "generate_lorem_ipsum", "tojson",
     }
 )  # fmt: skip
-#: What else can: by the sizes of two values, or by what a format says.
+#: With those whose output size depends on the sizes of two values, or on a format.
 SIZED = WIDENING | {"replace", "join", "format", "format_map"}
 _WIDEST = 2**17
-# A width of six digits, or one that is a value of its own: `%*d`, `{:{}}`.
+# A width of six digits, or one that is an argument: `%*d`, `{:{}}`.
 _WIDE = {
     "%": re.compile(r"%[^a-zA-Z%]{0,99}(\d{6}|\*)"),
     "{": re.compile(r"\{[^{}]{0,99}:[^{}]{0,99}(\d{6}|\{)"),
@@ -56,7 +57,7 @@ class TemplateLimitError(ConfigurationError):
 
 
 class Work(threading.local):
-    """What the rendering of this thread may still do."""
+    """The remaining budget of the rendering in this thread."""
 
     left = allowed = 0
     next_look = 0
@@ -65,7 +66,7 @@ class Work(threading.local):
 
     @contextmanager
     def limited(self, characters: int, turns: int = 0) -> Iterator[None]:
-        """A rendering of a conversation of so many characters and turns."""
+        """Sets the budget for rendering a conversation of this many characters and turns."""
         self.left = self.allowed = _STEPS + characters // 4 + turns * _STEPS_PER_TURN
         self.next_look = self.left - _STEPS_BETWEEN_LOOKS
         self.longest = max(_LONGEST, _TIMES_THE_CONVERSATION * characters)
@@ -76,14 +77,14 @@ class Work(threading.local):
             self.left = self.next_look = 0
 
     def step(self, cost: int = 1) -> bool:
-        """Pays for a piece of work; true, so that a condition can begin with it."""
+        """Takes steps from the budget; returns True, so that it can be part of a condition."""
         self.left -= cost
         if self.left < self.next_look:
             self._look()
         return True
 
     def measured(self, value: Any) -> Any:
-        """The value, paid for by its size, if that is allowed."""
+        """Takes steps for a value by its size and returns it; raises if it is too large."""
         if isinstance(value, str):
             if len(value) > self.longest:
                 raise too_much(f"it makes a text of {len(value):,} characters")
@@ -95,7 +96,7 @@ class Work(threading.local):
         return value
 
     def _items(self, value: Any) -> int:
-        """How many values are in a value, in the values in it, and so on."""
+        """The number of values in a value, nested ones included."""
         count, characters, waiting = 0, 0, [value]
         while waiting:
             one = waiting.pop()
@@ -121,10 +122,10 @@ class Work(threading.local):
 
 
 def too_much(what: str) -> TemplateLimitError:
-    """The error for a template that does too much.
+    """The error for a template that exceeds its budget.
 
     Args:
-        what: What it does.
+        what: The limit and by how much it is exceeded.
     """
     return TemplateLimitError(
         f"it needs too much work for one conversation: {what}. Check it for nested loops, "
@@ -133,7 +134,7 @@ def too_much(what: str) -> TemplateLimitError:
 
 
 def size_of(names: Mapping[str, Any]) -> tuple[int, int]:
-    """The characters and the turns of what a template sees."""
+    """The number of characters and of turns in the variables of a template."""
     characters = turns = 0
     for value in names.values():
         if isinstance(value, str):
@@ -147,17 +148,17 @@ def size_of(names: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def size(value: Any) -> int:
-    """How many characters or items a value has."""
+    """The number of characters or items of a value."""
     return len(value) if isinstance(value, str | list | tuple | dict | range) else 0
 
 
 def refuse_wide(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-    """Refuses what would write more characters than any conversation has.
+    """Rejects calls that would produce a very long text, before they run.
 
     Args:
-        name: The filter, method or function; `%` or `{` where a text is a format.
-        args: The value it works on, and what it is given besides.
-        kwargs: What it is given by name.
+        name: The filter, method or function; `%` or `{` for a text that is formatted.
+        args: The value it is applied to, and its other positional arguments.
+        kwargs: Its keyword arguments.
     """
     values = (*args, *kwargs.values())
     texts = [value for value in values if isinstance(value, str)]

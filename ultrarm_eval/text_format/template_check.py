@@ -17,7 +17,7 @@ from ultrarm_eval.text_format.template import Template
 
 logger = logging.getLogger(__name__)
 
-#: Of texts of which a template writes no word of some turn.
+#: Count of texts in which the template leaves out a turn of the prompt.
 TURNS_LEFT_OUT = "turns_left_out"
 
 _FILLING = " and then the river goes on past the old mill to the sea" * 16
@@ -25,8 +25,8 @@ _PARTS = ("beginning", "middle", "end")
 
 
 def _probe(first: str, middle: str, last: str) -> str:
-    # Longer than what a template could be meant to quote of an answer, and of one length; what
-    # differs is the first letter, one in the middle, or the last.
+    # Longer than a part of an answer that a template might quote. The completions have the same
+    # length and differ only in a letter at the beginning, in the middle or at the end.
     return f"{first} water{_FILLING} with ten {middle}{_FILLING} until it is {last}"
 
 
@@ -46,7 +46,7 @@ def check_template(template: Template, write: Write) -> None:
 
     Args:
         template: The template.
-        write: Renders it as it is in use.
+        write: Renders it with the run's settings.
 
     Raises:
         ConfigurationError: It renders two different completions identically, or cannot be rendered.
@@ -73,7 +73,7 @@ def check_template(template: Template, write: Write) -> None:
 
 
 def probe_turns(roles: Sequence[str]) -> tuple[list[Message], str]:
-    """A conversation of these roles, each turn with words of its own, and a completion."""
+    """A conversation of these roles, with a different text in each turn, and a completion."""
     turns = [
         Message(role=role, content=f"This is what is said in turn {number:04d} of them.")
         for number, role in enumerate(roles)
@@ -85,11 +85,11 @@ class TurnCheck:
     """Renders every sequence of roles once."""
 
     def __init__(self, write: Write, literals: SpecialLiterals, *, name: str) -> None:
-        """Takes a template in use.
+        """Takes the template.
 
         Args:
-            write: Renders it.
-            literals: The special tokens that no role may spell.
+            write: Renders the template with the run's settings.
+            literals: The special tokens, whose text no role may contain.
             name: The template, for messages.
         """
         self._write, self._literals, self._name = write, literals, name
@@ -97,11 +97,11 @@ class TurnCheck:
         self._warned = False
 
     def check(self, messages: Sequence[Message], number: int) -> None:
-        """Renders turns of the same roles, unless that was done.
+        """Renders turns of these roles, unless this was done before.
 
         Args:
             messages: The turns before a completion.
-            number: The text that they belong to.
+            number: The number of their text in error messages.
 
         Raises:
             UnwritableTextError: The template rejects them, or a role contains special-token text.
@@ -111,12 +111,12 @@ class TurnCheck:
             self._known[roles] = self._checked(roles, number)
 
     def remarks(self, messages: Sequence[Message]) -> tuple[str, ...]:
-        """What is to be counted of a text of these turns, which were checked."""
+        """The counts for a text of these turns, which were checked before."""
         return self._known.get(_roles(messages), ())
 
     def _checked(self, roles: Sequence[str], number: int) -> tuple[str, ...]:
         for role in roles:
-            # Whatever special_tokens is: a control token there is nobody's wish.
+            # With either value of special_tokens: no role should become a control token.
             if self._literals.occur_in(role):
                 raise UnwritableTextError(
                     number,

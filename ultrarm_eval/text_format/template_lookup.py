@@ -32,9 +32,9 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
     """Finds a template by name, or reads it from a Jinja file.
 
     Args:
-        name: One of `TEMPLATE_NAMES`, or the path of a Jinja file. A file sees ``messages`` (all
-            turns, the completion last), ``prompt`` (the turns before it), ``completion``,
-            ``bos_token`` and ``eos_token``.
+        name: One of `TEMPLATE_NAMES`, or the path of a Jinja file. The variables of a file are
+            ``messages`` (all turns, the completion last), ``prompt`` (the turns before it),
+            ``completion``, ``bos_token`` and ``eos_token``.
         tokenizer: Needed for `chat` and for files: it has the chat template and the tokens.
 
     Raises:
@@ -59,16 +59,16 @@ def get_template(name: str, tokenizer: Any = None) -> Template:
 
 
 def asking_template(name: str, tokenizer: Any) -> Template:
-    """A template that ends where the model would begin to answer.
+    """A template whose text ends where the model would begin to answer.
 
     Args:
-        name: `chat`, for the conversation with its completion, behind which a further turn of the
-            assistant begins; or the path of a Jinja file, whose text is the question, a user's
-            turn. It sees what files of `get_template` see.
-        tokenizer: Has the chat template and the tokens.
+        name: `chat` writes the conversation with its completion, and the beginning of another
+            assistant turn. The path of a Jinja file writes a question about the completion as a
+            user turn, and the beginning of an assistant turn; `get_template` lists its variables.
+        tokenizer: Has the chat template and the special tokens.
 
     Raises:
-        ConfigurationError: It is another template, or the tokenizer has no chat template.
+        ConfigurationError: The name is of another template, or the tokenizer has no chat template.
     """
     source, converse = chat_conversations(tokenizer, asks=True)
     if name == CHAT_TEMPLATE:
@@ -93,14 +93,14 @@ def asking_template(name: str, tokenizer: Any) -> Template:
 
 
 def of_plugin(template: object, plugin: str) -> Template:
-    """A template of another package, with errors that name it.
+    """A template of another package, whose errors name it and its plugin.
 
     Args:
         template: What the package registered.
         plugin: The plugin, for messages.
 
     Raises:
-        PluginError: It is no template, or has the name of the tokenizer's own.
+        PluginError: It is not a template, or its name is reserved for the chat template.
     """
     if not isinstance(template, Template):
         raise PluginError(
@@ -120,7 +120,7 @@ def of_plugin(template: object, plugin: str) -> Template:
         except UltrarmEvalError:
             raise
         except Exception as error:
-            # Whatever another package's function does.
+            # Another package's function may raise anything.
             raise ConfigurationError(f"{what} failed: {first_line(error)}") from error
         if not isinstance(text, str):
             raise ConfigurationError(

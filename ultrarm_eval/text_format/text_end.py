@@ -1,7 +1,7 @@
-"""How texts end, where a decoder's head is read.
+"""How a text ends, for judges whose head is read at the last token.
 
-A converted checkpoint says it in its config.json, so that its texts are those of the judge that it
-was converted from.
+`convert` writes this into config.json, so that the converted checkpoint gets the same texts as the
+original one.
 """
 
 from __future__ import annotations
@@ -11,20 +11,21 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from ultrarm_eval.errors import CheckpointError
-from ultrarm_eval.text_format.closed_text_encoder import ClosedTextEncoder
 from ultrarm_eval.text_format.encoder import TextEncoder
+from ultrarm_eval.text_format.eos_encoder import EosEncoder
 from ultrarm_eval.text_format.first_pad_encoder import FirstPadEncoder
 from ultrarm_eval.text_format.template import Template
 
 
 @dataclass(frozen=True)
 class TextEnd:
-    """What stands at the end of a text; without any of these, what the template writes.
+    """How a text ends. By default it ends as the template writes it.
 
     Attributes:
-        final_id: The token that is put behind every text; None if there is none.
-        closed_by_eos: Whether every text ends in EOS, as OpenRLHF writes texts.
-        cut_before_id: The token before the first of which a text ends; None if there is none.
+        final_id: A token that is appended to every text; None if there is none.
+        closed_by_eos: Whether every text ends with EOS, as in OpenRLHF.
+        cut_before_id: A text ends before the first occurrence of this token (the padding token);
+            None if texts are not cut.
     """
 
     final_id: int | None = None
@@ -34,7 +35,7 @@ class TextEnd:
     def encoder(
         self, tokenizer: Any, template: Template, *, name: str, **options: Any
     ) -> TextEncoder:
-        """What makes such texts.
+        """Makes the encoder for such texts.
 
         Args:
             tokenizer: A fast Hugging Face tokenizer.
@@ -43,25 +44,25 @@ class TextEnd:
             **options: As for `TextEncoder`.
         """
         if self.closed_by_eos:
-            return ClosedTextEncoder(tokenizer, template, name=name, **options)
+            return EosEncoder(tokenizer, template, name=name, **options)
         if self.cut_before_id is not None:
             return FirstPadEncoder(tokenizer, template, pad_id=self.cut_before_id, **options)
         return TextEncoder(tokenizer, template, final_id=self.final_id, **options)
 
     def to_json(self) -> dict[str, Any]:
-        """What config.json says of it."""
+        """The values for config.json."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, stated: Mapping[str, Any], where: str) -> TextEnd:
-        """Reads what config.json says.
+        """Reads the values of config.json.
 
         Args:
-            stated: What it says.
-            where: The field, for messages.
+            stated: The values.
+            where: The field of config.json, for messages.
 
         Raises:
-            CheckpointError: A value is none that it can have.
+            CheckpointError: A name or a value is not allowed.
         """
         found = cls()
         known = found.to_json()

@@ -18,15 +18,15 @@ _TWO = 2
 
 
 def pair_template(tokenizer: Any) -> Template:
-    """The template that writes what ``tokenizer(prompt, completion)`` gives.
+    """The template that writes prompt and completion as ``tokenizer(prompt, completion)`` does.
 
-    OpenAssistant's DeBERTa reward models are used in this way (their model cards).
+    OpenAssistant's DeBERTa reward models are used in this way (see their model cards).
 
     Args:
         tokenizer: The tokenizer.
 
     Raises:
-        ConfigurationError: The tokenizer has no form of its own for two texts.
+        ConfigurationError: The tokenizer writes no separator between two texts.
     """
     ids, start, middle, last, after_second = _places(tokenizer)
     separator, closing = ids[middle:last], ids[after_second:]
@@ -42,15 +42,15 @@ def pair_template(tokenizer: Any) -> Template:
 
 
 def reads_token_types(tokenizer: Any, network: Any) -> bool:
-    """Whether a model is told by token types which tokens are of the second of two texts.
+    """Whether a model needs token types (`token_type_ids`) for the second of two texts.
 
     Args:
         tokenizer: The tokenizer.
         network: The model, on any device.
 
     Raises:
-        ConfigurationError: It gives types in another way than 0 for the first text and 1 for the
-            second, each with the separator behind it.
+        ConfigurationError: The token types are not 0 for the first text and 1 for the second, each
+            with the separator after it.
     """
     if "token_type_ids" not in inspect.signature(network.forward).parameters:
         return False
@@ -80,7 +80,7 @@ class PairEncoder(TextEncoder):
     def _encode_batch(
         self, prompts: Sequence[Prompt], completions: Sequence[str], numbers: Sequence[int]
     ) -> Iterator[EncodedText]:
-        # Whole here: where the second text begins is known before anything is cut.
+        # Not yet truncated: the beginning of the second text has to be found first.
         wholes = list(super()._encode_batch(prompts, completions, numbers))
         conversations = [self._renderer.messages(prompt) for prompt in prompts]
         before = [self._renderer.before(turns)[0] for turns in conversations if turns]
@@ -104,13 +104,13 @@ class PairEncoder(TextEncoder):
         (encoded,) = self.encode([prompt], [completion])
         start = encoded.tokens.start
         if start is None or start >= len(encoded.tokens):
-            # Without a prompt there is one text, behind the opening token.
+            # Without a prompt there is one text, after the opening token.
             start = len(self.opening)
         return encoded, start
 
 
 def _places(tokenizer: Any) -> tuple[list[int], int, int, int, int]:
-    """The ids of the texts "a" and "b" together, and where each begins and ends among them.
+    """The ids of the text pair "a" and "b", and the indices where each begins and ends.
 
     Raises:
         ConfigurationError: There is no separator between them.
@@ -130,6 +130,6 @@ def _places(tokenizer: Any) -> tuple[list[int], int, int, int, int]:
 
 
 def _find(ids: list[int], part: list[int], start: int) -> int:
-    """Where a part begins; -1 if it is not there."""
+    """The index at which a part begins; -1 if the ids do not contain it."""
     places = range(max(start, 0), len(ids) - len(part) + 1)
     return next((i for i in places if part and ids[i : i + len(part)] == part), -1)

@@ -1,7 +1,6 @@
-"""The text of a prompt and a completion: a template's words, with contents kept apart from them.
+"""Renders prompt and completion with a template, and counts what the template changes.
 
-What a prompt or a completion contains is text: with ``special_tokens="text"``, a special token that
-it spells is none. What a template does to a text is counted with it.
+With ``special_tokens="text"``, special-token text in a prompt or completion stays plain text.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from ultrarm_eval.text_format.system_turns import DROP, FOLD, without_system
 from ultrarm_eval.text_format.template import Template
 from ultrarm_eval.text_format.template_check import TurnCheck, check_template, probe_turns
 
-#: What else can happen to a text, by the names of the counts: see `ultrarm_eval.engine.counts`.
+#: Names of counts; see `ultrarm_eval.engine.counts`.
 CUT_BY_TEMPLATE, TRIMMED_BY_TEMPLATE = "cut_by_template", "trimmed_by_template"
 SPELLED_ADDED = "spelled_added"
 SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
@@ -27,13 +26,13 @@ SYSTEM_COUNTS = {DROP: "system_dropped", FOLD: "system_folded"}
 
 @dataclass(frozen=True)
 class WrittenText:
-    """A text as a template wrote it.
+    """A rendered text.
 
     Attributes:
-        text: The text to tokenise.
-        template: What wrote it.
+        text: The text to tokenize.
+        template: The template that wrote it.
         spells: Whether prompt or completion contain special-token text.
-        remarks: Its remarks for the counts.
+        remarks: The names of the counts that apply to it.
     """
 
     text: str
@@ -61,22 +60,22 @@ class TextRenderer:
         special_tokens: str,
         system: str,
     ) -> None:
-        """Checks what the template does with a text.
+        """Checks that the template writes prompt and completion.
 
         Args:
             tokenizer: A Hugging Face tokenizer.
             template: How prompt and completion become one text.
             literals: The tokenizer's special tokens.
-            added: Its added tokens that are not special, to count the texts that spell one.
+            added: Its added tokens that are not special, to count the texts that contain one.
             special_tokens: "text" or "parse".
             system: See `ultrarm_eval.text_format.system_turns`.
 
         Raises:
-            ConfigurationError: The template cannot be rendered, or ignores what it is given.
+            ConfigurationError: The template cannot be rendered, or ignores the completion.
         """
         self.template, self.special_tokens, self.system = template, special_tokens, system
         self._literals, self._added = literals, added
-        # Private use characters and a secret: no text has them.
+        # Private use characters and random digits, which no text contains.
         self._mark = f"\ue000c-{secrets.token_hex(8)}\ue001"
         self._contents = ContentsAsText(literals, self._structural(tokenizer))
         self._turns = TurnCheck(self._rendered, literals, name=template.name)
@@ -86,8 +85,8 @@ class TextRenderer:
         """Rejects turns that the template cannot render; every sequence of roles is rendered once.
 
         Args:
-            messages: The turns before a completion, as the template gets them.
-            number: What messages call the text that they belong to.
+            messages: The turns before a completion, as the template receives them.
+            number: The number of their text in error messages.
 
         Raises:
             UnwritableTextError: The template rejects them.
@@ -96,7 +95,7 @@ class TextRenderer:
             self._turns.check(messages, number)
 
     def before(self, messages: Sequence[Message]) -> tuple[str, bool]:
-        """What the template writes before a completion, and whether it writes that as it is."""
+        """The text before the completion, and whether the completion is written unchanged."""
         template = template_for(self.template, messages)
         before, mark, _ = self.write(template, messages, self._mark)[0].partition(self._mark)
         return well_formed(before), bool(mark)
@@ -111,14 +110,14 @@ class TextRenderer:
         """Writes a text.
 
         Args:
-            given: The conversation as it was given.
-            completion: What the template writes behind the turns.
-            number: What messages call the text.
-            turns: The turns that the template is given; the conversation, with what `system`
-                makes of its system turns, if None.
+            given: The original conversation.
+            completion: The completion after the turns.
+            number: The text's number in error messages.
+            turns: The turns for the template; if None, the conversation with its system turns
+                handled by the setting `system`.
 
         Raises:
-            UnwritableTextError: The template refuses it.
+            UnwritableTextError: The template rejects it.
         """
         kept = without_system(given, self.system)
         messages = kept if turns is None else turns
@@ -138,7 +137,7 @@ class TextRenderer:
         return WrittenText(well_formed(text), template, spells, tuple(remarks))
 
     def messages(self, prompt: Prompt) -> tuple[Message, ...]:
-        """A conversation as the template gets it."""
+        """A prompt as the turns that the template receives."""
         return without_system(as_messages(prompt), self.system)
 
     def write(
@@ -148,16 +147,16 @@ class TextRenderer:
         completion: str,
         spells: bool | None = None,
     ) -> tuple[str, tuple[str, ...]]:
-        """The text to tokenise.
+        """Renders the text to tokenize.
 
         Args:
-            template: What writes it.
+            template: The template.
             messages: The turns before the completion.
             completion: The completion.
-            spells: Whether one of them spells a special token; looked for if None.
+            spells: Whether they contain special-token text; searched for if None.
 
         Returns:
-            The text, and what is to be counted of it.
+            The text, and the names of the counts that apply to it.
         """
         if self.special_tokens == "parse" or not template.writes_special_tokens:
             text = template.render(messages, completion)
@@ -190,7 +189,7 @@ class TextRenderer:
 
 
 def _what_is_missing(completion: str, text: str) -> tuple[str, ...]:
-    """What a template did to a completion, if it is not in the text as it is."""
+    """The count for a completion that is not in the text unchanged; empty if it is."""
     if completion in text:
         return ()
     return (TRIMMED_BY_TEMPLATE if completion.strip() in text else CUT_BY_TEMPLATE,)

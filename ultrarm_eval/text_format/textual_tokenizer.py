@@ -1,4 +1,4 @@
-"""Encodes texts to ids: special-token text stays text, as in sentencepiece, or is parsed."""
+"""Tokenizes texts: special-token text stays plain text, as in sentencepiece, or is parsed."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from ultrarm_eval.text_format.special_tokens import SpecialLiterals
 
 
 class ParsingTokenizer:
-    """A Hugging Face tokenizer as it is: spelled-out special tokens are special tokens.
+    """A Hugging Face tokenizer with its own behavior: special-token text becomes special tokens.
 
     Attributes:
-        opening: The tokens that every text begins with: BOS, or none; GLM's are two.
+        opening: The tokens that every text begins with: BOS, or none; GLM has two.
     """
 
     def __init__(self, backend: Tokenizer, *, is_bare: bool, adds_bos: bool = True) -> None:
         """Prepares the tokenizer.
 
         Args:
-            backend: The fast tokenizer's backend, which neither cuts nor pads.
-            is_bare: Whether texts have no special tokens of their own, and get those that the
-                tokenizer adds by itself.
-            adds_bos: Whether every text begins with them, also where none is written.
+            backend: The fast tokenizer's backend, without truncation and padding.
+            is_bare: Whether texts contain no special tokens of a template, so that the tokenizer
+                adds its own.
+            adds_bos: Whether every text begins with the opening tokens, even if the template does
+                not write them.
         """
         self._backend, self._is_bare = backend, is_bare and adds_bos
         self._adds_bos = adds_bos
@@ -45,9 +46,9 @@ class ParsingTokenizer:
 
 
 class TextualTokenizer:
-    """A copy of a tokenizer that reads spelled-out special tokens as text.
+    """A copy of a tokenizer that leaves special-token text plain text.
 
-    What a template writes for them are aliases, which become the special tokens.
+    The template's own special tokens are written as aliases, which become special tokens.
 
     Attributes:
         opening: The tokens that every text begins with; see `ParsingTokenizer`.
@@ -64,22 +65,23 @@ class TextualTokenizer:
         """Makes the copy.
 
         Args:
-            backend: The fast tokenizer's backend, which neither cuts nor pads.
+            backend: The fast tokenizer's backend, without truncation and padding.
             literals: Its special tokens.
-            restore_prefix: Whether a space stands before every text, as sentencepiece has it.
-            adds_bos: Whether every text begins with them, also where none is written.
+            restore_prefix: Whether a space is put before every text, as in sentencepiece.
+            adds_bos: Whether every text begins with the opening tokens, even if the template does
+                not write them.
         """
         self._adds_bos = adds_bos
         self.opening = opening_ids(backend)
         self._backend, self._alias_ids = _textual(backend, literals, restore_prefix=restore_prefix)
-        # What a text contains must not reach these; an unknown character may reach <unk>.
+        # No text of a content may become one of these; unknown characters may become <unk>.
         self._control_ids = set(self._alias_ids.values()) - {_unknown_id(backend)}
 
     def encode(self, texts: Sequence[str]) -> Iterator[list[int]]:
-        """The token ids of texts, BOS first, but never twice.
+        """The token ids of texts, with BOS once at the beginning.
 
         Raises:
-            ScoringError: The tokenizer makes a special token of what a text spells.
+            ScoringError: The tokenizer turns special-token text into a special token.
         """
         opening = list(self.opening)
         size = len(opening)
@@ -90,17 +92,17 @@ class TextualTokenizer:
                     "special_tokens=parse, and check such texts."
                 )
             ids = [self._alias_ids.get(i, i) for i in encoding.ids]
-            # A template that begins with the first of them decides which of them it writes.
+            # A text with the first opening token is complete: the template writes the others.
             if self._adds_bos and ids[:1] != opening[:1]:
                 ids = opening + ids
             elif ids[: 2 * size] == opening * 2:
-                # A chat template that writes BOS behind a BOS.
+                # The chat template writes BOS twice.
                 ids = ids[size:]
             yield ids
 
 
 def _unknown_id(backend: Tokenizer) -> int | None:
-    """The id of the token for what the vocabulary lacks."""
+    """The id of the unknown token; None if there is none."""
     model = json.loads(backend.to_str())["model"]
     if isinstance(model.get("unk_id"), int):
         return int(model["unk_id"])
@@ -109,16 +111,16 @@ def _unknown_id(backend: Tokenizer) -> int | None:
 
 
 def opening_ids(backend: Tokenizer) -> tuple[int, ...]:
-    """The tokens that the tokenizer puts before a text by itself.
+    """The tokens that the tokenizer itself puts before a text.
 
-    Asked of the tokenizer's own rules: its `bos_token` can be unnamed where only a tokenizer.json
-    is there.
+    Found by tokenizing a text, because `bos_token` may be missing if there is only a
+    tokenizer.json.
     """
     return _around_a_text(backend)[0]
 
 
 def closing_ids(backend: Tokenizer) -> tuple[int, ...]:
-    """The tokens that the tokenizer puts behind a text by itself."""
+    """The tokens that the tokenizer itself appends to a text."""
     return _around_a_text(backend)[1]
 
 
@@ -134,7 +136,7 @@ def _around_a_text(backend: Tokenizer) -> tuple[tuple[int, ...], tuple[int, ...]
 def _textual(
     backend: Tokenizer, literals: SpecialLiterals, *, restore_prefix: bool
 ) -> tuple[Tokenizer, dict[int, int]]:
-    """A copy of the tokenizer that reads spelled-out special tokens as text.
+    """A copy of the tokenizer that leaves special-token text plain text.
 
     Returns:
         The copy, and a map from the ids of the template's aliases to the real special ids.
@@ -154,7 +156,7 @@ def _textual(
             {**special[content], "id": first_free + offset, "content": alias, "special": False}
         )
     textual = Tokenizer.from_str(json.dumps(description))
-    # Asked of the copy, because it may number added tokens itself.
+    # Read from the copy, because it may assign other ids to added tokens.
     alias_ids = {
         int(textual.token_to_id(alias) or 0): int(special[content]["id"])
         for content, alias in literals.aliases.items()
@@ -164,9 +166,9 @@ def _textual(
 
 
 def _restore_dummy_prefix(description: dict[str, Any]) -> None:
-    """Restores sentencepiece's dummy prefix where transformers converted it to a Metaspace step.
+    """Restores sentencepiece's dummy prefix, which transformers converts to a Metaspace step.
 
-    That step puts no prefix before a text that starts with a space; sentencepiece always does.
+    That step adds no prefix to a text that starts with a space; sentencepiece always adds one.
     """
     step = description.get("pre_tokenizer") or {}
     converted = (
@@ -189,9 +191,9 @@ def _restore_dummy_prefix(description: dict[str, Any]) -> None:
 
 
 def _rename_pieces(description: dict[str, Any], literals: SpecialLiterals) -> None:
-    """Renames a unigram model's pieces that are special tokens: sentencepiece never matches those.
+    """Renames pieces of a unigram model that are special tokens: sentencepiece never matches them.
 
-    Their places, and with them all ids, stay.
+    Their positions, and therefore all ids, stay the same.
     """
     model = description["model"]
     if model.get("type") != "Unigram":
@@ -203,7 +205,7 @@ def _rename_pieces(description: dict[str, Any], literals: SpecialLiterals) -> No
 
 
 def _drop_merges_into(description: dict[str, Any], special: set[str]) -> None:
-    """Removes merges that would spell a special token: sentencepiece never matches those."""
+    """Removes merges whose result is a special token: sentencepiece never matches those."""
     merges = description["model"].get("merges")
     if not merges:
         return

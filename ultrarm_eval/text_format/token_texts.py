@@ -9,18 +9,18 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-# What sentencepiece writes for a space.
+# Sentencepiece's character for a space.
 _SPACE = "\u2581"
 _BYTE = re.compile(r"<0x([0-9A-F]{2})>")
-# Lone surrogates, which is how Python keeps bytes that are no UTF-8; no text has them.
+# Lone surrogates, as which Python represents bytes that are not UTF-8; no text has them.
 _FIRST_LONE, _LAST_LONE = 0xDC80, 0xDCFF
 
 
 class TokenTexts:
-    """Reads the tokens of one tokenizer: byte-level, sentencepiece's, or WordPiece's."""
+    """The texts of the tokens of one tokenizer: byte-level, sentencepiece or WordPiece."""
 
     def __init__(self, backend: Tokenizer) -> None:
-        """Finds out how the tokenizer writes texts in its vocabulary.
+        """Detects how the vocabulary represents texts.
 
         Args:
             backend: The fast tokenizer's backend.
@@ -69,7 +69,7 @@ class TokenTexts:
 
 
 def _add(texts: list[str], run: Sequence[tuple[int, bytes]]) -> None:
-    """Adds the characters of neighbouring tokens, each to the token that its last byte is of."""
+    """Adds the characters of adjacent tokens, each to the token with its last byte."""
     owners = [index for index, part in run for _ in part]
     whole = b"".join(part for _, part in run)
     for stop, character in _characters(whole):
@@ -77,7 +77,7 @@ def _add(texts: list[str], run: Sequence[tuple[int, bytes]]) -> None:
 
 
 def _characters(whole: bytes) -> Iterator[tuple[int, str]]:
-    """(Where it ends, the character); a byte of none as `<0xE2>`."""
+    """Yields the end index and text of each character; an invalid byte is written as `<0xE2>`."""
     stop = 0
     for character in whole.decode("utf-8", errors="surrogateescape"):
         if _FIRST_LONE <= ord(character) <= _LAST_LONE:

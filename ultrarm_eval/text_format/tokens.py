@@ -1,4 +1,4 @@
-"""A text as a model reads it: its token ids, and remarks about its encoding."""
+"""An encoded text: its token ids, and what happened while it was encoded."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ TokenIds = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What an engine computes; equal where every reward of one judge is.
+    """The input of an engine; with the same judge, equal `Tokens` have equal rewards.
 
     Attributes:
-        packed: The token ids, four bytes each in the machine's order.
-        start: Index of the first token of the completion, for judges that read its tokens alone;
-            of the second text, for models that tell two apart. None where nobody asks for it.
-        reads: Indices of the tokens at which the network is read, ascending; the last token alone
-            if empty.
-        reads_cut: At how many tokens more it would be read, had they not been cut off before it.
+        packed: The token ids as int32 in the machine's byte order.
+        start: Index of the completion's first token, for judges that compute its likelihood; of the
+            second text's first token, for models with token types. None for other judges.
+        reads: Indices of the tokens at which the network is read, ascending; if empty, only the
+            last token.
+        reads_cut: The number of further such tokens that were truncated on the left.
     """
 
     packed: bytes
@@ -49,18 +49,19 @@ class Tokens:
     @property
     def identity(self) -> bytes:
         """The text's key in a score store."""
-        # The place before the ids: the files of earlier versions have it there.
+        # Before the ids, as in score stores of earlier versions.
         places = [] if self.start is None else [self.start]
         if self.reads or self.reads_cut:
-            # How many places there are comes first, and below 0, as no id is: else the places of
-            # one text could be those of another and the ids behind them.
+            # Their number comes first, as a negative value, which no id has: otherwise two
+            # different texts could have the same key.
             places += [-1 - len(self.reads), *self.reads, self.reads_cut]
         return array("i", places).tobytes() + self.packed
 
     def prefixes(self) -> list[Tokens]:
-        """The texts that end with each of the tokens at which the network is read.
+        """The prefixes of the text that end with each token at which the network is read.
 
-        A causal network gives of them what it gives of the whole text at these tokens.
+        The last output of a causal network on a prefix equals its output at that token of the
+        whole text.
         """
         if not self.reads:
             return [Tokens(self.packed)]
@@ -78,14 +79,14 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class EncodedText:
-    """A text, encoded.
+    """An encoded text.
 
     Attributes:
-        tokens: Its tokens, BOS first where the tokenizer uses one.
-        truncated: Whether tokens were cut off on the left.
-        spells_special_tokens: Whether prompt or completion spell a special token, so that
+        tokens: Its tokens, with BOS first if the tokenizer has one.
+        truncated: Whether it was truncated on the left.
+        spells_special_tokens: Whether prompt or completion contain special-token text, so that
             ``special_tokens="text"`` and ``"parse"`` differ.
-        remarks: What else happened to it, by the names of the counts.
+        remarks: The names of the other counts that apply to it.
     """
 
     tokens: Tokens

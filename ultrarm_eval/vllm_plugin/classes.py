@@ -1,14 +1,15 @@
-"""vLLM's names of the reward models of this package."""
+"""The class names under which vLLM serves the reward models of this package."""
 
 from __future__ import annotations
 
-#: A reward model whose kind is said beside it, or recognised by its files.
+#: A reward model whose type is given in the configuration, or recognized by its files.
 REWARD_MODEL = "UltrarmEvalRewardModel"
-#: The field of a configuration that says the kind: the judge, and arguments of its kind.
+#: The configuration's field for the type: the judge's name, and arguments of its architecture.
 KIND = "ultrarm_eval"
-#: Classes that published config.json files name, of kinds whose reward is read at one token. They
-#: are declared by the kinds (a test compares); written out, as this is read whenever vLLM starts,
-#: whatever it serves. Classes of transformers, of which some checkpoints name one, are left out.
+#: Classes in published config.json files, of types whose reward is read at one token. The
+#: architectures declare them, and a test compares; they are repeated here because this module is
+#: imported whenever vLLM starts. Classes of transformers, which some checkpoints name, are not
+#: listed.
 SERVED_CLASSES = (
     "AtheneForSequenceClassification",
     "CustomAutoModelForSequenceClassification",

@@ -13,20 +13,20 @@ from ultrarm_eval.errors import ConfigurationError
 from ultrarm_eval.vllm_plugin.classes import KIND, REWARD_MODEL
 from ultrarm_eval.vllm_plugin.served_checkpoint import require_family
 
-#: One number, as the head gives it.
+#: One raw number per text.
 _RAW = {"num_labels": 1, "problem_type": "regression"}
 
 
 def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
-    """The `hf_overrides` of vLLM for a checkpoint; also as JSON, for `vllm serve --hf-overrides`.
+    """The `hf_overrides` of vLLM for a checkpoint; as JSON also for `vllm serve --hf-overrides`.
 
     Args:
         checkpoint: The checkpoint.
-        judge: The judge that reads it, by the name it is registered under.
+        judge: The registered name of its judge.
 
     Raises:
         ConfigurationError: vLLM cannot serve it.
-        CheckpointError: Its reward is read at several tokens, or vLLM knows no such body.
+        CheckpointError: Its reward is computed from several tokens, or vLLM lacks its body.
     """
     kind = checkpoint.architecture
     if checkpoint.adapter is not None:
@@ -35,7 +35,7 @@ def overrides_for(checkpoint: Checkpoint, judge: str) -> dict[str, Any]:
             "without it. Use engine=torch, or merge the two into one checkpoint first."
         )
     if isinstance(kind, SequenceClassification | ConvertedDecoder):
-        # vLLM has these itself.
+        # vLLM supports these classes itself.
         is_part = checkpoint.weight_map is not None and isinstance(kind, SequenceClassification)
         if is_part:
             raise ConfigurationError(

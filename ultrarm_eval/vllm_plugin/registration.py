@@ -1,4 +1,4 @@
-"""Registers the reward models with vLLM: their classes, and what vLLM has to set for them."""
+"""Registers the reward models with vLLM: their classes and their configuration."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ from typing import Any
 
 from ultrarm_eval.vllm_plugin.classes import REWARD_MODEL, SERVED_CLASSES
 
-#: As a path, so that the model is imported where it is served alone.
+#: As a path, so that the model is imported only in processes that serve it.
 _MODEL = "ultrarm_eval.vllm_plugin.reward_model:RewardModel"
 
-#: Families in which vLLM reads `bias`, and transformers does not.
+#: Families in which vLLM reads the field `bias`, unlike transformers.
 _BIASED = ("llama", "mistral")
 
 
 def register_reward_models() -> None:
-    """Registers every class that vLLM does not know itself, all of them or none.
+    """Registers every class that vLLM does not support itself; all of them or none.
 
     Raises:
-        ImportError: vLLM lacks what the models are made with.
-        AttributeError: The same.
+        ImportError: vLLM lacks a name that the models need.
+        AttributeError: vLLM lacks an attribute that the models need.
     """
-    # Internals of vLLM, which may move; here, where nothing is changed yet.
+    # Internals of vLLM, which may move: imported before anything is changed.
     from vllm.model_executor.models.adapters import as_seq_cls_model  # noqa: F401
     from vllm.model_executor.models.config import MODELS_CONFIG_MAP, VerifyAndUpdateConfig
     from vllm.model_executor.models.registry import ModelRegistry
@@ -42,17 +42,17 @@ def register_reward_models() -> None:
 
 
 class _RewardModelConfig:
-    """What vLLM sets for a reward model, in each of its processes."""
+    """Adjusts vLLM's configuration for a reward model, in each of its processes."""
 
     @staticmethod
     def verify_and_update_model_config(model_config: Any) -> None:
-        """Makes it a model of one raw number, and refuses a checkpoint that is none.
+        """Configures a model with one raw output, and rejects unsupported checkpoints.
 
         Args:
             model_config: vLLM's configuration of the model.
 
         Raises:
-            CheckpointError: The checkpoint is of no kind that can be served, or lacks its head.
+            CheckpointError: The checkpoint is not of a type that can be served, or lacks its head.
         """
         from ultrarm_eval.vllm_plugin.served_checkpoint import opened_checkpoint
 
@@ -61,6 +61,6 @@ class _RewardModelConfig:
             config.num_labels = 1
             config.problem_type = "regression"
             if config.model_type in _BIASED and hasattr(config, "bias"):
-                # vLLM would give the attention a bias, which transformers calls attention_bias;
-                # in reward models this is the head's (Safe-RLHF).
+                # vLLM would add a bias to the attention, which transformers calls attention_bias;
+                # in reward models of Safe-RLHF, `bias` means the head's.
                 config.bias = False

@@ -39,9 +39,9 @@ from ultrarm_eval.vllm_plugin.weight_stream import (
 
 
 class RewardModel(nn.Module):
-    """Makes the reward model on the body of a checkpoint's family.
+    """The registered class; creating it returns a reward model with the body of the checkpoint.
 
-    What vLLM asks the class before it knows the checkpoint stands here.
+    vLLM reads its class attributes before it opens the checkpoint.
     """
 
     is_pooling_model: ClassVar[bool] = True
@@ -49,11 +49,11 @@ class RewardModel(nn.Module):
     make_empty_intermediate_tensors: ClassVar[Any] = None
 
     def __new__(cls, *, vllm_config: Any, prefix: str = "") -> Any:
-        """The reward model itself; no instance of this class is ever made.
+        """Creates the reward model; this class itself has no instances.
 
         Args:
             vllm_config: vLLM's configuration.
-            prefix: How the names of its layers begin.
+            prefix: The prefix of its layers' names.
 
         Raises:
             UltrarmEvalError: The checkpoint, or a setting of vLLM, cannot be used.
@@ -68,7 +68,7 @@ class RewardModel(nn.Module):
         if vllm_config.quant_config is not None:
             from vllm.model_executor.model_loader.utils import configure_quant_config
 
-            # vLLM did so for this class, which does not know the body's parts.
+            # vLLM did this for this class, which lacks the body's packed modules.
             configure_quant_config(vllm_config.quant_config, model_class)
         return model_class(vllm_config=vllm_config, prefix=prefix, checkpoint=checkpoint)
 
@@ -76,7 +76,7 @@ class RewardModel(nn.Module):
         raise NotImplementedError
 
     def embed_input_ids(self, input_ids: torch.Tensor) -> torch.Tensor:
-        """See vLLM's interface of models; the reward model's own is run."""
+        """Required by vLLM's model interface; never called."""
         raise NotImplementedError
 
     def forward(
@@ -86,15 +86,15 @@ class RewardModel(nn.Module):
         intermediate_tensors: Any = None,
         inputs_embeds: torch.Tensor | None = None,
     ) -> Any:
-        """See vLLM's interface of models; the reward model's own is run."""
+        """Required by vLLM's model interface; never called."""
         raise NotImplementedError
 
 
 def _body_of(checkpoint: Checkpoint) -> str:
-    """The name that vLLM has for the model with a checkpoint's body.
+    """The name in vLLM of the causal language model with a checkpoint's body.
 
     Raises:
-        ConfigurationError: vLLM has none, or none that is run as a decoder is.
+        ConfigurationError: vLLM does not support the model family.
     """
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -109,10 +109,13 @@ def _body_of(checkpoint: Checkpoint) -> str:
 
 @cache
 def _on_body(name: str) -> Any:
-    """The class of reward models on a body of vLLM.
+    """The class of reward models with a body of vLLM.
 
     Args:
         name: vLLM's name of the causal language model with that body.
+
+    Raises:
+        ConfigurationError: The body is not a plain text decoder.
     """
     body = ModelRegistry.models[name].load_model_cls()
     if has_inner_state(body) or is_attention_free(body) or supports_multimodal(body):
@@ -122,7 +125,7 @@ def _on_body(name: str) -> Any:
     adapted: Any = as_seq_cls_model(body)
 
     class RewardModelOnBody(adapted):  # type: ignore[misc]
-        """A body of vLLM and a head of ours, read at the last token, without an activation."""
+        """A body of vLLM and a reward head, read at the last token without an activation."""
 
         def __init__(self, *, vllm_config: Any, prefix: str = "", checkpoint: Checkpoint) -> None:
             self.__dict__["checkpoint"] = checkpoint
@@ -138,7 +141,7 @@ def _on_body(name: str) -> Any:
             _require_raw(vllm_config.model_config.pooler_config)
             checkpoint = self.checkpoint
             network = cast(DecoderRewardModel, checkpoint.network)
-            # vLLM makes a model within the device that it is for.
+            # vLLM sets the model's device as torch's default while it creates the model.
             device = torch.empty(0).device
             head = network.reward_head.to(torch.float32).to_empty(device=device)
             self.reward_head = head.requires_grad_(False)
@@ -155,13 +158,13 @@ def _on_body(name: str) -> Any:
             )
 
         def load_weights(self, weights: Iterable[Named]) -> set[str]:
-            """Loads stored weights, the head's among them.
+            """Loads the stored weights of body and head.
 
             Args:
                 weights: The weights by their names in the files.
 
             Returns:
-                The names of what was loaded.
+                The names of the loaded weights.
 
             Raises:
                 CheckpointError: The head lacks a weight.
@@ -190,7 +193,7 @@ def _on_body(name: str) -> Any:
                 own[name].data.copy_(weight)
             loaded |= {HEAD + name for name in found}
             if not self._is_loaded and not self._is_quantized and reported is not None:
-                # vLLM lets most weights be missing, and they would be what was in memory before.
+                # vLLM does not report most missing weights, whose memory would be uninitialized.
                 unset = {name for name, _ in self.named_parameters()} - loaded
                 refuse_missing(checkpoint.name, unset)
             self._is_loaded = True
@@ -201,7 +204,7 @@ def _on_body(name: str) -> Any:
 
 
 def _require_raw(pooler: Any) -> None:
-    """Refuses settings of vLLM's pooler that would make other numbers of rewards."""
+    """Rejects settings of vLLM's pooler that would change rewards."""
     pooling = pooler.get_seq_pooling_type()
     if pooling != "LAST":
         raise ConfigurationError(

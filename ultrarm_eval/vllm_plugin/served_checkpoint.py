@@ -1,4 +1,4 @@
-"""The checkpoint that vLLM is about to serve, as the kind of reward model that it is."""
+"""Opens the checkpoint that vLLM serves, with the architecture of its type of reward model."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def opened_checkpoint(model_config: Any) -> Checkpoint:
         model_config: vLLM's configuration of the model.
 
     Raises:
-        ConfigurationError: What is said of its kind is wrong.
-        CheckpointError: It is of no kind that can be served, or lacks its head.
+        ConfigurationError: The type in the configuration is not valid.
+        CheckpointError: It is not of a type that can be served, or lacks its head.
     """
     survey = Survey(model_config.model, model_config.revision)
     said = getattr(model_config.hf_config, KIND, None)
@@ -48,14 +48,16 @@ def opened_checkpoint(model_config: Any) -> Checkpoint:
 
 
 def require_family(checkpoint: Checkpoint, model_type: str) -> None:
-    """Refuses a checkpoint whose config.json describes its body in words of its own.
+    """Rejects a checkpoint whose `model_type` is not that of its body in transformers.
+
+    vLLM reads config.json itself, and would not find the body.
 
     Args:
         checkpoint: The checkpoint.
-        model_type: What config.json names.
+        model_type: The `model_type` in config.json.
 
     Raises:
-        CheckpointError: It does.
+        CheckpointError: The two differ.
     """
     family = checkpoint.config.model_type
     if model_type != family:
@@ -67,7 +69,7 @@ def require_family(checkpoint: Checkpoint, model_type: str) -> None:
 
 
 def _named_kind(said: object) -> Architecture:
-    """The kind that the configuration names; only such as judges are registered for."""
+    """The architecture that the configuration names by its judge."""
     if not isinstance(said, Mapping) or not isinstance(said.get(_JUDGE), str):
         raise ConfigurationError(
             f'hf_overrides: {KIND} must be an object such as {{"judge": "value-head", "head": '
@@ -102,9 +104,9 @@ def _recognised_kind(survey: Survey) -> Architecture:
 
 
 def _called(survey: Survey) -> dict[str, Architecture]:
-    """The kinds that a checkpoint is by its class, though not by its weights: these lack the head.
+    """The architectures that match a checkpoint by its class, but whose head its weights lack.
 
-    Opening it as one says so.
+    Opening the checkpoint with one of them reports the missing head.
     """
     return {
         judge: kind

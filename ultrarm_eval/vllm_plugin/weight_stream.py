@@ -1,4 +1,4 @@
-"""Stored weights as a loader hands them out, one by one, under the names of a network."""
+"""Renames stored weights to those of vLLM's model, one by one as a loader yields them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ultrarm_eval.checkpoints.weights import IN_FILE
 
 #: A weight and its name.
 Named = tuple[str, torch.Tensor]
-#: How the names of the head's weights begin in vLLM's model.
+#: The prefix of the head's weights in vLLM's model.
 HEAD = "reward_head."
 _BODY = "model."
 
 
 def weight_sources(checkpoint: Checkpoint) -> WeightMap:
-    """What the weights of vLLM's model are made of.
+    """The stored weights from which each weight of vLLM's model is made.
 
     Args:
         checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
 
     Returns:
-        The sources of the body's weights, by the names that transformers' causal language model of
-        the family has for them, and of the head's, behind `HEAD`.
+        The sources by weight: those of the body under their names in transformers' causal language
+        model of the family, those of the head with the prefix `HEAD`.
     """
     head = _head_of(checkpoint)
     weights: WeightMap = checkpoint.weight_map or {
@@ -46,7 +46,7 @@ def weight_sources(checkpoint: Checkpoint) -> WeightMap:
 
 
 def head_in_further_files(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
-    """The head's weights in files beside the checkpoint's own, which vLLM does not read.
+    """The head's weights in separate files, which vLLM does not read.
 
     Args:
         checkpoint: The checkpoint; its network is a `DecoderRewardModel`.
@@ -60,14 +60,15 @@ def head_in_further_files(checkpoint: Checkpoint) -> dict[str, torch.Tensor]:
 
 
 def renamed_stream(stored: Iterable[Named], sources: WeightMap) -> Iterator[Named]:
-    """Makes a network's weights of stored ones, as soon as all that one is made of is there.
+    """Makes the weights of a network from stored ones, each once all its parts have arrived.
 
     Args:
-        stored: Weights by their stored names, in any order. What no source takes is left out.
-        sources: What each of the network's weights is made of.
+        stored: Stored weights with their names, in any order. Weights that no source uses are
+            skipped.
+        sources: The stored weights that each weight of the network is made from.
 
     Yields:
-        The network's weights. One whose parts are not all among the stored is left out.
+        The weights of the network, except those of which a part is missing.
     """
     takers: dict[str, list[str]] = {}
     for name, source in sources.items():
@@ -80,7 +81,7 @@ def renamed_stream(stored: Iterable[Named], sources: WeightMap) -> Iterator[Name
             if len(source.keys) == 1:
                 yield name, weight if source.make is None else source.make(weight)
                 continue
-            # Loaders may use the memory of what they have handed out again.
+            # Loaders may reuse the memory of weights that they have yielded.
             there = parts.setdefault(name, {})
             there[key] = weight.clone()
             if len(there) == len(source.keys) and source.make is not None:

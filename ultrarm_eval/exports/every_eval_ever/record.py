@@ -223,7 +223,7 @@ def _source_data(figure: ExportedFigure, datasets: Mapping[str | None, str]) -> 
         details["tasks"] = one_line(", ".join(one.task for one in figure.members))
     counts = member.metadata.get("counts")
     if isinstance(counts, Mapping) and not figure.is_group:
-        # What else stands there may name the file.
+        # Other values may contain the file's path.
         plain = {k: v for k, v in counts.items() if isinstance(v, int | float)}
         details["counts"] = json.dumps(plain, ensure_ascii=True)
     if data is None:

@@ -146,10 +146,10 @@ def _reference(
 ) -> list[str]:
     """The correct answer: for given answers its text, which the target indexes."""
     target = _text(sample.get("target", ""))
-    # Not every completion is asked for, so the document's own count.
+    # From the document, because not every completion has a request.
     texts = document.get("completions") if choices is not None else None
     texts = texts if isinstance(texts, list) else choices or ()
-    # A number of thousands of digits is none that Python reads.
+    # Python refuses to parse numbers with thousands of digits.
     if re.fullmatch("[0-9]{1,9}", target) and int(target) < len(texts):
         return [_text(texts[int(target)])]
     return [target]

@@ -114,7 +114,7 @@ class _Compared:
         return values
 
     def _rewards(self, document: Document, sample: Mapping[str, Any]) -> dict[int, float]:
-        asked = self._measurement.completions_asked(document)
+        asked = self._measurement.completions_to_score(document)
         answers = [float(response[0]) for response in sample["filtered_resps"]]
         said = sample.get("judged") or ()
         # A judge that may abstain has a judgement for each completion.

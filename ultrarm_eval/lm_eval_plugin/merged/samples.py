@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ultrarm_eval.documents.census import texts_digest
 from ultrarm_eval.documents.document import FIELDS, RATED
+from ultrarm_eval.documents.prompt_counts import texts_digest
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import JsonLine, json_lines
 from ultrarm_eval.runs.digest import samples_digest, text_digest

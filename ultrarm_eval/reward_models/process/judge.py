@@ -83,7 +83,7 @@ class ProcessJudge(CheckpointJudge):
         if layout == AUTO:
             return layout_of(survey)
         known = recognised_layout(survey)
-        # A language model is recognised only by its name, so the user's setting takes precedence.
+        # A language model is recognized only by its name, so the user's setting takes precedence.
         is_sure = known is not None and known.layout not in LANGUAGE_MODEL_LAYOUTS
         if known is not None and is_sure and known.layout != layout:
             raise ConfigurationError(

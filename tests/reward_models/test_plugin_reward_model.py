@@ -1,4 +1,4 @@
-"""The kind of reward model in the example on docs/plugins.md, found by `judge=auto`."""
+"""The type of reward model in the example of docs/plugins-judges.md, found by `judge=auto`."""
 
 from __future__ import annotations
 

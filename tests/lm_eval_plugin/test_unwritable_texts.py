@@ -1,4 +1,4 @@
-"""Prompts that a judge's template refuses are called by file and line, before anything is scored."""
+"""Prompts that a judge's template rejects are named by file and line, before any is scored."""
 
 import logging
 

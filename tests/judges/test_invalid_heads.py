@@ -1,4 +1,4 @@
-"""Heads that are missing, of another shape, doubled or no numbers: refused before loading."""
+"""Heads that are missing, duplicated, of another shape or NaN are refused before loading."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a template does to prompts and answers is found, counted and said."""
+"""What a template changes in prompts and answers is detected, counted and reported."""
 
 import logging
 

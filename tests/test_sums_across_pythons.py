@@ -1,4 +1,4 @@
-"""No figure depends on whether the built-in `sum` keeps what is lost in adding floats."""
+"""No metric depends on whether the built-in `sum` compensates rounding errors (Python 3.12)."""
 
 import builtins
 import itertools

@@ -1,4 +1,4 @@
-"""Judges of which everyone knows what they get."""
+"""Judges with known scores on every benchmark: perfect, wrong, constant."""
 
 import math
 

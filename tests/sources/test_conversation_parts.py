@@ -2,7 +2,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ultrarm_eval.sources.continuation import joined, joined_with_text
+from ultrarm_eval.sources.conversation_parts import joined, joined_with_text
 
 
 def turns(*spelled):

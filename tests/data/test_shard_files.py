@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from tests.conftest import examples
 from ultrarm_eval.cli.main import main
 from ultrarm_eval.data.files import open_file
-from ultrarm_eval.data.parts import INDEX, open_part, part_name, read_index, write_parts
 from ultrarm_eval.data.rows import JsonLines, ListedRows
+from ultrarm_eval.data.shard_files import INDEX, open_part, part_name, read_index, write_parts
 from ultrarm_eval.errors import ConfigurationError, DataError
 
 ROWS = [{"prompt": f"p{i}", "chosen": "a", "rejected": "b", "n": i / 3} for i in range(7)]

@@ -28,7 +28,7 @@ def texts_digest(prompt: Sequence[Mapping[str, Any]], completions: Iterable[str]
 WITHOUT_PAIRS = "rows_left_out_without_pairs"
 
 
-class Census:
+class PromptCounts:
     """Counts prompts one by one, and remembers them to find duplicates."""
 
     def __init__(self, rules: ComparisonRules, preference: str, aspects: Sequence[str]) -> None:

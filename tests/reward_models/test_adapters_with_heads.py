@@ -1,4 +1,4 @@
-"""LoRA adapters on reward models that have a head of their own: every kind reads merged weights."""
+"""LoRA adapters of reward models with their own heads: every type computes merged weights."""
 
 import json
 import re

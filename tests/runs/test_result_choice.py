@@ -1,4 +1,4 @@
-"""Of several runs in a folder: which results count, and what is said of the others."""
+"""Which results of several runs in a folder are used, and what is reported of the others."""
 
 import json
 import math

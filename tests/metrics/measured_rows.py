@@ -1,4 +1,4 @@
-"""The way from rows to figures, without the harness's loop around it."""
+"""Computes metrics from rows of data, without the harness."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def measure(
         document = Document.from_json(json.loads(json.dumps(written.to_json())))
         assert document == written
         prompt, texts = document.prompt[0]["content"], document.completions
-        asked = comparison.completions_asked(document)
+        asked = comparison.completions_to_score(document)
         metrics = comparison.measure(document, {i: reward(prompt, texts[i]) for i in asked})
         by_row[document.row] = metrics
         for name, value in metrics.items():

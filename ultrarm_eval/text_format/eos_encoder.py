@@ -1,8 +1,8 @@
-"""Encoding as in OpenRLHF: texts end with EOS, and get no BOS that they do not contain.
+"""Encoding as in OpenRLHF: every text ends with EOS, and no BOS is added.
 
-From OpenRLHF's openrlhf/datasets/reward_dataset.py: line ends are cut off the end of the text, a
-space and EOS follow where it does not end in EOS, the tokenizer adds no special tokens, and the
-last id is EOS whatever the tokenizer makes of it.
+As in OpenRLHF's openrlhf/datasets/reward_dataset.py: trailing newlines are removed; a space and EOS
+are appended unless the text ends with EOS; the tokenizer adds no special tokens; and the last token
+id is set to EOS, whatever the tokenizer returned.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ultrarm_eval.text_format.text_renderer import TRIMMED_BY_TEMPLATE, TextRend
 _LINE_END = "\n"
 
 
-class _ClosedTextRenderer(TextRenderer):
+class _EosRenderer(TextRenderer):
     """Renders texts that end in the tokenizer's EOS."""
 
     def __init__(self, tokenizer: Any, template: Template, **options: Any) -> None:
@@ -34,7 +34,7 @@ class _ClosedTextRenderer(TextRenderer):
         spells: bool | None = None,
     ) -> tuple[str, tuple[str, ...]]:
         written, remarks = super().write(template, messages, completion, spells)
-        # Where texts are not parsed, an EOS that a content spells is none.
+        # With special_tokens=text, an EOS that a prompt or answer contains is plain text.
         closing = self._closing
         if self.special_tokens != "parse":
             closing = self._literals.aliases.get(closing, closing)
@@ -44,10 +44,10 @@ class _ClosedTextRenderer(TextRenderer):
         return (text if text.endswith(closing) else f"{text} {closing}"), remarks
 
 
-class ClosedTextEncoder(TextEncoder):
+class EosEncoder(TextEncoder):
     """Encodes texts that end in EOS exactly once."""
 
-    _renderer_class = _ClosedTextRenderer
+    _renderer_class = _EosRenderer
 
     def __init__(self, tokenizer: Any, template: Template, *, name: str, **options: Any) -> None:
         """Prepares the tokenizer.
@@ -72,5 +72,5 @@ class ClosedTextEncoder(TextEncoder):
         return []
 
     def _read_part(self, ids: list[int]) -> list[int]:
-        # An EOS that is no special token of the tokenizer is spelled by other ids.
+        # If EOS is not a special token of the tokenizer, its text is tokenized to other ids.
         return [*ids[:-1], self._eos]

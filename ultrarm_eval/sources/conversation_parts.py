@@ -1,14 +1,15 @@
 """Joins two parts of a conversation: a separate prompt, and the turns in the answers' lists.
 
-The longest suffix of the first part that is a prefix of the second is their overlap, and occurs
-only once in the conversation. Without an overlap, the second part continues the first, or the two
-contradict each other:
+The longest suffix of the first part that is also a prefix of the second is their overlap; it occurs
+only once in the joined conversation. Without an overlap the second part is appended to the first.
+Special cases:
 
-- a system turn leads a conversation: where both parts have one, it is the same, and where one has,
-  the overlap is looked for behind it;
-- a second part that holds the whole first part is the fuller conversation;
-- a second part that goes back to a turn of the first, begins with the role that the first ends
-  with, or brings a system turn after the first has begun, goes on with nothing.
+- System turns lead a conversation. If both parts have system turns, these must be the same; if only
+  one part has them, the overlap is searched for after them.
+- If the second part contains the complete first part, it is the conversation.
+- The parts contradict each other if there is no overlap and the second part begins with a turn of
+  the first part, or with the role of its last turn, or has a system turn although the first part
+  has turns before it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ def joined(first: Messages, second: Messages) -> Messages | None:
 
     Args:
         first: The first part.
-        second: The second part, which repeats the end of the first, or continues it.
+        second: The second part; its first turns may repeat the last ones of the first part.
 
     Returns:
         The conversation; None if the parts contradict each other.

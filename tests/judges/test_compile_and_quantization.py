@@ -1,4 +1,4 @@
-"""torch.compile and eight-bit weights: off by default, refused where they cannot work."""
+"""torch.compile and eight-bit weights: off by default, refused where they do not work."""
 
 import shutil
 from types import SimpleNamespace

@@ -1,7 +1,7 @@
-"""How much each kind of judge computes for a fixed load: a regression fails without a stopwatch.
+"""Forward passes and tokens of each type of judge on fixed texts: slower code fails untimed.
 
-What is counted is what the model's body is given (`benchmarks/judge_kinds.py` measures the rest).
-The loads' tokens are those of the tests' own tokenizers, so that they change with those alone.
+The passes of the model's body are counted; `benchmarks/judge_kinds.py` measures the time. The
+tokens are those of the tests' own tokenizers, so that they change only with these.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The harness's own means and errors of our tasks do not depend on how Python adds floats."""
+"""The harness's means and standard errors of our tasks do not depend on the Python version."""
 
 import builtins
 

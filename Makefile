@@ -7,6 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 CONSTRAINTS := $(shell $(PYTHON) -c "import sys; print('constraints.txt' if sys.version_info >= (3, 11) else 'constraints-py310.txt')")
 # Files begin in the order of tests/conftest.py, the longest first.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+QUICK := "not slow and not campaign and not vllm"
 # Tests start many processes, and pytest rewrites every assertion: what is compiled is kept, in an
 # image that says otherwise too.
 unexport PYTHONDONTWRITEBYTECODE
@@ -18,7 +19,7 @@ OFFLINE := HF_HUB_OFFLINE=1 HF_DATASETS_OFFLINE=1
 help:
 	@echo "make demo   install into $(VENV) and run the demo judge through lm_eval, offline"
 	@echo "make test   lint, types and tests"
-	@echo "make slow   the tests that take more than ten seconds each"
+	@echo "make slow   the tests that take seconds each, and all combinations of settings"
 	@echo "make campaign   faults by the thousand: kills, flipped bits, mutated files"
 	@echo "make docs   the documentation's site, into build/docs"
 	@echo "make docs-tables   write the tables of docs/ that are made from the code"
@@ -44,7 +45,14 @@ $(VENV)/installed-docs: $(VENV)/installed
 demo: $(VENV)/installed
 	$(OFFLINE) $(BIN)/lm_eval --model ultrarm --model_args pretrained=demo --tasks ultrafeedback_pairs_demo
 
-test: lint types unit
+# Types are checked beside the tests, by what they leave of the processors; what mypy says comes last.
+test: lint
+	@mkdir -p build; \
+	nice $(BIN)/mypy >build/mypy.txt 2>&1 & mypy=$$!; trap 'kill $$mypy 2>/dev/null' EXIT INT TERM; \
+	$(PYTEST) -m $(QUICK); tests=$$?; \
+	wait $$mypy; types=$$?; trap - EXIT; \
+	echo "$(BIN)/mypy"; cat build/mypy.txt; \
+	[ $$tests -eq 0 ] && [ $$types -eq 0 ]
 
 lint: $(VENV)/installed-dev
 	$(BIN)/ruff check .
@@ -54,9 +62,10 @@ types: $(VENV)/installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/installed-dev
-	$(PYTEST) -m "not slow and not campaign and not vllm"
+	$(PYTEST) -m $(QUICK)
 
-# What takes more than ten seconds each: several processes, installed packages, pages at size.
+# What takes seconds each, or repeats what a quick test checks: several processes, installed
+# packages, pages at size, products of settings.
 slow: $(VENV)/installed-dev
 	$(PYTEST) -m "slow and not campaign and not vllm"
 

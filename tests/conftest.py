@@ -67,8 +67,36 @@ _TAKE_MINUTES = (
 )
 
 
+def once_each(cases: list[Any]) -> list[Any]:
+    """Cases of a test in which every value of every parameter stands, as few as that takes."""
+    # Their numbers in `indices` are those of the cases.
+    values = {
+        case: {(name, id(value)) for name, value in case.callspec.params.items()} for case in cases
+    }
+    missing: set[Any] = set().union(*values.values())
+    chosen: list[Any] = []
+    while missing:
+        chosen.append(max(cases, key=lambda case: len(values[case] & missing)))
+        missing -= values[chosen[-1]]
+    return chosen
+
+
+def _quick_cases(cases: list[Any]) -> list[Any]:
+    """The cases that stay quick of a test that is marked `product` or `few`."""
+    few = cases[0].get_closest_marker("few")
+    return cases[: few.args[0]] if few is not None else once_each(cases)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begins with the files that take minutes."""
+    """Of many cases of a test most are slow, and files that take minutes are first."""
+    tests: dict[str, list[Any]] = {}
+    for item in items:
+        is_slow = item.get_closest_marker("slow") is not None
+        if not is_slow and any(item.get_closest_marker(name) for name in ("product", "few")):
+            tests.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in tests.values():
+        for case in set(cases) - set(_quick_cases(cases)):
+            case.add_marker(pytest.mark.slow)
 
     def place(item: pytest.Item) -> int:
         found = (i for i, name in enumerate(_TAKE_MINUTES) if item.nodeid.startswith(name))

@@ -99,6 +99,7 @@ def assert_finite_and_positive(ways: dict[str, dict[str, Any]], *names: str) -> 
 
 
 class TestSpeed:
+    @pytest.mark.slow
     def test_all_ways_over_ultrafeedbacks_lengths(self, speed: Any, tmp_path: Path) -> None:
         figures = run(
             speed, tmp_path / "o.json", "--shape", "tiny", "--limit", "1", "--rounds", "2"
@@ -117,6 +118,7 @@ class TestSpeed:
         assert figures["computed_over_distinct"] >= 1
         assert set(figures["ratios"]) == {"padded", "packed", "shared"}
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("name", ["pairs", "four"])
     def test_files(self, speed: Any, tmp_path: Path, name: str) -> None:
         path = {"pairs": pairs_file, "four": four_file}[name](tmp_path)
@@ -131,6 +133,7 @@ class TestSpeed:
         assert_finite_and_positive(figures["ways"], "median_s")
         assert str(tmp_path) not in (tmp_path / "o.json").read_text()
 
+    @pytest.mark.slow
     def test_the_loop_of_many_answers_scores_each_once(
         self, speed: Any, loads: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -221,6 +224,7 @@ class TestLoads:
         assert max(len(ids) for ids in load.texts) <= loads.MAX_LENGTH
         assert len(set(load.texts)) == len(load.texts)
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize(
         ("name", "answers", "of_prompt", "of_answer"),
         [("best_of_n", 32, 160, 400), ("long_prompts", 4, 1200, 100)],
@@ -279,6 +283,7 @@ class TestLoads:
 
 
 class TestGrowth:
+    @pytest.mark.slow
     def test_figures(self, benchmarks: dict[str, Any], tmp_path: Path) -> None:
         growth = benchmarks["scoring_growth"]
         figures = run(growth, tmp_path / "o.json", "--prompts", "3", "12", "--rounds", "1")
@@ -316,6 +321,7 @@ class TestGrowth:
         assert found["share_outside"] == pytest.approx(0.02)
         assert found["tokenising_us_per_distinct_token"] == pytest.approx(50)
 
+    @pytest.mark.slow
     def test_texts_have_the_stated_lengths(
         self, benchmarks: dict[str, Any], tmp_path: Path
     ) -> None:

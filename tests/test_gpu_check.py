@@ -191,6 +191,7 @@ class TestMeasures:
         # Positions as bfloat16 would be too coarse to tell tokens apart.
         assert model.model.rotary_emb.inv_freq.dtype == torch.float32
 
+    @pytest.mark.slow
     def test_rounds_of_the_large_shape(self, check: SimpleNamespace) -> None:
         comparison = check.scoring.Comparison("tiny", CPU, torch.float32, 1)
         comparison.measure_round(0)

@@ -52,6 +52,7 @@ def work_of(kinds: Any, kind: str, folder: Path) -> tuple[Any, Any, Any]:
     return judge, loop, work
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", list(PASSES))
 def test_passes_and_tokens(kinds: Any, tmp_path: Path, kind: str) -> None:
     judge, loop, work = work_of(kinds, kind, tmp_path)

@@ -1,6 +1,7 @@
 """What users may import is declared once, and everything that we tell them to import is in it."""
 
 import ast
+import functools
 import importlib
 import re
 from pathlib import Path
@@ -22,6 +23,7 @@ def file_of(module):
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
+@functools.cache
 def names_of(module):
     """The names in `__all__` of a module, read without importing it."""
     for node in ast.parse(file_of(module).read_text(encoding="utf-8")).body:

@@ -33,6 +33,7 @@ def test_the_sums_are_those_of_old_and_of_new_pythons():
     assert compensated([Fraction(1, 3)] * 3) == 1
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("command", [["report", "run"], ["compare", "run", "run_without_template"]])
 def test_a_commands_figures(command, tmp_path, monkeypatch):
     name, *runs = command

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from ultrarm_eval.engine_settings import EngineSettings
 from ultrarm_eval.judge_settings import (
     CritiqueSettings,
@@ -48,7 +52,8 @@ _OF_COMPUTING = (
 )
 
 
-def known_settings() -> dict[str, Setting]:
+@functools.cache
+def known_settings() -> Mapping[str, Setting]:
     """All settings that judges of this package accept or report, by name."""
     listed, of_engines = [_NAME], settings_in(EngineSettings)
     for setting in settings_in(CheckpointSettings).values():
@@ -61,7 +66,7 @@ def known_settings() -> dict[str, Setting]:
             one for one in settings_in(settings_class).values() if one.name not in of_engines
         ]
     listed += of_engines.values()
-    return {setting.name: setting for setting in (*listed, *_OF_COMPUTING)}
+    return MappingProxyType({setting.name: setting for setting in (*listed, *_OF_COMPUTING)})
 
 
 def identifying(*, given: bool = False) -> list[str]:

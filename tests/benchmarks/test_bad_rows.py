@@ -91,6 +91,7 @@ MISSING = [
 ]
 
 
+@pytest.mark.few(19)
 @pytest.mark.parametrize(("task", "field"), MISSING)
 def test_a_missing_field_is_named_with_its_line(refusal, tmp_path, task, field):
     path = written(tmp_path, task, changed(task, 1, **{field: None}))
@@ -147,6 +148,7 @@ MISTYPED = [
 ]
 
 
+@pytest.mark.few(13)
 @pytest.mark.parametrize(("task", "field", "value", "said"), MISTYPED)
 def test_a_field_of_another_kind_is_named_with_what_is_allowed(
     refusal, tmp_path, task, field, value, said

@@ -105,6 +105,7 @@ def tasks_of(results):
     return [task for task in results["results"] if task in results["configs"]]
 
 
+@pytest.mark.few(5)
 @each_benchmark
 def test_an_oracle_gets_everything(evaluate, data, benchmark):
     results = evaluate(data.oracle, benchmark, data.path[benchmark])
@@ -113,6 +114,7 @@ def test_an_oracle_gets_everything(evaluate, data, benchmark):
         assert figures_of(results, task)["tie_rate"] == 0
 
 
+@pytest.mark.few(2)
 @each_benchmark
 def test_an_oracle_upside_down_gets_nothing(evaluate, data, benchmark):
     results = evaluate(lambda text: -data.oracle(text), benchmark, data.path[benchmark])
@@ -135,6 +137,7 @@ def test_ties_go_a_hundredth_beyond_with_rewards_that_differ_a_little(
     assert figures["overall"] == pytest.approx((5 * others + score) / 6, abs=1e-9)
 
 
+@pytest.mark.few(4)
 @each_benchmark
 def test_a_constant_judge_gets_what_the_rule_for_ties_gives(evaluate, data, benchmark):
     results = evaluate(lambda _: 0.25, benchmark, data.path[benchmark])
@@ -174,6 +177,7 @@ def share_of_b(content):
     }
 
 
+@pytest.mark.few(2)
 @each_benchmark
 def test_picking_the_longest_gets_the_figure_that_is_shown_beside(evaluate, data, benchmark):
     results = evaluate(lambda text: float(len(text)), benchmark, data.path[benchmark])

@@ -154,6 +154,7 @@ def test_the_order_of_rows_is_nothing_to_a_figure(seed, name):
     assert figures(name, by_subset, reward) == nearly(found)
 
 
+@pytest.mark.slow
 @given(seeds, st.integers(2, 5))
 @quick
 def test_more_rows_of_a_subset_do_not_change_its_weight(seed, times):

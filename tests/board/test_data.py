@@ -61,6 +61,7 @@ def test_the_same_runs_give_the_same_bytes_wherever_they_lie(tmp_path):
     assert board_of(first).left_out[0].startswith("damaged/results_2026-03-04T05-06-07.890123.json")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_names_stay_texts_in_the_files(tmp_path, name):
     content = results_of(name, {name: OfTask()}, config={"judge": name, "template": name})
@@ -86,6 +87,7 @@ def test_a_file_that_is_no_number_is_no_figure(tmp_path):
     )
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     "value", [None, [], "x", -1, 1e308, 10**400, math.nan, {"a": [None]}], ids=repr_of
 )

@@ -113,6 +113,7 @@ def damaged_tables(folder: Path, schema: str, seed: int, number: int) -> dict[st
     return outcomes
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(("schema", "seed"), CASES)
 def test_mutated_rows_are_read_or_refused_and_all_are_counted(tmp_path, schema, seed):
     outcomes = mutated_rows(tmp_path, schema, seed, MUTATIONS)
@@ -120,6 +121,7 @@ def test_mutated_rows_are_read_or_refused_and_all_are_counted(tmp_path, schema, 
     assert outcomes.keys() <= {"read", "refused"}, outcomes
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("schema", ROWS)
 def test_damaged_tables_are_read_or_refused(tmp_path, schema):
     assert damaged_tables(tmp_path, schema, 0, 20).keys() <= {"read", "refused"}

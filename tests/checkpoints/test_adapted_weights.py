@@ -21,6 +21,7 @@ def lora(module, outputs, inputs):
     }
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -33,6 +33,7 @@ def test_patterns_match_the_end_of_a_name_and_the_first_counts():
     assert config.scaling("model.layers.3.q_proj") == 8 / 16
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "kind", ["IA3", "PROMPT_TUNING", "LOHA", "LOKR", "ADALORA", "TRAINABLE_TOKENS", None, 5]
 )
@@ -74,6 +75,7 @@ def test_a_training_that_changed_the_base_is_refused(adapter, start):
     assert "path_initial_model_for_weight_conversion" in says
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("start", [True, False, "gaussian", "eva", "orthogonal", "mica"])
 def test_other_beginnings_leave_the_base_as_it_is(adapter, start):
     change(adapter, init_lora_weights=start)
@@ -91,6 +93,7 @@ def test_a_field_that_is_not_known_and_is_switched_on(adapter, value):
     assert "use_newest_lora" in refusal(adapter)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("value", [None, False, {}, [], ""])
 def test_a_field_that_is_not_known_and_is_switched_off(adapter, value, caplog):
     change(adapter, use_newest_lora=value)

@@ -46,6 +46,7 @@ def test_a_damaged_file(adapter):
     assert "adapter_model.safetensors is damaged" in refusal(adapter)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

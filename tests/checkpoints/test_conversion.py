@@ -103,6 +103,7 @@ def test_our_judge_gives_the_same_texts_and_rewards(pair):
     assert scores(after) == nearly(scores(before))
 
 
+@pytest.mark.slow
 def test_a_batch_that_is_padded_by_the_converted_tokenizer_is_read_alike(ultrarm, checkpoint):
     from transformers import AutoTokenizer
 
@@ -172,6 +173,7 @@ def test_where_it_is_from_is_written_down(ultrarm, checkpoint):
     assert values_in(ultrarm)["ultrarm_eval"]["judge"] == "ultrarm"
 
 
+@pytest.mark.slow
 def test_the_digest_of_tensors_survives_other_files_and_a_second_conversion(
     ultrarm, checkpoint, tmp_path
 ):
@@ -206,6 +208,7 @@ class TestPaddingToken:
         set_values(folder, pad_token_id=2)
         return folder
 
+    @pytest.mark.slow
     def test_texts_that_end_in_eos_are_read_at_it(self, source, tmp_path):
         settings = {"template": "rewardbench"}
         converted(source, tmp_path / "converted", settings=settings)
@@ -248,6 +251,7 @@ class TestDtypes:
         folder = tmp_path_factory.mktemp("half") / "converted"
         return folder, converted(checkpoint, folder, dtype="bfloat16")
 
+    @pytest.mark.slow
     def test_a_judge_gives_what_it_gives_of_the_source_in_that_dtype(self, half, checkpoint):
         folder, found = half
         judge = judge_of(folder)
@@ -289,6 +293,7 @@ class TestDtypes:
         converted(source, tmp_path / "converted", dtype="bfloat16")
 
 
+@pytest.mark.slow
 def test_an_adapter_is_merged(tmp_path):
     source = peft_reward.build(tmp_path / "source")
     converted(source, tmp_path / "alone")

@@ -34,7 +34,12 @@ def rewards_of(folder):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "number", [40, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.campaign])]
+    "number",
+    [
+        10,
+        pytest.param(40, marks=pytest.mark.slow),
+        pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.campaign]),
+    ],
 )
 def test_a_flipped_bit_of_a_pickle_never_changes_a_reward(checkpoint, copy, number):
     expected = rewards_of(copy)
@@ -81,14 +86,15 @@ def test_pickles_without_checksums_are_read(copy):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_damaged_header_of_safetensors_is_an_error_of_our_own(write_model):
+@pytest.mark.parametrize("number", [10, pytest.param(60, marks=pytest.mark.slow)])
+def test_a_damaged_header_of_safetensors_is_an_error_of_our_own(write_model, number):
     folder = write_model("AutoModelForSequenceClassification", "llama", num_labels=1)
     path = folder / "model.safetensors"
     sound = path.read_bytes()
     length = 8 + int.from_bytes(sound[:8], "little")
     names = set(load_file(path))
     chance = random.Random(0)
-    for _ in range(60):
+    for _ in range(number):
         flip(path, chance.randrange(length), chance.randrange(8))
         with contextlib.suppress(UltrarmEvalError):
             load_judge(str(folder), judge="sequence-classification", device="cpu").score(*TEXTS)

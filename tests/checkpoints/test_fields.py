@@ -125,7 +125,12 @@ def try_values(folder, kind, tmp_path, number):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
-    "number", [60, pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.campaign])]
+    "number",
+    [
+        12,
+        pytest.param(60, marks=pytest.mark.slow),
+        pytest.param(10_000, marks=[pytest.mark.slow, pytest.mark.campaign]),
+    ],
 )
 @pytest.mark.parametrize("kind", KINDS)
 def test_any_value_of_any_field_gives_rewards_or_our_own_error(sound, kind, tmp_path, number):
@@ -134,6 +139,7 @@ def test_any_value_of_any_field_gives_rewards_or_our_own_error(sound, kind, tmp_
     try_values(folder, kind, tmp_path, number)
 
 
+@pytest.mark.few(14)
 @pytest.mark.parametrize(
     ("file", "field", "raw", "said"),
     [
@@ -203,6 +209,7 @@ def test_file_field_value_and_what_is_allowed_are_named(
         raise error
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("kind", ["ultrarm", "sequence-classification", "likelihood"])
 @pytest.mark.parametrize(
     "values",

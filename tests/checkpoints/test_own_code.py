@@ -30,6 +30,7 @@ def judge_of(folder, judge, **settings):
     return load_judge(str(folder), judge=judge, device="cpu", **settings)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("family", ["llama", "gemma2"])
 @pytest.mark.parametrize("judge", list(AUTO_OF))
 def test_code_for_the_class_that_would_be_loaded_is_refused(write_model, judge, family):
@@ -71,6 +72,7 @@ def test_what_is_left_over_of_a_language_model_is_not_in_the_way(write_model):
         judge_of(folder, "sequence-classification")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("name", ["LlamaRewardModel", "EurusRM", "LlamaForCausalLM", None])
 def test_names_of_ultrarms_layout_are_no_other_code(checkpoint, tmp_path, name):
     import shutil

@@ -83,6 +83,7 @@ def quantise(folder, *, head=False):
     return numbers
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("family", ["llama", "gemma2"])
 def test_fp8_gives_the_rewards_of_its_numbers_and_the_head_as_stored(
     write_model,  # noqa: F811

@@ -78,6 +78,7 @@ def make(write_model, family):
     return folder
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("family", list(CASES))
 def test_the_ids_and_rewards_are_those_of_transformers(write_model, family):
     import torch

@@ -43,6 +43,7 @@ def judge_of(folder, judge="sequence-classification", **settings):
     return load_judge(str(folder), judge=judge, device="cpu", **settings)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("key", list(UNREAD))
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_classifier_with_unread_weights_is_refused(write_model, family, key):
@@ -53,6 +54,7 @@ def test_a_classifier_with_unread_weights_is_refused(write_model, family, key):
     assert key in str(error.value)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("judge", ["likelihood", "dpo", "critique"])
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_a_language_model_with_unread_weights_is_refused(write_model, family, judge):
@@ -81,6 +83,7 @@ def test_weights_under_other_names_are_known_once_they_are_loaded(write_model):
         judge_of(folder, "likelihood")
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize(
     ("family", "key"),
     [
@@ -107,6 +110,7 @@ def test_what_plays_no_part_in_a_reward_is_accepted(write_model, family, key):
     assert judge_of(folder).score(["q"], ["the sky"]) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("key", "shape"),
     [("lm_head.weight", (1, 32)), ("lm_head.weight", (19, 32)), ("lm_head.1.weight", (400, 32))],
@@ -131,6 +135,7 @@ def test_a_quantised_checkpoint_is_no_way_around(key):
         refuse_unread("NAME", network, {*keys, key}, {}, is_quantized=True)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("dtype", [torch.int64, torch.uint8, torch.bool, torch.complex64])
 @pytest.mark.parametrize("family", list(FAMILIES))
 @pytest.mark.parametrize("pickled", [False, True])

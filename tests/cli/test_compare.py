@@ -89,6 +89,7 @@ def test_json_has_everything(compare, runs):
     assert found["tests"] == 1
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "beginning"),
     [
@@ -168,6 +169,7 @@ def test_csv_keeps_names_as_they_are(compare, hostile_runs):
     assert row["a"].startswith(f"{HOSTILE} a")
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("model", ["- # x", "1. y", "+ z", "# h", "--- "])
 def test_a_list_in_markdown_cannot_be_broken_out_of(compare, tmp_path, model):
     runs = [
@@ -179,6 +181,7 @@ def test_a_list_in_markdown_cannot_be_broken_out_of(compare, tmp_path, model):
     assert not re.search(r"^- ([-+#]|\d+\.)", text, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_real_judge_with_two_templates(compare, tmp_path):
     from lm_eval import simple_evaluate
     from lm_eval.loggers import EvaluationTracker
@@ -223,6 +226,7 @@ def test_a_real_judge_with_two_templates(compare, tmp_path):
     assert [setting["name"] for setting in found["settings"]] == ["template"]
 
 
+@pytest.mark.slow
 def test_groups_have_the_harnesss_figures(compare, tmp_path):
     write_llmbar(tmp_path / "data", 1)
     figures = []

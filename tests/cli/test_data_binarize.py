@@ -170,6 +170,7 @@ def test_a_bad_row_leaves_the_old_file_as_it_was(data, tmp_path, capsys):
     assert not list(tmp_path.glob("*.partial"))
 
 
+@pytest.mark.slow
 def test_real_pairs_survive_the_way_out_and_in(real_pairs, tmp_path):
     rows = binarized(real_pairs, tmp_path)
     originals = [json.loads(line) for line in real_pairs.read_text(encoding="utf-8").splitlines()]

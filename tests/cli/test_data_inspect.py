@@ -162,6 +162,7 @@ def test_the_demo_data_are_inspected_by_their_word(capsys):
     assert sum(source["prompts"] for source in found["by_source"].values()) == 200
 
 
+@pytest.mark.slow
 def test_the_real_pairs_are_inspected(real_pairs, capsys):
     found, status = inspected(capsys, real_pairs)
     assert status == 0
@@ -241,6 +242,7 @@ def test_a_folder_with_several_splits_is_asked_for_one(tmp_path, capsys):
     assert inspected(capsys, folder, "--split", "b")[1] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
 def test_an_output_that_cannot_be_written_is_an_error():
     command = [sys.executable, "-m", "ultrarm_eval.cli", "data", "inspect", "demo"]

@@ -188,6 +188,7 @@ class TestJson:
         assert json.loads(written)["documents"][0]["fields"] == {"x": "nan", "y": "inf"}
 
 
+@pytest.mark.product
 @pytest.mark.parametrize(
     ("row", "prompt", "texts"),
     [
@@ -226,6 +227,7 @@ def test_every_schema_and_form_of_file_is_shown(tmp_path, capsys, row, prompt, t
 
 
 class TestJudge:
+    @pytest.mark.few(1)
     @pytest.mark.parametrize(
         "named",
         [

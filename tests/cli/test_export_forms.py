@@ -113,6 +113,7 @@ def test_the_published_schema_takes_every_file(finished, tmp_path, capsys):
     assert problems_of(paths) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("form", FORMS)
 def test_exports_repeat_and_name_no_path(finished, tmp_path, capsys, form):
     folder = finished[0]
@@ -253,6 +254,7 @@ def test_another_export_is_replaced_on_demand_alone(tmp_path, capsys, form):
     assert first[-1].read_bytes() != contents[-1]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("form", ["model-index", "every-eval-ever"])
 @pytest.mark.parametrize("more", [(), ("--dataset", "me/mine")])
 @pytest.mark.parametrize(
@@ -268,6 +270,7 @@ def test_a_file_has_no_split_of_the_hubs(tmp_path, capsys, form, more, used, is_
     assert ("org/pairs" in written) == is_told
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("part", ["limit", "samples"])
 def test_a_smoke_run_does_not_hide_a_whole_one(tmp_path, capsys, caplog, form, part):

@@ -72,6 +72,7 @@ print(json.dumps(found))
 """
 
 
+@pytest.mark.slow
 def test_no_command_that_reads_results_or_data_loads_more_than_its_work_needs(tmp_path):
     results = Path(__file__).parents[2] / "results/demo"
     places = {

@@ -30,6 +30,7 @@ def commands(runs, output):
     ]
 
 
+@pytest.mark.slow
 def test_an_older_output_of_any_form_is_replaced(runs, tmp_path, capsys):
     output = tmp_path / "out"
     written = {}
@@ -92,6 +93,7 @@ def test_an_empty_file_is_written(runs, tmp_path, capsys):
     assert main(["report", runs[0], "-o", str(output)]) == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("name", FILES)
 def test_a_board_leaves_files_of_others_alone(runs, tmp_path, capsys, name):
     folder = tmp_path / "board"

@@ -48,6 +48,7 @@ def test_a_plan_loads_no_weights(data, checkpoint, monkeypatch, capsys):
     assert main(["plan", data, "--pretrained", str(checkpoint)]) == 0
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("batching", ["shared", "packed", "padded"])
 def test_batches_that_agree_with_single_texts_pass(data, checkpoint, batching, capsys):
     command = ["verify", "--data", data, "--pretrained", str(checkpoint), "--batching", batching]
@@ -71,6 +72,7 @@ def test_a_drift_over_the_threshold_ends_with_status_1(data, checkpoint, monkeyp
     assert "OVER the threshold of 5e-05" in out
 
 
+@pytest.mark.slow
 def test_half_precision_is_compared_with_float32_too(data, checkpoint, capsys):
     main(["verify", "--data", data, "--pretrained", str(checkpoint), "--dtype", "bfloat16"])
     out = capsys.readouterr().out

@@ -29,6 +29,7 @@ def problem_of(monkeypatch):
     return state
 
 
+@pytest.mark.slow
 def test_plugins_lists_everything_without_torch():
     run = subprocess.run([sys.executable, "-c", LISTED], capture_output=True, text=True, check=True)
     *table, loaded = run.stdout.splitlines()
@@ -80,6 +81,7 @@ def judges_listed_with(packages):
     return [line for line in run.stdout.splitlines() if line.startswith("judge ")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("library", ["torch", "transformers"])
 def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tmp_path, library):
     (tmp_path / library).mkdir()
@@ -91,6 +93,7 @@ def test_a_library_that_cannot_be_imported_is_the_state_of_each_of_our_judges(tm
     assert all(line.endswith(state) for line in shown)
 
 
+@pytest.mark.slow
 def test_a_library_without_its_binary_is_the_state_of_each_of_our_judges(tmp_path):
     # torch has a folder of this name beside its binary, without code.
     (tmp_path / "torch" / "_C").mkdir(parents=True)

@@ -124,6 +124,7 @@ class TestOtherRuns:
 
 
 class TestTheFile:
+    @pytest.mark.slow
     def test_the_format_counts_before_the_ending(self, run, tmp_path, capsys):
         path = tmp_path / "report.txt"
         assert "unknown file extension .txt" in refused(capsys, run, "-o", path)
@@ -133,6 +134,7 @@ class TestTheFile:
         assert main(["report", str(run), "-o", str(html)]) == 0
         assert html.read_text(encoding="utf-8").startswith("<!doctype html>")
 
+    @pytest.mark.slow
     def test_a_folder_in_its_place_stays_as_it_is(self, run, tmp_path, capsys):
         folder = tmp_path / "folder.html"
         folder.mkdir()
@@ -140,6 +142,7 @@ class TestTheFile:
         assert f"{folder}: cannot write the output there (Is a directory)" in error
         assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.html", "run"]
 
+    @pytest.mark.slow
     def test_a_file_in_the_place_of_its_folder(self, run, tmp_path, capsys):
         (tmp_path / "file").write_text("mine")
         error = refused(capsys, run, "-o", tmp_path / "file" / "report.html")
@@ -152,6 +155,7 @@ class TestTheFile:
         folder.mkdir(mode=0o555)
         assert "Permission denied" in refused(capsys, run, "-o", folder / "report.html")
 
+    @pytest.mark.slow
     def test_a_full_disk_leaves_the_old_report(self, run, tmp_path, capsys, monkeypatch):
         path = tmp_path / "report.html"
         assert main(["report", str(run), "-o", str(path)]) == 0

@@ -60,6 +60,7 @@ def test_without_a_file_the_page_is_report_html_and_the_rest_goes_to_the_termina
     assert report(capsys, run, "--format", "md").startswith("# Report")
 
 
+@pytest.mark.slow
 def test_two_calls_write_the_same_bytes(run, tmp_path, capsys):
     for form in ("html", "md", "json"):
         first, second = tmp_path / f"1.{form}", tmp_path / f"2.{form}"
@@ -146,6 +147,7 @@ def test_in_sample_data_are_marked(tmp_path, capsys):
     assert "In-sample: the judge was trained on the data of pairs." in text
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

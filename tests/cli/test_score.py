@@ -80,6 +80,7 @@ def test_the_template_applies_to_rows_with_a_prompt(file, checkpoint, expected, 
     assert "reward_chosen" in second
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -243,6 +244,7 @@ class TestWhichJudge:
 
 
 class TestRewardsThatAreNone:
+    @pytest.mark.product
     @pytest.mark.parametrize(
         ("reward", "place"),
         [(math.nan, (3, 0)), (math.inf, (3, 1)), (-math.inf, (0, 0)), (None, (5, 1))],
@@ -519,6 +521,7 @@ def test_pairs_that_do_not_fit_into_memory_are_read_again(
     assert sum(b"chosen" in text for text in parsed) == 9 + 2 * 4
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("text", ["a", "\N{GRINNING FACE}" * 100])
 def test_pairs_take_no_more_memory_than_is_counted(tmp_path, monkeypatch, text):
     rows = [{"prompt": text, "chosen": f"{text}{i}", "rejected": text} for i in range(1000)]

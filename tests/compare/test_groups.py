@@ -86,6 +86,7 @@ def plain(a, b, way, prompt):
     return sum(by_prompt.values()), p, stats.t.ppf(0.975, freedom) * math.sqrt(variance)
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("way", ["mean over tasks", "mean weighted by size"])
 # Of these no task's differences are all the same.
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -237,6 +238,7 @@ def benchmark_run(folder, suite_name, content, reward, **options):
     ), figures
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("name", "make"),
     [

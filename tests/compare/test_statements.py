@@ -33,6 +33,7 @@ def six(tmp_path):
     return pair_of_runs(tmp_path, {**a, "won": right([0] * 20)}, {**b, "won": right([1] * 20)})
 
 
+@pytest.mark.slow
 def test_what_is_not_shown_is_said_once(six):
     first, second = statements(six, six.rows)
     assert first.is_shown
@@ -56,6 +57,7 @@ def test_every_form_says_it_once(six):
     assert as_page(six).count('<li class="unsure">') == 1
 
 
+@pytest.mark.slow
 def test_data_have_a_sentence_for_each_row(six):
     rows = json.loads(as_json(six))["differences"]
     assert [NO in row["conclusion"] for row in rows] == [True] * 6 + [False]
@@ -92,6 +94,7 @@ def test_every_two_runs_have_a_sentence_of_their_own(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_of_very_many_the_first_are_named(tmp_path):
     names = [f"t{i:02}" for i in range(15)]
     comparison = pair_of_runs(tmp_path, tasks(5, names, 9), tasks(6, names, 9))

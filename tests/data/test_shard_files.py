@@ -41,6 +41,7 @@ _values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(30), deadline=None)
 @given(st.lists(st.fixed_dictionaries({"a": _values, "b": _values}), min_size=1), st.data())
 def test_the_parts_are_the_data(tmp_path_factory, rows, data):
@@ -52,6 +53,7 @@ def test_the_parts_are_the_data(tmp_path_factory, rows, data):
     assert joined(folder, number) == rows
 
 
+@pytest.mark.slow
 def test_more_parts_than_files_can_be_open(tmp_path):
     rows = [{"n": i} for i in range(450)]
     write_parts(ListedRows(rows, "here"), 430, tmp_path / "shards")

@@ -181,6 +181,7 @@ def test_a_list_of_rows_is_read_as_files_are():
     assert str(rows.where(1)) == "x, row 1"
 
 
+@pytest.mark.slow
 def test_sound_files_are_read_without_a_home_to_write_to(tmp_path):
     blocked = tmp_path / "file"
     blocked.touch()

@@ -90,6 +90,7 @@ def test_vllm_is_used_if_its_rewards_are_raw(check):
     check(Process(INSIDE, INSIDE, is_regression=True))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("case", [case for case in NOT_RAW if NOT_RAW[case][1] is not None])
 def test_vllm_is_refused_if_its_rewards_may_have_passed_through_a_sigmoid(check, case):
     with pytest.raises(ConfigurationError, match="^a/model: vLLM .*after a sigmoid.*engine=torch"):

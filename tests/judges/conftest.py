@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -38,26 +39,50 @@ def chat_tokenizer(checkpoint: Path, _write_checkpoint: None) -> Any:
     return tokenizer
 
 
+#: Folders of what `write_model` copies, by what was asked for.
+_WRITTEN: dict[str, Path] = {}
+
+
+def _write_model(folder: Path, auto: str, model_type: str, seed: int, **values: Any) -> None:
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.for_model(model_type, **{**SIZES, **values})
+    torch.manual_seed(seed)
+    model = getattr(transformers, auto).from_config(config).eval()
+    with torch.no_grad():
+        for key, weight in model.named_parameters():
+            # Norms stay near 1, and all else is large enough for texts to differ.
+            weight.uniform_(0.5, 1.5) if weight.dim() == 1 and "norm" in key else weight.mul_(4)
+    model.save_pretrained(folder)
+
+
 @pytest.fixture
-def write_model(tmp_path: Path, chat_tokenizer: Any) -> Callable[..., Path]:
+def write_model(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, chat_tokenizer: Any
+) -> Callable[..., Path]:
     """Writes a model of a family with random weights that tell texts apart, and a tokenizer."""
+
+    def copy(key: str, folder: Path, make: Callable[[Path], object]) -> None:
+        if key not in _WRITTEN:
+            made = tmp_path_factory.mktemp("written")
+            make(made)
+            _WRITTEN[key] = made
+        shutil.copytree(_WRITTEN[key], folder, dirs_exist_ok=True)
 
     def write(
         auto: str, model_type: str, *, tokenizer: Any = None, name: str = "", **values: Any
     ) -> Path:
-        import torch
-        import transformers
-
-        folder = tmp_path / (name or model_type)
-        config = transformers.AutoConfig.for_model(model_type, **{**SIZES, **values})
-        torch.manual_seed(len(name))
-        model = getattr(transformers, auto).from_config(config).eval()
-        with torch.no_grad():
-            for key, weight in model.named_parameters():
-                # Norms stay near 1, and all else is large enough for texts to differ.
-                weight.uniform_(0.5, 1.5) if weight.dim() == 1 and "norm" in key else weight.mul_(4)
-        model.save_pretrained(folder)
-        (chat_tokenizer if tokenizer is None else tokenizer).save_pretrained(folder)
+        folder, seed = tmp_path / (name or model_type), len(name)
+        copy(
+            repr((auto, model_type, seed, sorted(values.items()))),
+            folder,
+            lambda made: _write_model(made, auto, model_type, seed, **values),
+        )
+        if tokenizer is None:
+            copy("the chat tokenizer", folder, chat_tokenizer.save_pretrained)
+        else:
+            tokenizer.save_pretrained(folder)
         return folder
 
     return write

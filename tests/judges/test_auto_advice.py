@@ -83,7 +83,13 @@ def refusal(folder, judge):
     return None
 
 
-@pytest.mark.parametrize("case", list(CASES))
+#: One that a judge of its own reads, one that only a class of transformers does, and none.
+QUICK = ("openrlhf", "classifier", "unknown class")
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(c, marks=() if c in QUICK else pytest.mark.slow) for c in CASES]
+)
 def test_following_the_advice_leads_to_a_judge_and_not_back(make, case):
     folder = make(case)
     said = {judge: refusal(folder, judge) for judge in JUDGES}

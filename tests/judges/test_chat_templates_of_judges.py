@@ -29,6 +29,7 @@ def judge_of(write_model):  # noqa: F811
     return make
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("is_special", [False, True])
 @pytest.mark.parametrize("special_tokens", ["text", "parse"])
 def test_answers_that_differ_in_what_is_cut_tie_and_it_is_said(
@@ -94,6 +95,7 @@ def test_a_judge_that_needs_the_completions_place_folds_as_well(write_model):  #
         LikelihoodJudge(str(folder), device="cpu").score(["q", SYSTEM], ["a", "b"])
 
 
+@pytest.mark.slow
 def test_an_endless_chat_template_is_refused_when_the_judge_is_made(judge_of):
     loops = "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}"
     with pytest.raises(ConfigurationError, match="too much work for one conversation"):

@@ -51,6 +51,7 @@ def judge_of(folder, **settings):
 
 
 class TestLabels:
+    @pytest.mark.few(2)
     @pytest.mark.parametrize("family", ["llama", "gpt_neox", "gemma3", "roberta"])
     def test_are_counted_from_the_head_where_config_json_names_none(self, write, family):
         folder = write(family)
@@ -86,6 +87,7 @@ class TestLabels:
 
 
 class TestPadding:
+    @pytest.mark.product
     @pytest.mark.parametrize("family", ["llama", "gpt_neox", "gemma3_text"])
     @pytest.mark.parametrize("padding", [None, -1])
     def test_where_there_is_none_the_last_token_is_read(self, write, caplog, family, padding):
@@ -101,6 +103,7 @@ class TestPadding:
         change_config(folder, pad_token_id=EOS)
         assert judge_of(folder).score(PROMPTS, COMPLETIONS) != pytest.approx(rewards, abs=1e-3)
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("family", ["llama", "gpt_neox", "gemma3_text"])
     def test_where_it_is_eos_the_read_is_before_it_and_that_is_said(self, write, caplog, family):
         folder = write(family, pad_token_id=EOS)

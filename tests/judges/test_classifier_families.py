@@ -31,6 +31,7 @@ FAMILIES = [
 ALIKE = {"mobilebert", "mra"}
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_rewards_are_those_of_the_familys_own_class_whatever_is_beside_a_text(
     tmp_path, chat_tokenizer, caplog, family
@@ -50,6 +51,7 @@ def test_rewards_are_those_of_the_familys_own_class_whatever_is_beside_a_text(
     assert (family, head) == ("perceiver", None) or shapes[head][0] == 1
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("family", [family for family in CLASSES if family in REFUSED])
 def test_families_that_are_not_read_are_refused_with_the_reason(tmp_path, chat_tokenizer, family):
     import torch

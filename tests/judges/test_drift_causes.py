@@ -51,6 +51,7 @@ def test_what_agrees_looks_like_nothing(said, expected):
     assert said([one + 5e-5 for one in expected]) == []
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("change", "name"),
     [
@@ -99,6 +100,7 @@ def test_control_tokens_made_of_literals_are_named(said, judge, expected, checkp
     assert "special-token text in answers" in cause
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_another_dtype_is_named(said, checkpoint, dtype):
     found = _make(str(checkpoint), dtype=dtype).score(PROMPTS, COMPLETIONS)
@@ -110,6 +112,7 @@ def test_another_order_is_named(said, expected):
     assert said(expected[::-1]) == ["The rewards look right but are in another order."]
 
 
+@pytest.mark.slow
 def test_texts_that_drift_from_a_length_on_are_named(said, judge, expected):
     length = len(judge.encoded(PROMPTS[5], COMPLETIONS[5]))
     (cause, *_) = said([*expected[:5], expected[5] + 0.5])

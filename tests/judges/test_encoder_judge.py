@@ -108,6 +108,7 @@ def with_types(folder, pairs):
     return rewards
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("model_type", ["bert", "electra"])
 def test_token_types_are_those_that_the_tokenizer_gives(write_model, tokenizer, model_type):
     values = {**SMALL, "type_vocab_size": 2, "embedding_size": 32}

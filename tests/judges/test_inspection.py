@@ -107,6 +107,7 @@ def renamed_head(folder, name, classes=None):
     return folder
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("classes", [None, ["MyRewardModel"]])
 def test_a_head_of_ones_own_is_named_and_the_name_works(write_model, classes):
     folder = write_model(CLASSIFIER, "gemma2", num_labels=1)

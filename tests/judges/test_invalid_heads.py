@@ -52,6 +52,7 @@ def test_a_missing_head(refusal):
     assert f"lack {head!r}" in refused(lambda weights: weights.pop(head))
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("shape", [(1, 31), (2, 32)])
 def test_a_head_of_another_shape(refusal, shape):
     refused, head = refusal
@@ -60,6 +61,7 @@ def test_a_head_of_another_shape(refusal, shape):
     assert str(list(shape)) in said
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("value", [float("nan"), float("-inf")])
 def test_a_head_with_a_number_that_is_none(refusal, value):
     refused, head = refusal
@@ -70,6 +72,7 @@ def test_a_head_with_a_number_that_is_none(refusal, value):
     assert f"{head!r} is not finite: 1 of 32 numbers, the first at [0, 5]" in refused(alter)
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize("second", ["v_head.weight", "value_head.weight", "gating.logit_scale"])
 def test_two_heads(refusal, second):
     refused, head = refusal

@@ -64,6 +64,7 @@ def plain_sums(folder, prompts=PROMPTS, completions=COMPLETIONS):
     return found
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("max_batch_tokens", [None, 1])
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_rewards_are_those_of_a_plain_loop(model, reduction, max_batch_tokens):
@@ -73,6 +74,7 @@ def test_rewards_are_those_of_a_plain_loop(model, reduction, max_batch_tokens):
     assert judge.score_one_at_a_time(PROMPTS, COMPLETIONS) == pytest.approx(expected, abs=1e-5)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("model_type", "values"),
     [("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256}), ("gemma2", {})],
@@ -134,6 +136,7 @@ def test_a_model_against_itself_has_no_preference(model):
     assert judge.score(PROMPTS, COMPLETIONS) == [0.0] * 4
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("which", ["policy", "reference", "both"])
 def test_an_added_padding_token_changes_no_reward(model, reference, chat_tokenizer, which):
     padded = copy.deepcopy(chat_tokenizer)
@@ -148,6 +151,7 @@ def test_an_added_padding_token_changes_no_reward(model, reference, chat_tokeniz
     assert judge.score(PROMPTS, COMPLETIONS) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_the_store_keeps_each_judges_rewards_apart(model, reference, tmp_path):
     store = {"score_store": str(tmp_path / "rewards.sqlite")}
     for settings in ({}, {"reduction": "sum"}):

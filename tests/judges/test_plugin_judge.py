@@ -68,6 +68,7 @@ def fails(self, *_):
     raise RuntimeError("out of order")
 
 
+@pytest.mark.few(7)
 @pytest.mark.parametrize(
     ("methods", "message"),
     [
@@ -141,6 +142,7 @@ def test_an_own_error_of_a_judge_keeps_its_words(registered):
         make_judge("mine", {})
 
 
+@pytest.mark.few(6)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -204,6 +206,7 @@ def test_numbers_of_any_kind_are_rewards(registered, given):
     assert sorted(checked_stream(judge, PROMPTS, TEXTS)) == list(enumerate(rewards))
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("given", "message"),
     [

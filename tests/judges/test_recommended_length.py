@@ -44,6 +44,7 @@ def named_by(judge):
     return judge.settings().get("recommended_max_length")
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("name", "tokenizer", "generation", "expected"),
     [

@@ -56,6 +56,7 @@ def plain_rewards(folder, prompts, completions):
     return rewards
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("batching", ["auto", "padded"])
 @pytest.mark.parametrize(("model_type", "values"), FAMILIES)
 def test_rewards_are_those_of_transformers_own_class(write_model, model_type, values, batching):
@@ -68,6 +69,7 @@ def test_rewards_are_those_of_transformers_own_class(write_model, model_type, va
     assert min(gaps) > 1e-3
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     ("model_type", "values", "batching"),
     [(kind, values, "shared" if i in (0, 1, 3, 5) else "padded") for i, (kind, values) in enumerate(FAMILIES)],
@@ -85,6 +87,7 @@ def test_rows_without_padding_are_for_the_families_where_they_are_exact(
             judge_of(folder, batching="shared")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("model_type", ["llama", "gemma2"])
 def test_a_padding_token_that_ends_texts_is_not_read(write_model, model_type):
     # Many models pad with EOS; transformers then reads before the EOS that ends a text.

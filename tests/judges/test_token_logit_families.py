@@ -8,6 +8,7 @@ from ultrarm_eval import load_judge
 PROMPTS, ANSWERS = ["what is blue", "what is blue", None], ["the sky", "green", "a word"]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("family", ["gemma2", "gpt_neox"])
 @pytest.mark.parametrize("contrast", [None, "9"])
 def test_other_families_run_through_their_own_forward_pass(write_model, family, contrast):

@@ -58,6 +58,7 @@ def require_same(judge, cases=CASES):
         assert len({round(reward, 3) for reward in found.rewards}) > len(found.ids) / 2
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("batching", ["shared", "padded"])
 @pytest.mark.parametrize("template", ["ultrarm", "rewardbench", "raw"])
 def test_each_is_that_of_the_prefix_alone(checkpoint, template, batching):
@@ -116,6 +117,7 @@ def test_head_and_norm_are_float32_whatever_the_body(checkpoint):
     assert found.rewards == pytest.approx(exact.rewards, abs=0.5)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("model_type", "values"),
     [
@@ -142,6 +144,7 @@ def plain_classifier(folder, ids):
         ]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("model_type", ["llama", "gemma2", "gpt2"])
 @pytest.mark.parametrize("pad", [None, 2])
 def test_classifiers_give_what_transformers_own_class_gives_for_prefixes(
@@ -160,7 +163,8 @@ def test_classifiers_give_what_transformers_own_class_gives_for_prefixes(
     assert (found.rewards[end] == found.rewards[end - 1]) == (pad == 2)
 
 
-@pytest.mark.parametrize("template", [None, "raw"])
+@pytest.mark.few(1)
+@pytest.mark.parametrize("template", ["raw", None])
 def test_an_encoder_reads_every_prefix_closed(write_model, tokenizer, template):  # noqa: F811
     values = {"relative_attention": True, "pos_att_type": ["c2p", "p2c"], "pooler_hidden_size": 32}
     folder = write_model(CLASSIFIER, "deberta-v2", tokenizer=tokenizer, **SMALL, **values)
@@ -192,6 +196,7 @@ def running_sums(folder, ids, start):
     return sums
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("reduction", ["mean", "sum"])
 def test_a_likelihood_grows_token_by_token(write_model, reduction):
     folder = write_model(LANGUAGE_MODEL, "llama")

@@ -98,6 +98,7 @@ def test_message_lists_are_prompts(judge):
     assert judge.score([turns], ["the answer"]) == judge.score(["the question"], ["the answer"])
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "template", ["ultrarm", "ultrarm-one-newline", "rewardbench", "raw", "own.jinja"]
 )
@@ -239,6 +240,7 @@ def test_a_failure_that_no_smaller_batch_cures_ends_with_its_own_words(
     assert len(tried) < 10
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("error", "is_memory"),
     [

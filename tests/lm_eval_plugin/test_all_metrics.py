@@ -41,6 +41,7 @@ def shown(value):
     return "N/A" if value is None else pytest.approx(value, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("seed", "options"),
     [

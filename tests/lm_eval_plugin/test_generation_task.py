@@ -208,6 +208,7 @@ class TestOneAnswer:
         results = run(writer(answer), [TASK], {"data": data, "judge": "demo"}, predict_only=True)
         assert results["samples"][TASK][1]["filtered_resps"] == [answer(PROMPTS[1])]
 
+    @pytest.mark.slow
     def test_a_judge_that_fails_keeps_answers_and_references(
         self, run, writer, data, scripted, tmp_path, monkeypatch
     ):
@@ -255,6 +256,7 @@ class TestOneAnswer:
         assert model.requests[0].args[0] == "User: one\n\nAssistant: two\n\nUser: three"
         assert results["samples"][TASK][0]["target"] == "good"
 
+    @pytest.mark.slow
     def test_real_answers_against_real_references(self, run, writer):
         path = SHARED_DATA / "four_completions" / "prompts.jsonl"
         if not path.is_file():

@@ -42,6 +42,7 @@ def figures(results, task):
     }
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("column", ["prompt", "instruction", "messages"])
 @pytest.mark.parametrize("form", ["jsonl", "json", "parquet"])
 def test_best_of_n_takes_prompts_alone(run, writer, by_length, tmp_path, column, form):

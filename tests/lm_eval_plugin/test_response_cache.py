@@ -90,6 +90,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_response_is_computed_anew_and_counted(asked, tmp_path, caplog, damage):
     path = tmp_path / "cache"
@@ -134,6 +135,7 @@ def test_a_language_model_cannot_read_rewards_even_where_their_mark_is_gone(aske
             cache[keys(path)[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [100, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.campaign])]
 )

@@ -99,6 +99,7 @@ def expected(turn=0):
     )
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("target", "kind"),
     [("{{target}}", "text"), ("target", "text"), ("target", "number"), ("", "text")],
@@ -197,6 +198,7 @@ def test_tasks_that_name_one_judge_share_it(run, writer, own_task, monkeypatch):
     assert shared_judges._made.cache_info().hits >= 3
 
 
+@pytest.mark.few(4)
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

@@ -186,6 +186,7 @@ class TestResponseCache:
                 uninterrupted["results"]["ultrafeedback_pairs"][name], abs=1e-5
             )
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize(
         "changed", [{"template": "raw"}, {"dtype": "bfloat16"}, {"special_tokens": "parse"}]
     )

@@ -39,6 +39,7 @@ def rewards(run, checkpoint, tmp_path):
     return score
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("chat", [False, True])
 def test_rewards_are_those_of_data_with_that_system_turn(rewards, chat):
     without = rewards(ROWS)
@@ -47,6 +48,7 @@ def test_rewards_are_those_of_data_with_that_system_turn(rewards, chat):
     assert all(a != b for a, b in zip(instructed, without, strict=True))
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize(
     ("task", "rows", "with_turn"),
     [
@@ -97,6 +99,7 @@ def test_documents_stay_those_of_the_data_so_that_runs_can_be_compared(run, mode
     assert TEXT in instructed[0]["arguments"][0][0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("setting", ["raw", "file"])
 def test_a_template_that_writes_no_system_turn_is_refused(rewards, tmp_path, setting):
     name = setting
@@ -111,6 +114,7 @@ def test_a_template_that_writes_no_system_turn_is_refused(rewards, tmp_path, set
     assert rewards(ROWS, settings={"template": name}, system_instruction="")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("chat", [False, True])
 def test_a_language_model_is_asked_as_with_that_turn_in_the_data(
     run, language_model, tmp_path, chat

@@ -62,6 +62,7 @@ def test_by_the_tasks_with_a_way_out(run, folder, pairs):
     assert results["config"]["judge_counts"]["system_dropped"] == 2
 
 
+@pytest.mark.slow
 def test_by_score(folder, pairs, capsys):
     command = ["score", pairs, "--pretrained", folder, "--judge", "sequence-classification"]
     assert main(command) == 2

@@ -33,6 +33,7 @@ def assert_as_in_the_reference(rows, reward, **chosen):
     assert counts.get("completions_left_out_false_ten", 0) == expected["false_tens"]
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("ties", ["half", "wrong"])
 @pytest.mark.parametrize("preference", PREFERENCES)
 @given(any_rows(), judges(), st.sampled_from(MIN_GAPS))

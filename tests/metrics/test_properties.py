@@ -212,6 +212,7 @@ class TestPickLongest:
 
 
 class TestAspects:
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("aspect", ASPECTS)
     @given(usable_rows(), judges(), options())
     @settings(max_examples=20, deadline=None)
@@ -221,6 +222,7 @@ class TestAspects:
         assert by_aspect.figures["acc"] == pytest.approx(by_aspect.figures[name], abs=1e-12)
         assert name not in by_aspect.undefined
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("aspect", ASPECTS)
     @given(usable_rows(), judges(), st.sampled_from(("half", "wrong")), st.sampled_from(MIN_GAPS))
     @settings(max_examples=20, deadline=None)

@@ -137,6 +137,7 @@ JUDGES = {
 }
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("name", JUDGES)
 def test_judges_whose_figures_are_known(tmp_path, name):
     drawn = random.Random(1)

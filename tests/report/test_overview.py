@@ -90,6 +90,7 @@ def test_of_more_answers_every_figure_has_its_row(tmp_path):
     assert "pooled over all pairs" in as_markdown(report)
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("small", [1, 2])
 def test_parts_of_few_documents_have_no_row_and_are_counted(tmp_path, small):
     sources = ["large"] * 20 + ["tiny"] * 2 + (["other"] if small == 2 else [])
@@ -112,6 +113,7 @@ def test_parts_of_few_documents_have_no_row_and_are_counted(tmp_path, small):
         assert "tiny" not in written.partition("pairs-data")[0].split("Pairs worth reading")[0]
 
 
+@pytest.mark.slow
 def test_where_no_part_is_small_nothing_is_said(tmp_path):
     report = report_of(tmp_path, pairs(60))
     for written in (as_markdown(report), as_page(report)):

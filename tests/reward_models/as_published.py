@@ -89,6 +89,7 @@ class AsPublished:
     def test_auto_recognises_it(self, folder: Path) -> None:
         assert recognise(str(folder)) == self.judge
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("settings", [{}, {"batching": "packed"}, {"batching": "padded"}])
     def test_rewards_and_objectives_are_the_references(
         self, folder: Path, expected: list[Any], settings: dict[str, Any]
@@ -117,6 +118,7 @@ class AsPublished:
         one_at_a_time = judge.score_one_at_a_time(prompts, completions)
         assert one_at_a_time == [equal(reference.reward) for reference in expected]
 
+    @pytest.mark.slow
     def test_every_wrong_reading_would_be_seen(self, folder: Path, request: Any) -> None:
         variant = request.node.callspec.params["folder"]
         without_effect = getattr(self.module, "WITHOUT_EFFECT", {}).get(variant, set())
@@ -130,6 +132,7 @@ class AsPublished:
             differences = (abs(found[n] - value) for n, value in zip(order, wrong, strict=True))
             assert any(by > 1e-3 for by in differences), name
 
+    @pytest.mark.slow
     def test_a_store_gives_everything_again(self, folder: Path, tmp_path: Path) -> None:
         store, given = str(tmp_path / "store.sqlite"), texts(self.module)
         first = dict(judge_of(folder, score_store=store).judgements(*given))
@@ -191,6 +194,7 @@ class HeadRefusals:
         for said in changed(lambda weights: weights.pop(self._key)):
             assert self._key in said
 
+    @pytest.mark.slow
     def test_a_head_of_another_shape_is_named(self, changed: Any) -> None:
         def alter(weights: dict[str, torch.Tensor]) -> None:
             weights[self._key] = weights[self._key][..., :-1].clone()
@@ -199,6 +203,7 @@ class HeadRefusals:
             assert self._key.split(".")[0] in said
             assert "shape" in said or "rows" in said
 
+    @pytest.mark.few(1)
     @pytest.mark.parametrize("value", [float("nan"), float("inf")])
     def test_a_head_that_is_not_finite_is_named(self, changed: Any, value: float) -> None:
         def alter(weights: dict[str, torch.Tensor]) -> None:
@@ -208,6 +213,7 @@ class HeadRefusals:
             assert self.head in said
             assert "not finite" in said
 
+    @pytest.mark.slow
     def test_a_second_head_is_named(self, changed: Any) -> None:
         def alter(weights: dict[str, torch.Tensor]) -> None:
             weights[self.second] = torch.zeros(1, 16)

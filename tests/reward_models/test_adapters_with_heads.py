@@ -72,6 +72,7 @@ def all_keys(folder):
     return found
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", KINDS, ids=of_kind)
 def test_a_kind_reads_the_merged_weights(kind, tmp_path):
     base = kind.build(tmp_path / "base")

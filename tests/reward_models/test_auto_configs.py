@@ -35,6 +35,7 @@ def written(
     shutil.rmtree(parent)
 
 
+@pytest.mark.few(40)
 def test_auto_names_the_judge_or_says_why_none(
     written: tuple[PublishedConfig, Path],
 ) -> None:

@@ -59,6 +59,7 @@ def test_rewards_are_those_of_the_merged_model_in_every_layout(folder):
         assert judge.score(PROMPTS[:1], COMPLETIONS[:1]) == near(rewards[:1])
 
 
+@pytest.mark.slow
 def test_a_wrong_reading_would_be_seen(folder, request):
     variant = request.node.callspec.params["folder"]
     rewards = judge_of(folder).score(PROMPTS, COMPLETIONS)
@@ -69,6 +70,7 @@ def test_a_wrong_reading_would_be_seen(folder, request):
         assert max(abs(a - b) for a, b in zip(rewards, wrong, strict=True)) > 1e-3, name
 
 
+@pytest.mark.slow
 def test_base_and_adapter_named_apart_give_the_same(adapter, tmp_path):
     rewards, fingerprint = expected(adapter), judge_of(adapter).fingerprint()
     moved = tmp_path / "elsewhere"
@@ -89,6 +91,7 @@ def test_results_hold_the_base_that_was_found(adapter):
     assert "peft" not in judge.settings()
 
 
+@pytest.mark.slow
 def test_a_base_beside_the_adapter_is_found_by_its_relative_path(adapter):
     rewards = expected(adapter)
     change(adapter, base_model_name_or_path="base")
@@ -196,6 +199,7 @@ def test_what_is_said_of_a_tokenizer_whose_vocabulary_is_with_the_base(adapter):
     assert list(judge.encoded("one", "two")) == judge.tokenizer("two")["input_ids"]
 
 
+@pytest.mark.slow
 def test_the_adapters_chat_template_comes_before_the_bases(adapter):
     (adapter / "base" / "chat_template.jinja").write_text("{{ raise_exception('the base') }}")
     rewards = expected(adapter)

@@ -39,6 +39,7 @@ def judge_of(kind, folder):
     return make_judge(judge, {"pretrained": str(kind.build(folder)), "device": "cpu"})
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", GIVEN, ids=name_of)
 def test_the_last_one_is_the_answers(kind, tmp_path):
     judge = judge_of(kind, tmp_path / "checkpoint")
@@ -47,6 +48,7 @@ def test_the_last_one_is_the_answers(kind, tmp_path):
     assert judge.name in token_judges()
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("kind", NONE, ids=name_of)
 def test_there_are_none_where_a_text_is_not_read_at_its_last_token_alone(kind, tmp_path):
     judge = judge_of(kind, tmp_path / "checkpoint")

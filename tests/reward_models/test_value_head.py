@@ -45,6 +45,7 @@ def linear(tmp_path_factory):
     return renamed(published, "v_head.summary", "out.reward"), rewards
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("head", ["out.reward", "out", "out."])
 @pytest.mark.parametrize("judge", ["auto", "value-head"])
 def test_a_perceptron_is_read_by_how_its_names_begin(mlp, head, judge):
@@ -89,6 +90,7 @@ def test_a_body_under_another_name_is_found(tmp_path):
     assert found == [equal(starling.reference(folder, row).reward) for row in ids]
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("family", ["gpt2", "gpt_neox", "opt", "gemma2"])
 def test_any_decoder_of_transformers_can_have_one(tmp_path, family, mlp):
     """The hidden states are those of transformers' own class."""

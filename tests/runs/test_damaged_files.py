@@ -176,22 +176,26 @@ def run_faults(written, tmp_path, faults, of_each):
                 pytest.fail(f"{name} of {kind}, {what} {path} = {str(wrong)[:40]}: {error!r}")
 
 
-def test_the_files_as_they_are_written_are_read_by_every_command(written, tmp_path):
-    for kind, (results, other) in written.items():
-        for name, run in commands(results.parent, other).items():
-            if name == "eval-results" and not hasattr(huggingface_hub, "EvalResultEntry"):
-                with pytest.raises(ConfigurationError, match="huggingface_hub"):
-                    run()
-            elif (name == "rewardbench") <= (kind == "suite"):
+@pytest.mark.parametrize(
+    "kind", ["suite", *(pytest.param(k, marks=pytest.mark.slow) for k in TASKS if k != "suite")]
+)
+def test_the_files_as_they_are_written_are_read_by_every_command(written, kind):
+    results, other = written[kind]
+    for name, run in commands(results.parent, other).items():
+        if name == "eval-results" and not hasattr(huggingface_hub, "EvalResultEntry"):
+            with pytest.raises(ConfigurationError, match="huggingface_hub"):
                 run()
-            shutil.rmtree(results.parent.parent / "out", ignore_errors=True)
-        for result in read_evaluation(results).tasks.values():
-            observed = read_samples(result)
-            assert (observed.counts, observed.remarks) == ({}, ())
+        elif (name == "rewardbench") <= (kind == "suite"):
+            run()
+        shutil.rmtree(results.parent.parent / "out", ignore_errors=True)
+    for result in read_evaluation(results).tasks.values():
+        observed = read_samples(result)
+        assert (observed.counts, observed.remarks) == ({}, ())
 
 
-def test_a_wrong_value_anywhere_ends_in_output_or_an_own_error(written, tmp_path):
-    run_faults(written, tmp_path, faults=120, of_each=1)
+@pytest.mark.parametrize("faults", [30, pytest.param(120, marks=pytest.mark.slow)])
+def test_a_wrong_value_anywhere_ends_in_output_or_an_own_error(written, tmp_path, faults):
+    run_faults(written, tmp_path, faults=faults, of_each=1)
 
 
 @pytest.mark.campaign
@@ -237,6 +241,7 @@ def numbers_of_samples():
         yield "pairs", path, None
 
 
+@pytest.mark.few(70)
 @pytest.mark.parametrize(("kind", "path", "wrong"), numbers_of_samples())
 def test_a_damaged_sample_is_left_out_counted_and_named(written, tmp_path, kind, path, wrong):
     results, _ = written[kind]
@@ -254,6 +259,7 @@ def test_a_damaged_sample_is_left_out_counted_and_named(written, tmp_path, kind,
     assert observed.pairs.credit.tolist() == whole.pairs.credit[kept].tolist()
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("wrong", ['"x"', "null", "NaN", "1" + "0" * 400, '"1e999999999"', None])
 @pytest.mark.parametrize(("kind", "metric"), [("plain", "exact_match"), ("pairs", "acc")])
 def test_a_document_without_a_number_is_counted_and_named(written, tmp_path, kind, metric, wrong):

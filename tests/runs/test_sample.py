@@ -142,6 +142,7 @@ def places(value, path=()):
         yield from places(one, (*path, key))
 
 
+@pytest.mark.slow
 @settings(
     max_examples=examples(60),
     deadline=None,

@@ -136,6 +136,7 @@ def _plain(text):
     return json.loads(text.replace("0.5.0.dev1", "V").replace("0.4.13", "V"))
 
 
+@pytest.mark.slow
 def test_report_and_board_are_those_of_the_older_line(old, new):
     for folder in (old, new):
         for path in folder.glob("results_*.json"):

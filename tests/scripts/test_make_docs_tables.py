@@ -112,6 +112,7 @@ def test_a_new_metadata_key_makes_the_page_stale(docs, checkout, capsys, changed
     assert checked(docs, checkout, capsys)[1].startswith("docs/page.md is stale (metadata-pairs):")
 
 
+@pytest.mark.slow
 def test_another_help_text_makes_the_page_of_commands_stale(docs, checkout, capsys, changed):
     changed(docs.commands._COMMANDS, "score", "another help text")
     assert checked(docs, checkout, capsys) == (

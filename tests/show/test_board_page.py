@@ -98,6 +98,7 @@ def test_every_row_has_its_interval_on_one_axis(open_page, board_file):
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     "values",
     [(0.5, 0.5), (79.5, 81.0), (1e16, 1e16 + 2), (-1e300, 1e300), (0.0, 1e-12)],
@@ -163,7 +164,7 @@ def test_details_of_a_row_open_under_it_and_close(open_page, board_file):
     assert detail.count() == 0
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_on_a_phone_the_name_stays_and_nothing_overflows(open_page, board_file, theme):
     page = open_page(board_file, width=390, theme=theme)
     assert page.evaluate("document.documentElement.scrollWidth") == 390
@@ -193,6 +194,7 @@ def test_a_print_shows_the_whole_table_and_no_controls(open_page, board_file):
     assert page.locator("#board tbody tr:visible").count() == 4
 
 
+@pytest.mark.slow
 def test_a_print_of_thirty_columns_fits_on_the_sheet(open_page, tmp_path):
     # The width of A4 across in pixels of CSS, less the margins.
     page = open_page(written_board(write_many(tmp_path, 3, 30)), width=1032)
@@ -201,6 +203,7 @@ def test_a_print_of_thirty_columns_fits_on_the_sheet(open_page, tmp_path):
     assert page.evaluate("document.documentElement.scrollWidth") <= 1032
 
 
+@pytest.mark.slow
 def test_hostile_names_do_nothing_and_are_shown(open_page, tmp_path):
     for place, attack in enumerate(ATTACKS):
         content = results_of(

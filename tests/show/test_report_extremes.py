@@ -53,6 +53,7 @@ def make_page(folder, documents):
     return path
 
 
+@pytest.mark.slow
 def test_of_a_text_of_a_million_characters_the_beginning_is_shown(tmp_path, open_page):
     long = "\N{GRINNING FACE}<b>&\u2028" * 200_000
     documents = [rated(0, [long, "short"], ["5", "1"], prompt=["question", "x" * 1_000_000])]
@@ -90,6 +91,7 @@ def test_of_ten_thousand_sources_the_largest_have_lines(tmp_path, open_page):
     assert all(len(text) <= 120 for text in page.locator("#part option").all_inner_texts())
 
 
+@pytest.mark.slow
 def test_pairs_that_do_not_fit_are_counted(tmp_path, open_page, monkeypatch):
     monkeypatch.setattr(shown_pairs, "MOST_BYTES", 1_000_000)
     texts = "x" * 20_000, "y" * 20_000
@@ -141,7 +143,11 @@ def write_strange_run(folder, strange):
     results.write_text(json.dumps(whole), encoding="ascii")
 
 
-@pytest.mark.parametrize("strange", STRANGE, ids=ascii)
+@pytest.mark.parametrize(
+    "strange",
+    [" ".join(STRANGE), *(pytest.param(one, marks=pytest.mark.slow) for one in STRANGE)],
+    ids=ascii,
+)
 def test_every_name_and_text_leaves_the_page_well_formed(tmp_path, strange):
     write_strange_run(tmp_path / "run", strange)
     path = tmp_path / "report.html"

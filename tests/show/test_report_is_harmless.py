@@ -116,7 +116,7 @@ def test_the_policy_stops_what_would_get_into_the_page(page_file, watched):
     assert not any(problem.startswith("request") for problem in watched.problems)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
 def test_a_phone_needs_no_scrolling_to_the_side(page_file, open_page, theme):
     page = open_page(page_file, width=390, theme=theme)
     widths = page.evaluate("[document.documentElement.scrollWidth, window.innerWidth]")

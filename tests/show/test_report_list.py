@@ -83,6 +83,7 @@ def test_filters_and_search_together(page_file, open_page):
     assert page.locator("#found").inner_text() == "30 pairs, first 20 shown"
 
 
+@pytest.mark.slow
 def test_what_was_searched_for_is_marked_and_in_sight(tmp_path, open_page):
     text = "line\n" * 400 + "a Needle here"
     documents = [rated(0, [text, "no"], ["5", "1"]), rated(1, ["other", "no"], ["5", "1"])]
@@ -124,6 +125,7 @@ def test_a_pair_says_all_that_is_known_of_it(page_file, open_page):
     assert pair.locator(".sides .text").all_inner_texts() == ["good 27 xxx", "bad 27"]
 
 
+@pytest.mark.slow
 def test_two_judges_are_told_apart(tmp_path, open_page):
     judged = judged_pairs(8)
     write_run(tmp_path / "a", samples_of(rated_sample, judged), config={"pretrained": "org/a"})

@@ -44,6 +44,7 @@ def long_file(tmp_path_factory):
     return make_page(folder, folder)
 
 
+@pytest.mark.slow
 def test_the_button_goes_through_the_themes(page_file, open_page):
     page = open_page(page_file, theme="dark")
     ground = "getComputedStyle(document.body).backgroundColor"
@@ -65,7 +66,9 @@ def test_the_button_goes_through_the_themes(page_file, open_page):
     assert page.evaluate(ground) == light
 
 
-@pytest.mark.parametrize("width", [320, 390, 1200])
+@pytest.mark.parametrize(
+    "width", [320, *(pytest.param(width, marks=pytest.mark.slow) for width in (390, 1200))]
+)
 def test_the_longest_names_need_no_scrolling_to_the_side(long_file, open_page, width):
     page = open_page(long_file, width=width)
     page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true; })")
@@ -99,6 +102,7 @@ def test_a_link_in_the_table_opens_its_task(long_file, open_page):
     assert page.locator("details#t1-1").get_attribute("open") is not None
 
 
+@pytest.mark.slow
 def test_on_paper_all_is_open_and_light(long_file, open_page):
     page = open_page(long_file, theme="dark")
     page.emulate_media(media="print", color_scheme="dark")
@@ -117,6 +121,7 @@ def test_on_paper_all_is_open_and_light(long_file, open_page):
     assert page.locator("#found").is_visible()
 
 
+@pytest.mark.slow
 def test_a_task_that_is_compared_with_references_has_win_rates(tmp_path, open_page):
     samples = [
         judged_sample(i, prompted(i, "a reference"), ["an answer"], [float(i % 4 > 0)], 0.5)
@@ -144,6 +149,7 @@ def test_a_run_without_pairs_has_its_figures_and_no_list(tmp_path, open_page):
     assert page.get_by_text("standard error", exact=True).is_visible()
 
 
+@pytest.mark.slow
 def test_lengths_far_apart_have_readable_ticks(tmp_path, open_page):
     documents = [
         rated(i, ["x" * (2 + 300 * (i % 20)), "y" * (3 + i)], ["5", "1"]) for i in range(40)

@@ -14,6 +14,7 @@ def tokens_file(tmp_path_factory):
     return make_page(folder, DEMO_RUN, "--pairs", 2, "--tokens", 1)
 
 
+@pytest.mark.slow
 def test_they_are_coloured_and_say_the_reward_after_them(tokens_file, open_page):
     page = open_page(tokens_file)
     pair = page.locator(".pair").first
@@ -40,6 +41,7 @@ def test_they_are_coloured_and_say_the_reward_after_them(tokens_file, open_page)
         assert "60%" in colours[strongest]
 
 
+@pytest.mark.slow
 def test_together_they_are_the_text(tokens_file, open_page):
     page = open_page(tokens_file)
     data = page.evaluate("JSON.parse(document.getElementById('data').textContent).pairs[0]")
@@ -47,6 +49,7 @@ def test_together_they_are_the_text(tokens_file, open_page):
     assert shown == [data["chosen"]["text"], data["rejected"]["text"]]
 
 
+@pytest.mark.slow
 def test_a_touch_shows_what_a_pointer_would(tokens_file, open_page):
     page = open_page(tokens_file, width=390)
     token = page.locator(".token").nth(3)
@@ -54,6 +57,7 @@ def test_a_touch_shows_what_a_pointer_would(tokens_file, open_page):
     assert page.locator(".readout").first.inner_text() == token.get_attribute("title")
 
 
+@pytest.mark.slow
 def test_where_the_judge_did_not_read_the_beginning_that_is_said(tmp_path, open_page):
     documents = [rated(i, ["word " * 1500, "bad"], ["5", "1"]) for i in range(2)]
     samples = samples_of(rated_sample, [(document, [0.0, 1.0]) for document in documents])
@@ -65,6 +69,7 @@ def test_where_the_judge_did_not_read_the_beginning_that_is_said(tmp_path, open_
     assert [said in text for text in shown] == [True, False]
 
 
+@pytest.mark.slow
 def test_pairs_without_them_have_their_text(tokens_file, open_page):
     page = open_page(tokens_file)
     assert page.locator(".pair").nth(1).locator(".token").count() == 0

@@ -110,6 +110,7 @@ def test_sums_that_only_rounding_tells_apart_are_equal():
     )
 
 
+@pytest.mark.product
 @pytest.mark.parametrize("ratings", [2, 6, 12])
 @pytest.mark.parametrize("n", [17, 20])
 def test_credits_get_the_same_exact_p_value_without_going_through_all_choices(
@@ -204,6 +205,7 @@ def test_equal_and_large_p_values():
     assert holm((0.0, 1.0)) == [0.0, 1.0]
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("count", [2, 7, 40])
 def test_holms_method_is_that_of_statsmodels(count):
     multitest = pytest.importorskip("statsmodels.stats.multitest")

@@ -91,6 +91,7 @@ def test_intervals_of_the_mean_over_prompts_cover_the_accuracy(equal_judges):
     assert np.mean([i.low <= accuracy <= i.high for i in naive]) < 0.85
 
 
+@pytest.mark.slow
 def test_bootstrap_intervals_of_pooled_figures_cover_the_accuracy():
     random = np.random.default_rng(11)
     # Between one and six pairs, and more of them where prompts are easy.

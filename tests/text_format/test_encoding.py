@@ -60,6 +60,7 @@ def test_ids_are_those_of_sentencepiece_behind_one_bos(encode, pieces, text):
     assert list(encode(None, text).tokens) == [BOS, *pieces.encode(text)][:256]
 
 
+@pytest.mark.slow
 def test_real_texts_have_the_ids_of_sentencepiece(encode, pieces, real_pairs):
     with real_pairs.open(encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines][:200]

@@ -10,6 +10,7 @@ from tests.chatml import (
     chatml_tokenizer,
 )
 from ultrarm_eval.errors import ConfigurationError
+from ultrarm_eval.text_format import template_budget
 from ultrarm_eval.text_format.jinja_sandbox import chat_environment, file_environment
 from ultrarm_eval.text_format.template_budget import TemplateLimitError
 from ultrarm_eval.text_format.template_lookup import get_template
@@ -54,6 +55,15 @@ ENDLESS = {
 }
 
 
+@pytest.fixture(params=["a tenth", pytest.param("all", marks=pytest.mark.slow)])
+def _work(request, monkeypatch):
+    """How much of the work that a template may do it may do here."""
+    if request.param == "a tenth":
+        monkeypatch.setattr(template_budget, "_STEPS", template_budget._STEPS // 10)
+        monkeypatch.setattr(template_budget, "_SECONDS", template_budget._SECONDS / 10)
+
+
+@pytest.mark.usefixtures("_work")
 @pytest.mark.parametrize("source", ENDLESS.values(), ids=ENDLESS.keys())
 def test_a_template_that_does_too_much_is_an_error(source):
     for environment in (file_environment(), chat_environment()):
@@ -61,11 +71,13 @@ def test_a_template_that_does_too_much_is_an_error(source):
             environment.template(source)({"messages": TURNS})
 
 
-def test_a_budget_is_of_one_rendering():
-    render = file_environment().template("{% for i in range(90000) %}{{ i }}{% endfor %}")
+def test_a_budget_is_of_one_rendering(monkeypatch):
+    monkeypatch.setattr(template_budget, "_STEPS", template_budget._STEPS // 10)
+    render = file_environment().template("{% for i in range(9000) %}{{ i }}{% endfor %}")
     assert len({render({"messages": TURNS}) for _ in range(12)}) == 1
 
 
+@pytest.mark.slow
 def test_a_long_conversation_has_a_larger_budget():
     """Templates that look at all turns for each turn are slow and not endless."""
     source = (
@@ -77,6 +89,7 @@ def test_a_long_conversation_has_a_larger_budget():
     assert written == ("word " * 200).strip() * 900
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("template", ["chat", "file"])
 def test_the_error_of_an_endless_template_says_which_it_is(tmp_path, template):
     source = ENDLESS["nested loops"] + "{{ messages[-1].content }}"

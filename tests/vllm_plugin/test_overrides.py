@@ -129,6 +129,7 @@ def stored_of(checkpoint):
         yield key, reader.stored(key)
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize("judge", BUILT)
 def test_body_and_head_are_named_as_transformers_and_the_head_name_them(judge, tmp_path):
     from transformers import AutoModelForCausalLM

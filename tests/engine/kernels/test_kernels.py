@@ -75,7 +75,11 @@ def expected_of(layout, query, key, value, scale):
     return torch.cat(rows)
 
 
-@pytest.mark.parametrize("name", KERNELS)
+# The plain formula of flex_attention takes seconds; the test of its compilation checks values too.
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=pytest.mark.slow) if one == "flex" else one for one in KERNELS],
+)
 @settings(deadline=None, max_examples=examples(25))
 @given(
     texts=distinct_texts(),
@@ -166,6 +170,7 @@ def test_rows_of_other_shapes_do_not_compile_again():
     assert len(compiled) == 1
 
 
+@pytest.mark.slow
 def test_several_judges_in_a_process_have_a_kernel_each(monkeypatch):
     """More kernels than dynamo allows: of itself 8, here 2."""
     compiled = []

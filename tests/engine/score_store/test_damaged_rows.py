@@ -23,6 +23,7 @@ from ultrarm_eval.judges.ultrarm import UltraRMJudge
 BAD_VALUES = ["'abc'", "x'00ff'", "9e999", "-9e999", "-reward", "reward + 1e-9", "3", "CAST(x'ff' AS TEXT)"]  # fmt: skip
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize("value", BAD_VALUES)
 def test_a_value_that_was_changed_is_computed_anew_and_counted(path, checkpoint, value, caplog):
     first = UltraRMJudge(str(checkpoint), score_store=str(path))
@@ -145,6 +146,7 @@ def flips(content, number):
         yield place, content[:place] + bytes([content[place] ^ 1 << bit]) + content[place + 1 :]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "number", [250, pytest.param(4000, marks=[pytest.mark.slow, pytest.mark.campaign])]
 )

@@ -30,6 +30,7 @@ FULL = sqlite3.OperationalError("database or disk is full")
 MALFORMED = sqlite3.DatabaseError("database disk image is malformed")
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("statement", ["BEGIN", "COMMIT"])
 def test_a_disk_that_is_full_for_a_while_loses_no_reward(
     path, checkpoint, monkeypatch, caplog, statement
@@ -58,6 +59,7 @@ def test_a_disk_that_stays_full_ends_with_the_rewards_and_a_count(
     assert "12 rewards of this run could not be stored" in caplog.text
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("statement", ["SELECT", "BEGIN", "COMMIT"])
 def test_damage_that_shows_while_a_store_is_open_ends_no_run(
     path, checkpoint, monkeypatch, caplog, statement

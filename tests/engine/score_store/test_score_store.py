@@ -78,6 +78,7 @@ def test_only_what_is_missing_is_computed(checkpoint, path):
     assert whole.settings()["counts"]["from_store"] == 5
 
 
+@pytest.mark.few(1)
 @pytest.mark.parametrize("other", [{"template": "raw"}, {"max_length": 100}, {"dtype": "bfloat16"}])
 def test_other_settings_read_nothing(checkpoint, path, other):
     UltraRMJudge(str(checkpoint), score_store=str(path)).score(PROMPTS, ANSWERS)

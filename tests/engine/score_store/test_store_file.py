@@ -73,6 +73,7 @@ OTHER_FILES = {
 }
 
 
+@pytest.mark.few(5)
 @pytest.mark.parametrize("kind", [*OTHER_FILES, "database", "database in WAL mode"])
 def test_a_file_that_is_no_store_is_refused_and_left_alone(path, checkpoint, kind):
     if kind in OTHER_FILES:

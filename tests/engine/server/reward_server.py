@@ -35,6 +35,8 @@ PROTOCOLS: dict[str, Callable[[], Protocol]] = {
     "sglang": SglangProtocol,
     "tei": TeiProtocol,
 }
+#: Seconds after which a server that does not start or end hangs, on a busy machine too.
+_LONGEST = 120
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ class RewardServer:
         self._port = port
         self._worker = ThreadPoolExecutor(1)
         self._loop: asyncio.AbstractEventLoop | None = None
+        # A test and a thread of a fault may end the same server at once.
+        self._ending = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -117,19 +121,23 @@ class RewardServer:
 
     def start(self) -> None:
         """Begins to listen."""
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
-        self._thread.start()
-        if not ready.wait(30):
-            raise RuntimeError("The reward server of the tests did not start.")
+        with self._ending:
+            ready = threading.Event()
+            self._thread = threading.Thread(target=self._run, args=(ready,), daemon=True)
+            self._thread.start()
+            if not ready.wait(_LONGEST):
+                raise RuntimeError("The reward server of the tests did not start.")
 
     def kill(self) -> None:
         """Stops listening and cuts every connection, as a process that is killed."""
-        if self._loop is None:
-            return
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
-        self._loop = None
+        with self._ending:
+            if self._loop is None:
+                return
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_LONGEST)
+            if self._thread.is_alive():
+                raise RuntimeError("The reward server of the tests did not end.")
+            self._loop = None
 
     def serve(self) -> None:
         """Listens in this thread until the process ends."""

@@ -76,7 +76,7 @@ def test_any_faults_end_in_right_rewards_or_a_named_error(
             )
 
     judge = served_judge(
-        checkpoint, servers, loads=False, score_store=store, max_retries=2, request_timeout=5.0
+        checkpoint, servers, loads=False, score_store=store, max_retries=2, request_timeout=60.0
     )
     if starts:
         # Under the same name from the start on it is what `ultrarm-eval verify` tells.

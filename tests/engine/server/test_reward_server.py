@@ -1,5 +1,6 @@
 """The reward server of the tests answers as the servers that it stands for."""
 
+import asyncio
 import base64
 import contextlib
 import gc
@@ -7,6 +8,7 @@ import http.client
 import json
 import socket
 import struct
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -174,6 +176,26 @@ def test_a_killed_server_comes_back_where_it_was(serve, texts):
     assert server.url == url
     assert post(url + "/pooling", asked)[0] == 200
     assert set(server.computed.values()) == {1}
+
+
+def test_two_may_kill_a_server_at_once(serve):
+    server = serve()
+    end, is_ending = server._end, threading.Event()
+
+    async def slowly():
+        is_ending.set()
+        await asyncio.sleep(0.2)
+        await end()
+
+    server._end = slowly
+    first = threading.Thread(target=server.kill)
+    first.start()
+    assert is_ending.wait(60)
+    server.kill()
+    first.join()
+    server._end = end
+    server.start()
+    assert post(server.url + "/health", None)[0] == 200
 
 
 def test_a_killed_server_cuts_those_whom_it_accepted_last(serve):

@@ -280,7 +280,12 @@ def test_a_reward_that_is_no_number_names_its_text(
     assert isinstance(outcome.error, RewardError)
     assert outcome.error.completion == 5
     outcome.require_right(rewards)
-    assert set(outcome.stored) == set(TEXTS) - {5}
+    # The run may end with the answer that has it: some of the others may not have come.
+    beside = next(seen.texts for seen in server.scored if bad in seen.texts)
+    encoded = map(judge.encoded, PROMPTS, COMPLETIONS)
+    kept = {number for number, text in enumerate(encoded) if tuple(text) in beside} - {5}
+    assert kept
+    assert kept <= set(outcome.stored) <= set(TEXTS) - {5}
 
 
 @pytest.mark.slow

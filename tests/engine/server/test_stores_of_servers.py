@@ -50,6 +50,7 @@ def test_a_store_with_all_rewards_asks_no_server(scored_in, served, rewards, tmp
     assert judge.score(PROMPTS[:5], COMPLETIONS[:5]) == pytest.approx(rewards[:5], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_stores_of_two_models_under_one_name_are_not_joined(
     scored_in, served, other_served, tmp_path
 ):
@@ -67,6 +68,7 @@ def test_stores_of_two_models_under_one_name_are_not_joined(
     assert [one.rows for one in joined] == [6, 6]
 
 
+@pytest.mark.slow
 def test_a_response_cache_takes_no_rewards_of_another_model_in_a_later_run(
     serve, checkpoint, served, other_served, rewards, tmp_path
 ):

@@ -49,6 +49,7 @@ def test_a_server_that_is_right_passes(serve, verify, protocol):
     assert "The likely cause is" not in said
 
 
+@pytest.mark.slow
 def test_a_server_of_texts_that_cannot_be_sent_what_spells_a_token_says_so(serve, verify):
     status, said = verify(serve("tei"), "--protocol", "tei")
     assert status == 0
@@ -58,6 +59,7 @@ def test_a_server_of_texts_that_cannot_be_sent_what_spells_a_token_says_so(serve
     assert "16 texts, 24 pairs" in said
 
 
+@pytest.mark.slow
 def test_a_sigmoid_that_no_request_switches_off_is_named(serve, verify):
     server = serve()
     server.misbehave(SigmoidOverAll())

@@ -67,6 +67,7 @@ def test_the_stages_give_the_judges_rewards(arguments, judge, output):
     assert table.column("id").to_pylist() == list(range(8))
 
 
+@pytest.mark.slow
 def test_what_is_finished_is_not_scored_again_and_needs_no_cluster(
     arguments, output, capsys, monkeypatch
 ):

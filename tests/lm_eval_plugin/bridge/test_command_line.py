@@ -65,6 +65,7 @@ def _write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "tasks",
     [
@@ -82,6 +83,7 @@ def test_our_tasks_mean_the_judge(model_of: Callable[..., str], tasks: Any) -> N
     assert model_of(tasks) == "ultrarm"
 
 
+@pytest.mark.few(3)
 @pytest.mark.parametrize(
     "tasks",
     [

@@ -33,6 +33,7 @@ def python(folder, *arguments):
     )
 
 
+@pytest.mark.few(2)
 @pytest.mark.parametrize(
     ("modules", "said"),
     [

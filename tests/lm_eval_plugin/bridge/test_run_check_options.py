@@ -53,6 +53,7 @@ def said():
 
 
 class TestShots:
+    @pytest.mark.product
     @pytest.mark.parametrize(
         "tasks",
         [

@@ -40,6 +40,7 @@ def merge(*given):
     assert main(["merge", *map(str, given)]) == 0
 
 
+@pytest.mark.slow
 def test_a_group_weighted_by_size_with_left_out_rows(tmp_path, rows):
     data = {"data": str(write_jsonl(tmp_path / "data.jsonl", rows))}
     tasks = ["ultrafeedback_by_source", "ultrafeedback_pairs"]
@@ -200,6 +201,7 @@ def test_best_of_n_with_its_filters(tmp_path, monkeypatch):
     assert merged["n-samples"]["gsm8k_best_of_n"] == {"original": 11, "effective": 11}
 
 
+@pytest.mark.slow
 @settings(
     max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

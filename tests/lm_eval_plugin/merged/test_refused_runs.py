@@ -247,6 +247,7 @@ def test_what_differs_without_a_reward_depending_on_it_is_told(parts, capsys):
     assert merged["merged_from"]["differing"]["config.batch_size"] == [None, 8]
 
 
+@pytest.mark.slow
 def test_parts_of_one_task_each_in_a_run_of_its_own(tmp_path):
     metadata = data(tmp_path)
     for task in (TASK, "ultrafeedback_pairs_demo"):

@@ -32,6 +32,18 @@ class NumberedByLists(Fault):
         return [{**one, "index": [one["index"]]} for one in items]
 
 
+class StuckOnce(Stuck):
+    """One request gets no answer; those after it have all the time that a busy machine takes."""
+
+    def __init__(self, client):
+        super().__init__(times=1)
+        self._client = client
+
+    async def instead(self, request, texts):
+        self._client._seconds = 600.0
+        return await super().instead(request, texts)
+
+
 #: What is answered a few times.
 PASSING = {
     "busy": lambda **when: busy(retry_after=None, **when),
@@ -101,7 +113,7 @@ class TestFaults:
         assert computed(made, texts) == wanted
         assert f"Server {a.url} failed and will be retried" in caplog.text
         assert "it applies a sigmoid" in caplog.text
-        for _ in range(100):
+        for _ in range(3000):
             if "no more requests" in caplog.text:
                 break
             time.sleep(0.02)
@@ -250,10 +262,14 @@ class TestFaults:
 
     def test_an_answer_that_takes_too_long_is_asked_for_again(self, server, engine, texts, wanted):
         one = server()
-        made = engine(one, request_timeout=0.4)
+        made = engine(one, num_concurrent=1)
         made.prepare()
-        one.misbehave(Stuck(1.0, times=1))
+        client = made._pool.servers[0].protocol.client
+        client._seconds = 0.4
+        stuck = StuckOnce(client)
+        one.misbehave(stuck)
         assert computed(made, texts) == wanted
+        assert stuck.spoiled == 1
 
     def test_texts_that_no_server_reads_so_are_refused_alone(self, server, engine, served, texts):
         spelled = served.encode(["x"], ["y"])[0]

@@ -3,8 +3,11 @@
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
+from tests.compare.compared import right
+from tests.compare.written_runs import in_order, write_run
 from ultrarm_eval.board.board import make_board
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.runs.digest import samples_digest
 from ultrarm_eval.runs.evaluation import read_evaluations
 from ultrarm_eval.runs.figure import TWO_SIDED_95
 
@@ -91,6 +94,62 @@ def test_rows_over_other_documents_are_marked_and_not_ranked(made):
     told = " ".join(board.tasks[0].notes)
     assert "Not all rows cover the same documents" in told
     assert "2 over other documents are marked" in told
+
+
+@pytest.fixture
+def of_orders(tmp_path):
+    """The board of three judges on one file, on its rows in another order, and on other rows."""
+
+    def make(**options):
+        samples = right([1, 0, 1, 1])
+        files = {
+            "a": samples,
+            "b": in_order(samples, [3, 1, 0, 2]),
+            "c": [*samples[:3], *in_order(right([1] * 5)[4:], [0])],
+        }
+        for name, of_run in files.items():
+            metadata = {"data_digest": samples_digest(of_run), **options}
+            write_run(tmp_path / name, {"x": of_run}, model=name, metadata=metadata)
+        return lambda: make_board(read_evaluations(tmp_path), tmp_path)
+
+    return make
+
+
+def test_documents_in_another_order_are_the_same(of_orders):
+    board = of_orders()()
+    assert {name: marks for name, (_, _, marks) in column(board, "x").items()} == {
+        "a": (),
+        "b": (),
+        "c": ("other documents",),
+    }
+    digests = {row.label: row.results["t0"].data_digest for row in board.rows}
+    assert digests["a"] == digests["b"] != digests["c"]
+    assert board.tasks[0].data_digest == digests["a"]
+    assert [note for note in board.tasks[0].notes if "in another order" in note] == []
+
+
+def test_without_samples_nothing_tells_that_only_the_order_differs(of_orders, tmp_path):
+    make = of_orders()
+    next((tmp_path / "b").glob("samples_*")).unlink()
+    board = make()
+    assert column(board, "x")["b"][2] == ("other documents",)
+    assert any(
+        "Rows without samples are compared by lm-eval's hashes" in n for n in board.tasks[0].notes
+    )
+
+
+def test_a_group_over_documents_in_another_order_is_the_same(tmp_path):
+    samples = {"x": right([1, 0, 1]), "y": right([0, 1])}
+    resorted = {"x": in_order(samples["x"], [2, 0, 1]), "y": samples["y"]}
+    figures = {"acc,none": 0.5, "acc_stderr,none": 0.1}
+    for name, of_run in (("a", samples), ("b", resorted)):
+        changes = {
+            "results": {"both": figures, "x": figures, "y": figures},
+            "group_subtasks": {"both": ["x", "y"]},
+        }
+        write_run(tmp_path / name, of_run, model=name, **changes)
+    board = make_board(read_evaluations(tmp_path), tmp_path)
+    assert {marks for _, _, marks in column(board, "both").values()} == {()}
 
 
 @pytest.mark.parametrize(

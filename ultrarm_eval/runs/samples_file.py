@@ -13,7 +13,7 @@ import pandas as pd
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import JsonLine, json_lines, parse_json
-from ultrarm_eval.runs.digest import content_digest, documents_digest
+from ultrarm_eval.runs.digest import document_digest, documents_digest
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE, Sample, read_sample, shown
 from ultrarm_eval.runs.samples import Samples
@@ -129,8 +129,7 @@ class _Reading:
         digest = str(content.get("doc_hash", content.get("doc_id")))
         self._have_hashes &= "doc_hash" in content
         self._seen[digest] += 1
-        is_ours = sample is not None and "doc_hash" in content
-        content_hash = content_digest(content["doc"]) if is_ours else digest
+        content_hash = document_digest(content) if "doc_hash" in content else digest
         # Before anything is left out: runs of several judges number equal documents alike.
         occurrence = self._met[content_hash]
         self._met[content_hash] += 1

@@ -224,6 +224,67 @@ def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
     assert board.mean.cells[0].figure.interval.high - 0.85 == pytest.approx(sum(halves) / 2)
 
 
+def means(board):
+    return [task.title for task in board.mean.tasks]
+
+
+def test_a_group_counts_once_in_the_mean_and_its_tasks_do_not(made):
+    tasks = {name: OfTask(0.5) for name in ("x", "y", "z", "w")}
+    groups = {"all": (0.9, ("x", "y", "z")), "some": (0.1, ("x", "y"))}
+    board = made(*((name, tasks, {"groups": groups}) for name in "ab"))
+    assert means(board) == ["all", "w"]
+    assert [cell.figure.value for cell in board.mean.cells] == pytest.approx([0.7, 0.7])
+
+
+def test_a_group_of_one_task_counts_once_and_groups_that_overlap_do_all(made):
+    tasks = {name: OfTask(0.5) for name in ("x", "y", "z")}
+    groups = {"only": (0.9, ("z",)), "xy": (0.9, ("x", "y")), "yz": (0.1, ("y", "z"))}
+    assert means(made(("a", tasks, {"groups": groups}))) == ["xy", "yz"]
+
+
+def test_tasks_count_where_not_all_rows_have_their_group(made):
+    tasks = {"x": OfTask(), "y": OfTask()}
+    board = made(("a", tasks, {"groups": {"all": (0.2, ("x", "y"))}}), ("b", tasks))
+    assert means(board) == ["x", "y"]
+
+
+def of_data(data="rb.jsonl", *, ties="wrong", **kwargs):
+    return OfTask(0.5, metadata={"data_used": data, "ties": ties}, kwargs=kwargs)
+
+
+def test_a_task_over_all_rows_counts_instead_of_its_subsets(made):
+    tasks = {
+        "overall": of_data(suite="rewardbench"),
+        "math": of_data(suite="rewardbench", subset="math-prm"),
+        "chat": of_data(suite="rewardbench", subset="chat"),
+        "other": of_data("pairs.jsonl"),
+        "flan": of_data("pairs.jsonl", source="flan"),
+    }
+    assert means(made(("a", tasks), ("b", tasks))) == ["other", "overall"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        of_data(suite="rewardbench2", subset="chat"),
+        of_data("other.jsonl", suite="rewardbench", subset="chat"),
+        of_data(ties="half", suite="rewardbench", subset="chat"),
+        of_data(suite="rewardbench", files=["chat"]),
+    ],
+    ids=["suite", "data", "settings", "files"],
+)
+def test_a_subset_of_other_data_counts(made, part):
+    tasks = {"overall": of_data(suite="rewardbench"), "part": part}
+    assert means(made(("a", tasks))) == ["overall", "part"]
+
+
+def test_the_same_task_on_other_data_counts_as_well(made):
+    runs = [
+        ("a", {"x": OfTask(0.5, digest=name, metadata={"data_used": name})}) for name in ("d", "e")
+    ]
+    assert means(made(*runs)) == ["x (data_used=d)", "x (data_used=e)"]
+
+
 @pytest.mark.parametrize(
     "second",
     [{"x": OfTask()}, {"x": OfTask(), "y": OfTask(digest="other")}],

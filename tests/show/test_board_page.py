@@ -58,10 +58,13 @@ def shown_heads(page):
 def test_rows_stand_in_the_order_of_the_mean_at_first(open_page, board_file):
     page = open_page(board_file)
     assert order(page) == ["org/high", "org/mid", "org/low", "org/part"]
-    assert head(page, "mean of 3 tasks").get_attribute("aria-sort") == "descending"
+    assert head(page, "mean of 1 group and 1 task").get_attribute("aria-sort") == "descending"
     ranks = page.locator("#board tbody .rank").all_text_contents()
     assert len(ranks) == 4
     assert ranks[3] == ""
+    said = page.locator("main").inner_text()
+    assert "each counted once" in said
+    assert "It is over xy, z." in said
 
 
 def test_a_column_sorts_by_keyboard_and_turns_over(open_page, board_file):
@@ -94,7 +97,7 @@ def test_every_row_has_its_interval_on_one_axis(open_page, board_file):
     assert (
         page.locator("#board tbody .track[role=img]")
         .first.get_attribute("aria-label")
-        .startswith("70.0, ")
+        .startswith("65.0, ")
     )
 
 
@@ -127,19 +130,19 @@ def test_rows_are_filtered_by_words(open_page, board_file):
 
 def test_tasks_of_a_group_are_behind_a_toggle(open_page, board_file):
     page = open_page(board_file)
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "xy", "z"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "xy", "z"]
     page.get_by_label("tasks of groups").check()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "xy", "x", "y", "z"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "xy", "x", "y", "z"]
 
 
 def test_columns_are_chosen_and_metrics_added(open_page, board_file):
     page = open_page(board_file)
     page.get_by_role("button", name="Columns…").click()
     page.get_by_role("button", name="None").click()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task"]
     page.get_by_label("x", exact=True).check()
     page.get_by_label("nll", exact=True).check()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "x", "x"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "x", "x"]
     # Of this metric less is better: the first order is upwards.
     added = page.locator("#board thead th.more").get_by_role("button")
     added.click()

@@ -133,13 +133,19 @@ def test_values_that_are_no_shares_have_no_bounds(sign):
     assert max(abs(found.interval.low), abs(found.interval.high)) > 1
 
 
-def test_no_shares_that_are_equal_say_nothing_about_others():
-    found = paired_difference(values([3.5, 2.0], [3.5, 2.0], are_shares=False))
-    assert (found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 1.0)
+@pytest.mark.parametrize(("apart", "p_value"), [(0.0, 1.0), (1.0, 2 / 2**8), (-40.0, 2 / 2**8)])
+def test_no_shares_that_all_differ_alike_say_nothing_about_others(apart, p_value):
+    a = np.array([3.5, 2.0, 7.0, 1.0, 4.0, 2.5, 8.0, 90.0])
+    found = paired_difference(values(a, a + apart, are_shares=False))
+    assert (found.value, found.p_value) == (apart, p_value)
+    assert (found.interval, found.is_constant) == (None, True)
 
 
 def test_several_documents_of_one_prompt_have_no_interval():
-    assert paired_difference(values([0, 1], [1, 1], [0, 0])).interval is None
+    found = paired_difference(values([0, 1], [1, 1], [0, 0]))
+    assert (found.interval, found.is_constant) == (None, False)
+    alone = paired_difference(values([7.0], [9.0], are_shares=False))
+    assert (alone.interval, alone.is_constant) == (None, False)
 
 
 CREDITS = st.sampled_from([0.0, 0.5, 1.0, 1 / 3, 5 / 6])

@@ -9,8 +9,9 @@ from ultrarm_eval.board.board import Board, Row
 from ultrarm_eval.board.columns import Cell, Column
 from ultrarm_eval.board.published import PublishedBenchmark
 from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Task
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.runs.figure import is_share
-from ultrarm_eval.show.formats import cell_interval, cell_value, count, counted
+from ultrarm_eval.show.formats import cell_interval, cell_value, count
 from ultrarm_eval.show.page import render_page
 from ultrarm_eval.show.text import visible_name
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ultrarm_eval.compare.parts import Side
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs
-from ultrarm_eval.show.formats import count, counted
+from ultrarm_eval.show.formats import count
 
 _SLACK = 1e-6
 # The most tasks named in a caution.

@@ -87,17 +87,19 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
         Stratum(mean.weight, values, members, (-1.0, 1.0) if _are_shares(mean) else None)
         for mean, members, values in zip(means, of_each, differences, strict=True)
     ]
+    interval = stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None)
     return Difference(
         figures[0],
         figures[1],
         math.fsum(one.weight * one.mean for one in strata),
-        stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None),
+        interval,
         SIGN_FLIP,
         sign_flip_test(sums),
         documents,
         len(sums),
         int((sums < 0).sum()),
         int((sums > 0).sum()),
+        is_constant=interval is None and all(len(set(one.tolist())) > 1 for one in of_each),
     )
 
 

@@ -9,9 +9,8 @@ from scipy.special import ndtr, ndtri
 
 from ultrarm_eval.runs.samples import Indices, Numbers
 from ultrarm_eval.stats.checks import ROUNDING
-from ultrarm_eval.stats.clustered import clustered_interval
+from ultrarm_eval.stats.clustered import UNBOUNDED, clustered_interval
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.interval_estimators import constant_interval
 from ultrarm_eval.stats.significance import mcnemar_exact, sign_flip_test
 
 MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"
@@ -44,13 +43,15 @@ class Difference:
         figure_a: The first run's value.
         figure_b: The second run's value.
         value: The second minus the first.
-        interval: Its 95 % interval; None where the data are too few.
+        interval: Its 95 % interval; None where the data are too few, or all differ alike.
         test: "mcnemar", "sign-flip" or "unpaired z"; None where no test is possible.
         p_value: The test's two-sided p-value of no difference.
         documents: How many documents it is over; None where the runs do not agree.
         prompts: How many prompts these have; None for an unpaired difference.
         a_higher: On how many prompts the first run is higher.
         b_higher: On how many the second is.
+        is_constant: Whether it has no interval because all prompts differ alike in a metric without
+            bounds: how much other prompts may differ is unknown.
     """
 
     figure_a: float
@@ -63,6 +64,7 @@ class Difference:
     prompts: int | None = None
     a_higher: int | None = None
     b_higher: int | None = None
+    is_constant: bool = False
 
     @property
     def is_paired(self) -> bool:
@@ -90,17 +92,20 @@ def paired_difference(values: Values) -> Difference:
         test, p_value = MCNEMAR, mcnemar_exact(a_higher, b_higher)
     else:
         test, p_value = SIGN_FLIP, sign_flip_test(sums)
+    bounds = (-1.0, 1.0) if values.are_shares else UNBOUNDED
+    interval = clustered_interval(differences, values.prompts, bounds=bounds)
     return Difference(
         float(values.a.mean()),
         float(values.b.mean()),
         float(differences.mean()),
-        _interval(differences, values.prompts, values.are_shares),
+        interval,
         test,
         p_value,
         len(differences),
         len(sums),
         a_higher,
         b_higher,
+        is_constant=interval is None and len(sums) > 1,
     )
 
 
@@ -140,17 +145,3 @@ def unpaired_difference(
     interval = Interval(difference - reach, difference + reach, 0.95, "normal, unpaired")
     p_value = min(1.0, 2 * float(ndtr(-abs(difference) / error)))
     return Difference(first, second, difference, interval, UNPAIRED, p_value, documents)
-
-
-def _interval(differences: Numbers, prompts: Indices, are_shares: bool) -> Interval | None:
-    if are_shares:
-        return clustered_interval(differences, prompts, bounds=(-1.0, 1.0))
-    if not differences.any():
-        return constant_interval(0.0, len(differences), bounds=None)
-    if differences.min() >= 0:
-        # Values from 0 to 1 would be treated as shares, which these are not.
-        turned = clustered_interval(-differences, prompts)
-        if turned is None:
-            return None
-        return Interval(-turned.high, -turned.low, turned.level, turned.method)
-    return clustered_interval(differences, prompts)

@@ -4,6 +4,8 @@ import pytest
 
 from tests.board.written_results import OfTask, results_of, write_many, write_results
 from ultrarm_eval.cli.main import main
+from ultrarm_eval.runs.figure import TWO_SIDED_95
+from ultrarm_eval.show.formats import cell_value
 
 ATTACKS = [
     "<script>window.pwned = 1</script>",
@@ -117,6 +119,49 @@ def test_values_of_any_size_have_an_axis(open_page, tmp_path, values):
     )
     assert len(places) == 2
     assert all(0 <= place <= 100 for place in places)
+
+
+def intervals_of(page):
+    tracks = page.locator("#board tbody .track[role=img]").evaluate_all(
+        "all => all.map(e => e.getAttribute('aria-label'))"
+    )
+    return dict(zip(order(page), tracks, strict=True))
+
+
+def test_only_all_reads_100_percent_and_only_none_0(open_page, tmp_path):
+    error = 0.0001 / TWO_SIDED_95
+    rows = {
+        "most": OfTask(0.9995, stderr=error),
+        "few": OfTask(0.0005, stderr=error),
+        "all": OfTask(1.0),
+        "none": OfTask(0.0),
+    }
+    for name, of_task in rows.items():
+        write_results(tmp_path / name, results_of(name, {"x": of_task}))
+    page = open_page(written_board(tmp_path))
+    assert intervals_of(page) == {
+        "all": "100.0, 99.0 to 100.0",
+        "most": "99.95, 99.9 to 99.96",
+        "few": "0.1, 0.04 to 0.1",
+        "none": "0.0, 0.0 to 1.0",
+    }
+    # The details of a row are written by the same rule.
+    page.get_by_role("button", name="most").click()
+    assert "99.9 to 99.96" in page.locator("#board .detail").inner_text()
+
+
+@pytest.mark.parametrize("value", [0.5, 12.34, 12346.0, 2.5e9], ids=repr)
+def test_an_interval_is_written_as_its_value_is(open_page, tmp_path, value):
+    half = 0.1 * value
+    figures = {"loss": value, "loss_stderr,none": half / TWO_SIDED_95}
+    content = results_of("a", {"x": OfTask()})
+    content["results"]["x"] = {
+        name if "," in name else f"{name},none": v for name, v in figures.items()
+    }
+    write_results(tmp_path, content)
+    said = intervals_of(open_page(written_board(tmp_path)))["a"]
+    written = (cell_value(x, False) for x in (value, value - half, value + half))
+    assert said.replace("e+9", "e+09") == "{}, {} to {}".format(*written)
 
 
 def test_rows_are_filtered_by_words(open_page, board_file):

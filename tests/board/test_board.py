@@ -96,6 +96,22 @@ def test_rows_over_other_documents_are_marked_and_not_ranked(made):
     assert "2 over other documents are marked" in told
 
 
+def test_documents_without_a_score_are_said(made):
+    group = {"groups": {"all": (0.8, ("x", "y"))}}
+    some = OfTask(0.9, metadata={"counts": {}, "documents_without_score": 5})
+    every = OfTask(0.8, metadata={"counts": {}, "documents_without_score": 0})
+    board = made(
+        ("a", {"x": some, "y": some}, group),
+        ("b", {"x": every, "y": every}, group),
+    )
+    said = {task.title: " ".join(task.notes) for task in board.tasks}
+    left_out = "1 of 2 rows exclude documents without a score, at most {}. The remaining documents"
+    assert left_out.format(10) in said["all"]
+    assert left_out.format(5) in said["x"]
+    # They are ranked all the same: nothing tells whether the others are easier.
+    assert column(board, "x")["a"][1] == (1, 1)
+
+
 @pytest.fixture
 def of_orders(tmp_path):
     """The board of three judges on one file, on its rows in another order, and on other rows."""

@@ -99,6 +99,13 @@ def test_documents_in_another_order_are_not_pointed_out(tmp_path):
     assert not any("cover different documents" in one for one in comparison.cautions)
 
 
+def test_a_run_in_which_no_document_has_a_score_is_not_called_damaged_alone(tmp_path):
+    unscored = [rated(i, [math.nan, math.nan]) for i in range(3)]
+    said = pair_of_runs(tmp_path, unscored, right([1, 0, 1])).cautions
+    (of_a,) = [one for one in said if "No sample of A is usable" in one]
+    assert of_a.endswith("no document has a score, or the file is empty or damaged.")
+
+
 def test_a_figure_that_weighs_documents_otherwise_is_pointed_out(tmp_path):
     said = pair_of_runs(
         tmp_path, right([1, 0, 0, 1]), right([1, 1, 1, 1]), {"figures": {"acc,none": 0.6}}

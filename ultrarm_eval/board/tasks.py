@@ -208,12 +208,25 @@ def _notes(entries: Sequence[Entry], digest: str | None, documents: int | None) 
             "Rows without samples are compared by lm-eval's hashes of the documents, which also "
             "differ where the same documents are in another order."
         )
+    for what in ("documents", "answers"):
+        without = [_without_score(entry.result, what) for entry in entries]
+        if any(without):
+            yield (
+                f"{sum(map(bool, without))} of {len(entries)} rows exclude {what} without a score, "
+                f"at most {max(without)}. The remaining {what} may be easier."
+            )
     unknown = sum(not entry.partial and entry.data_digest is None for entry in entries)
     if digest is not None and unknown:
         yield (
             f"{unknown} of {len(entries)} runs do not record which documents they cover; only the "
             "number of documents was compared."
         )
+
+
+def _without_score(result: TaskResult, what: str) -> int:
+    """How many documents or answers of a task or group have no score, as far as recorded."""
+    counts = [one.metadata.get(f"{what}_without_score") for one in result.members]
+    return sum(count for count in counts if isinstance(count, int))
 
 
 def _are_compared_by_hash(entries: Sequence[Entry], documents: int | None) -> bool:

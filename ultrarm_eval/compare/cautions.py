@@ -111,8 +111,8 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             message = f"{letter} has no samples; lm_eval --log_samples writes them."
         else:
             message = (
-                f"No sample of {letter} is usable ({result.samples_path.name}): the file is empty, "
-                "damaged or was edited."
+                f"No sample of {letter} is usable ({result.samples_path.name}): no document has a "
+                "score, or the file is empty or damaged."
             )
         cautions.add(message, task)
         return

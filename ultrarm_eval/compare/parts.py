@@ -174,16 +174,17 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
     ours = [key for key in common if key.partition(",")[0] == MAIN_METRIC]
     key = (ours or common)[0]
     metric = key.partition(",")[0]
-    found = [result.figure(key) for result in results]
-    figures = [(one.value, one.stderr) for one in found]
+    first, second = (result.figure(key) for result in results)
     counts = {side.result.documents for side in (a, b)}
+    documents = counts.pop() if len(counts) == 1 else None
+    are_shares = is_share(metric) and all(0 <= one.value <= 1 for one in (first, second))
     return Part(
         metric,
-        is_share(metric) and all(0 <= value <= 1 for value, _ in figures),
+        are_shares,
         direction_of(a, b, metric),
         None,
         None,
-        unpaired_difference(figures[0], figures[1], counts.pop() if len(counts) == 1 else None),
+        unpaired_difference(first, second, documents, are_shares=are_shares),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.compare.composites import benchmark_figures, composite_difference
+from ultrarm_eval.compare.composites import benchmark_figures, composite_difference, own_means
 from ultrarm_eval.compare.difference import (
     Difference,
     Values,
@@ -115,7 +115,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     values = of_a.documents.value.to_numpy()[matched.a], of_b.documents.value.to_numpy()[matched.b]
     have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
     if not have_both.any():
-        return []
+        return list(_composite_part(a, b, matched))
     known = np.concatenate([column[have_both] for column in values])
     are_single = _are_single(of_a, of_b, matched)
     metric = a.measure[0]
@@ -149,6 +149,16 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
         if difference is not None
     ]
     return [whole, *_of_figures(a, b, matched), *parts]
+
+
+def _composite_part(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
+    """The difference on a subset whose accuracy is no mean over documents, as on Ties."""
+    if a.observed is not None and b.observed is not None:
+        means = own_means(a.observed, b.observed, matched)
+        if means:
+            metric = a.measure[0]
+            found = composite_difference(means, are_shares=True)
+            yield Part(metric, True, direction_of(a, b, metric), None, None, found)
 
 
 def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:

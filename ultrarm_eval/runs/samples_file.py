@@ -16,6 +16,7 @@ from ultrarm_eval.io import JsonLine, json_lines, parse_json
 from ultrarm_eval.runs.digest import document_digest, documents_digest
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE, Sample, read_sample, shown
+from ultrarm_eval.runs.sample_values import is_list
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import TaskResult
 
@@ -168,8 +169,8 @@ class _Reading:
         """Whether a sample lacks its contribution to the metric."""
         # What is composed of all documents has several numbers of each.
         if sample is None or sample.kind != PREFERENCE:
-            return not isinstance(content.get(self._metric or "acc"), list | tuple)
-        return bool(sample.pairs) and not isinstance(content.get("acc"), list | tuple)
+            return not is_list(content.get(self._metric or "acc"))
+        return bool(sample.pairs) and not is_list(content.get("acc"))
 
     def _add_pairs(self, index: int, sample: Sample, worth: Sequence[float]) -> None:
         lengths = [len(text) for text in sample.completions]

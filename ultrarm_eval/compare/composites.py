@@ -192,8 +192,8 @@ def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
 def _bounds(mean: PairedMean, *, are_shares: bool) -> tuple[float, float] | None:
     """The bounds of the differences of a mean's values.
 
-    What a question adds to a share may itself be no share, as in RewardBench 2's Ties. It is bounded
-    all the same, and differs by at most the range of those that are known.
+    What a question adds to a share may be no share, as in RewardBench 2's Ties. It is bounded all
+    the same, and differs by at most the range of those that are known.
     """
     if _are_shares(mean):
         return -1.0, 1.0

@@ -121,3 +121,13 @@ def test_an_edge_needs_nothing_of_another(edge):
 @pytest.mark.parametrize("edge", EDGES.values())
 def test_nothing_imports_another_harnesss_edge(edge):
     assert not {name for name, imports in imports_of_parts().items() if edge in imports}
+
+
+def test_a_count_with_its_noun_is_written_in_one_place():
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in ROOT.rglob("*.py")}
+    places = [
+        path.relative_to(ROOT).as_posix()
+        for path, tree in trees.items()
+        if any(isinstance(n, ast.FunctionDef) and n.name == "counted" for n in ast.walk(tree))
+    ]
+    assert places == ["data/counts.py"]

@@ -3,8 +3,11 @@
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
+from tests.compare.compared import right
+from tests.compare.written_runs import in_order, write_run
 from ultrarm_eval.board.board import make_board
 from ultrarm_eval.errors import DataError
+from ultrarm_eval.runs.digest import samples_digest
 from ultrarm_eval.runs.evaluation import read_evaluations
 from ultrarm_eval.runs.figure import TWO_SIDED_95
 
@@ -93,6 +96,78 @@ def test_rows_over_other_documents_are_marked_and_not_ranked(made):
     assert "2 over other documents are marked" in told
 
 
+def test_documents_without_a_score_are_said(made):
+    group = {"groups": {"all": (0.8, ("x", "y"))}}
+    some = OfTask(0.9, metadata={"counts": {}, "documents_without_score": 5})
+    every = OfTask(0.8, metadata={"counts": {}, "documents_without_score": 0})
+    board = made(
+        ("a", {"x": some, "y": some}, group),
+        ("b", {"x": every, "y": every}, group),
+    )
+    said = {task.title: " ".join(task.notes) for task in board.tasks}
+    left_out = "1 of 2 rows exclude documents without a score, at most {}. The remaining documents"
+    assert left_out.format(10) in said["all"]
+    assert left_out.format(5) in said["x"]
+    # They are ranked all the same: nothing tells whether the others are easier.
+    assert column(board, "x")["a"][1] == (1, 1)
+
+
+@pytest.fixture
+def of_orders(tmp_path):
+    """The board of three judges on one file, on its rows in another order, and on other rows."""
+
+    def make(**options):
+        samples = right([1, 0, 1, 1])
+        files = {
+            "a": samples,
+            "b": in_order(samples, [3, 1, 0, 2]),
+            "c": [*samples[:3], *in_order(right([1] * 5)[4:], [0])],
+        }
+        for name, of_run in files.items():
+            metadata = {"data_digest": samples_digest(of_run), **options}
+            write_run(tmp_path / name, {"x": of_run}, model=name, metadata=metadata)
+        return lambda: make_board(read_evaluations(tmp_path), tmp_path)
+
+    return make
+
+
+def test_documents_in_another_order_are_the_same(of_orders):
+    board = of_orders()()
+    assert {name: marks for name, (_, _, marks) in column(board, "x").items()} == {
+        "a": (),
+        "b": (),
+        "c": ("other documents",),
+    }
+    digests = {row.label: row.results["t0"].data_digest for row in board.rows}
+    assert digests["a"] == digests["b"] != digests["c"]
+    assert board.tasks[0].data_digest == digests["a"]
+    assert [note for note in board.tasks[0].notes if "in another order" in note] == []
+
+
+def test_without_samples_nothing_tells_that_only_the_order_differs(of_orders, tmp_path):
+    make = of_orders()
+    next((tmp_path / "b").glob("samples_*")).unlink()
+    board = make()
+    assert column(board, "x")["b"][2] == ("other documents",)
+    assert any(
+        "Rows without samples are compared by lm-eval's hashes" in n for n in board.tasks[0].notes
+    )
+
+
+def test_a_group_over_documents_in_another_order_is_the_same(tmp_path):
+    samples = {"x": right([1, 0, 1]), "y": right([0, 1])}
+    resorted = {"x": in_order(samples["x"], [2, 0, 1]), "y": samples["y"]}
+    figures = {"acc,none": 0.5, "acc_stderr,none": 0.1}
+    for name, of_run in (("a", samples), ("b", resorted)):
+        changes = {
+            "results": {"both": figures, "x": figures, "y": figures},
+            "group_subtasks": {"both": ["x", "y"]},
+        }
+        write_run(tmp_path / name, of_run, model=name, **changes)
+    board = make_board(read_evaluations(tmp_path), tmp_path)
+    assert {marks for _, _, marks in column(board, "both").values()} == {()}
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"config": {"limit": 10}}, {"n-samples": {"x": {"original": 400, "effective": 20}}}],
@@ -163,6 +238,67 @@ def test_the_mean_is_over_tasks_that_all_whole_rows_share(made):
     # However the errors hang together: the mean of both half widths.
     halves = [TWO_SIDED_95 * (p * (1 - p) / 400) ** 0.5 for p in (0.9, 0.8)]
     assert board.mean.cells[0].figure.interval.high - 0.85 == pytest.approx(sum(halves) / 2)
+
+
+def means(board):
+    return [task.title for task in board.mean.tasks]
+
+
+def test_a_group_counts_once_in_the_mean_and_its_tasks_do_not(made):
+    tasks = {name: OfTask(0.5) for name in ("x", "y", "z", "w")}
+    groups = {"all": (0.9, ("x", "y", "z")), "some": (0.1, ("x", "y"))}
+    board = made(*((name, tasks, {"groups": groups}) for name in "ab"))
+    assert means(board) == ["all", "w"]
+    assert [cell.figure.value for cell in board.mean.cells] == pytest.approx([0.7, 0.7])
+
+
+def test_a_group_of_one_task_counts_once_and_groups_that_overlap_do_all(made):
+    tasks = {name: OfTask(0.5) for name in ("x", "y", "z")}
+    groups = {"only": (0.9, ("z",)), "xy": (0.9, ("x", "y")), "yz": (0.1, ("y", "z"))}
+    assert means(made(("a", tasks, {"groups": groups}))) == ["xy", "yz"]
+
+
+def test_tasks_count_where_not_all_rows_have_their_group(made):
+    tasks = {"x": OfTask(), "y": OfTask()}
+    board = made(("a", tasks, {"groups": {"all": (0.2, ("x", "y"))}}), ("b", tasks))
+    assert means(board) == ["x", "y"]
+
+
+def of_data(data="rb.jsonl", *, ties="wrong", **kwargs):
+    return OfTask(0.5, metadata={"data_used": data, "ties": ties}, kwargs=kwargs)
+
+
+def test_a_task_over_all_rows_counts_instead_of_its_subsets(made):
+    tasks = {
+        "overall": of_data(suite="rewardbench"),
+        "math": of_data(suite="rewardbench", subset="math-prm"),
+        "chat": of_data(suite="rewardbench", subset="chat"),
+        "other": of_data("pairs.jsonl"),
+        "flan": of_data("pairs.jsonl", source="flan"),
+    }
+    assert means(made(("a", tasks), ("b", tasks))) == ["other", "overall"]
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        of_data(suite="rewardbench2", subset="chat"),
+        of_data("other.jsonl", suite="rewardbench", subset="chat"),
+        of_data(ties="half", suite="rewardbench", subset="chat"),
+        of_data(suite="rewardbench", files=["chat"]),
+    ],
+    ids=["suite", "data", "settings", "files"],
+)
+def test_a_subset_of_other_data_counts(made, part):
+    tasks = {"overall": of_data(suite="rewardbench"), "part": part}
+    assert means(made(("a", tasks))) == ["overall", "part"]
+
+
+def test_the_same_task_on_other_data_counts_as_well(made):
+    runs = [
+        ("a", {"x": OfTask(0.5, digest=name, metadata={"data_used": name})}) for name in ("d", "e")
+    ]
+    assert means(made(*runs)) == ["x (data_used=d)", "x (data_used=e)"]
 
 
 @pytest.mark.parametrize(

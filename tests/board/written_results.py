@@ -23,6 +23,7 @@ class OfTask:
         digest: The digest of its documents.
         figures: Further figures, or others in the place of `acc`.
         metadata: Further metadata of the task.
+        kwargs: The arguments with which it reads its data.
     """
 
     acc: float = 0.75
@@ -31,6 +32,7 @@ class OfTask:
     digest: str | None = "d1"
     figures: Mapping[str, Any] = field(default_factory=dict)
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    kwargs: Mapping[str, Any] | None = None
 
 
 def results_of(
@@ -63,6 +65,7 @@ def results_of(
         "configs": {
             name: {
                 "task": name,
+                "dataset_kwargs": one.kwargs,
                 "metadata": {
                     "version": 1.0,
                     **({} if one.digest is None else {"data_digest": one.digest}),

@@ -1,8 +1,9 @@
 import math
 
 from tests.compare.compared import OTHER, only_row, pair_of_runs, random_outcomes, right
-from tests.compare.written_runs import rated, write_run
+from tests.compare.written_runs import in_order, rated, write_run
 from ultrarm_eval.compare.compute import compare_runs
+from ultrarm_eval.runs.digest import samples_digest
 
 
 def test_a_run_against_itself(tmp_path):
@@ -82,6 +83,27 @@ def test_figures_over_different_documents_are_pointed_out(tmp_path):
     ]
     said = pair_of_runs(tmp_path, [], [], *options).cautions
     assert any("A and B cover different documents" in one for one in said)
+
+
+def test_documents_in_another_order_are_not_pointed_out(tmp_path):
+    samples = right([1, 0, 0])
+    resorted = in_order(samples, [2, 0, 1])
+    # Without a metric that both have first, their values alone are compared.
+    figures = [{f"{name},none": 0.5 for name in names} for names in (("a", "b"), ("b", "a"))]
+    options = [
+        {"figures": of_run, "metadata": {"data_digest": samples_digest(of)}}
+        for of_run, of in zip(figures, (samples, resorted), strict=True)
+    ]
+    comparison = pair_of_runs(tmp_path, samples, resorted, *options)
+    assert not only_row(comparison).part.difference.is_paired
+    assert not any("cover different documents" in one for one in comparison.cautions)
+
+
+def test_a_run_in_which_no_document_has_a_score_is_not_called_damaged_alone(tmp_path):
+    unscored = [rated(i, [math.nan, math.nan]) for i in range(3)]
+    said = pair_of_runs(tmp_path, unscored, right([1, 0, 1])).cautions
+    (of_a,) = [one for one in said if "No sample of A is usable" in one]
+    assert of_a.endswith("no document has a score, or the file is empty or damaged.")
 
 
 def test_a_figure_that_weighs_documents_otherwise_is_pointed_out(tmp_path):

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from ultrarm_eval.compare.difference import Values, paired_difference, unpaired_difference
+from ultrarm_eval.runs.figure import Figure, harness_interval
 
 
 def values(a, b, prompts=None, *, are_single=False, are_shares=True):
@@ -133,13 +134,19 @@ def test_values_that_are_no_shares_have_no_bounds(sign):
     assert max(abs(found.interval.low), abs(found.interval.high)) > 1
 
 
-def test_no_shares_that_are_equal_say_nothing_about_others():
-    found = paired_difference(values([3.5, 2.0], [3.5, 2.0], are_shares=False))
-    assert (found.interval.low, found.interval.high, found.p_value) == (0.0, 0.0, 1.0)
+@pytest.mark.parametrize(("apart", "p_value"), [(0.0, 1.0), (1.0, 2 / 2**8), (-40.0, 2 / 2**8)])
+def test_no_shares_that_all_differ_alike_say_nothing_about_others(apart, p_value):
+    a = np.array([3.5, 2.0, 7.0, 1.0, 4.0, 2.5, 8.0, 90.0])
+    found = paired_difference(values(a, a + apart, are_shares=False))
+    assert (found.value, found.p_value) == (apart, p_value)
+    assert (found.interval, found.is_constant) == (None, True)
 
 
 def test_several_documents_of_one_prompt_have_no_interval():
-    assert paired_difference(values([0, 1], [1, 1], [0, 0])).interval is None
+    found = paired_difference(values([0, 1], [1, 1], [0, 0]))
+    assert (found.interval, found.is_constant) == (None, False)
+    alone = paired_difference(values([7.0], [9.0], are_shares=False))
+    assert (alone.interval, alone.is_constant) == (None, False)
 
 
 CREDITS = st.sampled_from([0.0, 0.5, 1.0, 1 / 3, 5 / 6])
@@ -160,8 +167,25 @@ def test_swapping_the_judges_turns_the_signs_over_and_keeps_the_test(rows):
         assert forth.interval.low <= forth.value <= forth.interval.high
 
 
+def unpaired(a, b, documents, *, are_shares=True):
+    """The difference of two values, each with its standard error."""
+    metric = "acc" if are_shares else "loss"
+    figures = [
+        Figure(
+            metric,
+            "none",
+            value,
+            error,
+            documents=documents,
+            interval=harness_interval(metric, value, error, documents),
+        )
+        for value, error in (a, b)
+    ]
+    return unpaired_difference(*figures, documents, are_shares=are_shares)
+
+
 def test_figures_alone_are_taken_for_independent():
-    found = unpaired_difference((0.70, 0.03), (0.75, 0.04), 200)
+    found = unpaired((0.70, 0.03), (0.75, 0.04), 200)
     assert found.value == pytest.approx(0.05)
     assert found.interval.high == pytest.approx(0.05 + 1.959964 * 0.05)
     assert found.p_value == pytest.approx(2 * stats.norm.sf(1.0))
@@ -170,5 +194,34 @@ def test_figures_alone_are_taken_for_independent():
 
 @pytest.mark.parametrize(("a", "b"), [((0.7, None), (0.8, 0.1)), ((1.0, 0.0), (1.0, 0.0))])
 def test_figures_without_standard_errors_are_not_tested(a, b):
-    found = unpaired_difference(a, b, None)
+    found = unpaired(a, b, None)
+    assert (found.interval, found.test, found.p_value) == (None, None, None)
+
+
+def test_shares_alone_differ_by_no_more_than_all():
+    found = unpaired((0.02, 0.01), (0.99, 0.02), 50)
+    assert (found.interval.low, found.interval.high) == (pytest.approx(0.97 - 0.0438, abs=1e-4), 1)
+    assert unpaired((0.02, 0.01), (0.99, 0.02), 50, are_shares=False).interval.high > 1
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_standard_error_of_0_claims_no_certainty(turned):
+    # All 20 documents right against 80 % of them.
+    a, b = (1.0, 0.0), (0.8, 0.09)
+    found = unpaired(b, a, 20) if turned else unpaired(a, b, 20)
+    wilson = 1 - stats.binomtest(20, 20).proportion_ci(0.95, "wilson").low
+    reach = np.hypot(wilson, stats.norm.ppf(0.975) * 0.09)
+    end = found.interval.low if turned else -found.interval.high
+    assert end == pytest.approx(0.2 - reach)
+    # As wide an interval, as large a p-value: without the 20 it would be 0.026.
+    z = 0.2 / (reach / stats.norm.ppf(0.975))
+    assert found.p_value == pytest.approx(2 * stats.norm.sf(z))
+    assert found.p_value > 0.05
+
+
+@pytest.mark.parametrize(
+    ("documents", "are_shares"), [(5, True), (None, True), (200, False)], ids=str
+)
+def test_a_standard_error_of_0_of_few_documents_or_no_share_says_nothing(documents, are_shares):
+    found = unpaired((1.0, 0.0), (0.2, 0.02), documents, are_shares=are_shares)
     assert (found.interval, found.test, found.p_value) == (None, None, None)

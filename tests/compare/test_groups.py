@@ -18,6 +18,7 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.runs.evaluation import read_evaluation
+from ultrarm_eval.runs.sample_values import sample_value
 from ultrarm_eval.stats.significance import holm
 
 GROUP = {"all": ["one", "two", "three"]}
@@ -236,6 +237,50 @@ def benchmark_run(folder, suite_name, content, reward, **options):
     return write_run(
         folder, task, metadata=metadata, figures=whole, better=better, **options
     ), figures
+
+
+def ties_run(folder, reward, **options):
+    """A run of RewardBench 2's Ties alone, whose accuracy no document has."""
+    suite = registry().benchmark("rewardbench2")
+    metadata = {"suite": "rewardbench2", "ties": "the benchmark's own rule"}
+    samples, evidence = [], []
+    content = [row for row in suite_rows.rewardbench2(3) if row["subset"] == "Ties"]
+    for number, row in enumerate(content):
+        document = suite.read_row(row, Location("x", number), DataCounts())
+        rewards = [reward(text) for text in document.completions]
+        earned = suite.credit(document, rewards, 0.0)
+        evidence.append(suite.evidence(document, rewards, earned))
+        sample = choice_sample(number, document.to_json(), rewards, metadata)
+        samples.append({**sample, "acc": sample_value(evidence[-1])})
+    score = value_of(suite.subset_figures["Ties"](evidence))
+    figures = {"acc,none": score, "acc_stderr,none": "N/A"}
+    task = {"rewardbench2_ties": samples}
+    return write_run(folder, task, metadata=metadata, figures=figures, **options), score
+
+
+def test_a_subset_whose_accuracy_is_no_mean_is_compared_by_its_own_formula(tmp_path):
+    runs, scores = zip(
+        *(
+            ties_run(tmp_path / x, random_reward(i, 5, i), model=f"org/{x}")
+            for i, x in enumerate("ab")
+        ),
+        strict=True,
+    )
+    comparison = compare_runs(runs)
+    (row,) = comparison.rows
+    found = row.part.difference
+    assert [found.figure_a, found.figure_b] == pytest.approx(scores)
+    assert (found.test, found.is_paired) == ("sign-flip", True)
+    assert found.interval.low < found.value < found.interval.high
+    assert not any("No sample" in said for said in comparison.cautions)
+
+
+def test_the_same_judge_twice_has_an_interval_on_ties(tmp_path):
+    runs = [ties_run(tmp_path / x, random_reward(1, 5, 1), model=f"org/{x}")[0] for x in "ab"]
+    (row,) = compare_runs(runs).rows
+    found = row.part.difference
+    assert (found.value, found.p_value) == (0.0, 1.0)
+    assert found.interval.low < 0 < found.interval.high
 
 
 @pytest.mark.few(2)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.compare.compared import OTHER, pair_of_runs, right
-from tests.compare.written_runs import choice, rated, write_run
+from tests.compare.written_runs import choice, foreign, rated, write_run
 from ultrarm_eval.compare.compute import compare_runs
 from ultrarm_eval.compare.data import as_csv, as_json
 from ultrarm_eval.compare.difference import Difference
@@ -55,6 +55,24 @@ def test_every_form_says_it_once(six):
     for written in (as_page(six), as_text(six), as_markdown(six)):
         assert written.count(NO) == 1
     assert as_page(six).count('<li class="unsure">') == 1
+
+
+@pytest.mark.parametrize(
+    ("apart", "said"),
+    [
+        (1.0, "by 1.000 (adjusted p = 0.008; no interval, because all prompts differ alike)."),
+        (0.0, "(ppl): 0.000 (p = 1.00; no interval, because all prompts differ alike)."),
+    ],
+)
+def test_a_difference_that_all_prompts_share_has_no_interval(tmp_path, apart, said):
+    a, b = ([foreign(i, "ppl", i + x) for i in range(8)] for x in (0.0, apart))
+    metric = {"metric": "ppl", "better": {"ppl": True}}
+    comparison = pair_of_runs(tmp_path, a, b, metric, metric)
+    (row,) = comparison.rows
+    assert row.conclusion.endswith(said)
+    assert "1.000 to 1.000" not in as_text(comparison) + as_page(comparison)
+    (written,) = json.loads(as_json(comparison))["differences"]
+    assert [written[name] for name in ("low", "high", "level", "interval_method")] == [None] * 4
 
 
 @pytest.mark.slow

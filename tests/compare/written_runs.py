@@ -98,6 +98,17 @@ def sample(row: int, document: Mapping[str, Any], rewards: Sequence[float]) -> S
     }
 
 
+def in_order(samples: Sequence[Sample], order: Sequence[int]) -> list[Sample]:
+    """The samples of the same documents, from a file in which they stand in another order."""
+    return [
+        {
+            **sample(row, {**samples[place]["doc"], "row": row}, []),
+            **{name: samples[place][name] for name in ("resps", "filtered_resps", "acc")},
+        }
+        for row, place in enumerate(order)
+    ]
+
+
 def write_run(
     folder: Path,
     samples: Mapping[str, Sequence[Sample]] | Sequence[Sample],

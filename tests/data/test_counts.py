@@ -3,7 +3,13 @@ import re
 import pytest
 
 from tests.conftest import raw_row, write_jsonl
-from ultrarm_eval.data.counts import DataCounts, is_left_out, left_out_remarks, reason_in_words
+from ultrarm_eval.data.counts import (
+    DataCounts,
+    counted,
+    is_left_out,
+    left_out_remarks,
+    reason_in_words,
+)
 from ultrarm_eval.data.rows import Location
 from ultrarm_eval.documents.preference import PreferenceDocuments
 from ultrarm_eval.plugins import registry
@@ -11,6 +17,10 @@ from ultrarm_eval.rules import ComparisonRules
 from ultrarm_eval.sources.preference_data import open_any
 
 PAIR = {"prompt": "p", "chosen": "a", "rejected": "b", "score_chosen": 8, "score_rejected": 5}
+
+
+def test_one_is_no_plural():
+    assert [counted(n, "task") for n in (0, 1, 1200)] == ["0 tasks", "1 task", "1,200 tasks"]
 
 
 def remarks_on(path, **rules):

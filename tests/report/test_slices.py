@@ -46,6 +46,28 @@ class TestIntervals:
         expected = stats.binomtest(7, 10).proportion_ci(0.95, "wilson")
         assert (whole.interval.low, whole.interval.high) == pytest.approx(expected, rel=1e-9)
 
+    @pytest.mark.parametrize("values", [[0.0, 0.9, 1.0], [0.25] * 3, [12.5] * 3])
+    def test_of_a_metric_that_is_no_share_it_has_no_bounds(self, tmp_path, values):
+        samples = [
+            {
+                "doc_id": i,
+                "doc": {"q": i},
+                "doc_hash": str(i),
+                "filter": "none",
+                "metrics": ["loss"],
+                "loss": value,
+            }
+            for i, value in enumerate(values)
+        ]
+        figures = {"loss,none": sum(values) / 3, "loss_stderr,none": 0.1}
+        whole = all_documents(observed(tmp_path, samples, figures=figures))
+        assert whole.accuracy == pytest.approx(sum(values) / 3)
+        if len(set(values)) == 1:
+            assert whole.interval is None
+        else:
+            expected = stats.t.interval(0.95, 2, np.mean(values), stats.sem(values))
+            assert (whole.interval.low, whole.interval.high) == pytest.approx(expected)
+
     def test_of_prompts_of_their_own_it_is_students(self, tmp_path):
         drawn = random.Random(0)
         judged = [three(row, drawn.randrange(6)) for row in range(30)]

@@ -20,6 +20,7 @@ from tests.runs.observed import keys
 from tests.runs.observed import observed as observed_run
 from ultrarm_eval.runs.digest import content_digest, documents_digest
 from ultrarm_eval.runs.evaluation import read_evaluation
+from ultrarm_eval.runs.sample_values import sample_value
 from ultrarm_eval.runs.samples_file import read_samples
 
 NAN = math.nan
@@ -161,12 +162,13 @@ def test_every_right_answer_is_compared_with_every_wrong_one(observed):
     assert found.completions.rating.tolist() == [1, 1, 0, 0, 0]
 
 
-def test_a_task_whose_accuracy_is_no_mean_has_pairs_and_no_values(observed):
+@pytest.mark.parametrize("written", [lambda value: value, sample_value], ids=["list", "text"])
+def test_a_task_whose_accuracy_is_no_mean_has_pairs_and_no_values(observed, written):
     doc = choice(0, ["a"], ["b"], subset="Ties")
     metadata = {"suite": "rewardbench2", "ties": "the benchmark's own rule"}
     sample = choice_sample(0, doc, [2.0, 1.0], metadata)
     found = observed(
-        [{**sample, "acc": ["Ties", 1.0, "ref:0", [2.0], [1.0]]}],
+        [{**sample, "acc": written(["Ties", 1.0, "ref:0", [2.0], [1.0]])}],
         metadata,
         figures={"acc,none": 0.61},
     )

@@ -3,8 +3,12 @@
 import pytest
 
 from tests.board.written_results import OfTask, results_of, write_results
+from tests.compare.compared import right
+from tests.compare.written_runs import in_order
+from tests.compare.written_runs import write_run as write_judged
 from tests.report.written_runs import rated, rated_sample, samples_of, write_run
 from ultrarm_eval.report.report import make_report
+from ultrarm_eval.runs.digest import samples_digest
 from ultrarm_eval.runs.evaluation import labelled, read_evaluations
 from ultrarm_eval.runs.shared_tasks import shared_tasks
 
@@ -43,6 +47,17 @@ def test_data_are_the_same_by_their_documents_also_through_others(shared):
     found = shared((0, data("a", "d1")), (1, data("b", "d2")), (2, data("b", "d1")))
     assert places(found) == {"x": [0, 1, 2]}
     assert len(shared((0, data("a", "d1")), (1, data("b", "d2")))) == 2
+
+
+def test_data_of_another_name_and_in_another_order_are_the_same(tmp_path):
+    samples = right([1, 0, 1])
+    results = []
+    for name, of_run in (("one", samples), ("two", in_order(samples, [1, 2, 0]))):
+        metadata = {"data_used": name, "data_digest": samples_digest(of_run)}
+        (evaluation,) = read_evaluations(write_judged(tmp_path / name, of_run, metadata=metadata))
+        results += [(len(results), result) for result in evaluation.tasks.values()]
+    (found,) = shared_tasks(results)
+    assert sorted(found.results) == [0, 1]
 
 
 def test_the_name_alone_decides_where_nobody_has_it_twice(shared):

@@ -4,6 +4,8 @@ import pytest
 
 from tests.board.written_results import OfTask, results_of, write_many, write_results
 from ultrarm_eval.cli.main import main
+from ultrarm_eval.runs.figure import TWO_SIDED_95
+from ultrarm_eval.show.formats import cell_value
 
 ATTACKS = [
     "<script>window.pwned = 1</script>",
@@ -58,10 +60,13 @@ def shown_heads(page):
 def test_rows_stand_in_the_order_of_the_mean_at_first(open_page, board_file):
     page = open_page(board_file)
     assert order(page) == ["org/high", "org/mid", "org/low", "org/part"]
-    assert head(page, "mean of 3 tasks").get_attribute("aria-sort") == "descending"
+    assert head(page, "mean of 1 group and 1 task").get_attribute("aria-sort") == "descending"
     ranks = page.locator("#board tbody .rank").all_text_contents()
     assert len(ranks) == 4
     assert ranks[3] == ""
+    said = page.locator("main").inner_text()
+    assert "each counted once" in said
+    assert "It is over xy, z." in said
 
 
 def test_a_column_sorts_by_keyboard_and_turns_over(open_page, board_file):
@@ -94,7 +99,7 @@ def test_every_row_has_its_interval_on_one_axis(open_page, board_file):
     assert (
         page.locator("#board tbody .track[role=img]")
         .first.get_attribute("aria-label")
-        .startswith("70.0, ")
+        .startswith("65.0, ")
     )
 
 
@@ -117,6 +122,49 @@ def test_values_of_any_size_have_an_axis(open_page, tmp_path, values):
     assert all(0 <= place <= 100 for place in places)
 
 
+def intervals_of(page):
+    tracks = page.locator("#board tbody .track[role=img]").evaluate_all(
+        "all => all.map(e => e.getAttribute('aria-label'))"
+    )
+    return dict(zip(order(page), tracks, strict=True))
+
+
+def test_only_all_reads_100_percent_and_only_none_0(open_page, tmp_path):
+    error = 0.0001 / TWO_SIDED_95
+    rows = {
+        "most": OfTask(0.9995, stderr=error),
+        "few": OfTask(0.0005, stderr=error),
+        "all": OfTask(1.0),
+        "none": OfTask(0.0),
+    }
+    for name, of_task in rows.items():
+        write_results(tmp_path / name, results_of(name, {"x": of_task}))
+    page = open_page(written_board(tmp_path))
+    assert intervals_of(page) == {
+        "all": "100.0, 99.0 to 100.0",
+        "most": "99.95, 99.9 to 99.96",
+        "few": "0.1, 0.04 to 0.1",
+        "none": "0.0, 0.0 to 1.0",
+    }
+    # The details of a row are written by the same rule.
+    page.get_by_role("button", name="most").click()
+    assert "99.9 to 99.96" in page.locator("#board .detail").inner_text()
+
+
+@pytest.mark.parametrize("value", [0.5, 12.34, 12346.0, 2.5e9], ids=repr)
+def test_an_interval_is_written_as_its_value_is(open_page, tmp_path, value):
+    half = 0.1 * value
+    figures = {"loss": value, "loss_stderr,none": half / TWO_SIDED_95}
+    content = results_of("a", {"x": OfTask()})
+    content["results"]["x"] = {
+        name if "," in name else f"{name},none": v for name, v in figures.items()
+    }
+    write_results(tmp_path, content)
+    said = intervals_of(open_page(written_board(tmp_path)))["a"]
+    written = (cell_value(x, False) for x in (value, value - half, value + half))
+    assert said.replace("e+9", "e+09") == "{}, {} to {}".format(*written)
+
+
 def test_rows_are_filtered_by_words(open_page, board_file):
     page = open_page(board_file)
     page.get_by_role("searchbox").fill("ultrarm MID")
@@ -128,19 +176,19 @@ def test_rows_are_filtered_by_words(open_page, board_file):
 
 def test_tasks_of_a_group_are_behind_a_toggle(open_page, board_file):
     page = open_page(board_file)
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "xy", "z"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "xy", "z"]
     page.get_by_label("tasks of groups").check()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "xy", "x", "y", "z"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "xy", "x", "y", "z"]
 
 
 def test_columns_are_chosen_and_metrics_added(open_page, board_file):
     page = open_page(board_file)
     page.get_by_role("button", name="Columns…").click()
     page.get_by_role("button", name="None").click()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task"]
     page.get_by_label("x", exact=True).check()
     page.get_by_label("nll", exact=True).check()
-    assert shown_heads(page)[2:] == ["mean of 3 tasks", "x", "x"]
+    assert shown_heads(page)[2:] == ["mean of 1 group and 1 task", "x", "x"]
     # Of this metric less is better: the first order is upwards.
     added = page.locator("#board thead th.more").get_by_role("button")
     added.click()

@@ -11,7 +11,6 @@ from ultrarm_eval.show.formats import (
     cell_interval,
     cell_value,
     count,
-    counted,
     date,
     difference,
     figure_interval,
@@ -72,10 +71,6 @@ def test_where_there_is_no_value_is_a_dash():
 )
 def test_a_count_has_its_thousands_apart(value, text):
     assert count(value) == text
-
-
-def test_one_is_no_plural():
-    assert [counted(n, "task") for n in (0, 1, 1200)] == ["0 tasks", "1 task", "1,200 tasks"]
 
 
 @pytest.mark.parametrize(

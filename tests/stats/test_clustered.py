@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ultrarm_eval.stats.clustered import Stratum, clustered_interval, stratified_interval
+from ultrarm_eval.stats.clustered import UNBOUNDED, Stratum, clustered_interval, stratified_interval
 from ultrarm_eval.stats.interval_estimators import mean_interval
 
 VALUES = [0.0, 1.0, 0.5, 1.0, 0.0, 1.0, 1.0, 0.25]
@@ -52,6 +52,21 @@ def test_clusters_that_cancel_out_are_no_certainty():
     assert found == mean_interval([0.5] * 6)
     assert found.low < 0.3
     assert found.high > 0.7
+
+
+@pytest.mark.parametrize("clusters", [range(4), [0, 0, 1, 1]])
+def test_equal_values_without_bounds_say_nothing_about_others(clusters):
+    assert clustered_interval([0.5] * 4, clusters, bounds=UNBOUNDED) is None
+
+
+def test_clusters_of_equal_means_without_bounds_say_nothing_about_others():
+    assert clustered_interval([0.2, 0.8, 0.8, 0.2], [0, 0, 1, 1], bounds=UNBOUNDED) is None
+
+
+def test_values_without_bounds_may_lie_where_shares_do():
+    found = clustered_interval([0.0, 0.9, 1.0], range(3), bounds=UNBOUNDED)
+    expected = stats.t.interval(0.95, 2, np.mean([0.0, 0.9, 1.0]), stats.sem([0.0, 0.9, 1.0]))
+    assert (found.low, found.high) == pytest.approx(expected)
 
 
 def test_one_stratum_is_the_clustered_interval():
@@ -111,6 +126,12 @@ def test_where_nothing_differs_there_is_an_interval_around_nothing():
 def test_a_prompt_alone_with_several_values_says_nothing():
     alone = stratum(0.5, [0.0, 1.0], clusters=[7, 7])
     assert stratified_interval([alone, stratum(0.5, [0, 1, 0], start=10)]) is None
+
+
+def test_an_equal_stratum_without_bounds_leaves_no_interval():
+    varying, equal = (Stratum(0.5, np.array(v), np.arange(3)) for v in ([1.0, 7, 2], [3.0, 3, 3]))
+    assert stratified_interval([varying, varying]) is not None
+    assert stratified_interval([varying, equal]) is None
 
 
 def test_the_interval_stays_within_its_bounds():

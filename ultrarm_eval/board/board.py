@@ -49,7 +49,8 @@ class Board:
         tasks: Its groups, then its tasks, each sorted by the number of rows that have them.
         rows: Its rows, sorted by the mean, or by the first column that all complete rows share.
         columns: Every metric of every task, in the order of the tasks, main metrics first.
-        mean: The mean over the tasks that all complete rows share, if there are at least two.
+        mean: The mean over the groups and tasks that all complete rows share, if there are at least
+            two; what another of them contains does not count again.
         left_out: What could not be read.
         published: Published scores, which were not measured by these runs.
     """

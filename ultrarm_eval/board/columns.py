@@ -11,10 +11,10 @@ import bisect
 import dataclasses
 import math
 import statistics
-from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from ultrarm_eval.board.overlap import outermost
 from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Task
 from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure, harness_interval, is_share, metric_key
 from ultrarm_eval.runs.task_result import MAIN_METRIC
@@ -86,8 +86,7 @@ def board_columns(
         whole: The indices of complete rows, those without partial runs.
     """
     columns = [column for task in tasks for column in _of_task(task, rows)]
-    # Groups repeat the documents of their tasks.
-    mains = [column for column in columns if column.is_main and not column.tasks[0].is_group]
+    mains = [column for column in columns if column.is_main]
     return _mean([column for column in mains if is_shared(column, whole)]), columns
 
 
@@ -163,13 +162,19 @@ def _ranked(cells: Sequence[Cell | None], higher_is_better: bool | None) -> tupl
 
 
 def _mean(shared: Sequence[Column]) -> Column | None:
-    """The mean over shared columns of one metric; None where there are fewer than two."""
-    shares = [column for column in shared if is_share(column.metric)]
-    counts = Counter(column.metric for column in shares)
-    usual = max(counts, key=lambda metric: counts[metric], default=MAIN_METRIC)
-    if counts[MAIN_METRIC] >= _FEWEST:
+    """The mean over shared columns of one metric; None where there are fewer than two.
+
+    What another of them contains does not count again.
+    """
+    by_metric: dict[str, list[Column]] = {}
+    for column in shared:
+        if is_share(column.metric):
+            by_metric.setdefault(column.metric, []).append(column)
+    counted = {metric: _outermost(columns) for metric, columns in by_metric.items()}
+    usual = max(counted, key=lambda metric: len(counted[metric]), default=MAIN_METRIC)
+    if len(counted.get(MAIN_METRIC, ())) >= _FEWEST:
         usual = MAIN_METRIC
-    over = [column for column in shares if column.metric == usual]
+    over = counted.get(usual, [])
     if len(over) < _FEWEST:
         return None
     directions = {column.higher_is_better for column in over}
@@ -177,6 +182,11 @@ def _mean(shared: Sequence[Column]) -> Column | None:
     cells = [_mean_cell(usual, row) for row in zip(*(c.cells for c in over), strict=True)]
     tasks = tuple(column.tasks[0] for column in over)
     return Column(tasks, usual, "none", True, direction, _ranked(cells, direction), is_mean=True)
+
+
+def _outermost(columns: Sequence[Column]) -> list[Column]:
+    kept = {task.key for task in outermost([column.tasks[0] for column in columns])}
+    return [column for column in columns if column.tasks[0].key in kept]
 
 
 def _mean_cell(metric: str, cells: Sequence[Cell | None]) -> Cell | None:

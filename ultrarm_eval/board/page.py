@@ -8,9 +8,10 @@ from typing import Any
 from ultrarm_eval.board.board import Board, Row
 from ultrarm_eval.board.columns import Cell, Column
 from ultrarm_eval.board.published import PublishedBenchmark
-from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL
+from ultrarm_eval.board.tasks import IN_SAMPLE, OTHER_DOCUMENTS, PARTIAL, Task
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.runs.figure import is_share
-from ultrarm_eval.show.formats import cell_interval, cell_value, count, counted
+from ultrarm_eval.show.formats import cell_interval, cell_value, count
 from ultrarm_eval.show.page import render_page
 from ultrarm_eval.show.text import visible_name
 
@@ -78,11 +79,14 @@ def as_page(board: Board, *, title: str) -> str:
 
 
 def _subtitle(board: Board) -> str:
-    groups = sum(task.is_group for task in board.tasks)
-    of_groups = f"{counted(groups, 'group')} and " if groups else ""
-    of_tasks = counted(len(board.tasks) - groups, "task")
     rows = "model or judge" if len(board.rows) == 1 else "models or judges with their settings"
-    return f"{count(len(board.rows))} {rows} on {of_groups}{of_tasks}."
+    return f"{count(len(board.rows))} {rows} on {_groups_and_tasks(board.tasks)}."
+
+
+def _groups_and_tasks(tasks: Sequence[Task]) -> str:
+    groups = sum(task.is_group for task in tasks)
+    numbers = (groups, "group"), (len(tasks) - groups, "task")
+    return " and ".join(counted(number, what) for number, what in numbers if number)
 
 
 def _heads(board: Board, columns: Sequence[Column]) -> Iterator[dict[str, str | int]]:
@@ -96,7 +100,7 @@ def _heads(board: Board, columns: Sequence[Column]) -> Iterator[dict[str, str | 
         metric = f"{column.metric}, {column.filter}" if has_filter else column.metric
         kind, title = "group" if task.is_group else "task", visible_name(task.title)
         if column.is_mean:
-            kind, title = "mean", f"mean of {len(column.tasks)} tasks"
+            kind, title = "mean", f"mean of {_groups_and_tasks(column.tasks)}"
         known = task.documents is not None and not column.is_mean
         is_member = not task.is_group and task.task in members
         yield {

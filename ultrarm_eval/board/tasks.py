@@ -12,6 +12,7 @@ from typing import Any
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.json_values import NOT_WRITTEN
 from ultrarm_eval.runs.run import Run
+from ultrarm_eval.runs.same_documents import document_digests
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
 from ultrarm_eval.runs.task_result import TaskResult
 from ultrarm_eval.show.formats import iso_date
@@ -31,7 +32,7 @@ class Entry:
         date: When the run was made, in ISO 8601.
         lm_eval_version: lm-eval's version.
         documents: How many documents were evaluated, if known.
-        data_digest: Their hash, if known.
+        data_digest: Their hash, if known, equal in all entries of a task over the same documents.
         partial: What limited a partial run to a subset of the data.
         marks: Why its results are not ranked.
         figures: lm-eval's metrics as it wrote them.
@@ -109,10 +110,11 @@ def tasks_of(evaluations: Sequence[Evaluation], folder: Path) -> list[Task]:
 
 def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
     results = list(task.results.values())
-    digest, documents = _compared_documents(results)
+    own = document_digests(results)
+    digest, documents = _compared_documents(results, own)
     entries = {
-        row: _entry(key, row, result, digest, documents, folder)
-        for row, result in task.results.items()
+        row: _entry(key, row, result, own_digest, (digest, documents), folder)
+        for (row, result), own_digest in zip(task.results.items(), own, strict=True)
     }
     members = (member.task for one in results for member in one.members)
     return Task(
@@ -132,7 +134,12 @@ def _task(key: str, task: SharedTask, is_group: bool, folder: Path) -> Task:
 
 
 def _entry(
-    key: str, row: int, result: TaskResult, digest: str | None, documents: int | None, folder: Path
+    key: str,
+    row: int,
+    result: TaskResult,
+    digest: str | None,
+    compared: tuple[str | None, int | None],
+    folder: Path,
 ) -> Entry:
     run = result.run
     version = run.results.get("lm_eval_version")
@@ -142,21 +149,27 @@ def _entry(
         date=_date(run),
         lm_eval_version=None if version is None else str(version),
         documents=result.all_documents,
-        data_digest=result.data_digest,
+        data_digest=digest,
         partial=result.parts,
-        marks=tuple(_marks(result, digest, documents)),
+        marks=tuple(_marks(result, digest, compared)),
         figures=result.figures,
         row=row,
         result=result,
     )
 
 
-def _compared_documents(results: Sequence[TaskResult]) -> tuple[str | None, int | None]:
+def _compared_documents(
+    results: Sequence[TaskResult], digests: Sequence[str | None]
+) -> tuple[str | None, int | None]:
     """Hash and number of the documents that most complete results cover; of equals, the larger set.
 
     A result over other documents is not comparable, and is not ranked.
     """
-    of_all = Counter((one.data_digest, one.all_documents) for one in results if not one.parts)
+    of_all = Counter(
+        (digest, one.all_documents)
+        for one, digest in zip(results, digests, strict=True)
+        if not one.parts
+    )
     # Without any hash only their number is known.
     known = {pair: n for pair, n in of_all.items() if pair[0] is not None} or of_all
     if not known:
@@ -164,8 +177,11 @@ def _compared_documents(results: Sequence[TaskResult]) -> tuple[str | None, int 
     return max(known.items(), key=lambda item: (item[1], item[0][1] or 0, str(item)))[0]
 
 
-def _marks(result: TaskResult, digest: str | None, documents: int | None) -> Iterator[str]:
-    own, number = result.data_digest, result.all_documents
+def _marks(
+    result: TaskResult, own: str | None, compared: tuple[str | None, int | None]
+) -> Iterator[str]:
+    digest, documents = compared
+    number = result.all_documents
     by_digest = None not in (digest, own) and digest != own
     by_number = None not in (documents, number) and documents != number
     if result.parts:
@@ -187,12 +203,37 @@ def _notes(entries: Sequence[Entry], digest: str | None, documents: int | None) 
             f"rows have{which} are ranked; {others} over other documents "
             f"{'is' if others == 1 else 'are'} marked and not ranked."
         )
+    if _are_compared_by_hash(entries, documents):
+        yield (
+            "Rows without samples are compared by lm-eval's hashes of the documents, which also "
+            "differ where the same documents are in another order."
+        )
+    for what in ("documents", "answers"):
+        without = [_without_score(entry.result, what) for entry in entries]
+        if any(without):
+            yield (
+                f"{sum(map(bool, without))} of {len(entries)} rows exclude {what} without a score, "
+                f"at most {max(without)}. The remaining {what} may be easier."
+            )
     unknown = sum(not entry.partial and entry.data_digest is None for entry in entries)
     if digest is not None and unknown:
         yield (
             f"{unknown} of {len(entries)} runs do not record which documents they cover; only the "
             "number of documents was compared."
         )
+
+
+def _without_score(result: TaskResult, what: str) -> int:
+    """How many documents or answers of a task or group have no score, as far as recorded."""
+    counts = [one.metadata.get(f"{what}_without_score") for one in result.members]
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def _are_compared_by_hash(entries: Sequence[Entry], documents: int | None) -> bool:
+    """Whether rows over as many other documents may be over the same ones, which nothing tells."""
+    alike = [e for e in entries if e.documents == documents and e.data_digest is not None]
+    has_others = any(OTHER_DOCUMENTS in entry.marks for entry in alike)
+    return has_others and any(entry.result.content_digest is None for entry in alike)
 
 
 def _date(run: Run) -> str:

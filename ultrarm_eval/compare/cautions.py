@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 
 from ultrarm_eval.compare.parts import Side
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.runs.evaluation import Evaluation
 from ultrarm_eval.runs.identity import OF_DATA, task_settings
 from ultrarm_eval.runs.judge_identity import without_fingerprints
 from ultrarm_eval.runs.matching import MatchedDocuments, match_pairs
-from ultrarm_eval.show.formats import count, counted
+from ultrarm_eval.show.formats import count
 
 _SLACK = 1e-6
 # The most tasks named in a caution.
@@ -110,8 +111,8 @@ def caution_about_side(cautions: Cautions, task: str, side: Side, evaluation: Ev
             message = f"{letter} has no samples; lm_eval --log_samples writes them."
         else:
             message = (
-                f"No sample of {letter} is usable ({result.samples_path.name}): the file is empty, "
-                "damaged or was edited."
+                f"No sample of {letter} is usable ({result.samples_path.name}): no document has a "
+                "score, or the file is empty or damaged."
             )
         cautions.add(message, task)
         return

@@ -65,11 +65,9 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
     starts = np.cumsum([0, *(len(mean.a) for mean in means)])
     of_each = [clusters[start:stop] for start, stop in itertools.pairwise(starts)]
     documents = sum(mean.documents for mean in means)
-    if len(means) == 1 and means[0].weight == 1:
+    if len(means) == 1 and means[0].weight == 1 and (not are_shares or _are_shares(means[0])):
         (only,) = means
-        found = paired_difference(
-            Values(only.a, only.b, clusters, False, are_shares and _are_shares(only))
-        )
+        found = paired_difference(Values(only.a, only.b, clusters, False, are_shares))
         return dataclasses.replace(found, documents=documents)
     differences = [without_rounding(mean.a, mean.b) for mean in means]
     sums = np.zeros(int(clusters.max()) + 1)
@@ -84,20 +82,22 @@ def composite_difference(means: Sequence[PairedMean], *, are_shares: bool) -> Di
         for sides in ([mean.a for mean in means], [mean.b for mean in means])
     ]
     strata = [
-        Stratum(mean.weight, values, members, (-1.0, 1.0) if _are_shares(mean) else None)
+        Stratum(mean.weight, values, members, _bounds(mean, are_shares=are_shares))
         for mean, members, values in zip(means, of_each, differences, strict=True)
     ]
+    interval = stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None)
     return Difference(
         figures[0],
         figures[1],
         math.fsum(one.weight * one.mean for one in strata),
-        stratified_interval(strata, bounds=(-1.0, 1.0) if are_shares else None),
+        interval,
         SIGN_FLIP,
         sign_flip_test(sums),
         documents,
         len(sums),
         int((sums < 0).sum()),
         int((sums > 0).sum()),
+        is_constant=interval is None and all(len(set(one.tolist())) > 1 for one in of_each),
     )
 
 
@@ -187,6 +187,18 @@ def _clusters(prompts: Sequence[tuple[Hashable, ...]]) -> Indices:
     links = coo_array((np.ones(len(items)), (items, others)), shape=(total, total))
     clusters = connected_components(links, directed=False)[1][: len(prompts)]
     return np.asarray(clusters, np.int64)
+
+
+def _bounds(mean: PairedMean, *, are_shares: bool) -> tuple[float, float] | None:
+    """The bounds of the differences of a mean's values.
+
+    What a question adds to a share may be no share, as in RewardBench 2's Ties. It is bounded all
+    the same, and differs by at most the range of those that are known.
+    """
+    if _are_shares(mean):
+        return -1.0, 1.0
+    reach = max(1.0, float(np.ptp([mean.a, mean.b])))
+    return (-reach, reach) if are_shares else None
 
 
 def _are_shares(mean: PairedMean) -> bool:

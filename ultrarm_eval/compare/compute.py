@@ -37,6 +37,7 @@ from ultrarm_eval.errors import DataError
 from ultrarm_eval.runs.evaluation import Evaluation, labelled, read_evaluations
 from ultrarm_eval.runs.identity import task_settings
 from ultrarm_eval.runs.matching import MatchedDocuments, match_documents
+from ultrarm_eval.runs.same_documents import document_digests
 from ultrarm_eval.runs.samples import Indices, Samples
 from ultrarm_eval.runs.samples_file import read_samples
 from ultrarm_eval.runs.shared_tasks import SharedTask, shared_tasks
@@ -233,7 +234,7 @@ class _Work:
         if part is None:
             self.cautions.add(f"{a.letter} and {b.letter} have no metric in common.", task.title)
             return []
-        digests = {side.result.metadata.get("data_digest") for side in (a, b)}
+        digests = set(document_digests([a.result, b.result]))
         if len(digests) > 1 and None not in digests:
             self.cautions.add(
                 f"{a.letter} and {b.letter} cover different documents, which may explain a "

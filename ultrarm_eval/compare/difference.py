@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
+from ultrarm_eval.runs.figure import TWO_SIDED_95, Figure
 from ultrarm_eval.runs.samples import Indices, Numbers
 from ultrarm_eval.stats.checks import ROUNDING
-from ultrarm_eval.stats.clustered import clustered_interval
+from ultrarm_eval.stats.clustered import UNBOUNDED, clustered_interval
 from ultrarm_eval.stats.interval import Interval
-from ultrarm_eval.stats.interval_estimators import constant_interval
-from ultrarm_eval.stats.significance import mcnemar_exact, sign_flip_test
+from ultrarm_eval.stats.significance import FEWEST_PROMPTS, mcnemar_exact, sign_flip_test
 
 MCNEMAR, SIGN_FLIP, UNPAIRED = "mcnemar", "sign-flip", "unpaired z"
 
@@ -44,13 +44,15 @@ class Difference:
         figure_a: The first run's value.
         figure_b: The second run's value.
         value: The second minus the first.
-        interval: Its 95 % interval; None where the data are too few.
+        interval: Its 95 % interval; None where the data are too few, or all differ alike.
         test: "mcnemar", "sign-flip" or "unpaired z"; None where no test is possible.
         p_value: The test's two-sided p-value of no difference.
         documents: How many documents it is over; None where the runs do not agree.
         prompts: How many prompts these have; None for an unpaired difference.
         a_higher: On how many prompts the first run is higher.
         b_higher: On how many the second is.
+        is_constant: Whether it has no interval because all prompts differ alike in a metric without
+            bounds: how much other prompts may differ is unknown.
     """
 
     figure_a: float
@@ -63,6 +65,7 @@ class Difference:
     prompts: int | None = None
     a_higher: int | None = None
     b_higher: int | None = None
+    is_constant: bool = False
 
     @property
     def is_paired(self) -> bool:
@@ -90,17 +93,20 @@ def paired_difference(values: Values) -> Difference:
         test, p_value = MCNEMAR, mcnemar_exact(a_higher, b_higher)
     else:
         test, p_value = SIGN_FLIP, sign_flip_test(sums)
+    bounds = (-1.0, 1.0) if values.are_shares else UNBOUNDED
+    interval = clustered_interval(differences, values.prompts, bounds=bounds)
     return Difference(
         float(values.a.mean()),
         float(values.b.mean()),
         float(differences.mean()),
-        _interval(differences, values.prompts, values.are_shares),
+        interval,
         test,
         p_value,
         len(differences),
         len(sums),
         a_higher,
         b_higher,
+        is_constant=interval is None and len(sums) > 1,
     )
 
 
@@ -119,38 +125,46 @@ def _unit(a: Numbers, b: Numbers) -> float:
 
 
 def unpaired_difference(
-    a: tuple[float, float | None], b: tuple[float, float | None], documents: int | None
+    a: Figure, b: Figure, documents: int | None, *, are_shares: bool
 ) -> Difference:
     """The difference of two values of which only the standard errors are known.
 
     The runs are treated as independent. On the same documents they are positively correlated: the
     interval is then too wide, and the test conservative.
 
+    A share whose standard error is 0 has Wilson's interval, and half its width to either side
+    stands for 1.96 standard errors (Zou and Donner 2008, doi:10.1002/sim.3095).
+
     Args:
-        a: The first run's value and its standard error.
+        a: The first run's value.
         b: The second run's.
         documents: How many documents both are over.
+        are_shares: Whether the values are shares.
     """
-    (first, error_a), (second, error_b) = a, b
-    difference = second - first
-    error = 0.0 if error_a is None or error_b is None else float(np.hypot(error_a, error_b))
-    if not error > 0:
-        return Difference(first, second, difference, None, None, None, documents)
-    reach = float(ndtri(0.975)) * error
-    interval = Interval(difference - reach, difference + reach, 0.95, "normal, unpaired")
-    p_value = min(1.0, 2 * float(ndtr(-abs(difference) / error)))
-    return Difference(first, second, difference, interval, UNPAIRED, p_value, documents)
-
-
-def _interval(differences: Numbers, prompts: Indices, are_shares: bool) -> Interval | None:
+    difference = b.value - a.value
+    of_a, of_b = _reach(a), _reach(b)
+    if of_a is None or of_b is None:
+        return Difference(a.value, b.value, difference, None, None, None, documents)
+    below, above = float(np.hypot(of_b[0], of_a[1])), float(np.hypot(of_b[1], of_a[0]))
+    low, high = difference - below, difference + above
     if are_shares:
-        return clustered_interval(differences, prompts, bounds=(-1.0, 1.0))
-    if not differences.any():
-        return constant_interval(0.0, len(differences), bounds=None)
-    if differences.min() >= 0:
-        # Values from 0 to 1 would be treated as shares, which these are not.
-        turned = clustered_interval(-differences, prompts)
-        if turned is None:
-            return None
-        return Interval(-turned.high, -turned.low, turned.level, turned.method)
-    return clustered_interval(differences, prompts)
+        low, high = max(low, -1.0), min(high, 1.0)
+    interval = Interval(low, high, 0.95, "normal, unpaired")
+    error = (below if difference > 0 else above) / TWO_SIDED_95
+    p_value = min(1.0, 2 * float(ndtr(-abs(difference) / error))) if difference else 1.0
+    return Difference(a.value, b.value, difference, interval, UNPAIRED, p_value, documents)
+
+
+def _reach(one: Figure) -> tuple[float, float] | None:
+    """How far the interval of a value reaches below and above it, if nothing bounds it.
+
+    Returns:
+        None where it is unknown: equal values of few documents show nothing.
+    """
+    if one.stderr is None:
+        return None
+    if one.stderr > 0:
+        return TWO_SIDED_95 * one.stderr, TWO_SIDED_95 * one.stderr
+    if one.interval is None or (one.documents or 0) < FEWEST_PROMPTS:
+        return None
+    return one.value - one.interval.low, one.interval.high - one.value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ultrarm_eval.compare.composites import benchmark_figures, composite_difference
+from ultrarm_eval.compare.composites import benchmark_figures, composite_difference, own_means
 from ultrarm_eval.compare.difference import (
     Difference,
     Values,
@@ -115,7 +115,7 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     values = of_a.documents.value.to_numpy()[matched.a], of_b.documents.value.to_numpy()[matched.b]
     have_both = ~np.isnan(values[0]) & ~np.isnan(values[1])
     if not have_both.any():
-        return []
+        return list(_composite_part(a, b, matched))
     known = np.concatenate([column[have_both] for column in values])
     are_single = _are_single(of_a, of_b, matched)
     metric = a.measure[0]
@@ -151,6 +151,16 @@ def paired_parts(a: Side, b: Side, matched: MatchedDocuments, by: Sequence[str])
     return [whole, *_of_figures(a, b, matched), *parts]
 
 
+def _composite_part(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
+    """The difference on a subset whose accuracy is no mean over documents, as on Ties."""
+    if a.observed is not None and b.observed is not None:
+        means = own_means(a.observed, b.observed, matched)
+        if means:
+            metric = a.measure[0]
+            found = composite_difference(means, are_shares=True)
+            yield Part(metric, True, direction_of(a, b, metric), None, None, found)
+
+
 def _of_figures(a: Side, b: Side, matched: MatchedDocuments) -> Iterator[Part]:
     """A benchmark's own metrics, such as its sections."""
     if a.observed is None or b.observed is None:
@@ -174,16 +184,17 @@ def unpaired_part(a: Side, b: Side) -> Part | None:
     ours = [key for key in common if key.partition(",")[0] == MAIN_METRIC]
     key = (ours or common)[0]
     metric = key.partition(",")[0]
-    found = [result.figure(key) for result in results]
-    figures = [(one.value, one.stderr) for one in found]
+    first, second = (result.figure(key) for result in results)
     counts = {side.result.documents for side in (a, b)}
+    documents = counts.pop() if len(counts) == 1 else None
+    are_shares = is_share(metric) and all(0 <= one.value <= 1 for one in (first, second))
     return Part(
         metric,
-        is_share(metric) and all(0 <= value <= 1 for value, _ in figures),
+        are_shares,
         direction_of(a, b, metric),
         None,
         None,
-        unpaired_difference(figures[0], figures[1], counts.pop() if len(counts) == 1 else None),
+        unpaired_difference(first, second, documents, are_shares=are_shares),
     )
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from ultrarm_eval.compare.comparison import Comparison, Row
 from ultrarm_eval.compare.difference import Difference
 from ultrarm_eval.compare.parts import FIGURE
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.runs.task_result import MAIN_METRIC
 from ultrarm_eval.show.formats import (
     amount,
     count,
-    counted,
     difference,
     difference_interval,
     p_value,
@@ -223,7 +223,7 @@ def _shown(found: Difference, adjusted_p: float, named: Named) -> str:
         f"{amount(abs(found.value), named.are_shares)}"
     )
     if interval is None:
-        return f"{said} (adjusted {_p(adjusted_p)}; too few prompts for an interval)."
+        return f"{said} (adjusted {_p(adjusted_p)}; {_without_interval(found)})."
     said += f" ({_between(interval, named)}, adjusted {_p(adjusted_p)})."
     if interval.low <= 0:
         said += " The interval includes 0, but the test is significant."
@@ -245,7 +245,7 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
     if is_for_correction:
         p_values = f"unadjusted {_p(found.p_value)}, adjusted {_p(adjusted_p)}"
     if interval is None:
-        return f"{said} ({p_values}; too few prompts for an interval)."
+        return f"{said} ({p_values}; {_without_interval(found)})."
     said += f" ({_between(interval, named)}, {p_values})."
     if interval.low > 0 and not is_for_correction:
         said += " The interval excludes 0, but the test is not significant."
@@ -256,6 +256,12 @@ def _not_shown(found: Difference, adjusted_p: float, tests: int, named: Named) -
     said += f" The data are compatible with a difference of up to {reached}"
     few = _too_few_prompts(found, named.are_shares)
     return f"{said}: {_prompts(few)} too few to compare the runs." if few else f"{said}."
+
+
+def _without_interval(found: Difference) -> str:
+    if found.is_constant:
+        return "no interval, because all prompts differ alike"
+    return "too few prompts for an interval"
 
 
 def _too_few_prompts(found: Difference, are_shares: bool) -> int | None:

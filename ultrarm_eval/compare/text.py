@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from ultrarm_eval.compare.comparison import ACCURACY_OF_PAIRS, Comparison, Row
 from ultrarm_eval.compare.parts import Part
 from ultrarm_eval.compare.statements import small_parts_note, statements
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.show.formats import (
     NONE,
     count,
-    counted,
     difference,
     difference_interval,
     number,

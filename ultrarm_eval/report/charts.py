@@ -15,7 +15,7 @@ from ultrarm_eval.report.ranks import RankConfusion
 from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.show.charts import INK, MUTED, NEUTRAL, RIGHT, WRONG, draw
-from ultrarm_eval.show.formats import count, percent
+from ultrarm_eval.show.formats import count, difference, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,8 +134,8 @@ def _calibration(calibration: CalibrationReport, name: str) -> Chart:
         "On the dashed line the judge is calibrated, below it overconfident. Bars: 95 % intervals "
         "that treat pairs as independent.",
         draw(name, "Reliability diagram: observed against predicted accuracy", plot),
-        f"Expected calibration error {100 * calibration.error:.1f} points "
-        f"({100 * calibration.error_by_chance:.1f} expected from chance). {temperature}",
+        f"Expected calibration error {difference(calibration.error, True)} points "
+        f"({difference(calibration.error_by_chance, True)} expected from chance). {temperature}",
     )
 
 
@@ -182,7 +182,8 @@ def _ranks(ranks: RankConfusion, name: str) -> Chart:
                 axes.add_patch(_square(column, size - 1 - row, colour, 0.12 + 0.75 * share))
                 if size <= _MOST_NUMBERED:
                     place = column + 0.5, size - 0.5 - row
-                    axes.text(*place, f"{100 * share:.0f}", ha="center", va="center", color=INK)
+                    text = percent(share, 0).removesuffix(" %")
+                    axes.text(*place, text, ha="center", va="center", color=INK)
         axes.set_xlim(0, size)
         axes.set_ylim(0, size)
         named = range(0, size, 1 + size // _MOST_NUMBERED)

@@ -12,7 +12,14 @@ from ultrarm_eval.report.task_report import TaskReport
 from ultrarm_eval.runs.figure import Figure
 from ultrarm_eval.runs.sample import REFERENCE
 from ultrarm_eval.runs.task_result import MAIN_METRIC
-from ultrarm_eval.show.formats import count, figure_interval, figure_value, interval, percent
+from ultrarm_eval.show.formats import (
+    count,
+    difference,
+    figure_interval,
+    figure_value,
+    interval,
+    percent,
+)
 
 # Metrics that equal the accuracy by definition where every prompt has two answers.
 _SAME_OF_PAIRS = {"acc_pairs", "best_of_n"}
@@ -84,8 +91,9 @@ def tiles(task: TaskReport) -> Iterator[Tile]:
         label = f"length-controlled {task.value_name}"
         yield Tile(label, percent(lengths.length_controlled), between)
     if task.calibration is not None:
-        error, chance = 100 * task.calibration.error, 100 * task.calibration.error_by_chance
-        yield Tile("calibration error (ECE)", f"{error:.1f}", f"points; {chance:.1f} from chance")
+        found = task.calibration
+        error, chance = (difference(one, True) for one in (found.error, found.error_by_chance))
+        yield Tile("calibration error (ECE)", error, f"points; {chance} from chance")
     if task.margins is not None and task.pooled is not None and task.pooled.pairs:
         ties, pairs = task.margins.ties, task.pooled.pairs
         yield Tile("tie rate", percent(ties / pairs), f"{count(ties)} of {count(pairs)}")

@@ -10,8 +10,9 @@ import numpy as np
 
 from ultrarm_eval.report.pair_sums import ALL, GAP, LENGTH, PairSums
 from ultrarm_eval.report.ranges import Mask, ranges
+from ultrarm_eval.runs.figure import is_share
 from ultrarm_eval.runs.samples import Numbers, Samples
-from ultrarm_eval.stats.clustered import clustered_interval
+from ultrarm_eval.stats.clustered import UNBOUNDED, clustered_interval
 from ultrarm_eval.stats.interval import Interval
 
 _MOST_PARTS = 50
@@ -28,7 +29,8 @@ class Slice:
         pairs: Number of pairs in it; None for tasks without pairs.
         accuracy: The mean over documents of their share of correctly ranked pairs; for a subset of
             the pairs (`pooled`) the share of its pairs.
-        interval: Its 95 % interval; None where the data are too few.
+        interval: Its 95 % interval; None where the data are too few, or all values are equal and
+            have no bounds.
         pooled: Whether it is a share of pairs, with an interval from a bootstrap over prompts.
     """
 
@@ -124,8 +126,15 @@ def _of_documents(
         int(mask.sum()),
         pairs,
         float(values[mask].mean()),
-        clustered_interval(values[mask], prompts[mask]),
+        clustered_interval(values[mask], prompts[mask], bounds=_bounds(samples, values[mask])),
     )
+
+
+def _bounds(samples: Samples, values: Numbers) -> tuple[float, float]:
+    """The bounds of a document's values: those of our own tasks are accuracies or win rates."""
+    main = samples.result.main_figure
+    are_shares = samples.kind is not None or main is None or is_share(main.metric)
+    return (0.0, 1.0) if are_shares and values.min() >= 0 and values.max() <= 1 else UNBOUNDED
 
 
 def _of_pairs(samples: Samples, sums: PairSums, number: int) -> Slice:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ultrarm_eval.data.counts import counted
 from ultrarm_eval.report.lengths import LengthReport, length_report
 from ultrarm_eval.report.margins import (
     CalibrationReport,
@@ -28,7 +29,6 @@ from ultrarm_eval.runs.identity import mapping
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import MAIN_METRIC, TaskResult
-from ultrarm_eval.show.formats import counted
 from ultrarm_eval.stats.significance import FEWEST_PROMPTS
 
 

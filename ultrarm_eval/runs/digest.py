@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ultrarm_eval.documents.document import FIELDS
+
 # The position of a document in its file, and its name there.
 _PLACE = ("row", "id")
 
@@ -22,11 +24,23 @@ def content_digest(document: Mapping[str, Any]) -> str:
     return text_digest(json.dumps(content, sort_keys=True))
 
 
+def document_digest(sample: Mapping[str, Any]) -> str:
+    """The hash of a sample's document: of its content, or lm-eval's for a third party's.
+
+    Args:
+        sample: A sample with lm-eval's hash.
+    """
+    document = sample.get("doc")
+    if isinstance(document, Mapping) and str(document.get("format")) in FIELDS:
+        return content_digest(document)
+    return str(sample["doc_hash"])
+
+
 def documents_digest(keys: Iterable[tuple[str, int]]) -> str:
     """SHA-256 of the documents, independent of their order.
 
     Args:
-        keys: lm-eval's hash of each document, and its occurrence among those with this hash.
+        keys: The hash of each document, and its occurrence among those with this hash.
     """
     return text_digest("\n".join(sorted(f"{digest}:{number}" for digest, number in keys)))
 
@@ -36,11 +50,13 @@ def text_digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:
+def samples_digest(samples: Iterable[Mapping[str, Any]], *, by_content: bool = False) -> str | None:
     """The hash of the documents of a task's samples.
 
     Args:
         samples: The samples; with several filters only those of the first are used.
+        by_content: Whether documents of this package are the same wherever they stand in their
+            file; lm-eval's hashes, of which the recorded hash is made, are of their rows as well.
 
     Returns:
         The hash; None where there are no samples, or they have no hashes.
@@ -53,7 +69,7 @@ def samples_digest(samples: Iterable[Mapping[str, Any]]) -> str | None:
             return None
         first = sample.get("filter") if not keys else first
         if sample.get("filter") == first:
-            digest = str(sample["doc_hash"])
+            digest = document_digest(sample) if by_content else str(sample["doc_hash"])
             keys.append((digest, seen[digest]))
             seen[digest] += 1
     return documents_digest(keys) if keys else None

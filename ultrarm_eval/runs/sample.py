@@ -16,6 +16,7 @@ from ultrarm_eval.metrics.within_prompt import completions_to_score
 from ultrarm_eval.pairs import PreferencePair, preference_pairs
 from ultrarm_eval.plugins import registry
 from ultrarm_eval.rules import TIE_CREDITS, ComparisonRules, checked_min_gap
+from ultrarm_eval.runs.sample_values import is_list
 
 #: What the two sides of a pair are: chosen and rejected by the data's labels, or a model's answer
 #: and its reference.
@@ -245,7 +246,7 @@ def _of_reference(sample: Mapping[str, Any], document: Document) -> Sample | Non
 
 def _require_accuracy(sample: Mapping[str, Any]) -> None:
     """Refuses an invalid accuracy; that of a composite metric consists of several numbers."""
-    if not isinstance(sample.get("acc"), list | tuple):
+    if not is_list(sample.get("acc")):
         _share_in(sample.get("acc"), "acc")
 
 

@@ -33,6 +33,11 @@ def computed_value(value: Any, like: Any) -> Any:
         return value
 
 
+def is_list(value: Any) -> bool:
+    """Whether a value in a sample is a list, as text or as an earlier version wrote it."""
+    return _is_list(value) or is_list_text(value)
+
+
 def is_list_text(value: Any) -> bool:
     """Whether a value in a sample is a list that `sample_value` wrote as text."""
     if not isinstance(value, str):

@@ -13,9 +13,10 @@ import pandas as pd
 
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.io import JsonLine, json_lines, parse_json
-from ultrarm_eval.runs.digest import content_digest, documents_digest
+from ultrarm_eval.runs.digest import document_digest, documents_digest
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE, Sample, read_sample, shown
+from ultrarm_eval.runs.sample_values import is_list
 from ultrarm_eval.runs.samples import Samples
 from ultrarm_eval.runs.task_result import TaskResult
 
@@ -129,8 +130,7 @@ class _Reading:
         digest = str(content.get("doc_hash", content.get("doc_id")))
         self._have_hashes &= "doc_hash" in content
         self._seen[digest] += 1
-        is_ours = sample is not None and "doc_hash" in content
-        content_hash = content_digest(content["doc"]) if is_ours else digest
+        content_hash = document_digest(content) if "doc_hash" in content else digest
         # Before anything is excluded, so that runs of different judges count occurrences alike.
         occurrence = self._met[content_hash]
         self._met[content_hash] += 1
@@ -169,8 +169,8 @@ class _Reading:
         """Whether a sample lacks its contribution to the metric."""
         # Metrics that are pooled over documents have several numbers for each.
         if sample is None or sample.kind != PREFERENCE:
-            return not isinstance(content.get(self._metric or "acc"), list | tuple)
-        return bool(sample.pairs) and not isinstance(content.get("acc"), list | tuple)
+            return not is_list(content.get(self._metric or "acc"))
+        return bool(sample.pairs) and not is_list(content.get("acc"))
 
     def _add_pairs(self, index: int, sample: Sample, worth: Sequence[float]) -> None:
         lengths = [len(text) for text in sample.completions]

@@ -12,6 +12,7 @@ from typing import Any
 
 from ultrarm_eval.runs.identity import OF_DATA, distinguishing, task_settings
 from ultrarm_eval.runs.judge_identity import written
+from ultrarm_eval.runs.same_documents import document_digests
 from ultrarm_eval.runs.task_result import TaskResult, results_by_name
 
 
@@ -77,12 +78,20 @@ def _parted(results: Sequence[tuple[int, TaskResult]]) -> Iterator[list[tuple[in
 
     Results whose data have the same name or the same documents belong together, also transitively.
     """
+    named = [tuple(map(written, _of_task_and_data(result))) for _, result in results]
+    alike: dict[str, list[int]] = {}
+    for number, (settings, _) in enumerate(named):
+        alike.setdefault(settings, []).append(number)
+    digests: dict[int, str | None] = {}
+    for numbers in alike.values():
+        found = document_digests([results[number][1] for number in numbers])
+        digests |= zip(numbers, found, strict=True)
     classes: list[tuple[set[str], list[tuple[int, TaskResult]]]] = []
-    for place, result in results:
-        settings, data = map(written, _of_task_and_data(result))
+    for number, (place, result) in enumerate(results):
+        settings, data = named[number]
         marks = {f"{settings} name {data}"}
-        if result.data_digest is not None:
-            marks.add(f"{settings} digest {result.data_digest}")
+        if digests[number] is not None:
+            marks.add(f"{settings} digest {digests[number]}")
         together = [(place, result)]
         apart = []
         for known, members in classes:

@@ -69,19 +69,29 @@ class TaskResult:
 
     @cached_property
     def data_digest(self) -> str | None:
-        """Equal for runs over the same documents; None for a run without samples.
+        """Equal for runs over the same rows of the same data; None for a run without samples.
 
-        Results of older versions do not contain it: then the samples are read. A group has one for
-        the documents of all its tasks.
+        Other data may contain the same documents in other rows: see `content_digest`. Results of
+        older versions do not contain it: then the samples are read. A group has one for the
+        documents of all its tasks.
         """
         if self.members != (self,):
-            digests = [(one.task, one.data_digest) for one in self.members]
-            known = [f"{task}:{digest}" for task, digest in sorted(digests, key=str) if digest]
-            return text_digest("\n".join(known)) if len(known) == len(digests) else None
+            return _of_tasks((one.task, one.data_digest) for one in self.members)
         stored = self.metadata.get("data_digest")
         if stored is not None or self.samples_path is None:
             return None if stored is None else str(stored)
         return samples_digest(_readable(self.samples_path))
+
+    @cached_property
+    def content_digest(self) -> str | None:
+        """Equal for runs over the same documents in whatever rows; None without samples.
+
+        Reads the samples. A group has one for the documents of all its tasks.
+        """
+        if self.members != (self,):
+            return _of_tasks((one.task, one.content_digest) for one in self.members)
+        path = self.samples_path
+        return None if path is None else samples_digest(_readable(path), by_content=True)
 
     @property
     def worth(self) -> tuple[bool, bool, bool, str]:
@@ -272,6 +282,13 @@ def _readable(path: Path) -> Iterator[dict[str, Any]]:
     for line in json_lines(path):
         with contextlib.suppress(DataError):
             yield line.parsed()
+
+
+def _of_tasks(digests: Iterable[tuple[str, str | None]]) -> str | None:
+    """The hash of the documents of several tasks; None where one of these is not known."""
+    named = sorted(digests, key=str)
+    known = [f"{task}:{digest}" for task, digest in named if digest]
+    return text_digest("\n".join(known)) if len(known) == len(named) else None
 
 
 def _is_odd(stderr: Any) -> bool:

@@ -45,11 +45,6 @@ def count(value: object) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:,.0f}"
 
 
-def counted(value: int, noun: str) -> str:
-    """A count with its noun: `1 task`, `12 tasks`."""
-    return f"{count(value)} {noun}" if value == 1 else f"{count(value)} {noun}s"
-
-
 def p_value(value: float | None) -> str:
     """A p-value, to a meaningful precision."""
     if value is None:

@@ -24,7 +24,6 @@ _FORMATS: tuple[Callable[..., str], ...] = (
     formats.percent,
     formats.number,
     formats.count,
-    formats.counted,
     formats.p_value,
     formats.quantity,
     formats.interval,

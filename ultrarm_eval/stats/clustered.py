@@ -18,6 +18,9 @@ from ultrarm_eval.stats.checks import ROUNDING, finite_numbers
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import constant_interval, mean_interval, t_quantile
 
+#: The bounds of values without a limit, which also holds where all of them lie between 0 and 1.
+UNBOUNDED = (-math.inf, math.inf)
+
 
 @dataclass(frozen=True)
 class Stratum:
@@ -89,8 +92,8 @@ def clustered_interval(
             between them.
 
     Returns:
-        The interval; None where there is one cluster of several values, because the variance
-        between clusters is unknown.
+        The interval; None where the variance between clusters is unknown: there is one cluster of
+        several values, or all clusters of values without a limit have the same mean.
 
     Raises:
         ScoringError: There is no value, or one is NaN.
@@ -98,6 +101,8 @@ def clustered_interval(
     numbers = np.asarray(values, np.float64)
     if bounds is None and len(numbers) and numbers.min() >= 0 and numbers.max() <= 1:
         bounds = (0.0, 1.0)
+    elif bounds == UNBOUNDED:
+        bounds = None
     _, members = np.unique(np.asarray(clusters), return_inverse=True)
     total = int(members.max()) + 1 if len(members) else 0
     if total == len(numbers):
@@ -143,8 +148,8 @@ def stratified_interval(
         bounds: The least and the greatest possible value of the sum.
 
     Returns:
-        The interval; None where a stratum is one cluster of several values, because the variance
-        between clusters is unknown.
+        The interval; None where a stratum's variance between clusters is unknown, see
+        `clustered_interval`.
     """
     if len(strata) == 1 and strata[0].weight == 1:
         (only,) = strata
@@ -161,6 +166,8 @@ def stratified_interval(
             if count == 1 and len(one.values) > 1 and np.ptp(one.values):
                 return None
             own = constant_interval(one.mean, count, level=level, bounds=one.bounds)
+            if own is None:
+                return None
             ends = [one.weight * (end - one.mean) for end in (own.low, own.high)]
             below, above = below + min(ends) ** 2, above + max(ends) ** 2
             continue

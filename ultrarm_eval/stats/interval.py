@@ -15,8 +15,7 @@ class Interval:
         low: Its lower end.
         high: Its upper end.
         level: The confidence level.
-        method: Its method, such as "wilson", "t" or "bootstrap". "constant" has no width: equal
-            values of unknown range do not show how much others may differ.
+        method: Its method, such as "wilson", "t" or "bootstrap".
     """
 
     low: float

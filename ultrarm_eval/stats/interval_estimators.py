@@ -51,7 +51,7 @@ def mean_interval(
     *,
     level: float = 0.95,
     bounds: tuple[float, float] | None = _UNIT,
-) -> Interval:
+) -> Interval | None:
     """The interval of a mean of independent values, such as one credit for each prompt.
 
     - Values that are all 0 or 1, bounds (0, 1): Wilson's interval.
@@ -62,6 +62,9 @@ def mean_interval(
         values: The values.
         level: The confidence level.
         bounds: The least and the greatest possible value; None if there is no limit.
+
+    Returns:
+        The interval; None where all values are equal and have no bounds.
 
     Raises:
         ScoringError: There is no value, or one is not finite or out of bounds.
@@ -90,19 +93,22 @@ def mean_interval(
 
 def constant_interval(
     value: float, n: float, *, level: float = 0.95, bounds: tuple[float, float] | None = _UNIT
-) -> Interval:
+) -> Interval | None:
     """The interval of the mean where all `n` independent values are the same.
 
     Bounds (0, 1): Wilson's interval of `n * value` successes, as if each value were a share of
     correct answers. Other bounds: by Wilson's upper limit for 0 of n, at most a share of
     z^2 / (n + z^2) of all values may differ, and all of these may lie at either bound. No bounds:
-    unseen values are unlimited, and the interval has no width and the method "constant".
+    unseen values are unlimited, and their variance is unknown.
 
     Args:
         value: The value of all.
         n: The number of values.
         level: The confidence level.
         bounds: The least and the greatest possible value; None if there is no limit.
+
+    Returns:
+        The interval; None without bounds.
 
     Raises:
         ScoringError: There is no value, or it is out of bounds.
@@ -111,7 +117,7 @@ def constant_interval(
     check_level(level)
     _check_bounds(bounds)
     if bounds is None:
-        return Interval(value, value, level, "constant")
+        return None
     low, high = bounds
     value = float(numbers_within([value], "value", low, high)[0])
     if bounds == _UNIT:

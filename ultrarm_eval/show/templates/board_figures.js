@@ -14,7 +14,8 @@ const rankOf = (figure) => (!figure || !figure[best] ? "" : figure[best] === fig
 // Only all reads 100.0 and only none 0.0, as in ultrarm_eval/show/formats.py.
 const isWhole = (x, digits) => [0, 100].includes(Math.abs(Number(x.toFixed(digits))));
 const percents = (x, digits = 1) => (digits < 4 && isWhole(x, digits) && !isWhole(x, 4) ? percents(x, digits + 1) : x.toFixed(digits));
-const number = (x, unit) => (unit ? percents(100 * x) : Math.abs(x) < 10 ? x.toFixed(3) : Math.abs(x) < 1000 ? x.toFixed(1) : x.toPrecision(4)).replace("-", "\u2212");
+const sized = (x) => (Math.abs(x) < 10 ? x.toFixed(3) : Math.abs(x) < 1000 ? x.toFixed(1) : Math.abs(x) < 1e9 ? x.toFixed(0) : x.toPrecision(3));
+const number = (x, unit) => (unit ? percents(100 * x) : sized(x)).replace("-", "\u2212");
 const between = (figure, unit) => (figure[low] === null ? "no interval" : `${number(figure[low], unit)} to ${number(figure[high], unit)}`);
 
 // The metrics of a row, and how its results were made.

@@ -66,7 +66,13 @@ def test_schemas_are_recognised_by_their_columns(tmp_path, row, source):
 
 def test_a_folder_of_files_is_refused_with_their_names(tmp_path):
     write_jsonl(tmp_path / "natural.jsonl", ROWS)
-    with pytest.raises(DataError, match=r"\(in this folder: natural.jsonl\)"):
+    # As in a data set of the hub.
+    (tmp_path / "data").mkdir()
+    save_parquet(tmp_path / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(
+        DataError,
+        match=r"\(in this folder: data/train-00000-of-00001.parquet, natural.jsonl\)\. Sa",
+    ):
         opened(tmp_path)
 
 

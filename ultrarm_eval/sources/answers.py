@@ -15,7 +15,7 @@ from ultrarm_eval.sources.continuation import joined
 from ultrarm_eval.sources.conversations import read_answered_prompt, read_side
 from ultrarm_eval.sources.message_fields import UnusableRowError, is_nan
 
-__all__ = ["Answer", "prompt_key", "read_answers", "read_own_reference", "read_references"]
+__all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
 
 #: The fields of a reference file's rows: AlpacaEval's, and plain ones.
 FORMS = (("instruction", "output"), ("prompt", "completion"))

@@ -1,4 +1,4 @@
-"""Tokenizers without a tokenizer.json, as transformers reads them."""
+"""Tokenizers without a tokenizer.json, as transformers reads them; and a tokenizer.json itself."""
 
 import json
 
@@ -136,3 +136,98 @@ def test_files_that_transformers_makes_nothing_of_are_named(write_model):
     with pytest.raises(CheckpointError, match=r"cannot be loaded from only vocab\.json"):
         load_judge(str(folder), judge="sequence-classification", device="cpu")
     assert config["model_type"] == "qwen2"
+
+
+TEXT = " In 1234 places, we don't say Caf\u00e9; cafe\u0301\n\n  and it'S 42%"
+
+
+def as_deepseek_distilled(folder, tokenizer_class, **stated):
+    """Replaces the tokenizer by a byte-level one that splits otherwise than Qwen2's.
+
+    It keeps numbers of three digits and does not compose characters.
+    """
+    from tokenizers import Regex, Tokenizer, models, pre_tokenizers, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    split = pre_tokenizers.Split(Regex(r"\p{N}{1,3}| ?\p{L}+| ?[^\s\p{L}\p{N}]+|\s+"), "isolated")
+    bytes_of = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, bytes_of])
+    trainer = trainers.BpeTrainer(
+        vocab_size=380,
+        special_tokens=["<bos>", "<eos>", "<|endoftext|>"],
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator([TEXT] * 3, trainer)
+    for path in folder.iterdir():
+        if path.name not in ("config.json", "model.safetensors"):
+            path.unlink()
+    tokenizer.save(str(folder / "tokenizer.json"))
+    config = {"tokenizer_class": tokenizer_class, **stated}
+    (folder / "tokenizer_config.json").write_text(
+        json.dumps({name: value for name, value in config.items() if value is not None})
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize(
+    ("family", "tokenizer_class", "stated", "special"),
+    [
+        (
+            "qwen2",
+            "LlamaTokenizerFast",
+            {"bos_token": "<bos>", "eos_token": "<eos>", "add_bos_token": True},
+            ("<bos>", "<eos>", None),
+        ),
+        (
+            "llama",
+            "LlamaTokenizer",
+            {"bos_token": "<bos>", "eos_token": "<eos>", "add_bos_token": False},
+            ("<bos>", "<eos>", None),
+        ),
+        (
+            "llama",
+            "LlamaTokenizerFast",
+            {"bos_token": "<bos>", "eos_token": "<eos>"},
+            ("<bos>", "<eos>", None),
+        ),
+        ("qwen2", "PreTrainedTokenizerFast", {"eos_token": "<eos>"}, (None, "<eos>", None)),
+        ("qwen2", "Qwen2Tokenizer", {}, (None, "<|endoftext|>", "<|endoftext|>")),
+        ("qwen2", None, {"pad_token": "<eos>"}, (None, "<|endoftext|>", "<eos>")),
+    ],
+)
+def test_a_tokenizer_json_says_how_texts_are_split(
+    write_model, family, tokenizer_class, stated, special, caplog
+):
+    import torch
+
+    caplog.set_level("INFO")
+
+    folder = write_model("AutoModelForSequenceClassification", family, **SMALL)
+    stored = as_deepseek_distilled(folder, tokenizer_class, **stated)
+    judge = load_judge(str(folder), judge="sequence-classification", device="cpu", template="raw")
+    found = judge.tokenizer
+    is_told = "splits texts differently from tokenizer.json" in caplog.text
+    assert is_told == (family == "qwen2" and transformers.__version__ >= "5")
+    expected = stored.encode(TEXT, add_special_tokens=False).ids
+    assert found(TEXT, add_special_tokens=False)["input_ids"] == expected
+    assert (found.bos_token, found.eos_token, found.pad_token) == special
+    # Llama's class adds BOS unless its files say otherwise.
+    has_bos = (tokenizer_class or "").startswith("Llama") and stated.get("add_bos_token", True)
+    bos = [found.bos_token_id] if has_bos else []
+    assert found(TEXT)["input_ids"] == bos + expected
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    with torch.no_grad():
+        reward = model(input_ids=torch.tensor([bos + expected])).logits.item()
+    assert judge.score([None], [TEXT]) == pytest.approx([reward], abs=1e-5)
+
+
+def test_a_tokenizer_that_splits_as_its_file_says_keeps_its_class(write_model):
+    folder = write_model("AutoModelForSequenceClassification", "qwen2", **SMALL)
+    for path in folder.iterdir():
+        if path.name not in ("config.json", "model.safetensors"):
+            path.unlink()
+    byte_pairs(folder)
+    transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    judge = load_judge(str(folder), judge="sequence-classification", device="cpu", template="raw")
+    assert type(judge.tokenizer).__name__.startswith("Qwen2Tokenizer")

@@ -201,10 +201,41 @@ def test_rows_may_hold_conversations_and_their_own_references(tmp_path, capsys):
     for options, message in (
         (["--reference-field", "nobody"], "no row has a reference in field 'nobody'"),
         (["--reference-field", "theirs", "--reference", path], "Use only one of them"),
-        (["--reference-field", "prompt"], "of type list; it must be a string or null"),
+        (["--reference-field", "prompt"], "line 1: field 'prompt' ends with a 'user' turn"),
     ):
         assert main(["judge", path, "--pretrained", "demo", *options]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_references_of_rows_are_read_as_answers_are(tmp_path, capsys):
+    last = {"role": "assistant", "content": "The sea."}
+    asked = {"role": "user", "content": "What is blue?"}
+    forms = ["The sea.", [last], last, json.dumps([last]), [asked, last], json.dumps([asked, last])]
+    rows = [{"prompt": "What is blue?", "completion": "The sky.", "theirs": one} for one in forms]
+    # The answer holds the conversation, its reference only text.
+    rows.append({"prompt": None, "completion": [asked, last], "theirs": "The sea."})
+    rows += [{**rows[0], "theirs": one} for one in (float("nan"), None)]
+    path, out = str(write_jsonl(tmp_path / "a.jsonl", rows)), tmp_path / "o.jsonl"
+    judged(capsys, path, "--reference-field", "theirs", "-o", str(out))
+    found = [json.loads(line) for line in out.read_text().splitlines()]
+    expected = load_judge("demo", device="cpu").score(["What is blue?"], ["The sea."])[0]
+    assert [row.get("reward_of_reference") for row in found[:7]] == pytest.approx(
+        [expected] * 7, abs=1e-5
+    )
+    assert [row["length_difference"] for row in found[:7]] == [0] * 7
+    assert not any("win" in row for row in found[7:])
+    other = [{**asked, "content": "What is green?"}, last]
+    for wrong, message in (
+        (other, "belong to different conversations"),
+        (5, "field 'theirs' is 5; it must be text, a list of messages, or one message"),
+        ("[{'role': 'assistant', 'content': 'x'}]", "text that is not JSON"),
+    ):
+        rows[1]["theirs"] = wrong
+        write_jsonl(tmp_path / "a.jsonl", rows)
+        assert main(["judge", path, "--pretrained", "demo", "--reference-field", "theirs"]) == 2
+        said = capsys.readouterr().err
+        assert "a.jsonl, line 2: field 'theirs'" in said
+        assert message in said
 
 
 @pytest.fixture

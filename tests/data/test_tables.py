@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import opened, write_jsonl
+from ultrarm_eval import load_documents
+from ultrarm_eval.data.files import open_file, open_folder
 from ultrarm_eval.data.hub import load_hub
 from ultrarm_eval.data.tables import ParquetRows, as_rows
 from ultrarm_eval.errors import DataError
@@ -47,8 +49,53 @@ def test_values_and_columns_are_those_that_datasets_reads(tmp_path):
     pq.write_table(pa.table(COLUMNS), path, row_group_size=2)
     ours = list(ParquetRows(path))
     theirs = list(datasets.Dataset.from_parquet(str(path), cache_dir=str(tmp_path / "cache")))
-    assert ours == theirs
+    # Except a float of 32 bits, which is the decimal that was written.
+    assert ours == [{**row, "single": 0.1} for row in theirs]
     assert [list(row) for row in ours] == [list(COLUMNS)] * 5
+
+
+@pytest.mark.parametrize("save", ["parquet", "folder"])
+def test_floats_of_few_bits_are_the_decimals_that_were_written(tmp_path, save):
+    half, single = pa.float16(), pa.float32()
+    rating = pa.struct([("of", pa.string()), ("value", single)])
+    answers = [[{"of": "a", "value": 4.1}, {"of": None, "value": None}, None], None, []]
+    table = pa.table(
+        {
+            "single": pa.array([4.3, None, 1e-7], single),
+            "half": pa.array([0.1, 3.5, 65504.0], half) if save == "parquet" else [0.1] * 3,
+            "double": pa.array([4.1, 0.1 + 0.2, 1e300]),
+            "answers": pa.array(answers, pa.list_(rating)),
+            "pair": pa.array([[4.3, 3.3]] * 3, pa.list_(single, 2)),
+            "text": ["a", "b", "c"],
+        }
+    )
+    path = tmp_path / ("t.parquet" if save == "parquet" else "t")
+    if save == "parquet":
+        pq.write_table(table, path)
+    else:
+        datasets.Dataset(table).save_to_disk(str(path))
+    choose = "Name one."
+    rows = open_folder(path, "test", choose=choose) if path.is_dir() else open_file(path)
+    assert [row["single"] for row in rows] == [4.3, None, 1e-7]
+    assert rows[0]["half"] == 0.1
+    assert [row["double"] for row in rows] == [4.1, 0.1 + 0.2, 1e300]
+    assert [row["answers"] for row in rows] == answers
+    assert rows[2]["pair"] == [4.3, 3.3]
+    numbers = pa.table({"x": pa.array([float("nan"), float("-inf"), 3.4e38], single)})
+    assert [str(row["x"]) for row in as_rows(datasets.Dataset(numbers), "t")] == [
+        "nan",
+        "-inf",
+        "3.4e+38",
+    ]
+
+
+def test_a_gap_between_ratings_of_32_bits_is_exact(tmp_path):
+    scores = {"score_chosen": [4.1, 4.3], "score_rejected": [3.1, 3.3]}
+    texts_of = {"prompt": ["q", "r"], "chosen": ["a", "a"], "rejected": ["b", "b"]}
+    of_32_bits = {name: pa.array(values, pa.float32()) for name, values in scores.items()}
+    path = tmp_path / "t.parquet"
+    pq.write_table(pa.table({**texts_of, **of_32_bits}), path)
+    assert load_documents(path, min_gap=1).counts["pairs"] == 2
 
 
 def test_json_values_that_datasets_writes_as_texts_are_read_as_it_reads_them(tmp_path):

@@ -15,7 +15,7 @@ from ultrarm_eval.cli.judge_options import JudgeChoice
 from ultrarm_eval.errors import ConfigurationError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.judges.ultrarm import UltraRMJudge
-from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer
+from ultrarm_eval.lm_eval_plugin.filter_prompt import prompt_writer, reference_writer
 from ultrarm_eval.lm_eval_plugin.harness_features import tasks_have_scorers
 from ultrarm_eval.lm_eval_plugin.harness_values import ScoredText
 from ultrarm_eval.lm_eval_plugin.reward_filters import RewardFilter
@@ -315,6 +315,20 @@ def test_a_filter_without_prompt_looks_at_the_usual_columns():
         ConfigurationError, match="none of the columns prompt, instruction, question, input"
     ):
         write({"id": 1})
+
+
+def test_messages_written_as_json_text_are_the_prompt():
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]
+    document = {"prompt": json.dumps(messages), "printed": str(messages), "plain": "[1] {}"}
+    assert prompt_writer(None)(document) == messages
+    assert prompt_writer("prompt")(document) == messages
+    assert prompt_writer("{{prompt}}")(document) == messages
+    assert prompt_writer("plain")(document) == "[1] {}"
+    with pytest.raises(ConfigurationError, match=r"prompt='printed' .* text that is not JSON"):
+        prompt_writer("printed")(document)
+    with pytest.raises(ConfigurationError, match="gives a text that contains messages as JSON"):
+        reference_writer("prompt")(document)
+    assert reference_writer("plain")(document) == "[1] {}"
 
 
 def test_a_reference_gives_a_win_rate(run, writer, own_task):

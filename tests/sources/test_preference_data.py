@@ -64,9 +64,36 @@ def test_schemas_are_recognised_by_their_columns(tmp_path, row, source):
     assert opened(write_jsonl(tmp_path / "d.jsonl", [row])).source.name == source
 
 
+@pytest.mark.parametrize("column", ["trajectory", "context", "question"])
+def test_pairs_whose_prompt_has_another_name_are_not_read_without_it(tmp_path, column):
+    # As openbmb/UltraInteract_pair, and data whose chosen and rejected are only the last turn.
+    turns = [{"from": "user", "value": "1 + 1?"}]
+    row = {"task": "Math", column: turns, "chosen": "2", "rejected": "3"}
+    with pytest.raises(
+        DataError, match=rf"here it may be in '{column}'\. Rename that column to 'p"
+    ):
+        opened(write_jsonl(tmp_path / "d.jsonl", [row]))
+    renamed = {"prompt" if name == column else name: value for name, value in row.items()}
+    data = opened(write_jsonl(tmp_path / "d.jsonl", [renamed]))
+    record = data.record(0, data.rows[0], DataCounts())
+    assert record.prompt == ({"role": "user", "content": "1 + 1?"},)
+    both = {"messages": turns, column: "notes", "chosen": "2", "rejected": "3"}
+    data = opened(write_jsonl(tmp_path / "d.jsonl", [both]))
+    assert data.record(0, data.rows[0], DataCounts()).prompt == record.prompt
+    other = write_jsonl(tmp_path / "d.jsonl", [{"a": "b", column: "q"}])
+    with pytest.raises(DataError, match=rf"columns a, {column}\. Supported schemas"):
+        opened(other)
+
+
 def test_a_folder_of_files_is_refused_with_their_names(tmp_path):
     write_jsonl(tmp_path / "natural.jsonl", ROWS)
-    with pytest.raises(DataError, match=r"\(in this folder: natural.jsonl\)"):
+    # As in a data set of the hub.
+    (tmp_path / "data").mkdir()
+    save_parquet(tmp_path / "data" / "train-00000-of-00001.parquet")
+    with pytest.raises(
+        DataError,
+        match=r"\(in this folder: data/train-00000-of-00001.parquet, natural.jsonl\)\. Sa",
+    ):
         opened(tmp_path)
 
 

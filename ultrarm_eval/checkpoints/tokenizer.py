@@ -4,10 +4,18 @@ A folder with a `tokenizer.model` alone is read differently by transformers 4 an
 4.50 and 5.23): `AutoTokenizer` of 5 converts it to a generic tokenizer without BOS and without
 sentencepiece's dummy prefix. Llama's own class, with `add_bos_token` set, gives the ids of
 sentencepiece itself.
+
+A tokenizer.json is what the model was trained with. transformers 4 reads it as it is; classes of
+transformers 5 take only its vocabulary and split texts their own way, and `AutoTokenizer` takes
+`Qwen2Tokenizer` for every model of type qwen2, whatever its files name (DeepSeek-R1-Distill-Qwen
+has Llama's class and another pre-tokenizer; seen with 5.23). Its generic class ignores
+`add_bos_token`, which Llama's class obeys.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +27,8 @@ from ultrarm_eval.checkpoints.foreign_errors import as_checkpoint_error
 from ultrarm_eval.checkpoints.own_code import is_own_tokenizer, refuse_own_tokenizer
 from ultrarm_eval.checkpoints.survey import Survey
 from ultrarm_eval.errors import CheckpointError
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["LoadedTokenizer"]
 
@@ -32,6 +42,14 @@ VOCABULARY_FILES = (
     "spiece.model",
     "sentencepiece.bpe.model",
 )
+# A byte-level tokenizer is compared with its tokenizer.json on these. They begin with a space, so
+# that an `add_prefix_space` in tokenizer_config.json, which counts, makes no difference.
+_PROBES = (
+    " In 2024, 1234567 people didn't say 'no': it'S 3.14%!\n\n  A list:\n\t- one;\r\n - two  ",
+    " Caf\u00e9, cafe\u0301, \u4f60\u597d\uff0c\u4e16\u754c\u3002 \u0440\u0438! \u0e2a\u0e31",
+    " def f(x_1): return x**2  # 10_000\n    camelCase HTTPServer v2.0.1 a/b \U0001f600\ufb01",
+)
+_SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "pad_token")
 #: JSON files that configure it.
 DESCRIPTIONS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
 
@@ -257,6 +275,8 @@ def _loaded(checkpoint: TokenizerOwner, source: _Source) -> LoadedTokenizer:
             tokenizer = transformers.AutoTokenizer.from_pretrained(
                 source.name, revision=source.revision, trust_remote_code=False, **source.options
             )
+            if has_fast:
+                tokenizer = _as_stored(transformers, tokenizer, source, stated)
         # Some defects show only when it is first used.
         tokenizer("a")
         loaded = LoadedTokenizer(tokenizer, has_model)
@@ -283,6 +303,55 @@ def _stated(source: _Source, config: Any) -> dict[str, Any]:
         if file == "tokenizer_config.json":
             stated = values
     return stated
+
+
+def _as_stored(
+    transformers: Any, tokenizer: Any, source: _Source, stated: Mapping[str, Any]
+) -> Any:
+    """A tokenizer that reads texts as its files say, if it is a byte-level one.
+
+    Args:
+        transformers: The module.
+        tokenizer: What `AutoTokenizer` made.
+        source: The tokenizer's files.
+        stated: The content of tokenizer_config.json.
+    """
+    from tokenizers import Tokenizer
+
+    path = source.fetch("tokenizer.json")
+    if path is None:
+        raise CheckpointError(f"{source.name}: tokenizer.json was deleted while it was read.")
+    file = Tokenizer.from_file(str(path))
+    if "ByteLevel" not in str(file.pre_tokenizer):
+        return tokenizer
+    generic = transformers.PreTrainedTokenizerFast
+    made_class = type(tokenizer).__name__.removesuffix("Fast")
+    stated_class = str(stated.get("tokenizer_class") or made_class).removesuffix("Fast")
+    if not all(_splits_alike(tokenizer, file, text) for text in _PROBES):
+        logger.info(
+            "%s: transformers' %s splits texts differently from tokenizer.json; texts are split "
+            "as the file says.",
+            source.name,
+            type(tokenizer).__name__,
+        )
+        made = tokenizer
+        tokenizer = generic.from_pretrained(source.name, revision=source.revision)
+        for name in _SPECIAL_TOKENS if stated_class == made_class else ():
+            # The class has it where its files name none.
+            token = getattr(made, name)
+            if getattr(tokenizer, name) is None and token in tokenizer.get_vocab():
+                setattr(tokenizer, name, token)
+    if stated_class == "LlamaTokenizer" and type(tokenizer) is generic:
+        if tokenizer.bos_token is not None:
+            tokenizer.add_bos_token = stated.get("add_bos_token", True)
+        if tokenizer.eos_token is not None:
+            tokenizer.add_eos_token = stated.get("add_eos_token", False)
+    return tokenizer
+
+
+def _splits_alike(tokenizer: Any, file: Any, text: str) -> bool:
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    return bool(ids == file.encode(text, add_special_tokens=False).ids)
 
 
 def _load_internlm2(source: _Source, stated: dict[str, Any]) -> Any:

@@ -18,7 +18,13 @@ from ultrarm_eval.cli.stored_judge import StoredJudge, TextToScore
 from ultrarm_eval.errors import ConfigurationError, DataError, ScoringError
 from ultrarm_eval.judges.base import Judgement
 from ultrarm_eval.metrics.over_prompts import mean_with_error
-from ultrarm_eval.sources.answers import Answer, read_answers, read_references, require_file
+from ultrarm_eval.sources.answers import (
+    Answer,
+    read_answers,
+    read_own_reference,
+    read_references,
+    require_file,
+)
 
 # Written as they come, so that rewards are not lost when a later answer fails.
 _ROWS_AT_ONCE = 256
@@ -198,13 +204,7 @@ def _references(
                 f"{answers}. Prompts must match exactly."
             )
         return found
-    own = [answer.row.get(str(field)) for answer in given]
-    for answer, text in zip(given, own, strict=True):
-        if text is not None and not isinstance(text, str):
-            raise DataError(
-                f"{answer.where}: field {field!r} (--reference-field) is of type "
-                f"{type(text).__name__}; it must be a string or null."
-            )
+    own = [read_own_reference(answer, str(field)) for answer in given]
     if not any(text is not None for text in own):
         raise DataError(
             f"{answers}: no row has a reference in field {field!r}. Name another field with "

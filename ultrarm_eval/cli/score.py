@@ -49,7 +49,9 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
         "are (template raw)."
     )
     command.add_argument(
-        "pairs", metavar="PAIRS", help="JSON, JSONL or Parquet file of pairs, or a folder"
+        "pairs",
+        metavar="PAIRS",
+        help="JSON, JSONL or Parquet file of pairs, or a folder (split 'test' of several)",
     )
     add_judge_options(command, SCORING)
     command.add_argument(

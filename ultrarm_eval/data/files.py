@@ -86,7 +86,8 @@ def saved_table(path: Path, split: str, choose: str) -> Any:
     except (FileNotFoundError, ValueError, OSError) as error:
         raise DataError(
             f"{path}: this folder was not saved by datasets' save_to_disk. Give a folder that "
-            f"was, or a {', '.join(SUFFIXES)} file{_files_in(path)}."
+            f"was, or a {', '.join(SUFFIXES)} file{_files_in(path)}. Save several files as one "
+            "folder with datasets.load_dataset(FOLDER).save_to_disk(NEW_FOLDER)."
         ) from error
     # A saved format, such as numpy's, would turn lists into arrays.
     saved = saved.with_format(None)
@@ -106,7 +107,10 @@ def saved_table(path: Path, split: str, choose: str) -> Any:
 def _files_in(folder: Path) -> str:
     """The readable files of a folder, for a message."""
     try:
-        names = sorted(one.name for one in folder.iterdir() if one.suffix.lower() in SUFFIXES)
+        # Data sets of the hub have their files in a folder `data`.
+        places = (*folder.iterdir(), *(folder / "data").glob("*"))
+        found = (one for one in places if one.suffix.lower() in SUFFIXES)
+        names = sorted(str(one.relative_to(folder)) for one in found)
     except OSError:
         return ""
     named = f"{', '.join(names[:_NAMED])}{', ...' if len(names) > _NAMED else ''}"

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ultrarm_eval.data.rows import ListedRows, Row, Rows
 from ultrarm_eval.errors import DataError, first_line
 
 # The number of rows decoded at once, so that a complete file need not be in memory.
 _ROWS_AT_ONCE = 256
+_Decode: TypeAlias = Callable[[Any], Any]
 
 
 class TableRows(Rows):
@@ -89,6 +90,7 @@ class DatasetRows(TableRows):
         """Takes the table, and its name for messages."""
         super().__init__(origin, table.column_names)
         self._table = table
+        self._decimals = _decimals_of(table.features.arrow_schema)
 
     def __len__(self) -> int:
         return len(self._table)
@@ -100,9 +102,10 @@ class DatasetRows(TableRows):
     def _decoded(self, indices: Sequence[int], columns: Sequence[str] | None = None) -> list[Row]:
         table = self._table if columns is None else self._table.select_columns(list(columns))
         found = table[list(indices)]
-        return [
+        rows: list[Row] = [
             dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)
         ]
+        return _with_decimals(rows, self._decimals)
 
 
 class ParquetRows(TableRows):
@@ -140,6 +143,7 @@ class ParquetRows(TableRows):
         super().__init__(origin or str(path), schema.names if columns is None else columns)
         _check_columns(path, schema)
         self._decode_json = _json_decoder(schema)
+        self._decimals = _decimals_of(schema)
         self._batches: Iterator[Any] = iter(())
         self._group, self._first, self._batch = -1, 0, None
         # By group, the first row that cannot be read, and why.
@@ -163,7 +167,9 @@ class ParquetRows(TableRows):
                 rows += part.to_pylist()
             else:
                 rows += [row for n in numbers for row in part.slice(n, 1).to_pylist()]
-        return rows if self._decode_json is None else [self._decode_json(row) for row in rows]
+        if self._decode_json is not None:
+            rows = [self._decode_json(row) for row in rows]
+        return _with_decimals(rows, self._decimals)
 
     def _parts(self, indices: Sequence[int]) -> Iterator[tuple[Any, list[int]]]:
         """Yields the batches that contain rows, with the rows' numbers in the batch."""
@@ -230,6 +236,42 @@ def _check_columns(path: Path, schema: Any) -> None:
     for field in schema:
         if pa.types.is_map(field.type) or pa.types.is_union(field.type):
             raise _unreadable(path, f"column {field.name!r} has the unsupported type {field.type}")
+
+
+def _decimals_of(schema: Any) -> Mapping[str, _Decode]:
+    """A decoder for each column with floats of 16 or 32 bits."""
+    found = ((field.name, _decimals_in(field.type)) for field in schema)
+    return {name: decode for name, decode in found if decode is not None}
+
+
+def _decimals_in(kind: Any) -> _Decode | None:
+    """A decoder of values whose floats have 16 or 32 bits; None for other types.
+
+    A 4.3 of 32 bits is 4.300000190734863 as a Python float; ratings are compared as decimals.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    if pa.types.is_float16(kind) or pa.types.is_float32(kind):
+        narrow: Any = np.float16 if pa.types.is_float16(kind) else np.float32
+        return lambda value: None if value is None else float(str(narrow(value)))
+    if pa.types.is_struct(kind):
+        fields = _decimals_of(kind)
+        return (lambda value: value and _with_decimals([value], fields)[0]) if fields else None
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    if is_list or pa.types.is_fixed_size_list(kind):
+        each = _decimals_in(kind.value_type)
+        return (lambda values: values and list(map(each, values))) if each else None
+    return None
+
+
+def _with_decimals(rows: list[Row], decimals: Mapping[str, _Decode]) -> list[Row]:
+    if not decimals:
+        return rows
+    return [
+        {name: decimals[name](one) if name in decimals else one for name, one in row.items()}
+        for row in rows
+    ]
 
 
 def _json_decoder(schema: Any) -> Callable[[Row], Row] | None:

@@ -11,10 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ultrarm_eval.errors import AnswersNotJudgedError, UltrarmEvalError, first_line
+from ultrarm_eval.errors import (
+    AnswersNotJudgedError,
+    DataError,
+    UltrarmEvalError,
+    first_line,
+)
 from ultrarm_eval.io import write_whole
 from ultrarm_eval.judges.loading import is_without_weights, judge_names
-from ultrarm_eval.messages import Message, Prompt, as_messages
+from ultrarm_eval.messages import Message, Prompt, as_messages, read_messages_as_text
 
 #: The field of an answer's reference.
 REFERENCE_FIELD = "reference"
@@ -37,9 +42,9 @@ def keep_answers(
     """
     rows: list[dict[str, Any]] = []
     for prompt, of_prompt, reference in zip(prompts, answers, references, strict=True):
-        beside = {} if reference is None else {REFERENCE_FIELD: reference}
+        beside = {} if reference is None else {REFERENCE_FIELD: _as_answer(reference)}
         rows.extend(
-            {"prompt": _written(as_messages(prompt)), "completion": answer, **beside}
+            {"prompt": _written(as_messages(prompt)), "completion": _as_answer(answer), **beside}
             for answer in of_prompt
         )
     path = write_rows("answers-not-judged", rows)
@@ -103,6 +108,15 @@ def write_rows(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
         path = Path(tempfile.gettempdir()) / file_name
         write_whole(path, lines)
     return path
+
+
+def _as_answer(text: str) -> str | list[dict[str, str]]:
+    """An answer in a form that can be read again: one that spells messages becomes a message."""
+    try:
+        spells_messages = read_messages_as_text(text) is not None
+    except DataError:
+        spells_messages = True
+    return [{"role": "assistant", "content": text}] if spells_messages else text
 
 
 def _written(messages: Sequence[Message]) -> str | list[dict[str, str]] | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ultrarm_eval.errors import ConfigurationError
-from ultrarm_eval.messages import Prompt, as_messages
+from ultrarm_eval.errors import ConfigurationError, DataError
+from ultrarm_eval.messages import Prompt, as_messages, read_messages_as_text
 from ultrarm_eval.text_format.jinja_sandbox import column_environment
 
 #: The columns in which a filter without a prompt setting looks, in this order.
@@ -18,21 +18,33 @@ def prompt_writer(written: str | None) -> Callable[[Mapping[str, Any]], Prompt]:
 
     Args:
         written: A column's name, or a Jinja template over the document's columns; the first of
-            `USUAL_COLUMNS` that the document has if None.
+            `USUAL_COLUMNS` that the document has if None. Messages may be written as JSON text.
 
     Raises:
-        ConfigurationError: It is not a string, or not a valid template.
+        ConfigurationError: It is not a string, or not a valid template. The returned function
+            raises it if a prompt is neither text nor messages.
     """
-    if written is None:
-        return _usual_prompt
-    write = _writer(written, "prompt")
+    write = _usual_prompt if written is None else _writer(written, "prompt")
 
     def prompt(document: Mapping[str, Any]) -> Prompt:
         found: Prompt = write(document)
+        if isinstance(found, str):
+            spelled = _messages_in(found, "prompt", written)
+            found = found if spelled is None else spelled
         as_messages(found)
         return found
 
     return prompt
+
+
+def _messages_in(text: str, setting: str, written: str | None) -> Any:
+    """The messages that a text contains; None for any other text."""
+    try:
+        return read_messages_as_text(text)
+    except DataError as error:
+        raise ConfigurationError(
+            f"Filter setting {setting}={written!r} gives a text that cannot be used: {error}."
+        ) from error
 
 
 def _writer(written: str, setting: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -53,18 +65,21 @@ def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
 
     Raises:
         ConfigurationError: It is not a string, or not a valid template. The returned function
-            raises it if a reference is not a string.
+            raises it if a reference is not plain text.
     """
     write = _writer(written, "reference")
 
     def reference(document: Mapping[str, Any]) -> str | None:
         found = write(document)
-        if found is not None and not isinstance(found, str):
-            raise ConfigurationError(
-                f"Filter setting reference={written!r} gives a {type(found).__name__}; a "
-                "reference answer must be a string. Name a column of strings."
-            )
-        return found
+        kind = type(found).__name__
+        if isinstance(found, str) and _messages_in(found, "reference", written) is not None:
+            kind = "text that contains messages as JSON"
+        elif found is None or isinstance(found, str):
+            return found
+        raise ConfigurationError(
+            f"Filter setting reference={written!r} gives a {kind}; a reference answer must be a "
+            "string. Name a column of strings."
+        )
 
     return reference
 

@@ -11,8 +11,9 @@ from ultrarm_eval.data.files import open_file
 from ultrarm_eval.data.rows import Location, Row, Rows, wrong_type
 from ultrarm_eval.errors import DataError
 from ultrarm_eval.messages import Message, Prompt, as_messages, well_formed
-from ultrarm_eval.sources.conversations import read_answered_prompt
-from ultrarm_eval.sources.message_fields import UnusableRowError
+from ultrarm_eval.sources.conversation_parts import joined
+from ultrarm_eval.sources.conversations import read_answered_prompt, read_side
+from ultrarm_eval.sources.message_fields import UnusableRowError, is_nan
 
 __all__ = ["Answer", "prompt_key", "read_answers", "read_references"]
 
@@ -105,6 +106,35 @@ def read_references(path: Path) -> dict[str, str]:
     return {prompt: answer.text for prompt, answer in first.items()}
 
 
+def read_own_reference(answer: Answer, field: str) -> str | None:
+    """The reference answer in a field of the answer's row, read as the answer itself.
+
+    Args:
+        answer: The answer.
+        field: The field: a text, or messages that end with the reference.
+
+    Returns:
+        The reference; None if the field is missing or null.
+
+    Raises:
+        DataError: It is neither text nor messages, or answers another conversation.
+    """
+    value = answer.row.get(field)
+    if value is None or is_nan(value):
+        return None
+    conversation = as_messages(answer.prompt)
+    try:
+        before, text = read_side(value, field, set())
+    except UnusableRowError as error:
+        raise DataError(f"{answer.where}: {error} (--reference-field), or null.") from error
+    if before and joined(conversation, tuple(_writable(before))) != conversation:
+        raise DataError(
+            f"{answer.where}: field {field!r} (--reference-field) and the row's answer belong to "
+            "different conversations. Both must answer the same one."
+        )
+    return well_formed(text)
+
+
 def _read(path: Path) -> Iterator[Answer]:
     rows = _open(path)
     for index, row in enumerate(rows):
@@ -169,8 +199,12 @@ def read_answer(row: Row, where: Location) -> tuple[Prompt, str]:
         read = read_answered_prompt(row, prompt_field, (answer_field,))
     except UnusableRowError as error:
         raise DataError(f"{where}: {error}.") from error
-    conversation = [Message(role=m["role"], content=well_formed(m["content"])) for m in read.prompt]
-    return _plain(conversation), well_formed(read.answers[0])
+    return _plain(_writable(read.prompt)), well_formed(read.answers[0])
+
+
+def _writable(conversation: Sequence[Message]) -> list[Message]:
+    """A conversation without lone surrogates."""
+    return [Message(role=m["role"], content=well_formed(m["content"])) for m in conversation]
 
 
 def _plain(conversation: Sequence[Message]) -> Prompt:

@@ -92,7 +92,7 @@ def read_answered_prompt(row: Row, prompt_field: str, fields: Sequence[str]) -> 
     """
     notes: set[str] = set()
     prompt = _read_prompt(row, prompt_field, notes)
-    sides = [_read_side(row[field], field, notes) for field in fields]
+    sides = [read_side(row[field], field, notes) for field in fields]
     if prompt_field in CONVERSATION_COLUMNS and not isinstance(prompt, str):
         prompt = _without_answer(prompt, sides)
     context = ConversationColumns(row, notes)
@@ -142,8 +142,12 @@ def _read_prompt(row: Row, field: str, notes: set[str]) -> str | Messages:
     return read_messages(value, field, "prompt_not_text", notes)
 
 
-def _read_side(value: Any, field: str, notes: set[str]) -> tuple[Messages, str]:
-    """The conversation in an answer's own column, and the answer."""
+def read_side(value: Any, field: str, notes: set[str]) -> tuple[Messages, str]:
+    """The conversation in an answer's own column, and the answer.
+
+    Raises:
+        UnusableRowError: It is neither text nor messages that end with an answer.
+    """
     if value is None or not isinstance(value, str | Mapping | Sequence):
         raise UnusableRowError("not_text", f"field {field!r} is {value!r:.40}; it must be {_FORMS}")
     read = read_messages(value, field, "not_text", notes)

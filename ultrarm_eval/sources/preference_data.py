@@ -19,6 +19,7 @@ from ultrarm_eval.data.rows import Row, Rows
 from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.messages import Message, well_formed
+from ultrarm_eval.sources.binarized import OTHER_PROMPT_COLUMNS
 from ultrarm_eval.sources.source import PairSource
 
 DEFAULT_SPLIT = "train"
@@ -252,6 +253,17 @@ def recognise(rows: Rows, sources: Sequence[PairSource]) -> PairSource:
             return source
     known = "\n".join(f"  - {source.describes}" for source in sources if source.open_rows is None)
     raise DataError(
-        f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}. Supported "
-        f"schemas:\n{known}"
+        f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}."
+        f"{_unnamed_prompt(columns)} Supported schemas:\n{known}"
+    )
+
+
+def _unnamed_prompt(columns: frozenset[str]) -> str:
+    """How to make pairs of columns whose prompt has another name, a sentence for the message."""
+    names = ", ".join(map(repr, sorted(columns & OTHER_PROMPT_COLUMNS)))
+    if not {"chosen", "rejected"} <= columns or "prompt" in columns or not names:
+        return ""
+    return (
+        f" Pairs have their prompt, or the turns before the answers, in 'prompt'; here it may be "
+        f"in {names}. Rename that column to 'prompt', or remove it if it is something else."
     )

@@ -23,6 +23,13 @@ def test_means_that_differ_less_than_a_float_can_tell_are_different():
     assert preference_pairs([Fraction(10, 3), close]) == (PreferencePair(1, 0),)
 
 
+def test_no_fractions_are_compared_where_there_is_no_least_gap(monkeypatch):
+    ratings = [Fraction(13, 3), Fraction(4), Fraction(26, 6)]
+    for name in ("__eq__", "_richcmp"):
+        monkeypatch.delattr(Fraction, name)
+    assert preference_pairs(ratings) == (PreferencePair(0, 1), PreferencePair(2, 1))
+
+
 @given(st.lists(st.one_of(st.none(), st.integers(1, 5).map(Fraction)), max_size=6))
 def test_pairs_are_those_of_a_plain_double_loop(ratings):
     expected = {

@@ -16,6 +16,8 @@ from ultrarm_eval.errors import DataError, UltrarmEvalError
 # No file of a harness, a hub or a data set has more than ten levels; each level takes several
 # Python frames when values are walked.
 _MOST_LEVELS = 100
+# Lines of samples are longer than the 8 KiB that Python reads at once.
+_BUFFER_BYTES = 2**18
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def json_lines(path: Path) -> Iterator[JsonLine]:
         OSError: The file cannot be read.
     """
     start = 0
-    with path.open("rb") as file:
+    with path.open("rb", _BUFFER_BYTES) as file:
         for number, text in enumerate(file, 1):
             if not text.isspace():
                 yield JsonLine(path, number, start, text)

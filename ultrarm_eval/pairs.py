@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -56,12 +57,21 @@ def preference_pairs(
     Returns:
         The pairs, in the order of their lower and then their higher index.
     """
+    # In whole numbers: comparing two fractions takes as long as all else here.
+    rated = [
+        (i, one.numerator, one.denominator) for i, one in enumerate(ratings) if one is not None
+    ]
     pairs = []
-    for (i, first), (j, second) in combinations(enumerate(ratings), 2):
-        if first is None or second is None or why_no_pair(first, second, min_gap):
+    for (i, above, below), (j, other_above, other_below) in combinations(rated, 2):
+        difference = above * other_below - other_above * below
+        if not difference or (min_gap and why_no_pair(ratings[i], ratings[j], min_gap)):
             continue
-        pairs.append(PreferencePair(i, j) if first > second else PreferencePair(j, i))
+        pairs.append(_pair(i, j) if difference > 0 else _pair(j, i))
     return tuple(pairs)
+
+
+# Few places occur in many prompts.
+_pair = functools.lru_cache(maxsize=4096)(PreferencePair)
 
 
 def compared_completions(pairs: Iterable[PreferencePair]) -> tuple[int, ...]:

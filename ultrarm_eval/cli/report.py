@@ -73,7 +73,6 @@ def add_arguments(command: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from ultrarm_eval.report.report import Report, make_report
-    from ultrarm_eval.report.token_rewards import with_tokens
     from ultrarm_eval.runs.evaluation import labelled, read_evaluations
     from ultrarm_eval.runs.json_values import as_plain
 
@@ -100,6 +99,8 @@ def _run(options: argparse.Namespace) -> int:
         logger.warning("%s", remark)
     report: Report = make_report(evaluations, pairs=options.pairs)
     if options.tokens:
+        from ultrarm_eval.report.token_rewards import with_tokens
+
         judges = _judges(evaluations, options.pretrained, options.device)
         pairs = with_tokens(report.pairs, judges, options.tokens)
         report = dataclasses.replace(report, pairs=tuple(pairs))

@@ -39,6 +39,8 @@ _NOT_NEEDED = frozenset(
     {"row", "id", "source", "lengths", "models", "labels", "reference", "reference_model"}
 )
 _SHOWN = 40
+# A dict first: whether something else is a mapping takes much longer to find out.
+_OBJECTS = (dict, Mapping)
 
 Ratings = tuple[Fraction | None, ...]
 
@@ -278,11 +280,27 @@ def _spelled(ratings: Ratings) -> list[str | None]:
 
 
 def _fractions(ratings: object, total: int, name: str) -> Ratings:
-    if not isinstance(ratings, Sequence) or isinstance(ratings, str) or len(ratings) != total:
+    # A list first: whether something is a sequence takes much longer to find out.
+    if (
+        not isinstance(ratings, list)
+        and (not isinstance(ratings, Sequence) or isinstance(ratings, str))
+    ) or len(ratings) != total:
         raise DataError(
             f"A document's ratings ({name}) are {_shown(ratings)}, but it has {total} completions."
         )
-    return tuple(None if rating is None else _parsed(rating) for rating in ratings)
+    spelled = tuple(ratings)
+    try:
+        return _parsed_once(spelled)
+    except TypeError:
+        # What has no hash is no text either.
+        return _all_parsed(spelled)
+
+
+def _all_parsed(ratings: tuple[Any, ...]) -> Ratings:
+    return tuple([None if rating is None else _parsed(rating) for rating in ratings])
+
+
+_parsed_once = functools.lru_cache(maxsize=4096)(_all_parsed)
 
 
 def _parsed(rating: object) -> Fraction:
@@ -300,7 +318,7 @@ _fraction = functools.lru_cache(maxsize=4096)(exact_fraction)
 
 def _turns(value: object) -> tuple[Message, ...]:
     if not isinstance(value, list) or not all(
-        isinstance(turn, Mapping) and isinstance(turn.get("content"), str) for turn in value
+        isinstance(turn, _OBJECTS) and isinstance(turn.get("content"), str) for turn in value
     ):
         raise DataError(f"the prompt is not a list of messages with texts: {_shown(value)}")
     return tuple(value)

@@ -73,8 +73,13 @@ def make_report(evaluations: Sequence[Evaluation], *, pairs: int) -> Report:
     """
     reports: list[JudgeReport] = []
     samples: dict[str, dict[str, Samples]] = {}
+    # Only documents of several files are compared by content.
+    several = sum(len(evaluation.tasks) for evaluation in evaluations) > 1
     for evaluation in evaluations:
-        of_tasks = {title: read_samples(result) for title, result in evaluation.tasks.items()}
+        of_tasks = {
+            title: read_samples(result, by_content=several)
+            for title, result in evaluation.tasks.items()
+        }
         samples[evaluation.label] = {t: o for t, o in of_tasks.items() if o is not None}
         reports.append(_report_judge(evaluation, of_tasks))
     worth = [

@@ -25,6 +25,8 @@ PREFERENCE, REFERENCE = "preference", "reference"
 _LARGEST = 1e100
 _SHOWN = 40
 _SORTED = json.JSONEncoder(sort_keys=True)
+# A list first: whether something is another sequence takes much longer to find out.
+_LISTS = (list, Sequence)
 
 
 @dataclass(frozen=True)
@@ -288,7 +290,7 @@ def _rewards_in(responses: Any) -> list[float]:
 
 
 def _reward(response: Any) -> float:
-    if not isinstance(response, Sequence) or isinstance(response, str) or not response:
+    if not isinstance(response, _LISTS) or isinstance(response, str) or not response:
         raise ValueError(f"a response contains no reward: {shown(response)}")
     reward = response[0]
     return float(reward) if isinstance(reward, str) else _number_in(reward, "a reward")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,39 +17,22 @@ from ultrarm_eval.runs.digest import document_digest, documents_digest
 from ultrarm_eval.runs.numbers import finite
 from ultrarm_eval.runs.sample import PREFERENCE, REFERENCE, Sample, read_sample, shown
 from ultrarm_eval.runs.sample_values import is_list
-from ultrarm_eval.runs.samples import Samples
+from ultrarm_eval.runs.samples import Indices, Numbers, Samples
 from ultrarm_eval.runs.task_result import TaskResult
 
-_DOCUMENT = ("hash", "occurrence", "number", "start", "value", "prompt", "prompt_length")
-_TYPES = {
-    "occurrence": np.int64,
-    "start": np.int64,
-    "value": np.float64,
-    "prompt_length": np.float64,
-}
-_PAIR = (
-    "document",
-    "chosen",
-    "rejected",
-    "chosen_reward",
-    "rejected_reward",
-    "credit",
-    "gap",
-    "chosen_length",
-    "rejected_length",
-)
-_COMPLETION = ("document", "reward", "rating", "length")
-# Columns of a pair or a completion that are indices.
-_PLACES = ("document", "chosen", "rejected")
 _DAMAGED = "The file is damaged or was edited."
 
 
-def read_samples(result: TaskResult, key: str | None = None) -> Samples | None:
+def read_samples(
+    result: TaskResult, key: str | None = None, *, by_content: bool = True
+) -> Samples | None:
     """Reads the samples of a task once, line by line.
 
     Args:
         result: The task's result.
         key: Metric and filter of the documents' values; those of the main metric if None.
+        by_content: Whether documents are identified by the hash of their content, as matching them
+            with those of another file needs. Otherwise it is lm-eval's, which is in the file.
 
     Returns:
         The samples; None where there is no samples file or it is empty.
@@ -57,7 +40,7 @@ def read_samples(result: TaskResult, key: str | None = None) -> Samples | None:
     path = result.samples_path
     if path is None:
         return None
-    reading = _Reading(result, key)
+    reading = _Reading(result, key, by_content=by_content)
     for line in json_lines(path):
         reading.add(line)
     return reading.finished()
@@ -87,8 +70,9 @@ def sample_at(samples: Samples, document: int) -> Sample:
 class _Reading:
     """Builds the tables."""
 
-    def __init__(self, result: TaskResult, key: str | None) -> None:
+    def __init__(self, result: TaskResult, key: str | None, *, by_content: bool) -> None:
         main = result.main_figure
+        self._by_content = by_content
         key = key or ("" if main is None else main.key)
         self._result, self._metadata = result, result.metadata
         self._metric, _, self._filter = key.partition(",")
@@ -100,12 +84,18 @@ class _Reading:
         self._counts: Counter[str] = Counter()
         self._errors: list[DataError] = []
         self._undefined: list[str] = []
-        self._documents: list[tuple[Any, ...]] = []
+        self._hashes: list[str] = []
+        self._numbers: list[Any] = []
+        self._prompts: list[str] = []
+        self._occurrences, self._starts = array("q"), array("q")
+        self._values, self._prompt_lengths = array("d"), array("d")
         self._parts: list[Mapping[str, str]] = []
         self._aspects: list[Mapping[str, float | None]] = []
         self._evidence: list[Any] = []
-        # Row by row. Numbers of documents and completions are exact in double precision, too.
-        self._pairs, self._completions = array("d"), array("d")
+        # Of all documents one after the other; how many are of each is in `_totals` and `_paired`.
+        self._totals, self._paired = array("q"), array("q")
+        self._rewards, self._ratings, self._lengths = array("d"), array("d"), array("d")
+        self._chosen, self._rejected, self._credits = array("q"), array("q"), array("d")
 
     def add(self, line: JsonLine) -> None:
         """Adds a line of the file."""
@@ -130,7 +120,10 @@ class _Reading:
         digest = str(content.get("doc_hash", content.get("doc_id")))
         self._have_hashes &= "doc_hash" in content
         self._seen[digest] += 1
-        content_hash = document_digest(content) if "doc_hash" in content else digest
+        # Without a prompt the content decides which documents share one.
+        is_needed = self._by_content or (sample is not None and not sample.prompt)
+        is_hashed = is_needed and "doc_hash" in content
+        content_hash = document_digest(content) if is_hashed else digest
         # Before anything is excluded, so that runs of different judges count occurrences alike.
         occurrence = self._met[content_hash]
         self._met[content_hash] += 1
@@ -144,26 +137,28 @@ class _Reading:
             return
         if value is None and self._is_undefined(content, sample):
             self._undefined.append(where)
-        index = len(self._documents)
         prompt = None if sample is None else sample.prompt_key
-        self._documents.append(
-            (
-                content_hash,
-                occurrence,
-                content.get("doc_id"),
-                start,
-                math.nan if value is None else value,
-                # Unique for a document without a prompt: no key of a prompt contains a space.
-                prompt or f"{content_hash} {occurrence}",
-                math.nan if sample is None else sample.prompt_length,
-            )
-        )
+        self._hashes.append(content_hash)
+        self._occurrences.append(occurrence)
+        self._numbers.append(content.get("doc_id"))
+        self._starts.append(start)
+        self._values.append(math.nan if value is None else value)
+        # Unique for a document without a prompt: no key of a prompt contains a space.
+        self._prompts.append(prompt or f"{content_hash} {occurrence}")
+        self._prompt_lengths.append(math.nan if sample is None else sample.prompt_length)
         self._parts.append({} if sample is None else sample.parts)
         self._aspects.append({} if sample is None else sample.aspects)
         self._evidence.append(None if sample is None else sample.evidence)
+        self._totals.append(0 if sample is None else len(sample.completions))
+        self._paired.append(0 if sample is None else len(sample.pairs))
         if sample is not None:
             self._kind = sample.kind
-            self._add_pairs(index, sample, worth)
+            self._rewards.extend(sample.rewards)
+            self._ratings.extend(sample.ratings)
+            self._lengths.extend(map(len, sample.completions))
+            self._chosen.extend([pair.chosen for pair in sample.pairs])
+            self._rejected.extend([pair.rejected for pair in sample.pairs])
+            self._credits.extend(worth)
 
     def _is_undefined(self, content: Mapping[str, Any], sample: Sample | None) -> bool:
         """Whether a sample lacks its contribution to the metric."""
@@ -172,42 +167,24 @@ class _Reading:
             return not is_list(content.get(self._metric or "acc"))
         return bool(sample.pairs) and not is_list(content.get("acc"))
 
-    def _add_pairs(self, index: int, sample: Sample, worth: Sequence[float]) -> None:
-        lengths = [len(text) for text in sample.completions]
-        rewards, ratings = sample.rewards, sample.ratings
-        for pair, credit in zip(sample.pairs, worth, strict=True):
-            chosen, rejected = pair.chosen, pair.rejected
-            self._pairs.extend(
-                (
-                    index,
-                    chosen,
-                    rejected,
-                    rewards[chosen],
-                    rewards[rejected],
-                    credit,
-                    ratings[chosen] - ratings[rejected],
-                    lengths[chosen],
-                    lengths[rejected],
-                )
-            )
-        for reward, rating, length in zip(rewards, ratings, lengths, strict=True):
-            if not math.isnan(reward):
-                self._completions.extend((index, reward, rating, length))
-
     def finished(self) -> Samples | None:
         """The tables; None where there is no document."""
-        if not self._documents:
+        if not self._hashes:
             return None
-        # As objects, because texts of damaged files may have characters that UTF-8 cannot encode.
-        documents = pd.DataFrame(self._documents, columns=_DOCUMENT, dtype=object)
-        documents["prompt"], prompt_keys = pd.factorize(documents.prompt.to_numpy(), sort=True)
-        documents = documents.astype(_TYPES)
-        pairs = _table(self._pairs, _PAIR)
-        # Equal infinities have no difference of their own.
-        with np.errstate(invalid="ignore"):
-            pairs["margin"] = (pairs.chosen_reward - pairs.rejected_reward).where(
-                pairs.chosen_reward != pairs.rejected_reward, 0.0
-            )
+        prompts, prompt_keys = pd.factorize(np.array(self._prompts, object), sort=True)
+        documents = pd.DataFrame(
+            {
+                # As objects, because texts of damaged files may have characters that UTF-8 cannot
+                # encode.
+                "hash": pd.Series(self._hashes, dtype=object),
+                "occurrence": _integers(self._occurrences),
+                "number": pd.Series(self._numbers, dtype=object),
+                "start": _integers(self._starts),
+                "value": _numbers(self._values),
+                "prompt": prompts,
+                "prompt_length": _numbers(self._prompt_lengths),
+            }
+        )
         counts, remarks = self._left_out()
         return Samples(
             self._result,
@@ -215,14 +192,48 @@ class _Reading:
             documents,
             pd.DataFrame(self._parts, dtype=object).fillna(""),
             pd.DataFrame(self._aspects).astype(np.float64),
-            pairs,
-            _table(self._completions, _COMPLETION),
+            *self._tables(),
             list(prompt_keys),
             [] if all(one is None for one in self._evidence) else self._evidence,
             self._digest(),
             counts,
             remarks,
         )
+
+    def _tables(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The pairs and the completions with a reward."""
+        totals = _integers(self._totals)
+        rewards, ratings = _numbers(self._rewards), _numbers(self._ratings)
+        lengths = _numbers(self._lengths)
+        document = np.repeat(np.arange(len(totals)), _integers(self._paired))
+        chosen, rejected = _integers(self._chosen), _integers(self._rejected)
+        # The first completion of each pair's document.
+        first = (np.cumsum(totals) - totals)[document]
+        sides = (first + chosen, first + rejected)
+        own, other = (rewards[side] for side in sides)
+        # Equal infinities have no difference of their own.
+        with np.errstate(invalid="ignore"):
+            margin = np.where(own != other, own - other, 0.0)
+        pairs = {
+            "document": document,
+            "chosen": chosen,
+            "rejected": rejected,
+            "chosen_reward": own,
+            "rejected_reward": other,
+            "credit": _numbers(self._credits),
+            "gap": ratings[sides[0]] - ratings[sides[1]],
+            "chosen_length": lengths[sides[0]],
+            "rejected_length": lengths[sides[1]],
+            "margin": margin,
+        }
+        has_reward = ~np.isnan(rewards)
+        completions = {
+            "document": np.repeat(np.arange(len(totals)), totals)[has_reward],
+            "reward": rewards[has_reward],
+            "rating": ratings[has_reward],
+            "length": lengths[has_reward],
+        }
+        return pd.DataFrame(pairs), pd.DataFrame(completions)
 
     def _left_out(self) -> tuple[dict[str, int], tuple[str, ...]]:
         """What was excluded, counted and in words."""
@@ -236,7 +247,7 @@ class _Reading:
             )
             remarks.append(f"{skipped} skipped, the first of them: {self._errors[0]}")
         # Where all lack it, the metric is not a mean over documents.
-        if self._undefined and len(self._undefined) < len(self._documents):
+        if self._undefined and len(self._undefined) < len(self._hashes):
             count = counts["documents_without_value"] = len(self._undefined)
             excluded = "1 document without" if count == 1 else f"{count:,} documents without"
             remarks.append(
@@ -255,14 +266,12 @@ class _Reading:
         )
 
 
-def _table(rows: array[float], names: Sequence[str]) -> pd.DataFrame:
-    columns = np.frombuffer(rows, np.float64).reshape(-1, len(names)).T
-    return pd.DataFrame(
-        {
-            name: column.astype(np.int64 if name in _PLACES else np.float64)
-            for name, column in zip(names, columns, strict=True)
-        }
-    )
+def _numbers(values: array[float]) -> Numbers:
+    return np.frombuffer(values, np.float64)
+
+
+def _integers(values: array[int]) -> Indices:
+    return np.frombuffer(values, np.int64)
 
 
 def pair_credits(sample: Sample, value: float | None) -> list[float]:

@@ -27,7 +27,9 @@ from ultrarm_eval.stats.checks import (
 )
 from ultrarm_eval.stats.interval import Interval
 from ultrarm_eval.stats.interval_estimators import wilson_interval
-from ultrarm_eval.stats.roots import root_between
+
+# A root far below 1 is found by bisection, one bit per step.
+_MOST_STEPS = 2000
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ def fit_temperature(margins: ArrayLike) -> float | None:
     Raises:
         ScoringError: There is no pair, or a margin is not finite.
     """
+    from scipy.optimize import brentq
+
     numbers = finite_numbers(margins, "margin")
     if not (numbers < 0).any():
         return None
@@ -188,7 +192,8 @@ def fit_temperature(margins: ArrayLike) -> float | None:
         high *= 2
         if math.isinf(high):
             return None
-    return unit / root_between(slope, 0.0, high)
+    precise = {"xtol": np.finfo(np.float64).tiny, "rtol": 4 * np.finfo(np.float64).eps}
+    return unit / float(brentq(slope, 0.0, high, maxiter=_MOST_STEPS, **precise))
 
 
 def _gap(differences: FloatArray, places: NDArray[np.intp], bins: int) -> float:

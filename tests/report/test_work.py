@@ -41,7 +41,7 @@ def counted(monkeypatch) -> Counter[str]:
 
     monkeypatch.setattr(Path, "open", counting_open)
     count(json, "loads", "parsed")
-    count(samples_file, "content_digest", "hashed")
+    count(samples_file, "document_digest", "hashed")
     count(document, "_parsed", "ratings")
     return calls
 

@@ -7,7 +7,7 @@ turns.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class AnsweredPrompt:
             counts.add(note)
 
 
-def names_prompt(columns: Set[str]) -> bool:
+def names_prompt(columns: frozenset[str]) -> bool:
     """Whether no column of another name may contain the prompt of pairs."""
     return bool(columns & _PROMPT_COLUMNS) or not columns & OTHER_PROMPT_COLUMNS
 
@@ -101,8 +101,9 @@ def read_pair(row: Row) -> AnsweredPrompt:
         KeyError: `chosen` or `rejected` is missing.
         UnusableRowError: The row has no clear meaning.
     """
-    if not names_prompt(row.keys()) and not contains_prompt(row):
-        names = ", ".join(map(repr, sorted(OTHER_PROMPT_COLUMNS & row.keys())))
+    columns = frozenset(row)
+    if not names_prompt(columns) and not contains_prompt(row):
+        names = ", ".join(map(repr, sorted(OTHER_PROMPT_COLUMNS & columns)))
         raise UnusableRowError(
             "prompt_in_other_column",
             f"the prompt may be in {names}, which is not read. Rename that field to 'prompt'",

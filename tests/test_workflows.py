@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -73,3 +77,64 @@ def test_actions_are_pinned_by_their_major_version(workflow):
     used = [step["uses"] for job in jobs(workflow) for step in job["steps"] if "uses" in step]
     assert used
     assert all(re.fullmatch(r"[\w./-]+@(v\d+|release/v\d+)", one) for one in used), used
+
+
+FAILED = json.dumps({"tests/test_x.py::test_y": True})
+# What `make test` does where the lint passes, and where it does not: then no test is run.
+TESTS_FAIL = f"mkdir -p .pytest_cache/v/cache; echo '{FAILED}' >.pytest_cache/v/cache/lastfailed"
+MAKE = """#!/bin/sh
+for target; do case $target in
+    lint) {lint} || exit 2 ;;
+    types) {types} || exit 2 ;;
+    test) {lint} || exit 2; {tests}; exit 2 ;;
+esac; done
+"""
+
+
+@pytest.mark.parametrize(
+    ("lint", "types", "alone", "passes"),
+    [
+        ("true", "true", "true", True),
+        ("true", "true", "false", False),
+        ("true", "false", "true", False),
+        ("false", "true", "true", False),
+    ],
+    ids=["unsteady", "tests", "types", "lint"],
+)
+def test_only_tests_that_pass_alone_are_forgiven(tmp_path, lint, types, alone, passes):
+    bins = tmp_path / "bin"
+    for folder in (".ci", "bin", ".venv/bin", ".pytest_cache/v/cache"):
+        (tmp_path / folder).mkdir(parents=True)
+    shutil.copy(SCRIPT, tmp_path / ".ci" / "run")
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    # Left by an earlier run.
+    (tmp_path / ".pytest_cache/v/cache/lastfailed").write_text(FAILED)
+    scripts = {
+        bins / "make": MAKE.format(lint=lint, types=types, tests=TESTS_FAIL),
+        tmp_path / ".venv/bin/python": f"#!/bin/sh\n{alone}\n",
+    }
+    for path, text in scripts.items():
+        path.write_text(text)
+        path.chmod(0o755)
+    path = f"{bins}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [tmp_path / ".ci" / "run", "test"],
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode == 0) == passes, done.stderr
+    assert ("UNSTEADY" in done.stdout) == passes
+
+
+def test_failures_of_an_earlier_run_are_forgotten_before_each_that_is_repeated():
+    text = SCRIPT.read_text(encoding="utf-8")
+    steps = re.split(r"^run_\w+\(\) \{$", text, flags=re.MULTILINE)[1:]
+    before = [
+        step[: repeated.start()]
+        for step in steps
+        if (repeated := re.search(r"(\|\||&&)\s+again_alone", step)) is not None
+    ]
+    assert len(before) == 4
+    assert all("forget_failures\n" in part for part in before)

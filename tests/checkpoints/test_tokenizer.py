@@ -222,12 +222,42 @@ def test_a_tokenizer_json_says_how_texts_are_split(
     assert judge.score([None], [TEXT]) == pytest.approx([reward], abs=1e-5)
 
 
-def test_a_tokenizer_that_splits_as_its_file_says_keeps_its_class(write_model):
+@pytest.mark.parametrize("stores_limits", [False, True])
+def test_a_tokenizer_that_splits_as_its_file_says_keeps_its_class(write_model, stores_limits):
+    from tokenizers import Tokenizer
+
     folder = write_model("AutoModelForSequenceClassification", "qwen2", **SMALL)
     for path in folder.iterdir():
         if path.name not in ("config.json", "model.safetensors"):
             path.unlink()
     byte_pairs(folder)
     transformers.AutoTokenizer.from_pretrained(folder).save_pretrained(folder)
+    stored = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    ids = stored.encode(TEXT, add_special_tokens=False).ids
+    if stores_limits:
+        # As training leaves them in the file.
+        stored.enable_truncation(3)
+        stored.enable_padding(length=500)
+        stored.save(str(folder / "tokenizer.json"))
     judge = load_judge(str(folder), judge="sequence-classification", device="cpu", template="raw")
     assert type(judge.tokenizer).__name__.startswith("Qwen2Tokenizer")
+    assert judge.tokenizer(TEXT, add_special_tokens=False)["input_ids"] == ids
+    assert list(judge.encoded(None, TEXT))[: len(ids)] == ids
+
+
+@pytest.mark.parametrize("is_byte_level", [True, False])
+def test_a_file_that_is_read_as_it_is_is_not_read_again(write_model, is_byte_level, monkeypatch):
+    import tokenizers
+
+    folder = write_model("AutoModelForSequenceClassification", "llama", **SMALL)
+    if is_byte_level:
+        as_deepseek_distilled(folder, "PreTrainedTokenizerFast", eos_token="<eos>")
+    else:
+        assert "ByteLevel" not in (folder / "tokenizer.json").read_text()
+
+    class OfTexts:
+        from_str = staticmethod(tokenizers.Tokenizer.from_str)
+
+    monkeypatch.setattr(tokenizers, "Tokenizer", OfTexts)
+    judge = load_judge(str(folder), judge="sequence-classification", device="cpu", template="raw")
+    assert judge.tokenizer(TEXT)["input_ids"]

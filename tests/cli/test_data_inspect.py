@@ -267,6 +267,20 @@ def test_columns_that_change_the_conversation_are_named_and_those_nobody_reads(t
         assert re.search(rf"{count} +1  line {line}", shown)
 
 
+def test_a_column_that_may_contain_the_prompt_and_is_not_read_is_named(tmp_path, capsys):
+    sides = {"chosen": "a", "rejected": "b"}
+    complete = {
+        side: [{"role": "user", "content": "q"}, {"role": "assistant", "content": text}]
+        for side, text in sides.items()
+    }
+    rows = [{"context": "c", **complete}, {"context": "c", **sides}]
+    path = write_jsonl(tmp_path / "d.jsonl", rows)
+    assert main(["data", "inspect", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "unused columns: context\n" in shown
+    assert re.search(r"pairs_left_out_prompt_in_other_column +1  line 2", shown)
+
+
 @pytest.mark.parametrize(
     ("command", "shown"), [(["inspect"], 0), (["show", "--source", "flan", "--limit", "3"], 3)]
 )

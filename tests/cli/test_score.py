@@ -123,6 +123,7 @@ CONTRADICTORY = {
     [
         (CONTRADICTORY, "contradictory_prompt"),
         ({"chosen": "a", "rejected": "b", "prompt": "c", "tools": [{"name": "x"}]}, "with_tools"),
+        ({"chosen": "a", "rejected": "b", "question": "c"}, "prompt_in_other_column"),
     ],
 )
 def test_rows_that_tasks_leave_out_are_left_out_and_counted(

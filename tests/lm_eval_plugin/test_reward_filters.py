@@ -326,7 +326,7 @@ def test_messages_written_as_json_text_are_the_prompt():
     assert prompt_writer("plain")(document) == "[1] {}"
     with pytest.raises(ConfigurationError, match=r"prompt='printed' .* text that is not JSON"):
         prompt_writer("printed")(document)
-    with pytest.raises(ConfigurationError, match="gives a text that contains messages as JSON"):
+    with pytest.raises(ConfigurationError, match="messages as JSON; .* must be plain text"):
         reference_writer("prompt")(document)
     assert reference_writer("plain")(document) == "[1] {}"
 

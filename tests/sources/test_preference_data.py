@@ -85,6 +85,29 @@ def test_pairs_whose_prompt_has_another_name_are_not_read_without_it(tmp_path, c
         opened(other)
 
 
+@pytest.mark.parametrize("column", ["context", "question", "post"])
+def test_answers_that_are_complete_conversations_need_no_other_column(tmp_path, column):
+    asked, answers = {"role": "user", "content": "1 + 1?"}, ("2", "3")
+    chosen, rejected = ([asked, {"role": "assistant", "content": one}] for one in answers)
+    rows = [
+        {column: "from a forum", "chosen": chosen, "rejected": rejected},
+        {column: "1 + 1?", "chosen": "2", "rejected": "3"},
+        {column: "1 + 1?", "chosen": chosen[1:], "rejected": rejected[1:]},
+    ]
+    path = write_jsonl(tmp_path / "d.jsonl", [{}, *rows])
+    path.write_text("{damaged\n" + "\n".join(path.read_text().splitlines()[1:4]) + "\n")
+    data, counts = opened(path), DataCounts()
+    records = [data.record(i, data.rows[i], counts) for i in range(1, len(data.rows))]
+    assert records[0].prompt == (asked,)
+    assert [one.text for one in records[0].completions] == ["2", "3"]
+    # Rows without their prompt are excluded, and not scored without it.
+    assert records[1:] == [None, None]
+    assert counts.as_dict()["pairs_left_out_prompt_in_other_column"] == 2
+    for row in rows[1:3]:
+        with pytest.raises(DataError, match=rf"it may be in '{column}'"):
+            opened(write_jsonl(tmp_path / "d.jsonl", [row]))
+
+
 def test_a_folder_of_files_is_refused_with_their_names(tmp_path):
     write_jsonl(tmp_path / "natural.jsonl", ROWS)
     # As in a data set of the hub.

@@ -47,6 +47,7 @@ _WORDS = {
     "equal_scores": "both answers have the same score",
     "equal_ratings": "equal ratings",
     "below_min_gap": "ratings less than min_gap apart",
+    "prompt_in_other_column": "the prompt is missing, and may be in a column that is not read",
     "identical_answers": "the two answers are identical",
     "chosen_scored_lower": "the chosen answer has the lower score",
     "different_conversations": "chosen and rejected continue different conversations",

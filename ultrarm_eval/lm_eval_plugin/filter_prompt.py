@@ -77,8 +77,8 @@ def reference_writer(written: str) -> Callable[[Mapping[str, Any]], str | None]:
         elif found is None or isinstance(found, str):
             return found
         raise ConfigurationError(
-            f"Filter setting reference={written!r} gives a {kind}; a reference answer must be a "
-            "string. Name a column of strings."
+            f"Filter setting reference={written!r} gives a {kind}; a reference answer must be "
+            "plain text. Name a column of plain texts."
         )
 
     return reference

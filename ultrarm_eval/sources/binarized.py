@@ -14,24 +14,16 @@ from ultrarm_eval.data.counts import DataCounts
 from ultrarm_eval.data.records import PromptRecord, RatedCompletion, read_name
 from ultrarm_eval.data.rows import Location, Row
 from ultrarm_eval.exact_numbers import exact_number
-from ultrarm_eval.sources.conversations import ADVICE, CONVERSATION_COLUMNS, read_pair
+from ultrarm_eval.sources.conversations import ADVICE, names_prompt, read_pair
 from ultrarm_eval.sources.message_fields import UnusableRowError
 from ultrarm_eval.sources.source import DEFAULT_PREFERENCE, PairSource
 
-_PROMPT_COLUMNS = frozenset({"prompt", *CONVERSATION_COLUMNS})
 _SCORE_COLUMNS = (("score_chosen", "score_rejected"), ("chosen-rating", "rejected-rating"))
 _PREFERRED, _NOT_PREFERRED = Fraction(1), Fraction(0)
-#: Other names for a prompt: with one of them and no `prompt`, the prompt would be ignored.
-#: UltraInteract has the turns before its answers in `trajectory`.
-OTHER_PROMPT_COLUMNS = frozenset(
-    {"instruction", "question", "query", "input", "context", "trajectory", "post", "dialogue"}
-)
 
 
 def _is_understood(columns: frozenset[str]) -> bool:
-    return {"chosen", "rejected"} <= columns and (
-        bool(columns & _PROMPT_COLUMNS) or not columns & OTHER_PROMPT_COLUMNS
-    )
+    return {"chosen", "rejected"} <= columns and names_prompt(columns)
 
 
 def read_row(row: Row, _where: Location, counts: DataCounts) -> PromptRecord | None:

@@ -20,8 +20,21 @@ from ultrarm_eval.sources.message_fields import Messages, UnusableRowError, is_n
 
 #: Columns with complete conversations, used as the prompt if there is no `prompt`.
 CONVERSATION_COLUMNS = ("conversations", "conversation", "messages")
-#: Reasons for rows with readable but contradictory fields.
-CONTRADICTIONS = frozenset({"contradictory_prompt", "different_conversations", "ends_with_answer"})
+_PROMPT_COLUMNS = frozenset({"prompt", *CONVERSATION_COLUMNS})
+#: Other names for a prompt: with one of them and no `prompt`, the prompt would be ignored, unless
+#: the answers are complete conversations. UltraInteract has its earlier turns in `trajectory`.
+OTHER_PROMPT_COLUMNS = frozenset(
+    {"instruction", "question", "query", "input", "context", "trajectory", "post", "dialogue"}
+)
+#: Reasons for rows with readable fields that have no clear meaning together.
+CONTRADICTIONS = frozenset(
+    {
+        "contradictory_prompt",
+        "different_conversations",
+        "ends_with_answer",
+        "prompt_in_other_column",
+    }
+)
 ANSWERS_REPEAT_PROMPT = "rows_with_answers_that_repeat_the_prompt"
 BEHIND_AN_ANSWER = "rows_with_answers_behind_an_answer"
 #: Remarks about rows that may not be meant the way they were read.
@@ -59,6 +72,25 @@ class AnsweredPrompt:
             counts.add(note)
 
 
+def names_prompt(columns: frozenset[str]) -> bool:
+    """Whether no column of another name may contain the prompt of pairs."""
+    return bool(columns & _PROMPT_COLUMNS) or not columns & OTHER_PROMPT_COLUMNS
+
+
+def contains_prompt(row: Row) -> bool:
+    """Whether both answers of a row are complete conversations, so that no prompt is missing.
+
+    Raises:
+        KeyError: `chosen` or `rejected` is missing.
+    """
+    try:
+        sides = [read_side(row[field], field, set())[0] for field in ("chosen", "rejected")]
+    except UnusableRowError:
+        return False
+    first = [next((turn for turn in side if turn["role"] != "system"), None) for side in sides]
+    return all(turn is not None and turn["role"] == "user" for turn in first)
+
+
 def read_pair(row: Row) -> AnsweredPrompt:
     """Reads a row of `chosen`, `rejected` and possibly `prompt`; see `read_answered_prompt`.
 
@@ -69,6 +101,13 @@ def read_pair(row: Row) -> AnsweredPrompt:
         KeyError: `chosen` or `rejected` is missing.
         UnusableRowError: The row has no clear meaning.
     """
+    columns = frozenset(row)
+    if not names_prompt(columns) and not contains_prompt(row):
+        names = ", ".join(map(repr, sorted(OTHER_PROMPT_COLUMNS & columns)))
+        raise UnusableRowError(
+            "prompt_in_other_column",
+            f"the prompt may be in {names}, which is not read. Rename that field to 'prompt'",
+        )
     prompt_field = "prompt"
     if row.get("prompt") is None or is_nan(row["prompt"]):
         given = (name for name in CONVERSATION_COLUMNS if row.get(name) is not None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from ultrarm_eval.data.rows import Row, Rows
 from ultrarm_eval.data.tables import as_rows
 from ultrarm_eval.errors import ConfigurationError, DataError
 from ultrarm_eval.messages import Message, well_formed
-from ultrarm_eval.sources.binarized import OTHER_PROMPT_COLUMNS
+from ultrarm_eval.sources.conversations import OTHER_PROMPT_COLUMNS, contains_prompt
 from ultrarm_eval.sources.source import PairSource
 
 DEFAULT_SPLIT = "train"
+# The rows among which the first readable one shows where the prompts are.
+_ROWS_TRIED = 100
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
@@ -248,14 +251,28 @@ def recognise(rows: Rows, sources: Sequence[PairSource]) -> PairSource:
     if not len(rows):
         raise DataError(f"{rows.origin}: there are no rows.")
     columns = frozenset(rows.column_names)
-    for source in sources:
-        if source.recognises(columns):
-            return source
+    found = _recognising(columns, sources)
+    if found is None and columns & OTHER_PROMPT_COLUMNS and _contain_prompts(rows):
+        found = _recognising(columns - OTHER_PROMPT_COLUMNS, sources)
+    if found is not None:
+        return found
     known = "\n".join(f"  - {source.describes}" for source in sources if source.open_rows is None)
     raise DataError(
         f"{rows.origin}: no known schema has the columns {', '.join(sorted(columns))}."
         f"{_unnamed_prompt(columns)} Supported schemas:\n{known}"
     )
+
+
+def _recognising(columns: frozenset[str], sources: Sequence[PairSource]) -> PairSource | None:
+    return next((source for source in sources if source.recognises(columns)), None)
+
+
+def _contain_prompts(rows: Rows) -> bool:
+    """Whether the first pair that can be read consists of complete conversations."""
+    for index in range(min(len(rows), _ROWS_TRIED)):
+        with suppress(DataError, KeyError):
+            return contains_prompt(rows[index])
+    return False
 
 
 def _unnamed_prompt(columns: frozenset[str]) -> str:

@@ -6,6 +6,10 @@ from __future__ import annotations
 class ServerFailure(Exception):  # noqa: N818 - a family, never raised itself
     """A request failed; the message explains why, without the server's address."""
 
+    def __init__(self, message: str) -> None:
+        """Takes the message without its last period, because it is put into other sentences."""
+        super().__init__(message.removesuffix("."))
+
 
 class UnreachableError(ServerFailure):
     """No connection, a broken one, or a timeout: the server gets no requests for a while."""

@@ -239,9 +239,9 @@ class Pool:
         try:
             return await self.checks.check(server.protocol)
         except UnusableServerError as error:
-            server.state, server.said = State.REFUSED, str(error).rstrip(".")
+            server.state, server.said = State.REFUSED, str(error)
         except ServerFailure as error:
-            server.said = str(error).rstrip(".")
+            server.said = str(error)
         return None
 
     def _start_returning(self, server: Server, *, at_once: bool = False) -> None:

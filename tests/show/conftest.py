@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-_ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 # A small machine with other tests beside: what takes longer than this hangs.
 _TIMEOUT_MS = 30_000
 
@@ -99,19 +97,6 @@ class WatchedBrowser:
             tab.page.goto("about:blank")
             self._free[scripts].append(tab)
         self._used.clear()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Debian's Chromium, driven by Playwright."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("chromium is not installed (Debian's package of that name)")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=executable, args=list(_ARGUMENTS))
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="session")

@@ -136,5 +136,5 @@ def test_failures_of_an_earlier_run_are_forgotten_before_each_that_is_repeated()
         for step in steps
         if (repeated := re.search(r"(\|\||&&)\s+again_alone", step)) is not None
     ]
-    assert len(before) == 4
+    assert len(before) == 5
     assert all("forget_failures\n" in part for part in before)

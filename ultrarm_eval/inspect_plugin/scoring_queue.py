@@ -186,7 +186,7 @@ class ScoringQueue:
             self._ask(asked)
             took = time.perf_counter() - started
             texts = sum(len(request.texts) for request in asked)
-            logger.info("Judged %d texts of %d samples in %.1f s.", took, texts, len(asked))
+            logger.info("Judged %d texts of %d samples in %.1f s.", texts, len(asked), took)
 
     def _ask(self, asked: Sequence[_Request]) -> None:
         """Calls the judge; whatever happens, at least one request is completed afterwards."""

@@ -55,8 +55,8 @@ def samples_digest(samples: Iterable[Mapping[str, Any]], *, by_content: bool = F
 
     Args:
         samples: The samples; with several filters only those of the first are used.
-        by_content: Whether documents of this package are the same wherever they stand in their
-            file; lm-eval's hashes, of which the recorded hash is made, are of their rows as well.
+        by_content: Whether documents of this package are hashed without their row. The recorded
+            hash is made of lm-eval's hashes, which include it.
 
     Returns:
         The hash; None where there are no samples, or they have no hashes.

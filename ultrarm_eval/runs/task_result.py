@@ -84,7 +84,7 @@ class TaskResult:
 
     @cached_property
     def content_digest(self) -> str | None:
-        """Equal for runs over the same documents in whatever rows; None without samples.
+        """Equal for runs over the same documents in any order; None without samples.
 
         Reads the samples. A group has one for the documents of all its tasks.
         """
